@@ -1,0 +1,77 @@
+# Makefile of smartcar_tesla, on PGXS.
+#
+#   make                    build against the PostgreSQL of pg_config
+#   make install            install it
+#   make installcheck       run the regression tests on a running server
+#   make check-version      compare the places that hold the version
+#   make format             indent the sources as PostgreSQL does
+#
+# PG_CONFIG=/path/to/pg_config chooses another PostgreSQL.
+
+EXTENSION = smartcar_tesla
+MODULE_big = smartcar_tesla
+PGFILEDESC = "smartcar_tesla - Smartcar's Tesla integration in SQL"
+
+# The control file is the one source of the version.
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" smartcar_tesla.control)
+EXTENSION_SCRIPT = smartcar_tesla--$(EXTVERSION).sql
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c) $(wildcard src/pg/*.c)))
+
+DATA_built = $(EXTENSION_SCRIPT)
+DOCS = README.md
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --encoding=UTF8 --no-locale --load-extension=smartcar_tesla
+
+PG_CONFIG ?= pg_config
+PKG_CONFIG ?= pkg-config
+
+# What is missing is said once, with the name of the package.
+ifeq ($(shell command -v $(PG_CONFIG)),)
+$(error $(PG_CONFIG) not found: install the server headers (Debian: postgresql-server-dev-15 or that of your version), or set PG_CONFIG)
+endif
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PGXS) not found: install the server headers (Debian: postgresql-server-dev-15 or that of your version))
+endif
+ifeq ($(shell command -v $(PKG_CONFIG)),)
+$(error $(PKG_CONFIG) not found: install it (Debian: pkg-config))
+endif
+ifneq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.68' && echo yes),yes)
+$(error libcurl 7.68 or later not found: install its headers (Debian: libcurl4-openssl-dev))
+endif
+ifneq ($(shell $(PKG_CONFIG) --exists 'libcrypto >= 3.0' && echo yes),yes)
+$(error OpenSSL 3.0 or later not found: install its headers (Debian: libssl-dev))
+endif
+
+# The warnings that PostgreSQL's own headers stand.  -Woverride-init must stay
+# on and be an error: it is what finds a collision in src/core/permission.c.
+PG_CPPFLAGS = -I$(srcdir)/src -DSMARTCAR_TESLA_VERSION='"$(EXTVERSION)"' \
+	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto)
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers -Wno-declaration-after-statement $(WERROR)
+SHLIB_LINK += $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
+
+EXTRA_CLEAN = smartcar_tesla--*.sql results regression.diffs regression.out tmp_check
+
+include $(PGXS)
+
+src/core/permission.o: CFLAGS += -Werror=override-init
+src/core/permission.bc: BITCODE_CFLAGS += -Werror=initializer-overrides
+
+$(EXTENSION_SCRIPT): src/smartcar_tesla.sql smartcar_tesla.control
+	cp $< $@
+
+# Every object is built again when a header changes; there are few of them.
+$(OBJS): $(wildcard $(srcdir)/src/*/*.h) smartcar_tesla.control
+
+.PHONY: check-version format format-check
+check-version:
+	$(srcdir)/test/version.sh
+
+format:
+	$(srcdir)/test/format.sh --write
+
+format-check:
+	$(srcdir)/test/format.sh

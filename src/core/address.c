@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * address.c
+ *	  Which origins, redirect URIs and application ids are acceptable.
+ *
+ * src/core/address.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/address.h"
+
+#define HTTPS	SMARTCAR_SPAN("https://")
+#define HTTP	SMARTCAR_SPAN("http://")
+
+#define PORT_MAX	65535
+
+/* Removes a prefix if it is there. */
+static bool
+skip_prefix(SmartcarSpan *text, SmartcarSpan prefix)
+{
+	if (!smartcar_span_starts_with(*text, prefix))
+		return false;
+	*text = smartcar_span_skip(*text, prefix.length);
+	return true;
+}
+
+/* The printable ASCII characters without the space. */
+static bool
+is_graphic(SmartcarSpan text)
+{
+	for (size_t i = 0; i < text.length; i++)
+	{
+		if (text.data[i] < 0x21 || text.data[i] > 0x7E)
+			return false;
+	}
+	return true;
+}
+
+static bool
+port_valid(SmartcarSpan port)
+{
+	int			value = 0;
+
+	if (port.length == 0 || port.length > 5)
+		return false;
+	for (size_t i = 0; i < port.length; i++)
+	{
+		if (!smartcar_is_digit(port.data[i]))
+			return false;
+		value = value * 10 + (port.data[i] - '0');
+	}
+	return value > 0 && value <= PORT_MAX;
+}
+
+/* Labels of letters, digits and hyphens, none of them empty, no final dot. */
+static bool
+host_valid(SmartcarSpan host)
+{
+	size_t		label = 0;
+
+	for (size_t i = 0; i < host.length; i++)
+	{
+		char		c = smartcar_ascii_lower(host.data[i]);
+
+		if (c == '.')
+		{
+			if (label == 0 || host.data[i - 1] == '-')
+				return false;
+			label = 0;
+		}
+		else if (smartcar_is_lower(c) || smartcar_is_digit(c) || (c == '-' && label > 0))
+			label++;
+		else
+			return false;
+	}
+	return label > 0 && host.data[host.length - 1] != '-';
+}
+
+static bool
+bracketed_host_valid(SmartcarSpan host)
+{
+	if (host.length < 4 || host.data[host.length - 1] != ']')
+		return false;
+	for (size_t i = 1; i < host.length - 1; i++)
+	{
+		char		c = smartcar_ascii_lower(host.data[i]);
+
+		if (!smartcar_is_digit(c) && !(c >= 'a' && c <= 'f') && c != ':' && c != '.')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Splits "host" or "host:port" and checks the form of both.
+ */
+static bool
+split_authority(SmartcarSpan authority, SmartcarSpan *host)
+{
+	size_t		host_length = 0;
+
+	if (authority.length > 0 && authority.data[0] == '[')
+	{
+		const char *close = memchr(authority.data, ']', authority.length);
+
+		if (close == NULL)
+			return false;
+		host_length = (size_t) (close - authority.data) + 1;
+		*host = smartcar_span(authority.data, host_length);
+		if (!bracketed_host_valid(*host))
+			return false;
+	}
+	else
+	{
+		while (host_length < authority.length && authority.data[host_length] != ':')
+			host_length++;
+		*host = smartcar_span(authority.data, host_length);
+		if (!host_valid(*host))
+			return false;
+	}
+
+	if (host_length == authority.length)
+		return true;
+	return authority.data[host_length] == ':' &&
+		port_valid(smartcar_span_skip(authority, host_length + 1));
+}
+
+/* "localhost", ::1, or an IPv4 address of the net 127.0.0.0/8. */
+static bool
+is_loopback(SmartcarSpan host)
+{
+	int			parts = 0;
+	int			value = 0;
+	int			digits = 0;
+
+	if (smartcar_span_equal_ignoring_case(host, SMARTCAR_SPAN("localhost")) ||
+		smartcar_span_equal(host, SMARTCAR_SPAN("[::1]")))
+		return true;
+	if (!smartcar_span_starts_with(host, SMARTCAR_SPAN("127.")))
+		return false;
+
+	/* "127.evil.example" is a name, not an address */
+	for (size_t i = 0; i < host.length; i++)
+	{
+		char		c = host.data[i];
+
+		if (smartcar_is_digit(c))
+		{
+			value = value * 10 + (c - '0');
+			if (++digits > 3 || value > 255)
+				return false;
+		}
+		else if (c == '.')
+		{
+			parts++;
+			value = digits = 0;
+		}
+		else
+			return false;
+	}
+	return parts == 3 && digits > 0;
+}
+
+/*
+ * An origin is where requests with secrets in them go: https://host[:port],
+ * with nothing behind it.  Plain http:// never leaves the machine.
+ */
+bool
+smartcar_origin_valid(SmartcarSpan origin)
+{
+	SmartcarSpan host;
+
+	if (skip_prefix(&origin, HTTPS))
+		return split_authority(origin, &host);
+	if (skip_prefix(&origin, HTTP))
+		return split_authority(origin, &host) && is_loopback(host);
+	return false;
+}
+
+/*
+ * A redirect URI in one of the forms that Smartcar's dashboard takes: https,
+ * http on localhost, or the custom scheme of a mobile application, which
+ * begins with "sc".  No fragment, because what Smartcar appends would be lost
+ * in it (and RFC 6749 forbids one).
+ */
+bool
+smartcar_redirect_uri_valid(SmartcarSpan uri)
+{
+	SmartcarSpan authority;
+	SmartcarSpan host;
+	bool		secure;
+	size_t		scheme = 0;
+
+	if (!is_graphic(uri) || uri.length == 0 || memchr(uri.data, '#', uri.length) != NULL)
+		return false;
+
+	secure = skip_prefix(&uri, HTTPS);
+	if (secure || skip_prefix(&uri, HTTP))
+	{
+		size_t		length = 0;
+
+		while (length < uri.length && strchr("/?", uri.data[length]) == NULL)
+			length++;
+		authority = smartcar_span(uri.data, length);
+		return split_authority(authority, &host) &&
+			(secure || smartcar_span_equal_ignoring_case(host, SMARTCAR_SPAN("localhost")));
+	}
+
+	if (!smartcar_span_starts_with(uri, SMARTCAR_SPAN("sc")))
+		return false;
+	while (scheme < uri.length && uri.data[scheme] != ':')
+	{
+		char		c = smartcar_ascii_lower(uri.data[scheme]);
+
+		if (!smartcar_is_lower(c) && !smartcar_is_digit(c) && c != '-' && c != '.' && c != '+')
+			return false;
+		scheme++;
+	}
+	uri = smartcar_span_skip(uri, scheme);
+	return uri.length > 3 && smartcar_span_starts_with(uri, SMARTCAR_SPAN("://"));
+}
+
+/*
+ * The ids of the newer API credentials look like "client_..." and are often
+ * taken for the application's id; Connect answers "400: Invalid parameter
+ * client_id" to them.
+ */
+bool
+smartcar_is_api_credential_id(SmartcarSpan id)
+{
+	return smartcar_span_starts_with(id, SMARTCAR_SPAN("client_"));
+}
+
+bool
+smartcar_application_id_valid(SmartcarSpan id)
+{
+	return id.length > 0 && is_graphic(id);
+}

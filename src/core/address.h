@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * address.h
+ *	  Which origins and redirect URIs are acceptable.
+ *
+ * src/core/address.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_ADDRESS_H
+#define SMARTCAR_ADDRESS_H
+
+#include "core/span.h"
+
+extern bool smartcar_origin_valid(SmartcarSpan origin);
+extern bool smartcar_redirect_uri_valid(SmartcarSpan uri);
+extern bool smartcar_application_id_valid(SmartcarSpan id);
+extern bool smartcar_is_api_credential_id(SmartcarSpan id);
+
+#endif							/* SMARTCAR_ADDRESS_H */

@@ -1,0 +1,72 @@
+/*-------------------------------------------------------------------------
+ *
+ * callback.h
+ *	  Parsing what Connect sends back to the redirect URI.
+ *
+ * src/core/callback.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_CALLBACK_H
+#define SMARTCAR_CALLBACK_H
+
+#include "core/span.h"
+
+/* In the order of the columns of the SQL type smartcar_callback. */
+typedef enum SmartcarCallbackField
+{
+	SMARTCAR_CALLBACK_CODE,
+	SMARTCAR_CALLBACK_STATE,
+	SMARTCAR_CALLBACK_USER_ID,
+	SMARTCAR_CALLBACK_EXTERNAL_ID,
+	SMARTCAR_CALLBACK_VEHICLE_ID,
+	SMARTCAR_CALLBACK_VIRTUAL_KEY_URL,
+	SMARTCAR_CALLBACK_ERROR,
+	SMARTCAR_CALLBACK_ERROR_DESCRIPTION,
+	SMARTCAR_CALLBACK_STATUS_CODE,
+	SMARTCAR_CALLBACK_ERROR_MESSAGE,
+	SMARTCAR_CALLBACK_VIN,
+	SMARTCAR_CALLBACK_MAKE,
+	SMARTCAR_CALLBACK_MODEL,
+	SMARTCAR_CALLBACK_YEAR,
+	SMARTCAR_CALLBACK_REASON,
+	SMARTCAR_CALLBACK_SELECTED_CAPACITY
+} SmartcarCallbackField;
+
+#define SMARTCAR_CALLBACK_FIELD_COUNT	(SMARTCAR_CALLBACK_SELECTED_CAPACITY + 1)
+
+/*
+ * A field without data is absent; an empty parameter counts as absent.  The
+ * two numbers are there if their field is.
+ */
+typedef struct SmartcarCallback
+{
+	SmartcarSpan fields[SMARTCAR_CALLBACK_FIELD_COUNT];
+	int			status_code;
+	int			year;
+	bool		virtual_key_url_refused;
+} SmartcarCallback;
+
+typedef enum SmartcarCallbackStatus
+{
+	SMARTCAR_CALLBACK_OK,
+	SMARTCAR_CALLBACK_REPEATED,
+	SMARTCAR_CALLBACK_BROKEN_ESCAPE,
+	SMARTCAR_CALLBACK_NUL,
+	SMARTCAR_CALLBACK_NOT_UTF8,
+	SMARTCAR_CALLBACK_NOT_A_NUMBER
+} SmartcarCallbackStatus;
+
+/* What was refused, and at which byte of the callback, counted from 0. */
+typedef struct SmartcarCallbackFault
+{
+	SmartcarCallbackField field;
+	size_t		offset;
+} SmartcarCallbackFault;
+
+extern SmartcarCallbackStatus smartcar_callback_parse(SmartcarSpan text, char *scratch,
+													  SmartcarCallback *callback,
+													  SmartcarCallbackFault *fault);
+extern const char *smartcar_callback_field_name(SmartcarCallbackField field);
+
+#endif							/* SMARTCAR_CALLBACK_H */

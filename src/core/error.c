@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * error.c
+ *	  Smartcar's errors and what to do about them.
+ *
+ * The catalogue is that of https://smartcar.com/docs/errors/api-errors/ for
+ * the API, of https://smartcar.com/docs/errors/connect-errors/ for the errors
+ * of a callback, and of RFC 6749, section 5.2, for the token endpoints.  What
+ * the API of the third generation adds was observed, not documented.
+ *
+ * Two errors are called PERMISSION.  PERMISSION without a code (HTTP status
+ * 403) says that the application lacks the permission.  The one of
+ * CONNECTED_SERVICES_ACCOUNT (status 400) says that the owner took it back at
+ * Tesla.  Both are mended by the update-access link.  Neither says that the
+ * login is lost, although their resolution is called REAUTHENTICATE: an error
+ * that concerns one signal must not send an owner through a login.  This is
+ * why the catalogue is asked before the resolution.
+ *
+ * src/core/error.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/error.h"
+
+typedef struct ErrorEntry
+{
+	const char *type;
+	const char *code;			/* NULL: every code of this type not named above */
+	SmartcarAction action;
+} ErrorEntry;
+
+static const ErrorEntry catalogue[] = {
+	/* v2.0 and v3 API, and VEHICLE_ERROR webhooks */
+	{"AUTHENTICATION", "ACCESS_DENIED", SMARTCAR_ACTION_FIX_SETUP},
+	{"AUTHENTICATION", NULL, SMARTCAR_ACTION_REFRESH_TOKEN},
+	{"BILLING", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"COMPATIBILITY", "PLATFORM_NOT_CAPABLE", SMARTCAR_ACTION_REAUTHENTICATE},
+	{"COMPATIBILITY", NULL, SMARTCAR_ACTION_NONE},
+	{"CONNECTED_SERVICES_ACCOUNT", "AUTHENTICATION_FAILED", SMARTCAR_ACTION_REAUTHENTICATE},
+	{"CONNECTED_SERVICES_ACCOUNT", "PERMISSION", SMARTCAR_ACTION_UPDATE_ACCESS},
+	{"CONNECTED_SERVICES_ACCOUNT", "VIRTUAL_KEY_REQUIRED", SMARTCAR_ACTION_ADD_VIRTUAL_KEY},
+	{"CONNECTED_SERVICES_ACCOUNT", NULL, SMARTCAR_ACTION_ASK_OWNER},
+	{"PERMISSION", NULL, SMARTCAR_ACTION_UPDATE_ACCESS},
+	{"RATE_LIMIT", NULL, SMARTCAR_ACTION_RETRY},
+	{"RESOURCE_NOT_FOUND", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"SERVER", "RECORD_NOT_FOUND", SMARTCAR_ACTION_FIX_SETUP},
+	{"SERVER", "MULTIPLE_RECORDS_FOUND", SMARTCAR_ACTION_FIX_SETUP},
+	{"SERVER", NULL, SMARTCAR_ACTION_RETRY},
+	{"UPSTREAM", NULL, SMARTCAR_ACTION_RETRY},
+	{"VALIDATION", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"VEHICLE_STATE", "ASLEEP", SMARTCAR_ACTION_RETRY},
+	{"VEHICLE_STATE", "UNREACHABLE", SMARTCAR_ACTION_RETRY},
+	{"VEHICLE_STATE", "UNKNOWN", SMARTCAR_ACTION_RETRY},
+	{"VEHICLE_STATE", "LOW_BATTERY", SMARTCAR_ACTION_RETRY},
+	{"VEHICLE_STATE", NULL, SMARTCAR_ACTION_ASK_OWNER},
+
+	/* v1 API */
+	{"permission_error", NULL, SMARTCAR_ACTION_UPDATE_ACCESS},
+	{"vehicle_state_error", NULL, SMARTCAR_ACTION_ASK_OWNER},
+
+	/* callback of Connect */
+	{"access_denied", NULL, SMARTCAR_ACTION_CONNECT},
+	{"configuration_error", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"invalid_subscription", NULL, SMARTCAR_ACTION_ASK_OWNER},
+	{"no_vehicles", NULL, SMARTCAR_ACTION_ASK_OWNER},
+	{"server_error", NULL, SMARTCAR_ACTION_RETRY},
+	{"user_cancelled", NULL, SMARTCAR_ACTION_CONNECT},
+	{"user_exited", NULL, SMARTCAR_ACTION_CONNECT},
+	{"user_manually_returned_to_application", NULL, SMARTCAR_ACTION_CONNECT},
+	{"vehicle_incompatible", NULL, SMARTCAR_ACTION_NONE},
+
+	/* token endpoints */
+	{"invalid_grant", NULL, SMARTCAR_ACTION_CONNECT},
+	{"invalid_client", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"invalid_request", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"invalid_scope", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"unauthorized_client", NULL, SMARTCAR_ACTION_FIX_SETUP},
+	{"unsupported_grant_type", NULL, SMARTCAR_ACTION_FIX_SETUP}
+};
+
+static const struct
+{
+	const char *type;
+	SmartcarAction action;
+}			resolutions[] =
+{
+	{"REAUTHENTICATE", SMARTCAR_ACTION_REAUTHENTICATE},
+	{"RETRY_LATER", SMARTCAR_ACTION_RETRY},
+	{"CONTACT_SUPPORT", SMARTCAR_ACTION_FIX_SETUP},
+	{"FINANCE", SMARTCAR_ACTION_FIX_SETUP},
+	{"ACTION_REQUIRED", SMARTCAR_ACTION_ASK_OWNER},
+	{"USER_ACTION_REQUIRED", SMARTCAR_ACTION_ASK_OWNER}
+};
+
+static const char *const action_labels[SMARTCAR_ACTION_COUNT] = {
+	[SMARTCAR_ACTION_NONE] = "none",
+	[SMARTCAR_ACTION_RETRY] = "retry",
+	[SMARTCAR_ACTION_REFRESH_TOKEN] = "refresh_token",
+	[SMARTCAR_ACTION_UPDATE_ACCESS] = "update_access",
+	[SMARTCAR_ACTION_REAUTHENTICATE] = "reauthenticate",
+	[SMARTCAR_ACTION_CONNECT] = "connect",
+	[SMARTCAR_ACTION_ADD_VIRTUAL_KEY] = "add_virtual_key",
+	[SMARTCAR_ACTION_ASK_OWNER] = "ask_owner",
+	[SMARTCAR_ACTION_FIX_SETUP] = "fix_setup"
+};
+
+#define LENGTH_OF(array)	(sizeof(array) / sizeof((array)[0]))
+
+const char *
+smartcar_action_label(SmartcarAction action)
+{
+	return action_labels[action];
+}
+
+/*
+ * What to do about an error of the catalogue; SMARTCAR_ACTION_UNKNOWN for one
+ * that is not in it.  The code may be absent.
+ */
+SmartcarAction
+smartcar_action_for(SmartcarSpan type, SmartcarSpan code)
+{
+	for (size_t i = 0; i < LENGTH_OF(catalogue); i++)
+	{
+		if (smartcar_span_equal(type, smartcar_span_from_string(catalogue[i].type)) &&
+			(catalogue[i].code == NULL ||
+			 smartcar_span_equal(code, smartcar_span_from_string(catalogue[i].code))))
+			return catalogue[i].action;
+	}
+	return SMARTCAR_ACTION_UNKNOWN;
+}
+
+static SmartcarAction
+action_for_http_status(int status)
+{
+	switch (status)
+	{
+		case 401:
+			return SMARTCAR_ACTION_REFRESH_TOKEN;
+		case 403:
+			return SMARTCAR_ACTION_UPDATE_ACCESS;
+		case 408:
+		case 425:
+		case 429:
+			return SMARTCAR_ACTION_RETRY;
+		case 501:
+			return SMARTCAR_ACTION_NONE;
+		default:
+			break;
+	}
+	if (status >= 500 && status <= 599)
+		return SMARTCAR_ACTION_RETRY;
+	if (status >= 400 && status <= 499)
+		return SMARTCAR_ACTION_FIX_SETUP;
+	return SMARTCAR_ACTION_UNKNOWN;
+}
+
+/*
+ * What to do about an error as it was answered.  The catalogue comes first,
+ * then the resolution that Smartcar proposes, then the HTTP status.
+ *
+ * One error needs its text: the token endpoint answers invalid_request both
+ * to a request that is wrong and to a code or refresh token that is spent.
+ */
+SmartcarAction
+smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
+						  const SmartcarErrorContext *context)
+{
+	SmartcarAction action;
+
+	if (smartcar_span_equal(type, SMARTCAR_SPAN("invalid_request")) &&
+		(smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid code:")) ||
+		 smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid refresh_token:"))))
+		return SMARTCAR_ACTION_CONNECT;
+
+	action = smartcar_action_for(type, code);
+	if (action != SMARTCAR_ACTION_UNKNOWN)
+		return action;
+
+	for (size_t i = 0; i < LENGTH_OF(resolutions); i++)
+	{
+		if (smartcar_span_equal(context->resolution_type,
+								smartcar_span_from_string(resolutions[i].type)))
+			return resolutions[i].action;
+	}
+	return action_for_http_status(context->http_status);
+}

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * hex.c
+ *	  Bytes as hexadecimal digits.
+ *
+ * src/core/hex.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/hex.h"
+
+/* The value of a digit of either case, or -1. */
+int
+smartcar_hex_value(char c)
+{
+	if (smartcar_is_digit(c))
+		return c - '0';
+	c = smartcar_ascii_lower(c);
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* Writes two lower-case digits per byte. */
+void
+smartcar_hex_encode(const unsigned char *bytes, size_t count, char *target)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < count; i++)
+	{
+		*target++ = digits[bytes[i] >> 4];
+		*target++ = digits[bytes[i] & 0x0F];
+	}
+}
+
+/*
+ * Reads exactly count bytes; false if that is not what the digits are.
+ */
+bool
+smartcar_hex_decode(SmartcarSpan digits, unsigned char *bytes, size_t count)
+{
+	if (digits.length != 2 * count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+	{
+		int			high = smartcar_hex_value(digits.data[2 * i]);
+		int			low = smartcar_hex_value(digits.data[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		bytes[i] = (unsigned char) (high << 4 | low);
+	}
+	return true;
+}

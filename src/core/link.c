@@ -1,0 +1,384 @@
+/*-------------------------------------------------------------------------
+ *
+ * link.c
+ *	  The links into Smartcar Connect.
+ *
+ * The order of the parameters of a Connect link is the one in which Smartcar's
+ * Node SDK prints them; that of the update-access links is the one of the
+ * table on Smartcar's Tesla page.
+ *
+ * src/core/link.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/link.h"
+#include "core/percent.h"
+
+#define SPACE	SMARTCAR_SPAN("%20")
+
+typedef struct LinkForm
+{
+	const char *path;
+	int			count;
+	SmartcarParameter parameters[SMARTCAR_PARAMETER_COUNT];
+} LinkForm;
+
+static const LinkForm link_forms[] = {
+	[SMARTCAR_LINK_CONNECT] = {
+		"/oauth/authorize", 12,
+		{
+			SMARTCAR_RESPONSE_TYPE, SMARTCAR_APPLICATION, SMARTCAR_APPROVAL_PROMPT,
+			SMARTCAR_REDIRECT_URI, SMARTCAR_SCOPE, SMARTCAR_STATE,
+			SMARTCAR_SINGLE_SELECT, SMARTCAR_SINGLE_SELECT_VIN, SMARTCAR_MAKE,
+			SMARTCAR_FLAGS, SMARTCAR_OWNER, SMARTCAR_MODE
+		}
+	},
+	[SMARTCAR_LINK_UPDATE_ACCESS] = {
+		"/oauth/authorize", 6,
+		{
+			SMARTCAR_RESPONSE_TYPE, SMARTCAR_MAKE, SMARTCAR_APPLICATION,
+			SMARTCAR_SCOPE, SMARTCAR_REDIRECT_URI, SMARTCAR_STATE
+		}
+	},
+	[SMARTCAR_LINK_UPDATE_ACCESS_ONLY] = {
+		"/oauth/reauthenticate", 4,
+		{
+			SMARTCAR_RESPONSE_TYPE, SMARTCAR_MAKE, SMARTCAR_APPLICATION,
+			SMARTCAR_SCOPE
+		}
+	},
+	[SMARTCAR_LINK_REAUTHENTICATE] = {
+		"/oauth/reauthenticate", 6,
+		{
+			SMARTCAR_RESPONSE_TYPE, SMARTCAR_APPLICATION, SMARTCAR_VEHICLE_ID,
+			SMARTCAR_REDIRECT_URI, SMARTCAR_STATE, SMARTCAR_OWNER
+		}
+	}
+};
+
+static const char *const parameter_names[SMARTCAR_PARAMETER_COUNT] = {
+	[SMARTCAR_RESPONSE_TYPE] = "response_type",
+	[SMARTCAR_APPLICATION] = "client_id",
+	[SMARTCAR_APPROVAL_PROMPT] = "approval_prompt",
+	[SMARTCAR_REDIRECT_URI] = "redirect_uri",
+	[SMARTCAR_SCOPE] = "scope",
+	[SMARTCAR_STATE] = "state",
+	[SMARTCAR_SINGLE_SELECT] = "single_select",
+	[SMARTCAR_SINGLE_SELECT_VIN] = "single_select_vin",
+	[SMARTCAR_MAKE] = "make",
+	[SMARTCAR_FLAGS] = "flags",
+	[SMARTCAR_OWNER] = "user",
+	[SMARTCAR_MODE] = "mode",
+	[SMARTCAR_VEHICLE_ID] = "vehicle_id"
+};
+
+/*
+ * The newest copy of Smartcar's page on /oauth/reauthenticate for Tesla still
+ * prints client_id, so that form keeps it in both generations.
+ */
+static SmartcarSpan
+parameter_name(const SmartcarLink *link, SmartcarParameter parameter)
+{
+	if (link->api_version == SMARTCAR_API_V3)
+	{
+		if (parameter == SMARTCAR_APPLICATION &&
+			link->kind != SMARTCAR_LINK_UPDATE_ACCESS_ONLY)
+			return SMARTCAR_SPAN("application_id");
+		if (parameter == SMARTCAR_OWNER)
+			return SMARTCAR_SPAN("external_id");
+	}
+	return smartcar_span_from_string(parameter_names[parameter]);
+}
+
+static char *
+append(char *target, SmartcarSpan span)
+{
+	memcpy(target, span.data, span.length);
+	return target + span.length;
+}
+
+static size_t
+words_length(SmartcarWords words)
+{
+	size_t		length = (words.count - 1) * SPACE.length;
+
+	for (size_t i = 0; i < words.count; i++)
+		length += smartcar_percent_encoded_length(words.words[i]);
+	return length;
+}
+
+static char *
+words_write(SmartcarWords words, char *target)
+{
+	for (size_t i = 0; i < words.count; i++)
+	{
+		if (i > 0)
+			target = append(target, SPACE);
+		target = smartcar_percent_encode(target, words.words[i]);
+	}
+	return target;
+}
+
+/*
+ * How many bytes smartcar_link_compile() writes.
+ */
+size_t
+smartcar_link_compiled_size(const SmartcarLink *link, uint32_t varying)
+{
+	const LinkForm *form = &link_forms[link->kind];
+	size_t		length = link->origin.length + strlen(form->path);
+
+	for (int i = 0; i < form->count; i++)
+	{
+		SmartcarParameter parameter = form->parameters[i];
+		SmartcarWords words = link->values[parameter];
+		bool		varies = (varying & SMARTCAR_PARAMETER_BIT(parameter)) != 0;
+
+		if (!varies && words.count == 0)
+			continue;
+		length += 2 + parameter_name(link, parameter).length;	/* "?" or "&", "=" */
+		if (!varies)
+			length += words_length(words);
+	}
+	return length;
+}
+
+/*
+ * Compiles a link.  varying has a bit for each parameter whose value is only
+ * known when the link is written; the first parameter of a form is always
+ * there, so that a "?" need not be decided then.
+ */
+void
+smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
+					  char *bytes, SmartcarCompiledLink *compiled)
+{
+	const LinkForm *form = &link_forms[link->kind];
+	char	   *target = bytes;
+	char	   *piece = bytes;	/* where the piece at hand begins */
+
+	compiled->bytes = bytes;
+	compiled->piece_count = 0;
+	compiled->ready_length = 0;
+
+	target = append(target, link->origin);
+	target = append(target, smartcar_span_from_string(form->path));
+
+	for (int i = 0; i < form->count; i++)
+	{
+		SmartcarParameter parameter = form->parameters[i];
+		SmartcarWords words = link->values[parameter];
+		bool		varies = (varying & SMARTCAR_PARAMETER_BIT(parameter)) != 0;
+
+		if (!varies && words.count == 0)
+			continue;
+
+		if (varies && target > piece)
+		{
+			compiled->pieces[compiled->piece_count++] =
+				(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_READY_BYTES};
+			compiled->ready_length += (size_t) (target - piece);
+			piece = target;
+		}
+
+		*target++ = (i == 0) ? '?' : '&';
+		target = append(target, parameter_name(link, parameter));
+		*target++ = '=';
+
+		if (varies)
+		{
+			compiled->pieces[compiled->piece_count++] =
+				(SmartcarLinkPiece) {(size_t) (target - piece), (int) parameter};
+			piece = target;
+		}
+		else
+			target = words_write(words, target);
+	}
+
+	if (target > piece)
+	{
+		compiled->pieces[compiled->piece_count++] =
+			(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_READY_BYTES};
+		compiled->ready_length += (size_t) (target - piece);
+	}
+}
+
+/*
+ * The exact length of the link with the values that link has now.
+ */
+size_t
+smartcar_link_length(const SmartcarCompiledLink *compiled, const SmartcarLink *link)
+{
+	size_t		length = compiled->ready_length;
+
+	for (int i = 0; i < compiled->piece_count; i++)
+	{
+		const SmartcarLinkPiece *piece = &compiled->pieces[i];
+
+		if (piece->parameter != SMARTCAR_READY_BYTES &&
+			link->values[piece->parameter].count > 0)
+			length += piece->length + words_length(link->values[piece->parameter]);
+	}
+	return length;
+}
+
+/*
+ * Writes the link and returns where it ends.  target has room for
+ * smartcar_link_length() bytes.
+ */
+char *
+smartcar_link_write(const SmartcarCompiledLink *compiled, const SmartcarLink *link,
+					char *target)
+{
+	const char *bytes = compiled->bytes;
+
+	for (int i = 0; i < compiled->piece_count; i++)
+	{
+		const SmartcarLinkPiece *piece = &compiled->pieces[i];
+
+		if (piece->parameter == SMARTCAR_READY_BYTES)
+			target = append(target, smartcar_span(bytes, piece->length));
+		else if (link->values[piece->parameter].count > 0)
+		{
+			target = append(target, smartcar_span(bytes, piece->length));
+			target = words_write(link->values[piece->parameter], target);
+		}
+		bytes += piece->length;
+	}
+	return target;
+}
+
+/*
+ * Whether a URL points at an origin: it begins with it, and what follows
+ * cannot make it another host ("https://connect.smartcar.com.evil.example",
+ * "https://connect.smartcar.com@evil.example").  Characters that do not belong
+ * into a URL are refused, because browsers drop or rewrite them.
+ */
+bool
+smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin)
+{
+	if (!smartcar_span_starts_with(url, origin) ||
+		url.length == origin.length || url.data[origin.length] != '/')
+		return false;
+
+	for (size_t i = 0; i < url.length; i++)
+	{
+		char		c = url.data[i];
+
+		if (c < 0x21 || c > 0x7E || c == '\\' || c == '"' || c == '<' || c == '>' || c == '#')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Steps through "name=value" pairs.  Returns false when there are no more.
+ */
+static bool
+next_pair(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
+{
+	const char *end;
+
+	if (query->data == NULL)
+		return false;
+
+	end = query->length > 0 ? memchr(query->data, '&', query->length) : NULL;
+	*pair = smartcar_span(query->data,
+						  end ? (size_t) (end - query->data) : query->length);
+	*query = end ? smartcar_span_skip(*query, pair->length + 1) : smartcar_span(NULL, 0);
+
+	end = pair->length > 0 ? memchr(pair->data, '=', pair->length) : NULL;
+	*name = smartcar_span(pair->data, end ? (size_t) (end - pair->data) : pair->length);
+	return true;
+}
+
+/* Splits a URL at its "?"; query.data is NULL if there is none. */
+static void
+split_query(SmartcarSpan url, SmartcarSpan *base, SmartcarSpan *query)
+{
+	const char *mark = memchr(url.data, '?', url.length);
+
+	*base = mark ? smartcar_span(url.data, (size_t) (mark - url.data)) : url;
+	*query = mark ? smartcar_span_skip(url, base->length + 1) : smartcar_span(NULL, 0);
+}
+
+/* Whether the query of a URL has a parameter, be its value empty or not. */
+bool
+smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
+{
+	SmartcarSpan base;
+	SmartcarSpan query;
+	SmartcarSpan pair;
+	SmartcarSpan found;
+
+	split_query(url, &base, &query);
+	while (next_pair(&query, &pair, &found))
+	{
+		if (smartcar_span_equal(found, name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Writes the completed link and returns its length; with target NULL it only
+ * tells the length.  The parameters of the link are kept as they are, except
+ * that the values given here take the place of those with the same name.
+ */
+size_t
+smartcar_completion_write(const SmartcarCompletion *completion, char *target)
+{
+	const struct
+	{
+		SmartcarSpan name;
+		SmartcarSpan value;
+	}			added[] =
+	{
+		{SMARTCAR_SPAN("redirect_uri"), completion->redirect_uri},
+		{SMARTCAR_SPAN("state"), completion->state}
+	};
+	const size_t added_count = sizeof(added) / sizeof(added[0]);
+	SmartcarSpan base;
+	SmartcarSpan query;
+	SmartcarSpan pair;
+	SmartcarSpan name;
+	size_t		length;
+	char		separator = '?';
+
+	split_query(completion->url, &base, &query);
+	length = base.length;
+	if (target)
+		target = append(target, base);
+
+	while (next_pair(&query, &pair, &name))
+	{
+		bool		replaced = pair.length == 0;
+
+		for (size_t i = 0; i < added_count; i++)
+			replaced |= added[i].value.data != NULL && smartcar_span_equal(name, added[i].name);
+		if (replaced)
+			continue;
+		length += 1 + pair.length;
+		if (target)
+		{
+			*target++ = separator;
+			target = append(target, pair);
+		}
+		separator = '&';
+	}
+
+	for (size_t i = 0; i < added_count; i++)
+	{
+		if (added[i].value.data == NULL)
+			continue;
+		length += 2 + added[i].name.length + smartcar_percent_encoded_length(added[i].value);
+		if (target)
+		{
+			*target++ = separator;
+			target = append(target, added[i].name);
+			*target++ = '=';
+			target = smartcar_percent_encode(target, added[i].value);
+		}
+		separator = '&';
+	}
+	return length;
+}

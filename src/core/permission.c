@@ -1,0 +1,201 @@
+/*-------------------------------------------------------------------------
+ *
+ * permission.c
+ *	  Smartcar permissions and the Tesla permissions that they need.
+ *
+ * The mapping is the table "Permission Mappings" of Smartcar's page on the
+ * upgraded Tesla integration
+ * (https://smartcar.com/docs/help/oem-integrations/tesla/developers); the names
+ * of the Tesla scopes are on a later copy of that page.  The list of all
+ * permissions is https://smartcar.com/docs/api-reference/permissions.
+ *
+ * src/core/permission.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/permission.h"
+
+#include <stdint.h>
+
+#define TEXT(literal)	{(literal), sizeof(literal) - 1}
+
+const SmartcarPermission smartcar_permissions[SMARTCAR_PERMISSION_COUNT] = {
+	{TEXT("control_charge"), SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT},
+	{TEXT("control_climate"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
+	{TEXT("control_navigation"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
+	{TEXT("control_pin"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
+	{TEXT("control_security"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
+	{TEXT("control_trunk"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
+	{TEXT("read_battery"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_charge_records"), SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT},
+	{TEXT("read_charge"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_climate"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_compass"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_engine_oil"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_extended_vehicle_info"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_fuel"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_location"), SMARTCAR_TESLA_VEHICLE_LOCATION},
+	{TEXT("read_odometer"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_security"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_speedometer"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_thermometer"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_tires"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_user_profile"), SMARTCAR_TESLA_PROFILE_INFORMATION},
+	{TEXT("read_vehicle_info"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_vin"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
+	{TEXT("read_alerts"), SMARTCAR_TESLA_NONE},
+	{TEXT("read_charge_events"), SMARTCAR_TESLA_NONE},
+	{TEXT("read_charge_locations"), SMARTCAR_TESLA_NONE},
+	{TEXT("read_diagnostics"), SMARTCAR_TESLA_NONE},
+	{TEXT("read_service_history"), SMARTCAR_TESLA_NONE}
+};
+
+static const struct
+{
+	SmartcarSpan name;
+	SmartcarSpan scope;
+}			tesla_permissions[SMARTCAR_TESLA_PERMISSION_COUNT] =
+{
+	[SMARTCAR_TESLA_NONE] = {{NULL, 0}, {NULL, 0}},
+	[SMARTCAR_TESLA_PROFILE_INFORMATION] = {TEXT("Profile Information"), TEXT("user_data")},
+	[SMARTCAR_TESLA_VEHICLE_INFORMATION] = {TEXT("Vehicle Information"), TEXT("vehicle_device_data")},
+	[SMARTCAR_TESLA_VEHICLE_LOCATION] = {TEXT("Vehicle Location"), TEXT("vehicle_location")},
+	[SMARTCAR_TESLA_VEHICLE_COMMANDS] = {TEXT("Vehicle Commands"), TEXT("vehicle_cmds")},
+	[SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT] = {TEXT("Vehicle Charge Management"), TEXT("vehicle_charging_cmds")}
+};
+
+/*
+ * Finding a permission by name is done for every element of every array of
+ * scopes, so it costs one probe of a table that is filled at compile time: the
+ * slot is computed from the length of the name and three of its characters
+ * (the sixth, the last but one and the last).  Two names in one slot are a
+ * compile-time error, because initializing an element twice is a warning that
+ * the Makefile turns into an error.  When a new permission collides, change
+ * the multipliers.
+ */
+#define SLOT_COUNT	64
+#define SLOT(length, sixth, last_but_one, last) \
+	(((length) * 3 + (last_but_one) * 21 + (sixth) * 7 + (last)) % SLOT_COUNT)
+#define SHORTEST_NAME	6		/* what SLOT can be computed for */
+
+/* the index in smartcar_permissions plus one; 0 is an empty slot */
+static const uint8_t slots[SLOT_COUNT] = {
+	[SLOT(14, 'o', 'g', 'e')] = 1,	/* control_charge */
+	[SLOT(15, 'o', 't', 'e')] = 2,	/* control_climate */
+	[SLOT(18, 'o', 'o', 'n')] = 3,	/* control_navigation */
+	[SLOT(11, 'o', 'i', 'n')] = 4,	/* control_pin */
+	[SLOT(16, 'o', 't', 'y')] = 5,	/* control_security */
+	[SLOT(13, 'o', 'n', 'k')] = 6,	/* control_trunk */
+	[SLOT(12, 'b', 'r', 'y')] = 7,	/* read_battery */
+	[SLOT(19, 'c', 'd', 's')] = 8,	/* read_charge_records */
+	[SLOT(11, 'c', 'g', 'e')] = 9,	/* read_charge */
+	[SLOT(12, 'c', 't', 'e')] = 10,	/* read_climate */
+	[SLOT(12, 'c', 's', 's')] = 11,	/* read_compass */
+	[SLOT(15, 'e', 'i', 'l')] = 12,	/* read_engine_oil */
+	[SLOT(26, 'e', 'f', 'o')] = 13,	/* read_extended_vehicle_info */
+	[SLOT(9, 'f', 'e', 'l')] = 14,	/* read_fuel */
+	[SLOT(13, 'l', 'o', 'n')] = 15,	/* read_location */
+	[SLOT(13, 'o', 'e', 'r')] = 16,	/* read_odometer */
+	[SLOT(13, 's', 't', 'y')] = 17,	/* read_security */
+	[SLOT(16, 's', 'e', 'r')] = 18,	/* read_speedometer */
+	[SLOT(16, 't', 'e', 'r')] = 19,	/* read_thermometer */
+	[SLOT(10, 't', 'e', 's')] = 20,	/* read_tires */
+	[SLOT(17, 'u', 'l', 'e')] = 21,	/* read_user_profile */
+	[SLOT(17, 'v', 'f', 'o')] = 22,	/* read_vehicle_info */
+	[SLOT(8, 'v', 'i', 'n')] = 23,	/* read_vin */
+	[SLOT(11, 'a', 't', 's')] = 24,	/* read_alerts */
+	[SLOT(18, 'c', 't', 's')] = 25,	/* read_charge_events */
+	[SLOT(21, 'c', 'n', 's')] = 26,	/* read_charge_locations */
+	[SLOT(16, 'd', 'c', 's')] = 27,	/* read_diagnostics */
+	[SLOT(20, 's', 'r', 'y')] = 28,	/* read_service_history */
+};
+
+/*
+ * Removes a leading "required:", which marks a scope in a link but is no part
+ * of the permission.  Returns whether there was one.
+ */
+bool
+smartcar_permission_strip_required(SmartcarSpan *name)
+{
+	static const SmartcarSpan prefix = TEXT("required:");
+
+	/* most names have none: look at one byte before comparing nine */
+	if (name->length <= prefix.length || name->data[prefix.length - 1] != ':' ||
+		!smartcar_span_starts_with(*name, prefix))
+		return false;
+	*name = smartcar_span_skip(*name, prefix.length);
+	return true;
+}
+
+/*
+ * Whether a name could be that of a permission: letters, digits, '_', '-', '.'
+ * and ':', beginning with a letter.  Smartcar adds permissions, so a name that
+ * we do not know is not an error by itself; one with a space in it is.
+ */
+bool
+smartcar_permission_well_formed(SmartcarSpan name)
+{
+	if (name.length == 0 || name.length > SMARTCAR_PERMISSION_MAX_LENGTH ||
+		!smartcar_is_lower(smartcar_ascii_lower(name.data[0])))
+		return false;
+
+	for (size_t i = 1; i < name.length; i++)
+	{
+		char		c = smartcar_ascii_lower(name.data[i]);
+
+		if (!smartcar_is_lower(c) && !smartcar_is_digit(c) &&
+			c != '_' && c != '-' && c != '.' && c != ':')
+			return false;
+	}
+
+	/* "required:" with nothing behind it, or twice, is a mistake */
+	return !smartcar_span_starts_with(name, SMARTCAR_SPAN("required:"));
+}
+
+/*
+ * The index of a permission in smartcar_permissions, or -1 if it is none of
+ * the known ones.  The name comes without "required:".
+ */
+int
+smartcar_permission_find(SmartcarSpan name)
+{
+	const unsigned char *data = (const unsigned char *) name.data;
+	int			index;
+
+	if (name.length < SHORTEST_NAME)
+		return -1;
+	index = slots[SLOT(name.length, data[5], data[name.length - 2],
+					   data[name.length - 1])] - 1;
+	if (index < 0 || !smartcar_span_equal(smartcar_permissions[index].name, name))
+		return -1;
+	return index;
+}
+
+/* What Tesla's consent screen calls it, for example "Vehicle Location". */
+SmartcarSpan
+smartcar_tesla_permission_name(SmartcarTeslaPermission tesla)
+{
+	return tesla_permissions[tesla].name;
+}
+
+/* What Tesla's API calls it, for example "vehicle_location". */
+SmartcarSpan
+smartcar_tesla_permission_scope(SmartcarTeslaPermission tesla)
+{
+	return tesla_permissions[tesla].scope;
+}
+
+/*
+ * The permission that a scope of Tesla's API stands for.  Tesla has more scopes
+ * than Smartcar's table uses; those are SMARTCAR_TESLA_NONE.
+ */
+SmartcarTeslaPermission
+smartcar_tesla_permission_find_scope(SmartcarSpan scope)
+{
+	for (int i = SMARTCAR_TESLA_NONE + 1; i < SMARTCAR_TESLA_PERMISSION_COUNT; i++)
+	{
+		if (smartcar_span_equal(tesla_permissions[i].scope, scope))
+			return (SmartcarTeslaPermission) i;
+	}
+	return SMARTCAR_TESLA_NONE;
+}

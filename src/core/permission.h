@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * permission.h
+ *	  Smartcar permissions and the Tesla permissions that they need.
+ *
+ * src/core/permission.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_PERMISSION_H
+#define SMARTCAR_PERMISSION_H
+
+#include "core/span.h"
+
+/* How many permissions Smartcar documents, and how many of them need Tesla's. */
+#define SMARTCAR_PERMISSION_COUNT			28
+#define SMARTCAR_MAPPED_PERMISSION_COUNT	23
+
+/* A name longer than this is refused as malformed. */
+#define SMARTCAR_PERMISSION_MAX_LENGTH		128
+
+typedef enum SmartcarTeslaPermission
+{
+	SMARTCAR_TESLA_NONE,		/* none is documented */
+	SMARTCAR_TESLA_PROFILE_INFORMATION,
+	SMARTCAR_TESLA_VEHICLE_INFORMATION,
+	SMARTCAR_TESLA_VEHICLE_LOCATION,
+	SMARTCAR_TESLA_VEHICLE_COMMANDS,
+	SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT
+} SmartcarTeslaPermission;
+
+#define SMARTCAR_TESLA_PERMISSION_COUNT		6	/* SMARTCAR_TESLA_NONE included */
+
+typedef struct SmartcarPermission
+{
+	SmartcarSpan name;
+	SmartcarTeslaPermission tesla;
+} SmartcarPermission;
+
+/*
+ * The permissions in the order of Smartcar's Tesla page, those without a Tesla
+ * permission last.  An index into this table identifies a known permission.
+ */
+extern const SmartcarPermission smartcar_permissions[SMARTCAR_PERMISSION_COUNT];
+
+extern bool smartcar_permission_strip_required(SmartcarSpan *name);
+extern bool smartcar_permission_well_formed(SmartcarSpan name);
+extern int	smartcar_permission_find(SmartcarSpan name);
+
+extern SmartcarSpan smartcar_tesla_permission_name(SmartcarTeslaPermission tesla);
+extern SmartcarSpan smartcar_tesla_permission_scope(SmartcarTeslaPermission tesla);
+extern SmartcarTeslaPermission smartcar_tesla_permission_find_scope(SmartcarSpan scope);
+
+#endif							/* SMARTCAR_PERMISSION_H */

@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * span.h
+ *	  A stretch of bytes that somebody else owns.
+ *
+ * This is the main header of src/core.  What lives in this folder: what
+ * Smartcar and Tesla define, that is permissions, links, callbacks, virtual
+ * keys and the error catalogue.  It is plain C11 and can be built, tested and
+ * fuzzed without a server.  What must not live here: postgres.h or anything
+ * that knows a database, allocation, global state that changes, the network.
+ * A function that produces text asks for the exact length first and then
+ * writes once, into memory that its caller sized.
+ *
+ * Text in this folder is UTF-8; the callers convert.
+ *
+ * src/core/span.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SPAN_H
+#define SMARTCAR_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/*
+ * data is NULL where there is no value at all, which is not the same as a
+ * value of length 0.
+ */
+typedef struct SmartcarSpan
+{
+	const char *data;
+	size_t		length;
+} SmartcarSpan;
+
+#define SMARTCAR_SPAN(literal) \
+	((SmartcarSpan) {(literal), sizeof(literal) - 1})
+
+static inline SmartcarSpan
+smartcar_span(const char *data, size_t length)
+{
+	SmartcarSpan span = {data, length};
+
+	return span;
+}
+
+static inline SmartcarSpan
+smartcar_span_from_string(const char *string)
+{
+	return smartcar_span(string, string ? strlen(string) : 0);
+}
+
+static inline bool
+smartcar_span_equal(SmartcarSpan a, SmartcarSpan b)
+{
+	return a.length == b.length &&
+		(a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+static inline bool
+smartcar_span_starts_with(SmartcarSpan span, SmartcarSpan prefix)
+{
+	return span.length >= prefix.length &&
+		memcmp(span.data, prefix.data, prefix.length) == 0;
+}
+
+/* The span without its first count bytes; the caller knows it is long enough. */
+static inline SmartcarSpan
+smartcar_span_skip(SmartcarSpan span, size_t count)
+{
+	return smartcar_span(span.data + count, span.length - count);
+}
+
+/* ASCII only and blind to the locale, which the <ctype.h> functions are not. */
+static inline char
+smartcar_ascii_lower(char c)
+{
+	return (c >= 'A' && c <= 'Z') ? (char) (c | 0x20) : c;
+}
+
+static inline bool
+smartcar_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+smartcar_is_lower(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+/* Equal but for the case of ASCII letters. */
+static inline bool
+smartcar_span_equal_ignoring_case(SmartcarSpan a, SmartcarSpan b)
+{
+	if (a.length != b.length)
+		return false;
+	for (size_t i = 0; i < a.length; i++)
+	{
+		if (smartcar_ascii_lower(a.data[i]) != smartcar_ascii_lower(b.data[i]))
+			return false;
+	}
+	return true;
+}
+
+#endif							/* SMARTCAR_SPAN_H */
