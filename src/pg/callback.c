@@ -1,0 +1,95 @@
+/*-------------------------------------------------------------------------
+ *
+ * callback.c
+ *	  The SQL function that parses a callback.
+ *
+ * src/pg/callback.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "core/callback.h"
+#include "pg/text.h"
+#include "pg/tuple.h"
+
+PG_FUNCTION_INFO_V1(smartcar_parse_callback);
+
+/*
+ * Raises the error for a callback that was refused.  Its text is not shown: it
+ * may hold a code that is still good.
+ */
+static void
+refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *fault)
+{
+	const char *name = smartcar_callback_field_name(fault->field);
+	const char *reason = NULL;
+
+	switch (status)
+	{
+		case SMARTCAR_CALLBACK_REPEATED:
+			reason = "is there more than once";
+			break;
+		case SMARTCAR_CALLBACK_BROKEN_ESCAPE:
+			reason = "has a \"%\" without two hexadecimal digits";
+			break;
+		case SMARTCAR_CALLBACK_NUL:
+			reason = "has a zero byte";
+			break;
+		case SMARTCAR_CALLBACK_NOT_UTF8:
+			reason = "is not UTF-8";
+			break;
+		case SMARTCAR_CALLBACK_NOT_A_NUMBER:
+			reason = "is not a number in its range";
+			break;
+		case SMARTCAR_CALLBACK_OK:
+			return;
+	}
+
+	/* the offset counts from 0, as people count bytes it is one more */
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid Smartcar callback"),
+			 errdetail("Parameter \"%s\" %s, at byte %zu.", name, reason, fault->offset + 1)));
+}
+
+Datum
+smartcar_parse_callback(PG_FUNCTION_ARGS)
+{
+	SmartcarSpan input = smartcar_utf8_from_text(PG_GETARG_TEXT_PP(0));
+	SmartcarTuple tuple;
+	SmartcarCallback callback;
+	SmartcarCallbackFault fault;
+	SmartcarCallbackStatus status;
+
+	status = smartcar_callback_parse(input, palloc(input.length + 1), &callback, &fault);
+	if (status != SMARTCAR_CALLBACK_OK)
+		refuse_callback(status, &fault);
+
+	if (callback.virtual_key_url_refused)
+		ereport(WARNING,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("virtual_key_url of the callback was dropped"),
+				 errdetail("It is not an https link to the /_ak/ page of tesla.com or tesla.cn.")));
+
+	smartcar_tuple_begin(&tuple, fcinfo);
+	for (int field = 0; field < SMARTCAR_CALLBACK_FIELD_COUNT; field++)
+	{
+		SmartcarSpan value = callback.fields[field];
+
+		if (value.data == NULL)
+			smartcar_tuple_add_null(&tuple);
+		else if (field == SMARTCAR_CALLBACK_YEAR)
+			smartcar_tuple_add_int32(&tuple, callback.year);
+		else if (field == SMARTCAR_CALLBACK_STATUS_CODE)
+			smartcar_tuple_add_int32(&tuple, callback.status_code);
+		else
+			smartcar_tuple_add_text(&tuple, smartcar_text_from_utf8_bytes(value));
+	}
+	PG_RETURN_DATUM(smartcar_tuple_finish(&tuple));
+}

@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * check.c
+ *	  Checks that options and arguments share, with their errors.
+ *
+ * src/pg/check.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pg/check.h"
+
+#include "core/address.h"
+#include "pg/text.h"
+
+/* No browser and no server takes a longer link. */
+#define LINK_MAX_LENGTH		32768
+
+/*
+ * Makes room for a link of a length that is acceptable.
+ */
+text *
+smartcar_allocate_link(size_t length)
+{
+	text	   *result;
+
+	if (length > LINK_MAX_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("link is too long"),
+				 errdetail("It would have %zu bytes, and the limit is %d bytes.",
+						   length, LINK_MAX_LENGTH)));
+
+	result = (text *) palloc(VARHDRSZ + length);
+	SET_VARSIZE(result, VARHDRSZ + length);
+	return result;
+}
+
+void
+smartcar_check_client_id(SmartcarSpan id)
+{
+	if (smartcar_is_api_credential_id(id))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid client_id: \"%s\"", smartcar_excerpt(id)),
+				 errdetail("An id that begins with \"client_\" is that of an API credential, not of an application."),
+				 errhint("Use the application's id, a UUID that the Smartcar dashboard calls client id or application id. The id of the API credential belongs into the option \"api_client_id\" of a user mapping.")));
+
+	if (!smartcar_application_id_valid(id))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid client_id: \"%s\"", smartcar_excerpt(id)),
+				 errdetail("The id of an application is one or more visible ASCII characters without spaces.")));
+}
+
+void
+smartcar_check_redirect_uri(SmartcarSpan uri)
+{
+	if (!smartcar_redirect_uri_valid(uri))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid redirect_uri: \"%s\"", smartcar_excerpt(uri)),
+				 errdetail("A redirect URI is https://..., http://localhost..., or the custom scheme of a mobile application, sc<client id>://..., without spaces and without a fragment."),
+				 errhint("It must be the same, to the letter, as one that is registered in the Smartcar dashboard.")));
+}

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * check.h
+ *	  Checks that options and arguments share, with their errors.
+ *
+ * src/pg/check.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_CHECK_H
+#define SMARTCAR_CHECK_H
+
+#include "postgres.h"
+
+#include "core/span.h"
+
+extern text *smartcar_allocate_link(size_t length);
+extern void smartcar_check_client_id(SmartcarSpan id);
+extern void smartcar_check_redirect_uri(SmartcarSpan uri);
+
+#endif							/* SMARTCAR_CHECK_H */

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * closest_match.c
+ *	  What a mistyped name was probably meant to be.
+ *
+ * PostgreSQL has the same from version 16 on; the distance itself is its own
+ * in all versions.
+ *
+ * src/pg/closest_match.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pg/closest_match.h"
+
+#include "utils/varlena.h"
+
+/* A name that differs in more than this many characters is another name. */
+#define MAX_DISTANCE	4
+
+/* varstr_levenshtein() takes no more. */
+#define MAX_LENGTH		255
+
+void
+smartcar_closest_match_begin(SmartcarClosestMatch *state, SmartcarSpan source)
+{
+	state->source = source;
+	state->match = smartcar_span(NULL, 0);
+	state->distance = -1;
+}
+
+void
+smartcar_closest_match_try(SmartcarClosestMatch *state, SmartcarSpan candidate)
+{
+	SmartcarSpan source = state->source;
+	int			limit;
+	int			distance;
+
+	if (source.length == 0 || source.length > MAX_LENGTH || candidate.length > MAX_LENGTH)
+		return;
+
+	limit = state->match.data ? state->distance - 1 : MAX_DISTANCE;
+	if (limit < 0)
+		return;
+	distance = varstr_levenshtein_less_equal(source.data, (int) source.length,
+											 candidate.data, (int) candidate.length,
+											 1, 1, 1, limit, true);
+
+	/* more than half of the name changed is no likeness */
+	if (distance <= limit && distance <= (int) source.length / 2)
+	{
+		state->match = candidate;
+		state->distance = distance;
+	}
+}

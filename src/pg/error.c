@@ -1,0 +1,289 @@
+/*-------------------------------------------------------------------------
+ *
+ * error.c
+ *	  The SQL function that reads an error answer.
+ *
+ * Four shapes are in use: the flat object of the v2.0 API and of webhooks
+ * (type, code, description, resolution), the list "errors" of the v3 API, the
+ * OAuth object of the token endpoints (error, error_description) and that of
+ * the v1 API (error, message, code).  What is none of these still has an HTTP
+ * status and a text.
+ *
+ * src/pg/error.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "core/error.h"
+#include "pg/action.h"
+#include "pg/json.h"
+#include "pg/text.h"
+#include "pg/tuple.h"
+
+PG_FUNCTION_INFO_V1(smartcar_parse_error);
+
+/* The columns of the SQL type smartcar_error, but for the action. */
+typedef struct ErrorAnswer
+{
+	int			status;			/* 0 if it is not known */
+	SmartcarSpan type;
+	SmartcarSpan code;
+	SmartcarSpan description;
+	SmartcarSpan resolution_type;
+	SmartcarSpan resolution_url;
+	SmartcarSpan doc_url;
+	SmartcarSpan suggested_user_message;
+	SmartcarSpan request_id;
+	Jsonb	   *detail;			/* NULL if there is none */
+} ErrorAnswer;
+
+#define ACTION_COLUMN	11		/* of smartcar_error, counted from 0 */
+
+/* The first of several members that is a string. */
+static SmartcarSpan
+first_text_member(JsonbContainer *object, const char *const *keys)
+{
+	SmartcarSpan found = {NULL, 0};
+
+	for (; *keys != NULL && found.data == NULL; keys++)
+		found = smartcar_json_text_member(object, *keys);
+	return found;
+}
+
+/*
+ * An HTTP status, which the v3 API may write as text; 0 if it is none.
+ */
+static int
+status_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue	value;
+	int			status = 0;
+
+	if (smartcar_json_member(object, key, &value) == NULL)
+		return 0;
+
+	if (value.type == jbvString && value.val.string.len == 3)
+	{
+		for (int i = 0; i < 3; i++)
+		{
+			if (!smartcar_is_digit(value.val.string.val[i]))
+				return 0;
+			status = status * 10 + (value.val.string.val[i] - '0');
+		}
+	}
+	else if (value.type == jbvNumeric)
+	{
+		bool		failed = false;
+
+		status = numeric_int4_opt_error(value.val.numeric, &failed);
+		if (failed || status < 100 || status > 999)
+			return 0;
+	}
+	return status;
+}
+
+/* A member of any kind but null, as jsonb of its own. */
+static Jsonb *
+jsonb_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, key, &value) == NULL || value.type == jbvNull)
+		return NULL;
+	return JsonbValueToJsonb(&value);
+}
+
+/* The resolution is an object with a type and perhaps a URL, or only a type. */
+static void
+read_resolution(JsonbContainer *object, ErrorAnswer *answer)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, "resolution", &value) == NULL)
+		return;
+	if (value.type == jbvString)
+		answer->resolution_type = smartcar_span(value.val.string.val, value.val.string.len);
+	else if (value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data))
+	{
+		answer->resolution_type = smartcar_json_text_member(value.val.binary.data, "type");
+		answer->resolution_url = smartcar_json_text_member(value.val.binary.data, "url");
+	}
+}
+
+static void
+read_error_object(JsonbContainer *object, ErrorAnswer *answer)
+{
+	static const char *const type_keys[] = {"type", "error", NULL};
+	static const char *const description_keys[] = {
+		"description", "error_description", "message", NULL
+	};
+	static const char *const status_keys[] = {"statusCode", "status", NULL};
+
+	answer->type = first_text_member(object, type_keys);
+	answer->code = smartcar_json_text_member(object, "code");
+	answer->description = first_text_member(object, description_keys);
+	answer->doc_url = smartcar_json_text_member(object, "docURL");
+	answer->suggested_user_message = smartcar_json_text_member(object, "suggestedUserMessage");
+	answer->request_id = smartcar_json_text_member(object, "requestId");
+	answer->detail = jsonb_member(object, "detail");
+	for (const char *const *key = status_keys; *key != NULL && answer->status == 0; key++)
+		answer->status = status_member(object, *key);
+	read_resolution(object, answer);
+}
+
+/*
+ * One error of the v3 API.  It calls the text "detail", where v2.0 has a list
+ * under that name, and keeps links and further data in objects of their own.
+ */
+static void
+read_v3_error(JsonbContainer *object, ErrorAnswer *answer)
+{
+	static const char *const link_keys[] = {"about", "type", NULL};
+	JsonbValue	value;
+
+	read_error_object(object, answer);
+	if (answer->description.data == NULL)
+	{
+		answer->description = smartcar_json_text_member(object, "detail");
+		if (answer->description.data != NULL)
+			answer->detail = NULL;
+	}
+	if (answer->description.data == NULL)
+		answer->description = smartcar_json_text_member(object, "title");
+	if (answer->doc_url.data == NULL &&
+		smartcar_json_member(object, "links", &value) != NULL &&
+		value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data))
+		answer->doc_url = first_text_member(value.val.binary.data, link_keys);
+	if (answer->request_id.data == NULL &&
+		smartcar_json_member(object, "meta", &value) != NULL &&
+		value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data))
+		answer->request_id = smartcar_json_text_member(value.val.binary.data, "requestId");
+}
+
+/*
+ * The list of errors of a v3 answer, or NULL if the answer is no such one.
+ */
+static JsonbContainer *
+v3_errors(JsonbContainer *object)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, "errors", &value) == NULL ||
+		value.type != jbvBinary || !JsonContainerIsArray(value.val.binary.data) ||
+		JsonContainerSize(value.val.binary.data) == 0)
+		return NULL;
+	return value.val.binary.data;
+}
+
+static void
+read_body(SmartcarSpan body, ErrorAnswer *answer)
+{
+	Jsonb	   *json = smartcar_json_parse(body);
+	JsonbContainer *errors;
+
+	if (json == NULL || !JB_ROOT_IS_OBJECT(json))
+	{
+		if (body.length > 0)
+			answer->description = body;
+		return;
+	}
+
+	errors = v3_errors(&json->root);
+	if (errors != NULL)
+	{
+		JsonbValue *first = getIthJsonbValueFromContainer(errors, 0);
+
+		if (first->type == jbvBinary && JsonContainerIsObject(first->val.binary.data))
+			read_v3_error(first->val.binary.data, answer);
+		if (answer->request_id.data == NULL)
+			answer->request_id = smartcar_json_text_member(&json->root, "requestId");
+		if (JsonContainerSize(errors) > 1)
+			answer->detail = jsonb_member(&json->root, "errors");
+	}
+	else
+		read_error_object(&json->root, answer);
+
+	/* nothing that we know how to read: hand over all of it */
+	if (answer->type.data == NULL && answer->detail == NULL)
+		answer->detail = json;
+}
+
+/* Seconds; a date, or anything else that is not all digits, gives false. */
+static bool
+parse_retry_after(SmartcarSpan header, int64 *seconds)
+{
+	int64		value = 0;
+
+	if (header.length == 0 || header.length > 18)
+		return false;
+	for (size_t i = 0; i < header.length; i++)
+	{
+		if (!smartcar_is_digit(header.data[i]))
+			return false;
+		value = value * 10 + (header.data[i] - '0');
+	}
+	*seconds = value;
+	return true;
+}
+
+static void
+add_optional_jsonb(SmartcarTuple *tuple, const Jsonb *value)
+{
+	if (value == NULL)
+		smartcar_tuple_add_null(tuple);
+	else
+		smartcar_tuple_add_datum(tuple, JsonbPGetDatum(value));
+}
+
+Datum
+smartcar_parse_error(PG_FUNCTION_ARGS)
+{
+	ErrorAnswer answer = {0};
+	SmartcarErrorContext context;
+	SmartcarTuple tuple;
+	SmartcarAction action;
+	int64		retry_after;
+
+	read_body(smartcar_argument_span(fcinfo, 0), &answer);
+	if (!PG_ARGISNULL(1))
+		answer.status = PG_GETARG_INT32(1);
+	if (answer.request_id.data == NULL)
+		answer.request_id = smartcar_argument_span(fcinfo, 3);
+
+	context.http_status = answer.status;
+	context.resolution_type = answer.resolution_type;
+	context.description = answer.description;
+	action = smartcar_action_for_error(answer.type, answer.code, &context);
+
+	smartcar_tuple_begin(&tuple, fcinfo);
+	if (answer.status != 0)
+		smartcar_tuple_add_int32(&tuple, answer.status);
+	else
+		smartcar_tuple_add_null(&tuple);
+	smartcar_tuple_add_text(&tuple, answer.type);
+	smartcar_tuple_add_text(&tuple, answer.code);
+	smartcar_tuple_add_text(&tuple, answer.description);
+	smartcar_tuple_add_text(&tuple, answer.resolution_type);
+	smartcar_tuple_add_text(&tuple, answer.resolution_url);
+	smartcar_tuple_add_text(&tuple, answer.doc_url);
+	smartcar_tuple_add_text(&tuple, answer.suggested_user_message);
+	smartcar_tuple_add_text(&tuple, answer.request_id);
+	if (parse_retry_after(smartcar_argument_span(fcinfo, 2), &retry_after))
+		smartcar_tuple_add_datum(&tuple, Int64GetDatum(retry_after));
+	else
+		smartcar_tuple_add_null(&tuple);
+	add_optional_jsonb(&tuple, answer.detail);
+	if (action != SMARTCAR_ACTION_UNKNOWN)
+		smartcar_tuple_add_datum(&tuple,
+								 smartcar_action_datum(action,
+													   TupleDescAttr(tuple.descriptor, ACTION_COLUMN)->atttypid));
+	else
+		smartcar_tuple_add_null(&tuple);
+	PG_RETURN_DATUM(smartcar_tuple_finish(&tuple));
+}

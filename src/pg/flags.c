@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * flags.c
+ *	  The flags of a link, from jsonb.
+ *
+ * Smartcar takes them as "name:value name:value", where a value is text, a
+ * number or a boolean.
+ *
+ * src/pg/flags.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pg/flags.h"
+
+#include "lib/stringinfo.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "pg/text.h"
+
+/*
+ * A space ends a flag, and control characters have no business in one.
+ */
+static bool
+word_valid(SmartcarSpan word, bool is_name)
+{
+	if (word.length == 0)
+		return false;
+	for (size_t i = 0; i < word.length; i++)
+	{
+		unsigned char byte = (unsigned char) word.data[i];
+
+		if (byte <= ' ' || byte == 0x7F || (is_name && byte == ':'))
+			return false;
+	}
+	return true;
+}
+
+static SmartcarSpan
+flag_value(SmartcarSpan name, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return smartcar_span(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return smartcar_span_from_string(DatumGetCString(DirectFunctionCall1(numeric_out,
+																					NumericGetDatum(value->val.numeric))));
+		case jbvBool:
+			return value->val.boolean ? SMARTCAR_SPAN("true") : SMARTCAR_SPAN("false");
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for flag \"%s\"", smartcar_excerpt(name)),
+					 errdetail("The value of a flag is text, a number or a boolean.")));
+	}
+	return smartcar_span(NULL, 0);	/* keep compiler quiet */
+}
+
+/*
+ * The flags as words "name:value", in jsonb's order of keys.
+ */
+SmartcarWords
+smartcar_flags_from_jsonb(Jsonb *flags)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&flags->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	SmartcarSpan name = {NULL, 0};
+	SmartcarSpan *words;
+	SmartcarWords result = {NULL, 0};
+
+	if (!JB_ROOT_IS_OBJECT(flags))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("flags must be a JSON object"),
+				 errhint("An example is '{\"country\": \"DE\"}'.")));
+
+	words = (SmartcarSpan *) palloc((JB_ROOT_COUNT(flags) + 1) * sizeof(SmartcarSpan));
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		SmartcarSpan text_value;
+		StringInfoData word;
+
+		if (token == WJB_KEY)
+			name = smartcar_span(value.val.string.val, value.val.string.len);
+		if (token != WJB_VALUE)
+			continue;
+
+		text_value = flag_value(name, &value);
+		if (!word_valid(name, true) || !word_valid(text_value, false))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid flag \"%s\"", smartcar_excerpt(name)),
+					 errdetail("The name and the value of a flag must not be empty nor contain spaces or control characters, and its name no colon.")));
+
+		initStringInfo(&word);
+		appendBinaryStringInfo(&word, name.data, (int) name.length);
+		appendStringInfoChar(&word, ':');
+		appendBinaryStringInfo(&word, text_value.data, (int) text_value.length);
+		words[result.count++] = smartcar_utf8_from_bytes(word.data, word.len);
+	}
+	result.words = words;
+	return result;
+}

@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * hmac.c
+ *	  HMAC-SHA-256 with a key that stays.
+ *
+ * OpenSSL's context is costly to make and cheap to use again, so it is kept
+ * for as long as the key does not change.  It is malloc'd, so it hangs on a
+ * memory context, whose end frees it on every way out.
+ *
+ * src/pg/hmac.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include "pg/hmac.h"
+
+struct SmartcarHmac
+{
+	MemoryContextCallback callback;
+	EVP_MAC    *mac;
+	EVP_MAC_CTX *context;
+};
+
+static void
+free_hmac(void *arg)
+{
+	SmartcarHmac *hmac = (SmartcarHmac *) arg;
+
+	EVP_MAC_CTX_free(hmac->context);
+	EVP_MAC_free(hmac->mac);
+}
+
+static void
+hmac_failed(void)
+{
+	/* nobody else will look at what is on OpenSSL's queue */
+	ERR_clear_error();
+	ereport(ERROR,
+			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+			 errmsg("could not compute HMAC-SHA-256")));
+}
+
+SmartcarHmac *
+smartcar_hmac_create(MemoryContext context, SmartcarSpan key)
+{
+	SmartcarHmac *hmac = MemoryContextAllocZero(context, sizeof(SmartcarHmac));
+	char		digest_name[] = "SHA256";
+	OSSL_PARAM	parameters[2];
+
+	hmac->callback.func = free_hmac;
+	hmac->callback.arg = hmac;
+	MemoryContextRegisterResetCallback(context, &hmac->callback);
+
+	parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0);
+	parameters[1] = OSSL_PARAM_construct_end();
+
+	hmac->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (hmac->mac != NULL)
+		hmac->context = EVP_MAC_CTX_new(hmac->mac);
+	if (hmac->context == NULL ||
+		!EVP_MAC_init(hmac->context, (const unsigned char *) key.data, key.length, parameters))
+		hmac_failed();
+	return hmac;
+}
+
+void
+smartcar_hmac_compute(SmartcarHmac *hmac, SmartcarSpan message,
+					  unsigned char digest[SMARTCAR_HMAC_LENGTH])
+{
+	size_t		length;
+
+	/* no key: begin again with the one that is there */
+	if (!EVP_MAC_init(hmac->context, NULL, 0, NULL) ||
+		!EVP_MAC_update(hmac->context, (const unsigned char *) message.data, message.length) ||
+		!EVP_MAC_final(hmac->context, digest, &length, SMARTCAR_HMAC_LENGTH) ||
+		length != SMARTCAR_HMAC_LENGTH)
+		hmac_failed();
+}

@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.c
+ *	  JSON that somebody else sent.
+ *
+ * jsonb_in() raises an error for text that is not JSON, and that error quotes
+ * the text, which may hold a token.  So the text is first parsed without side
+ * effects by the parser beneath jsonb_in(), and whatever jsonb_in() would
+ * stumble over makes it "not JSON".
+ *
+ * src/pg/json.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pg/json.h"
+
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "utils/fmgrprotos.h"
+
+#include "pg/compat.h"
+
+/* Smartcar's answers are nested a handful of levels deep. */
+#define MAX_NESTING		64
+
+/* A longer body, or a number with more digits, is no answer of an API. */
+#define MAX_LENGTH			(64 * 1024 * 1024)
+#define MAX_NUMBER_LENGTH	1000
+#define MAX_EXPONENT_DIGITS	4
+
+/*
+ * Whether brackets nest too deeply for a recursive parser to be safe.  Those
+ * within strings do not count.
+ */
+static bool
+nested_too_deeply(SmartcarSpan text)
+{
+	bool		in_string = false;
+	int			depth = 0;
+
+	for (size_t i = 0; i < text.length; i++)
+	{
+		char		c = text.data[i];
+
+		if (in_string)
+		{
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		}
+		else if (c == '"')
+			in_string = true;
+		else if (c == '{' || c == '[')
+		{
+			if (++depth > MAX_NESTING)
+				return true;
+		}
+		else if (c == '}' || c == ']')
+			depth--;
+	}
+	return false;
+}
+
+/*
+ * Notes a number that numeric would refuse.
+ */
+static SmartcarJsonActionResult
+check_scalar(void *state, char *token, JsonTokenType type)
+{
+	bool	   *out_of_range = (bool *) state;
+	const char *exponent;
+
+	if (type == JSON_TOKEN_NUMBER)
+	{
+		if (strlen(token) > MAX_NUMBER_LENGTH)
+			*out_of_range = true;
+		exponent = strpbrk(token, "eE");
+		if (exponent != NULL)
+		{
+			exponent += strspn(exponent, "eE+-0");
+			if (strlen(exponent) > MAX_EXPONENT_DIGITS)
+				*out_of_range = true;
+		}
+	}
+	SMARTCAR_JSON_ACTION_DONE;
+}
+
+/*
+ * The text as jsonb, or NULL if it is not JSON that jsonb can hold.
+ */
+Jsonb *
+smartcar_json_parse(SmartcarSpan text)
+{
+	JsonSemAction actions = {0};
+	bool		out_of_range = false;
+	char	   *copy;
+	JsonLexContext *lexer;
+
+	if (text.length == 0 || text.length > MAX_LENGTH || nested_too_deeply(text))
+		return NULL;
+
+	copy = pnstrdup(text.data, text.length);
+	actions.semstate = &out_of_range;
+	actions.scalar = check_scalar;
+	lexer = smartcar_make_json_lexer(copy, (int) text.length, GetDatabaseEncoding());
+	if (pg_parse_json(lexer, &actions) != JSON_SUCCESS || out_of_range)
+		return NULL;
+
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(copy)));
+}
+
+/* A member of an object, or NULL if there is none. */
+JsonbValue *
+smartcar_json_member(JsonbContainer *object, const char *key, JsonbValue *value)
+{
+	return getKeyJsonValueFromContainer(object, key, (int) strlen(key), value);
+}
+
+/* A member that is a string; no data for any other. */
+SmartcarSpan
+smartcar_json_text_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, key, &value) == NULL || value.type != jbvString)
+		return smartcar_span(NULL, 0);
+	return smartcar_span(value.val.string.val, value.val.string.len);
+}

@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * option.h
+ *	  The options of servers and user mappings.
+ *
+ * src/pg/option.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_OPTION_H
+#define SMARTCAR_OPTION_H
+
+#include "postgres.h"
+
+#include "core/span.h"
+
+typedef enum SmartcarOption
+{
+	/* of a server */
+	SMARTCAR_OPTION_CLIENT_ID,
+	SMARTCAR_OPTION_REDIRECT_URI,
+	SMARTCAR_OPTION_SCOPE,
+	SMARTCAR_OPTION_MODE,
+	SMARTCAR_OPTION_API_VERSION,
+	SMARTCAR_OPTION_EXTRA_SCOPES,
+	SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN,
+	SMARTCAR_OPTION_CONNECT_TIMEOUT,
+	SMARTCAR_OPTION_TIMEOUT,
+	SMARTCAR_OPTION_MAX_CONCURRENCY,
+	SMARTCAR_OPTION_MAX_RESPONSE_SIZE,
+	SMARTCAR_OPTION_CONNECT_ORIGIN,
+	SMARTCAR_OPTION_AUTH_ORIGIN,
+	SMARTCAR_OPTION_IAM_ORIGIN,
+	SMARTCAR_OPTION_API_ORIGIN,
+	SMARTCAR_OPTION_VEHICLE_ORIGIN,
+	SMARTCAR_OPTION_MANAGEMENT_ORIGIN,
+	SMARTCAR_OPTION_CA_FILE,
+	SMARTCAR_OPTION_TOKEN_KEY_FILE,
+
+	/* of a user mapping; each secret is followed by its file */
+	SMARTCAR_OPTION_CLIENT_SECRET,
+	SMARTCAR_OPTION_CLIENT_SECRET_FILE,
+	SMARTCAR_OPTION_API_CLIENT_ID,
+	SMARTCAR_OPTION_API_CLIENT_SECRET,
+	SMARTCAR_OPTION_API_CLIENT_SECRET_FILE,
+	SMARTCAR_OPTION_MANAGEMENT_TOKEN,
+	SMARTCAR_OPTION_MANAGEMENT_TOKEN_FILE
+} SmartcarOption;
+
+#define SMARTCAR_OPTION_COUNT	(SMARTCAR_OPTION_MANAGEMENT_TOKEN_FILE + 1)
+#define SMARTCAR_NO_OPTION		(-1)
+
+/*
+ * What is acceptable as a value.
+ */
+typedef enum SmartcarOptionKind
+{
+	SMARTCAR_KIND_APPLICATION_ID,
+	SMARTCAR_KIND_REDIRECT_URI,
+	SMARTCAR_KIND_SCOPE,		/* permissions that links may ask for */
+	SMARTCAR_KIND_MODE,
+	SMARTCAR_KIND_API_VERSION,
+	SMARTCAR_KIND_NAMES,		/* permission names of any kind */
+	SMARTCAR_KIND_DOMAIN,
+	SMARTCAR_KIND_NUMBER,
+	SMARTCAR_KIND_ORIGIN,
+	SMARTCAR_KIND_FILE,
+	SMARTCAR_KIND_IDENTIFIER,	/* visible characters */
+	SMARTCAR_KIND_SECRET		/* the same, and never shown */
+} SmartcarOptionKind;
+
+typedef struct SmartcarOptionInfo
+{
+	const char *name;
+	Oid			catalog;		/* what it is an option of */
+	SmartcarOptionKind kind;
+	bool		superuser_only;
+	const char *default_value;	/* NULL if there is none */
+	int			unit;			/* of a number: a GUC_UNIT_ flag, or 0 */
+	int			minimum;
+	int			maximum;
+} SmartcarOptionInfo;
+
+extern const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT];
+
+extern int	smartcar_option_find(const char *name, Oid catalog);
+extern bool smartcar_option_is_secret(SmartcarOption option);
+extern int	smartcar_option_number(SmartcarOption option, const char *value);
+extern void smartcar_option_check(SmartcarOption option, const char *value);
+extern bool smartcar_mode_valid(SmartcarSpan mode);
+extern bool smartcar_secret_valid(SmartcarSpan secret);
+
+#endif							/* SMARTCAR_OPTION_H */

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * secret.h
+ *	  The secrets of a user mapping.
+ *
+ * src/pg/secret.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SECRET_H
+#define SMARTCAR_SECRET_H
+
+#include "postgres.h"
+
+#include "pg/server.h"
+
+extern const char *smartcar_secret(SmartcarServer *server, SmartcarOption option,
+								   MemoryContext context);
+
+#endif							/* SMARTCAR_SECRET_H */

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * server.c
+ *	  The Smartcar application that a call uses.
+ *
+ * src/pg/server.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pg/server.h"
+
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "commands/extension.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "pg/text.h"
+
+/* The setting smartcar_tesla.server. */
+static char *server_setting = NULL;
+
+/*
+ * Counts the changes of servers, user mappings, memberships and the setting.
+ * What a call site remembers is outdated when this is no longer what it was.
+ */
+static uint64 current_generation = 1;
+
+static void
+forget_servers(Datum arg, int cacheid, uint32 hashvalue)
+{
+	current_generation++;
+}
+
+static void
+assign_server_setting(const char *newval, void *extra)
+{
+	current_generation++;
+}
+
+/*
+ * Called once, when the library is loaded.
+ */
+void
+smartcar_server_init(void)
+{
+	DefineCustomStringVariable("smartcar_tesla.server",
+							   "Names the server that is used where a function is given none.",
+							   "An empty string names none.",
+							   &server_setting,
+							   "smartcar",
+							   PGC_USERSET,
+							   0,
+							   NULL,
+							   assign_server_setting,
+							   NULL);
+
+	/* a role's membership decides whether it has USAGE */
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, forget_servers, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, forget_servers, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_servers, (Datum) 0);
+}
+
+/*
+ * Stores those options of a list that we know.  The validator let no others
+ * through, but it may have been another version of it.
+ */
+static void
+store_options(List *options, Oid catalog, const char **values, MemoryContext context)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *element = (DefElem *) lfirst(cell);
+		int			option = smartcar_option_find(element->defname, catalog);
+
+		if (option != SMARTCAR_NO_OPTION)
+			values[option] = MemoryContextStrdup(context, defGetString(element));
+	}
+}
+
+/*
+ * Reads a server.  One that an argument names must exist; the one that the
+ * setting names need not, because some calls need none.
+ */
+static void
+load_server(SmartcarServer *server, const char *argument, MemoryContext context)
+{
+	const char *name = argument ? argument : server_setting;
+	ForeignServer *foreign_server;
+	AclResult	aclresult;
+
+	memset(server, 0, sizeof(*server));
+	server->serverid = InvalidOid;
+	if (argument == NULL && (name == NULL || name[0] == '\0'))
+		return;
+	server->name = MemoryContextStrdup(context, name);
+
+	foreign_server = GetForeignServerByName(name, true);
+	if (foreign_server == NULL)
+	{
+		if (argument != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("server \"%s\" does not exist", name)));
+		return;
+	}
+
+	aclresult = smartcar_server_aclcheck(foreign_server->serverid, GetUserId(), ACL_USAGE);
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, foreign_server->servername);
+
+	/*
+	 * A server of another wrapper has not been through our validator, so its
+	 * options may be anybody's.
+	 */
+	if (getExtensionOfObject(ForeignDataWrapperRelationId, foreign_server->fdwid) !=
+		get_extension_oid("smartcar_tesla", false))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not a Smartcar application", name),
+				 errdetail("Its foreign-data wrapper is not \"smartcar_tesla\".")));
+
+	server->serverid = foreign_server->serverid;
+	store_options(foreign_server->options, ForeignServerRelationId, server->values, context);
+}
+
+/*
+ * The call site of the function that is being called, made or brought up to
+ * date if need be.  server_argument is the number of the argument "server".
+ * size is that of the struct which the caller keeps there.  *fresh tells that
+ * everything but the server is zero, as at the first row.
+ */
+SmartcarCallSite *
+smartcar_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
+{
+	SmartcarCallSite *site = (SmartcarCallSite *) fcinfo->flinfo->fn_extra;
+	const text *argument = PG_ARGISNULL(server_argument) ? NULL :
+		PG_GETARG_TEXT_PP(server_argument);
+	MemoryContext context;
+
+	Assert(size >= sizeof(SmartcarCallSite));
+
+	if (site != NULL && site->ready &&
+		site->generation == current_generation &&
+		site->userid == GetUserId() &&
+		(argument == NULL) == (site->argument == NULL) &&
+		(argument == NULL ||
+		 smartcar_span_equal(smartcar_span_from_text(argument),
+							 smartcar_span_from_string(site->argument))))
+	{
+		*fresh = false;
+		return site;
+	}
+
+	if (site == NULL)
+	{
+		site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, size);
+		site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
+											  "smartcar_tesla call site",
+											  ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = site;
+	}
+
+	/* If something fails below, the next call starts from here again. */
+	context = site->context;
+	MemoryContextReset(context);
+	memset(site, 0, size);
+	site->context = context;
+
+	/*
+	 * Looking up the server can take in invalidations, so the generation is
+	 * the one from before it.
+	 */
+	site->generation = current_generation;
+	site->userid = GetUserId();
+	if (argument != NULL)
+	{
+		SmartcarSpan name = smartcar_span_from_text(argument);
+		char	   *copy = MemoryContextAlloc(context, name.length + 1);
+
+		memcpy(copy, name.data, name.length);
+		copy[name.length] = '\0';
+		site->argument = copy;
+	}
+	load_server(&site->server, site->argument, context);
+	site->ready = true;
+
+	*fresh = true;
+	return site;
+}
+
+/*
+ * An option, or its default, or NULL.
+ */
+const char *
+smartcar_server_option(const SmartcarServer *server, SmartcarOption option)
+{
+	if (server->values[option] != NULL)
+		return server->values[option];
+	return smartcar_options[option].default_value;
+}
+
+/* The same in UTF-8; no data where there is neither. */
+SmartcarSpan
+smartcar_server_option_utf8(const SmartcarServer *server, SmartcarOption option)
+{
+	const char *value = smartcar_server_option(server, option);
+
+	if (value == NULL)
+		return smartcar_span(NULL, 0);
+	return smartcar_utf8_from_bytes(value, (int) strlen(value));
+}
+
+SmartcarApiVersion
+smartcar_server_api_version(const SmartcarServer *server)
+{
+	const char *version = smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION);
+
+	return strcmp(version, "3") == 0 ? SMARTCAR_API_V3 : SMARTCAR_API_V2;
+}
+
+/*
+ * Reads the user mapping of the current role, or that of PUBLIC, if there is
+ * one.  (GetUserMapping() raises an error where there is none.)
+ */
+void
+smartcar_server_load_mapping(SmartcarServer *server, MemoryContext context)
+{
+	HeapTuple	tuple;
+	Datum		options;
+	bool		isnull;
+
+	if (server->mapping_loaded || !OidIsValid(server->serverid))
+		return;
+
+	tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
+							ObjectIdGetDatum(GetUserId()),
+							ObjectIdGetDatum(server->serverid));
+	if (!HeapTupleIsValid(tuple))
+		tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
+								ObjectIdGetDatum(InvalidOid),
+								ObjectIdGetDatum(server->serverid));
+	if (HeapTupleIsValid(tuple))
+	{
+		options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
+								  Anum_pg_user_mapping_umoptions, &isnull);
+		if (!isnull)
+			store_options(untransformRelOptions(options), UserMappingRelationId,
+						  server->values, context);
+		ReleaseSysCache(tuple);
+	}
+	server->mapping_loaded = true;
+}
+
+/*
+ * Raises the error for a value that neither an argument nor the server gave.
+ * argument is the name of the argument.
+ */
+void
+smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
+					   const char *argument)
+{
+	const SmartcarOptionInfo *info = &smartcar_options[option];
+	const char *quoted_name;
+
+	if (server->name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no %s is known", argument),
+				 errdetail("The setting \"smartcar_tesla.server\" is empty."),
+				 errhint("Pass %s, or name a server.", argument)));
+
+	quoted_name = quote_identifier(server->name);
+	if (!OidIsValid(server->serverid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("server \"%s\" does not exist", server->name),
+				 errhint("Create it with CREATE SERVER %s FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id '...', redirect_uri '...', scope '...'), or pass %s.",
+						 quoted_name, argument)));
+
+	if (info->catalog == UserMappingRelationId)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no %s is known", argument),
+				 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
+						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
+				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...'), or pass %s.",
+						 quoted_name, info->name, argument)));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("no %s is known", argument),
+			 errdetail("Server \"%s\" has no option \"%s\".", server->name, info->name),
+			 errhint("Set it with ALTER SERVER %s OPTIONS (ADD %s '...'), or pass %s.",
+					 quoted_name, info->name, argument)));
+}

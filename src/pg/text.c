@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * text.c
+ *	  Text between SQL and the core, which works on UTF-8.
+ *
+ * Links carry percent-encoded UTF-8 and signatures are made over UTF-8, in
+ * whatever encoding the database keeps its text.  A database in SQL_ASCII does
+ * not say, so there only bytes that are UTF-8 are let through.
+ *
+ * src/pg/text.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/text.h"
+
+#include "mb/pg_wchar.h"
+
+#include "core/utf8.h"
+
+/* How much of a value a message shows. */
+#define EXCERPT_LENGTH	64
+
+SmartcarSpan
+smartcar_utf8_from_bytes(const char *data, int length)
+{
+	SmartcarSpan span = smartcar_span(data, length);
+	int			encoding = GetDatabaseEncoding();
+	char	   *converted;
+
+	if (encoding == PG_UTF8)
+		return span;
+
+	if (encoding == PG_SQL_ASCII)
+	{
+		if (!smartcar_utf8_valid(span))
+			ereport(ERROR,
+					(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+					 errmsg("invalid byte sequence for encoding \"UTF8\""),
+					 errdetail("The encoding of the database is SQL_ASCII, in which text for Smartcar has to be UTF-8.")));
+		return span;
+	}
+
+	converted = pg_server_to_any(data, length, PG_UTF8);
+	if (converted == data)
+		return span;
+	return smartcar_span_from_string(converted);
+}
+
+/*
+ * From UTF-8 to the encoding of the database; a character that it does not
+ * have is an error with SQLSTATE 22P05.
+ */
+SmartcarSpan
+smartcar_text_from_utf8_bytes(SmartcarSpan utf8)
+{
+	int			encoding = GetDatabaseEncoding();
+	char	   *converted;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || utf8.length == 0)
+		return utf8;
+
+	converted = pg_any_to_server(utf8.data, (int) utf8.length, PG_UTF8);
+	if (converted == utf8.data)
+		return utf8;
+	return smartcar_span_from_string(converted);
+}
+
+/*
+ * The beginning of a value for a message: enough to recognize it, and not the
+ * megabyte that somebody may have sent.
+ */
+const char *
+smartcar_excerpt(SmartcarSpan span)
+{
+	int			length;
+
+	if (span.length <= EXCERPT_LENGTH)
+		return pnstrdup(span.data, span.length);
+	length = pg_mbcliplen(span.data, (int) span.length, EXCERPT_LENGTH);
+	return psprintf("%.*s...", length, span.data);
+}

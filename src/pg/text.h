@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * text.h
+ *	  Text between SQL and the core, which works on UTF-8.
+ *
+ * This is the main header of src/pg.  What lives in this folder: everything
+ * that knows PostgreSQL, that is the functions that SQL calls, the options of
+ * servers and user mappings, and the conversion of datums.  What must not live
+ * here: knowledge of Smartcar or Tesla (src/core has it) and the network.
+ *
+ * src/pg/text.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_TEXT_H
+#define SMARTCAR_TEXT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "pg/compat.h"
+
+#include "core/span.h"
+
+extern SmartcarSpan smartcar_utf8_from_bytes(const char *data, int length);
+extern SmartcarSpan smartcar_text_from_utf8_bytes(SmartcarSpan utf8);
+extern const char *smartcar_excerpt(SmartcarSpan span);
+
+/* The bytes of a text, in the encoding of the database. */
+static inline SmartcarSpan
+smartcar_span_from_text(const text *value)
+{
+	return smartcar_span(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+static inline SmartcarSpan
+smartcar_utf8_from_text(const text *value)
+{
+	return smartcar_utf8_from_bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/* An argument in the encoding of the database; no data where it is NULL. */
+static inline SmartcarSpan
+smartcar_argument_span(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		return smartcar_span(NULL, 0);
+	return smartcar_span_from_text(PG_GETARG_TEXT_PP(argument));
+}
+
+/* An argument in UTF-8; no data where it is NULL. */
+static inline SmartcarSpan
+smartcar_argument_utf8(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		return smartcar_span(NULL, 0);
+	return smartcar_utf8_from_text(PG_GETARG_TEXT_PP(argument));
+}
+
+#endif							/* SMARTCAR_TEXT_H */

@@ -1,0 +1,420 @@
+/* src/smartcar_tesla.sql: the source of the install script smartcar_tesla--VERSION.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION smartcar_tesla" to load this file. \quit
+
+--
+-- Configuration
+--
+
+CREATE FUNCTION smartcar_tesla_validator(options text[], catalog oid)
+RETURNS void
+AS 'MODULE_PATHNAME', 'smartcar_tesla_validator'
+LANGUAGE C STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_tesla_validator(text[], oid) IS
+'Checks the options of a SERVER or USER MAPPING of the wrapper smartcar_tesla. PostgreSQL calls it; there is no need to.
+Errors: HV00D for an unknown option, 22023 for a value that is not acceptable, 42501 for an option that only superusers may set.';
+
+CREATE FOREIGN DATA WRAPPER smartcar_tesla
+	NO HANDLER
+	VALIDATOR smartcar_tesla_validator;
+
+COMMENT ON FOREIGN DATA WRAPPER smartcar_tesla IS
+'Smartcar applications. A SERVER of this wrapper is one application, a USER MAPPING holds its secrets; there are no foreign tables.';
+
+CREATE FUNCTION smartcar_info(
+	server text DEFAULT NULL,
+	OUT name text,
+	OUT setting text,
+	OUT source text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'smartcar_info'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_info(text) IS
+'The versions of the extension and its libraries, and the options in force, a row each.
+server: the name of a SERVER; NULL means the one that the setting smartcar_tesla.server names. If that one does not exist, only the versions come back.
+Result: name; setting; source, which is "library", "server", "user mapping", "default" or "setting". Times are in milliseconds, sizes in bytes. Of a secret only whether there is one is told.
+Errors: 42704 if server is named and does not exist, 42501 without USAGE on it.';
+
+CREATE FUNCTION smartcar_server_scopes(server text DEFAULT NULL)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'smartcar_server_scopes'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_server_scopes(text) IS
+'The option "scope" of a server as an array, as it was written, "required:" included.
+server: the name of a SERVER; NULL means the one that the setting smartcar_tesla.server names.
+Result: NULL if the server has no such option.
+Errors: 42704 if there is no such server, 42501 without USAGE on it.';
+
+--
+-- Links
+--
+
+CREATE FUNCTION smartcar_connect_url(
+	scope text[] DEFAULT NULL,
+	state text DEFAULT NULL,
+	make text DEFAULT 'TESLA',
+	force_prompt boolean DEFAULT false,
+	single_select boolean DEFAULT NULL,
+	single_select_vin text DEFAULT NULL,
+	flags jsonb DEFAULT NULL,
+	external_id text DEFAULT NULL,
+	mode text DEFAULT NULL,
+	response_type text DEFAULT 'code',
+	client_id text DEFAULT NULL,
+	redirect_uri text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_connect_url'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_connect_url(text[], text, text, boolean, boolean, text, jsonb, text, text, text, text, text, text) IS
+'The link that takes an owner to Smartcar Connect to authorize an application (https://smartcar.com/docs/connect/redirect-to-connect). No network is used.
+scope: Smartcar permissions, each with or without "required:"; NULL means the option of the server, and where there is none, the choice of the Smartcar dashboard.
+state: comes back unchanged in the callback; NULL or empty leaves it out.
+make: skips the brand list; NULL or empty shows it.
+force_prompt: true asks for consent even if it was given before (approval_prompt=force); NULL means false.
+single_select, single_select_vin: let the owner choose one vehicle only, or only the one with this VIN, which implies single_select; NULL leaves them out.
+flags: an object of text, numbers and booleans, for example {"country": "DE"}; NULL leaves it out.
+external_id: the application''s own id of the owner; NULL or empty leaves it out.
+mode: "live", "simulated" or "test"; NULL means the option of the server, and where there is none, Smartcar''s default.
+response_type: "code", or "none" for an application that needs no code in the callback; NULL means "code".
+client_id, redirect_uri: NULL means the option of the server. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if client_id is given.
+Result: never NULL. The parameters stand in the order of Smartcar''s Node SDK. With api_version 3, application_id and external_id stand where version 2.0 has client_id and user.
+Errors: 22023 for an argument that is not acceptable, 22004 for a NULL within scope, 2202E for a scope of more than one dimension, 54000 for a link of more than 32768 bytes, 55000 if no client_id is known, 42704 and 42501 for a server that does not exist or may not be used.';
+
+CREATE FUNCTION smartcar_reauth_url(
+	scope text[] DEFAULT NULL,
+	state text DEFAULT NULL,
+	flow text DEFAULT 'authorize',
+	client_id text DEFAULT NULL,
+	redirect_uri text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_reauth_url'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_reauth_url(text[], text, text, text, text, text) IS
+'The link that asks a Tesla owner for more permissions, "Updating access with Tesla" (https://smartcar.com/docs/help/oem-integrations/tesla/developers). No network is used.
+scope: the Smartcar permissions that the application needs; the owner is asked for the Tesla permissions that they map to. NULL means the option of the server; one of the two is needed.
+state: comes back unchanged in the callback; NULL or empty leaves it out.
+flow: "authorize" sends a new authorization code to redirect_uri. "reauthenticate" sends nothing back and leaves the tokens as they are; it takes neither state nor redirect_uri, and "required:" is dropped because everything is required. NULL means "authorize".
+client_id, redirect_uri: NULL means the option of the server. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if client_id is given.
+Result: never NULL.
+Errors: 22023 for an argument that is not acceptable, 22004 for a NULL within scope, 2202E for a scope of more than one dimension, 54000 for a link of more than 32768 bytes, 55000 if no scope, client_id or redirect_uri is known, 42704 and 42501 for a server that does not exist or may not be used.';
+
+CREATE FUNCTION smartcar_reauth_vehicle_url(
+	vehicle_id text,
+	state text DEFAULT NULL,
+	redirect_uri text DEFAULT NULL,
+	external_id text DEFAULT NULL,
+	client_id text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_reauth_vehicle_url'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_reauth_vehicle_url(text, text, text, text, text, text) IS
+'The link that logs the owner of one vehicle in again (https://smartcar.com/docs/connect/re-auth/redirect-to-connect). The callback brings vehicle_id and state, no code. No network is used.
+vehicle_id: Smartcar''s id of the vehicle; NULL gives NULL.
+state: comes back unchanged in the callback; NULL or empty leaves it out.
+external_id: the application''s own id of the owner; NULL or empty leaves it out.
+redirect_uri, client_id: NULL means the option of the server. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if client_id is given.
+Errors: 22023 for an argument that is not acceptable, 54000 for a link of more than 32768 bytes, 55000 if no client_id or redirect_uri is known, 42704 and 42501 for a server that does not exist or may not be used.';
+
+CREATE FUNCTION smartcar_complete_reauth_url(
+	resolution_url text,
+	state text DEFAULT NULL,
+	redirect_uri text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_complete_reauth_url'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_complete_reauth_url(text, text, text, text) IS
+'Completes the half-built link that the error CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED carries as resolution.url (https://smartcar.com/docs/errors/api-errors/connected-services-account-errors) with redirect_uri and state. No network is used.
+resolution_url: the link; NULL gives NULL. What is in it stays, but a redirect_uri or state given here takes the place of one that is there.
+state: comes back unchanged in the callback; NULL or empty keeps the one of the link, if any.
+redirect_uri: NULL keeps the one of the link, and where there is none, takes the option of the server.
+server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if redirect_uri is known.
+Errors: 22023 for a link that does not point at the Connect origin or an argument that is not acceptable, 54000 for a link of more than 32768 bytes, 55000 if no redirect_uri is known, 42704 and 42501 for a server that does not exist or may not be used.';
+
+--
+-- The callback
+--
+
+CREATE TYPE smartcar_callback AS (
+	code text,
+	state text,
+	user_id text,
+	external_id text,
+	vehicle_id text,
+	virtual_key_url text,
+	error text,
+	error_description text,
+	status_code integer,
+	error_message text,
+	vin text,
+	make text,
+	model text,
+	year integer,
+	reason text,
+	selected_capacity text
+);
+
+COMMENT ON TYPE smartcar_callback IS
+'What Smartcar Connect sent back to the redirect URI (https://smartcar.com/docs/connect/handle-the-response). A parameter that was absent or empty is NULL; code is also NULL where there is an error. code is good once, for 10 minutes. user_id is the Smartcar id of the owner, external_id the application''s own. vin, make, model and year come with vehicle_incompatible, if the owner agreed. status_code (an HTTP status) and error_message come with configuration_error. reason and selected_capacity come from the battery capacity page.';
+
+CREATE FUNCTION smartcar_parse_callback(callback text)
+RETURNS smartcar_callback
+AS 'MODULE_PATHNAME', 'smartcar_parse_callback'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_parse_callback(text) IS
+'Parses what Smartcar Connect sent back to the redirect URI.
+callback: a whole URL, a path with a query, or the query with or without its "?"; a fragment is ignored. NULL gives NULL. "+" and %20 are both a space.
+Result: every field as it was sent; unknown errors pass through, unknown parameters are ignored. With an error, code is NULL. virtual_key_url comes back only as an https link to the /_ak/ page of tesla.com or tesla.cn; anything else gives NULL and a WARNING.
+A callback proves nothing: anyone can send one. Compare state before you use it.
+Errors: 22P02 for a parameter that is there twice, a broken escape, %00, bytes that are not UTF-8, and a year or status_code that is not a number; 22P05 for a character that the encoding of the database does not have.';
+
+--
+-- Permissions
+--
+
+CREATE FUNCTION smartcar_known_permissions()
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'smartcar_known_permissions'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_known_permissions() IS
+'The 28 permissions that Smartcar documents (https://smartcar.com/docs/api-reference/permissions), those of the Tesla page first and in its order. A link takes these and what the server option "extra_scopes" adds.';
+
+CREATE FUNCTION smartcar_tesla_permission(scope text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_tesla_permission'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_tesla_permission(text) IS
+'The Tesla permission that a Smartcar permission needs, as Tesla''s consent screen names it, for example "Vehicle Location" (https://smartcar.com/docs/help/oem-integrations/tesla/developers).
+scope: a Smartcar permission; "required:" is ignored. NULL gives NULL.
+Result: NULL where no Tesla permission is documented.
+Errors: 22023 for a name that cannot be one of a permission.';
+
+CREATE FUNCTION smartcar_tesla_scope(scope text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_tesla_scope'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_tesla_scope(text) IS
+'The Tesla permission that a Smartcar permission needs, as Tesla''s API names it, for example "vehicle_location" (https://smartcar.com/docs/help/oem-integrations/tesla/developers).
+scope: a Smartcar permission; "required:" is ignored. NULL gives NULL.
+Result: NULL where no Tesla permission is documented.
+Errors: 22023 for a name that cannot be one of a permission.';
+
+CREATE FUNCTION smartcar_tesla_permissions(scope text[])
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'smartcar_tesla_permissions'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_tesla_permissions(text[]) IS
+'The Tesla permissions that these Smartcar permissions need, each once, in the order in which they are first needed.
+scope: Smartcar permissions; "required:" is ignored. NULL gives NULL, no permissions give an empty array.
+Errors: 22023 for a name that cannot be one of a permission, 22004 for a NULL in the array, 2202E for an array of more than one dimension.';
+
+CREATE FUNCTION smartcar_has_scopes(granted text[], wanted text[])
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_has_scopes'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_has_scopes(text[], text[]) IS
+'Whether every permission that is wanted was granted.
+granted, wanted: Smartcar permissions; "required:" is ignored in both. NULL for either gives NULL; nothing wanted gives true.
+Errors: 22023 for a name that cannot be one of a permission, 22004 for a NULL in an array, 2202E for an array of more than one dimension.';
+
+CREATE FUNCTION smartcar_missing_scopes(granted text[], wanted text[])
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'smartcar_missing_scopes'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_missing_scopes(text[], text[]) IS
+'The permissions that are wanted and were not granted, in the order of wanted, each once, without "required:".
+granted, wanted: Smartcar permissions; "required:" is ignored in both. NULL for either gives NULL; nothing missing gives an empty array.
+Errors: 22023 for a name that cannot be one of a permission, 22004 for a NULL in an array, 2202E for an array of more than one dimension.';
+
+CREATE FUNCTION smartcar_missing_tesla_permissions(granted_tesla_scopes text[], wanted text[])
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'smartcar_missing_tesla_permissions'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_missing_tesla_permissions(text[], text[]) IS
+'The Tesla permissions that the owner must still tick, as Tesla''s consent screen names them, each once, in the order in which they are first needed.
+granted_tesla_scopes: what Tesla''s API says was granted, for example {vehicle_cmds,vehicle_location}; scopes that Smartcar''s table does not use are ignored.
+wanted: Smartcar permissions; "required:" is ignored. NULL for either gives NULL; nothing missing gives an empty array.
+Errors: 22023 for a name that cannot be one of a permission, 22004 for a NULL in an array, 2202E for an array of more than one dimension.';
+
+CREATE FUNCTION smartcar_require(scope text[])
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'smartcar_require'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_require(text[]) IS
+'The same permissions with "required:" in front of each that needs a Tesla permission, for a link whose owner must not leave Tesla without ticking them ("Requiring Tesla Permissions", https://smartcar.com/docs/help/oem-integrations/tesla/developers).
+scope: Smartcar permissions; one that is required already stays so. NULL gives NULL.
+Errors: 22023 for a name that cannot be one of a permission, 22004 for a NULL in the array, 2202E for an array of more than one dimension.';
+
+CREATE VIEW smartcar_permission_mapping AS
+	SELECT p.smartcar_permission,
+		   @extschema@.smartcar_tesla_permission(p.smartcar_permission) AS tesla_permission,
+		   @extschema@.smartcar_tesla_scope(p.smartcar_permission) AS tesla_scope
+	FROM pg_catalog.unnest(@extschema@.smartcar_known_permissions())
+		 WITH ORDINALITY AS p (smartcar_permission, place)
+	WHERE @extschema@.smartcar_tesla_scope(p.smartcar_permission) IS NOT NULL
+	ORDER BY p.place;
+
+COMMENT ON VIEW smartcar_permission_mapping IS
+'Which Tesla permission each Smartcar permission needs: the 23 rows of the table "Permission Mappings" (https://smartcar.com/docs/help/oem-integrations/tesla/developers), in its order.';
+COMMENT ON COLUMN smartcar_permission_mapping.smartcar_permission IS 'the permission as a scope of a link, for example read_location';
+COMMENT ON COLUMN smartcar_permission_mapping.tesla_permission IS 'the permission as Tesla''s consent screen names it, for example Vehicle Location';
+COMMENT ON COLUMN smartcar_permission_mapping.tesla_scope IS 'the permission as Tesla''s API names it, for example vehicle_location';
+
+GRANT SELECT ON smartcar_permission_mapping TO PUBLIC;
+
+--
+-- Virtual keys
+--
+
+CREATE FUNCTION smartcar_virtual_key_required(make text, model text, year integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_virtual_key_required'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_virtual_key_required(text, text, integer) IS
+'Whether a vehicle needs a virtual key (https://smartcar.com/docs/help/oem-integrations/tesla/developers): true for every Model 3, Model Y and Cybertruck and for Model S and Model X from 2021, false for earlier Model S and X and for what is not a Tesla.
+make, model: in any case; a trim level may follow the model ("Model S Plaid"). year: the model year.
+Result: NULL where it is not known: make NULL, another model, a Model S or X without its year.';
+
+CREATE FUNCTION smartcar_virtual_key_url(domain text DEFAULT NULL, server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_virtual_key_url'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_virtual_key_url(text, text) IS
+'The link under which an owner adds the virtual key, to be opened on the phone with the Tesla app (https://smartcar.com/docs/help/oem-integrations/tesla/virtual-key-tesla).
+domain: the domain of the key; NULL means the option "virtual_key_domain" of the server, and where there is none, smartcar.com.
+server: NULL means the one that the setting smartcar_tesla.server names, which need not exist.
+Errors: 22023 for a domain that is not a host name in lower case, 42704 and 42501 for a server that does not exist or may not be used.';
+
+--
+-- Errors
+--
+
+CREATE TYPE smartcar_action AS ENUM (
+	'none',
+	'retry',
+	'refresh_token',
+	'update_access',
+	'reauthenticate',
+	'connect',
+	'add_virtual_key',
+	'ask_owner',
+	'fix_setup'
+);
+
+COMMENT ON TYPE smartcar_action IS
+'What to do about an error: none (nothing helps), retry (later, after retry_after if it is there), refresh_token (get a new access token), update_access (send the owner to smartcar_reauth_url), reauthenticate (send the owner to smartcar_reauth_vehicle_url), connect (send the owner through Connect again), add_virtual_key (send the owner to smartcar_virtual_key_url), ask_owner (show the message, the owner acts at the vehicle or at Tesla), fix_setup (the application, its plan or its configuration needs a change).';
+
+CREATE TYPE smartcar_error AS (
+	status integer,
+	type text,
+	code text,
+	description text,
+	resolution_type text,
+	resolution_url text,
+	doc_url text,
+	suggested_user_message text,
+	request_id text,
+	retry_after bigint,
+	detail jsonb,
+	action smartcar_action
+);
+
+COMMENT ON TYPE smartcar_error IS
+'An error answer of Smartcar (https://smartcar.com/docs/api-reference/api-errors). status: the HTTP status. retry_after: seconds. detail: what the answer said in "detail", all errors of a v3 answer with more than one, or the whole body if no error could be made out in its JSON. action: what to do about it, NULL if nothing is known.';
+
+CREATE FUNCTION smartcar_error_action(type text, code text DEFAULT NULL)
+RETURNS smartcar_action
+AS 'MODULE_PATHNAME', 'smartcar_error_action'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_error_action(text, text) IS
+'What to do about an error of Smartcar''s catalogue (https://smartcar.com/docs/errors/api-errors/), of a callback of Connect, or of a token endpoint.
+type, code: as Smartcar writes them, for example VEHICLE_STATE and ASLEEP; code may be NULL. A code that is not in the catalogue is treated as most of its type.
+Result: NULL for a type that is not in the catalogue.';
+
+CREATE FUNCTION smartcar_parse_error(
+	body text,
+	http_status integer DEFAULT NULL,
+	retry_after text DEFAULT NULL,
+	request_id text DEFAULT NULL)
+RETURNS smartcar_error
+AS 'MODULE_PATHNAME', 'smartcar_parse_error'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_parse_error(text, integer, text, text) IS
+'Reads an error answer of Smartcar: of the v2.0, v3 and v1 APIs, of the token endpoints, and what is not JSON, which becomes the description.
+body: the body of the answer, or one error of a VEHICLE_ERROR event; NULL or empty if there is none.
+http_status: the HTTP status; NULL takes the one in the body.
+retry_after: the header Retry-After, in seconds; anything but digits is ignored.
+request_id: the header SC-Request-Id, for an answer whose body has none.
+Result: never NULL. The description of a token endpoint''s answer may hold the code or token that it refused: do not log it.
+Errors: 22P05 for an escape in the body that stands for a character which the encoding of the database does not have.';
+
+--
+-- Webhooks
+--
+
+CREATE FUNCTION smartcar_hash_challenge(
+	challenge text,
+	management_token text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_hash_challenge'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_hash_challenge(text, text, text) IS
+'The answer to the challenge of a VERIFY event: lower-case hexadecimal HMAC-SHA-256 (https://smartcar.com/docs/integrations/webhooks/callback-verification).
+challenge: the text of the event; NULL gives NULL.
+management_token: the application management token; NULL means the one of the user mapping. Prefer that, because an argument can end up in a log. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if management_token is given.
+Errors: 22023 for an empty token, 55000 if no token is known, 42704 and 42501 for a server that does not exist or may not be used, and those of reading a secret file (58P01, 42501, 22023).';
+
+CREATE FUNCTION smartcar_verify_webhook(
+	body bytea,
+	signature text,
+	management_token text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_verify_webhook_bytea'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_verify_webhook(bytea, text, text, text) IS
+'Whether the header SC-Signature of a webhook event is the one of its body: hexadecimal HMAC-SHA-256 over the raw bytes, in either case, compared in constant time (https://smartcar.com/docs/integrations/webhooks/payload-verification).
+body: the bytes as they came in, before anything parsed them; NULL gives false. There is no form for jsonb, because that has lost the bytes.
+signature: the header; NULL gives false.
+management_token: the application management token; NULL means the one of the user mapping. Prefer that, because an argument can end up in a log. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if management_token is given.
+Result: never NULL.
+Errors: 22023 for an empty token, 55000 if no token is known, 42704 and 42501 for a server that does not exist or may not be used, and those of reading a secret file (58P01, 42501, 22023).';
+
+CREATE FUNCTION smartcar_verify_webhook(
+	body text,
+	signature text,
+	management_token text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_verify_webhook_text'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_verify_webhook(text, text, text, text) IS
+'The same as smartcar_verify_webhook for bytea, for a body that reached the database as text. It is taken back to UTF-8, in which Smartcar sends.';
