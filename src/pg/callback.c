@@ -45,13 +45,14 @@ refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *faul
 			reason = "is not UTF-8";
 			break;
 		case SMARTCAR_CALLBACK_NOT_A_NUMBER:
-			reason = "is not a number in its range";
+			reason = fault->field == SMARTCAR_CALLBACK_YEAR ?
+				"is not a number of at most 4 digits" : "is not a number of at most 3 digits";
 			break;
 		case SMARTCAR_CALLBACK_OK:
 			return;
 	}
 
-	/* the offset counts from 0, as people count bytes it is one more */
+	/* people count bytes from 1 */
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid Smartcar callback"),

@@ -45,6 +45,20 @@ typedef void SmartcarJsonActionResult;
 #define SMARTCAR_JSON_ACTION_DONE	return
 #endif
 
+/*
+ * An escape for a character that the encoding of the database does not have:
+ * 15 raises the error itself.
+ */
+static inline bool
+smartcar_json_untranslatable(JsonParseErrorType status)
+{
+#if PG_VERSION_NUM >= 160000
+	return status == JSON_UNICODE_UNTRANSLATABLE;
+#else
+	return false;
+#endif
+}
+
 /* 17 made room for a lexer that its caller allocated. */
 static inline JsonLexContext *
 smartcar_make_json_lexer(char *json, int length, int encoding)

@@ -30,13 +30,17 @@
 #define MAX_NUMBER_LENGTH	1000
 #define MAX_EXPONENT_DIGITS	4
 
-/*
- * Whether brackets nest too deeply for a recursive parser to be safe.  Those
- * within strings do not count.
- */
-static bool
-nested_too_deeply(SmartcarSpan text)
+/* What is worth knowing about a JSON text before it is parsed. */
+typedef struct JsonShape
 {
+	int			depth;			/* how deeply brackets nest */
+	bool		wide_escape;	/* is there an escape beyond ASCII? */
+} JsonShape;
+
+static JsonShape
+json_shape(SmartcarSpan text)
+{
+	JsonShape	shape = {0, false};
 	bool		in_string = false;
 	int			depth = 0;
 
@@ -47,21 +51,32 @@ nested_too_deeply(SmartcarSpan text)
 		if (in_string)
 		{
 			if (c == '\\')
+			{
 				i++;
+				if (text.length - i > 5 && text.data[i] == 'u' &&
+					strncmp(text.data + i + 1, "007f", 4) > 0)
+					shape.wide_escape = true;
+			}
 			else if (c == '"')
 				in_string = false;
 		}
 		else if (c == '"')
 			in_string = true;
 		else if (c == '{' || c == '[')
-		{
-			if (++depth > MAX_NESTING)
-				return true;
-		}
+			shape.depth = Max(shape.depth, ++depth);
 		else if (c == '}' || c == ']')
 			depth--;
 	}
-	return false;
+	return shape;
+}
+
+static void
+untranslatable_escape(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			 errmsg("an escape in the JSON text has no equivalent in encoding \"%s\"",
+					GetDatabaseEncodingName())));
 }
 
 /*
@@ -96,17 +111,29 @@ smartcar_json_parse(SmartcarSpan text)
 {
 	JsonSemAction actions = {0};
 	bool		out_of_range = false;
-	char	   *copy;
+	JsonShape	shape;
+	JsonParseErrorType status;
 	JsonLexContext *lexer;
+	char	   *copy;
 
-	if (text.length == 0 || text.length > MAX_LENGTH || nested_too_deeply(text))
+	if (text.length == 0 || text.length > MAX_LENGTH)
 		return NULL;
+
+	/* the parser is recursive, so it must not see what nests without end */
+	shape = json_shape(text);
+	if (shape.depth > MAX_NESTING)
+		return NULL;
+	if (shape.wide_escape && GetDatabaseEncoding() == PG_SQL_ASCII)
+		untranslatable_escape();
 
 	copy = pnstrdup(text.data, text.length);
 	actions.semstate = &out_of_range;
 	actions.scalar = check_scalar;
 	lexer = smartcar_make_json_lexer(copy, (int) text.length, GetDatabaseEncoding());
-	if (pg_parse_json(lexer, &actions) != JSON_SUCCESS || out_of_range)
+	status = pg_parse_json(lexer, &actions);
+	if (smartcar_json_untranslatable(status))
+		untranslatable_escape();
+	if (status != JSON_SUCCESS || out_of_range)
 		return NULL;
 
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(copy)));

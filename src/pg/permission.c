@@ -63,7 +63,7 @@ smartcar_server_scopes(PG_FUNCTION_ARGS)
 
 	/* here the server itself is what was asked for */
 	if (!OidIsValid(site->server.serverid))
-		smartcar_missing_value(&site->server, SMARTCAR_OPTION_SCOPE, "server");
+		smartcar_missing_value(&site->server, SMARTCAR_OPTION_SCOPE, NULL);
 	option = smartcar_span_from_string(smartcar_server_option(&site->server,
 															  SMARTCAR_OPTION_SCOPE));
 	if (option.data == NULL)

@@ -268,29 +268,30 @@ smartcar_server_load_mapping(SmartcarServer *server, MemoryContext context)
 
 /*
  * Raises the error for a value that neither an argument nor the server gave.
- * argument is the name of the argument.
+ * argument is the name of the argument, or NULL if there is none for it.
  */
 void
 smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 					   const char *argument)
 {
 	const SmartcarOptionInfo *info = &smartcar_options[option];
+	const char *or_pass = argument ? psprintf(", or pass %s", argument) : "";
 	const char *quoted_name;
 
 	if (server->name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no %s is known", argument),
+				 errmsg("no %s is known", argument ? argument : "server"),
 				 errdetail("The setting \"smartcar_tesla.server\" is empty."),
-				 errhint("Pass %s, or name a server.", argument)));
+				 errhint("Name a server%s.", or_pass)));
 
 	quoted_name = quote_identifier(server->name);
 	if (!OidIsValid(server->serverid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("server \"%s\" does not exist", server->name),
-				 errhint("Create it with CREATE SERVER %s FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id '...', redirect_uri '...', scope '...'), or pass %s.",
-						 quoted_name, argument)));
+				 errhint("Create it with CREATE SERVER %s FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id '...', redirect_uri '...', scope '...')%s.",
+						 quoted_name, or_pass)));
 
 	if (info->catalog == UserMappingRelationId)
 		ereport(ERROR,
@@ -298,13 +299,13 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 				 errmsg("no %s is known", argument),
 				 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
 						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
-				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...'), or pass %s.",
-						 quoted_name, info->name, argument)));
+				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
+						 quoted_name, info->name, or_pass)));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("no %s is known", argument),
 			 errdetail("Server \"%s\" has no option \"%s\".", server->name, info->name),
-			 errhint("Set it with ALTER SERVER %s OPTIONS (ADD %s '...'), or pass %s.",
-					 quoted_name, info->name, argument)));
+			 errhint("Set it with ALTER SERVER %s OPTIONS (ADD %s '...')%s.",
+					 quoted_name, info->name, or_pass)));
 }

@@ -1,0 +1,95 @@
+--
+-- What a call site remembers must not outlive a change
+--
+
+CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'first', scope 'read_vin', virtual_key_domain 'first.app.car');
+CREATE SERVER other FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'other', scope 'read_fuel', virtual_key_domain 'other.app.car');
+CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (management_token 'first-token');
+CREATE USER MAPPING FOR PUBLIC SERVER other OPTIONS (management_token 'other-token');
+CREATE FUNCTION pg_temp.application(url text) RETURNS text LANGUAGE sql AS $$ SELECT substring(url FROM 'client_id=([^&]*)') $$;
+
+-- the server changes from row to row
+SELECT server, pg_temp.application(smartcar_connect_url(server => server)) AS application, smartcar_server_scopes(server) AS scopes,
+	smartcar_virtual_key_url(server => server) AS key,
+	smartcar_hash_challenge('x', server => server) = smartcar_hash_challenge('x', COALESCE(replace(server, 'smartcar', 'first'), 'first') || '-token') AS token
+FROM (VALUES ('smartcar'), ('other'), (NULL), ('other'), ('smartcar'), (NULL)) AS v (server);
+
+-- one expression of PL/pgSQL, evaluated again and again within a transaction
+CREATE FUNCTION pg_temp.changes() RETURNS TABLE (step text, application text, scopes text[], hash boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1..7 LOOP
+		IF i = 1 THEN step := 'at first';
+		ELSIF i = 2 THEN step := 'option set'; ALTER SERVER smartcar OPTIONS (SET client_id 'second');
+		ELSIF i = 3 THEN step := 'option dropped'; ALTER SERVER smartcar OPTIONS (DROP scope);
+		ELSIF i = 4 THEN step := 'token set'; ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET management_token 'second-token');
+		ELSIF i = 5 THEN step := 'setting'; SET LOCAL smartcar_tesla.server = 'other';
+		ELSIF i = 6 THEN step := 'setting back'; SET LOCAL smartcar_tesla.server = 'smartcar';
+		ELSE step := 'server dropped and made again'; DROP SERVER smartcar CASCADE;
+			CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'third');
+			CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (management_token 'third-token');
+		END IF;
+		application := pg_temp.application(smartcar_connect_url(state => step));
+		scopes := smartcar_server_scopes();
+		hash := smartcar_hash_challenge('x') = smartcar_hash_challenge('x', CASE WHEN i < 4 THEN 'first-token' WHEN i = 5 THEN 'other-token' WHEN i = 7 THEN 'third-token' ELSE 'second-token' END);
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+SET client_min_messages = warning;
+BEGIN;
+SELECT * FROM pg_temp.changes();
+ROLLBACK;
+RESET client_min_messages;
+
+-- after the rollback everything is as it was
+SELECT pg_temp.application(smartcar_connect_url());
+
+-- a variable of PL/pgSQL is no constant, although its expression is kept
+CREATE FUNCTION pg_temp.states() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	scope text[];
+	flow text;
+BEGIN
+	FOR i IN 1..3 LOOP
+		scope := CASE i WHEN 1 THEN '{read_vin}' WHEN 2 THEN '{read_fuel,read_tires}' ELSE NULL END;
+		flow := CASE i WHEN 2 THEN 'reauthenticate' ELSE 'authorize' END;
+		RETURN NEXT smartcar_connect_url(scope, i::text, CASE WHEN i = 2 THEN NULL ELSE 'MAKE' || i END, force_prompt => i = 3,
+			single_select_vin => CASE WHEN i = 2 THEN 'VIN' END, flags => jsonb_build_object('n', i), client_id => 'app' || i,
+			redirect_uri => CASE WHEN i < 3 THEN 'https://example.com/' || i END, mode => CASE i WHEN 1 THEN 'live' WHEN 2 THEN 'test' END,
+			response_type => CASE i WHEN 1 THEN 'none' ELSE 'code' END, external_id => repeat('x', i - 1));
+		RETURN NEXT smartcar_reauth_url(scope, flow => flow, redirect_uri => CASE WHEN i <> 2 THEN 'https://example.com/' END);
+	END LOOP;
+END
+$$;
+\pset format unaligned
+SELECT * FROM pg_temp.states();
+-- arguments that vary give what constants give
+SELECT count(*), count(DISTINCT varying), bool_and(varying = constant) AS same FROM (
+	SELECT smartcar_connect_url(scope, state, make, force, single, vin, flags, id, mode, response, client, redirect, server) AS varying
+	FROM (VALUES ('{read_vin,required:read_location}'::text[], 'a b', 'TESLA', true, true, 'VIN', '{"a": "b"}'::jsonb, 'id', 'live', 'none', 'app', 'https://example.com/', 'other'))
+		AS v (scope, state, make, force, single, vin, flags, id, mode, response, client, redirect, server), generate_series(1, 3)) AS x,
+	smartcar_connect_url('{read_vin,required:read_location}', 'a b', 'TESLA', true, true, 'VIN', '{"a": "b"}', 'id', 'live', 'none', 'app', 'https://example.com/', 'other') AS constant;
+-- an error in one row leaves the next call as it should be
+CREATE FUNCTION pg_temp.attempt(scope text[], server text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN smartcar_connect_url(scope, server => server, make => NULL);
+EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
+END
+$$;
+SELECT pg_temp.attempt(scope, server) FROM (VALUES
+	('{read_vin}'::text[], 'smartcar'), ('{read_vim}', 'smartcar'), ('{read_vin}', 'missing'), ('{read_vin}', 'smartcar'), (NULL, 'other'), ('{}', 'other'), (NULL, 'other')) AS v (scope, server);
+
+-- parallel workers see the setting and the server
+CREATE TABLE owners AS SELECT i AS id, md5(i::text) AS state FROM generate_series(1, 20000) AS i;
+ANALYZE owners;
+SET smartcar_tesla.server = 'other';
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%client_id=other&%' || state || '%';
+SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%client_id=other&%' || state || '%';
+SELECT count(*) FROM owners WHERE smartcar_hash_challenge(state) = smartcar_hash_challenge(state, 'other-token');
+RESET ALL;
+
+DROP TABLE owners;
+DROP SERVER smartcar CASCADE;
+DROP SERVER other CASCADE;

@@ -1,0 +1,56 @@
+--
+-- Volatility, strictness and parallel safety of every function, against a table
+--
+
+CREATE TEMP TABLE expected_labels (signature text PRIMARY KEY, volatility "char", strict boolean, parallel "char");
+INSERT INTO expected_labels VALUES
+	('smartcar_tesla_validator(text[],oid)', 'v', true, 's'),
+	('smartcar_info(text)', 's', false, 's'),
+	('smartcar_server_scopes(text)', 's', false, 's'),
+	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)', 's', false, 's'),
+	('smartcar_reauth_url(text[],text,text,text,text,text)', 's', false, 's'),
+	('smartcar_reauth_vehicle_url(text,text,text,text,text,text)', 's', false, 's'),
+	('smartcar_complete_reauth_url(text,text,text,text)', 's', false, 's'),
+	('smartcar_parse_callback(text)', 'i', true, 's'),
+	('smartcar_known_permissions()', 'i', true, 's'),
+	('smartcar_tesla_permission(text)', 'i', true, 's'),
+	('smartcar_tesla_scope(text)', 'i', true, 's'),
+	('smartcar_tesla_permissions(text[])', 'i', true, 's'),
+	('smartcar_has_scopes(text[],text[])', 'i', true, 's'),
+	('smartcar_missing_scopes(text[],text[])', 'i', true, 's'),
+	('smartcar_missing_tesla_permissions(text[],text[])', 'i', true, 's'),
+	('smartcar_require(text[])', 'i', true, 's'),
+	('smartcar_virtual_key_required(text,text,integer)', 'i', false, 's'),
+	('smartcar_virtual_key_url(text,text)', 's', false, 's'),
+	('smartcar_error_action(text,text)', 'i', false, 's'),
+	('smartcar_parse_error(text,integer,text,text)', 'i', false, 's'),
+	('smartcar_hash_challenge(text,text,text)', 's', false, 's'),
+	('smartcar_verify_webhook(bytea,text,text,text)', 's', false, 's'),
+	('smartcar_verify_webhook(text,text,text,text)', 's', false, 's');
+
+CREATE TEMP VIEW members AS
+	SELECT p.oid, p.oid::regprocedure::text AS signature, p.provolatile, p.proisstrict, p.proparallel, p.prosecdef, p.proargnames, p.pronargs
+	FROM pg_depend d
+	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+	JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+	WHERE e.extname = 'smartcar_tesla';
+
+SELECT signature, m.provolatile, e.volatility, m.proisstrict, e.strict, m.proparallel, e.parallel
+	FROM members m FULL JOIN expected_labels e USING (signature)
+	WHERE (m.provolatile, m.proisstrict, m.proparallel) IS DISTINCT FROM (e.volatility, e.strict, e.parallel);
+-- nobody's rights are borrowed
+SELECT signature FROM members WHERE prosecdef;
+-- every object has a comment, every argument a name
+SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
+	FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+	WHERE e.extname = 'smartcar_tesla' AND
+		CASE d.classid WHEN 'pg_foreign_data_wrapper'::regclass THEN obj_description(d.objid, 'pg_foreign_data_wrapper')
+			ELSE obj_description(d.objid, d.classid::regclass::name) END IS NULL;
+SELECT signature FROM members WHERE pronargs > 0 AND (proargnames IS NULL OR '' = ANY (proargnames[1:pronargs]));
+-- a comment tells about every argument, and every column of the view has one
+SELECT m.signature, a.name FROM members m, unnest(m.proargnames[1:m.pronargs]) AS a (name)
+	WHERE m.signature <> 'smartcar_tesla_validator(text[],oid)'
+	AND m.signature <> 'smartcar_verify_webhook(text,text,text,text)'	-- refers to the other one
+	AND obj_description(m.oid, 'pg_proc') !~ ('\m' || a.name || '\M');
+SELECT attname FROM pg_attribute WHERE attrelid = 'smartcar_permission_mapping'::regclass AND attnum > 0
+	AND col_description(attrelid, attnum) IS NULL;

@@ -1,0 +1,75 @@
+--
+-- What PUBLIC may do with the objects of the extension: a new one that is open
+-- to PUBLIC must be put on a list here, or the test fails.
+--
+
+CREATE TEMP TABLE open_to_public (signature text);
+INSERT INTO open_to_public VALUES
+	('smartcar_tesla_validator(text[],oid)'),
+	('smartcar_info(text)'),
+	('smartcar_server_scopes(text)'),
+	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)'),
+	('smartcar_reauth_url(text[],text,text,text,text,text)'),
+	('smartcar_reauth_vehicle_url(text,text,text,text,text,text)'),
+	('smartcar_complete_reauth_url(text,text,text,text)'),
+	('smartcar_parse_callback(text)'),
+	('smartcar_known_permissions()'),
+	('smartcar_tesla_permission(text)'),
+	('smartcar_tesla_scope(text)'),
+	('smartcar_tesla_permissions(text[])'),
+	('smartcar_has_scopes(text[],text[])'),
+	('smartcar_missing_scopes(text[],text[])'),
+	('smartcar_missing_tesla_permissions(text[],text[])'),
+	('smartcar_require(text[])'),
+	('smartcar_virtual_key_required(text,text,integer)'),
+	('smartcar_virtual_key_url(text,text)'),
+	('smartcar_error_action(text,text)'),
+	('smartcar_parse_error(text,integer,text,text)'),
+	('smartcar_hash_challenge(text,text,text)'),
+	('smartcar_verify_webhook(bytea,text,text,text)'),
+	('smartcar_verify_webhook(text,text,text,text)'),
+	('smartcar_permission_mapping SELECT');
+
+CREATE TEMP VIEW members AS
+	SELECT d.classid, d.objid FROM pg_depend d
+	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+	WHERE e.extname = 'smartcar_tesla';
+
+CREATE TEMP VIEW found_open AS
+	SELECT p.oid::regprocedure::text AS signature
+		FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid,
+			aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) AS acl
+		WHERE acl.grantee = 0
+	UNION ALL
+	SELECT c.oid::regclass::text || ' ' || acl.privilege_type
+		FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid,
+			aclexplode(COALESCE(c.relacl, acldefault('r', c.relowner))) AS acl
+		WHERE acl.grantee = 0
+	UNION ALL
+	SELECT 'wrapper ' || w.fdwname || ' ' || acl.privilege_type
+		FROM members m JOIN pg_foreign_data_wrapper w ON m.classid = 'pg_foreign_data_wrapper'::regclass AND m.objid = w.oid,
+			aclexplode(COALESCE(w.fdwacl, acldefault('F', w.fdwowner))) AS acl
+		WHERE acl.grantee = 0;
+
+SELECT COALESCE(f.signature, 'missing: ' || o.signature) AS difference
+	FROM found_open f FULL JOIN open_to_public o USING (signature)
+	WHERE f.signature IS NULL OR o.signature IS NULL;
+-- what the extension consists of, by kind; no tables, sequences or roles of its own
+SELECT classid::regclass AS kind, count(*) FROM members GROUP BY 1 ORDER BY classid::regclass::text;
+
+-- a role with nothing can use all of it that needs no server
+CREATE ROLE regress_smartcar_nobody;
+SET ROLE regress_smartcar_nobody;
+SELECT count(*) FROM smartcar_permission_mapping;
+SELECT smartcar_missing_scopes('{}', '{read_vin}'), (smartcar_parse_callback('code=c')).code, smartcar_virtual_key_url();
+INSERT INTO smartcar_permission_mapping VALUES ('a', 'b', 'c');
+CREATE SERVER refused FOREIGN DATA WRAPPER smartcar_tesla;
+RESET ROLE;
+DROP ROLE regress_smartcar_nobody;
+
+-- the wrapper cannot be taken out of the extension's hands
+CREATE ROLE regress_smartcar_nobody;
+SET ROLE regress_smartcar_nobody;
+ALTER FOREIGN DATA WRAPPER smartcar_tesla NO VALIDATOR;
+RESET ROLE;
+DROP ROLE regress_smartcar_nobody;

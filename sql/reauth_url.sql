@@ -1,0 +1,96 @@
+--
+-- Update-access links and re-authentication links
+--
+\pset format unaligned
+\pset tuples_only on
+
+SELECT smartcar_reauth_url();
+SELECT smartcar_reauth_url(ARRAY['read_location'], 's', client_id => 'app', redirect_uri => 'https://example.com/');
+SELECT smartcar_reauth_url(ARRAY['read_location'], flow => 'reauthenticate', client_id => 'app');
+SELECT smartcar_reauth_vehicle_url('v', redirect_uri => 'https://example.com/', client_id => 'app');
+SELECT smartcar_reauth_url(ARRAY['read_location'], client_id => 'app');
+SELECT smartcar_reauth_url(client_id => 'app', redirect_uri => 'https://example.com/');
+
+CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
+	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
+	scope 'required:read_location read_odometer');
+CREATE SERVER third FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
+	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
+	scope 'required:read_location read_odometer', api_version '3');
+CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'app');
+
+-- the two flows of the Tesla page, in both generations
+SELECT smartcar_reauth_url(state => 'a b');
+SELECT smartcar_reauth_url(state => 'a b', server => 'third');
+SELECT smartcar_reauth_url(flow => 'reauthenticate');
+SELECT smartcar_reauth_url(flow => 'reauthenticate', server => 'third');
+SELECT smartcar_reauth_url(ARRAY['control_charge', 'required:read_vin']);
+SELECT smartcar_reauth_url(ARRAY['control_charge', 'required:read_vin'], flow => 'reauthenticate');
+SELECT smartcar_reauth_url(flow => NULL, state => '');
+-- the flow may change from row to row
+SELECT smartcar_reauth_url(ARRAY['read_vin'], flow => flow, state => state)
+	FROM (VALUES ('authorize', 'a'), ('reauthenticate', NULL), ('authorize', NULL), ('reauthenticate', '')) AS v (flow, state);
+
+-- one vehicle
+SELECT smartcar_reauth_vehicle_url('sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', '0facda3319', external_id => 'owner 7');
+SELECT smartcar_reauth_vehicle_url('sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', '0facda3319', external_id => 'owner 7', server => 'third');
+SELECT smartcar_reauth_vehicle_url('v', '', 'http://localhost/', '', 'other-app');
+SELECT smartcar_reauth_vehicle_url(NULL) IS NULL;
+
+-- the half-built link of an error
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id&client_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&vehicle_id=sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', 'a b');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?vehicle_id=v', redirect_uri => 'http://localhost/x?y=z');
+SELECT smartcar_complete_reauth_url(NULL) IS NULL;
+-- what is there already is kept, or replaced by an argument; never doubled
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v', 'new', 'https://new.example');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate', 's', server => 'bare');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?redirect_uri=https%3A%2F%2Fold.example', 's', server => 'bare');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?', 's');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?a=1&&b=2&', 's');
+-- links that point elsewhere
+CREATE FUNCTION pg_temp.completion(url text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN smartcar_complete_reauth_url(url, 's');
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+SELECT pg_temp.completion(url) FROM (VALUES
+	('https://connect.smartcar.com.evil.example/oauth/reauthenticate'),
+	('https://connect.smartcar.com@evil.example/oauth/reauthenticate'),
+	('https://connect.smartcar.com:443/oauth/reauthenticate'),
+	('https://connect.smartcar.com'),
+	('https://connect.smartcar.com?x=y'),
+	('https://connect.smartcar.com\@evil.example/'),
+	('https://connect.smartcar.com/\evil.example'),
+	('https://connect.smartcar.com./oauth/reauthenticate'),
+	('http://connect.smartcar.com/oauth/reauthenticate'),
+	('HTTPS://connect.smartcar.com/oauth/reauthenticate'),
+	('https://CONNECT.smartcar.com/oauth/reauthenticate'),
+	('//connect.smartcar.com/oauth/reauthenticate'),
+	(' https://connect.smartcar.com/oauth/reauthenticate'),
+	('https://connect.smartcar.com/oauth/reauthenticate?a=b#fragment'),
+	(E'https://connect.smartcar.com/oauth/\nreauthenticate'),
+	('https://connect.smartcar.com/é'),
+	('javascript:alert(1)//https://connect.smartcar.com/'),
+	('')) AS v (url);
+SELECT smartcar_complete_reauth_url('https://evil.example/oauth/reauthenticate');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?x=' || repeat('x', 1000000));
+
+-- what is refused
+SELECT smartcar_reauth_url(ARRAY['read_locaton']);
+SELECT smartcar_reauth_url(ARRAY[]::text[]);
+SELECT smartcar_reauth_url(server => 'bare');
+SELECT smartcar_reauth_url(ARRAY['read_vin'], server => 'bare');
+SELECT smartcar_reauth_url(flow => 'authorise');
+SELECT smartcar_reauth_url(flow => '');
+SELECT smartcar_reauth_url(flow => 'reauthenticate', state => 's');
+SELECT smartcar_reauth_url(flow => 'reauthenticate', redirect_uri => 'https://example.com/');
+SELECT smartcar_reauth_vehicle_url('');
+SELECT smartcar_reauth_vehicle_url('v', server => 'bare');
+SELECT smartcar_reauth_vehicle_url(repeat('v', 1000000));
+
+DROP SERVER smartcar;
+DROP SERVER third;
+DROP SERVER bare;
