@@ -1,0 +1,79 @@
+#!/bin/sh
+#
+# run.sh: compares the extension with the official npm packages.
+#
+# The server is the one of PGHOST, PGPORT, PGUSER and PGDATABASE, and must have
+# the extension installed; a scratch database is made for the run and dropped
+# after it.  Nothing is written into this folder.  Without Node.js or without
+# the npm registry there is nothing to compare with: then it says "skipped:" and
+# ends with 77.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+database=smartcar_parity_$$
+database_made=no
+scratch=
+program=
+
+skip()
+{
+	echo "skipped: parity: $1"
+	exit 77
+}
+
+clean_up()
+{
+	if [ -n "$program" ]; then
+		kill "$program" 2> /dev/null || true
+	fi
+	if [ "$database_made" = yes ]; then
+		psql -X -q -c "DROP DATABASE IF EXISTS $database WITH (FORCE)" || true
+	fi
+	if [ -n "$scratch" ]; then
+		rm -rf "$scratch"
+	fi
+}
+
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Installs the two packages beside a copy of the programs.
+install_packages()
+{
+	scratch=$(mktemp -d "${TMPDIR:-/tmp}/smartcar_parity.XXXXXX")
+	cp "$here"/*.js "$here"/parity.sql "$here"/package.json "$here"/package-lock.json "$here"/.npmrc "$scratch"
+
+	if (cd "$scratch" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline \
+		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000) > "$scratch/npm.log" 2>&1; then
+		return
+	fi
+
+	# What npm says when the registry, or the way to it, does not answer.
+	if grep -E -q 'EAI_AGAIN|EAI_FAIL|ENOTFOUND|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|E403|E407|E50[0-9]' "$scratch/npm.log"; then
+		skip "the npm registry cannot be reached ($(grep -E -m 1 'code|network' "$scratch/npm.log"))"
+	fi
+	cat "$scratch/npm.log" >&2
+	exit 1
+}
+
+command -v node > /dev/null || skip "there is no node"
+command -v npm > /dev/null || skip "there is no npm"
+node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)' ||
+	skip "Node 18 or newer is needed, this is $(node --version)"
+
+install_packages
+
+psql -X -q -v ON_ERROR_STOP=1 \
+	-c "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+database_made=yes
+
+# In the background, so that a signal to this script is served at once.
+PGDATABASE=$database node "$scratch/main.js" &
+program=$!
+status=0
+wait "$program" || status=$?
+program=
+exit "$status"
