@@ -53,6 +53,9 @@ PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Wno-declaration-after-statement $(WERROR)
 SHLIB_LINK += $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
 
+# Calls within the library stay within it, whatever else is loaded.
+SHLIB_LINK += $(if $(filter darwin win32,$(PORTNAME)),,-Wl,-Bsymbolic-functions)
+
 EXTRA_CLEAN = smartcar_tesla--*.sql results regression.diffs regression.out tmp_check
 
 include $(PGXS)

@@ -78,7 +78,7 @@ state: comes back unchanged in the callback; NULL or empty leaves it out.
 make: skips the brand list; NULL or empty shows it.
 force_prompt: true asks for consent even if it was given before (approval_prompt=force); NULL means false.
 single_select, single_select_vin: let the owner choose one vehicle only, or only the one with this VIN, which implies single_select; NULL leaves them out.
-flags: an object of text, numbers and booleans, for example {"country": "DE"}; NULL leaves it out.
+flags: an object of text, numbers and booleans, for example {"country": "DE"}; they stand in the link in the order that jsonb keeps, and NULL leaves them out.
 external_id: the application''s own id of the owner; NULL or empty leaves it out.
 mode: "live", "simulated" or "test"; NULL means the option of the server, and where there is none, Smartcar''s default.
 response_type: "code", or "none" for an application that needs no code in the callback; NULL means "code".
@@ -342,7 +342,7 @@ CREATE TYPE smartcar_error AS (
 );
 
 COMMENT ON TYPE smartcar_error IS
-'An error answer of Smartcar (https://smartcar.com/docs/api-reference/api-errors). status: the HTTP status. retry_after: seconds. detail: what the answer said in "detail", all errors of a v3 answer with more than one, or the whole body if no error could be made out in its JSON. action: what to do about it, NULL if nothing is known.';
+'An error answer of Smartcar (https://smartcar.com/docs/api-reference/api-errors). status: the HTTP status. retry_after: seconds. detail: what the answer said in "detail", all errors of a v3 answer with more than one, or the whole body if it is a JSON object in which no error could be made out. action: what to do about it, NULL if nothing is known.';
 
 CREATE FUNCTION smartcar_error_action(type text, code text DEFAULT NULL)
 RETURNS smartcar_action

@@ -20,25 +20,23 @@
 #define STATUS_CODE_DIGITS	3
 #define UNKNOWN_FIELD		(-1)
 
-static const SmartcarSpan field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
-#define NAME(literal)	{(literal), sizeof(literal) - 1}
-	[SMARTCAR_CALLBACK_CODE] = NAME("code"),
-	[SMARTCAR_CALLBACK_STATE] = NAME("state"),
-	[SMARTCAR_CALLBACK_USER_ID] = NAME("user_id"),
-	[SMARTCAR_CALLBACK_EXTERNAL_ID] = NAME("external_id"),
-	[SMARTCAR_CALLBACK_VEHICLE_ID] = NAME("vehicle_id"),
-	[SMARTCAR_CALLBACK_VIRTUAL_KEY_URL] = NAME("virtual_key_url"),
-	[SMARTCAR_CALLBACK_ERROR] = NAME("error"),
-	[SMARTCAR_CALLBACK_ERROR_DESCRIPTION] = NAME("error_description"),
-	[SMARTCAR_CALLBACK_STATUS_CODE] = NAME("status_code"),
-	[SMARTCAR_CALLBACK_ERROR_MESSAGE] = NAME("error_message"),
-	[SMARTCAR_CALLBACK_VIN] = NAME("vin"),
-	[SMARTCAR_CALLBACK_MAKE] = NAME("make"),
-	[SMARTCAR_CALLBACK_MODEL] = NAME("model"),
-	[SMARTCAR_CALLBACK_YEAR] = NAME("year"),
-	[SMARTCAR_CALLBACK_REASON] = NAME("reason"),
-	[SMARTCAR_CALLBACK_SELECTED_CAPACITY] = NAME("selected_capacity")
-#undef NAME
+static const char *const field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
+	[SMARTCAR_CALLBACK_CODE] = "code",
+	[SMARTCAR_CALLBACK_STATE] = "state",
+	[SMARTCAR_CALLBACK_USER_ID] = "user_id",
+	[SMARTCAR_CALLBACK_EXTERNAL_ID] = "external_id",
+	[SMARTCAR_CALLBACK_VEHICLE_ID] = "vehicle_id",
+	[SMARTCAR_CALLBACK_VIRTUAL_KEY_URL] = "virtual_key_url",
+	[SMARTCAR_CALLBACK_ERROR] = "error",
+	[SMARTCAR_CALLBACK_ERROR_DESCRIPTION] = "error_description",
+	[SMARTCAR_CALLBACK_STATUS_CODE] = "status_code",
+	[SMARTCAR_CALLBACK_ERROR_MESSAGE] = "error_message",
+	[SMARTCAR_CALLBACK_VIN] = "vin",
+	[SMARTCAR_CALLBACK_MAKE] = "make",
+	[SMARTCAR_CALLBACK_MODEL] = "model",
+	[SMARTCAR_CALLBACK_YEAR] = "year",
+	[SMARTCAR_CALLBACK_REASON] = "reason",
+	[SMARTCAR_CALLBACK_SELECTED_CAPACITY] = "selected_capacity"
 };
 
 #define LONGEST_NAME	17		/* error_description, selected_capacity */
@@ -46,62 +44,85 @@ static const SmartcarSpan field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
 const char *
 smartcar_callback_field_name(SmartcarCallbackField field)
 {
-	return field_names[field].data;
+	return field_names[field];
 }
 
 /*
- * Finds a parameter by its name as it stands in the query.  The length and the
- * first byte leave one candidate.
+ * Where the next "%" and the next "+" are, so that a value without either is
+ * known to be what it stands for by two comparisons.
  */
-static int
+typedef struct Escapes
+{
+	const char *percent;
+	const char *plus;
+	const char *end;
+} Escapes;
+
+static inline const char *
+find_or_end(const char *from, char c, const char *end)
+{
+	const char *found = memchr(from, c, (size_t) (end - from));
+
+	return found ? found : end;
+}
+
+static inline bool
+has_escape(Escapes *escapes, SmartcarSpan value)
+{
+	const char *end = value.data + value.length;
+
+	if (escapes->percent < value.data)
+		escapes->percent = find_or_end(value.data, '%', escapes->end);
+	if (escapes->plus < value.data)
+		escapes->plus = find_or_end(value.data, '+', escapes->end);
+	return escapes->percent < end || escapes->plus < end;
+}
+
+#define IS(literal)	(memcmp(name.data, literal, sizeof(literal) - 1) == 0)
+
+/*
+ * Finds a parameter by its name as it stands in the query.  Comparisons with
+ * literals of a known length become comparisons of numbers.
+ */
+static inline int
 find_field(SmartcarSpan name)
 {
-	int			field;
-
 	switch (name.length)
 	{
 		case 3:
-			field = SMARTCAR_CALLBACK_VIN;
-			break;
+			return IS("vin") ? SMARTCAR_CALLBACK_VIN : UNKNOWN_FIELD;
 		case 4:
-			field = name.data[0] == 'c' ? SMARTCAR_CALLBACK_CODE :
-				name.data[0] == 'm' ? SMARTCAR_CALLBACK_MAKE : SMARTCAR_CALLBACK_YEAR;
-			break;
+			return IS("code") ? SMARTCAR_CALLBACK_CODE :
+				IS("make") ? SMARTCAR_CALLBACK_MAKE :
+				IS("year") ? SMARTCAR_CALLBACK_YEAR : UNKNOWN_FIELD;
 		case 5:
-			field = name.data[0] == 's' ? SMARTCAR_CALLBACK_STATE :
-				name.data[0] == 'e' ? SMARTCAR_CALLBACK_ERROR : SMARTCAR_CALLBACK_MODEL;
-			break;
+			return IS("state") ? SMARTCAR_CALLBACK_STATE :
+				IS("error") ? SMARTCAR_CALLBACK_ERROR :
+				IS("model") ? SMARTCAR_CALLBACK_MODEL : UNKNOWN_FIELD;
 		case 6:
 			/* one page of Smartcar's documentation writes user_id this way */
-			if (smartcar_span_equal(name, SMARTCAR_SPAN("userId")))
-				return SMARTCAR_CALLBACK_USER_ID;
-			field = SMARTCAR_CALLBACK_REASON;
-			break;
+			return IS("userId") ? SMARTCAR_CALLBACK_USER_ID :
+				IS("reason") ? SMARTCAR_CALLBACK_REASON : UNKNOWN_FIELD;
 		case 7:
-			field = SMARTCAR_CALLBACK_USER_ID;
-			break;
+			return IS("user_id") ? SMARTCAR_CALLBACK_USER_ID : UNKNOWN_FIELD;
 		case 10:
-			field = SMARTCAR_CALLBACK_VEHICLE_ID;
-			break;
+			return IS("vehicle_id") ? SMARTCAR_CALLBACK_VEHICLE_ID : UNKNOWN_FIELD;
 		case 11:
-			field = name.data[0] == 's' ? SMARTCAR_CALLBACK_STATUS_CODE :
-				SMARTCAR_CALLBACK_EXTERNAL_ID;
-			break;
+			return IS("external_id") ? SMARTCAR_CALLBACK_EXTERNAL_ID :
+				IS("status_code") ? SMARTCAR_CALLBACK_STATUS_CODE : UNKNOWN_FIELD;
 		case 13:
-			field = SMARTCAR_CALLBACK_ERROR_MESSAGE;
-			break;
+			return IS("error_message") ? SMARTCAR_CALLBACK_ERROR_MESSAGE : UNKNOWN_FIELD;
 		case 15:
-			field = SMARTCAR_CALLBACK_VIRTUAL_KEY_URL;
-			break;
+			return IS("virtual_key_url") ? SMARTCAR_CALLBACK_VIRTUAL_KEY_URL : UNKNOWN_FIELD;
 		case 17:
-			field = name.data[0] == 'e' ? SMARTCAR_CALLBACK_ERROR_DESCRIPTION :
-				SMARTCAR_CALLBACK_SELECTED_CAPACITY;
-			break;
+			return IS("error_description") ? SMARTCAR_CALLBACK_ERROR_DESCRIPTION :
+				IS("selected_capacity") ? SMARTCAR_CALLBACK_SELECTED_CAPACITY : UNKNOWN_FIELD;
 		default:
 			return UNKNOWN_FIELD;
 	}
-	return smartcar_span_equal(name, field_names[field]) ? field : UNKNOWN_FIELD;
 }
+
+#undef IS
 
 /*
  * The same for a name with escapes in it.  An unknown name may be anything.
@@ -201,17 +222,20 @@ callback_status(SmartcarDecodeStatus status)
 }
 
 /*
- * Parses a callback.  scratch has room for text.length bytes and must live as
- * long as *callback, whose fields point into it or into text.
+ * Parses a callback.  text is valid UTF-8 without zero bytes, as SQL text is.
+ * scratch has room for text.length bytes and must live as long as *callback,
+ * whose fields point into it or into text.
  */
 SmartcarCallbackStatus
 smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *callback,
 						SmartcarCallbackFault *fault)
 {
 	SmartcarSpan query = find_query(text);
+	Escapes		escapes = {NULL, NULL, query.data + query.length};
 	unsigned int seen = 0;
 
-	memset(callback, 0, sizeof(*callback));
+	callback->present = 0;
+	callback->virtual_key_url_refused = false;
 
 	while (query.length > 0)
 	{
@@ -239,21 +263,25 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 
 		fault->field = (SmartcarCallbackField) field;
 		fault->offset = (size_t) (name.data - text.data);
-		if (seen & (1U << field))
+		if (seen & SMARTCAR_CALLBACK_BIT(field))
 			return SMARTCAR_CALLBACK_REPEATED;
-		seen |= 1U << field;
+		seen |= SMARTCAR_CALLBACK_BIT(field);
+
+		if (value.length == 0)
+			continue;
 
 		fault->offset = (size_t) (value.data - text.data);
-		status = smartcar_query_decode(value, scratch, &decoded, &offset);
-		if (status != SMARTCAR_DECODE_OK)
+		decoded = value;
+		if (has_escape(&escapes, value))
 		{
-			fault->offset += offset;
-			return callback_status(status);
-		}
-		if (decoded.length == 0)
-			continue;
-		if (decoded.data == scratch)
+			status = smartcar_query_decode(value, scratch, &decoded, &offset);
+			if (status != SMARTCAR_DECODE_OK)
+			{
+				fault->offset += offset;
+				return callback_status(status);
+			}
 			scratch += decoded.length;
+		}
 
 		if (field == SMARTCAR_CALLBACK_YEAR &&
 			!parse_number(decoded, YEAR_DIGITS, &callback->year))
@@ -268,10 +296,11 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 			continue;
 		}
 		callback->fields[field] = decoded;
+		callback->present |= SMARTCAR_CALLBACK_BIT(field);
 	}
 
 	/* An owner who was turned away has granted nothing, whatever else is there. */
-	if (callback->fields[SMARTCAR_CALLBACK_ERROR].data != NULL)
-		callback->fields[SMARTCAR_CALLBACK_CODE] = smartcar_span(NULL, 0);
+	if (callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_ERROR))
+		callback->present &= ~SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_CODE);
 	return SMARTCAR_CALLBACK_OK;
 }

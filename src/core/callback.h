@@ -35,12 +35,15 @@ typedef enum SmartcarCallbackField
 
 #define SMARTCAR_CALLBACK_FIELD_COUNT	(SMARTCAR_CALLBACK_SELECTED_CAPACITY + 1)
 
+#define SMARTCAR_CALLBACK_BIT(field)	(1U << (field))
+
 /*
- * A field without data is absent; an empty parameter counts as absent.  The
- * two numbers are there if their field is.
+ * What is in fields and in the two numbers is only defined for the fields
+ * whose bit is in present.  An empty parameter counts as absent.
  */
 typedef struct SmartcarCallback
 {
+	unsigned int present;
 	SmartcarSpan fields[SMARTCAR_CALLBACK_FIELD_COUNT];
 	int			status_code;
 	int			year;

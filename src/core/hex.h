@@ -12,7 +12,15 @@
 
 #include "core/span.h"
 
-extern int	smartcar_hex_value(char c);
+/* The value of a digit of either case, or -1 for any other byte. */
+extern const signed char smartcar_hex_values[256];
+
+static inline int
+smartcar_hex_value(char c)
+{
+	return smartcar_hex_values[(unsigned char) c];
+}
+
 extern void smartcar_hex_encode(const unsigned char *bytes, size_t count, char *target);
 extern bool smartcar_hex_decode(SmartcarSpan digits, unsigned char *bytes, size_t count);
 

@@ -77,9 +77,22 @@ smartcar_percent_encode(char *target, SmartcarSpan value)
 }
 
 /*
- * Decodes a value of a query.  A value that has nothing to decode is not
- * copied: *decoded then points into value itself.  Otherwise it points into
- * scratch, which has room for value.length bytes.
+ * Where in an encoded value a byte of the decoded one comes from.
+ */
+static size_t
+encoded_offset(SmartcarSpan value, size_t decoded_offset)
+{
+	size_t		offset = 0;
+
+	for (; decoded_offset > 0; decoded_offset--)
+		offset += (value.data[offset] == '%') ? 3 : 1;
+	return offset;
+}
+
+/*
+ * Decodes a value of a query into scratch, which has room for value.length
+ * bytes.  What is not escaped is taken to be valid UTF-8, as everything in
+ * this folder; the result as a whole is checked.
  *
  * On failure *offset says at which byte of value it happened.
  */
@@ -88,70 +101,44 @@ smartcar_query_decode(SmartcarSpan value, char *scratch, SmartcarSpan *decoded,
 					  size_t *offset)
 {
 	char	   *target = scratch;
-	size_t		i = 0;
+	size_t		position = 0;
+	size_t		valid;
+	int			all_bits = 0;	/* of the bytes that escapes stand for */
 
-	*offset = 0;
-	if (value.length > 0)
+	while (position < value.length)
 	{
-		const char *zero = memchr(value.data, '\0', value.length);
+		char		c = value.data[position];
+		int			high;
+		int			low;
 
-		if (zero != NULL)
+		if (c != '%')
 		{
-			*offset = (size_t) (zero - value.data);
-			return SMARTCAR_DECODE_NUL;
+			*target++ = (c == '+') ? ' ' : c;
+			position++;
+			continue;
 		}
+
+		high = value.length - position > 2 ? smartcar_hex_value(value.data[position + 1]) : -1;
+		low = value.length - position > 2 ? smartcar_hex_value(value.data[position + 2]) : -1;
+		if (high < 0 || low < 0 || (high == 0 && low == 0))
+		{
+			*offset = position;
+			return (high < 0 || low < 0) ? SMARTCAR_DECODE_BROKEN_ESCAPE : SMARTCAR_DECODE_NUL;
+		}
+		all_bits |= high << 4;
+		*target++ = (char) (high << 4 | low);
+		position += 3;
 	}
 
-	if (value.length == 0 ||
-		(memchr(value.data, '%', value.length) == NULL &&
-		 memchr(value.data, '+', value.length) == NULL))
+	*decoded = smartcar_span(scratch, (size_t) (target - scratch));
+	if (all_bits < 0x80)
+		return SMARTCAR_DECODE_OK;
+
+	valid = smartcar_utf8_valid_prefix(*decoded);
+	if (valid != decoded->length)
 	{
-		*decoded = value;
-	}
-	else
-	{
-		while (i < value.length)
-		{
-			char		c = value.data[i];
-
-			if (c == '%')
-			{
-				int			high = i + 2 < value.length ? smartcar_hex_value(value.data[i + 1]) : -1;
-				int			low = i + 2 < value.length ? smartcar_hex_value(value.data[i + 2]) : -1;
-
-				if (high < 0 || low < 0)
-				{
-					*offset = i;
-					return SMARTCAR_DECODE_BROKEN_ESCAPE;
-				}
-				if (high == 0 && low == 0)
-				{
-					*offset = i;
-					return SMARTCAR_DECODE_NUL;
-				}
-				*target++ = (char) (high << 4 | low);
-				i += 3;
-			}
-			else
-			{
-				*target++ = (c == '+') ? ' ' : c;
-				i++;
-			}
-		}
-		*decoded = smartcar_span(scratch, (size_t) (target - scratch));
-	}
-
-	{
-		size_t		valid = smartcar_utf8_valid_prefix(*decoded);
-
-		if (valid != decoded->length)
-		{
-			/* back from the decoded position to that of the encoded value */
-			for (i = 0; valid > 0; valid--)
-				i += (value.data[i] == '%') ? 3 : 1;
-			*offset = i;
-			return SMARTCAR_DECODE_NOT_UTF8;
-		}
+		*offset = encoded_offset(value, valid);
+		return SMARTCAR_DECODE_NOT_UTF8;
 	}
 	return SMARTCAR_DECODE_OK;
 }

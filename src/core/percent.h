@@ -16,7 +16,7 @@ typedef enum SmartcarDecodeStatus
 {
 	SMARTCAR_DECODE_OK,
 	SMARTCAR_DECODE_BROKEN_ESCAPE,	/* '%' without two hexadecimal digits */
-	SMARTCAR_DECODE_NUL,		/* %00, or a zero byte as it is */
+	SMARTCAR_DECODE_NUL,		/* %00 */
 	SMARTCAR_DECODE_NOT_UTF8
 } SmartcarDecodeStatus;
 

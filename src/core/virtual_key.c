@@ -131,19 +131,19 @@ smartcar_domain_valid(SmartcarSpan domain)
 bool
 smartcar_virtual_key_url_valid(SmartcarSpan url)
 {
-	static const char *const bases[] = {
-		SMARTCAR_VIRTUAL_KEY_BASE,
-		"https://tesla.com/_ak/",
-		"https://www.tesla.cn/_ak/",
-		"https://tesla.cn/_ak/"
+#define BASE(literal)	{(literal), sizeof(literal) - 1}
+	static const SmartcarSpan bases[] = {
+		BASE(SMARTCAR_VIRTUAL_KEY_BASE),
+		BASE("https://tesla.com/_ak/"),
+		BASE("https://www.tesla.cn/_ak/"),
+		BASE("https://tesla.cn/_ak/")
 	};
+#undef BASE
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
 	{
-		SmartcarSpan base = smartcar_span_from_string(bases[i]);
-
-		if (smartcar_span_starts_with(url, base))
-			return smartcar_domain_valid(smartcar_span_skip(url, base.length));
+		if (smartcar_span_starts_with(url, bases[i]))
+			return smartcar_domain_valid(smartcar_span_skip(url, bases[i].length));
 	}
 	return false;
 }

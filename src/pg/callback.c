@@ -9,10 +9,8 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "fmgr.h"
-#include "funcapi.h"
-#include "utils/builtins.h"
+#include "port/pg_bitutils.h"
 
 #include "core/callback.h"
 #include "pg/text.h"
@@ -67,6 +65,7 @@ smartcar_parse_callback(PG_FUNCTION_ARGS)
 	SmartcarCallback callback;
 	SmartcarCallbackFault fault;
 	SmartcarCallbackStatus status;
+	bool		convert = !smartcar_text_is_utf8();
 
 	status = smartcar_callback_parse(input, palloc(input.length + 1), &callback, &fault);
 	if (status != SMARTCAR_CALLBACK_OK)
@@ -78,19 +77,19 @@ smartcar_parse_callback(PG_FUNCTION_ARGS)
 				 errmsg("virtual_key_url of the callback was dropped"),
 				 errdetail("It is not an https link to the /_ak/ page of tesla.com or tesla.cn.")));
 
-	smartcar_tuple_begin(&tuple, fcinfo);
-	for (int field = 0; field < SMARTCAR_CALLBACK_FIELD_COUNT; field++)
+	smartcar_tuple_begin(&tuple, fcinfo, input.length);
+	for (unsigned int rest = callback.present; rest != 0; rest &= rest - 1)
 	{
+		int			field = pg_rightmost_one_pos32(rest);
 		SmartcarSpan value = callback.fields[field];
 
-		if (value.data == NULL)
-			smartcar_tuple_add_null(&tuple);
-		else if (field == SMARTCAR_CALLBACK_YEAR)
-			smartcar_tuple_add_int32(&tuple, callback.year);
+		if (field == SMARTCAR_CALLBACK_YEAR)
+			smartcar_tuple_set_int32(&tuple, field, callback.year);
 		else if (field == SMARTCAR_CALLBACK_STATUS_CODE)
-			smartcar_tuple_add_int32(&tuple, callback.status_code);
+			smartcar_tuple_set_int32(&tuple, field, callback.status_code);
 		else
-			smartcar_tuple_add_text(&tuple, smartcar_text_from_utf8_bytes(value));
+			smartcar_tuple_set_text(&tuple, field,
+									convert ? smartcar_text_from_utf8(value) : value);
 	}
 	PG_RETURN_DATUM(smartcar_tuple_finish(&tuple));
 }

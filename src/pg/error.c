@@ -28,7 +28,7 @@
 
 PG_FUNCTION_INFO_V1(smartcar_parse_error);
 
-/* The columns of the SQL type smartcar_error, but for the action. */
+/* What the columns of the SQL type smartcar_error are made of. */
 typedef struct ErrorAnswer
 {
 	int			status;			/* 0 if it is not known */
@@ -43,7 +43,22 @@ typedef struct ErrorAnswer
 	Jsonb	   *detail;			/* NULL if there is none */
 } ErrorAnswer;
 
-#define ACTION_COLUMN	11		/* of smartcar_error, counted from 0 */
+/* The columns themselves. */
+enum
+{
+	STATUS,
+	TYPE,
+	CODE,
+	DESCRIPTION,
+	RESOLUTION_TYPE,
+	RESOLUTION_URL,
+	DOC_URL,
+	SUGGESTED_USER_MESSAGE,
+	REQUEST_ID,
+	RETRY_AFTER,
+	DETAIL,
+	ACTION
+};
 
 /* The first of several members that is a string. */
 static SmartcarSpan
@@ -232,15 +247,6 @@ parse_retry_after(SmartcarSpan header, int64 *seconds)
 	return true;
 }
 
-static void
-add_optional_jsonb(SmartcarTuple *tuple, const Jsonb *value)
-{
-	if (value == NULL)
-		smartcar_tuple_add_null(tuple);
-	else
-		smartcar_tuple_add_datum(tuple, JsonbPGetDatum(value));
-}
-
 Datum
 smartcar_parse_error(PG_FUNCTION_ARGS)
 {
@@ -261,29 +267,26 @@ smartcar_parse_error(PG_FUNCTION_ARGS)
 	context.description = answer.description;
 	action = smartcar_action_for_error(answer.type, answer.code, &context);
 
-	smartcar_tuple_begin(&tuple, fcinfo);
+	smartcar_tuple_begin(&tuple, fcinfo, 0);
 	if (answer.status != 0)
-		smartcar_tuple_add_int32(&tuple, answer.status);
-	else
-		smartcar_tuple_add_null(&tuple);
-	smartcar_tuple_add_text(&tuple, answer.type);
-	smartcar_tuple_add_text(&tuple, answer.code);
-	smartcar_tuple_add_text(&tuple, answer.description);
-	smartcar_tuple_add_text(&tuple, answer.resolution_type);
-	smartcar_tuple_add_text(&tuple, answer.resolution_url);
-	smartcar_tuple_add_text(&tuple, answer.doc_url);
-	smartcar_tuple_add_text(&tuple, answer.suggested_user_message);
-	smartcar_tuple_add_text(&tuple, answer.request_id);
+		smartcar_tuple_set_int32(&tuple, STATUS, answer.status);
+	smartcar_tuple_set_text(&tuple, TYPE, answer.type);
+	smartcar_tuple_set_text(&tuple, CODE, answer.code);
+	smartcar_tuple_set_text(&tuple, DESCRIPTION, answer.description);
+	smartcar_tuple_set_text(&tuple, RESOLUTION_TYPE, answer.resolution_type);
+	smartcar_tuple_set_text(&tuple, RESOLUTION_URL, answer.resolution_url);
+	smartcar_tuple_set_text(&tuple, DOC_URL, answer.doc_url);
+	smartcar_tuple_set_text(&tuple, SUGGESTED_USER_MESSAGE, answer.suggested_user_message);
+	smartcar_tuple_set_text(&tuple, REQUEST_ID, answer.request_id);
 	if (parse_retry_after(smartcar_argument_span(fcinfo, 2), &retry_after))
-		smartcar_tuple_add_datum(&tuple, Int64GetDatum(retry_after));
-	else
-		smartcar_tuple_add_null(&tuple);
-	add_optional_jsonb(&tuple, answer.detail);
+		smartcar_tuple_set_datum(&tuple, RETRY_AFTER, Int64GetDatum(retry_after));
+	if (answer.detail != NULL)
+		smartcar_tuple_set_datum(&tuple, DETAIL, JsonbPGetDatum(answer.detail));
 	if (action != SMARTCAR_ACTION_UNKNOWN)
-		smartcar_tuple_add_datum(&tuple,
-								 smartcar_action_datum(action,
-													   TupleDescAttr(tuple.descriptor, ACTION_COLUMN)->atttypid));
-	else
-		smartcar_tuple_add_null(&tuple);
+	{
+		Oid			type = TupleDescAttr(tuple.descriptor, ACTION)->atttypid;
+
+		smartcar_tuple_set_datum(&tuple, ACTION, smartcar_action_datum(action, type));
+	}
 	PG_RETURN_DATUM(smartcar_tuple_finish(&tuple));
 }

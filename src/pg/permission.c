@@ -15,6 +15,7 @@
 
 #include "core/permission.h"
 #include "pg/scope.h"
+#include "pg/scope_list.h"
 #include "pg/scope_set.h"
 #include "pg/server.h"
 #include "pg/text.h"
@@ -150,43 +151,33 @@ Datum
 smartcar_has_scopes(PG_FUNCTION_ARGS)
 {
 	SmartcarScopeSet granted = {0, NULL};
-	SmartcarTextArray walk;
-	SmartcarSpan name;
-	bool		result = true;
+	const SmartcarScopeList *wanted;
 
 	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(0), "granted");
-	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(1), "wanted");
-
-	/* to the end, so that a malformed name is an error wherever it stands */
-	while (smartcar_text_array_next(&walk, &name))
+	wanted = smartcar_scope_list(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
+	for (int i = 0; i < wanted->count; i++)
 	{
-		int			index = smartcar_resolve_permission(&name);
-
-		if (!smartcar_scope_set_has(&granted, index, name))
-			result = false;
+		if (!smartcar_scope_set_has(&granted, wanted->scopes[i].index, wanted->scopes[i].name))
+			PG_RETURN_BOOL(false);
 	}
-	PG_RETURN_BOOL(result);
+	PG_RETURN_BOOL(true);
 }
 
 Datum
 smartcar_missing_scopes(PG_FUNCTION_ARGS)
 {
 	SmartcarScopeSet granted = {0, NULL};
-	SmartcarTextArray walk;
-	SmartcarSpan name;
+	const SmartcarScopeList *wanted;
 	SmartcarSpan *missing;
 	int			count = 0;
 
 	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(0), "granted");
-	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(1), "wanted");
-	missing = allocate_spans(walk.count);
-	while (smartcar_text_array_next(&walk, &name))
+	wanted = smartcar_scope_list(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
+	missing = allocate_spans(wanted->count);
+	for (int i = 0; i < wanted->count; i++)
 	{
-		int			index = smartcar_resolve_permission(&name);
-
-		/* what was reported missing once is not reported again */
-		if (smartcar_scope_set_add(&granted, index, name))
-			missing[count++] = name;
+		if (!smartcar_scope_set_has(&granted, wanted->scopes[i].index, wanted->scopes[i].name))
+			missing[count++] = wanted->scopes[i].name;
 	}
 	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(missing, count));
 }

@@ -17,7 +17,6 @@
 
 #include "pg/scope.h"
 
-#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "utils/memutils.h"
 
@@ -44,20 +43,6 @@ smartcar_text_array_begin(SmartcarTextArray *walk, ArrayType *array, const char 
 	walk->count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	walk->read = 0;
 	walk->next = ARR_DATA_PTR(array);
-}
-
-bool
-smartcar_text_array_next(SmartcarTextArray *walk, SmartcarSpan *element)
-{
-	char	   *current = walk->next;
-
-	if (walk->read == walk->count)
-		return false;
-	*element = smartcar_span(VARDATA_ANY(current), VARSIZE_ANY_EXHDR(current));
-	current += VARSIZE_ANY(current);
-	walk->next = (char *) att_align_nominal(current, TYPALIGN_INT);
-	walk->read++;
-	return true;
 }
 
 /*

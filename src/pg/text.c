@@ -47,16 +47,26 @@ smartcar_utf8_from_bytes(const char *data, int length)
 }
 
 /*
+ * Whether UTF-8 goes into a text of this database as it is.
+ */
+bool
+smartcar_text_is_utf8(void)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	return encoding == PG_UTF8 || encoding == PG_SQL_ASCII;
+}
+
+/*
  * From UTF-8 to the encoding of the database; a character that it does not
  * have is an error with SQLSTATE 22P05.
  */
 SmartcarSpan
-smartcar_text_from_utf8_bytes(SmartcarSpan utf8)
+smartcar_text_from_utf8(SmartcarSpan utf8)
 {
-	int			encoding = GetDatabaseEncoding();
 	char	   *converted;
 
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || utf8.length == 0)
+	if (smartcar_text_is_utf8() || utf8.length == 0)
 		return utf8;
 
 	converted = pg_any_to_server(utf8.data, (int) utf8.length, PG_UTF8);
