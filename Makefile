@@ -3,6 +3,7 @@
 #   make                    build against the PostgreSQL of pg_config
 #   make install            install it
 #   make installcheck       run the regression tests on a running server
+#   make tapcheck           run the TAP tests on servers of their own (not as root)
 #   make check-version      compare the places that hold the version
 #   make format             indent the sources as PostgreSQL does
 #
@@ -13,7 +14,7 @@ MODULE_big = smartcar_tesla
 PGFILEDESC = "smartcar_tesla - Smartcar's Tesla integration in SQL"
 
 # The control file is the one source of the version.
-EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" smartcar_tesla.control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" smartcar_tesla.control)
 EXTENSION_SCRIPT = smartcar_tesla--$(EXTVERSION).sql
 
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c) $(wildcard src/pg/*.c)))
@@ -23,6 +24,8 @@ DOCS = README.md
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale --load-extension=smartcar_tesla
+
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
@@ -69,7 +72,11 @@ $(EXTENSION_SCRIPT): src/smartcar_tesla.sql smartcar_tesla.control
 # Every object is built again when a header changes; there are few of them.
 $(OBJS): $(wildcard $(srcdir)/src/*/*.h) smartcar_tesla.control
 
-.PHONY: check-version format format-check
+.PHONY: tapcheck check-version format format-check
+# Not part of installcheck, because initdb does not run as root.
+tapcheck:
+	$(prove_installcheck)
+
 check-version:
 	$(srcdir)/test/version.sh
 

@@ -67,10 +67,11 @@ smartcar_server_init(void)
 							   assign_server_setting,
 							   NULL);
 
-	/* a role's membership decides whether it has USAGE */
+	/* the last two decide whether a role has USAGE */
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, forget_servers, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, forget_servers, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_servers, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, forget_servers, (Datum) 0);
 }
 
 /*
