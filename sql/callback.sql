@@ -104,3 +104,17 @@ SELECT length((smartcar_parse_callback(repeat('a=b&', 250000) || 'state=x')).sta
 SELECT (smartcar_parse_callback(repeat('&', 1000000) || 'state=x')).state;
 SELECT (smartcar_parse_callback(repeat('?', 1000000))).state IS NULL;
 SELECT (smartcar_parse_callback(repeat('%', 1000000))).state IS NULL;
+
+-- the result is a row like any other: equal, image and hash, to one that is
+-- built column by column, whatever the lengths
+CREATE TEMP TABLE parsed AS
+	SELECT n, smartcar_parse_callback(format('code=%s&vin=%s&year=%s&state=%s&status_code=%s&reason=%s',
+			repeat('c', n % 5), repeat('v', n), n, repeat('s', 300 - n), n % 1000, repeat('r', n % 3))) AS row,
+		ROW(NULLIF(repeat('c', n % 5), ''), NULLIF(repeat('s', 300 - n), ''), NULL, NULL, NULL, NULL, NULL, NULL, n % 1000, NULL,
+			NULLIF(repeat('v', n), ''), NULL, NULL, n, NULLIF(repeat('r', n % 3), ''), NULL)::smartcar_callback AS built
+	FROM generate_series(0, 300) AS n;
+SELECT count(*), bool_and(row = built) AS equal, bool_and(row *= built) AS same_image,
+	bool_and(hash_record(row) = hash_record(built)) AS same_hash, bool_and(row::text = built::text) AS same_text FROM parsed;
+SELECT count(*) FROM (SELECT row FROM parsed UNION SELECT built FROM parsed) AS x;
+SELECT count(*) FROM parsed WHERE smartcar_parse_callback('') IS NULL AND NOT smartcar_parse_callback('') IS NOT NULL;
+SELECT smartcar_parse_callback(''), smartcar_parse_callback('code=c');

@@ -111,9 +111,11 @@ smartcar_query_decode(SmartcarSpan value, char *scratch, SmartcarSpan *decoded,
 		int			high;
 		int			low;
 
+		if (c == '+')
+			c = ' ';
 		if (c != '%')
 		{
-			*target++ = (c == '+') ? ' ' : c;
+			*target++ = c;
 			position++;
 			continue;
 		}

@@ -13,8 +13,15 @@
 #include "port/pg_bitutils.h"
 
 #include "core/callback.h"
+#include "pg/row.h"
 #include "pg/text.h"
-#include "pg/tuple.h"
+
+#define INTEGER_FIELDS \
+	(SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_YEAR) | \
+	 SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_STATUS_CODE))
+
+StaticAssertDecl(SMARTCAR_CALLBACK_FIELD_COUNT <= SMARTCAR_ROW_MAX_COLUMNS,
+				 "a callback must fit into a SmartcarRow");
 
 PG_FUNCTION_INFO_V1(smartcar_parse_callback);
 
@@ -61,7 +68,7 @@ Datum
 smartcar_parse_callback(PG_FUNCTION_ARGS)
 {
 	SmartcarSpan input = smartcar_utf8_from_text(PG_GETARG_TEXT_PP(0));
-	SmartcarTuple tuple;
+	SmartcarRow row;
 	SmartcarCallback callback;
 	SmartcarCallbackFault fault;
 	SmartcarCallbackStatus status;
@@ -77,19 +84,16 @@ smartcar_parse_callback(PG_FUNCTION_ARGS)
 				 errmsg("virtual_key_url of the callback was dropped"),
 				 errdetail("It is not an https link to the /_ak/ page of tesla.com or tesla.cn.")));
 
-	smartcar_tuple_begin(&tuple, fcinfo, input.length);
-	for (unsigned int rest = callback.present; rest != 0; rest &= rest - 1)
+	row.integers = callback.present & INTEGER_FIELDS;
+	row.integer[SMARTCAR_CALLBACK_YEAR] = callback.year;
+	row.integer[SMARTCAR_CALLBACK_STATUS_CODE] = callback.status_code;
+	row.texts = callback.present & ~INTEGER_FIELDS;
+	for (uint32 rest = row.texts; rest != 0; rest &= rest - 1)
 	{
 		int			field = pg_rightmost_one_pos32(rest);
-		SmartcarSpan value = callback.fields[field];
 
-		if (field == SMARTCAR_CALLBACK_YEAR)
-			smartcar_tuple_set_int32(&tuple, field, callback.year);
-		else if (field == SMARTCAR_CALLBACK_STATUS_CODE)
-			smartcar_tuple_set_int32(&tuple, field, callback.status_code);
-		else
-			smartcar_tuple_set_text(&tuple, field,
-									convert ? smartcar_text_from_utf8(value) : value);
+		row.text[field] = convert ? smartcar_text_from_utf8(callback.fields[field]) :
+			callback.fields[field];
 	}
-	PG_RETURN_DATUM(smartcar_tuple_finish(&tuple));
+	PG_RETURN_DATUM(smartcar_form_row(fcinfo, &row));
 }

@@ -267,7 +267,7 @@ smartcar_parse_error(PG_FUNCTION_ARGS)
 	context.description = answer.description;
 	action = smartcar_action_for_error(answer.type, answer.code, &context);
 
-	smartcar_tuple_begin(&tuple, fcinfo, 0);
+	smartcar_tuple_begin(&tuple, fcinfo);
 	if (answer.status != 0)
 		smartcar_tuple_set_int32(&tuple, STATUS, answer.status);
 	smartcar_tuple_set_text(&tuple, TYPE, answer.type);

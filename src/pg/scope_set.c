@@ -41,22 +41,13 @@ hash_name(SmartcarSpan name)
 #define INITIAL_SIZE	16
 
 /*
- * Adds a name, which index tells if it is a known one.  Returns false if it
- * was in the set already.  The name itself is not copied.
+ * Adds a name that is none of the known ones.  Returns false if it was in the
+ * set already.  The name itself is not copied.
  */
 bool
-smartcar_scope_set_add(SmartcarScopeSet *set, int index, SmartcarSpan name)
+smartcar_scope_set_add_other(SmartcarScopeSet *set, SmartcarSpan name)
 {
 	bool		found;
-
-	if (index >= 0)
-	{
-		uint32		bit = (uint32) 1 << index;
-
-		found = (set->known & bit) != 0;
-		set->known |= bit;
-		return !found;
-	}
 
 	if (set->others == NULL)
 		set->others = smartcar_names_create(CurrentMemoryContext, INITIAL_SIZE, NULL);
@@ -65,10 +56,8 @@ smartcar_scope_set_add(SmartcarScopeSet *set, int index, SmartcarSpan name)
 }
 
 bool
-smartcar_scope_set_has(const SmartcarScopeSet *set, int index, SmartcarSpan name)
+smartcar_scope_set_has_other(const SmartcarScopeSet *set, SmartcarSpan name)
 {
-	if (index >= 0)
-		return (set->known & ((uint32) 1 << index)) != 0;
 	return set->others != NULL && smartcar_names_lookup(set->others, name) != NULL;
 }
 
@@ -84,8 +73,11 @@ smartcar_scope_set_add_array(SmartcarScopeSet *set, ArrayType *array, const char
 	smartcar_text_array_begin(&walk, array, argument);
 	while (smartcar_text_array_next(&walk, &name))
 	{
-		int			index = smartcar_resolve_permission(&name);
+		/* nearly always a known name as it is */
+		int			index = smartcar_permission_find(name);
 
+		if (index < 0)
+			index = smartcar_resolve_permission(&name);
 		(void) smartcar_scope_set_add(set, index, name);
 	}
 }

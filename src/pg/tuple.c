@@ -15,19 +15,17 @@
 #include "funcapi.h"
 
 /*
- * Looks up the descriptor of the result type, once per call site.
+ * Looks up the descriptor of the result type.  It lives as long as the call
+ * site.
  */
-static TupleDesc
-result_descriptor(FunctionCallInfo fcinfo)
+TupleDesc
+smartcar_result_descriptor(FunctionCallInfo fcinfo, int max_columns)
 {
 	TupleDesc	descriptor;
 	MemoryContext old_context;
 
-	if (fcinfo->flinfo->fn_extra != NULL)
-		return (TupleDesc) fcinfo->flinfo->fn_extra;
-
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
-		descriptor->natts > SMARTCAR_TUPLE_MAX_COLUMNS)
+		descriptor->natts > max_columns)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("result type is not the one of the extension")));
@@ -35,21 +33,16 @@ result_descriptor(FunctionCallInfo fcinfo)
 	old_context = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 	descriptor = BlessTupleDesc(CreateTupleDescCopy(descriptor));
 	MemoryContextSwitchTo(old_context);
-	fcinfo->flinfo->fn_extra = descriptor;
 	return descriptor;
 }
 
-/*
- * text_length is about how many bytes the texts of all columns have together;
- * room for them is allocated in one piece.
- */
 void
-smartcar_tuple_begin(SmartcarTuple *tuple, FunctionCallInfo fcinfo, Size text_length)
+smartcar_tuple_begin(SmartcarTuple *tuple, FunctionCallInfo fcinfo)
 {
-	tuple->descriptor = result_descriptor(fcinfo);
-	tuple->room_left = text_length +
-		tuple->descriptor->natts * (VARHDRSZ + MAXIMUM_ALIGNOF);
-	tuple->room = (char *) palloc(tuple->room_left);
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = smartcar_result_descriptor(fcinfo,
+															  SMARTCAR_TUPLE_MAX_COLUMNS);
+	tuple->descriptor = (TupleDesc) fcinfo->flinfo->fn_extra;
 	memset(tuple->nulls, true, sizeof(tuple->nulls));
 }
 

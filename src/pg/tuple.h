@@ -14,7 +14,7 @@
 
 #include "access/tupdesc.h"
 #include "fmgr.h"
-#include "pg/compat.h"
+#include "utils/builtins.h"
 
 #include "core/span.h"
 
@@ -23,20 +23,15 @@
 typedef struct SmartcarTuple
 {
 	TupleDesc	descriptor;
-	char	   *room;			/* where the next text goes */
-	Size		room_left;
 	Datum		values[SMARTCAR_TUPLE_MAX_COLUMNS];
 	bool		nulls[SMARTCAR_TUPLE_MAX_COLUMNS];
 } SmartcarTuple;
 
-extern void smartcar_tuple_begin(SmartcarTuple *tuple, FunctionCallInfo fcinfo,
-								 Size text_length);
+extern TupleDesc smartcar_result_descriptor(FunctionCallInfo fcinfo, int max_columns);
+extern void smartcar_tuple_begin(SmartcarTuple *tuple, FunctionCallInfo fcinfo);
 extern Datum smartcar_tuple_finish(SmartcarTuple *tuple);
 
-/*
- * Setting a column costs next to nothing, because a query sets several for
- * each of its rows.  Columns count from 0; those that are not set are NULL.
- */
+/* Columns count from 0; those that are not set are NULL. */
 
 static inline void
 smartcar_tuple_set_datum(SmartcarTuple *tuple, int column, Datum value)
@@ -58,23 +53,10 @@ smartcar_tuple_set_int32(SmartcarTuple *tuple, int column, int32 value)
 static inline void
 smartcar_tuple_set_text(SmartcarTuple *tuple, int column, SmartcarSpan value)
 {
-	Size		size = VARHDRSZ + value.length;
-	text	   *copy;
-
-	if (value.data == NULL)
-		return;
-
-	if (MAXALIGN(size) <= tuple->room_left)
-	{
-		copy = (text *) tuple->room;
-		tuple->room += MAXALIGN(size);
-		tuple->room_left -= MAXALIGN(size);
-	}
-	else
-		copy = (text *) palloc(size);
-	SET_VARSIZE(copy, size);
-	memcpy(VARDATA(copy), value.data, value.length);
-	smartcar_tuple_set_datum(tuple, column, PointerGetDatum(copy));
+	if (value.data != NULL)
+		smartcar_tuple_set_datum(tuple, column,
+								 PointerGetDatum(cstring_to_text_with_len(value.data,
+																		  (int) value.length)));
 }
 
 #endif							/* SMARTCAR_TUPLE_H */
