@@ -299,7 +299,7 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 		callback->present |= SMARTCAR_CALLBACK_BIT(field);
 	}
 
-	/* An owner who was turned away has granted nothing, whatever else is there. */
+	/* an owner who was turned away has granted nothing */
 	if (callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_ERROR))
 		callback->present &= ~SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_CODE);
 	return SMARTCAR_CALLBACK_OK;

@@ -25,7 +25,7 @@
 typedef struct ErrorEntry
 {
 	const char *type;
-	const char *code;			/* NULL: every code of this type not named above */
+	const char *code;			/* NULL: every other code of this type */
 	SmartcarAction action;
 } ErrorEntry;
 

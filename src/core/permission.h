@@ -29,7 +29,8 @@ typedef enum SmartcarTeslaPermission
 	SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT
 } SmartcarTeslaPermission;
 
-#define SMARTCAR_TESLA_PERMISSION_COUNT		6	/* SMARTCAR_TESLA_NONE included */
+/* with SMARTCAR_TESLA_NONE */
+#define SMARTCAR_TESLA_PERMISSION_COUNT		6
 
 typedef struct SmartcarPermission
 {

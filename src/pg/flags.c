@@ -41,13 +41,15 @@ word_valid(SmartcarSpan word, bool is_name)
 static SmartcarSpan
 flag_value(SmartcarSpan name, const JsonbValue *value)
 {
+	Datum		number;
+
 	switch (value->type)
 	{
 		case jbvString:
 			return smartcar_span(value->val.string.val, value->val.string.len);
 		case jbvNumeric:
-			return smartcar_span_from_string(DatumGetCString(DirectFunctionCall1(numeric_out,
-																					NumericGetDatum(value->val.numeric))));
+			number = DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric));
+			return smartcar_span_from_string(DatumGetCString(number));
 		case jbvBool:
 			return value->val.boolean ? SMARTCAR_SPAN("true") : SMARTCAR_SPAN("false");
 		default:

@@ -38,7 +38,7 @@ typedef struct LinkCallSite
 	uint32		varying;
 	SmartcarLink link;
 	SmartcarCompiledLink compiled;
-	SmartcarSpan words[SMARTCAR_PARAMETER_COUNT];	/* of single-word parameters */
+	SmartcarSpan words[SMARTCAR_PARAMETER_COUNT];	/* where there is one */
 } LinkCallSite;
 
 struct LinkArgument;

@@ -60,6 +60,7 @@ lay_out(const SmartcarRow *row, Size offset, char *target)
 		}
 
 		text = row->text[column];
+
 		if (is_short(text))
 		{
 			if (target)
