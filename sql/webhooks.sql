@@ -46,6 +46,10 @@ SELECT smartcar_verify_webhook('{"pizza":"pasta"}'::bytea, '4c05a8da471f05156ad7
 SELECT token, smartcar_hash_challenge('challenge', token) = smartcar_hash_challenge('challenge', COALESCE(token, 'amt')) AS agrees,
 	left(smartcar_hash_challenge('challenge', token), 8) AS hash
 FROM (VALUES ('amt'), ('other'), (NULL), ('amt'), (NULL), ('amt')) AS v (token);
+-- and back again, with whatever lay in memory in between
+SELECT count(DISTINCT smartcar_hash_challenge('challenge', CASE WHEN i % 2 = 0 THEN repeat('x', i) END)) AS hashes,
+	count(*) FILTER (WHERE smartcar_hash_challenge(repeat('y', 300), CASE WHEN i % 3 = 0 THEN repeat('z', i) END) = smartcar_hash_challenge(repeat('y', 300), 'amt')) AS of_the_mapping
+	FROM generate_series(1, 300) AS i;
 -- a file that is not there
 ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (DROP management_token, ADD management_token_file '/nonexistent/token');
 SELECT smartcar_hash_challenge('challenge');

@@ -97,7 +97,7 @@ smartcar_info(PG_FUNCTION_ARGS)
 	if (!OidIsValid(site->server.serverid))
 		return (Datum) 0;
 
-	smartcar_server_load_mapping(&site->server, site->context);
+	smartcar_server_load_mapping(&site->server);
 	for (int option = 0; option < SMARTCAR_OPTION_COUNT; option++)
 		add_option(result, &site->server, (SmartcarOption) option);
 	return (Datum) 0;

@@ -59,7 +59,7 @@ check_permissions(const char *path, const struct stat *status)
  * Reads a secret from a file, without the line break at its end.
  */
 static char *
-read_secret_file(const char *path, MemoryContext context)
+read_secret_file(const char *path)
 {
 	char		buffer[MAX_FILE_SIZE + 1];
 	struct stat status;
@@ -105,29 +105,27 @@ read_secret_file(const char *path, MemoryContext context)
 				 errdetail("It must hold one line of visible ASCII characters without spaces.")));
 	}
 
-	secret = MemoryContextAlloc(context, length + 1);
-	memcpy(secret, buffer, length);
-	secret[length] = '\0';
+	secret = pnstrdup(buffer, length);
 	explicit_bzero(buffer, sizeof(buffer));
 	return secret;
 }
 
 /*
- * A secret of the user mapping of the current role; an error if it has none.
- * option is the one that holds the secret itself.
+ * A secret of the user mapping of the current role, to be used within this
+ * call; an error if there is none.  option is the one for the secret itself.
  */
 const char *
-smartcar_secret(SmartcarServer *server, SmartcarOption option, MemoryContext context)
+smartcar_secret(SmartcarServer *server, SmartcarOption option)
 {
 	SmartcarOption file_option = (SmartcarOption) (option + 1);
 
 	Assert(smartcar_option_is_secret(option));
 
-	smartcar_server_load_mapping(server, context);
+	smartcar_server_load_mapping(server);
 	if (server->values[option] != NULL)
 		return server->values[option];
 	if (server->values[file_option] != NULL)
-		return read_secret_file(server->values[file_option], context);
+		return read_secret_file(server->values[file_option]);
 
 	smartcar_missing_value(server, option, smartcar_options[option].name);
 	return NULL;				/* keep compiler quiet */

@@ -14,7 +14,6 @@
 
 #include "pg/server.h"
 
-extern const char *smartcar_secret(SmartcarServer *server, SmartcarOption option,
-								   MemoryContext context);
+extern const char *smartcar_secret(SmartcarServer *server, SmartcarOption option);
 
 #endif							/* SMARTCAR_SECRET_H */

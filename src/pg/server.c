@@ -79,7 +79,7 @@ smartcar_server_init(void)
  * through, but it may have been another version of it.
  */
 static void
-store_options(List *options, Oid catalog, const char **values, MemoryContext context)
+store_options(SmartcarServer *server, List *options, Oid catalog)
 {
 	ListCell   *cell;
 
@@ -89,7 +89,7 @@ store_options(List *options, Oid catalog, const char **values, MemoryContext con
 		int			option = smartcar_option_find(element->defname, catalog);
 
 		if (option != SMARTCAR_NO_OPTION)
-			values[option] = MemoryContextStrdup(context, defGetString(element));
+			server->values[option] = MemoryContextStrdup(server->context, defGetString(element));
 	}
 }
 
@@ -105,6 +105,7 @@ load_server(SmartcarServer *server, const char *argument, MemoryContext context)
 	AclResult	aclresult;
 
 	memset(server, 0, sizeof(*server));
+	server->context = context;
 	server->serverid = InvalidOid;
 	if (argument == NULL && (name == NULL || name[0] == '\0'))
 		return;
@@ -136,7 +137,7 @@ load_server(SmartcarServer *server, const char *argument, MemoryContext context)
 				 errdetail("Its foreign-data wrapper is not \"smartcar_tesla\".")));
 
 	server->serverid = foreign_server->serverid;
-	store_options(foreign_server->options, ForeignServerRelationId, server->values, context);
+	store_options(server, foreign_server->options, ForeignServerRelationId);
 }
 
 /*
@@ -239,7 +240,7 @@ smartcar_server_api_version(const SmartcarServer *server)
  * one.  (GetUserMapping() raises an error where there is none.)
  */
 void
-smartcar_server_load_mapping(SmartcarServer *server, MemoryContext context)
+smartcar_server_load_mapping(SmartcarServer *server)
 {
 	HeapTuple	tuple;
 	Datum		options;
@@ -260,8 +261,7 @@ smartcar_server_load_mapping(SmartcarServer *server, MemoryContext context)
 		options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
 								  Anum_pg_user_mapping_umoptions, &isnull);
 		if (!isnull)
-			store_options(untransformRelOptions(options), UserMappingRelationId,
-						  server->values, context);
+			store_options(server, untransformRelOptions(options), UserMappingRelationId);
 		ReleaseSysCache(tuple);
 	}
 	server->mapping_loaded = true;

@@ -24,6 +24,7 @@
  */
 typedef struct SmartcarServer
 {
+	MemoryContext context;		/* of everything below */
 	Oid			serverid;
 	const char *name;			/* NULL if the setting names none */
 	bool		mapping_loaded;
@@ -57,7 +58,7 @@ extern const char *smartcar_server_option(const SmartcarServer *server, Smartcar
 extern SmartcarSpan smartcar_server_option_utf8(const SmartcarServer *server,
 												SmartcarOption option);
 extern SmartcarApiVersion smartcar_server_api_version(const SmartcarServer *server);
-extern void smartcar_server_load_mapping(SmartcarServer *server, MemoryContext context);
+extern void smartcar_server_load_mapping(SmartcarServer *server);
 extern void smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 								   const char *argument);
 

@@ -84,8 +84,7 @@ management_hmac(FunctionCallInfo fcinfo)
 		if (call->hmac == NULL || call->from_argument)
 		{
 			const char *token = smartcar_secret(&call->site.server,
-												SMARTCAR_OPTION_MANAGEMENT_TOKEN,
-												CurrentMemoryContext);
+												SMARTCAR_OPTION_MANAGEMENT_TOKEN);
 
 			remember_key(call, smartcar_span_from_string(token), false);
 		}
