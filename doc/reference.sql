@@ -50,6 +50,8 @@ SELECT '### ' || t.typname || E'\n\n' || obj_description(t.oid, 'pg_type') || E'
 		 FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0)
 	END || E'\n'
 FROM member m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+-- from 17 on, the types that come with another type or a view are members too
+WHERE obj_description(t.oid, 'pg_type') IS NOT NULL
 ORDER BY t.typname COLLATE "C";
 
 \qecho '## Views'

@@ -96,7 +96,7 @@ FROM (VALUES
 	('max_response_size', '1MB'), ('max_response_size', '1kB'), ('max_response_size', '1023'),
 	('max_response_size', '65MB'), ('max_response_size', '5s'),
 	('api_origin', 'http://localhost'), ('api_origin', 'http://127.1.2.3:80'), ('api_origin', 'http://127.evil.example'),
-	('api_origin', 'http://127.0.0.1.evil.example'), ('api_origin', 'http://api.smartcar.com'),
+	('api_origin', 'http://127.0.0.1.evil.example'), ('api_origin', 'http://127.0.0.08'), ('api_origin', 'https://[fe80::1]'), ('api_origin', 'http://[::1]:65535'), ('api_origin', 'http://api.smartcar.com'),
 	('api_origin', 'https://api.smartcar.com/'), ('api_origin', 'https://api.smartcar.com/v2.0'),
 	('api_origin', 'https://user:password@api.smartcar.com'), ('api_origin', 'https://api.smartcar.com:0'),
 	('api_origin', 'https://api.smartcar.com:65536'), ('api_origin', 'https://api.smartcar.com:'),

@@ -48,6 +48,7 @@ SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthen
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?redirect_uri=https%3A%2F%2Fold.example', 's', server => 'bare');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?', 's');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?a=1&&b=2&', 's');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?st%61te=old&redirect%5Furi=https%3A%2F%2Fold.example&a%20b=c', 'new', 'https://new.example');
 -- links that point elsewhere
 CREATE FUNCTION pg_temp.completion(url text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

@@ -12,6 +12,9 @@
 #define HTTPS	SMARTCAR_SPAN("https://")
 #define HTTP	SMARTCAR_SPAN("http://")
 
+/* the only IPv6 address that an origin can be; others have names */
+#define IPV6_LOOPBACK	SMARTCAR_SPAN("[::1]")
+
 #define PORT_MAX	65535
 
 /* Removes a prefix if it is there. */
@@ -76,19 +79,36 @@ host_valid(SmartcarSpan host)
 	return label > 0 && host.data[host.length - 1] != '-';
 }
 
+/*
+ * Four numbers up to 255, without the leading zeros that some read as octal.
+ */
 static bool
-bracketed_host_valid(SmartcarSpan host)
+is_ipv4_address(SmartcarSpan text)
 {
-	if (host.length < 4 || host.data[host.length - 1] != ']')
-		return false;
-	for (size_t i = 1; i < host.length - 1; i++)
-	{
-		char		c = smartcar_ascii_lower(host.data[i]);
+	int			parts = 1;
+	int			value = 0;
+	int			digits = 0;
 
-		if (!smartcar_is_digit(c) && !(c >= 'a' && c <= 'f') && c != ':' && c != '.')
+	for (size_t i = 0; i < text.length; i++)
+	{
+		char		c = text.data[i];
+
+		if (c == '.' && digits > 0)
+		{
+			parts++;
+			value = digits = 0;
+		}
+		else if (smartcar_is_digit(c) && (digits == 0 || value > 0))
+		{
+			value = value * 10 + (c - '0');
+			digits++;
+			if (value > 255)
+				return false;
+		}
+		else
 			return false;
 	}
-	return true;
+	return parts == 4 && digits > 0;
 }
 
 /*
@@ -107,7 +127,7 @@ split_authority(SmartcarSpan authority, SmartcarSpan *host)
 			return false;
 		host_length = (size_t) (close - authority.data) + 1;
 		*host = smartcar_span(authority.data, host_length);
-		if (!bracketed_host_valid(*host))
+		if (!smartcar_span_equal(*host, IPV6_LOOPBACK))
 			return false;
 	}
 	else
@@ -125,40 +145,16 @@ split_authority(SmartcarSpan authority, SmartcarSpan *host)
 		port_valid(smartcar_span_skip(authority, host_length + 1));
 }
 
-/* "localhost", ::1, or an IPv4 address of the net 127.0.0.0/8. */
+/*
+ * "localhost", ::1, or an IPv4 address of the net 127.0.0.0/8.
+ * "127.evil.example" is a name, and "127.0.0.08" may be taken for one.
+ */
 static bool
 is_loopback(SmartcarSpan host)
 {
-	int			parts = 0;
-	int			value = 0;
-	int			digits = 0;
-
-	if (smartcar_span_equal_ignoring_case(host, SMARTCAR_SPAN("localhost")) ||
-		smartcar_span_equal(host, SMARTCAR_SPAN("[::1]")))
-		return true;
-	if (!smartcar_span_starts_with(host, SMARTCAR_SPAN("127.")))
-		return false;
-
-	/* "127.evil.example" is a name, not an address */
-	for (size_t i = 0; i < host.length; i++)
-	{
-		char		c = host.data[i];
-
-		if (smartcar_is_digit(c))
-		{
-			value = value * 10 + (c - '0');
-			if (++digits > 3 || value > 255)
-				return false;
-		}
-		else if (c == '.')
-		{
-			parts++;
-			value = digits = 0;
-		}
-		else
-			return false;
-	}
-	return parts == 3 && digits > 0;
+	return smartcar_span_equal_ignoring_case(host, SMARTCAR_SPAN("localhost")) ||
+		smartcar_span_equal(host, IPV6_LOOPBACK) ||
+		(smartcar_span_starts_with(host, SMARTCAR_SPAN("127.")) && is_ipv4_address(host));
 }
 
 /*

@@ -13,12 +13,16 @@
  *-------------------------------------------------------------------------
  */
 #include "core/callback.h"
+#include "core/block.h"
 #include "core/percent.h"
 #include "core/virtual_key.h"
 
 #define YEAR_DIGITS			4
 #define STATUS_CODE_DIGITS	3
 #define UNKNOWN_FIELD		(-1)
+
+#define CACHE_LINE			64
+#define FETCH_AHEAD			512
 
 static const char *const field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
 	[SMARTCAR_CALLBACK_CODE] = "code",
@@ -45,37 +49,6 @@ const char *
 smartcar_callback_field_name(SmartcarCallbackField field)
 {
 	return field_names[field];
-}
-
-/*
- * Where the next "%" and the next "+" are, so that a value without either is
- * known to be what it stands for by two comparisons.
- */
-typedef struct Escapes
-{
-	const char *percent;
-	const char *plus;
-	const char *end;
-} Escapes;
-
-static inline const char *
-find_or_end(const char *from, char c, const char *end)
-{
-	const char *found = memchr(from, c, (size_t) (end - from));
-
-	return found ? found : end;
-}
-
-static inline bool
-has_escape(Escapes *escapes, SmartcarSpan value)
-{
-	const char *end = value.data + value.length;
-
-	if (escapes->percent < value.data)
-		escapes->percent = find_or_end(value.data, '%', escapes->end);
-	if (escapes->plus < value.data)
-		escapes->plus = find_or_end(value.data, '+', escapes->end);
-	return escapes->percent < end || escapes->plus < end;
 }
 
 #define IS(literal)	(memcmp(name.data, literal, sizeof(literal) - 1) == 0)
@@ -141,50 +114,109 @@ find_encoded_field(SmartcarSpan name)
 }
 
 /*
+ * Whether text begins as a URL does, with a scheme and "://".
+ */
+static bool
+has_scheme(SmartcarSpan text)
+{
+	size_t		length = 0;
+
+	while (length < text.length)
+	{
+		char		c = text.data[length];
+
+		if (smartcar_is_lower(smartcar_ascii_lower(c)) ||
+			(length > 0 && (smartcar_is_digit(c) || c == '+' || c == '-' || c == '.')))
+			length++;
+		else
+			break;
+	}
+	return length > 0 &&
+		smartcar_span_starts_with(smartcar_span_skip(text, length), SMARTCAR_SPAN("://"));
+}
+
+/*
  * Finds the query in a whole URL ("https://host/path?query"), in a path
  * ("/path?query"), or in what is a query already, with or without its "?".
- * A fragment is never part of it.
+ * Whatever it is, it may still end in a fragment.
  */
 static SmartcarSpan
 find_query(SmartcarSpan text)
 {
 	const char *mark;
-	size_t		position = 0;
+	size_t		before;
 
-	if (text.length == 0)
-		return text;
+	mark = memchr(text.data, '?', text.length);
+	if (mark != NULL && memchr(text.data, '#', (size_t) (mark - text.data)) != NULL)
+		mark = NULL;			/* it belongs to the fragment */
 
-	mark = memchr(text.data, '#', text.length);
-	if (mark != NULL)
-		text.length = (size_t) (mark - text.data);
-
-	/* Is there a scheme, or a path? */
-	while (position < text.length &&
-		   (smartcar_is_lower(smartcar_ascii_lower(text.data[position])) ||
-			(position > 0 && (smartcar_is_digit(text.data[position]) ||
-							  text.data[position] == '+' || text.data[position] == '-' ||
-							  text.data[position] == '.'))))
-		position++;
-	mark = text.length > 0 ? memchr(text.data, '?', text.length) : NULL;
-	if ((position > 0 &&
-		 smartcar_span_starts_with(smartcar_span_skip(text, position), SMARTCAR_SPAN("://"))) ||
-		(text.length > 0 && text.data[0] == '/'))
+	if (text.data[0] == '/' || has_scheme(text))
 	{
 		if (mark == NULL)
 			return smartcar_span(text.data, 0);
 		return smartcar_span_skip(text, (size_t) (mark - text.data) + 1);
 	}
+	if (mark == NULL)
+		return text;
 
-	/* A "?" within the first name can only be the one before the query. */
-	if (mark != NULL)
+	/* a "?" within the first name can only be the one before the query */
+	before = (size_t) (mark - text.data);
+	if (before > 0 &&
+		(memchr(text.data, '=', before) != NULL || memchr(text.data, '&', before) != NULL))
+		return text;
+	return smartcar_span_skip(text, before + 1);
+}
+
+/*
+ * The end of a name: "=", "&", "#" or the end of the text.  *plain tells that
+ * the name has no escape.
+ */
+static inline const char *
+find_name_end(const char *position, const char *end, bool *plain)
+{
+	*plain = true;
+	while (end - position >= SMARTCAR_BLOCK_SIZE)
 	{
-		size_t		before = (size_t) (mark - text.data);
+		uint64_t	block = smartcar_block_load(position);
+		uint64_t	mask = smartcar_block_equal(block, '=') |
+			smartcar_block_below(block, SMARTCAR_FIRST_ORDINARY);
 
-		if (before == 0 ||
-			(memchr(text.data, '=', before) == NULL && memchr(text.data, '&', before) == NULL))
-			return smartcar_span_skip(text, before + 1);
+		if (mask != 0)
+		{
+			position += smartcar_block_first(mask);
+			break;
+		}
+		position += SMARTCAR_BLOCK_SIZE;
 	}
-	return text;
+	for (; position < end; position++)
+	{
+		char		c = *position;
+
+		if (c == '=' || c == '&' || c == '#')
+			break;
+		if (c == '%' || c == '+')
+			*plain = false;
+	}
+	return position;
+}
+
+/*
+ * The end of a value: "&", "#" or the end of the text.  *plain tells that the
+ * value is what it stands for.
+ */
+static inline const char *
+find_value_end(const char *position, const char *end, bool *plain)
+{
+	*plain = true;
+	for (;;)
+	{
+		position = smartcar_skip_ordinary(position, end);
+		if (position == end || *position == '&' || *position == '#')
+			return position;
+		if (*position == '%' || *position == '+')
+			*plain = false;
+		position++;
+	}
 }
 
 static bool
@@ -222,6 +254,53 @@ callback_status(SmartcarDecodeStatus status)
 }
 
 /*
+ * Takes a value that is there and decoded, unless it is not what the field
+ * demands.
+ */
+static SmartcarCallbackStatus
+take_value(SmartcarCallback *callback, int field, SmartcarSpan value)
+{
+	switch (field)
+	{
+		case SMARTCAR_CALLBACK_YEAR:
+			if (!parse_number(value, YEAR_DIGITS, &callback->year))
+				return SMARTCAR_CALLBACK_NOT_A_NUMBER;
+			break;
+		case SMARTCAR_CALLBACK_STATUS_CODE:
+			if (!parse_number(value, STATUS_CODE_DIGITS, &callback->status_code))
+				return SMARTCAR_CALLBACK_NOT_A_NUMBER;
+			break;
+		case SMARTCAR_CALLBACK_VIRTUAL_KEY_URL:
+			if (!smartcar_virtual_key_url_valid(value))
+			{
+				callback->virtual_key_url_refused = true;
+				return SMARTCAR_CALLBACK_OK;
+			}
+			break;
+		default:
+			break;
+	}
+
+	/* as two members, because as a whole the processor waits for both */
+	callback->fields[field].data = value.data;
+	callback->fields[field].length = value.length;
+	callback->present |= SMARTCAR_CALLBACK_BIT(field);
+	return SMARTCAR_CALLBACK_OK;
+}
+
+/*
+ * Has the processor fetch what is about to be read.  A query over many rows
+ * comes to each callback for the first time, and reading a query is a chain of
+ * steps that each wait for memory, where fetching is not.
+ */
+static inline void
+fetch_ahead(SmartcarSpan text)
+{
+	for (size_t i = CACHE_LINE; i < text.length && i < FETCH_AHEAD; i += CACHE_LINE)
+		__builtin_prefetch(text.data + i);
+}
+
+/*
  * Parses a callback.  text is valid UTF-8 without zero bytes, as SQL text is.
  * scratch has room for text.length bytes and must live as long as *callback,
  * whose fields point into it or into text.
@@ -230,34 +309,46 @@ SmartcarCallbackStatus
 smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *callback,
 						SmartcarCallbackFault *fault)
 {
-	SmartcarSpan query = find_query(text);
-	Escapes		escapes = {NULL, NULL, query.data + query.length};
+	SmartcarSpan query;
+	const char *position;
+	const char *end;
 	unsigned int seen = 0;
 
 	callback->present = 0;
 	callback->virtual_key_url_refused = false;
+	if (text.length == 0)
+		return SMARTCAR_CALLBACK_OK;
 
-	while (query.length > 0)
+	fetch_ahead(text);
+	query = find_query(text);
+	position = query.data;
+	end = query.data + query.length;
+
+	while (position < end)
 	{
-		const char *end = memchr(query.data, '&', query.length);
-		SmartcarSpan pair = smartcar_span(query.data,
-										  end ? (size_t) (end - query.data) : query.length);
-		const char *equals = pair.length > 0 ? memchr(pair.data, '=', pair.length) : NULL;
-		SmartcarSpan name = smartcar_span(pair.data,
-										  equals ? (size_t) (equals - pair.data) : pair.length);
-		SmartcarSpan value = equals ? smartcar_span_skip(pair, name.length + 1) :
-			smartcar_span(pair.data + pair.length, 0);
-		SmartcarSpan decoded;
-		SmartcarDecodeStatus status;
-		size_t		offset;
+		SmartcarSpan name;
+		SmartcarSpan value;
+		SmartcarCallbackStatus status;
+		bool		plain;
 		int			field;
 
-		query = end ? smartcar_span_skip(query, pair.length + 1) : smartcar_span(NULL, 0);
+		name.data = position;
+		position = find_name_end(position, end, &plain);
+		name.length = (size_t) (position - name.data);
+		field = plain ? find_field(name) : find_encoded_field(name);
 
-		field = find_field(name);
-		if (field == UNKNOWN_FIELD && name.length > 0 &&
-			memchr(name.data, '%', name.length) != NULL)
-			field = find_encoded_field(name);
+		if (position < end && *position == '=')
+			position++;
+		value.data = position;
+		position = find_value_end(position, end, &plain);
+		value.length = (size_t) (position - value.data);
+
+		/* a fragment ends the query as its end does */
+		if (position < end && *position == '#')
+			end = position;
+		else if (position < end)
+			position++;
+
 		if (field == UNKNOWN_FIELD)
 			continue;
 
@@ -271,32 +362,25 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 			continue;
 
 		fault->offset = (size_t) (value.data - text.data);
-		decoded = value;
-		if (has_escape(&escapes, value))
+		if (!plain)
 		{
-			status = smartcar_query_decode(value, scratch, &decoded, &offset);
-			if (status != SMARTCAR_DECODE_OK)
+			SmartcarSpan decoded;
+			SmartcarDecodeStatus decode_status;
+			size_t		offset;
+
+			decode_status = smartcar_query_decode(value, scratch, &decoded, &offset);
+			if (decode_status != SMARTCAR_DECODE_OK)
 			{
 				fault->offset += offset;
-				return callback_status(status);
+				return callback_status(decode_status);
 			}
 			scratch += decoded.length;
+			value = decoded;
 		}
 
-		if (field == SMARTCAR_CALLBACK_YEAR &&
-			!parse_number(decoded, YEAR_DIGITS, &callback->year))
-			return SMARTCAR_CALLBACK_NOT_A_NUMBER;
-		if (field == SMARTCAR_CALLBACK_STATUS_CODE &&
-			!parse_number(decoded, STATUS_CODE_DIGITS, &callback->status_code))
-			return SMARTCAR_CALLBACK_NOT_A_NUMBER;
-		if (field == SMARTCAR_CALLBACK_VIRTUAL_KEY_URL &&
-			!smartcar_virtual_key_url_valid(decoded))
-		{
-			callback->virtual_key_url_refused = true;
-			continue;
-		}
-		callback->fields[field] = decoded;
-		callback->present |= SMARTCAR_CALLBACK_BIT(field);
+		status = take_value(callback, field, value);
+		if (status != SMARTCAR_CALLBACK_OK)
+			return status;
 	}
 
 	/* an owner who was turned away has granted nothing */

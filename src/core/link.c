@@ -16,6 +16,8 @@
 
 #define SPACE	SMARTCAR_SPAN("%20")
 
+#define LONGEST_ADDED_NAME	12	/* redirect_uri */
+
 typedef struct LinkForm
 {
 	const char *path;
@@ -203,6 +205,31 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 }
 
 /*
+ * A length that the link does not exceed, whatever bytes its values have.  It
+ * costs no look at them, so a caller that can do with some room to spare asks
+ * for this one.
+ */
+size_t
+smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *link)
+{
+	size_t		length = compiled->ready_length;
+
+	for (int i = 0; i < compiled->piece_count; i++)
+	{
+		const SmartcarLinkPiece *piece = &compiled->pieces[i];
+		SmartcarWords words;
+
+		if (piece->parameter == SMARTCAR_READY_BYTES)
+			continue;
+		words = link->values[piece->parameter];
+		length += piece->length;
+		for (size_t j = 0; j < words.count; j++)
+			length += 3 * words.words[j].length + SPACE.length;
+	}
+	return length;
+}
+
+/*
  * The exact length of the link with the values that link has now.
  */
 size_t
@@ -223,7 +250,7 @@ smartcar_link_length(const SmartcarCompiledLink *compiled, const SmartcarLink *l
 
 /*
  * Writes the link and returns where it ends.  target has room for
- * smartcar_link_length() bytes.
+ * smartcar_link_length() or smartcar_link_bound() bytes.
  */
 char *
 smartcar_link_write(const SmartcarCompiledLink *compiled, const SmartcarLink *link,
@@ -291,6 +318,24 @@ next_pair(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
 	return true;
 }
 
+/*
+ * Whether a name in a query is this one.  Whoever reads the link decodes its
+ * names, so "st%61te" is "state".
+ */
+static bool
+is_named(SmartcarSpan name, SmartcarSpan wanted)
+{
+	char		scratch[3 * LONGEST_ADDED_NAME];
+	SmartcarSpan decoded;
+	size_t		offset;
+
+	if (smartcar_span_equal(name, wanted))
+		return true;
+	return name.length <= sizeof(scratch) &&
+		smartcar_query_decode(name, scratch, &decoded, &offset) == SMARTCAR_DECODE_OK &&
+		smartcar_span_equal(decoded, wanted);
+}
+
 /* Splits a URL at its "?"; query.data is NULL if there is none. */
 static void
 split_query(SmartcarSpan url, SmartcarSpan *base, SmartcarSpan *query)
@@ -313,7 +358,7 @@ smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
 	split_query(url, &base, &query);
 	while (next_pair(&query, &pair, &found))
 	{
-		if (smartcar_span_equal(found, name))
+		if (is_named(found, name))
 			return true;
 	}
 	return false;
@@ -354,7 +399,7 @@ smartcar_completion_write(const SmartcarCompletion *completion, char *target)
 		bool		replaced = pair.length == 0;
 
 		for (size_t i = 0; i < added_count; i++)
-			replaced |= added[i].value.data != NULL && smartcar_span_equal(name, added[i].name);
+			replaced |= added[i].value.data != NULL && is_named(name, added[i].name);
 		if (replaced)
 			continue;
 		length += 1 + pair.length;

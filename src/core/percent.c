@@ -33,21 +33,28 @@ static const unsigned char unreserved[256] = {
 	['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1
 };
 
-static size_t
-count_unreserved(SmartcarSpan value)
+/* How many bytes of a block stay as they are. */
+static inline unsigned int
+count_in_block(const unsigned char *data)
 {
-	const unsigned char *data = (const unsigned char *) value.data;
-	size_t		count = 0;
-
-	for (size_t i = 0; i < value.length; i++)
-		count += unreserved[data[i]];
-	return count;
+	return (unsigned int) (unreserved[data[0]] + unreserved[data[1]] +
+						   unreserved[data[2]] + unreserved[data[3]] +
+						   unreserved[data[4]] + unreserved[data[5]] +
+						   unreserved[data[6]] + unreserved[data[7]]);
 }
 
 size_t
 smartcar_percent_encoded_length(SmartcarSpan value)
 {
-	return 3 * value.length - 2 * count_unreserved(value);
+	const unsigned char *data = (const unsigned char *) value.data;
+	size_t		count = 0;
+	size_t		i = 0;
+
+	for (; value.length - i >= SMARTCAR_BLOCK_SIZE; i += SMARTCAR_BLOCK_SIZE)
+		count += count_in_block(data + i);
+	for (; i < value.length; i++)
+		count += unreserved[data[i]];
+	return 3 * value.length - 2 * count;
 }
 
 /*
@@ -59,11 +66,22 @@ smartcar_percent_encode(char *target, SmartcarSpan value)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const unsigned char *data = (const unsigned char *) value.data;
+	size_t		i = 0;
 
-	for (size_t i = 0; i < value.length; i++)
+	while (i < value.length)
 	{
-		unsigned char byte = data[i];
+		unsigned char byte;
 
+		if (value.length - i >= SMARTCAR_BLOCK_SIZE &&
+			count_in_block(data + i) == SMARTCAR_BLOCK_SIZE)
+		{
+			memcpy(target, data + i, SMARTCAR_BLOCK_SIZE);
+			target += SMARTCAR_BLOCK_SIZE;
+			i += SMARTCAR_BLOCK_SIZE;
+			continue;
+		}
+
+		byte = data[i++];
 		if (unreserved[byte])
 			*target++ = (char) byte;
 		else
@@ -100,31 +118,36 @@ SmartcarDecodeStatus
 smartcar_query_decode(SmartcarSpan value, char *scratch, SmartcarSpan *decoded,
 					  size_t *offset)
 {
+	const char *position = value.data;
+	const char *end = value.data + value.length;
 	char	   *target = scratch;
-	size_t		position = 0;
 	size_t		valid;
 	int			all_bits = 0;	/* of the bytes that escapes stand for */
 
-	while (position < value.length)
+	while (position < end)
 	{
-		char		c = value.data[position];
+		const char *special = smartcar_skip_ordinary(position, end);
 		int			high;
 		int			low;
 
-		if (c == '+')
-			c = ' ';
-		if (c != '%')
+		memcpy(target, position, (size_t) (special - position));
+		target += special - position;
+		position = special;
+		if (position == end)
+			break;
+
+		if (*position != '%')
 		{
-			*target++ = c;
+			*target++ = (*position == '+') ? ' ' : *position;
 			position++;
 			continue;
 		}
 
-		high = value.length - position > 2 ? smartcar_hex_value(value.data[position + 1]) : -1;
-		low = value.length - position > 2 ? smartcar_hex_value(value.data[position + 2]) : -1;
+		high = end - position > 2 ? smartcar_hex_value(position[1]) : -1;
+		low = end - position > 2 ? smartcar_hex_value(position[2]) : -1;
 		if (high < 0 || low < 0 || (high == 0 && low == 0))
 		{
-			*offset = position;
+			*offset = (size_t) (position - value.data);
 			return (high < 0 || low < 0) ? SMARTCAR_DECODE_BROKEN_ESCAPE : SMARTCAR_DECODE_NUL;
 		}
 		all_bits |= high << 4;

@@ -14,8 +14,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/permission.h"
-
-#include <stdint.h>
+#include "core/block.h"
 
 #define TEXT(literal)	{(literal), sizeof(literal) - 1}
 
@@ -155,15 +154,6 @@ smartcar_permission_well_formed(SmartcarSpan name)
 	return !smartcar_span_starts_with(name, SMARTCAR_SPAN("required:"));
 }
 
-static inline uint64_t
-eight_bytes(const char *data)
-{
-	uint64_t	bytes;
-
-	memcpy(&bytes, data, sizeof(bytes));
-	return bytes;
-}
-
 /*
  * Whether two names of the same length, between SHORTEST_NAME and 32, are
  * equal.  The last eight bytes overlap those before them, so that nothing is
@@ -172,13 +162,13 @@ eight_bytes(const char *data)
 static inline bool
 equal_names(const char *a, const char *b, size_t length)
 {
-	uint64_t	difference = (eight_bytes(a) ^ eight_bytes(b)) |
-		(eight_bytes(a + length - 8) ^ eight_bytes(b + length - 8));
+	uint64_t	difference = (smartcar_block_load(a) ^ smartcar_block_load(b)) |
+		(smartcar_block_load(a + length - 8) ^ smartcar_block_load(b + length - 8));
 
 	if (length > 16)
-		difference |= eight_bytes(a + 8) ^ eight_bytes(b + 8);
+		difference |= smartcar_block_load(a + 8) ^ smartcar_block_load(b + 8);
 	if (length > 24)
-		difference |= eight_bytes(a + 16) ^ eight_bytes(b + 16);
+		difference |= smartcar_block_load(a + 16) ^ smartcar_block_load(b + 16);
 	return difference == 0;
 }
 

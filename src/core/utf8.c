@@ -12,11 +12,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/utf8.h"
-
-#include <stdint.h>
-
-#define ASCII_BLOCK		sizeof(uint64_t)
-#define HIGH_BITS		UINT64_C(0x8080808080808080)
+#include "core/block.h"
 
 /*
  * The length of the sequence at the start of bytes, or 0 if there is no
@@ -79,16 +75,11 @@ smartcar_utf8_valid_prefix(SmartcarSpan bytes)
 	{
 		size_t		length;
 
-		if (bytes.length - position >= ASCII_BLOCK)
+		if (bytes.length - position >= SMARTCAR_BLOCK_SIZE &&
+			(smartcar_block_load(bytes.data + position) & SMARTCAR_TOP_BITS) == 0)
 		{
-			uint64_t	block;
-
-			memcpy(&block, data + position, ASCII_BLOCK);
-			if ((block & HIGH_BITS) == 0)
-			{
-				position += ASCII_BLOCK;
-				continue;
-			}
+			position += SMARTCAR_BLOCK_SIZE;
+			continue;
 		}
 
 		length = sequence_length(data + position, bytes.length - position);

@@ -72,7 +72,6 @@ smartcar_parse_callback(PG_FUNCTION_ARGS)
 	SmartcarCallback callback;
 	SmartcarCallbackFault fault;
 	SmartcarCallbackStatus status;
-	bool		convert = !smartcar_text_is_utf8();
 
 	status = smartcar_callback_parse(input, palloc(input.length + 1), &callback, &fault);
 	if (status != SMARTCAR_CALLBACK_OK)
@@ -88,12 +87,15 @@ smartcar_parse_callback(PG_FUNCTION_ARGS)
 	row.integer[SMARTCAR_CALLBACK_YEAR] = callback.year;
 	row.integer[SMARTCAR_CALLBACK_STATUS_CODE] = callback.status_code;
 	row.texts = callback.present & ~INTEGER_FIELDS;
-	for (uint32 rest = row.texts; rest != 0; rest &= rest - 1)
+	row.text = callback.fields;
+	if (!smartcar_text_is_utf8())
 	{
-		int			field = pg_rightmost_one_pos32(rest);
+		for (uint32 rest = row.texts; rest != 0; rest &= rest - 1)
+		{
+			SmartcarSpan *value = &callback.fields[pg_rightmost_one_pos32(rest)];
 
-		row.text[field] = convert ? smartcar_text_from_utf8(callback.fields[field]) :
-			callback.fields[field];
+			*value = smartcar_text_from_utf8(*value);
+		}
 	}
 	PG_RETURN_DATUM(smartcar_form_row(fcinfo, &row));
 }

@@ -14,9 +14,6 @@
 #include "core/address.h"
 #include "pg/text.h"
 
-/* No browser and no server takes a longer link. */
-#define LINK_MAX_LENGTH		32768
-
 /*
  * Makes room for a link of a length that is acceptable.
  */
@@ -25,12 +22,12 @@ smartcar_allocate_link(size_t length)
 {
 	text	   *result;
 
-	if (length > LINK_MAX_LENGTH)
+	if (length > SMARTCAR_LINK_MAX_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("link is too long"),
 				 errdetail("It would have %zu bytes, and the limit is %d bytes.",
-						   length, LINK_MAX_LENGTH)));
+						   length, SMARTCAR_LINK_MAX_LENGTH)));
 
 	result = (text *) palloc(VARHDRSZ + length);
 	SET_VARSIZE(result, VARHDRSZ + length);

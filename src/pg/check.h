@@ -14,6 +14,9 @@
 
 #include "core/span.h"
 
+/* No browser and no server takes a longer link. */
+#define SMARTCAR_LINK_MAX_LENGTH	32768
+
 extern text *smartcar_allocate_link(size_t length);
 extern void smartcar_check_client_id(SmartcarSpan id);
 extern void smartcar_check_redirect_uri(SmartcarSpan uri);

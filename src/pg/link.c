@@ -31,17 +31,20 @@
 
 #define NO_ARGUMENT			(-1)
 
+struct LinkArgument;
+
 typedef struct LinkCallSite
 {
 	SmartcarCallSite site;		/* must be first */
 	bool		is_compiled;
-	uint32		varying;
+	uint32		varying;		/* bits of what is not constant */
+	int			varying_count;	/* and where it comes from */
+	const struct LinkArgument *varying_arguments[SMARTCAR_PARAMETER_COUNT];
 	SmartcarLink link;
 	SmartcarCompiledLink compiled;
 	SmartcarSpan words[SMARTCAR_PARAMETER_COUNT];	/* where there is one */
 } LinkCallSite;
 
-struct LinkArgument;
 typedef void (*LinkSetter) (FunctionCallInfo fcinfo, LinkCallSite *call,
 							const struct LinkArgument *argument);
 
@@ -284,13 +287,18 @@ compile_link(FunctionCallInfo fcinfo, LinkCallSite *call,
 	call->compiled.bytes = NULL;
 	call->is_compiled = false;
 	call->varying = 0;
+	call->varying_count = 0;
 
 	for (int i = 0; i < count; i++)
 	{
-		arguments[i].set(fcinfo, call, &arguments[i]);
-		if (!argument_is_constant(fcinfo, arguments[i].argument) ||
-			!argument_is_constant(fcinfo, arguments[i].other_argument))
-			call->varying |= SMARTCAR_PARAMETER_BIT(arguments[i].parameter);
+		const LinkArgument *argument = &arguments[i];
+
+		argument->set(fcinfo, call, argument);
+		if (argument_is_constant(fcinfo, argument->argument) &&
+			argument_is_constant(fcinfo, argument->other_argument))
+			continue;
+		call->varying |= SMARTCAR_PARAMETER_BIT(argument->parameter);
+		call->varying_arguments[call->varying_count++] = argument;
 	}
 
 	bytes = MemoryContextAlloc(call->site.context,
@@ -309,7 +317,9 @@ build_link(FunctionCallInfo fcinfo, SmartcarLinkKind kind, int server_argument,
 	bool		fresh;
 	LinkCallSite *call = (LinkCallSite *)
 		smartcar_call_site(fcinfo, server_argument, sizeof(LinkCallSite), &fresh);
+	size_t		length;
 	text	   *result;
+	char	   *end;
 
 	if (fresh)
 	{
@@ -325,17 +335,19 @@ build_link(FunctionCallInfo fcinfo, SmartcarLinkKind kind, int server_argument,
 		call->link.kind = kind;
 		compile_link(fcinfo, call, arguments, count);
 	}
-	else if (call->varying != 0)
+	else
 	{
-		for (int i = 0; i < count; i++)
-		{
-			if (call->varying & SMARTCAR_PARAMETER_BIT(arguments[i].parameter))
-				arguments[i].set(fcinfo, call, &arguments[i]);
-		}
+		for (int i = 0; i < call->varying_count; i++)
+			call->varying_arguments[i]->set(fcinfo, call, call->varying_arguments[i]);
 	}
 
-	result = smartcar_allocate_link(smartcar_link_length(&call->compiled, &call->link));
-	smartcar_link_write(&call->compiled, &call->link, VARDATA(result));
+	/* only what may be too long has to be measured before it is written */
+	length = smartcar_link_bound(&call->compiled, &call->link);
+	if (length > SMARTCAR_LINK_MAX_LENGTH)
+		length = smartcar_link_length(&call->compiled, &call->link);
+	result = smartcar_allocate_link(length);
+	end = smartcar_link_write(&call->compiled, &call->link, VARDATA(result));
+	SET_VARSIZE(result, end - (char *) result);
 	PG_RETURN_TEXT_P(result);
 }
 

@@ -33,80 +33,95 @@
  * A text whose one-byte header tells its length, itself included.
  */
 static inline bool
-is_short(SmartcarSpan text)
+is_short(SmartcarSpan value)
 {
-	return text.length + VARHDRSZ_SHORT <= VARATT_SHORT_MAX;
+	return value.length + VARHDRSZ_SHORT <= VARATT_SHORT_MAX;
+}
+
+/* Room for any value of this length: a long header and its alignment. */
+#define VALUE_ROOM(length)	((length) + VARHDRSZ + ALIGNOF_INT)
+
+static Size
+row_room(const SmartcarRow *row)
+{
+	Size		room = 0;
+
+	for (uint32 rest = row->texts; rest != 0; rest &= rest - 1)
+		room += VALUE_ROOM(row->text[pg_rightmost_one_pos32(rest)].length);
+	for (uint32 rest = row->integers; rest != 0; rest &= rest - 1)
+		room += VALUE_ROOM(sizeof(int32));
+	return room;
 }
 
 /*
- * Where the values end that begin at an offset; with target, they are written.
- * Offsets count from the start of the tuple, which is MAXALIGNed.
+ * Moves on to the alignment of an integer.  The bytes between values must be
+ * zero, because rows are compared as bytes.
  */
-static Size
-lay_out(const SmartcarRow *row, Size offset, char *target)
+static inline char *
+align(char *target)
+{
+	char	   *aligned = (char *) INTALIGN(target);
+
+	while (target < aligned)
+		*target++ = 0;
+	return target;
+}
+
+/*
+ * Writes the values and returns where they end.
+ */
+static char *
+write_values(const SmartcarRow *row, char *target)
 {
 	for (uint32 rest = row->texts | row->integers; rest != 0; rest &= rest - 1)
 	{
 		int			column = pg_rightmost_one_pos32(rest);
-		SmartcarSpan text;
+		SmartcarSpan value;
 
 		if (row->integers & ((uint32) 1 << column))
 		{
-			offset = INTALIGN(offset);
-			if (target)
-				memcpy(target + offset, &row->integer[column], sizeof(int32));
-			offset += sizeof(int32);
+			target = align(target);
+			memcpy(target, &row->integer[column], sizeof(int32));
+			target += sizeof(int32);
 			continue;
 		}
 
-		text = row->text[column];
-
-		if (is_short(text))
+		value = row->text[column];
+		if (is_short(value))
 		{
-			if (target)
-			{
-				SET_VARSIZE_SHORT(target + offset, text.length + VARHDRSZ_SHORT);
-				memcpy(target + offset + VARHDRSZ_SHORT, text.data, text.length);
-			}
-			offset += text.length + VARHDRSZ_SHORT;
+			SET_VARSIZE_SHORT(target, value.length + VARHDRSZ_SHORT);
+			target += VARHDRSZ_SHORT;
 		}
 		else
 		{
-			offset = INTALIGN(offset);
-			if (target)
-			{
-				SET_VARSIZE(target + offset, text.length + VARHDRSZ);
-				memcpy(VARDATA(target + offset), text.data, text.length);
-			}
-			offset += text.length + VARHDRSZ;
+			target = align(target);
+			SET_VARSIZE(target, value.length + VARHDRSZ);
+			target += VARHDRSZ;
 		}
+		memcpy(target, value.data, value.length);
+		target += value.length;
 	}
-	return offset;
+	return target;
 }
 
 /*
- * A row of the result type in which every column is NULL, made once per call
- * site.
+ * Makes a row of the result type in which every column is NULL, to be kept by
+ * the call site.
  */
 static HeapTupleHeader
-empty_row(FunctionCallInfo fcinfo)
+make_empty_row(FunctionCallInfo fcinfo)
 {
+	TupleDesc	descriptor = smartcar_result_descriptor(fcinfo, SMARTCAR_ROW_MAX_COLUMNS);
 	Datum		values[SMARTCAR_ROW_MAX_COLUMNS] = {0};
 	bool		nulls[SMARTCAR_ROW_MAX_COLUMNS];
 	MemoryContext old_context;
-	TupleDesc	descriptor;
-	HeapTuple	tuple;
+	Datum		row;
 
-	if (fcinfo->flinfo->fn_extra != NULL)
-		return (HeapTupleHeader) fcinfo->flinfo->fn_extra;
-
-	descriptor = smartcar_result_descriptor(fcinfo, SMARTCAR_ROW_MAX_COLUMNS);
 	memset(nulls, true, sizeof(nulls));
 	old_context = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	tuple = heap_form_tuple(descriptor, values, nulls);
-	fcinfo->flinfo->fn_extra = DatumGetPointer(HeapTupleGetDatum(tuple));
+	row = HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
 	MemoryContextSwitchTo(old_context);
-	return (HeapTupleHeader) fcinfo->flinfo->fn_extra;
+	return (HeapTupleHeader) DatumGetPointer(row);
 }
 
 /*
@@ -115,22 +130,25 @@ empty_row(FunctionCallInfo fcinfo)
 Datum
 smartcar_form_row(FunctionCallInfo fcinfo, const SmartcarRow *row)
 {
-	HeapTupleHeader empty = empty_row(fcinfo);
 	uint32		present = row->texts | row->integers;
-	Size		size = lay_out(row, empty->t_hoff, NULL);
+	HeapTupleHeader empty;
 	HeapTupleHeader tuple;
+	char	   *end;
 
-	/* bytes between values must be zero, because values are compared as bytes */
-	tuple = (HeapTupleHeader) palloc0(size);
+	if (unlikely(fcinfo->flinfo->fn_extra == NULL))
+		fcinfo->flinfo->fn_extra = make_empty_row(fcinfo);
+	empty = (HeapTupleHeader) fcinfo->flinfo->fn_extra;
+
+	tuple = (HeapTupleHeader) palloc(empty->t_hoff + row_room(row));
 	memcpy(tuple, empty, empty->t_hoff);
-	HeapTupleHeaderSetDatumLength(tuple, size);
 	if (row->texts != 0)
 		tuple->t_infomask |= HEAP_HASVARWIDTH;
 
 	/* a bit that is set is a value */
 	for (int i = 0; i < BITMAPLEN(HeapTupleHeaderGetNatts(empty)); i++)
-		tuple->t_bits[i] = (bits8) (present >> (8 * i));
+		tuple->t_bits[i] = (uint8) (present >> (8 * i));
 
-	lay_out(row, empty->t_hoff, (char *) tuple);
+	end = write_values(row, (char *) tuple + empty->t_hoff);
+	HeapTupleHeaderSetDatumLength(tuple, end - (char *) tuple);
 	return PointerGetDatum(tuple);
 }

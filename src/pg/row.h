@@ -20,13 +20,13 @@
 
 /*
  * A column is NULL unless its bit is set in one of the two masks, which tells
- * what it holds, too.
+ * what it holds, too.  text has as many members as there are columns.
  */
 typedef struct SmartcarRow
 {
 	uint32		texts;
 	uint32		integers;
-	SmartcarSpan text[SMARTCAR_ROW_MAX_COLUMNS];
+	const SmartcarSpan *text;
 	int32		integer[SMARTCAR_ROW_MAX_COLUMNS];
 } SmartcarRow;
 

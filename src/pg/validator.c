@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(smartcar_tesla_validator);
  * Raises the error for an option that this kind of object does not have, with
  * the hint that helps most.
  */
-static void
+static _Noreturn void
 unknown_option(const char *name, Oid catalog)
 {
 	SmartcarClosestMatch closest;

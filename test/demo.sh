@@ -1,0 +1,63 @@
+#!/bin/bash
+#
+# Shows the main job of the extension: a fleet of owners, what each of them
+# still has to grant, and the link that mends it.
+#
+# Usage: test/demo.sh
+#
+# It needs a Debian machine and nothing else: what is missing is installed with
+# apt-get, as root or through sudo.  It builds the extension in a temporary
+# directory and runs test/demo.sql on a PostgreSQL server of its own, without
+# the network; the checkout and the servers of this machine stay as they are.
+#
+# Environment:
+#   PG_CONFIG   the PostgreSQL to use; default: the newest installed
+
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=test/lib/workspace.sh
+. "$here/lib/workspace.sh"
+# shellcheck source=test/lib/packages.sh
+. "$here/lib/packages.sh"
+# shellcheck source=test/lib/server.sh
+. "$here/lib/server.sh"
+
+# Runs a command; shows what it printed only if it fails.
+quietly()
+{
+	if ! "$@" >"$workspace/output" 2>&1; then
+		tail -n 40 "$workspace/output" >&2
+		die "failed: $*"
+	fi
+}
+
+if [ $# -gt 0 ]; then
+	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+	exit 2
+fi
+
+make_workspace
+need_compiler
+need_libraries
+need_postgres
+install_missing_packages
+
+copy_project "$workspace/project"
+choose_server_user
+name_private_postgres
+at_end stop_server
+
+say "# building the extension for $("$PG_CONFIG" --version)"
+make_private_postgres
+quietly make -C "$workspace/project" -j2 install with_llvm=no PG_CONFIG="$private_pg_config"
+say "# starting a server for it"
+export_server_address
+quietly start_server
+
+psql -X -q -v ON_ERROR_STOP=1 -f "$workspace/project/test/demo.sql"
+
+say "Shown: who lacks which permission and why, the link for each owner, a callback, errors and a"
+say "webhook.  It is all in test/demo.sql, to be changed and run again with test/demo.sh."
+say "To go on: README.md says how to install and use it; \"make && sudo make install\", then"
+say "\"make installcheck\" tests it on a running server, and test/check.sh tests everything."

@@ -1,0 +1,276 @@
+# packages.sh: what has to be installed, and installing it.
+#
+# A need is a package of Debian and a command that succeeds when it is there,
+# so that a machine that has the thing from elsewhere is left alone.
+#
+# Sourced by test/check.sh and test/demo.sh.
+#
+# shellcheck shell=bash disable=SC2154
+
+missing_packages=()
+wanted_packages=()
+postgres_found=no
+postgres_major=
+made_createcluster_dropin=no
+createcluster_dropin=/etc/postgresql-common/createcluster.d/smartcar_tesla_test.conf
+
+# need PACKAGE COMMAND [ARGUMENT...]
+need()
+{
+	local package=$1
+
+	shift
+	if ! "$@" >/dev/null 2>&1; then
+		missing_packages+=("$package")
+	fi
+}
+
+# The same for a package that not every version of Debian has; the step that
+# wants it is skipped where it cannot be had.
+want()
+{
+	wanted_packages+=("$1")
+	need "$@"
+}
+
+forget_unknown_packages()
+{
+	local package known=()
+
+	for package in "${missing_packages[@]}"; do
+		if [[ " ${wanted_packages[*]} " != *" $package "* ]] ||
+			apt-cache show "$package" >/dev/null 2>&1; then
+			known+=("$package")
+		fi
+	done
+	missing_packages=("${known[@]}")
+}
+
+has_command()
+{
+	command -v "$1" >/dev/null
+}
+
+has_c_library()
+{
+	echo '#include <stdio.h>' | cc -E -xc - || echo '#include <stdio.h>' | gcc -E -xc -
+}
+
+has_library()
+{
+	"${PKG_CONFIG:-pkg-config}" --exists "$1"
+}
+
+has_perl_module()
+{
+	perl "-M$1" -e 1
+}
+
+has_fuzzing_runtime()
+{
+	echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n);
+		int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return d != 0 && n > 9; }' |
+		clang -fsanitize=fuzzer,address,undefined -xc - -o /dev/null
+}
+
+# The version of the runtime has to be that of the compiler.
+fuzzing_package()
+{
+	local major
+
+	if ! has_command clang; then
+		echo libclang-rt-dev
+		return
+	fi
+	major=$(clang -dumpversion)
+	echo "libclang-rt-${major%%.*}-dev"
+}
+
+# The newest PostgreSQL that Debian's packages have put here, if any.
+newest_postgres_major()
+{
+	local directory newest=
+
+	for directory in /usr/lib/postgresql/*/bin; do
+		if [ -x "$directory/postgres" ] || [ -x "$directory/pg_config" ]; then
+			directory=${directory%/bin}
+			if [ -z "$newest" ] || [ "${directory##*/}" -gt "$newest" ]; then
+				newest=${directory##*/}
+			fi
+		fi
+	done
+	echo "$newest"
+}
+
+debian_postgres_major()
+{
+	apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p'
+}
+
+# PG_CONFIG in the environment decides; else the newest installed one.
+find_postgres()
+{
+	if [ $postgres_found = yes ]; then
+		return
+	fi
+	postgres_found=yes
+	if [ -n "${PG_CONFIG:-}" ]; then
+		PG_CONFIG=$(command -v "$PG_CONFIG") || die "PG_CONFIG is not a program"
+	else
+		postgres_major=$(newest_postgres_major)
+		if [ -n "$postgres_major" ]; then
+			PG_CONFIG=/usr/lib/postgresql/$postgres_major/bin/pg_config
+		elif has_command pg_config && [ -x "$(pg_config --bindir)/postgres" ]; then
+			PG_CONFIG=$(command -v pg_config)
+		elif has_command apt-cache; then
+			postgres_major=$(debian_postgres_major)
+			if [ -z "$postgres_major" ]; then
+				update_package_lists
+				postgres_major=$(debian_postgres_major)
+			fi
+			PG_CONFIG=/usr/lib/postgresql/$postgres_major/bin/pg_config
+		else
+			die "there is no PostgreSQL; install its server and headers, or set PG_CONFIG"
+		fi
+	fi
+	export PG_CONFIG
+}
+
+has_postgres_server()
+{
+	[ -x "$("$PG_CONFIG" --bindir)/initdb" ]
+}
+
+has_postgres_headers()
+{
+	[ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] && [ -f "$("$PG_CONFIG" --pgxs)" ]
+}
+
+need_postgres()
+{
+	find_postgres
+	if [ -n "$postgres_major" ]; then
+		need "postgresql-$postgres_major" has_postgres_server
+		need "postgresql-server-dev-$postgres_major" has_postgres_headers
+	elif [ ! -x "$PG_CONFIG" ]; then
+		# nobody could look up which version there is
+		need postgresql false
+		need postgresql-server-dev-all false
+	else
+		has_postgres_server || die "$PG_CONFIG: there is no server beside it"
+		has_postgres_headers || die "$PG_CONFIG: the server's headers are not installed"
+	fi
+}
+
+need_compiler()
+{
+	need gcc has_command gcc
+	need libc6-dev has_c_library
+	need make has_command make
+}
+
+need_libraries()
+{
+	need pkg-config has_command "${PKG_CONFIG:-pkg-config}"
+	need libcurl4-openssl-dev has_library 'libcurl >= 7.68'
+	need libssl-dev has_library 'libcrypto >= 3.0'
+}
+
+run_as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif [ -t 0 ]; then
+		sudo "$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+may_become_root()
+{
+	[ "$(id -u)" = 0 ] || { has_command sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+}
+
+apt_get()
+{
+	if ! run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		-o DPkg::Lock::Timeout=120 "$@" </dev/null >"$workspace/apt.log" 2>&1; then
+		tail -n 20 "$workspace/apt.log" >&2
+		die "apt-get $1 failed"
+	fi
+}
+
+package_lists_updated=no
+update_package_lists()
+{
+	if [ $package_lists_updated = no ] && may_become_root; then
+		say "# updating the lists of packages"
+		apt_get update
+		package_lists_updated=yes
+	fi
+}
+
+# A newer point release of a server that is running would restart it.
+refuse_to_restart_servers()
+{
+	local major
+
+	if ! has_command pg_lsclusters; then
+		return
+	fi
+	for major in $(pg_lsclusters --no-header | awk '$4 ~ /^online/ { print $1 }' | sort -u); do
+		if grep -q "^Inst postgresql-$major \[" "$workspace/apt.log"; then
+			die "installing ${missing_packages[*]} would upgrade and restart the running" \
+				"PostgreSQL $major; do that yourself first: apt-get install ${missing_packages[*]}"
+		fi
+	done
+}
+
+# Debian makes and starts a cluster for a new server, unless it is told not to.
+forbid_main_cluster()
+{
+	if [ ! -e "$createcluster_dropin" ]; then
+		at_end allow_main_cluster
+		made_createcluster_dropin=yes
+		run_as_root mkdir -p "${createcluster_dropin%/*}"
+		echo 'create_main_cluster = false' |
+			run_as_root tee "$createcluster_dropin" >/dev/null
+	fi
+}
+
+allow_main_cluster()
+{
+	run_as_root rm -f "$createcluster_dropin"
+}
+
+# Installs what is missing, or says what that is.
+install_missing_packages()
+{
+	if [ ${#missing_packages[@]} -eq 0 ]; then
+		return
+	fi
+	mapfile -t missing_packages < <(printf '%s\n' "${missing_packages[@]}" | sort -u)
+	has_command apt-get ||
+		die "please install what Debian calls ${missing_packages[*]}"
+	may_become_root ||
+		die "packages are missing and neither root nor sudo is there to install them." \
+			"Please run: apt-get install --no-install-recommends ${missing_packages[*]}"
+
+	update_package_lists
+	forget_unknown_packages
+	if [ ${#missing_packages[@]} -eq 0 ]; then
+		return
+	fi
+	apt_get install --simulate --no-install-recommends "${missing_packages[@]}"
+	refuse_to_restart_servers
+	if [[ " ${missing_packages[*]} " == *" postgresql-$postgres_major "* ]]; then
+		forbid_main_cluster
+	fi
+	say "# installing ${missing_packages[*]}"
+	apt_get install --no-install-recommends "${missing_packages[@]}"
+	if [ $made_createcluster_dropin = yes ]; then
+		allow_main_cluster
+	fi
+	missing_packages=()
+}

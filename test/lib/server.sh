@@ -1,0 +1,113 @@
+# server.sh: a PostgreSQL of our own, which nobody else sees.
+#
+# The extension is installed into a second tree of the same PostgreSQL, and not
+# into the system's: a test then needs no rights, and replaces nothing that a
+# server on this machine may be using.  This works because PostgreSQL finds its
+# files relative to its programs: the programs are copied, all else is linked
+# to, under the same paths below a directory of the workspace.
+#
+# The server runs on that tree, on a Unix socket in a directory that only its
+# user can enter, as the user "postgres" when we are root, whom it refuses.
+#
+# Sourced by test/check.sh and test/demo.sh, after workspace.sh.
+#
+# shellcheck shell=bash disable=SC2154
+
+server_user=
+private_pg_config=
+
+# Makes the second tree and sets private_pg_config.
+name_private_postgres()
+{
+	private_pg_config=$workspace/postgresql$("$PG_CONFIG" --bindir)/pg_config
+}
+
+make_private_postgres()
+{
+	local tree=$workspace/postgresql bin directory
+
+	bin=$("$PG_CONFIG" --bindir)
+	mkdir -p "$tree$bin"
+	cp "$bin"/* "$tree$bin"
+	for directory in "$("$PG_CONFIG" --sharedir)" "$("$PG_CONFIG" --pkglibdir)"; do
+		mkdir -p "$tree$directory"
+		cp -rs "$directory"/. "$tree$directory"
+	done
+	for directory in "$("$PG_CONFIG" --includedir)" "$("$PG_CONFIG" --includedir-server)" \
+		"$("$PG_CONFIG" --libdir)"; do
+		if [ ! -e "$tree$directory" ]; then
+			mkdir -p "$tree${directory%/*}"
+			ln -s "$directory" "$tree$directory"
+		fi
+	done
+	# what the system's tree has of this extension must not be found
+	find "$tree" -name 'smartcar_tesla*' -prune -exec rm -rf {} +
+
+	[ "$("$private_pg_config" --sharedir)" = "$tree$("$PG_CONFIG" --sharedir)" ] ||
+		die "this PostgreSQL does not find its files relative to its programs"
+}
+
+choose_server_user()
+{
+	if [ "$(id -u)" != 0 ]; then
+		server_user=$(id -un)
+	elif id postgres >/dev/null 2>&1; then
+		server_user=postgres
+	else
+		server_user=nobody
+	fi
+}
+
+# Runs a command as the user of the server, from a directory it may be in.
+as_server_user()
+{
+	if [ "$(id -un)" = "$server_user" ]; then
+		(cd "$workspace" && "$@")
+	else
+		(cd "$workspace" && runuser -u "$server_user" -- "$@")
+	fi
+}
+
+# Clients, too, come from the second tree, and find the server.
+export_server_address()
+{
+	export PATH=${private_pg_config%/*}:$PATH
+	export PGHOST=$workspace/server/socket PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	unset PGPASSWORD PGPASSFILE PGSERVICE PGSERVICEFILE PGOPTIONS PGSSLMODE PGAPPNAME PGHOSTADDR
+}
+
+start_server()
+{
+	local bin
+
+	bin=$("$private_pg_config" --bindir)
+	mkdir -p "$workspace/server"
+	mkdir -m 700 "$workspace/server/data" "$workspace/server/socket"
+	if [ "$(id -un)" != "$server_user" ]; then
+		chown -R "$server_user" "$workspace/server"
+	fi
+	as_server_user "$bin/initdb" --username=postgres --auth=trust --encoding=UTF8 --no-locale \
+		--no-sync --pgdata="$workspace/server/data"
+	cat >>"$workspace/server/data/postgresql.conf" <<-END
+		listen_addresses = ''
+		unix_socket_directories = '$workspace/server/socket'
+		port = 5432
+		fsync = off
+		shared_buffers = 32MB
+		log_line_prefix = '%m [%p] %q%u@%d '
+	END
+	if ! as_server_user "$bin/pg_ctl" --pgdata="$workspace/server/data" \
+		--log="$workspace/server/log" --wait --timeout=60 start; then
+		cat "$workspace/server/log"
+		return 1
+	fi
+}
+
+# Also called when there is nothing to stop.
+stop_server()
+{
+	if [ -n "$private_pg_config" ] && [ -f "$workspace/server/data/postmaster.pid" ]; then
+		as_server_user "$("$private_pg_config" --bindir)/pg_ctl" \
+			--pgdata="$workspace/server/data" --mode=immediate stop >/dev/null 2>&1
+	fi
+}

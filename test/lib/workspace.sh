@@ -1,0 +1,115 @@
+# workspace.sh: a temporary directory to work in, and what is undone at the end.
+#
+# The checkout that is tested must stay as it is, whether a test passes, fails
+# or is interrupted.  So everything is built and run in copies of it, and
+# whatever was started or made is taken back when the script ends.
+#
+# Sourced by test/check.sh and test/demo.sh.
+#
+# shellcheck shell=bash disable=SC2154
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+workspace=
+keep_workspace=no
+end_actions=()
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+die()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# set -e ends a script without a word; this says where.
+report_errors()
+{
+	trap 'case $BASH_COMMAND in return*) ;; *)
+		say "${BASH_SOURCE[0]##*/}, line $LINENO: failed: $BASH_COMMAND" >&2 ;; esac' ERR
+}
+
+# Remembers a function to call at the end; the last one is called first.
+at_end()
+{
+	end_actions=("$1" "${end_actions[@]}")
+}
+
+finish()
+{
+	local result=$? action
+
+	# A second Ctrl-C must not stop the cleaning up.
+	trap '' INT TERM HUP
+	for action in "${end_actions[@]}"; do
+		"$action" || true
+	done
+	if [ -n "$workspace" ]; then
+		if [ $keep_workspace = yes ]; then
+			say "# kept: $workspace" >&2
+		else
+			rm -rf "$workspace"
+		fi
+	fi
+	exit $result
+}
+
+# The server's user reads what is in there, and its socket needs a short path.
+make_workspace()
+{
+	local parent=${TMPDIR:-/tmp}
+
+	umask 022
+	set -E
+	report_errors
+	if [ "$(id -u)" = 0 ] || [ ${#parent} -gt 60 ]; then
+		parent=/tmp
+	fi
+	trap finish EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	workspace=$(mktemp -d "$parent/smartcar_tesla.XXXXXX")
+	chmod 755 "$workspace"
+	# npm, for one, wants to write there
+	if [ ! -w "${HOME:-/nonexistent}" ]; then
+		export HOME=$workspace
+	fi
+}
+
+is_own_repository()
+{
+	command -v git >/dev/null &&
+		[ "$(git -c safe.directory='*' -C "$project" rev-parse --show-toplevel 2>/dev/null)" = \
+			"$project" ]
+}
+
+# The files that belong to the project, each ended by a zero byte.
+list_project_files()
+{
+	local file
+
+	if is_own_repository; then
+		git -c safe.directory='*' -C "$project" ls-files -z -co --exclude-standard |
+			while IFS= read -r -d '' file; do
+				# one that is deleted and not committed is still listed
+				if [ -e "$project/$file" ]; then
+					printf '%s\0' "$file"
+				fi
+			done
+	else
+		# an unpacked archive: everything but what a build leaves
+		(cd "$project" && find . \( -name .git -o -name node_modules \) -prune -o -type f \
+			! -name '*.o' ! -name '*.bc' ! -name '*.so' ! -path './smartcar_tesla--*.sql' -print0)
+	fi
+}
+
+# Copies the project, as it is in the checkout, to a new directory.
+copy_project()
+{
+	mkdir -p "$1"
+	list_project_files | tar -C "$project" --null --no-recursion -T - -cf - | tar -C "$1" -xf -
+	chmod -R u+w,a+rX "$1"
+}
