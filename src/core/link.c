@@ -16,8 +16,6 @@
 
 #define SPACE	SMARTCAR_SPAN("%20")
 
-#define LONGEST_ADDED_NAME	12	/* redirect_uri */
-
 typedef struct LinkForm
 {
 	const char *path;
@@ -92,13 +90,6 @@ parameter_name(const SmartcarLink *link, SmartcarParameter parameter)
 	return smartcar_span_from_string(parameter_names[parameter]);
 }
 
-static char *
-append(char *target, SmartcarSpan span)
-{
-	memcpy(target, span.data, span.length);
-	return target + span.length;
-}
-
 static size_t
 words_length(SmartcarWords words)
 {
@@ -115,7 +106,7 @@ words_write(SmartcarWords words, char *target)
 	for (size_t i = 0; i < words.count; i++)
 	{
 		if (i > 0)
-			target = append(target, SPACE);
+			target = smartcar_span_copy(target, SPACE);
 		target = smartcar_percent_encode(target, words.words[i]);
 	}
 	return target;
@@ -162,8 +153,8 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 	compiled->piece_count = 0;
 	compiled->ready_length = 0;
 
-	target = append(target, link->origin);
-	target = append(target, smartcar_span_from_string(form->path));
+	target = smartcar_span_copy(target, link->origin);
+	target = smartcar_span_copy(target, smartcar_span_from_string(form->path));
 
 	for (int i = 0; i < form->count; i++)
 	{
@@ -183,7 +174,7 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 		}
 
 		*target++ = (i == 0) ? '?' : '&';
-		target = append(target, parameter_name(link, parameter));
+		target = smartcar_span_copy(target, parameter_name(link, parameter));
 		*target++ = '=';
 
 		if (varies)
@@ -263,167 +254,13 @@ smartcar_link_write(const SmartcarCompiledLink *compiled, const SmartcarLink *li
 		const SmartcarLinkPiece *piece = &compiled->pieces[i];
 
 		if (piece->parameter == SMARTCAR_READY_BYTES)
-			target = append(target, smartcar_span(bytes, piece->length));
+			target = smartcar_span_copy(target, smartcar_span(bytes, piece->length));
 		else if (link->values[piece->parameter].count > 0)
 		{
-			target = append(target, smartcar_span(bytes, piece->length));
+			target = smartcar_span_copy(target, smartcar_span(bytes, piece->length));
 			target = words_write(link->values[piece->parameter], target);
 		}
 		bytes += piece->length;
 	}
 	return target;
-}
-
-/*
- * Whether a URL points at an origin: it begins with it, and what follows
- * cannot make it another host ("https://connect.smartcar.com.evil.example",
- * "https://connect.smartcar.com@evil.example").  Characters that do not belong
- * into a URL are refused, because browsers drop or rewrite them.
- */
-bool
-smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin)
-{
-	if (!smartcar_span_starts_with(url, origin) ||
-		url.length == origin.length || url.data[origin.length] != '/')
-		return false;
-
-	for (size_t i = 0; i < url.length; i++)
-	{
-		char		c = url.data[i];
-
-		if (c < 0x21 || c > 0x7E || c == '\\' || c == '"' || c == '<' || c == '>' || c == '#')
-			return false;
-	}
-	return true;
-}
-
-/*
- * Steps through "name=value" pairs.  Returns false when there are no more.
- */
-static bool
-next_pair(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
-{
-	const char *end;
-
-	if (query->data == NULL)
-		return false;
-
-	end = query->length > 0 ? memchr(query->data, '&', query->length) : NULL;
-	*pair = smartcar_span(query->data,
-						  end ? (size_t) (end - query->data) : query->length);
-	*query = end ? smartcar_span_skip(*query, pair->length + 1) : smartcar_span(NULL, 0);
-
-	end = pair->length > 0 ? memchr(pair->data, '=', pair->length) : NULL;
-	*name = smartcar_span(pair->data, end ? (size_t) (end - pair->data) : pair->length);
-	return true;
-}
-
-/*
- * Whether a name in a query is this one.  Whoever reads the link decodes its
- * names, so "st%61te" is "state".
- */
-static bool
-is_named(SmartcarSpan name, SmartcarSpan wanted)
-{
-	char		scratch[3 * LONGEST_ADDED_NAME];
-	SmartcarSpan decoded;
-	size_t		offset;
-
-	if (smartcar_span_equal(name, wanted))
-		return true;
-	return name.length <= sizeof(scratch) &&
-		smartcar_query_decode(name, scratch, &decoded, &offset) == SMARTCAR_DECODE_OK &&
-		smartcar_span_equal(decoded, wanted);
-}
-
-/* Splits a URL at its "?"; query.data is NULL if there is none. */
-static void
-split_query(SmartcarSpan url, SmartcarSpan *base, SmartcarSpan *query)
-{
-	const char *mark = memchr(url.data, '?', url.length);
-
-	*base = mark ? smartcar_span(url.data, (size_t) (mark - url.data)) : url;
-	*query = mark ? smartcar_span_skip(url, base->length + 1) : smartcar_span(NULL, 0);
-}
-
-/* Whether the query of a URL has a parameter, be its value empty or not. */
-bool
-smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
-{
-	SmartcarSpan base;
-	SmartcarSpan query;
-	SmartcarSpan pair;
-	SmartcarSpan found;
-
-	split_query(url, &base, &query);
-	while (next_pair(&query, &pair, &found))
-	{
-		if (is_named(found, name))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Writes the completed link and returns its length; with target NULL it only
- * tells the length.  The parameters of the link are kept as they are, except
- * that the values given here take the place of those with the same name.
- */
-size_t
-smartcar_completion_write(const SmartcarCompletion *completion, char *target)
-{
-	const struct
-	{
-		SmartcarSpan name;
-		SmartcarSpan value;
-	}			added[] =
-	{
-		{SMARTCAR_SPAN("redirect_uri"), completion->redirect_uri},
-		{SMARTCAR_SPAN("state"), completion->state}
-	};
-	const size_t added_count = sizeof(added) / sizeof(added[0]);
-	SmartcarSpan base;
-	SmartcarSpan query;
-	SmartcarSpan pair;
-	SmartcarSpan name;
-	size_t		length;
-	char		separator = '?';
-
-	split_query(completion->url, &base, &query);
-	length = base.length;
-	if (target)
-		target = append(target, base);
-
-	while (next_pair(&query, &pair, &name))
-	{
-		bool		replaced = pair.length == 0;
-
-		for (size_t i = 0; i < added_count; i++)
-			replaced |= added[i].value.data != NULL && is_named(name, added[i].name);
-		if (replaced)
-			continue;
-		length += 1 + pair.length;
-		if (target)
-		{
-			*target++ = separator;
-			target = append(target, pair);
-		}
-		separator = '&';
-	}
-
-	for (size_t i = 0; i < added_count; i++)
-	{
-		if (added[i].value.data == NULL)
-			continue;
-		length += 2 + added[i].name.length + smartcar_percent_encoded_length(added[i].value);
-		if (target)
-		{
-			*target++ = separator;
-			target = append(target, added[i].name);
-			*target++ = '=';
-			target = smartcar_percent_encode(target, added[i].value);
-		}
-		separator = '&';
-	}
-	return length;
 }

@@ -106,18 +106,4 @@ extern size_t smartcar_link_length(const SmartcarCompiledLink *compiled,
 extern char *smartcar_link_write(const SmartcarCompiledLink *compiled,
 								 const SmartcarLink *link, char *target);
 
-/*
- * The completion of the half-built link that an API error carries.
- */
-typedef struct SmartcarCompletion
-{
-	SmartcarSpan url;
-	SmartcarSpan redirect_uri;	/* no data: keep what the link has */
-	SmartcarSpan state;
-} SmartcarCompletion;
-
-extern bool smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin);
-extern bool smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name);
-extern size_t smartcar_completion_write(const SmartcarCompletion *completion, char *target);
-
 #endif							/* SMARTCAR_LINK_H */

@@ -72,6 +72,14 @@ smartcar_span_skip(SmartcarSpan span, size_t count)
 	return smartcar_span(span.data + count, span.length - count);
 }
 
+/* Copies the bytes and returns where they end. */
+static inline char *
+smartcar_span_copy(char *target, SmartcarSpan span)
+{
+	memcpy(target, span.data, span.length);
+	return target + span.length;
+}
+
 /* ASCII only and blind to the locale, which the <ctype.h> functions are not. */
 static inline char
 smartcar_ascii_lower(char c)

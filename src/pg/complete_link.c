@@ -11,7 +11,7 @@
 
 #include "fmgr.h"
 
-#include "core/link.h"
+#include "core/completion.h"
 #include "pg/check.h"
 #include "pg/server.h"
 #include "pg/text.h"

@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/completion.h"
 #include "core/link.h"
 #include "curl_view.h"
 #include "reference.h"

@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * completion.c
+ *	  The completion of the half-built link that an API error carries.
+ *
+ * src/core/completion.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/completion.h"
+#include "core/percent.h"
+
+#define LONGEST_ADDED_NAME	12	/* redirect_uri */
+
+/*
+ * Whether a URL points at an origin: it begins with it, and what follows
+ * cannot make it another host ("https://connect.smartcar.com.evil.example",
+ * "https://connect.smartcar.com@evil.example").  Characters that do not belong
+ * into a URL are refused, because browsers drop or rewrite them.
+ */
+bool
+smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin)
+{
+	if (!smartcar_span_starts_with(url, origin) ||
+		url.length == origin.length || url.data[origin.length] != '/')
+		return false;
+
+	for (size_t i = 0; i < url.length; i++)
+	{
+		char		c = url.data[i];
+
+		if (c < 0x21 || c > 0x7E || c == '\\' || c == '"' || c == '<' || c == '>' || c == '#')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Steps through "name=value" pairs.  Returns false when there are no more.
+ */
+static bool
+next_pair(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
+{
+	const char *end;
+
+	if (query->data == NULL)
+		return false;
+
+	end = query->length > 0 ? memchr(query->data, '&', query->length) : NULL;
+	*pair = smartcar_span(query->data,
+						  end ? (size_t) (end - query->data) : query->length);
+	*query = end ? smartcar_span_skip(*query, pair->length + 1) : smartcar_span(NULL, 0);
+
+	end = pair->length > 0 ? memchr(pair->data, '=', pair->length) : NULL;
+	*name = smartcar_span(pair->data, end ? (size_t) (end - pair->data) : pair->length);
+	return true;
+}
+
+/*
+ * Whether a name in a query is this one.  Whoever reads the link decodes its
+ * names, so "st%61te" is "state".
+ */
+static bool
+is_named(SmartcarSpan name, SmartcarSpan wanted)
+{
+	char		scratch[3 * LONGEST_ADDED_NAME];
+	SmartcarSpan decoded;
+	size_t		offset;
+
+	if (smartcar_span_equal(name, wanted))
+		return true;
+	return name.length <= sizeof(scratch) &&
+		smartcar_query_decode(name, scratch, &decoded, &offset) == SMARTCAR_DECODE_OK &&
+		smartcar_span_equal(decoded, wanted);
+}
+
+/* Splits a URL at its "?"; query.data is NULL if there is none. */
+static void
+split_query(SmartcarSpan url, SmartcarSpan *base, SmartcarSpan *query)
+{
+	const char *mark = memchr(url.data, '?', url.length);
+
+	*base = mark ? smartcar_span(url.data, (size_t) (mark - url.data)) : url;
+	*query = mark ? smartcar_span_skip(url, base->length + 1) : smartcar_span(NULL, 0);
+}
+
+/* Whether the query of a URL has a parameter, be its value empty or not. */
+bool
+smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
+{
+	SmartcarSpan base;
+	SmartcarSpan query;
+	SmartcarSpan pair;
+	SmartcarSpan found;
+
+	split_query(url, &base, &query);
+	while (next_pair(&query, &pair, &found))
+	{
+		if (is_named(found, name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Writes the completed link and returns its length; with target NULL it only
+ * tells the length.  The parameters of the link are kept as they are, except
+ * that the values given here take the place of those with the same name.
+ */
+size_t
+smartcar_completion_write(const SmartcarCompletion *completion, char *target)
+{
+	const struct
+	{
+		SmartcarSpan name;
+		SmartcarSpan value;
+	}			added[] =
+	{
+		{SMARTCAR_SPAN("redirect_uri"), completion->redirect_uri},
+		{SMARTCAR_SPAN("state"), completion->state}
+	};
+	const size_t added_count = sizeof(added) / sizeof(added[0]);
+	SmartcarSpan base;
+	SmartcarSpan query;
+	SmartcarSpan pair;
+	SmartcarSpan name;
+	size_t		length;
+	char		separator = '?';
+
+	split_query(completion->url, &base, &query);
+	length = base.length;
+	if (target)
+		target = smartcar_span_copy(target, base);
+
+	while (next_pair(&query, &pair, &name))
+	{
+		bool		replaced = pair.length == 0;
+
+		for (size_t i = 0; i < added_count; i++)
+			replaced |= added[i].value.data != NULL && is_named(name, added[i].name);
+		if (replaced)
+			continue;
+		length += 1 + pair.length;
+		if (target)
+		{
+			*target++ = separator;
+			target = smartcar_span_copy(target, pair);
+		}
+		separator = '&';
+	}
+
+	for (size_t i = 0; i < added_count; i++)
+	{
+		if (added[i].value.data == NULL)
+			continue;
+		length += 2 + added[i].name.length + smartcar_percent_encoded_length(added[i].value);
+		if (target)
+		{
+			*target++ = separator;
+			target = smartcar_span_copy(target, added[i].name);
+			*target++ = '=';
+			target = smartcar_percent_encode(target, added[i].value);
+		}
+		separator = '&';
+	}
+	return length;
+}
