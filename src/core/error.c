@@ -92,7 +92,7 @@ static const struct
 	{"USER_ACTION_REQUIRED", SMARTCAR_ACTION_ASK_OWNER}
 };
 
-static const char *const action_labels[SMARTCAR_ACTION_COUNT] = {
+static const char *const action_labels[SMARTCAR_ACTION_COUNT + 1] = {
 	[SMARTCAR_ACTION_NONE] = "none",
 	[SMARTCAR_ACTION_RETRY] = "retry",
 	[SMARTCAR_ACTION_REFRESH_TOKEN] = "refresh_token",
@@ -101,7 +101,8 @@ static const char *const action_labels[SMARTCAR_ACTION_COUNT] = {
 	[SMARTCAR_ACTION_CONNECT] = "connect",
 	[SMARTCAR_ACTION_ADD_VIRTUAL_KEY] = "add_virtual_key",
 	[SMARTCAR_ACTION_ASK_OWNER] = "ask_owner",
-	[SMARTCAR_ACTION_FIX_SETUP] = "fix_setup"
+	[SMARTCAR_ACTION_FIX_SETUP] = "fix_setup",
+	[SMARTCAR_ACTION_UNKNOWN] = NULL
 };
 
 #define LENGTH_OF(array)	(sizeof(array) / sizeof((array)[0]))

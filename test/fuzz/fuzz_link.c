@@ -176,6 +176,8 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 			 "the ready bytes are counted");
 
 	length = smartcar_link_length(&compiled, link);
+	PROPERTY(smartcar_link_bound(&compiled, link) >= length, smartcar_span(bytes, size),
+			 "a link is not longer than its bound");
 	target = block_new(length);
 	end = smartcar_link_write(&compiled, link, target);
 	PROPERTY(end == target + length, smartcar_span(target, length),
