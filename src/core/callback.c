@@ -121,6 +121,9 @@ has_scheme(SmartcarSpan text)
 {
 	size_t		length = 0;
 
+	if (smartcar_span_starts_with(text, SMARTCAR_SPAN("https://")))
+		return true;			/* nearly always */
+
 	while (length < text.length)
 	{
 		char		c = text.data[length];

@@ -140,6 +140,11 @@ smartcar_virtual_key_url_valid(SmartcarSpan url)
 	};
 #undef BASE
 
+	/* nearly always */
+	if (smartcar_span_equal(url, SMARTCAR_SPAN(SMARTCAR_VIRTUAL_KEY_BASE
+											   SMARTCAR_VIRTUAL_KEY_DEFAULT_DOMAIN)))
+		return true;
+
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
 	{
 		if (smartcar_span_starts_with(url, bases[i]))

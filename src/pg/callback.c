@@ -20,6 +20,9 @@
 	(SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_YEAR) | \
 	 SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_STATUS_CODE))
 
+/* Few callbacks are longer. */
+#define USUAL_LENGTH	1024
+
 StaticAssertDecl(SMARTCAR_CALLBACK_FIELD_COUNT <= SMARTCAR_ROW_MAX_COLUMNS,
 				 "a callback must fit into a SmartcarRow");
 
@@ -68,12 +71,16 @@ Datum
 smartcar_parse_callback(PG_FUNCTION_ARGS)
 {
 	SmartcarSpan input = smartcar_utf8_from_text(PG_GETARG_TEXT_PP(0));
+	char		small_scratch[USUAL_LENGTH];
+	char	   *scratch = small_scratch;
 	SmartcarRow row;
 	SmartcarCallback callback;
 	SmartcarCallbackFault fault;
 	SmartcarCallbackStatus status;
 
-	status = smartcar_callback_parse(input, palloc(input.length + 1), &callback, &fault);
+	if (input.length > sizeof(small_scratch))
+		scratch = (char *) palloc(input.length);
+	status = smartcar_callback_parse(input, scratch, &callback, &fault);
 	if (status != SMARTCAR_CALLBACK_OK)
 		refuse_callback(status, &fault);
 
