@@ -47,7 +47,7 @@ COMMENT ON FUNCTION smartcar_server_scopes(text) IS
 'The option "scope" of a server as an array, as it was written, "required:" included.
 server: the name of a SERVER; NULL means the one that the setting smartcar_tesla.server names.
 Result: NULL if the server has no such option.
-Errors: 42704 if there is no such server, 42501 without USAGE on it.';
+Errors: 42704 if there is no such server, 42501 without USAGE on it, 55000 if none is named and the setting is empty.';
 
 --
 -- Links
@@ -178,7 +178,7 @@ COMMENT ON FUNCTION smartcar_parse_callback(text) IS
 callback: a whole URL, a path with a query, or the query with or without its "?"; a fragment is ignored. NULL gives NULL. "+" and %20 are both a space.
 Result: every field as it was sent; unknown errors pass through, unknown parameters are ignored. With an error, code is NULL. virtual_key_url comes back only as an https link to the /_ak/ page of tesla.com or tesla.cn; anything else gives NULL and a WARNING.
 A callback proves nothing: anyone can send one. Compare state before you use it.
-Errors: 22P02 for a parameter that is there twice, a broken escape, %00, bytes that are not UTF-8, and a year or status_code that is not a number; 22P05 for a character that the encoding of the database does not have.';
+Errors: 22P02 for a parameter that is there twice, a broken escape, %00, bytes that are not UTF-8, and a year or status_code that is not a number; 22P05 for a character that the encoding of the database does not have, 22021 for text that is not UTF-8 in a database with encoding SQL_ASCII.';
 
 --
 -- Permissions
@@ -388,7 +388,7 @@ COMMENT ON FUNCTION smartcar_hash_challenge(text, text, text) IS
 'The answer to the challenge of a VERIFY event: lower-case hexadecimal HMAC-SHA-256 (https://smartcar.com/docs/integrations/webhooks/callback-verification).
 challenge: the text of the event; NULL gives NULL.
 management_token: the application management token; NULL means the one of the user mapping. Prefer that, because an argument can end up in a log. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if management_token is given.
-Errors: 22023 for an empty token, 55000 if no token is known, 42704 and 42501 for a server that does not exist or may not be used, and those of reading a secret file (58P01, 42501, 22023).';
+Errors: 22023 for an empty token, 55000 if no token is known, 42704 and 42501 for a server that does not exist or may not be used, and those of reading a secret file (58P01, 42501, 42809, 22023).';
 
 CREATE FUNCTION smartcar_verify_webhook(
 	body bytea,
@@ -405,7 +405,7 @@ body: the bytes as they came in, before anything parsed them; NULL gives false. 
 signature: the header; NULL gives false.
 management_token: the application management token; NULL means the one of the user mapping. Prefer that, because an argument can end up in a log. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if management_token is given.
 Result: never NULL.
-Errors: 22023 for an empty token, 55000 if no token is known, 42704 and 42501 for a server that does not exist or may not be used, and those of reading a secret file (58P01, 42501, 22023).';
+Errors: 22023 for an empty token, 55000 if no token is known, 42704 and 42501 for a server that does not exist or may not be used, and those of reading a secret file (58P01, 42501, 42809, 22023).';
 
 CREATE FUNCTION smartcar_verify_webhook(
 	body text,

@@ -16,6 +16,7 @@
 #define IPV6_LOOPBACK	SMARTCAR_SPAN("[::1]")
 
 #define PORT_MAX	65535
+#define PORT_DIGITS	5
 
 /* Removes a prefix if it is there. */
 static bool
@@ -27,32 +28,12 @@ skip_prefix(SmartcarSpan *text, SmartcarSpan prefix)
 	return true;
 }
 
-/* The printable ASCII characters without the space. */
-static bool
-is_graphic(SmartcarSpan text)
-{
-	for (size_t i = 0; i < text.length; i++)
-	{
-		if (text.data[i] < 0x21 || text.data[i] > 0x7E)
-			return false;
-	}
-	return true;
-}
-
 static bool
 port_valid(SmartcarSpan port)
 {
-	int			value = 0;
+	int64_t		value;
 
-	if (port.length == 0 || port.length > 5)
-		return false;
-	for (size_t i = 0; i < port.length; i++)
-	{
-		if (!smartcar_is_digit(port.data[i]))
-			return false;
-		value = value * 10 + (port.data[i] - '0');
-	}
-	return value > 0 && value <= PORT_MAX;
+	return smartcar_span_to_number(port, PORT_DIGITS, &value) && value > 0 && value <= PORT_MAX;
 }
 
 /* Labels of letters, digits and hyphens, none of them empty, no final dot. */
@@ -187,7 +168,7 @@ smartcar_redirect_uri_valid(SmartcarSpan uri)
 	bool		secure;
 	size_t		scheme = 0;
 
-	if (!is_graphic(uri) || uri.length == 0 || memchr(uri.data, '#', uri.length) != NULL)
+	if (!smartcar_span_is_visible(uri) || memchr(uri.data, '#', uri.length) != NULL)
 		return false;
 
 	secure = skip_prefix(&uri, HTTPS);
@@ -225,10 +206,4 @@ bool
 smartcar_is_api_credential_id(SmartcarSpan id)
 {
 	return smartcar_span_starts_with(id, SMARTCAR_SPAN("client_"));
-}
-
-bool
-smartcar_application_id_valid(SmartcarSpan id)
-{
-	return id.length > 0 && is_graphic(id);
 }

@@ -14,7 +14,6 @@
 
 extern bool smartcar_origin_valid(SmartcarSpan origin);
 extern bool smartcar_redirect_uri_valid(SmartcarSpan uri);
-extern bool smartcar_application_id_valid(SmartcarSpan id);
 extern bool smartcar_is_api_credential_id(SmartcarSpan id);
 
 #endif							/* SMARTCAR_ADDRESS_H */

@@ -222,23 +222,6 @@ find_value_end(const char *position, const char *end, bool *plain)
 	}
 }
 
-static bool
-parse_number(SmartcarSpan value, size_t max_digits, int *number)
-{
-	int			result = 0;
-
-	if (value.length > max_digits)
-		return false;
-	for (size_t i = 0; i < value.length; i++)
-	{
-		if (!smartcar_is_digit(value.data[i]))
-			return false;
-		result = result * 10 + (value.data[i] - '0');
-	}
-	*number = result;
-	return true;
-}
-
 static SmartcarCallbackStatus
 callback_status(SmartcarDecodeStatus status)
 {
@@ -263,15 +246,19 @@ callback_status(SmartcarDecodeStatus status)
 static SmartcarCallbackStatus
 take_value(SmartcarCallback *callback, int field, SmartcarSpan value)
 {
+	int64_t		number;
+
 	switch (field)
 	{
 		case SMARTCAR_CALLBACK_YEAR:
-			if (!parse_number(value, YEAR_DIGITS, &callback->year))
+			if (!smartcar_span_to_number(value, YEAR_DIGITS, &number))
 				return SMARTCAR_CALLBACK_NOT_A_NUMBER;
+			callback->year = (int) number;
 			break;
 		case SMARTCAR_CALLBACK_STATUS_CODE:
-			if (!parse_number(value, STATUS_CODE_DIGITS, &callback->status_code))
+			if (!smartcar_span_to_number(value, STATUS_CODE_DIGITS, &number))
 				return SMARTCAR_CALLBACK_NOT_A_NUMBER;
+			callback->status_code = (int) number;
 			break;
 		case SMARTCAR_CALLBACK_VIRTUAL_KEY_URL:
 			if (!smartcar_virtual_key_url_valid(value))

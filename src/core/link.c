@@ -90,6 +90,15 @@ parameter_name(const SmartcarLink *link, SmartcarParameter parameter)
 	return smartcar_span_from_string(parameter_names[parameter]);
 }
 
+/* The values of the parameter "mode". */
+bool
+smartcar_mode_valid(SmartcarSpan mode)
+{
+	return smartcar_span_equal(mode, SMARTCAR_SPAN("live")) ||
+		smartcar_span_equal(mode, SMARTCAR_SPAN("simulated")) ||
+		smartcar_span_equal(mode, SMARTCAR_SPAN("test"));
+}
+
 static size_t
 words_length(SmartcarWords words)
 {

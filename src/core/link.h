@@ -95,6 +95,8 @@ typedef struct SmartcarCompiledLink
 	char	   *bytes;			/* of all pieces, one after the other */
 } SmartcarCompiledLink;
 
+extern bool smartcar_mode_valid(SmartcarSpan mode);
+
 extern size_t smartcar_link_compiled_size(const SmartcarLink *link, uint32_t varying);
 extern void smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 								  char *bytes, SmartcarCompiledLink *compiled);

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /*
@@ -97,6 +98,38 @@ static inline bool
 smartcar_is_lower(char c)
 {
 	return c >= 'a' && c <= 'z';
+}
+
+/*
+ * Reads a number of at most max_digits digits and nothing else.
+ */
+static inline bool
+smartcar_span_to_number(SmartcarSpan span, size_t max_digits, int64_t *number)
+{
+	int64_t		result = 0;
+
+	if (span.length == 0 || span.length > max_digits)
+		return false;
+	for (size_t i = 0; i < span.length; i++)
+	{
+		if (!smartcar_is_digit(span.data[i]))
+			return false;
+		result = result * 10 + (span.data[i] - '0');
+	}
+	*number = result;
+	return true;
+}
+
+/* Whether all characters are visible ASCII, which a space is not. */
+static inline bool
+smartcar_span_is_visible(SmartcarSpan span)
+{
+	for (size_t i = 0; i < span.length; i++)
+	{
+		if (span.data[i] < 0x21 || span.data[i] > 0x7E)
+			return false;
+	}
+	return span.length > 0;
 }
 
 /* Equal but for the case of ASCII letters. */

@@ -60,6 +60,11 @@ enum
 	ACTION
 };
 
+#define STATUS_DIGITS		3
+#define LOWEST_STATUS		100
+#define HIGHEST_STATUS		999
+#define RETRY_AFTER_DIGITS	18
+
 /* The first of several members that is a string. */
 static SmartcarSpan
 first_text_member(JsonbContainer *object, const char *const *keys)
@@ -78,29 +83,27 @@ static int
 status_member(JsonbContainer *object, const char *key)
 {
 	JsonbValue	value;
-	int			status = 0;
+	int64_t		status = 0;
 
 	if (smartcar_json_member(object, key, &value) == NULL)
 		return 0;
 
-	if (value.type == jbvString && value.val.string.len == 3)
+	if (value.type == jbvString)
 	{
-		for (int i = 0; i < 3; i++)
-		{
-			if (!smartcar_is_digit(value.val.string.val[i]))
-				return 0;
-			status = status * 10 + (value.val.string.val[i] - '0');
-		}
+		SmartcarSpan digits = smartcar_span(value.val.string.val, value.val.string.len);
+
+		if (!smartcar_span_to_number(digits, STATUS_DIGITS, &status))
+			return 0;
 	}
 	else if (value.type == jbvNumeric)
 	{
 		bool		failed = false;
 
 		status = numeric_int4_opt_error(value.val.numeric, &failed);
-		if (failed || status < 100 || status > 999)
+		if (failed)
 			return 0;
 	}
-	return status;
+	return (status < LOWEST_STATUS || status > HIGHEST_STATUS) ? 0 : (int) status;
 }
 
 /* A member of any kind but null, as jsonb of its own. */
@@ -118,17 +121,15 @@ jsonb_member(JsonbContainer *object, const char *key)
 static void
 read_resolution(JsonbContainer *object, ErrorAnswer *answer)
 {
-	JsonbValue	value;
+	JsonbContainer *resolution = smartcar_json_object_member(object, "resolution");
 
-	if (smartcar_json_member(object, "resolution", &value) == NULL)
-		return;
-	if (value.type == jbvString)
-		answer->resolution_type = smartcar_span(value.val.string.val, value.val.string.len);
-	else if (value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data))
+	if (resolution == NULL)
 	{
-		answer->resolution_type = smartcar_json_text_member(value.val.binary.data, "type");
-		answer->resolution_url = smartcar_json_text_member(value.val.binary.data, "url");
+		answer->resolution_type = smartcar_json_text_member(object, "resolution");
+		return;
 	}
+	answer->resolution_type = smartcar_json_text_member(resolution, "type");
+	answer->resolution_url = smartcar_json_text_member(resolution, "url");
 }
 
 static void
@@ -160,7 +161,8 @@ static void
 read_v3_error(JsonbContainer *object, ErrorAnswer *answer)
 {
 	static const char *const link_keys[] = {"about", "type", NULL};
-	JsonbValue	value;
+	JsonbContainer *links = smartcar_json_object_member(object, "links");
+	JsonbContainer *meta = smartcar_json_object_member(object, "meta");
 
 	read_error_object(object, answer);
 	if (answer->description.data == NULL)
@@ -171,14 +173,10 @@ read_v3_error(JsonbContainer *object, ErrorAnswer *answer)
 	}
 	if (answer->description.data == NULL)
 		answer->description = smartcar_json_text_member(object, "title");
-	if (answer->doc_url.data == NULL &&
-		smartcar_json_member(object, "links", &value) != NULL &&
-		value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data))
-		answer->doc_url = first_text_member(value.val.binary.data, link_keys);
-	if (answer->request_id.data == NULL &&
-		smartcar_json_member(object, "meta", &value) != NULL &&
-		value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data))
-		answer->request_id = smartcar_json_text_member(value.val.binary.data, "requestId");
+	if (answer->doc_url.data == NULL && links != NULL)
+		answer->doc_url = first_text_member(links, link_keys);
+	if (answer->request_id.data == NULL && meta != NULL)
+		answer->request_id = smartcar_json_text_member(meta, "requestId");
 }
 
 /*
@@ -229,24 +227,6 @@ read_body(SmartcarSpan body, ErrorAnswer *answer)
 		answer->detail = json;
 }
 
-/* Seconds; a date, or anything else that is not all digits, gives false. */
-static bool
-parse_retry_after(SmartcarSpan header, int64 *seconds)
-{
-	int64		value = 0;
-
-	if (header.length == 0 || header.length > 18)
-		return false;
-	for (size_t i = 0; i < header.length; i++)
-	{
-		if (!smartcar_is_digit(header.data[i]))
-			return false;
-		value = value * 10 + (header.data[i] - '0');
-	}
-	*seconds = value;
-	return true;
-}
-
 Datum
 smartcar_parse_error(PG_FUNCTION_ARGS)
 {
@@ -254,7 +234,7 @@ smartcar_parse_error(PG_FUNCTION_ARGS)
 	SmartcarErrorContext context;
 	SmartcarTuple tuple;
 	SmartcarAction action;
-	int64		retry_after;
+	int64_t		retry_after;
 
 	read_body(smartcar_argument_span(fcinfo, 0), &answer);
 	if (!PG_ARGISNULL(1))
@@ -278,7 +258,10 @@ smartcar_parse_error(PG_FUNCTION_ARGS)
 	smartcar_tuple_set_text(&tuple, DOC_URL, answer.doc_url);
 	smartcar_tuple_set_text(&tuple, SUGGESTED_USER_MESSAGE, answer.suggested_user_message);
 	smartcar_tuple_set_text(&tuple, REQUEST_ID, answer.request_id);
-	if (parse_retry_after(smartcar_argument_span(fcinfo, 2), &retry_after))
+
+	/* seconds; a date, or anything else that is not all digits, is no use */
+	if (smartcar_span_to_number(smartcar_argument_span(fcinfo, 2), RETRY_AFTER_DIGITS,
+								&retry_after))
 		smartcar_tuple_set_datum(&tuple, RETRY_AFTER, Int64GetDatum(retry_after));
 	if (answer.detail != NULL)
 		smartcar_tuple_set_datum(&tuple, DETAIL, JsonbPGetDatum(answer.detail));

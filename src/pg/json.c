@@ -146,6 +146,18 @@ smartcar_json_member(JsonbContainer *object, const char *key, JsonbValue *value)
 	return getKeyJsonValueFromContainer(object, key, (int) strlen(key), value);
 }
 
+/* A member that is an object; NULL for any other. */
+JsonbContainer *
+smartcar_json_object_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, key, &value) == NULL ||
+		value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+		return NULL;
+	return value.val.binary.data;
+}
+
 /* A member that is a string; no data for any other. */
 SmartcarSpan
 smartcar_json_text_member(JsonbContainer *object, const char *key)

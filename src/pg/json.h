@@ -19,6 +19,7 @@
 extern Jsonb *smartcar_json_parse(SmartcarSpan text);
 extern JsonbValue *smartcar_json_member(JsonbContainer *object, const char *key,
 										JsonbValue *value);
+extern JsonbContainer *smartcar_json_object_member(JsonbContainer *object, const char *key);
 extern SmartcarSpan smartcar_json_text_member(JsonbContainer *object, const char *key);
 
 #endif							/* SMARTCAR_JSON_H */

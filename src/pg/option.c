@@ -97,31 +97,6 @@ smartcar_option_is_secret(SmartcarOption option)
 	return smartcar_options[option].kind == SMARTCAR_KIND_SECRET;
 }
 
-bool
-smartcar_mode_valid(SmartcarSpan mode)
-{
-	return smartcar_span_equal(mode, SMARTCAR_SPAN("live")) ||
-		smartcar_span_equal(mode, SMARTCAR_SPAN("simulated")) ||
-		smartcar_span_equal(mode, SMARTCAR_SPAN("test"));
-}
-
-/*
- * Visible ASCII characters.  Secrets travel in headers, where a line break
- * would begin the next header.
- */
-bool
-smartcar_secret_valid(SmartcarSpan secret)
-{
-	if (secret.length == 0)
-		return false;
-	for (size_t i = 0; i < secret.length; i++)
-	{
-		if (secret.data[i] < 0x21 || secret.data[i] > 0x7E)
-			return false;
-	}
-	return true;
-}
-
 /*
  * The value of a numeric option in its base unit (milliseconds or bytes).
  * Units are understood as in the settings of the server.
@@ -248,7 +223,8 @@ smartcar_option_check(SmartcarOption option, const char *value)
 
 		case SMARTCAR_KIND_IDENTIFIER:
 		case SMARTCAR_KIND_SECRET:
-			if (!smartcar_secret_valid(span))
+			/* in a header, a line break would begin the next header */
+			if (!smartcar_span_is_visible(span))
 				invalid_value(option, value,
 							  "The value must be one or more visible ASCII characters without spaces.",
 							  NULL);

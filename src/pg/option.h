@@ -87,7 +87,5 @@ extern int	smartcar_option_find(const char *name, Oid catalog);
 extern bool smartcar_option_is_secret(SmartcarOption option);
 extern int	smartcar_option_number(SmartcarOption option, const char *value);
 extern void smartcar_option_check(SmartcarOption option, const char *value);
-extern bool smartcar_mode_valid(SmartcarSpan mode);
-extern bool smartcar_secret_valid(SmartcarSpan secret);
 
 #endif							/* SMARTCAR_OPTION_H */

@@ -44,7 +44,7 @@ check_permissions(const char *path, const struct stat *status)
 	if (status->st_uid != geteuid() && status->st_uid != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("secret file \"%s\" must be owned by the database user or root", path)));
+				 errmsg("secret file \"%s\" belongs neither to the database user nor to root", path)));
 
 	forbidden = status->st_uid == geteuid() ?
 		(S_IRWXG | S_IRWXO) : (S_IWGRP | S_IXGRP | S_IRWXO);
@@ -52,7 +52,7 @@ check_permissions(const char *path, const struct stat *status)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("secret file \"%s\" has group or world access", path),
-				 errdetail("File must have permissions u=rw (0600) or less if owned by the database user, or permissions u=rw,g=r (0640) or less if owned by root.")));
+				 errdetail("Its mode must be 0600 or less if the database user owns it, and 0640 or less if root does.")));
 }
 
 /*
@@ -96,7 +96,7 @@ read_secret_file(const char *path)
 
 	while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\r'))
 		length--;
-	if (!smartcar_secret_valid(smartcar_span(buffer, (size_t) length)))
+	if (!smartcar_span_is_visible(smartcar_span(buffer, (size_t) length)))
 	{
 		explicit_bzero(buffer, sizeof(buffer));
 		ereport(ERROR,

@@ -167,7 +167,7 @@ check_redirect_uri(SmartcarSpan uri)
 static void
 check_application_id(SmartcarSpan id)
 {
-	PROPERTY(smartcar_application_id_valid(id) == is_graphic_text(id), id,
+	PROPERTY(smartcar_span_is_visible(id) == is_graphic_text(id), id,
 			 "an application id is visible ASCII");
 	PROPERTY(smartcar_is_api_credential_id(id) ==
 			 (id.length >= 7 && memcmp(id.data, "client_", 7) == 0), id,
@@ -204,7 +204,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_application_id(block_join(SMARTCAR_SPAN("client_"), input, NOTHING));
 
 	PROPERTY(!smartcar_origin_valid(NOTHING) && !smartcar_redirect_uri_valid(NOTHING) &&
-			 !smartcar_application_id_valid(NOTHING) && !smartcar_is_api_credential_id(NOTHING),
+			 !smartcar_span_is_visible(NOTHING) && !smartcar_is_api_credential_id(NOTHING),
 			 NOTHING, "nothing is no address");
 	blocks_free();
 	return 0;
