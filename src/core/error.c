@@ -185,3 +185,35 @@ smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
 	}
 	return action_for_http_status(context->http_status);
 }
+
+/*
+ * The HTTP status that errors of a type come with, for an error that stands in
+ * an answer which has a good one.  A type that is not known is the server's.
+ */
+int
+smartcar_status_for_error_type(SmartcarSpan type)
+{
+	static const struct
+	{
+		const char *type;
+		int			status;
+	}			statuses[] = {
+		{"AUTHENTICATION", 401},
+		{"BILLING", 430},
+		{"COMPATIBILITY", 501},
+		{"CONNECTED_SERVICES_ACCOUNT", 400},
+		{"PERMISSION", 403},
+		{"RATE_LIMIT", 429},
+		{"RESOURCE_NOT_FOUND", 404},
+		{"UPSTREAM", 502},
+		{"VALIDATION", 400},
+		{"VEHICLE_STATE", 409}
+	};
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+	{
+		if (smartcar_span_equal(type, smartcar_span_from_string(statuses[i].type)))
+			return statuses[i].status;
+	}
+	return 500;
+}

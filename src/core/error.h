@@ -38,6 +38,7 @@ typedef struct SmartcarErrorContext
 } SmartcarErrorContext;
 
 extern const char *smartcar_action_label(SmartcarAction action);
+extern int	smartcar_status_for_error_type(SmartcarSpan type);
 extern SmartcarAction smartcar_action_for(SmartcarSpan type, SmartcarSpan code);
 extern SmartcarAction smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
 												const SmartcarErrorContext *context);

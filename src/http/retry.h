@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * retry.h
+ *	  When a request is made again, and after how long.
+ *
+ * src/http/retry.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_RETRY_H
+#define SMARTCAR_RETRY_H
+
+#include "http/transport.h"
+
+#define SMARTCAR_NO_RETRY	(-1)
+
+extern int	smartcar_retry_delay(const SmartcarRequest *request,
+								 const SmartcarResponse *response);
+
+#endif							/* SMARTCAR_RETRY_H */

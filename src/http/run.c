@@ -1,0 +1,307 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.c
+ *	  The loop that makes requests and waits for their answers.
+ *
+ * The server must be able to reach a backend while it waits: a cancel, the end
+ * of the session, and the barrier with which DROP DATABASE asks every backend
+ * to close its files.  So libcurl never blocks; the backend sleeps for a short
+ * while at a time, a signal wakes it, and it looks for interrupts in between.
+ *
+ * src/http/run.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "http/transport.h"
+
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/memutils.h"
+#include "utils/wait_event.h"
+
+#include "http/pool.h"
+#include "http/retry.h"
+#include "http/transfer.h"
+
+/*
+ * How long the backend sleeps at most, in milliseconds.  A signal that comes
+ * between the look for interrupts and the sleep is served only after it.
+ */
+#define SLICE	100
+
+typedef enum SlotState
+{
+	SLOT_FREE,
+	SLOT_BUSY,					/* libcurl has it */
+	SLOT_PAUSED					/* it waits for its next try */
+} SlotState;
+
+/* A request on its way, with all its tries. */
+typedef struct Slot
+{
+	SlotState	state;
+	SmartcarRequest *request;
+	SmartcarTransfer transfer;
+	int			tries;
+	int64		began;			/* all times are in milliseconds */
+	int64		resumes;
+} Slot;
+
+typedef struct Run
+{
+	const SmartcarHttpSettings *settings;
+	SmartcarRequestSource *source;
+	CURLM	   *pool;
+	int			slot_count;
+	int			in_use;			/* slots that are not free */
+	bool		exhausted;		/* the source has no more, for now */
+	MemoryContextCallback callback;
+	Slot		slots[FLEXIBLE_ARRAY_MEMBER];
+} Run;
+
+static int64
+now(void)
+{
+	instr_time	time;
+
+	INSTR_TIME_SET_CURRENT(time);
+	return (int64) INSTR_TIME_GET_MILLISEC(time);
+}
+
+/*
+ * Called when the memory of a run goes away, at its end or because of an
+ * error.
+ */
+static void
+release_run(void *argument)
+{
+	Run		   *run = (Run *) argument;
+
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+
+		if (slot->state == SLOT_BUSY)
+			curl_multi_remove_handle(run->pool, slot->transfer.easy);
+		smartcar_transfer_release(&slot->transfer);
+	}
+}
+
+static Run *
+create_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *source,
+		   MemoryContext context)
+{
+	int			slot_count = settings->max_concurrency;
+	CURLM	   *pool = smartcar_pool(&slot_count);
+	Run		   *run = MemoryContextAllocZero(context,
+											 offsetof(Run, slots) + slot_count * sizeof(Slot));
+
+	run->settings = settings;
+	run->source = source;
+	run->pool = pool;
+	run->slot_count = slot_count;
+	run->callback.func = release_run;
+	run->callback.arg = run;
+	MemoryContextRegisterResetCallback(context, &run->callback);
+	return run;
+}
+
+static void
+check_pool(CURLMcode code)
+{
+	if (code != CURLM_OK)
+		ereport(ERROR,
+				(errcode(code == CURLM_OUT_OF_MEMORY ? ERRCODE_OUT_OF_MEMORY :
+						 ERRCODE_INTERNAL_ERROR),
+				 errmsg("libcurl could not go on: %s", curl_multi_strerror(code))));
+}
+
+static int
+time_left(const Run *run, const Slot *slot)
+{
+	int64		left = slot->began + run->settings->timeout - now();
+
+	return (int) Max(left, 1);
+}
+
+static void
+start_try(Run *run, Slot *slot)
+{
+	smartcar_transfer_prepare(&slot->transfer, run->settings, slot->request,
+							  time_left(run, slot));
+	check_pool(curl_multi_add_handle(run->pool, slot->transfer.easy));
+	slot->state = SLOT_BUSY;
+	slot->tries++;
+}
+
+static void
+start_request(Run *run, Slot *slot, SmartcarRequest *request)
+{
+	slot->request = request;
+	slot->tries = 0;
+	slot->began = now();
+	start_try(run, slot);
+}
+
+/*
+ * Gives work to the slots that have none, and another try to those whose pause
+ * is over.  Returns how long the others have to wait, at most a slice.
+ */
+static int
+start_what_is_due(Run *run)
+{
+	int64		wait = SLICE;
+
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+
+		if (slot->state == SLOT_FREE && !run->exhausted)
+		{
+			SmartcarRequest *request = run->source->next(run->source);
+
+			if (request == NULL)
+				run->exhausted = true;
+			else
+			{
+				start_request(run, slot, request);
+				run->in_use++;
+			}
+		}
+		else if (slot->state == SLOT_PAUSED)
+		{
+			int64		left = slot->resumes - now();
+
+			if (left <= 0)
+				start_try(run, slot);
+			else
+				wait = Min(wait, left);
+		}
+	}
+	return (int) wait;
+}
+
+/*
+ * A try has ended: the request is paused before its next one, or done.
+ */
+static void
+end_try(Run *run, Slot *slot, CURLcode code)
+{
+	SmartcarResponse response;
+	int			delay;
+
+	curl_multi_remove_handle(run->pool, slot->transfer.easy);
+	slot->state = SLOT_PAUSED;	/* libcurl has it no longer */
+
+	smartcar_transfer_result(&slot->transfer, code, &response);
+	response.tries = slot->tries;
+	response.elapsed = (int) (now() - slot->began);
+
+	delay = smartcar_retry_delay(slot->request, &response);
+	if (delay != SMARTCAR_NO_RETRY && delay < time_left(run, slot))
+	{
+		slot->resumes = now() + delay;
+		return;
+	}
+
+	/* what has just come may be what the source was waiting for */
+	run->exhausted = false;
+	if (run->source->done(run->source, slot->request, &response))
+		start_request(run, slot, slot->request);
+	else
+	{
+		slot->state = SLOT_FREE;
+		run->in_use--;
+	}
+}
+
+static Slot *
+slot_of(Run *run, CURL *easy)
+{
+	SmartcarTransfer *transfer = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+	return (Slot *) ((char *) transfer - offsetof(Slot, transfer));
+}
+
+/*
+ * Lets libcurl do what it can without waiting.  It may start a thread that
+ * resolves a name, and a thread takes over the signal mask; a signal for the
+ * backend must not go to that thread.
+ */
+static void
+perform(Run *run)
+{
+	sigset_t	all;
+	sigset_t	before;
+	int			running;
+	CURLMcode	code;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	code = curl_multi_perform(run->pool, &running);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	check_pool(code);
+}
+
+/*
+ * Takes the tries that have ended.  Returns whether there was one.
+ */
+static bool
+collect(Run *run)
+{
+	bool		found = false;
+	CURLMsg    *message;
+	int			left;
+
+	while ((message = curl_multi_info_read(run->pool, &left)) != NULL)
+	{
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		/* the message is gone once the handle is removed */
+		end_try(run, slot_of(run, message->easy_handle), message->data.result);
+		found = true;
+	}
+	return found;
+}
+
+static void
+wait_for_network(Run *run, int timeout)
+{
+	CURLMcode	code;
+
+	pgstat_report_wait_start(run->settings->wait_event);
+	code = curl_multi_poll(run->pool, NULL, 0, timeout, NULL);
+	pgstat_report_wait_end();
+	check_pool(code);
+}
+
+/*
+ * Makes all requests of a source.
+ */
+void
+smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *source)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "smartcar_tesla requests",
+												  ALLOCSET_SMALL_SIZES);
+	Run		   *run = create_run(settings, source, context);
+
+	for (;;)
+	{
+		int			wait = start_what_is_due(run);
+
+		if (run->in_use == 0)
+			break;
+		perform(run);
+		if (!collect(run))
+			wait_for_network(run, wait);
+		CHECK_FOR_INTERRUPTS();
+	}
+	MemoryContextDelete(context);
+}
