@@ -12,6 +12,7 @@
 #include "pg/check.h"
 
 #include "core/address.h"
+#include "core/link.h"
 #include "pg/text.h"
 
 /*
@@ -60,4 +61,14 @@ smartcar_check_redirect_uri(SmartcarSpan uri)
 				 errmsg("invalid redirect_uri: \"%s\"", smartcar_excerpt(uri)),
 				 errdetail("A redirect URI is https://..., http://localhost..., or the custom scheme of a mobile application, sc<client id>://..., without spaces and without a fragment."),
 				 errhint("It must be the same, to the letter, as one that is registered in the Smartcar dashboard.")));
+}
+
+void
+smartcar_check_mode(SmartcarSpan mode)
+{
+	if (!smartcar_mode_valid(mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid mode: \"%s\"", smartcar_excerpt(mode)),
+				 errdetail("Valid modes are \"live\", \"simulated\" and \"test\".")));
 }

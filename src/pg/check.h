@@ -19,6 +19,7 @@
 
 extern text *smartcar_allocate_link(size_t length);
 extern void smartcar_check_client_id(SmartcarSpan id);
+extern void smartcar_check_mode(SmartcarSpan mode);
 extern void smartcar_check_redirect_uri(SmartcarSpan uri);
 
 #endif							/* SMARTCAR_CHECK_H */

@@ -15,6 +15,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "common/jsonapi.h"
 #include "utils/acl.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
 #error "smartcar_tesla needs PostgreSQL 15 or later"
@@ -69,6 +70,13 @@ smartcar_make_json_lexer(char *json, int length, int encoding)
 	return makeJsonLexContextCstringLen(json, length, encoding, true);
 #endif
 }
+
+/* 17 gives an extension wait events of its own. */
+#if PG_VERSION_NUM >= 170000
+#define smartcar_new_wait_event(name)	WaitEventExtensionNew(name)
+#else
+#define smartcar_new_wait_event(name)	((uint32) PG_WAIT_EXTENSION)
+#endif
 
 /* 18 can tell the version of a loaded module. */
 #ifdef PG_MODULE_MAGIC_EXT

@@ -107,3 +107,26 @@ smartcar_flags_from_jsonb(Jsonb *flags)
 	result.words = words;
 	return result;
 }
+
+/*
+ * An argument of flags as the one word that a query has for them; no data if it
+ * is NULL.
+ */
+SmartcarSpan
+smartcar_flags_argument(FunctionCallInfo fcinfo, int argument)
+{
+	SmartcarWords words;
+	StringInfoData joined;
+
+	if (PG_ARGISNULL(argument))
+		return smartcar_span(NULL, 0);
+	words = smartcar_flags_from_jsonb(PG_GETARG_JSONB_P(argument));
+	initStringInfo(&joined);
+	for (size_t i = 0; i < words.count; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(&joined, ' ');
+		appendBinaryStringInfo(&joined, words.words[i].data, (int) words.words[i].length);
+	}
+	return smartcar_span(joined.len > 0 ? joined.data : NULL, joined.len);
+}

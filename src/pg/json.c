@@ -19,6 +19,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 #include "pg/compat.h"
 
@@ -29,6 +30,9 @@
 #define MAX_LENGTH			(64 * 1024 * 1024)
 #define MAX_NUMBER_LENGTH	1000
 #define MAX_EXPONENT_DIGITS	4
+
+/* So many digits always fit into an integer. */
+#define MAX_INTEGER_DIGITS	9
 
 /* What is worth knowing about a JSON text before it is parsed. */
 typedef struct JsonShape
@@ -167,4 +171,77 @@ smartcar_json_text_member(JsonbContainer *object, const char *key)
 	if (smartcar_json_member(object, key, &value) == NULL || value.type != jbvString)
 		return smartcar_span(NULL, 0);
 	return smartcar_span(value.val.string.val, value.val.string.len);
+}
+
+/* A member that is an array; NULL for any other. */
+JsonbContainer *
+smartcar_json_array_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, key, &value) == NULL ||
+		value.type != jbvBinary || !JsonContainerIsArray(value.val.binary.data))
+		return NULL;
+	return value.val.binary.data;
+}
+
+/* An element that is an object; NULL for any other. */
+JsonbContainer *
+smartcar_json_object_element(JsonbContainer *array, uint32 index)
+{
+	JsonbValue *value = getIthJsonbValueFromContainer(array, index);
+
+	if (value == NULL || value->type != jbvBinary ||
+		!JsonContainerIsObject(value->val.binary.data))
+		return NULL;
+	return value->val.binary.data;
+}
+
+/* An element that is a string; no data for any other. */
+SmartcarSpan
+smartcar_json_text_element(JsonbContainer *array, uint32 index)
+{
+	JsonbValue *value = getIthJsonbValueFromContainer(array, index);
+
+	if (value == NULL || value->type != jbvString)
+		return smartcar_span(NULL, 0);
+	return smartcar_span(value->val.string.val, value->val.string.len);
+}
+
+/*
+ * A member that is a whole number, be it written as a text of digits.  Returns
+ * false for any other.
+ */
+bool
+smartcar_json_integer_member(JsonbContainer *object, const char *key, int32 *integer)
+{
+	JsonbValue	value;
+	bool		failed = false;
+	int64_t		number;
+
+	if (smartcar_json_member(object, key, &value) == NULL)
+		return false;
+	if (value.type == jbvNumeric)
+	{
+		*integer = numeric_int4_opt_error(value.val.numeric, &failed);
+		return !failed;
+	}
+	if (value.type != jbvString ||
+		!smartcar_span_to_number(smartcar_span(value.val.string.val, value.val.string.len),
+								 MAX_INTEGER_DIGITS, &number))
+		return false;
+	*integer = (int32) number;
+	return true;
+}
+
+/* A member that is true or false.  Returns false for any other. */
+bool
+smartcar_json_boolean_member(JsonbContainer *object, const char *key, bool *boolean)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, key, &value) == NULL || value.type != jbvBool)
+		return false;
+	*boolean = value.val.boolean;
+	return true;
 }

@@ -21,5 +21,12 @@ extern JsonbValue *smartcar_json_member(JsonbContainer *object, const char *key,
 										JsonbValue *value);
 extern JsonbContainer *smartcar_json_object_member(JsonbContainer *object, const char *key);
 extern SmartcarSpan smartcar_json_text_member(JsonbContainer *object, const char *key);
+extern JsonbContainer *smartcar_json_array_member(JsonbContainer *object, const char *key);
+extern JsonbContainer *smartcar_json_object_element(JsonbContainer *array, uint32 index);
+extern SmartcarSpan smartcar_json_text_element(JsonbContainer *array, uint32 index);
+extern bool smartcar_json_integer_member(JsonbContainer *object, const char *key,
+										 int32 *integer);
+extern bool smartcar_json_boolean_member(JsonbContainer *object, const char *key,
+										 bool *boolean);
 
 #endif							/* SMARTCAR_JSON_H */

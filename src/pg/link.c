@@ -184,11 +184,8 @@ set_mode(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argume
 
 	if (mode.data == NULL)
 		mode = smartcar_server_option_utf8(&call->site.server, SMARTCAR_OPTION_MODE);
-	else if (!smartcar_mode_valid(mode))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid mode: \"%s\"", smartcar_excerpt(mode)),
-				 errdetail("Valid modes are \"live\", \"simulated\" and \"test\".")));
+	else
+		smartcar_check_mode(mode);
 	set_word(call, argument->parameter, mode);
 }
 

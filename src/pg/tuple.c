@@ -11,7 +11,6 @@
 
 #include "pg/tuple.h"
 
-#include "access/htup_details.h"
 #include "funcapi.h"
 
 /*
@@ -34,20 +33,4 @@ smartcar_result_descriptor(FunctionCallInfo fcinfo, int max_columns)
 	descriptor = BlessTupleDesc(CreateTupleDescCopy(descriptor));
 	MemoryContextSwitchTo(old_context);
 	return descriptor;
-}
-
-void
-smartcar_tuple_begin(SmartcarTuple *tuple, FunctionCallInfo fcinfo)
-{
-	if (fcinfo->flinfo->fn_extra == NULL)
-		fcinfo->flinfo->fn_extra = smartcar_result_descriptor(fcinfo,
-															  SMARTCAR_TUPLE_MAX_COLUMNS);
-	tuple->descriptor = (TupleDesc) fcinfo->flinfo->fn_extra;
-	memset(tuple->nulls, true, sizeof(tuple->nulls));
-}
-
-Datum
-smartcar_tuple_finish(SmartcarTuple *tuple)
-{
-	return HeapTupleGetDatum(heap_form_tuple(tuple->descriptor, tuple->values, tuple->nulls));
 }

@@ -1,0 +1,361 @@
+/*-------------------------------------------------------------------------
+ *
+ * request.c
+ *	  The SQL functions that reach every endpoint of Smartcar's APIs.
+ *
+ * They raise an error only where no answer came; a status is for the caller to
+ * look at.
+ *
+ * src/pg/request.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/utf8.h"
+#include "http/header.h"
+#include "pg/call_request.h"
+#include "pg/call_result.h"
+#include "pg/text.h"
+#include "pg/timestamp.h"
+
+PG_FUNCTION_INFO_V1(smartcar_request);
+PG_FUNCTION_INFO_V1(smartcar_request_many);
+
+/* The columns of the SQL type smartcar_response. */
+enum
+{
+	STATUS,
+	BODY,
+	CONTENT_TYPE,
+	REQUEST_ID,
+	DATA_AGE,
+	FETCHED_AT,
+	UNIT_SYSTEM,
+	RETRY_AFTER,
+	HEADERS,
+	COLUMNS
+};
+
+/* The arguments of the SQL functions. */
+enum
+{
+	METHOD_ARGUMENT,
+	PATH_ARGUMENT,
+	ACCESS_TOKEN_ARGUMENT,
+	USER_ID_ARGUMENT,
+	QUERY_ARGUMENT,
+	BODY_ARGUMENT,
+	UNIT_SYSTEM_ARGUMENT,
+	ORIGIN_ARGUMENT,
+	SERVER_ARGUMENT
+};
+
+typedef struct QueryParameter
+{
+	const char *name;
+	SmartcarSpan value;
+} QueryParameter;
+
+typedef struct RequestArguments
+{
+	const char *method;
+	SmartcarHost host;
+	QueryParameter *query;
+	int			query_count;
+	SmartcarSpan body;
+	SmartcarSpan unit_system;
+} RequestArguments;
+
+static void
+prepare(SmartcarCall *call, SmartcarItem *item)
+{
+	const RequestArguments *arguments = (const RequestArguments *) call->arguments;
+
+	smartcar_request_begin(call, item, arguments->method, arguments->host, item->id);
+	for (int i = 0; i < arguments->query_count; i++)
+		smartcar_request_query(item, arguments->query[i].name, arguments->query[i].value);
+	if (arguments->unit_system.data != NULL)
+		smartcar_request_header(item, "SC-Unit-System", arguments->unit_system);
+	if (arguments->body.data != NULL)
+		smartcar_request_body(item, "application/json", arguments->body);
+}
+
+/*
+ * The headers as an object, their names in lower case.  A header that comes
+ * several times has its values in one, as HTTP has it; what is not UTF-8 is
+ * left out.
+ */
+static Jsonb *
+headers_as_jsonb(SmartcarSpan lines)
+{
+	JsonbParseState *state = NULL;
+	SmartcarSpan rest = lines;
+	SmartcarSpan name;
+	SmartcarSpan value;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while (smartcar_header_next(&rest, &name, &value))
+	{
+		SmartcarSpan others = lines;
+		SmartcarSpan other_name;
+		SmartcarSpan other_value;
+		StringInfoData values;
+		JsonbValue	json;
+		char	   *lower;
+
+		initStringInfo(&values);
+		while (smartcar_header_next(&others, &other_name, &other_value))
+		{
+			if (!smartcar_span_equal_ignoring_case(name, other_name))
+				continue;
+			if (values.len > 0)
+				appendStringInfoString(&values, ", ");
+			appendBinaryStringInfo(&values, other_value.data, (int) other_value.length);
+		}
+		if (!smartcar_span_is_visible(name) ||
+			!smartcar_utf8_valid(smartcar_span(values.data, values.len)) ||
+			memchr(values.data, '\0', values.len) != NULL)
+			continue;
+
+		lower = pnstrdup(name.data, name.length);
+		for (char *c = lower; *c != '\0'; c++)
+			*c = smartcar_ascii_lower(*c);
+		json.type = jbvString;
+		json.val.string.val = lower;
+		json.val.string.len = (int) name.length;
+		pushJsonbValue(&state, WJB_KEY, &json);
+
+		value = smartcar_text_from_utf8(smartcar_span(values.data, values.len));
+		json.val.string.val = unconstify(char *, value.data);
+		json.val.string.len = (int) value.length;
+		pushJsonbValue(&state, WJB_VALUE, &json);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static void
+set_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan lines,
+		   const char *name)
+{
+	SmartcarSpan value = smartcar_header_value(lines, smartcar_span_from_string(name));
+
+	if (value.data != NULL && smartcar_utf8_valid(value))
+		smartcar_item_set_text(call, item, column, smartcar_text_from_utf8(value));
+}
+
+static void
+set_time_header(SmartcarItem *item, int column, SmartcarSpan lines, const char *name)
+{
+	TimestampTz timestamp;
+
+	if (smartcar_timestamptz(smartcar_header_value(lines, smartcar_span_from_string(name)),
+							 &timestamp))
+		smartcar_item_set_datum(item, column, TimestampTzGetDatum(timestamp));
+}
+
+static bool
+take(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
+{
+	SmartcarSpan headers = answer->headers;
+	int64		retry_after =
+		smartcar_error_retry_after(smartcar_header_value(headers, SMARTCAR_SPAN("Retry-After")));
+	MemoryContext old_context;
+
+	smartcar_item_set_datum(item, STATUS, Int32GetDatum(answer->status));
+	smartcar_item_set_text(call, item, BODY, answer->body);
+	set_header(call, item, CONTENT_TYPE, headers, "Content-Type");
+	set_header(call, item, REQUEST_ID, headers, "SC-Request-Id");
+	set_time_header(item, DATA_AGE, headers, "SC-Data-Age");
+	set_time_header(item, FETCHED_AT, headers, "SC-Fetched-At");
+	set_header(call, item, UNIT_SYSTEM, headers, "SC-Unit-System");
+
+	old_context = MemoryContextSwitchTo(call->context);
+	if (retry_after != SMARTCAR_NO_RETRY_AFTER)
+		smartcar_item_set_datum(item, RETRY_AFTER, Int64GetDatum(retry_after));
+	smartcar_item_set_datum(item, HEADERS, JsonbPGetDatum(headers_as_jsonb(headers)));
+	MemoryContextSwitchTo(old_context);
+	return false;
+}
+
+/*
+ * A method, in capitals.
+ */
+static const char *
+method_argument(FunctionCallInfo fcinfo)
+{
+	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+	SmartcarSpan method = smartcar_argument_span(fcinfo, METHOD_ARGUMENT);
+
+	for (int i = 0; i < lengthof(methods) && method.data != NULL; i++)
+	{
+		if (smartcar_span_equal_ignoring_case(method, smartcar_span_from_string(methods[i])))
+			return methods[i];
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid method: \"%s\"",
+					method.data ? smartcar_excerpt(method) : "NULL"),
+			 errdetail("Valid methods are GET, HEAD, POST, PUT, PATCH and DELETE.")));
+	return NULL;				/* keep compiler quiet */
+}
+
+static SmartcarHost
+host_argument(FunctionCallInfo fcinfo, SmartcarApiVersion version)
+{
+	SmartcarSpan origin = smartcar_argument_span(fcinfo, ORIGIN_ARGUMENT);
+
+	if (origin.data == NULL)
+		return version == SMARTCAR_API_V3 ? SMARTCAR_HOST_VEHICLE : SMARTCAR_HOST_API;
+	if (smartcar_span_equal(origin, SMARTCAR_SPAN("api")))
+		return SMARTCAR_HOST_API;
+	if (smartcar_span_equal(origin, SMARTCAR_SPAN("vehicle")))
+		return SMARTCAR_HOST_VEHICLE;
+	if (smartcar_span_equal(origin, SMARTCAR_SPAN("management")))
+		return SMARTCAR_HOST_MANAGEMENT;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid origin: \"%s\"", smartcar_excerpt(origin)),
+			 errdetail("Valid origins are \"api\", \"vehicle\" and \"management\".")));
+	return SMARTCAR_HOST_API;	/* keep compiler quiet */
+}
+
+static SmartcarSpan
+unit_system_argument(FunctionCallInfo fcinfo)
+{
+	SmartcarSpan unit_system = smartcar_argument_span(fcinfo, UNIT_SYSTEM_ARGUMENT);
+
+	if (unit_system.data != NULL &&
+		!smartcar_span_equal(unit_system, SMARTCAR_SPAN("metric")) &&
+		!smartcar_span_equal(unit_system, SMARTCAR_SPAN("imperial")))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid unit_system: \"%s\"", smartcar_excerpt(unit_system)),
+				 errdetail("Valid unit systems are \"metric\" and \"imperial\".")));
+	return unit_system;
+}
+
+/* The value of a parameter as it stands in a URL; null leaves it out. */
+static SmartcarSpan
+parameter_value(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			return smartcar_span(NULL, 0);
+		case jbvString:
+			return smartcar_utf8_from_bytes(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return smartcar_span_from_string(DatumGetCString(DirectFunctionCall1(numeric_out,
+																				 NumericGetDatum(value->val.numeric))));
+		case jbvBool:
+			return value->val.boolean ? SMARTCAR_SPAN("true") : SMARTCAR_SPAN("false");
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value in query"),
+					 errdetail("The value of a parameter is text, a number, a boolean or null.")));
+	}
+	return smartcar_span(NULL, 0);	/* keep compiler quiet */
+}
+
+static void
+take_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	Jsonb	   *query;
+
+	if (PG_ARGISNULL(QUERY_ARGUMENT))
+		return;
+	query = PG_GETARG_JSONB_P(QUERY_ARGUMENT);
+	if (!JB_ROOT_IS_OBJECT(query))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query must be a JSON object"),
+				 errhint("An example is '{\"limit\": 10}'.")));
+
+	arguments->query = palloc((JB_ROOT_COUNT(query) + 1) * sizeof(QueryParameter));
+	iterator = JsonbIteratorInit(&query->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+		{
+			SmartcarSpan name = smartcar_utf8_from_bytes(value.val.string.val,
+														 value.val.string.len);
+
+			arguments->query[arguments->query_count].name = pnstrdup(name.data, name.length);
+		}
+		else if (token == WJB_VALUE)
+			arguments->query[arguments->query_count++].value = parameter_value(&value);
+	}
+}
+
+static SmartcarSpan
+body_argument(FunctionCallInfo fcinfo)
+{
+	Jsonb	   *body;
+	char	   *written;
+
+	if (PG_ARGISNULL(BODY_ARGUMENT))
+		return smartcar_span(NULL, 0);
+	body = PG_GETARG_JSONB_P(BODY_ARGUMENT);
+	written = JsonbToCString(NULL, &body->root, VARSIZE(body));
+	return smartcar_utf8_from_bytes(written, (int) strlen(written));
+}
+
+static void
+begin(FunctionCallInfo fcinfo, SmartcarCall *call)
+{
+	RequestArguments *arguments = palloc0(sizeof(RequestArguments));
+
+	arguments->method = method_argument(fcinfo);
+	arguments->host = host_argument(fcinfo, call->version);
+	arguments->unit_system = unit_system_argument(fcinfo);
+	arguments->body = body_argument(fcinfo);
+	take_query(fcinfo, arguments);
+	call->arguments = arguments;
+
+	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
+		call->authorization = SMARTCAR_AUTHORIZE_MANAGEMENT;
+	else if (arguments->host == SMARTCAR_HOST_VEHICLE)
+		call->authorization = SMARTCAR_AUTHORIZE_APPLICATION;
+	else
+		call->authorization = SMARTCAR_AUTHORIZE_OWNER;
+}
+
+static const SmartcarOperation request = {
+	.takes_anything = true,
+	.prepare = prepare,
+	.take = take
+};
+
+static const SmartcarTypedCall request_call = {
+	.name = "smartcar_request",
+	.id_name = "path",
+	.id_argument = PATH_ARGUMENT,
+	.access_token_argument = ACCESS_TOKEN_ARGUMENT,
+	.user_id_argument = USER_ID_ARGUMENT,
+	.server_argument = SERVER_ARGUMENT,
+	.columns = COLUMNS,
+	.id_is_path = true,
+	.operations = {&request, &request},
+	.begin = begin
+};
+
+Datum
+smartcar_request(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &request_call);
+}
+
+Datum
+smartcar_request_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &request_call);
+}

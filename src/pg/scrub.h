@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * scrub.h
+ *	  Secrets taken out of what somebody else wrote.
+ *
+ * src/pg/scrub.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SCRUB_H
+#define SMARTCAR_SCRUB_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "core/span.h"
+
+extern SmartcarSpan smartcar_scrub(SmartcarSpan text, List *secrets);
+
+#endif							/* SMARTCAR_SCRUB_H */

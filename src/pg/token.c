@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ *
+ * token.c
+ *	  The SQL functions for the tokens of an owner.
+ *
+ * src/pg/token.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "pg/check.h"
+#include "pg/flags.h"
+#include "pg/text.h"
+#include "pg/token_request.h"
+
+PG_FUNCTION_INFO_V1(smartcar_exchange_code);
+PG_FUNCTION_INFO_V1(smartcar_refresh_token);
+PG_FUNCTION_INFO_V1(smartcar_token_expired);
+
+/* The columns of the SQL type smartcar_token. */
+enum
+{
+	ACCESS_TOKEN,
+	TOKEN_TYPE,
+	EXPIRES_AT,
+	REFRESH_TOKEN,
+	REFRESH_EXPIRES_AT,
+	COLUMNS
+};
+
+static void
+set_text(Datum *values, bool *nulls, int column, SmartcarSpan value)
+{
+	nulls[column] = value.data == NULL;
+	if (!nulls[column])
+		values[column] = PointerGetDatum(cstring_to_text_with_len(value.data,
+																  (int) value.length));
+}
+
+/*
+ * The answer as a value of the result type.  Smartcar does not say when a
+ * refresh token ends; refresh_lifetime is what its documentation says.
+ */
+static Datum
+form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
+		   Datum refresh_lifetime)
+{
+	TupleDesc	descriptor;
+	Datum		values[COLUMNS] = {0};
+	bool		nulls[COLUMNS];
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
+		descriptor->natts != COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("result type is not the one of the extension")));
+
+	memset(nulls, true, sizeof(nulls));
+	set_text(values, nulls, ACCESS_TOKEN, request->access_token);
+	set_text(values, nulls, TOKEN_TYPE, request->token_type);
+	set_text(values, nulls, REFRESH_TOKEN, request->refresh_token);
+	if (request->expires_in != SMARTCAR_NO_EXPIRY)
+	{
+		values[EXPIRES_AT] = TimestampTzGetDatum(request->asked_at +
+												 request->expires_in * USECS_PER_SEC);
+		nulls[EXPIRES_AT] = false;
+	}
+	if (request->refresh_token.data != NULL)
+	{
+		values[REFRESH_EXPIRES_AT] =
+			DirectFunctionCall2(timestamptz_pl_interval,
+								TimestampTzGetDatum(request->asked_at), refresh_lifetime);
+		nulls[REFRESH_EXPIRES_AT] = false;
+	}
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+}
+
+/*
+ * The code or token that is to be exchanged.  It must not be shown.
+ */
+static SmartcarSpan
+credential_argument(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	SmartcarSpan credential = smartcar_argument_utf8(fcinfo, argument);
+
+	if (credential.length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be empty", name)));
+	return credential;
+}
+
+static Datum
+lifetime_argument(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("refresh_lifetime must not be null")));
+	return PG_GETARG_DATUM(argument);
+}
+
+/*
+ * A code is good once, so the request is never made twice.
+ */
+Datum
+smartcar_exchange_code(PG_FUNCTION_ARGS)
+{
+	bool		fresh;
+	SmartcarCallSite *site;
+	SmartcarTokenRequest request = {0};
+	SmartcarSpan code;
+	SmartcarSpan redirect_uri = smartcar_argument_utf8(fcinfo, 1);
+	Datum		lifetime;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	site = smartcar_call_site(fcinfo, 4, sizeof(SmartcarCallSite), &fresh);
+	code = credential_argument(fcinfo, 0, "code");
+	lifetime = lifetime_argument(fcinfo, 2);
+	if (redirect_uri.data != NULL)
+		smartcar_check_redirect_uri(redirect_uri);
+	else
+		redirect_uri = smartcar_server_option_utf8(&site->server, SMARTCAR_OPTION_REDIRECT_URI);
+
+	request.endpoint = SMARTCAR_ENDPOINT_TOKEN;
+	request.authorization = SMARTCAR_AUTHORIZE_CLIENT;
+	request.idempotent = false;
+	request.secret = pnstrdup(code.data, code.length);
+	request.flags = smartcar_flags_argument(fcinfo, 3);
+	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("authorization_code"));
+	smartcar_token_form_add(&request, "code", code);
+	smartcar_token_form_add(&request, "redirect_uri", redirect_uri);
+	smartcar_token_request(&site->server, &request);
+	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
+}
+
+/*
+ * A refresh token can be used again for a minute after its first use, so a
+ * request whose answer was lost is made again at once.
+ */
+Datum
+smartcar_refresh_token(PG_FUNCTION_ARGS)
+{
+	bool		fresh;
+	SmartcarCallSite *site;
+	SmartcarTokenRequest request = {0};
+	SmartcarSpan token;
+	Datum		lifetime;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	site = smartcar_call_site(fcinfo, 3, sizeof(SmartcarCallSite), &fresh);
+	token = credential_argument(fcinfo, 0, "refresh_token");
+	lifetime = lifetime_argument(fcinfo, 1);
+
+	request.endpoint = SMARTCAR_ENDPOINT_TOKEN;
+	request.authorization = SMARTCAR_AUTHORIZE_CLIENT;
+	request.idempotent = true;
+	request.secret = pnstrdup(token.data, token.length);
+	request.flags = smartcar_flags_argument(fcinfo, 2);
+	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("refresh_token"));
+	smartcar_token_form_add(&request, "refresh_token", token);
+	smartcar_token_request(&site->server, &request);
+	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
+}
+
+/*
+ * Whether a token ends within the tolerance.  The time is that of the
+ * statement, since a transaction may be older than the token.
+ */
+Datum
+smartcar_token_expired(PG_FUNCTION_ARGS)
+{
+	Datum		expires_at = PG_GETARG_DATUM(0);
+	Datum		tolerance = PG_GETARG_DATUM(1);
+	TimestampTz latest = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
+																 expires_at, tolerance));
+
+	PG_RETURN_BOOL(latest <= GetCurrentStatementStartTimestamp());
+}
