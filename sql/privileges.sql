@@ -28,6 +28,7 @@ INSERT INTO open_to_public VALUES
 	('smartcar_hash_challenge(text,text,text)'),
 	('smartcar_verify_webhook(bytea,text,text,text)'),
 	('smartcar_verify_webhook(text,text,text,text)'),
+	('smartcar_token_expired(timestamp with time zone,interval)'),
 	('smartcar_permission_mapping SELECT');
 
 CREATE TEMP VIEW members AS
