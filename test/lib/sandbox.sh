@@ -1,0 +1,84 @@
+# sandbox.sh: a local Smartcar, which nobody else needs to see.
+#
+# The sandbox is a program of Node (test/sandbox/main.js) that listens on ports
+# of its own choice on the loopback interface.  It prints its addresses as one
+# line of JSON; start_sandbox makes variables of them:
+#
+#   sandbox_url               the one that speaks plain HTTP
+#   sandbox_https, sandbox_https_wrong_host, sandbox_https_expired,
+#   sandbox_https_untrusted, sandbox_https_http1, sandbox_tls_silent,
+#   sandbox_ca_file           only with --tls
+#   sandbox_tcp_silent, sandbox_closed_port, sandbox_pid
+#
+# It ends with the script that has started it, even if that is killed.
+#
+# Sourced by test/check.sh and test/demo.sh, after workspace.sh.
+#
+# shellcheck shell=bash disable=SC2034,SC2154
+
+sandbox_pid=
+sandbox_stdin=
+
+# The value of a member of the line that the sandbox has printed; numbers have
+# no quotes around them.
+sandbox_member()
+{
+	sed -nE "s/.*\"$1\":\"?([^\",}]*).*/\1/p" "$2"
+}
+
+# start_sandbox [ARGUMENTS OF main.js]
+start_sandbox()
+{
+	local directory line owner=$BASHPID
+
+	stop_sandbox
+	directory=$(mktemp -d "${workspace:-/tmp}/sandbox.XXXXXX")
+
+	# When we end, so does its standard input; other children of ours may hold
+	# that open, so it watches our process, too.
+	mkfifo -m 600 "$directory/stdin"
+	exec {sandbox_stdin}<>"$directory/stdin"
+	node "$(dirname "${BASH_SOURCE[0]}")/../sandbox/main.js" --parent-pid "$owner" "$@" \
+		<"$directory/stdin" >"$directory/line" 2>"$directory/errors" {sandbox_stdin}>&- &
+	sandbox_pid=$!
+
+	until [ -s "$directory/line" ]; do
+		if ! kill -0 "$sandbox_pid" 2>/dev/null; then
+			cat "$directory/errors" >&2
+			rm -rf "$directory"
+			stop_sandbox
+			return 1
+		fi
+		sleep 0.05
+	done
+	for line in https https_wrong_host https_expired https_untrusted https_http1 tls_silent \
+		tcp_silent closed_port ca_file; do
+		printf -v "sandbox_$line" '%s' "$(sandbox_member "$line" "$directory/line")"
+	done
+	sandbox_url=$(sandbox_member http "$directory/line")
+	rm -rf "$directory"
+}
+
+# Also called when there is nothing to stop.
+stop_sandbox()
+{
+	if [ -n "$sandbox_pid" ]; then
+		kill -TERM "$sandbox_pid" 2>/dev/null || true
+		wait "$sandbox_pid" 2>/dev/null || true
+		sandbox_pid=
+	fi
+	if [ -n "$sandbox_stdin" ]; then
+		exec {sandbox_stdin}>&-
+		sandbox_stdin=
+	fi
+}
+
+# ask_sandbox PATH [JSON]: asks the sandbox itself, see test/sandbox/README.md.
+ask_sandbox()
+{
+	if [ $# -gt 1 ]; then
+		curl -sS --fail-with-body -H 'content-type: application/json' -d "$2" "$sandbox_url/sandbox/$1"
+	else
+		curl -sS --fail-with-body "$sandbox_url/sandbox/$1"
+	fi
+}

@@ -1,0 +1,144 @@
+'use strict';
+
+// The answers that a fault puts in the place of the right one.
+
+const zlib = require('zlib');
+
+const {errorFor} = require('./errors');
+
+const KILOBYTE = 'x'.repeat(1000);
+
+// JSON of exactly that many bytes, if there is room for the braces.
+function jsonOfSize(bytes) {
+  const frame = '{"padding":""}';
+
+  return `${frame.slice(0, -2)}${'x'.repeat(Math.max(0, bytes - frame.length))}"}`;
+}
+
+// Everything secret that came in, as a careless server would print it.
+function echoOf(request) {
+  const {basic, headers, body} = request;
+  const decoded = basic ? ` (${basic.user}:${basic.password})` : '';
+
+  return `Authorization was ${headers.authorization || 'absent'}${decoded}; the body was ${body}`;
+}
+
+function echoAnswer(request, status = 400) {
+  const answer = errorFor(request, 'VALIDATION', null, {status, description: echoOf(request)});
+
+  if (request.path.startsWith('/oauth')) {
+    answer.body.error = 'invalid_request';
+  } else if (!request.path.startsWith('/v3/')) {
+    answer.body.suggestedUserMessage = echoOf(request);
+    answer.body.detail = [{field: 'authorization', message: echoOf(request)}];
+  }
+  return answer;
+}
+
+function errorAnswer(request, {status, error}) {
+  if (error.error !== undefined) {
+    return {status: status || 400, body: error};
+  }
+
+  const {type = 'SERVER', code = null, ...more} = error;
+
+  return errorFor(request, type, code, {...more, ...(status && {status})});
+}
+
+// The usual body of a status that came without one.
+function statusAnswer(request, status) {
+  const types = {400: 'VALIDATION', 401: 'AUTHENTICATION', 403: 'PERMISSION', 404: 'RESOURCE_NOT_FOUND', 409: 'VEHICLE_STATE',
+    429: 'RATE_LIMIT', 430: 'BILLING', 501: 'COMPATIBILITY', 502: 'UPSTREAM'};
+  const codes = {404: 'PATH', 409: 'UNKNOWN', 429: 'SMARTCAR_API', 430: 'INVALID_PLAN', 500: 'INTERNAL', 501: 'VEHICLE_NOT_CAPABLE', 502: 'NO_RESPONSE'};
+
+  if (status < 400) {
+    return {status, body: status === 204 || status === 304 ? undefined : {}};
+  }
+  return errorFor(request, types[status] || 'SERVER', codes[status] || (types[status] ? null : 'INTERNAL'), {status});
+}
+
+// What takes the place of the answer, or null when the fault lets it be.
+function replacement(request, effect) {
+  const {status} = effect;
+  const json = {'content-type': 'application/json'};
+
+  if (effect.echo) {
+    return echoAnswer(request, status);
+  }
+  if (effect.redirect) {
+    return {status: status || 302, headers: {location: effect.redirect}, body: ''};
+  }
+  if (effect.retry_after !== undefined && !effect.body && !effect.body_base64) {
+    const answer = errorAnswer(request, {status: status || 429, error: effect.error || {type: 'RATE_LIMIT', code: 'VEHICLE'}});
+
+    return {...answer, headers: {...answer.headers, 'retry-after': String(effect.retry_after)}};
+  }
+  if (effect.error) {
+    return errorAnswer(request, effect);
+  }
+  if (effect.body !== undefined) {
+    return {status: status || 200, headers: json, body: typeof effect.body === 'string' ? effect.body : JSON.stringify(effect.body)};
+  }
+  if (effect.body_base64 !== undefined) {
+    return {status: status || 200, headers: json, body: Buffer.from(effect.body_base64, 'base64')};
+  }
+  if (effect.oversize !== undefined) {
+    return {status: status || 200, headers: json, body: jsonOfSize(effect.oversize)};
+  }
+  if (effect.bomb !== undefined) {
+    return {
+      status: status || 200, headers: {...json, 'content-encoding': 'gzip'},
+      body: zlib.gzipSync(Buffer.from(jsonOfSize(effect.bomb)), {level: 9}),
+    };
+  }
+  if (effect.invalid_utf8) {
+    return {status: status || 200, headers: json, body: Buffer.from('{"id":"caf\xe9 \xff\xfe"}', 'latin1')};
+  }
+  if (effect.nul) {
+    return {status: status || 200, headers: json, body: '{"id":"a\0b"}'};
+  }
+  if (effect.nul_escape) {
+    return {status: status || 200, headers: json, body: '{"id":"a\\u0000b"}'};
+  }
+  if (effect.depth !== undefined) {
+    return {status: status || 200, headers: json, body: `{"id":${'['.repeat(effect.depth)}${']'.repeat(effect.depth)}}`};
+  }
+  // keep_body: the right body under a wrong status
+  return status && !effect.keep_body ? statusAnswer(request, status) : null;
+}
+
+// The headers that a fault adds, whatever the body.
+function extraHeaders(effect) {
+  const headers = {};
+
+  if (effect.content_type !== undefined) {
+    headers['content-type'] = effect.content_type;
+  }
+  if (effect.retry_after !== undefined) {
+    headers['retry-after'] = String(effect.retry_after);
+  }
+  for (let i = 0; i * KILOBYTE.length < (effect.big_headers || 0); i++) {
+    headers[`x-padding-${i}`] = KILOBYTE;
+  }
+  return {...headers, ...effect.headers};
+}
+
+// The answer to send.  work: makes the right answer; it is called when the fault
+// asks for it, or leaves the answer in place.
+function faultyAnswer(request, effect, work) {
+  const instead = replacement(request, effect);
+  const done = instead === null || effect.do_work ? work() : null;
+  const answer = instead || done;
+  const headers = {};
+
+  // names in any case, so that a fault replaces a header and does not repeat it
+  for (const [name, value] of Object.entries({...answer.headers})) {
+    headers[name.toLowerCase()] = value;
+  }
+  for (const [name, value] of Object.entries(extraHeaders(effect))) {
+    headers[name.toLowerCase()] = value;
+  }
+  return {...answer, status: effect.status || answer.status, headers};
+}
+
+module.exports = {faultyAnswer};

@@ -1,0 +1,109 @@
+'use strict';
+
+// The ports: one that speaks plain HTTP, those with TLS, right and wrong in
+// several ways, and some that never answer.  All are on the loopback interface.
+
+const http = require('http');
+const http2 = require('http2');
+const https = require('https');
+const net = require('net');
+
+const ADDRESS = '127.0.0.1';
+
+// Longer than a test runs, so that it is never the sandbox that closes an idle
+// connection just when a client uses it.
+const KEEP_ALIVE = 120000;
+
+function listen(server) {
+  return new Promise((resolve, reject) => {
+    server.on('error', reject);
+    server.listen(0, ADDRESS, 1024, () => resolve(server.address().port));
+  });
+}
+
+// Clients that vanish are expected here.
+function forgive(server) {
+  for (const event of ['clientError', 'tlsClientError', 'sessionError']) {
+    server.on(event, (error, socket) => {
+      if (socket && socket.destroy && !socket.destroyed) {
+        socket.destroy();
+      }
+    });
+  }
+  return server;
+}
+
+function count(server, event, statistics, name) {
+  statistics[name] = statistics[name] || {opened: 0, open: 0};
+  server.on(event, (socket) => {
+    statistics[name].opened += 1;
+    statistics[name].open += 1;
+    socket.on('close', () => {
+      statistics[name].open -= 1;
+    });
+    socket.on('error', () => {});
+  });
+  return server;
+}
+
+function patient(server) {
+  server.keepAliveTimeout = KEEP_ALIVE;
+  server.requestTimeout = 0;
+  server.headersTimeout = KEEP_ALIVE + 1000;
+  return server;
+}
+
+function plainServer(handler, statistics) {
+  return count(patient(forgive(http.createServer(handler))), 'connection', statistics, 'http');
+}
+
+function secureServer(name, handler, certificate, statistics, withHttp2 = true) {
+  const server = withHttp2 ? http2.createSecureServer({...certificate, allowHTTP1: true}, handler) :
+    https.createServer(certificate, handler);
+
+  return count(count(patient(forgive(server)), 'connection', statistics, name), 'secureConnection', statistics, `${name}_handshakes`);
+}
+
+function silentServer(name, statistics) {
+  return count(net.createServer((socket) => socket.resume()), 'connection', statistics, name);
+}
+
+// A port where nothing listens, and nothing will: a connection that we keep
+// open occupies it.
+function closedPort(port) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, ADDRESS, () => resolve(socket.localPort));
+
+    socket.on('error', reject);
+    socket.unref();
+  });
+}
+
+// makeHandler(secure) gives the function for requests.  Returns the addresses.
+async function openListeners(makeHandler, certificates, statistics) {
+  const plain = await listen(plainServer(makeHandler(false), statistics));
+  const silent = await listen(silentServer('tcp_silent', statistics));
+  const addresses = {
+    http: `http://${ADDRESS}:${plain}`,
+    tcp_silent: `http://${ADDRESS}:${silent}`,
+    closed_port: await closedPort(silent),
+  };
+
+  if (certificates) {
+    const handler = makeHandler(true);
+    const secure = async (name, certificate, withHttp2) => {
+      addresses[name] = `https://localhost:${await listen(secureServer(name, handler, certificate, statistics, withHttp2))}`;
+    };
+
+    await secure('https', certificates.right);
+    await secure('https_wrong_host', certificates.wrongHost);
+    await secure('https_expired', certificates.expired);
+    await secure('https_untrusted', certificates.untrusted);
+    await secure('https_http1', certificates.right, false);
+    addresses.tls_silent = `https://localhost:${await listen(silentServer('tls_silent', statistics))}`;
+    addresses.ca_file = certificates.caFile;
+  }
+  return addresses;
+}
+
+module.exports = {openListeners};

@@ -1,0 +1,135 @@
+'use strict';
+
+// A sandbox for a test, and the means to talk to it.
+
+const http = require('http');
+const http2 = require('http2');
+const https = require('https');
+const fs = require('fs');
+const path = require('path');
+const {spawn} = require('child_process');
+
+const CLIENT = {id: '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', secret: 'sandbox-client-secret'};
+
+const basic = (user, password) => ({authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`});
+const bearer = (token) => ({authorization: `Bearer ${token}`});
+const clientHeaders = basic(CLIENT.id, CLIENT.secret);
+const managerHeaders = basic('default', 'sandbox-management-token');
+
+// Starts main.js and waits for its line.
+function spawnSandbox(args) {
+  const child = spawn(process.execPath, [path.join(__dirname, '..', 'main.js'), ...args], {stdio: ['pipe', 'pipe', 'inherit']});
+
+  return new Promise((resolve, reject) => {
+    let text = '';
+
+    child.on('exit', (code) => reject(new Error(`the sandbox has ended with ${code}`)));
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+    });
+    child.stdout.on('end', () => {
+      try {
+        resolve({child, addresses: JSON.parse(text), line: text});
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+// {status, headers, body, json}; rejects when no whole answer comes.
+function ask(url, {method = 'GET', headers = {}, body, agent, ca} = {}) {
+  return new Promise((resolve, reject) => {
+    const {request} = url.startsWith('https:') ? https : http;
+    const outgoing = request(url, {method, headers, agent, ca}, (incoming) => {
+      const chunks = [];
+
+      incoming.on('data', (chunk) => chunks.push(chunk));
+      incoming.on('error', reject);
+      incoming.on('aborted', () => reject(new Error('aborted')));
+      incoming.on('end', () => {
+        const bytes = Buffer.concat(chunks);
+        const answer = {status: incoming.statusCode, headers: incoming.headers, bytes, body: bytes.toString()};
+
+        try {
+          answer.json = JSON.parse(answer.body);
+        } catch (error) {
+          answer.json = undefined;
+        }
+        resolve(answer);
+      });
+    });
+
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+// Requests over one HTTP/2 connection, all at once.
+function askHttp2(url, paths, {ca, headers = {}} = {}) {
+  const session = http2.connect(url, {ca});
+  const one = (requestPath) => new Promise((resolve, reject) => {
+    const stream = session.request({':path': requestPath, ...headers});
+    const chunks = [];
+    let head;
+
+    stream.on('response', (received) => {
+      head = received;
+    });
+    stream.on('data', (chunk) => chunks.push(chunk));
+    stream.on('error', reject);
+    stream.on('end', () => head && resolve({status: head[':status'], headers: head, body: Buffer.concat(chunks).toString()}));
+    stream.on('close', () => reject(new Error('closed')));
+  });
+
+  session.on('error', () => {});
+  return Promise.allSettled(paths.map(one)).finally(() => session.destroy());
+}
+
+async function startSandbox(args) {
+  const {child, addresses, line} = await spawnSandbox(args);
+  const url = addresses.http;
+  const json = {'content-type': 'application/json'};
+  const form = {'content-type': 'application/x-www-form-urlencoded'};
+  const sandbox = {
+    child, addresses, line, url,
+    ca: addresses.ca_file && fs.readFileSync(addresses.ca_file),
+    get: (target, headers, options) => ask(url + target, {headers, ...options}),
+    delete: (target, headers) => ask(url + target, {method: 'DELETE', headers}),
+    postJson: (target, body, headers) => ask(url + target, {method: 'POST', headers: {...json, ...headers}, body: JSON.stringify(body)}),
+    postForm: (target, body, headers) =>
+      ask(url + target, {method: 'POST', headers: {...form, ...headers}, body: String(new URLSearchParams(body))}),
+    // a control request; a refusal is an error here
+    async control(method, target, body) {
+      const answer = await ask(`${url}/sandbox/${target}`, {method, headers: json, body: body && JSON.stringify(body)});
+
+      if (answer.status !== 200) {
+        throw new Error(`${method} ${target}: ${answer.status} ${answer.body}`);
+      }
+      return answer.json;
+    },
+    connect: (given = {}) => sandbox.control('POST', 'connect', given),
+    fault: (given) => sandbox.control('POST', 'faults', given),
+    token: (body) => sandbox.postForm('/oauth/token', body, clientHeaders),
+    async applicationToken() {
+      const answer = await sandbox.postForm('/oauth2/token', {
+        grant_type: 'client_credentials', client_id: 'client_sandbox', client_secret: 'sandbox-api-secret',
+      });
+
+      return answer.json.access_token;
+    },
+    stop: () => new Promise((resolve) => {
+      child.removeAllListeners('exit');
+      child.on('exit', resolve);
+      child.kill('SIGTERM');
+    }),
+  };
+
+  return sandbox;
+}
+
+const wait = (milliseconds) => new Promise((resolve) => {
+  setTimeout(resolve, milliseconds);
+});
+
+module.exports = {CLIENT, basic, bearer, clientHeaders, managerHeaders, spawnSandbox, startSandbox, ask, askHttp2, wait};

@@ -1,0 +1,123 @@
+'use strict';
+
+// Webhooks, with a receiver that takes them or does not.
+
+const assert = require('assert');
+const crypto = require('crypto');
+const http = require('http');
+
+const {wait} = require('./client');
+
+const TOKEN = 'sandbox-management-token';
+const hmac = (text) => crypto.createHmac('sha256', TOKEN).update(text).digest('hex');
+
+// A receiver that answers with answers[0], answers[1], ... and the last one from then on.
+async function receiver(answers, use) {
+  const received = [];
+  const server = http.createServer((incoming, outgoing) => {
+    const chunks = [];
+
+    incoming.on('data', (chunk) => chunks.push(chunk));
+    incoming.on('end', () => {
+      const body = Buffer.concat(chunks).toString();
+      const {status, body: text = ''} = answers[Math.min(received.length, answers.length - 1)](JSON.parse(body));
+
+      received.push({at: Date.now(), headers: incoming.headers, body});
+      outgoing.writeHead(status);
+      outgoing.end(text);
+    });
+  });
+
+  await new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  try {
+    await use(`http://127.0.0.1:${server.address().port}/hook`, received);
+  } finally {
+    server.close();
+  }
+}
+
+const status = (code) => () => ({status: code});
+
+const tests = {
+  async 'a challenge, unsigned'(sandbox) {
+    const solve = ({data}) => ({status: 200, body: JSON.stringify({challenge: hmac(data.challenge)})});
+
+    await receiver([solve], async (url, received) => {
+      const record = await sandbox.control('POST', 'webhook', {type: 'VERIFY', url, wait: true});
+
+      assert.strictEqual(record.accepted, true);
+      assert.strictEqual(received[0].headers['sc-signature'], undefined);
+      assert.strictEqual(JSON.parse(received[0].body).eventType, 'VERIFY');
+    });
+    await receiver([() => ({status: 200, body: '{"challenge":"x"}'})], async (url) => {
+      assert.strictEqual((await sandbox.control('POST', 'webhook', {type: 'VERIFY', url, wait: true})).accepted, false);
+    });
+  },
+
+  async 'repeated until it is taken: the same event, another delivery'(sandbox) {
+    await sandbox.connect({owner: 'ben', external_id: 'b'});
+    await receiver([status(500), status(503), status(200)], async (url, received) => {
+      const record = await sandbox.control('POST', 'webhook', {url, wait: true, time_scale: 0.004});
+      const bodies = received.map(({body}) => JSON.parse(body));
+
+      assert.strictEqual(record.accepted, true);
+      assert.deepStrictEqual(record.deliveries.map(({answer}) => answer.status), [500, 503, 200]);
+      assert.strictEqual(new Set(bodies.map(({eventId}) => eventId)).size, 1);
+      assert.strictEqual(new Set(bodies.map(({meta}) => meta.deliveryId)).size, 3);
+      assert.ok(received.every(({headers, body}) => headers['sc-signature'] === hmac(body)));
+      assert.ok(received[1].at - received[0].at >= 95 && received[2].at - received[1].at >= 195);
+      assert.strictEqual(bodies[0].data.user.externalId, 'b');
+      assert.strictEqual(bodies[0].meta.signalCount, bodies[0].data.signals.length);
+    });
+  },
+
+  async 'given up after three more attempts'(sandbox) {
+    await sandbox.connect({owner: 'ben'});
+    await receiver([status(400)], async (url, received) => {
+      const {eventId, done} = await sandbox.control('POST', 'webhook', {url});
+
+      assert.strictEqual(done, false, 'does not wait unless asked to');
+      await wait(600);
+
+      const {events: [record]} = await sandbox.control('GET', `webhooks?event_id=${eventId}`);
+
+      assert.deepStrictEqual([record.done, record.accepted, received.length], [true, false, 4]);
+    });
+  },
+
+  async 'an error and its end, only made and not sent'(sandbox) {
+    await sandbox.connect({owner: 'ada'});
+
+    const make = async (given) => {
+      const {deliveries: [{body, signature}]} = await sandbox.control('POST', 'webhook', {type: 'VEHICLE_ERROR', ...given});
+
+      assert.strictEqual(signature, hmac(body));
+      return JSON.parse(body).data.errors[0];
+    };
+    const failed = await make({});
+    const over = await make({state: 'RESOLVED', error: {type: 'PERMISSION', code: null}});
+
+    assert.deepStrictEqual([failed.code, failed.state, failed.resolution.type], ['AUTHENTICATION_FAILED', 'ERROR', 'REAUTHENTICATE']);
+    assert.ok(failed.resolution.url.startsWith(`${sandbox.url}/oauth/reauthenticate?`));
+    assert.deepStrictEqual([over.type, over.code, over.state, over.resolution], ['PERMISSION', null, 'RESOLVED', undefined]);
+    assert.strictEqual((await make({state: null})).state, undefined);
+    assert.strictEqual((await make({error: {type: 'CONNECTED_SERVICES_ACCOUNT', code: 'VIRTUAL_KEY_REQUIRED'}})).resolution.type, 'ACTION_REQUIRED');
+  },
+
+  async 'bodies and signatures of the test\'s own'(sandbox) {
+    await sandbox.connect({owner: 'ada'});
+
+    const {deliveries: [{body, signature}]} = await sandbox.control('POST', 'webhook', {body: '{"a" : 1e2}', signature: 'zz'});
+
+    assert.deepStrictEqual([body, signature], ['{"a" : 1e2}', 'zz']);
+
+    const legacy = await sandbox.control('POST', 'webhook', {type: 'VERIFY', version: '2.0', challenge: 'c'});
+
+    assert.strictEqual(JSON.parse(legacy.deliveries[0].body).payload.challenge, 'c');
+    assert.strictEqual(legacy.expected, hmac('c'));
+  },
+};
+
+module.exports = {tests};

@@ -1,0 +1,126 @@
+'use strict';
+
+// Sends events to a receiver as Smartcar does: signed with the management token,
+// and again after 25, 50 and 100 seconds (times webhook_time_scale) unless the
+// answer is a success.  What the receiver answered is kept for the test.
+
+const crypto = require('crypto');
+const http = require('http');
+const https = require('https');
+
+const {makeEvent, deliveryText} = require('./webhook_events');
+
+const PAUSES = [25, 50, 100];
+const KEPT = 1000;
+
+function post(url, headers, body, timeout) {
+  return new Promise((resolve) => {
+    const {request} = url.startsWith('https:') ? https : http;
+    const outgoing = request(url, {method: 'POST', headers: {...headers, 'content-length': Buffer.byteLength(body)}, timeout}, (incoming) => {
+      const chunks = [];
+
+      incoming.on('data', (chunk) => chunks.push(chunk));
+      incoming.on('error', (error) => resolve({status: null, error: error.message}));
+      incoming.on('end', () => resolve({
+        status: incoming.statusCode, headers: incoming.headers, body: Buffer.concat(chunks).toString(), error: null,
+      }));
+    });
+
+    outgoing.on('timeout', () => outgoing.destroy(new Error('timeout')));
+    outgoing.on('error', (error) => resolve({status: null, error: error.message}));
+    outgoing.end(body);
+  });
+}
+
+class Webhooks {
+  constructor(sandbox) {
+    this.sandbox = sandbox;
+    this.stopped = false;
+    this.events = [];
+  }
+
+  stop() {
+    this.stopped = true;
+  }
+
+  // A delivery of an event, ready to be sent.
+  prepare(event, body) {
+    const deliveryId = crypto.randomUUID();
+    const text = deliveryText(this.sandbox, event, body, deliveryId);
+    const token = event.management_token || this.sandbox.settings.management_token;
+    const headers = {'content-type': 'application/json', 'user-agent': 'smartcar-webhooks'};
+
+    // Smartcar does not sign a challenge
+    if (event.signature !== undefined) {
+      headers['sc-signature'] = event.signature;
+    } else if (body.eventType !== 'VERIFY') {
+      headers['sc-signature'] = crypto.createHmac('sha256', token).update(text).digest('hex');
+    }
+    return {deliveryId, headers, text};
+  }
+
+  // What a receiver has to answer to a challenge.
+  challengeAnswer(challenge) {
+    return crypto.createHmac('sha256', this.sandbox.settings.management_token).update(challenge).digest('hex');
+  }
+
+  // Without a url the delivery is only made, and returned for the test to hand over.
+  async send(event) {
+    const body = makeEvent(this.sandbox, event);
+    const record = {
+      eventId: body.eventId, eventType: body.eventType, url: event.url || null, done: !event.url, accepted: false, deliveries: [],
+      ...(body.eventType === 'VERIFY' && {expected: this.challengeAnswer(body.data.challenge)}),
+    };
+
+    this.events.push(record);
+    this.events = this.events.slice(-KEPT);
+    if (!event.url) {
+      const {deliveryId, headers, text} = this.prepare(event, body);
+
+      record.deliveries.push({deliveryId, signature: headers['sc-signature'] || null, headers, body: text});
+      return record;
+    }
+
+    const delivered = this.deliver(event, body, record);
+
+    if (event.wait) {
+      await delivered;
+    }
+    return record;
+  }
+
+  async deliver(event, body, record) {
+    const {settings} = this.sandbox;
+    const scale = event.time_scale === undefined ? settings.webhook_time_scale : event.time_scale;
+
+    for (const pause of [0, ...PAUSES]) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, pause * 1000 * scale).unref();
+      });
+      if (this.stopped) {
+        break;
+      }
+
+      const {deliveryId, headers, text} = this.prepare(event, body);
+      const at = new Date().toISOString();
+      const answer = await post(event.url, headers, text, settings.webhook_timeout);
+
+      record.deliveries.push({deliveryId, at, signature: headers['sc-signature'] || null, body: text, answer});
+      if (answer.status >= 200 && answer.status < 300) {
+        record.accepted = record.expected === undefined || this.isExpected(answer.body, record.expected);
+        break;
+      }
+    }
+    record.done = true;
+  }
+
+  isExpected(body, expected) {
+    try {
+      return JSON.parse(body).challenge === expected;
+    } catch (error) {
+      return false;
+    }
+  }
+}
+
+module.exports = {Webhooks};
