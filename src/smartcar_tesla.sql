@@ -450,7 +450,11 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_exchange_code(text, text, interval, jsonb, text) IS
 'Exchanges the code of a callback for the tokens of its owner, v2.0 (https://smartcar.com/docs/api-reference/authorization/auth-code-exchange). A code is good once and for 10 minutes: the request is made once, over a connection of its own, and if the answer is lost, the owner has to connect again. Outside a transaction block the tokens cannot be lost by a rollback.
-code: NULL gives NULL. redirect_uri: the one that the link had; NULL means the server''s option, and without that it is left out. refresh_lifetime: how long a refresh token is taken to last. flags: as in smartcar_connect_url. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+code: NULL gives NULL.
+redirect_uri: the one that the link had; NULL means the server''s option, and without that it is left out.
+refresh_lifetime: how long a refresh token is taken to last.
+flags: as in smartcar_connect_url.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. A code that is refused gives SC400; it is not repeated in the message.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_exchange_code(text, text, interval, jsonb, text) FROM PUBLIC;
@@ -466,7 +470,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_refresh_token(text, interval, jsonb, text) IS
 'Exchanges a refresh token for new tokens, v2.0 (https://smartcar.com/docs/api-reference/authorization/refreshing-access-token). The old one ends a minute after its first use, so store the new one before anything else can fail; within that minute a lost answer can be asked for again, which is done at once after a server error or a broken connection.
-refresh_token: NULL gives NULL. refresh_lifetime: how long a refresh token is taken to last. flags: as in smartcar_connect_url. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+refresh_token: NULL gives NULL.
+refresh_lifetime: how long a refresh token is taken to last.
+flags: as in smartcar_connect_url.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. A token that is refused gives SC400; it is not repeated in the message.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_refresh_token(text, interval, jsonb, text) FROM PUBLIC;
@@ -495,7 +502,8 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION smartcar_token_expired(timestamptz, interval) IS
 'Whether a token has ended, or will within the tolerance, by the time of the statement.
-expires_at: NULL gives NULL. tolerance: how much earlier than its end a token counts as ended; NULL gives NULL.';
+expires_at: NULL gives NULL.
+tolerance: how much earlier than its end a token counts as ended; NULL gives NULL.';
 
 --
 -- Calls to Smartcar
@@ -550,7 +558,15 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_request(text, text, text, text, jsonb, jsonb, text, text, text) IS
 'Makes a request to any endpoint of Smartcar''s APIs. An answer is returned whatever its status; smartcar_parse_error reads that of an error.
-method: GET, HEAD, POST, PUT, PATCH or DELETE. path: below the version, such as /vehicles/.../odometer; NULL gives NULL. access_token: of the owner; the v3 API takes the application''s own if it is NULL. user_id: the owner, for the v3 API (sc-user-id). query: parameters for the URL, an object of texts, numbers and booleans. body: sent as JSON. unit_system: metric or imperial. origin: which of the server''s origins is meant, api (v2.0), vehicle (v3) or management (v2.0, with the management token); NULL means the one of the server''s api_version. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+method: GET, HEAD, POST, PUT, PATCH or DELETE.
+path: below the version, such as /vehicles/.../odometer; NULL gives NULL.
+access_token: of the owner; the v3 API takes the application''s own if it is NULL.
+user_id: the owner, for the v3 API (sc-user-id).
+query: parameters for the URL, an object of texts, numbers and booleans.
+body: sent as JSON.
+unit_system: metric or imperial.
+origin: which of the server''s origins is meant, api (v2.0), vehicle (v3) or management (v2.0, with the management token); NULL means the one of the server''s api_version.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_request(text, text, text, text, jsonb, jsonb, text, text, text) FROM PUBLIC;
@@ -583,7 +599,14 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_request(text, text[], text[], text[], jsonb, jsonb, text, text, text) IS
 'The same as smartcar_request for many paths at once.
-method: as there. paths: without NULLs. access_tokens, user_ids: as many, or one for all of them, or NULL. query: parameters for the URL, an object of texts, numbers and booleans. body: sent as JSON. unit_system: metric or imperial. origin: which of the server''s origins is meant, api (v2.0), vehicle (v3) or management (v2.0, with the management token); NULL means the one of the server''s api_version. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+method: as there.
+paths: without NULLs.
+access_tokens, user_ids: as many, or one for all of them, or NULL.
+query: parameters for the URL, an object of texts, numbers and booleans.
+body: sent as JSON.
+unit_system: metric or imperial.
+origin: which of the server''s origins is meant, api (v2.0), vehicle (v3) or management (v2.0, with the management token); NULL means the one of the server''s api_version.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once. response_body and response_unit_system are body and unit_system of smartcar_response.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_request(text, text[], text[], text[], jsonb, jsonb, text, text, text) FROM PUBLIC;
@@ -597,7 +620,8 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_user(text, text) IS
 'The id of the Smartcar user whom an access token belongs to, v2.0 (https://smartcar.com/docs/api-reference/user). In v3 the callback tells it.
-access_token: of the owner. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+access_token: of the owner.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. 0A000 on a server that uses the v3 API.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_user(text, text) FROM PUBLIC;
@@ -614,7 +638,8 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_user(text[], text) IS
 'The same as smartcar_user for many owners at once.
-access_tokens: without NULLs; NULL gives no rows. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+access_tokens: without NULLs; NULL gives no rows.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_user(text[], text) FROM PUBLIC;
@@ -629,7 +654,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_vehicles(text, text, text) IS
 'The ids of an owner''s vehicles, from all pages (v2.0: GET /vehicles; v3: GET /connections).
-access_token: of the owner; the v2.0 API needs one. user_id: the owner; the v3 API needs one. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names. In v3, its option mode, live if there is none, says which vehicles are listed.
+access_token: of the owner; the v2.0 API needs one.
+user_id: the owner; the v3 API needs one.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names. In v3, its option mode, live if there is none, says which vehicles are listed.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_vehicles(text, text, text) FROM PUBLIC;
@@ -648,7 +675,8 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_vehicles(text[], text[], text) IS
 'The same as smartcar_vehicles for many owners at once.
-access_tokens, user_ids: as many of one as of the other, or NULL; if both are NULL there are no rows. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+access_tokens, user_ids: as many of one as of the other, or NULL; if both are NULL there are no rows.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once. user_id is NULL where none was given.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_vehicles(text[], text[], text) FROM PUBLIC;
@@ -669,7 +697,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_vehicle(text, text, text, text) IS
 'What a vehicle is (GET /vehicles/{id}).
-vehicle_id: the vehicle; NULL gives NULL. access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL. user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_id: the vehicle; NULL gives NULL.
+access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
+user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: mode and powertrain_type only in v3.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
@@ -695,7 +726,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_vehicle(text[], text[], text[], text) IS
 'The same as smartcar_vehicle for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. access_tokens, user_ids: as many, or one for all of them, or NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+access_tokens, user_ids: as many, or one for all of them, or NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_vehicle(text[], text[], text[], text) FROM PUBLIC;
@@ -711,7 +744,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_permissions(text, text, text, text) IS
 'The permissions that the application has for a vehicle, from all pages (v2.0: GET /vehicles/{id}/permissions; v3: GET /connections). smartcar_missing_scopes compares them with what it wants. In v3, NULL if there is no such connection, and SC004 if several users have connected the vehicle and none was named.
-vehicle_id: the vehicle; NULL gives NULL. access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL. user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_id: the vehicle; NULL gives NULL.
+access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
+user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_permissions(text, text, text, text) FROM PUBLIC;
@@ -731,7 +767,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_permissions(text[], text[], text[], text) IS
 'The same as smartcar_permissions for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. access_tokens, user_ids: as many, or one for all of them, or NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+access_tokens, user_ids: as many, or one for all of them, or NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_permissions(text[], text[], text[], text) FROM PUBLIC;
@@ -749,7 +787,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION smartcar_tesla_access(text, text, text, text) IS
 'What the owner has granted at Tesla, and whether the account is the owner''s or a driver''s (v2.0: GET /vehicles/{id}/tesla/user/access; v3: the signals vehicleuseraccount-permissions and vehicleuseraccount-role). smartcar_missing_tesla_permissions compares tesla_scopes with what is wanted.
 Result: access_type OWNER or DRIVER, in v3 what the signal says; tesla_scopes such as vehicle_location. Both are NULL where Tesla does not tell.
-vehicle_id: the vehicle; NULL gives NULL. access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL. user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_id: the vehicle; NULL gives NULL.
+access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
+user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_tesla_access(text, text, text, text) FROM PUBLIC;
@@ -770,7 +811,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_tesla_access(text[], text[], text[], text) IS
 'The same as smartcar_tesla_access for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. access_tokens, user_ids: as many, or one for all of them, or NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+access_tokens, user_ids: as many, or one for all of them, or NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_tesla_access(text[], text[], text[], text) FROM PUBLIC;
@@ -786,7 +829,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_tesla_virtual_key(text, text, text, text) IS
 'Whether the virtual key is paired with a vehicle (v2.0: GET /vehicles/{id}/tesla/virtual_key; v3: the signal connectivitystatus-isdigitalkeypaired, NULL where it is not available).
-vehicle_id: the vehicle; NULL gives NULL. access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL. user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_id: the vehicle; NULL gives NULL.
+access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
+user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_tesla_virtual_key(text, text, text, text) FROM PUBLIC;
@@ -806,7 +852,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_tesla_virtual_key(text[], text[], text[], text) IS
 'The same as smartcar_tesla_virtual_key for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. access_tokens, user_ids: as many, or one for all of them, or NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+access_tokens, user_ids: as many, or one for all of them, or NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_tesla_virtual_key(text[], text[], text[], text) FROM PUBLIC;
@@ -822,7 +870,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_tesla_migration(text, text, text, text) IS
 'Whether a vehicle is still on the old integration with Tesla, so that its owner has to connect again (v2.0: GET /vehicles/{id}/tesla/migration).
-vehicle_id: the vehicle; NULL gives NULL. access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL. user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_id: the vehicle; NULL gives NULL.
+access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
+user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. 0A000 on a server that uses the v3 API.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_tesla_migration(text, text, text, text) FROM PUBLIC;
@@ -842,7 +893,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_tesla_migration(text[], text[], text[], text) IS
 'The same as smartcar_tesla_migration for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. access_tokens, user_ids: as many, or one for all of them, or NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+access_tokens, user_ids: as many, or one for all of them, or NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_tesla_migration(text[], text[], text[], text) FROM PUBLIC;
@@ -859,7 +912,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_connections(text, text, text, text, text) IS
 'The connections of the application, from all pages (v2.0: GET /management/connections with the management token; v3: GET /connections).
-vehicle_id, user_id, external_id: only those with it; the v2.0 API knows no external_id. mode: live, simulated or test; NULL means the server''s option, and without that Smartcar''s default, which is live in v3. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_id, user_id, external_id: only those with it; the v2.0 API knows no external_id.
+mode: live, simulated or test; NULL means the server''s option, and without that Smartcar''s default, which is live in v3.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. 0A000 for an external_id with the v2.0 API.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_connections(text, text, text, text, text) FROM PUBLIC;
@@ -879,7 +934,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_connections(text[], text[], text, text) IS
 'The same as smartcar_connections for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. user_ids: as many, or one for all of them, or NULL. mode: as there. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+user_ids: as many, or one for all of them, or NULL.
+mode: as there.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_connections(text[], text[], text, text) FROM PUBLIC;
@@ -894,7 +952,8 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_delete_connections(text, text, text) IS
 'Deletes connections: all of a vehicle, all of a user, or the one of both (v2.0: DELETE /management/connections with the management token; v3: DELETE /connections/{id} for each that GET /connections lists).
-vehicle_id, user_id: not both NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names. In v3, its option mode, live if there is none, says among which vehicles.
+vehicle_id, user_id: not both NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names. In v3, its option mode, live if there is none, says among which vehicles.
 Result: what was deleted.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
@@ -914,7 +973,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_delete_connections(text[], text[], text) IS
 'The same as smartcar_delete_connections for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. user_ids: as many, or one for all of them, or NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+user_ids: as many, or one for all of them, or NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_delete_connections(text[], text[], text) FROM PUBLIC;
@@ -930,7 +991,10 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_disconnect(text, text, text, text) IS
 'Takes a vehicle away from the application (v2.0: DELETE /vehicles/{id}/application; v3: DELETE /connections/{id} for each of its connections). A vehicle that is not connected is no error in v3.
-vehicle_id: the vehicle; with NULL nothing happens. access_token: of its owner; where it is NULL, the v2.0 API is called with the management token and the v3 API with the application''s own. user_id: the owner, for the v3 API; NULL means every owner of the vehicle. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_id: the vehicle; with NULL nothing happens.
+access_token: of its owner; where it is NULL, the v2.0 API is called with the management token and the v3 API with the application''s own.
+user_id: the owner, for the v3 API; NULL means every owner of the vehicle.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_disconnect(text, text, text, text) FROM PUBLIC;
@@ -949,7 +1013,9 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_disconnect(text[], text[], text[], text) IS
 'The same as smartcar_disconnect for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs. access_tokens, user_ids: as many, or one for all of them, or NULL. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vehicle_ids: the vehicles, without NULLs.
+access_tokens, user_ids: as many, or one for all of them, or NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_disconnect(text[], text[], text[], text) FROM PUBLIC;
@@ -969,7 +1035,12 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_compatibility(text, text[], text, text, jsonb, text) IS
 'Whether a vehicle can do what permissions ask for, before its owner connects it (v2.0: GET /compatibility, with client_id and client_secret).
-vin: NULL gives NULL. scope: permissions, "required:" is ignored; NULL means the server''s option. country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which takes US. mode: live, simulated or test; NULL means the server''s option. flags: as in smartcar_connect_url. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vin: NULL gives NULL.
+scope: permissions, known to the extension or not; "required:" is ignored; NULL means the server''s option.
+country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which takes US.
+mode: live, simulated or test; NULL means the server''s option.
+flags: as in smartcar_connect_url.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: reason is Smartcar''s word where it is not compatible; capabilities is a list with an object for each permission.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
@@ -994,7 +1065,12 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_compatibility(text[], text[], text, text, jsonb, text) IS
 'The same as smartcar_compatibility for many vehicles at once.
-vins: without NULLs. scope: permissions, "required:" is ignored; NULL means the server''s option. country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which takes US. mode: live, simulated or test; NULL means the server''s option. flags: as in smartcar_connect_url. server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+vins: without NULLs.
+scope: permissions, known to the extension or not; "required:" is ignored; NULL means the server''s option.
+country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which takes US.
+mode: live, simulated or test; NULL means the server''s option.
+flags: as in smartcar_connect_url.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_compatibility(text[], text[], text, text, jsonb, text) FROM PUBLIC;

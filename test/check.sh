@@ -26,6 +26,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/packages.sh"
 # shellcheck source=test/lib/server.sh
 . "$here/lib/server.sh"
+# shellcheck source=test/lib/sandbox.sh
+. "$here/lib/sandbox.sh"
 # shellcheck source=test/lib/steps.sh
 . "$here/lib/steps.sh"
 
@@ -38,6 +40,7 @@ format      -        -                   formatting
 core        -        -                   core alone, strict C11
 gcc         -        -                   build with gcc
 install     gcc      -                   installation and a server
+sandbox     -        test/sandbox        local Smartcar
 regression  install  sql                 regression tests
 tap         install  test/t              TAP tests
 demo        install  test/demo.sql       demonstration
@@ -99,10 +102,26 @@ needs_gcc()
 	need_postgres
 }
 
+needs_sandbox()
+{
+	need_sandbox
+}
+
 needs_tap()
 {
 	need libipc-run-perl has_perl_module IPC::Run
 	need perl has_command prove
+	need_sandbox
+}
+
+needs_demo()
+{
+	need_sandbox
+}
+
+needs_examples()
+{
+	need_sandbox
 }
 
 needs_parity()
@@ -290,16 +309,29 @@ step_tap()
 	return $result
 }
 
+# The programs of test/sandbox, tested on their own.
+step_sandbox()
+{
+	node "$copy/test/sandbox/self_test.js"
+}
+
+# Besides being shown: at the end of the flow nothing must be missing.
 step_demo()
 {
+	local output=$workspace/demo.output
+
 	after install
+	start_sandbox
 	cd "$copy/test"
-	psql -X -v ON_ERROR_STOP=1 -c 'CREATE DATABASE demo'
-	PGDATABASE=demo psql -X -q -v ON_ERROR_STOP=1 -f demo.sql >"$workspace/demo.output"
-	if grep -nE '^.{101,}' "$workspace/demo.output"; then
+	psql -X -v ON_ERROR_STOP=1 -c 'CREATE DATABASE demo' -c 'CREATE DATABASE demo_fleet'
+	PGDATABASE=demo psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -f demo.sql >"$output"
+	PGDATABASE=demo_fleet psql -X -q -v ON_ERROR_STOP=1 -f demo_fleet.sql >>"$output"
+	stop_sandbox
+	if grep -nE '^.{101,}' "$output"; then
 		echo "these lines are longer than 100 columns"
 		return 1
 	fi
+	grep -E '^ TESLA Model 3 2021 \| \{\} +\| \{\} +\| t +\| t *$' "$output"
 }
 
 step_reference()
@@ -311,8 +343,11 @@ step_reference()
 step_examples()
 {
 	after install
+	start_sandbox
 	cd "$copy"
-	grep -l '^```sql' README.md doc/*.md | xargs perl test/examples.pl
+	grep -l '^```sql' README.md doc/*.md |
+		SMARTCAR_SANDBOX=$sandbox_url xargs perl test/examples.pl
+	stop_sandbox
 }
 
 step_parity()

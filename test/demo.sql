@@ -1,8 +1,9 @@
 --
--- demo.sql: the main job of the extension, on a fleet of eight owners.
+-- demo.sql: one owner from the first link to nothing missing.
 --
--- test/demo.sh runs this in a database of its own.  It needs nothing but the
--- installed extension: no network, no account with Smartcar.
+-- test/demo.sh runs this in a database of its own, with the variable "sandbox"
+-- set to the address of the local Smartcar in test/sandbox.  There the owner
+-- answers at once; everything else is as it is with the real one.
 --
 
 \set QUIET on
@@ -14,153 +15,94 @@
 CREATE EXTENSION smartcar_tesla;
 
 -- One SERVER is one Smartcar application, its USER MAPPING holds the secrets.
+-- Without the origins it is the real Smartcar that is called.
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
 	redirect_uri 'https://example.com/callback',
-	scope 'read_battery read_odometer required:read_location control_charge control_climate');
+	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
+	connect_origin :'sandbox', auth_origin :'sandbox', api_origin :'sandbox');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
-	management_token 'a-token-for-this-demo-only');
-
--- What a backend knows of its owners: the Smartcar permissions each granted,
--- what Tesla says was ticked there, the vehicle, and whether it has the key.
-CREATE TABLE owner (
-	name text PRIMARY KEY,
-	granted text[] NOT NULL,
-	tesla_granted text[] NOT NULL,
-	make text NOT NULL,
-	model text NOT NULL,
-	year integer NOT NULL,
-	has_key boolean NOT NULL);
-
-INSERT INTO owner VALUES
-	('Ada', '{read_battery,read_odometer,read_location,control_charge,control_climate}',
-	 '{vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds}',
-	 'TESLA', 'Model 3', 2022, true),
-	('Bruno', '{read_battery,read_odometer,control_charge,control_climate}',
-	 '{vehicle_device_data,vehicle_cmds,vehicle_charging_cmds}',
-	 'TESLA', 'Model Y', 2023, true),
-	('Chioma', '{read_battery,read_odometer,read_location}',
-	 '{vehicle_device_data,vehicle_location}',
-	 'TESLA', 'Model S', 2018, false),
-	('Dmitri', '{read_battery,read_odometer,read_location,control_charge,control_climate}',
-	 '{vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds}',
-	 'TESLA', 'Model Y', 2024, false),
-	('Elif', '{read_battery,read_odometer,read_location}',
-	 '{user_data,vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds}',
-	 'TESLA', 'Model X', 2021, true),
-	('Farah', '{read_odometer}',
-	 '{}',
-	 'TESLA', 'Cybertruck', 2025, false),
-	('Goran', '{read_battery,read_odometer,read_location,control_charge,control_climate}',
-	 '{vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds}',
-	 'TESLA', 'Model S', 2019, false),
-	('Hana', '{read_battery,control_charge,control_climate}',
-	 '{vehicle_cmds,vehicle_charging_cmds}',
-	 'TESLA', 'Model 3', 2021, false);
-
--- What each of them lacks.  An owner who has ticked everything at Tesla cannot
--- be asked there again: what Smartcar still lacks is granted in Connect.  In
--- earnest, state is a random value that is kept until the callback brings it.
-CREATE VIEW gap AS
-SELECT o.*,
-	   smartcar_missing_scopes(o.granted, wanted) AS missing,
-	   smartcar_missing_tesla_permissions(o.tesla_granted, wanted) AS missing_at_tesla,
-	   smartcar_virtual_key_required(o.make, o.model, o.year) AS needs_key
-FROM owner o, smartcar_server_scopes() AS wanted;
-
-CREATE VIEW next_step AS
-SELECT name, step.action,
-	   CASE step.action
-		   WHEN 'update_access' THEN smartcar_reauth_url(state => 'session-of-' || name)
-		   WHEN 'connect' THEN smartcar_connect_url(state => 'session-of-' || name, force_prompt => true)
-		   WHEN 'add_virtual_key' THEN smartcar_virtual_key_url()
-	   END AS link
-FROM gap,
-	 LATERAL (VALUES ('update_access'::smartcar_action, 1, missing_at_tesla <> '{}'),
-					 ('connect', 2, missing <> '{}' AND missing_at_tesla = '{}'),
-					 ('add_virtual_key', 3, needs_key AND NOT has_key)) AS step (action, place, applies)
-WHERE step.applies
-ORDER BY name, step.place;
+	client_secret 'sandbox-client-secret');
 
 \echo
-\echo '== What the application wants, and what Tesla must allow for it'
+\echo '== 1. The link that connects an owner (cut before every "&" to fit here)'
 \echo
-SELECT scope AS "Smartcar permission",
-	   smartcar_tesla_permission(scope) AS "Tesla permission",
-	   smartcar_tesla_scope(scope) AS "in the API of Tesla"
-FROM unnest(smartcar_server_scopes()) AS scope;
-
-\echo '== The fleet: who lacks which Smartcar permission, and who needs a virtual key'
-\echo
-SELECT name AS owner, concat_ws(' ', model, year) AS vehicle,
-	   array_to_string(missing, E'\n') AS "missing at Smartcar",
-	   CASE WHEN NOT needs_key THEN 'not needed' WHEN has_key THEN 'there' ELSE 'missing' END
-		   AS "virtual key"
-FROM gap ORDER BY name;
-
-\echo '== What they must still tick at Tesla, and why'
-\echo
-SELECT name AS owner, tick.permission AS "to tick at Tesla",
-	   string_agg(wanted.scope, ', ' ORDER BY wanted.place) AS "because the application wants"
-FROM gap,
-	 unnest(missing_at_tesla) WITH ORDINALITY AS tick (permission, place),
-	 unnest(smartcar_server_scopes()) WITH ORDINALITY AS wanted (scope, place)
-WHERE smartcar_tesla_permission(wanted.scope) = tick.permission
-GROUP BY name, tick.permission, tick.place
-ORDER BY name, tick.place;
-
-\echo '== The link that mends it (one line each; cut before every "&" to fit here)'
+SELECT smartcar_connect_url(state => 'session-1') AS link \gset
 \pset tuples_only on
 \pset format unaligned
-SELECT E'\n' || name || ': ' ||
-	   CASE action
-		   WHEN 'update_access' THEN 'tick what is missing at Tesla'
-		   WHEN 'connect' THEN 'has ticked all at Tesla, but must grant it to the application in Connect'
-		   WHEN 'add_virtual_key' THEN 'add the virtual key, on the phone with the Tesla app'
-	   END || ' (' || action || E')\n  ' || replace(link, '&', E'\n  &')
-FROM next_step;
-SELECT E'\nNothing to do for: ' || string_agg(name, ', ' ORDER BY name)
-FROM owner WHERE name NOT IN (SELECT name FROM next_step);
+SELECT replace(:'link', '&', E'\n  &');
+
+\echo
+\echo '== 2. The owner logs in, and ticks two of the four permissions at Tesla'
+\echo
+\set callback `curl -sS -o /dev/null -w '%{redirect_url}' -d owner=ada -d tesla_permission=vehicle_device_data -d tesla_permission=user_data :'link'`
+SELECT replace(replace(:'callback', '?', E'\n  ?'), '&', E'\n  &');
 \pset format aligned
 \pset tuples_only off
 
 \echo
-\echo '== What came back: two callbacks of Connect, as fields'
+\echo '== 3. The callback, parsed; its state is the one of the link, so the code is exchanged'
 \echo
-WITH came (callback) AS (VALUES
-	('https://example.com/callback?code=6fd1ba5e&state=session-of-Hana'
-	 '&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com'),
-	('https://example.com/callback?error=access_denied'
-	 '&error_description=User+denied+access+to+application.&state=session-of-Bruno'))
-SELECT p.state, f.key AS field, f.value
-FROM came, smartcar_parse_callback(callback) AS p,
-	 jsonb_each_text(jsonb_strip_nulls(to_jsonb(p))) AS f
-WHERE f.key <> 'state'
-ORDER BY p.state DESC, f.key;
+SELECT state, code IS NOT NULL AS "has a code", virtual_key_url
+FROM smartcar_parse_callback(:'callback');
 
-\echo '== What went wrong: error answers of the API, and what to do about them'
+CREATE TEMP TABLE account AS
+SELECT t.* FROM smartcar_parse_callback(:'callback') AS c, smartcar_exchange_code(c.code) AS t
+WHERE c.state = 'session-1';
+
+SELECT token_type, expires_at > now() + interval '1 hour' AS "good for an hour",
+	   refresh_expires_at > now() + interval '59 days' AS "can be refreshed for 59 days"
+FROM account;
+
+\echo '== 4. The vehicles, what was granted, and what is missing'
 \echo
-WITH answer (status, retry_after, body) AS (VALUES
-	(400, NULL, '{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "VIRTUAL_KEY_REQUIRED", "resolution":
-		{"type": "ACTION_REQUIRED", "url": "https://www.tesla.com/_ak/smartcar.com"}}'),
-	(403, NULL, '{"type": "PERMISSION", "code": null, "resolution": {"type": "REAUTHENTICATE"}}'),
-	(409, NULL, '{"type": "VEHICLE_STATE", "code": "DOOR_OPEN", "resolution": {"type": null}}'),
-	(429, '30', '{"type": "RATE_LIMIT", "code": "VEHICLE", "resolution": {"type": "RETRY_LATER"}}'),
-	(401, NULL, '{"error": "invalid_grant", "error_description": "The code has expired."}'))
-SELECT e.status, concat_ws(E':\n', e.type, e.code) AS error, e.action,
-	   coalesce(e.resolution_url, 'after ' || e.retry_after || ' s') AS "where or when"
-FROM answer a, smartcar_parse_error(a.body, a.status, a.retry_after) AS e;
+CREATE TEMP VIEW garage AS
+SELECT v.make, v.model, v.year, a.access_type,
+	   smartcar_missing_scopes(smartcar_permissions(vehicle, access_token), smartcar_server_scopes()) AS missing_scopes,
+	   smartcar_missing_tesla_permissions(a.tesla_scopes, smartcar_server_scopes()) AS missing_at_tesla,
+	   smartcar_virtual_key_required(v.make, v.model, v.year) AS needs_key,
+	   smartcar_tesla_virtual_key(vehicle, access_token) AS has_key
+FROM account, smartcar_vehicles(access_token) AS vehicle,
+	 smartcar_vehicle(vehicle, access_token) AS v, smartcar_tesla_access(vehicle, access_token) AS a;
 
-\echo '== A webhook: the answer to its challenge, and events whose signature is verified'
+SELECT concat_ws(' ', make, model, year) AS vehicle, access_type,
+	   array_to_string(missing_scopes, E'\n') AS "missing at Smartcar",
+	   array_to_string(missing_at_tesla, E'\n') AS "to tick at Tesla", has_key AS key
+FROM garage;
+
+\echo '== 5. What the API says to a command, until that is mended'
 \echo
-SELECT smartcar_hash_challenge('a challenge of Smartcar') AS "answer to the challenge";
+SELECT r.status, e.type, e.code, e.action
+FROM account, smartcar_vehicles(access_token) AS vehicle,
+	 smartcar_request('POST', '/vehicles/' || vehicle || '/charge', access_token, body => '{"action": "START"}') AS r,
+	 smartcar_parse_error(r.body, r.status, r.retry_after::text, r.request_id) AS e;
 
-WITH event (what, body, signature) AS (VALUES
-	('as it was sent', '{"eventType": "VEHICLE_STATE", "eventId": "5a537912"}',
-	 'd40fe49b7fdf2e2cd05a7358582787b2989e8064a8eabd14663072c39ec264b7'),
-	('with one digit changed', '{"eventType": "VEHICLE_STATE", "eventId": "5a537913"}',
-	 'd40fe49b7fdf2e2cd05a7358582787b2989e8064a8eabd14663072c39ec264b7'),
-	('without a signature', '{"eventType": "VEHICLE_STATE", "eventId": "5a537912"}',
-	 NULL))
-SELECT what AS "the event", smartcar_verify_webhook(body, signature) AS genuine
-FROM event;
+\echo '== 6. The link that asks for what is missing, and the one for the virtual key'
+\echo
+SELECT smartcar_reauth_url(state => 'session-2') AS link \gset
+\pset tuples_only on
+\pset format unaligned
+SELECT replace(:'link', '&', E'\n  &');
+SELECT smartcar_virtual_key_url();
+
+\echo
+\echo '== 7. The owner ticks the rest, and adds the key'
+\echo
+\set callback `curl -sS -o /dev/null -w '%{redirect_url}' -d owner=ada -d tesla_permission=all -d pair=36ab27d0-fd9d-4455-823a-ce30af709ffc :'link'`
+SELECT replace(replace(:'callback', '?', E'\n  ?'), '&', E'\n  &');
+\pset format aligned
+\pset tuples_only off
+
+\echo
+\echo '== 8. The new code is exchanged, and nothing is missing'
+\echo
+UPDATE account SET (access_token, token_type, expires_at, refresh_token, refresh_expires_at) =
+	(SELECT t.* FROM smartcar_parse_callback(:'callback') AS c, smartcar_exchange_code(c.code) AS t
+	 WHERE c.state = 'session-2');
+
+SELECT concat_ws(' ', make, model, year) AS vehicle, missing_scopes, missing_at_tesla, needs_key, has_key
+FROM garage;
+
+SELECT r.status, r.body
+FROM account, smartcar_vehicles(access_token) AS vehicle,
+	 smartcar_request('POST', '/vehicles/' || vehicle || '/charge', access_token, body => '{"action": "START"}') AS r;

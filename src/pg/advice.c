@@ -73,9 +73,10 @@ retry_advice(const SmartcarErrorAnswer *answer)
 static const char *
 setup_advice(const SmartcarErrorAnswer *answer)
 {
-	if (answer->doc_url.length > 0)
-		return psprintf("Nothing that an owner can do will help; see %s.",
-						smartcar_excerpt(answer->doc_url));
+	if (smartcar_span_starts_with(answer->doc_url, SMARTCAR_SPAN("https://")) &&
+		smartcar_span_is_visible(answer->doc_url))
+		return psprintf("Nothing that an owner can do will help; see %.*s",
+						(int) answer->doc_url.length, answer->doc_url.data);
 	return "Check the options of the server, those of its user mapping, and the application's settings at Smartcar.";
 }
 

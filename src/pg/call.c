@@ -175,11 +175,15 @@ finish_item(SmartcarItem *item)
 static bool
 is_json_type(SmartcarSpan type)
 {
-	const char *semicolon = memchr(type.data ? type.data : "", ';', type.length);
-	SmartcarSpan name = smartcar_span(type.data,
-									  semicolon ? (size_t) (semicolon - type.data) : type.length);
+	const char *semicolon;
+	SmartcarSpan name = type;
 	SmartcarSpan suffix = SMARTCAR_SPAN("+json");
 
+	if (type.data == NULL)
+		return false;
+	semicolon = memchr(type.data, ';', type.length);
+	if (semicolon != NULL)
+		name.length = (size_t) (semicolon - type.data);
 	while (name.length > 0 && name.data[name.length - 1] == ' ')
 		name.length--;
 	if (smartcar_span_equal_ignoring_case(name, SMARTCAR_SPAN("application/json")))

@@ -45,18 +45,22 @@ origin_of(const SmartcarCall *call, const SmartcarItem *item)
 	return smartcar_server_option(call->server, smartcar_host_option(item->host));
 }
 
-/* A text of an answer, kept by the call and without what must not be seen. */
-static SmartcarSpan
-keep(const SmartcarCall *call, const SmartcarItem *item, SmartcarSpan text)
+/* Everything that must not be seen in what is said about an item. */
+static List *
+secrets_of(const SmartcarCall *call, const SmartcarItem *item)
 {
-	List	   *secrets = call->secrets;
+	if (item->access_token.length == 0)
+		return call->secrets;
+	return lappend(list_copy(call->secrets),
+				   pnstrdup(item->access_token.data, item->access_token.length));
+}
 
+/* A text of an answer, kept by the call and without the secrets. */
+static SmartcarSpan
+keep(SmartcarSpan text, List *secrets)
+{
 	if (text.data == NULL)
 		return text;
-
-	if (item->access_token.length > 0)
-		secrets = lappend(list_copy(secrets), pnstrdup(item->access_token.data,
-													   item->access_token.length));
 	text = smartcar_scrub(text, secrets);
 
 	return smartcar_span(pnstrdup(text.data, text.length), text.length);
@@ -82,23 +86,21 @@ smartcar_error_from_answer(SmartcarCall *call, SmartcarItem *item,
 {
 	SmartcarCallError *error = palloc0(sizeof(SmartcarCallError));
 	SmartcarErrorAnswer *kept = &error->answer;
+	List	   *secrets = secrets_of(call, item);
 	StringInfoData detail;
 	int			length;
 
 	*kept = *answer;
-	kept->type = keep(call, item, answer->type);
-	kept->code = keep(call, item, answer->code);
-	kept->description = keep(call, item, answer->description);
-	kept->resolution_type = keep(call, item, answer->resolution_type);
-	kept->resolution_url = keep(call, item, answer->resolution_url);
-	kept->doc_url = keep(call, item, answer->doc_url);
-	kept->suggested_user_message = keep(call, item, answer->suggested_user_message);
-	kept->request_id = keep(call, item, answer->request_id);
+	kept->type = keep(answer->type, secrets);
+	kept->code = keep(answer->code, secrets);
+	kept->description = keep(answer->description, secrets);
+	kept->resolution_type = keep(answer->resolution_type, secrets);
+	kept->resolution_url = keep(answer->resolution_url, secrets);
+	kept->doc_url = keep(answer->doc_url, secrets);
+	kept->suggested_user_message = keep(answer->suggested_user_message, secrets);
+	kept->request_id = keep(answer->request_id, secrets);
 	if (answer->detail != NULL)
-	{
-		kept->detail = palloc(VARSIZE(answer->detail));
-		memcpy(kept->detail, answer->detail, VARSIZE(answer->detail));
-	}
+		kept->detail = smartcar_scrub_jsonb(answer->detail, secrets);
 
 	error->sqlstate = sqlstate_of(answer->status);
 	if (kept->type.data == NULL)

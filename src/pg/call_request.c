@@ -54,18 +54,15 @@ basic_credentials(SmartcarCall *call, const char *user, const char *password)
 {
 	char	   *pair = psprintf("%s:%s", user, password);
 	size_t		length = strlen(pair);
-	size_t		prefix_length = strlen("Basic ");
-	char	   *value = palloc(prefix_length + (length + 2) / 3 * 4 + 1);
+	char	   *encoded = palloc((length + 2) / 3 * 4 + 1);
 
-	memcpy(value, "Basic ", prefix_length);
-	EVP_EncodeBlock((unsigned char *) value + prefix_length,
-					(const unsigned char *) pair, (int) length);
+	EVP_EncodeBlock((unsigned char *) encoded, (const unsigned char *) pair, (int) length);
 	explicit_bzero(pair, length);
 	pfree(pair);
 
 	smartcar_call_hide(call, password);
-	smartcar_call_hide(call, value + prefix_length);
-	return value;
+	smartcar_call_hide(call, encoded);
+	return psprintf("Basic %s", encoded);
 }
 
 /*

@@ -240,7 +240,7 @@ set_items(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall 
 		  int argument, const char *name, ItemSetter set)
 {
 	SmartcarTextArray walk;
-	SmartcarSpan value;
+	SmartcarSpan value = {NULL, 0};
 
 	if (argument == SMARTCAR_NO_ARGUMENT || PG_ARGISNULL(argument))
 		return;

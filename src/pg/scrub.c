@@ -84,3 +84,36 @@ smartcar_scrub(SmartcarSpan text, List *secrets)
 	}
 	return text;
 }
+
+/*
+ * A copy of the JSON in which the same was done to every string.
+ */
+Jsonb *
+smartcar_scrub_jsonb(Jsonb *json, List *secrets)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+	bool		is_scalar = iterator->isScalar;
+	JsonbParseState *state = NULL;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	JsonbValue *result = NULL;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		bool		has_value = token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM;
+
+		if (has_value && value.type == jbvString)
+		{
+			SmartcarSpan scrubbed = smartcar_scrub(smartcar_span(value.val.string.val,
+																 value.val.string.len),
+												   secrets);
+
+			value.val.string.val = unconstify(char *, scrubbed.data);
+			value.val.string.len = (int) scrubbed.length;
+		}
+		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
+	}
+	if (result->type == jbvArray)
+		result->val.array.rawScalar = is_scalar;
+	return JsonbValueToJsonb(result);
+}

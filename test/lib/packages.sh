@@ -169,6 +169,14 @@ need_compiler()
 	need make has_command make
 }
 
+# The local Smartcar of test/sandbox, and what makes its certificates.
+need_sandbox()
+{
+	need nodejs has_command node
+	need curl has_command curl
+	need openssl has_command openssl
+}
+
 need_libraries()
 {
 	need pkg-config has_command "${PKG_CONFIG:-pkg-config}"

@@ -1,0 +1,183 @@
+--
+-- Every call to Smartcar, with what can become of it, for a backend that runs
+-- under Valgrind.
+--
+-- It prints nothing but what did not end as it should: a call that fails before
+-- it comes to libcurl would test nothing.
+--
+-- Variables of psql: http, https, https_untrusted, tcp_silent, tls_silent,
+-- closed (origins) and ca_file.  The sandbox has a fleet and faults.json.
+--
+
+\set ON_ERROR_STOP on
+\pset format unaligned
+\pset tuples_only on
+\pset fieldsep ' '
+SET client_min_messages = error;
+
+-- The SQLSTATE with which a query ends.
+CREATE FUNCTION outcome(query text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE query;
+	RETURN '00000';
+EXCEPTION
+	WHEN query_canceled OR OTHERS THEN
+		RETURN SQLSTATE;
+END
+$$;
+
+CREATE FUNCTION make_server(name text, origin text, options text DEFAULT '') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format($create$
+		CREATE SERVER %1$I FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
+			client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
+			scope 'read_location read_odometer', max_response_size '100kB',
+			auth_origin %2$L, iam_origin %2$L, api_origin %2$L, vehicle_origin %2$L, management_origin %2$L %3$s);
+		CREATE USER MAPPING FOR PUBLIC SERVER %1$I OPTIONS (
+			client_secret 'sandbox-client-secret', management_token 'sandbox-management-token',
+			api_client_id 'client_sandbox', api_client_secret 'sandbox-api-secret')
+		$create$, name, origin, options);
+END
+$$;
+
+\o /dev/null
+SELECT make_server('smartcar', :'http');
+SELECT make_server('v3', :'http', $$, api_version '3'$$);
+SELECT make_server('tls', :'https', format(', ca_file %L', :'ca_file'));
+SELECT make_server('tls_v3', :'https', format($$, ca_file %L, api_version '3'$$, :'ca_file'));
+SELECT make_server('without_authority', :'https');
+SELECT make_server('untrusted', :'https_untrusted', format(', ca_file %L', :'ca_file'));
+SELECT make_server('no_file', :'https', $$, ca_file '/nonexistent'$$);
+SELECT make_server('silent', :'tcp_silent', $$, timeout '200ms'$$);
+SELECT make_server('silent_tls', :'tls_silent', $$, connect_timeout '200ms'$$);
+SELECT make_server('closed', :'closed');
+SELECT make_server('impatient', :'http', $$, timeout '300ms'$$);
+\o
+
+-- One vehicle or owner.
+SELECT expected, got, query
+FROM (VALUES
+	('SC400', $$SELECT smartcar_exchange_code('no-such-code')$$),
+	('00000', $$SELECT smartcar_refresh_token('refresh-000001')$$),
+	('00000', $$SELECT smartcar_refresh_token('refresh-000002', server => 'tls')$$),
+	('SC400', $$SELECT smartcar_refresh_token('no-such-token')$$),
+	('00000', $$SELECT smartcar_application_token()$$),
+	('00000', $$SELECT smartcar_application_token('tls')$$),
+	('00000', $$SELECT smartcar_user('access-000003')$$),
+	('SC401', $$SELECT smartcar_user('no-such-token')$$),
+	('0A000', $$SELECT smartcar_user('access-000003', 'v3')$$),
+	('00000', $$SELECT * FROM smartcar_vehicles('access-000003')$$),
+	('00000', $$SELECT * FROM smartcar_vehicles(user_id => 'user-000003', server => 'v3')$$),
+	('00000', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_vehicle('vehicle-000003', server => 'v3')$$),
+	('SC403', $$SELECT smartcar_vehicle('no-such-vehicle', 'access-000003')$$),
+	('00000', $$SELECT smartcar_permissions('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_permissions('vehicle-000003', server => 'v3')$$),
+	('00000', $$SELECT smartcar_tesla_access('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_tesla_access('vehicle-000003', user_id => 'user-000003', server => 'v3')$$),
+	('00000', $$SELECT smartcar_tesla_virtual_key('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_tesla_virtual_key('vehicle-000003', user_id => 'user-000003', server => 'tls_v3')$$),
+	('00000', $$SELECT smartcar_tesla_migration('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT * FROM smartcar_connections()$$),
+	('00000', $$SELECT * FROM smartcar_connections(server => 'v3')$$),
+	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000004')$$),
+	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000005', server => 'v3')$$),
+	('00000', $$SELECT smartcar_disconnect('vehicle-000006', 'access-000006')$$),
+	('00000', $$SELECT smartcar_disconnect('vehicle-000007', server => 'v3')$$),
+	('00000', $$SELECT smartcar_compatibility('5YJ3E1EA0NF000001')$$),
+	('00000', $$SELECT smartcar_compatibility('5YJ3E1EA0NF000001', server => 'tls')$$),
+	('SC400', $$SELECT smartcar_compatibility('short')$$),
+	('00000', $$SELECT smartcar_request('GET', '/vehicles/vehicle-000003/odometer', 'access-000003', query => '{"limit": 1}', unit_system => 'imperial')$$),
+	('00000', $$SELECT smartcar_request('POST', '/vehicles/vehicle-000003/security', 'access-000003', body => '{"action": "LOCK"}', server => 'tls')$$),
+	('00000', $$SELECT smartcar_request('GET', '/connections', server => 'v3')$$),
+	('22004', $$SELECT smartcar_vehicle('vehicle-000003')$$),
+	('22023', $$SELECT smartcar_vehicle('vehicle-000003', 'with space')$$),
+	('SC001', $$SELECT smartcar_vehicle('fault-drop', 'access-000003')$$),
+	('SC001', $$SELECT smartcar_vehicle('fault-reset', 'access-000003', server => 'tls')$$),
+	('SC004', $$SELECT smartcar_vehicle('fault-bomb', 'access-000003', server => 'tls')$$),
+	('00000', $$SELECT smartcar_vehicle('fault-again', 'access-000003')$$),
+	('SC302', $$SELECT smartcar_vehicle('fault-redirect', 'access-000003')$$),
+	('SC004', $$SELECT smartcar_request('GET', '/vehicles/fault-headers', 'access-000003')$$),
+	('SC003', $$SELECT smartcar_vehicle('fault-slow', 'access-000003', server => 'impatient')$$),
+	('SC001', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'closed')$$),
+	('SC002', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'without_authority')$$),
+	('SC002', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'untrusted')$$),
+	('SC002', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'no_file')$$),
+	('SC003', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'silent')$$),
+	('SC003', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'silent_tls')$$)
+) AS calls (expected, query), outcome(query) AS got
+WHERE got <> expected;
+
+-- Many, with all that can go wrong side by side.  What is expected are their
+-- SQLSTATEs; a NULL is a success.
+SELECT expected, got, name
+FROM (VALUES
+	('user', '{NULL,SC401}',
+		(SELECT array_agg(sqlstate) FROM smartcar_user(ARRAY['access-000008', 'no-such-token']))),
+	('vehicles', '{NULL,SC401}',
+		(SELECT array_agg(sqlstate) FROM smartcar_vehicles(ARRAY['access-000008', 'no-such-token']))),
+	('vehicles, v3', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_vehicles(user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+	('faults', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC004,SC302,SC409,SC400}',
+		(SELECT array_agg(sqlstate) FROM smartcar_vehicle(
+			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
+				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
+			ARRAY['access-000008']))),
+	('faults over TLS', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC001,SC302,SC409,SC400}',
+		(SELECT array_agg(sqlstate) FROM smartcar_vehicle(
+			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
+				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
+			ARRAY['access-000008'], server => 'tls'))),
+	('vehicle, v3 over TLS', '{NULL,NULL,SC409}',
+		(SELECT array_agg(sqlstate) FROM smartcar_vehicle(
+			ARRAY['vehicle-000008', 'vehicle-000009', 'fault-status'], server => 'tls_v3'))),
+	('permissions', '{NULL,SC403}',
+		(SELECT array_agg(sqlstate) FROM smartcar_permissions(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+	('permissions, v3', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_permissions(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
+	('Tesla access', '{NULL,SC403}',
+		(SELECT array_agg(sqlstate) FROM smartcar_tesla_access(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+	('Tesla access, v3', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_tesla_access(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+	('virtual key', '{NULL,SC403}',
+		(SELECT array_agg(sqlstate) FROM smartcar_tesla_virtual_key(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+	('virtual key, v3', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_tesla_virtual_key(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+	('migration', '{NULL,SC403}',
+		(SELECT array_agg(sqlstate) FROM smartcar_tesla_migration(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+	('connections', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_connections(ARRAY['vehicle-000008', 'vehicle-000009']))),
+	('connections, v3', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_connections(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
+	('compatibility', '{NULL,SC400}',
+		(SELECT array_agg(sqlstate) FROM smartcar_compatibility(ARRAY['5YJ3E1EA0NF000001', 'short']))),
+	('request', '{NULL,SC001}',
+		(SELECT array_agg(sqlstate) FROM smartcar_request('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008']))),
+	('delete connections', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_delete_connections(ARRAY['vehicle-000010', 'vehicle-000011']))),
+	('delete connections, v3', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_delete_connections(ARRAY['vehicle-000012', 'vehicle-000013'], server => 'v3'))),
+	('disconnect', '{NULL,SC403}',
+		(SELECT array_agg(sqlstate) FROM smartcar_disconnect(ARRAY['vehicle-000014', 'no-such'], ARRAY['access-000014']))),
+	('disconnect, v3', '{NULL,NULL}',
+		(SELECT array_agg(sqlstate) FROM smartcar_disconnect(ARRAY['vehicle-000015', 'vehicle-000016'], server => 'v3')))
+) AS calls (name, expected, got)
+WHERE got::text IS DISTINCT FROM expected;
+
+-- An error that nobody catches, a statement whose time is up while it waits, one
+-- that is given up for a LIMIT, and the session goes on.
+\set ON_ERROR_STOP off
+\set VERBOSITY terse
+SELECT smartcar_vehicle('fault-status', 'access-000017');
+SELECT 'no error that is not caught' WHERE :'SQLSTATE' <> 'SC409';
+
+SET statement_timeout = '400ms';
+SELECT * FROM smartcar_vehicle(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
+SELECT 'no timeout: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
+SELECT * FROM smartcar_vehicle('fault-slow', 'access-000017', server => 'tls');
+SELECT 'no timeout over TLS: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
+RESET statement_timeout;
+
+SELECT 'the session is broken'
+WHERE (SELECT make FROM smartcar_vehicle('vehicle-000017', 'access-000017')) IS DISTINCT FROM 'TESLA';
