@@ -786,11 +786,11 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_tesla_access(text, text, text, text) IS
 'What the owner has granted at Tesla, and whether the account is the owner''s or a driver''s (v2.0: GET /vehicles/{id}/tesla/user/access; v3: the signals vehicleuseraccount-permissions and vehicleuseraccount-role). smartcar_missing_tesla_permissions compares tesla_scopes with what is wanted.
-Result: access_type OWNER or DRIVER, in v3 what the signal says; tesla_scopes such as vehicle_location. Both are NULL where Tesla does not tell.
 vehicle_id: the vehicle; NULL gives NULL.
 access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
 user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+Result: access_type OWNER or DRIVER, in v3 what the signal says; tesla_scopes such as vehicle_location. Both are NULL where Tesla does not tell.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_tesla_access(text, text, text, text) FROM PUBLIC;
