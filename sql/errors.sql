@@ -95,3 +95,8 @@ SELECT description IS NOT NULL AS kept_as_text, detail IS NULL AS no_detail, act
 SELECT type, detail FROM smartcar_parse_error('{"type": "X", "detail": ' || repeat('[', 62) || repeat(']', 62) || '}');
 SELECT type, detail FROM smartcar_parse_error('{"type": "[[{{\"]]", "detail": 1e400}');
 SELECT length(description), type FROM smartcar_parse_error('{"type": "X", "description": "' || repeat('y', 1000000) || '"}');
+
+-- many objects side by side are not nested deeply
+SELECT jsonb_array_length(detail -> 'data')
+	FROM smartcar_parse_error(jsonb_build_object('data',
+		(SELECT jsonb_agg(jsonb_build_object('b', jsonb_build_object('a', i))) FROM generate_series(1, 200) AS i))::text);

@@ -67,7 +67,10 @@ json_shape(SmartcarSpan text)
 		else if (c == '"')
 			in_string = true;
 		else if (c == '{' || c == '[')
-			shape.depth = Max(shape.depth, ++depth);
+		{
+			depth++;
+			shape.depth = Max(shape.depth, depth);
+		}
 		else if (c == '}' || c == ']')
 			depth--;
 	}
