@@ -93,6 +93,7 @@ SELECT description IS NOT NULL AS kept_as_text, detail IS NULL AS no_detail, act
 	('{"type": "\u0000"}'), ('{"type": "\ud800"}'), (E'{"type": "\x01"}'), ('{"type": "X"} trailing'), (repeat('x', 1000000))
 ) AS v (body), LATERAL smartcar_parse_error(body, 500);
 SELECT type, detail FROM smartcar_parse_error('{"type": "X", "detail": ' || repeat('[', 62) || repeat(']', 62) || '}');
+SELECT type, detail FROM smartcar_parse_error('{"type": "X", "detail": ' || repeat('[', 64) || repeat(']', 64) || '}');
 SELECT type, detail FROM smartcar_parse_error('{"type": "[[{{\"]]", "detail": 1e400}');
 SELECT length(description), type FROM smartcar_parse_error('{"type": "X", "description": "' || repeat('y', 1000000) || '"}');
 
