@@ -219,6 +219,9 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 		add_header(transfer, request->headers[i]);
 	/* a body is sent at once, without asking for leave first */
 	add_header(transfer, "Expect:");
+	/* and what is no body has no type */
+	if (request->body.data == NULL)
+		add_header(transfer, "Content-Type:");
 
 	set_option(easy, CURLOPT_PRIVATE, transfer);
 	set_option(easy, CURLOPT_ERRORBUFFER, transfer->reason);

@@ -11,6 +11,7 @@
 
 #include "pg/call.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -269,6 +270,50 @@ take_json(const SmartcarCall *call, SmartcarAnswer *answer)
 }
 
 /*
+ * Takes the text of an answer, and its JSON where that is wanted.  Returns what
+ * is wrong with them, or NULL.
+ */
+static const char *
+take_content(const SmartcarCall *call, const SmartcarResponse *response,
+			 SmartcarAnswer *answer)
+{
+	const char *fault = take_body(response, &answer->body);
+
+	if (fault == NULL && !call->operation->takes_anything && is_success(answer->status))
+		fault = take_json(call, answer);
+	return fault;
+}
+
+/*
+ * The same in a database whose encoding may not have a character of the answer.
+ * That is the fault of this answer and must not end the others of a bulk call.
+ * Nothing but memory is in use where the error is raised, so it can be caught
+ * without a subtransaction.
+ */
+static const char *
+take_foreign_content(const SmartcarCall *call, const SmartcarResponse *response,
+					 SmartcarAnswer *answer)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const char *volatile fault = NULL;
+
+	PG_TRY();
+	{
+		fault = take_content(call, response, answer);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_UNTRANSLATABLE_CHARACTER)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		fault = "It has a character that the encoding of the database does not have.";
+	}
+	PG_END_TRY();
+	return fault;
+}
+
+/*
  * Takes an answer; returns whether there is another request to make.
  */
 static bool
@@ -277,7 +322,7 @@ take_answer(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *resp
 	SmartcarAnswer answer = {0};
 	const char *fault;
 
-	/* an application token may be withdrawn before its time; see run() */
+	/* an application token may be withdrawn before its time; see smartcar_call_run() */
 	if (response->status == 401 &&
 		call->authorization == SMARTCAR_AUTHORIZE_APPLICATION &&
 		item->access_token.data == NULL && !item->token_refused)
@@ -289,20 +334,17 @@ take_answer(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *resp
 
 	answer.status = response->status;
 	answer.headers = response->headers;
-	fault = take_body(response, &answer.body);
-
-	if (fault == NULL && !call->operation->takes_anything)
-	{
-		if (!is_success(answer.status))
-		{
-			smartcar_item_refuse(call, item, &answer, NULL);
-			return false;
-		}
-		fault = take_json(call, &answer);
-	}
+	fault = GetDatabaseEncoding() == PG_UTF8 ?
+		take_content(call, response, &answer) :
+		take_foreign_content(call, response, &answer);
 	if (fault != NULL)
 	{
 		smartcar_item_fail(call, item, fault);
+		return false;
+	}
+	if (!call->operation->takes_anything && !is_success(answer.status))
+	{
+		smartcar_item_refuse(call, item, &answer, NULL);
 		return false;
 	}
 	return call->operation->take(call, item, &answer) && item->error == NULL;

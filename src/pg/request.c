@@ -191,15 +191,18 @@ method_argument(FunctionCallInfo fcinfo)
 	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 	SmartcarSpan method = smartcar_argument_span(fcinfo, METHOD_ARGUMENT);
 
-	for (int i = 0; i < lengthof(methods) && method.data != NULL; i++)
+	if (method.data == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("method must not be null")));
+	for (int i = 0; i < lengthof(methods); i++)
 	{
 		if (smartcar_span_equal_ignoring_case(method, smartcar_span_from_string(methods[i])))
 			return methods[i];
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid method: \"%s\"",
-					method.data ? smartcar_excerpt(method) : "NULL"),
+			 errmsg("invalid method: \"%s\"", smartcar_excerpt(method)),
 			 errdetail("Valid methods are GET, HEAD, POST, PUT, PATCH and DELETE.")));
 	return NULL;				/* keep compiler quiet */
 }
