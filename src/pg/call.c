@@ -300,6 +300,9 @@ take_foreign_content(const SmartcarCall *call, const SmartcarResponse *response,
 	PG_TRY();
 	{
 		fault = take_content(call, response, answer);
+		/* the body of an error is parsed later, and must not fail there */
+		if (fault == NULL && !is_success(answer->status))
+			(void) smartcar_json_parse(answer->body);
 	}
 	PG_CATCH();
 	{
@@ -322,7 +325,10 @@ take_answer(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *resp
 	SmartcarAnswer answer = {0};
 	const char *fault;
 
-	/* an application token may be withdrawn before its time; see smartcar_call_run() */
+	/*
+	 * an application token may be withdrawn before its time; see
+	 * smartcar_call_run()
+	 */
 	if (response->status == 401 &&
 		call->authorization == SMARTCAR_AUTHORIZE_APPLICATION &&
 		item->access_token.data == NULL && !item->token_refused)

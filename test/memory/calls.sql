@@ -2,17 +2,15 @@
 -- Every call to Smartcar, with what can become of it, for a backend that runs
 -- under Valgrind.
 --
--- It prints nothing but what did not end as it should: a call that fails before
--- it comes to libcurl would test nothing.
+-- It prints what did not end as it should, because a call that fails before it
+-- comes to libcurl would test nothing; and in the last line, the process.
 --
 -- Variables of psql: http, https, https_untrusted, tcp_silent, tls_silent,
--- closed (origins) and ca_file.  The sandbox has a fleet and faults.json.
+-- closed (origins), ca_file, and code, of a callback.  The sandbox has a fleet of
+-- 30 and the faults of faults.json.
 --
 
 \set ON_ERROR_STOP on
-\pset format unaligned
-\pset tuples_only on
-\pset fieldsep ' '
 SET client_min_messages = error;
 
 -- The SQLSTATE with which a query ends.
@@ -58,6 +56,7 @@ SELECT make_server('impatient', :'http', $$, timeout '300ms'$$);
 -- One vehicle or owner.
 SELECT expected, got, query
 FROM (VALUES
+	('00000', format('SELECT smartcar_exchange_code(%L)', :'code')),
 	('SC400', $$SELECT smartcar_exchange_code('no-such-code')$$),
 	('00000', $$SELECT smartcar_refresh_token('refresh-000001')$$),
 	('00000', $$SELECT smartcar_refresh_token('refresh-000002', server => 'tls')$$),
@@ -165,12 +164,12 @@ FROM (VALUES
 ) AS calls (name, expected, got)
 WHERE got::text IS DISTINCT FROM expected;
 
--- An error that nobody catches, a statement whose time is up while it waits, one
--- that is given up for a LIMIT, and the session goes on.
+-- An error that nobody catches, statements whose time is up while they wait, and
+-- the session goes on.
 \set ON_ERROR_STOP off
 \set VERBOSITY terse
 SELECT smartcar_vehicle('fault-status', 'access-000017');
-SELECT 'no error that is not caught' WHERE :'SQLSTATE' <> 'SC409';
+SELECT 'no error' WHERE :'SQLSTATE' <> 'SC409';
 
 SET statement_timeout = '400ms';
 SELECT * FROM smartcar_vehicle(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
@@ -181,3 +180,5 @@ RESET statement_timeout;
 
 SELECT 'the session is broken'
 WHERE (SELECT make FROM smartcar_vehicle('vehicle-000017', 'access-000017')) IS DISTINCT FROM 'TESLA';
+
+SELECT pg_backend_pid();
