@@ -140,6 +140,7 @@ static const SmartcarOperation compatibility = {
 static const SmartcarTypedCall compatibility_call = {
 	.name = "smartcar_compatibility",
 	.id_name = "vin",
+	.ids_name = "vins",
 	.id_argument = 0,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
 	.user_id_argument = SMARTCAR_NO_ARGUMENT,

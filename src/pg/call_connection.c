@@ -337,7 +337,8 @@ begin_connections_many(FunctionCallInfo fcinfo, SmartcarCall *call)
 
 static const SmartcarTypedCall connections_many_call = {
 	.name = "smartcar_connections",
-	.id_name = "vehicle_ids",
+	.id_name = "vehicle_id",
+	.ids_name = "vehicle_ids",
 	.id_argument = 0,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
 	.user_id_argument = 1,
@@ -410,6 +411,7 @@ begin_delete(FunctionCallInfo fcinfo, SmartcarCall *call)
 static const SmartcarTypedCall delete_call = {
 	.name = "smartcar_delete_connections",
 	.id_name = "vehicle_id",
+	.ids_name = "vehicle_ids",
 	.id_argument = 0,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
 	.user_id_argument = 1,

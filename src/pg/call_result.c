@@ -332,7 +332,7 @@ smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 				 errmsg("result type is not the one of the extension")));
 
 	begin_call(fcinfo, typed, &call, element_count(fcinfo, leader));
-	set_items(fcinfo, typed, &call, typed->id_argument, typed->id_name, set_id);
+	set_items(fcinfo, typed, &call, typed->id_argument, typed->ids_name, set_id);
 	set_items(fcinfo, typed, &call, typed->access_token_argument, "access_tokens",
 			  set_access_token);
 	set_items(fcinfo, typed, &call, typed->user_id_argument, "user_ids", set_user_id);

@@ -27,6 +27,7 @@ typedef struct SmartcarTypedCall
 {
 	const char *name;			/* of the SQL functions */
 	const char *id_name;		/* of the argument below, for messages */
+	const char *ids_name;		/* the same of the function for many */
 	int			id_argument;	/* SMARTCAR_NO_ARGUMENT where there is none */
 	int			access_token_argument;
 	int			user_id_argument;
@@ -49,8 +50,8 @@ typedef struct SmartcarTypedCall
 
 /* Most functions about a vehicle: (vehicle_id, access_token, user_id, server). */
 #define SMARTCAR_VEHICLE_ARGUMENTS \
-	.id_name = "vehicle_id", .id_argument = 0, .access_token_argument = 1, \
-	.user_id_argument = 2, .server_argument = 3
+	.id_name = "vehicle_id", .ids_name = "vehicle_ids", .id_argument = 0, \
+	.access_token_argument = 1, .user_id_argument = 2, .server_argument = 3
 
 extern Datum smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
 extern Datum smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);

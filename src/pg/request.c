@@ -341,6 +341,7 @@ static const SmartcarOperation request = {
 static const SmartcarTypedCall request_call = {
 	.name = "smartcar_request",
 	.id_name = "path",
+	.ids_name = "paths",
 	.id_argument = PATH_ARGUMENT,
 	.access_token_argument = ACCESS_TOKEN_ARGUMENT,
 	.user_id_argument = USER_ID_ARGUMENT,
