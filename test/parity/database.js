@@ -68,4 +68,4 @@ function linkQuestion(link, kind = 'link') {
   return {kind, input};
 }
 
-module.exports = {prepare, ask, askByRow, linkQuestion};
+module.exports = {prepare, execute: run, ask, askByRow, linkQuestion};

@@ -13,6 +13,7 @@ const {selfCheck} = require('./self_check');
 const {compareBackend, compareFrontend} = require('./link_groups');
 const {compareWebhooks} = require('./webhook_groups');
 const {compareKnownDifferences} = require('./known_differences');
+const {compareCalls} = require('./calls');
 
 const seed = process.env.PARITY_SEED || '1';
 const count = Number(process.env.PARITY_CASES || 2000);
@@ -43,4 +44,6 @@ compareBackend(report, randomFor('backend'), count);
 compareFrontend(report, randomFor('frontend'), Math.ceil(count / 2));
 compareWebhooks(report, randomFor('webhooks'), Math.ceil(count / 4));
 compareKnownDifferences(report, randomFor('known differences'));
-process.exitCode = report.failed === 0 ? 0 : 1;
+compareCalls(report).then(() => {
+  process.exitCode = report.failed === 0 ? 0 : 1;
+});

@@ -67,6 +67,17 @@ BEGIN
 END
 $$;
 
+-- A query of one value.
+CREATE FUNCTION result_of(query text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	EXECUTE query INTO result;
+	RETURN result;
+END
+$$;
+
 CREATE FUNCTION answer(kind text, input jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -85,6 +96,8 @@ BEGIN
 		WHEN 'verify text' THEN
 			to_jsonb(smartcar_verify_webhook(
 				convert_from(decode(input->>'body', 'base64'), 'UTF8'), input->>'signature', input->>'token'))
+		WHEN 'query' THEN
+			result_of(input->>'query')
 		END);
 EXCEPTION WHEN OTHERS THEN
 	RETURN jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM);

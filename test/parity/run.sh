@@ -71,7 +71,7 @@ psql -X -q -v ON_ERROR_STOP=1 \
 database_made=yes
 
 # In the background, so that a signal to this script is served at once.
-PGDATABASE=$database node "$scratch/main.js" &
+PGDATABASE=$database PARITY_SANDBOX=$here/../sandbox/main.js node "$scratch/main.js" &
 program=$!
 status=0
 wait "$program" || status=$?

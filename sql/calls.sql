@@ -1,0 +1,222 @@
+--
+-- Calls to Smartcar, as far as they come without Smartcar: who may make them,
+-- what is missing, and which arguments are refused before anything is sent
+--
+-- The servers' origins lead to a port where nobody listens.  The timeout is short
+-- because questions are repeated, and for the same reason few are asked.
+--
+
+CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla
+	OPTIONS (client_id 'app', redirect_uri 'https://example.com/', scope 'read_vin', timeout '200ms',
+			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
+			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
+CREATE USER MAPPING FOR PUBLIC SERVER smartcar
+	OPTIONS (client_secret 'secret', management_token 'secret', api_client_id 'client_x', api_client_secret 'secret');
+CREATE SERVER third FOREIGN DATA WRAPPER smartcar_tesla
+	OPTIONS (client_id 'app', api_version '3', scope 'read_vin', timeout '200ms',
+			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
+			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
+CREATE USER MAPPING FOR PUBLIC SERVER third
+	OPTIONS (client_secret 'secret', api_client_id 'client_x', api_client_secret 'secret');
+CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla
+	OPTIONS (timeout '200ms',
+			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
+			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
+
+-- Every call, with arguments that are as they should be.
+CREATE TEMP TABLE call (position int GENERATED ALWAYS AS IDENTITY, expression text);
+INSERT INTO call (expression) VALUES
+	($$smartcar_exchange_code('c', server => %s)$$),
+	($$smartcar_refresh_token('r', server => %s)$$),
+	($$smartcar_application_token(%s)$$),
+	($$smartcar_user('t', %s)$$),
+	($$smartcar_user(ARRAY['t'], %s)$$),
+	($$smartcar_vehicles('t', 'u', %s)$$),
+	($$smartcar_vehicles(ARRAY['t'], ARRAY['u'], %s)$$),
+	($$smartcar_vehicle('v', 't', server => %s)$$),
+	($$smartcar_vehicle(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_permissions('v', 't', server => %s)$$),
+	($$smartcar_permissions(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_tesla_access('v', 't', server => %s)$$),
+	($$smartcar_tesla_access(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_tesla_virtual_key('v', 't', server => %s)$$),
+	($$smartcar_tesla_virtual_key(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_tesla_migration('v', 't', server => %s)$$),
+	($$smartcar_tesla_migration(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_connections(server => %s)$$),
+	($$smartcar_connections(ARRAY['v'], server => %s)$$),
+	($$smartcar_delete_connections('v', server => %s)$$),
+	($$smartcar_delete_connections(ARRAY['v'], server => %s)$$),
+	($$smartcar_disconnect('v', server => %s)$$),
+	($$smartcar_disconnect(ARRAY['v'], server => %s)$$),
+	($$smartcar_compatibility('v', server => %s)$$),
+	($$smartcar_compatibility(ARRAY['v'], server => %s)$$),
+	($$smartcar_request('POST', '/x', 't', server => %s)$$),
+	($$smartcar_request('POST', ARRAY['/x'], ARRAY['t'], server => %s)$$);
+
+-- What becomes of a call: its SQLSTATE, or that of its row, and its message.
+CREATE FUNCTION outcome(call text, server text, OUT state text, OUT message text) LANGUAGE plpgsql AS $$
+DECLARE
+	result record;
+BEGIN
+	EXECUTE 'SELECT * FROM ' || format(call, coalesce(quote_literal(server), 'NULL')) INTO result;
+	state := to_jsonb(result) ->> 'sqlstate';
+	message := regexp_replace(to_jsonb(result) #>> '{error,description}', '": .*', '": ...');
+EXCEPTION WHEN OTHERS THEN
+	state := SQLSTATE;
+	message := SQLERRM;
+END $$;
+
+-- Nobody listens there.
+SELECT expression, state, message
+  FROM call, outcome(expression, 'smartcar')
+ WHERE expression ~ 'code|token|user.ARRAY|delete|disconnect|compatibility..v|request' ORDER BY position;
+
+-- What the version of the API does not have, and what it can do without.
+SELECT expression, state, message
+  FROM call, outcome(expression, 'third')
+ WHERE expression ~ 'user|migration|code|compatibility..v' ORDER BY position;
+
+-- A server without the options that calls need, no such server, and none at all.
+SELECT expression, state, message
+  FROM call, outcome(expression, 'bare')
+ WHERE expression ~ 'code|token|connection|disconnect|compatibility|request' ORDER BY position;
+SELECT state, message, count(*) FROM call, outcome(expression, 'nowhere') GROUP BY 1, 2 ORDER BY 1, 2;
+SET smartcar_tesla.server = 'nowhere';
+SELECT state, message, count(*) FROM call, outcome(expression, NULL) GROUP BY 1, 2 ORDER BY 1, 2;
+SET smartcar_tesla.server = '';
+SELECT state, message, count(*) FROM call, outcome(expression, NULL) GROUP BY 1, 2 ORDER BY 1, 2;
+RESET smartcar_tesla.server;
+
+-- A request that may have been made is not called one that was not.
+DO $$
+DECLARE
+	message text; detail text; hint text;
+BEGIN
+	PERFORM smartcar_disconnect('v', 't');
+EXCEPTION WHEN SQLSTATE 'SC001' THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RAISE NOTICE '%', message;
+	RAISE NOTICE '%', regexp_replace(detail, '\d+ ms, while connecting: .*', '... ms, while connecting: ...');
+	RAISE NOTICE '%', hint;
+END $$;
+
+-- Nothing is asked about nothing.
+SELECT smartcar_exchange_code(NULL), smartcar_refresh_token(NULL), smartcar_vehicle(NULL, 't'),
+	   smartcar_permissions(NULL, 't'), smartcar_tesla_access(NULL, 't'), smartcar_tesla_virtual_key(NULL, 't'),
+	   smartcar_tesla_migration(NULL, 't'), smartcar_disconnect(NULL), smartcar_compatibility(NULL::text),
+	   smartcar_request('GET', NULL, 't');
+SELECT * FROM smartcar_user(NULL::text[]);
+SELECT * FROM smartcar_user('{}'::text[]);
+SELECT * FROM smartcar_vehicles(NULL::text[], NULL);
+SELECT * FROM smartcar_vehicle(NULL::text[], ARRAY['t']);
+SELECT * FROM smartcar_vehicle('{}'::text[], ARRAY['t']);
+SELECT * FROM smartcar_vehicle('{}'::text[], '{}'::text[]);
+SELECT * FROM smartcar_connections('{}'::text[]);
+SELECT * FROM smartcar_request('GET', NULL::text[]);
+
+-- What must not be left out.
+SELECT smartcar_user(NULL::text);
+SELECT smartcar_vehicles(NULL::text);
+SELECT smartcar_vehicles(NULL::text, server => 'third');
+SELECT * FROM smartcar_vehicles(ARRAY['t'], server => 'third');
+SELECT smartcar_vehicle('v');
+SELECT * FROM smartcar_vehicle(ARRAY['v', 'w']);
+SELECT smartcar_request('GET', '/x');
+SELECT smartcar_request(NULL, '/x', 't');
+SELECT * FROM smartcar_delete_connections();
+SELECT * FROM smartcar_delete_connections(NULL::text[]);
+SELECT smartcar_exchange_code('c', refresh_lifetime => NULL);
+SELECT smartcar_refresh_token('r', refresh_lifetime => NULL);
+
+-- Arrays of other lengths, with NULLs, and with more dimensions than one.
+SELECT * FROM smartcar_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u']);
+SELECT * FROM smartcar_vehicle(ARRAY['a', 'b', 'c'], '{}'::text[]);
+SELECT * FROM smartcar_vehicle(ARRAY['a'], ARRAY['t'], ARRAY['u', 'v']);
+SELECT * FROM smartcar_vehicles(ARRAY['t', 'u'], ARRAY['a']);
+SELECT * FROM smartcar_request('GET', ARRAY['/a', '/b'], ARRAY['t', 'u', 'v']);
+SELECT * FROM smartcar_vehicle(ARRAY['a', NULL], ARRAY['t']);
+SELECT * FROM smartcar_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL]);
+SELECT * FROM smartcar_vehicle(ARRAY['a', 'b'], ARRAY['t'], ARRAY[NULL]::text[]);
+SELECT * FROM smartcar_user(ARRAY[NULL]::text[]);
+SELECT * FROM smartcar_compatibility(ARRAY['a', NULL]);
+SELECT * FROM smartcar_request('GET', ARRAY['/a', NULL], ARRAY['t']);
+SELECT * FROM smartcar_vehicle(ARRAY[['a', 'b']], ARRAY['t']);
+
+-- Values that cannot be sent.
+SELECT smartcar_vehicle('', 't');
+SELECT smartcar_vehicle('..', 't');
+SELECT smartcar_vehicle('%2e%2E', 't');
+SELECT * FROM smartcar_vehicle(ARRAY['a', '.'], ARRAY['t']);
+SELECT smartcar_compatibility('');
+SELECT smartcar_user('');
+SELECT smartcar_user('a b');
+SELECT smartcar_user(E'a\r\nX: y');
+SELECT smartcar_user('ü');
+SELECT smartcar_vehicle('v', 't', 'a b', 'third');
+SELECT smartcar_vehicles(user_id => E'a\nb', access_token => NULL, server => 'third');
+SELECT smartcar_exchange_code('');
+SELECT smartcar_refresh_token('');
+SELECT smartcar_exchange_code('c', 'ftp://example.com');
+SELECT smartcar_exchange_code('c', flags => '[]');
+SELECT smartcar_refresh_token('r', flags => '{"a": []}');
+SELECT smartcar_connections(mode => 'dead');
+SELECT smartcar_connections(external_id => 'e');
+SELECT smartcar_compatibility('v', mode => 'dead');
+SELECT smartcar_compatibility('v', '{}');
+SELECT smartcar_compatibility('v', ARRAY[NULL]::text[]);
+SELECT smartcar_compatibility('v', flags => '7');
+
+-- The same for a request to any endpoint; the paths have a test of their own.
+SELECT smartcar_request('OPTIONS', '/x', 't');
+SELECT smartcar_request('', '/x', 't');
+SELECT smartcar_request('GET', '/x/../y', 't');
+SELECT smartcar_request('GET', '/x?y', 't');
+SELECT * FROM smartcar_request('GET', ARRAY['/x', 'y'], ARRAY['t']);
+SELECT smartcar_request('GET', '/x', 't', query => '[]');
+SELECT smartcar_request('GET', '/x', 't', query => '{"a": [1]}');
+SELECT smartcar_request('GET', '/x', 't', query => '{"a": {"b": 1}}');
+SELECT smartcar_request('GET', '/x', 't', unit_system => 'nautical');
+SELECT smartcar_request('GET', '/x', 't', origin => 'auth');
+
+-- The SQLSTATEs of some of these.
+SELECT expression, state
+  FROM (VALUES ($$smartcar_user(NULL::text)$$),
+			   ($$smartcar_vehicles(NULL::text, server => 'third')$$),
+			   ($$smartcar_delete_connections()$$),
+			   ($$smartcar_refresh_token('r', NULL)$$),
+			   ($$smartcar_request(NULL, '/x', 't')$$),
+			   ($$smartcar_vehicle(ARRAY['a', NULL], ARRAY['t'])$$),
+			   ($$smartcar_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL])$$),
+			   ($$smartcar_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u'])$$),
+			   ($$smartcar_vehicle(ARRAY[['a', 'b']], ARRAY['t'])$$),
+			   ($$smartcar_vehicle('..', 't')$$),
+			   ($$smartcar_user('a b')$$),
+			   ($$smartcar_exchange_code('')$$),
+			   ($$smartcar_connections(mode => 'dead')$$),
+			   ($$smartcar_connections(external_id => 'e')$$),
+			   ($$smartcar_compatibility('v', '{}')$$),
+			   ($$smartcar_request('GET', '/x?y', 't')$$),
+			   ($$smartcar_request('GET', '/x', 't', query => '[]')$$)) AS v (expression),
+	   outcome(expression, NULL);
+
+-- Nobody but a superuser may call them, unless it was granted, and then the
+-- right to use the server is needed, too.
+CREATE ROLE regress_smartcar_caller;
+GRANT USAGE ON FOREIGN SERVER smartcar TO regress_smartcar_caller;
+GRANT SELECT ON call TO regress_smartcar_caller;
+SET ROLE regress_smartcar_caller;
+SELECT state, regexp_replace(message, ' \w+$', ' ...') AS message, count(*)
+  FROM call, outcome(expression, 'smartcar') GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT smartcar_token_expired('infinity');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION smartcar_user(text, text) TO regress_smartcar_caller;
+SET ROLE regress_smartcar_caller;
+SELECT state, message FROM call, outcome(expression, 'smartcar') WHERE expression LIKE 'smartcar_user(''%';
+SELECT state, message FROM call, outcome(expression, 'third') WHERE expression LIKE 'smartcar_user(''%';
+RESET ROLE;
+
+DROP OWNED BY regress_smartcar_caller;
+DROP ROLE regress_smartcar_caller;
+DROP FUNCTION outcome;
+DROP SERVER smartcar, third, bare CASCADE;

@@ -1,0 +1,77 @@
+# A resolver of host names that does what a test wants: slow.test takes 20
+# seconds, *.invalid does not exist, and everything else is as it was.
+#
+# It is a library in C that the postmaster is started with (LD_PRELOAD), built
+# by the test itself.
+
+package HostNames;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+
+my $source = <<'SOURCE';
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int (*Resolver) (const char *, const char *, const struct addrinfo *,
+						 struct addrinfo **);
+
+int
+getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+			struct addrinfo **result)
+{
+	const char *end = name ? strrchr(name, '.') : NULL;
+
+	if (name && strcmp(name, "slow.test") == 0)
+	{
+		sleep(20);
+		return EAI_AGAIN;
+	}
+	if (end && strcmp(end, ".invalid") == 0)
+		return EAI_NONAME;
+	return ((Resolver) dlsym(RTLD_NEXT, "getaddrinfo")) (name, service, hints, result);
+}
+SOURCE
+
+# The path of the library; undefined where it cannot be built.
+sub library
+{
+	my $directory = PostgreSQL::Test::Utils::tempdir_short();
+	my $compiler = $ENV{CC} // 'cc';
+
+	return if $^O ne 'linux';
+	open my $file, '>', "$directory/names.c" or die "could not write $directory/names.c: $!";
+	print $file $source;
+	close $file;
+	return if system("$compiler -shared -fPIC -o $directory/names.so $directory/names.c -ldl 2>/dev/null") != 0;
+	return "$directory/names.so";
+}
+
+# Whether the library is used by a node; a libcurl that resolves names by itself
+# does not ask the system.  The server is one whose host is slow.test.
+sub in_use
+{
+	my ($session, $server) = @_;
+	my $result = $session->query("SET statement_timeout = 200; SELECT smartcar_user('x', server => '$server')");
+
+	$session->query('SET statement_timeout = 0');
+	return $result =~ /57014/;
+}
+
+# Starts a node with the library, if there is one.
+sub start_node
+{
+	my ($node, $library) = @_;
+
+	local $ENV{LD_PRELOAD} = join ' ', grep { defined && $_ ne '' } $ENV{LD_PRELOAD}, $library;
+	delete $ENV{LD_PRELOAD} if $ENV{LD_PRELOAD} eq '';
+	$node->start;
+	return;
+}
+
+1;

@@ -1,0 +1,140 @@
+# A session with a server that lasts over several statements, for TAP tests: a
+# psql at the other end of two pipes.
+#
+# A statement can be started and its result taken later, so that a test can do
+# something to the session in between.  A result is what psql prints, errors
+# with their SQLSTATE among it; connections that a backend keeps are only there
+# in a session that lasts.
+
+package Session;
+
+use strict;
+use warnings;
+
+use Carp;
+use IPC::Open3;
+use Time::HiRes qw(time);
+
+my $marker = '-- end of the result --';
+
+sub new
+{
+	my ($class, $node, $database) = @_;
+	my @command = ('psql', '-X', '-A', '-t', '-q', '-v', 'VERBOSITY=verbose', '-d',
+		$node->connstr($database // 'postgres'));
+	my $pid = open3(my $input, my $output, undef, @command);
+	my $self = bless { pid => $pid, input => $input, output => $output, read => '' }, $class;
+
+	$input->autoflush(1);
+	$self->{backend} = $self->query('SELECT pg_backend_pid()');
+	croak "no session: $self->{backend}" if $self->{backend} !~ /^\d+$/;
+	return $self;
+}
+
+# The process of the server that serves the session.
+sub backend
+{
+	my ($self) = @_;
+
+	return $self->{backend};
+}
+
+sub start
+{
+	my ($self, $sql) = @_;
+
+	local $SIG{PIPE} = 'IGNORE';
+	print { $self->{input} } "$sql\n;\n\\echo $marker\n";
+	return;
+}
+
+# The result of what was started, or undef if it takes longer than a number of
+# seconds.
+sub result
+{
+	my ($self, $seconds) = @_;
+	my $until = time() + ($seconds // 60);
+
+	for (;;)
+	{
+		my $bits = '';
+
+		if ($self->{read} =~ s/\A(.*?)^\Q$marker\E\n//ms)
+		{
+			my $result = $1;
+
+			chomp $result;
+			return $result;
+		}
+
+		vec($bits, fileno($self->{output}), 1) = 1;
+		return if select($bits, undef, undef, $until - time()) <= 0;
+		if (!sysread($self->{output}, $self->{read}, 65536, length $self->{read}))
+		{
+			# the session has ended
+			my $rest = $self->{read};
+
+			$self->{read} = '';
+			return $rest;
+		}
+	}
+}
+
+sub query
+{
+	my ($self, $sql) = @_;
+
+	$self->start($sql);
+	return $self->result // croak "no result: $sql";
+}
+
+# The parts of the error in a result: sqlstate, message, detail, hint; of a
+# result without an error, nothing.
+sub parts_of_error
+{
+	my ($result) = @_;
+	my %parts;
+
+	return {} if ($result // '') !~ /^(?:ERROR|FATAL):  (\w{5}): (.*)$/m;
+	%parts = (sqlstate => $1, message => $2);
+	$parts{detail} = $1 if $result =~ /^DETAIL:  (.*)$/m;
+	$parts{hint} = $1 if $result =~ /^HINT:  (.*)$/m;
+	return \%parts;
+}
+
+sub error
+{
+	my ($self, $sql) = @_;
+	my $result = $self->query($sql);
+	my $error = parts_of_error($result);
+
+	$error->{sqlstate} //= "no error but: $result";
+	$error->{$_} //= '' foreach qw(message detail hint);
+	return $error;
+}
+
+sub finish
+{
+	my ($self) = @_;
+
+	return if !defined $self->{pid};
+	close $self->{input};
+	close $self->{output};
+	waitpid $self->{pid}, 0;
+	undef $self->{pid};
+	return;
+}
+
+# Without waiting for what it may be busy with; the server finds out by itself.
+sub DESTROY
+{
+	my ($self) = @_;
+
+	local ($?, $!, $@);
+	return if !defined $self->{pid};
+	kill 'TERM', $self->{pid};
+	$self->finish;
+	return;
+}
+
+1;

@@ -1,0 +1,261 @@
+# The tokens of an owner: codes and refresh tokens are exchanged for them, with
+# requests that are right to the letter, and nothing of them is shown anywhere.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use MIME::Base64;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Sandbox;
+use Session;
+
+my $client_id = '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07';
+my $basic = 'Basic ' . encode_base64("$client_id:sandbox-client-secret", '');
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "log_min_messages = debug5\nlog_statement = none\nlog_min_error_statement = panic\n");
+$node->start;
+Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => 'read_vin');
+Sandbox::create_server($node, 'wrong', $sandbox->url,
+	mapping => { client_secret => 'not-the-secret-canary' });
+
+my $session = Session->new($node);
+
+# What must not be found in the server's log at the end.
+my @secrets = ('sandbox-client-secret', 'not-the-secret-canary', $basic);
+
+sub as_secret
+{
+	push @secrets, @_;
+	return @_;
+}
+
+# A code that has not been used.
+sub new_code
+{
+	my (%given) = @_;
+	my $answer = $sandbox->connect(owner => 'ada', %given);
+
+	as_secret(@$answer{qw(code access_token refresh_token)});
+	return $answer->{code};
+}
+
+# The tokens that a call gives, as a hash, or its error.
+sub tokens
+{
+	my ($call) = @_;
+	my @columns = qw(access_token token_type expires_in refresh_token refresh_expires_in);
+	my $result = $session->query(
+		"SELECT access_token, token_type, extract(epoch FROM expires_at - statement_timestamp()), "
+		  . "refresh_token, extract(epoch FROM refresh_expires_at - statement_timestamp()) FROM $call");
+	my %tokens;
+
+	return Session::parts_of_error($result) if $result =~ /^ERROR/;
+	@tokens{@columns} = split /\|/, $result, -1;
+	as_secret(grep { defined && length > 8 } @tokens{qw(access_token refresh_token)});
+	return \%tokens;
+}
+
+# Whether something takes about as long as it should; the statement began a
+# little before the request.
+sub about
+{
+	my ($seconds, $expected, $name) = @_;
+
+	cmp_ok($seconds, '>=', $expected, "$name, not less") && cmp_ok($seconds, '<', $expected + 1, "$name, not more");
+	return;
+}
+
+# Exchange of a code
+
+$sandbox->faults();
+my $code = new_code();
+my $first = tokens("smartcar_exchange_code('$code')");
+is($first->{token_type}, 'Bearer', 'a code gives tokens');
+about($first->{expires_in}, 7200, 'the access token ends as the answer says');
+about($first->{refresh_expires_in}, 60 * 24 * 3600, 'the refresh token ends after 60 days');
+is($session->query("SELECT smartcar_user('$first->{access_token}')"),
+	'725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11', 'the access token is that of the owner');
+
+my @log = $sandbox->log(path => '/oauth/token$');
+is(scalar @log, 1, 'one request');
+is("$log[0]{method} $log[0]{path}$log[0]{query}", 'POST /oauth/token', 'its method and path, without a query');
+is($log[0]{headers}{authorization}, $basic, 'its credentials');
+is($log[0]{headers}{'content-type'}, 'application/x-www-form-urlencoded', 'its content type');
+is($log[0]{headers}{accept}, 'application/json', 'what it accepts');
+is($log[0]{body},
+	"grant_type=authorization_code&code=$code&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback",
+	'its form');
+
+is_deeply(
+	$session->error("SELECT smartcar_exchange_code('$code')"),
+	{
+		sqlstate => 'SC400',
+		message => 'Smartcar refused the request: invalid_request',
+		detail => 'POST /oauth/token was answered with HTTP status 400: Invalid code: (hidden).',
+		hint => 'The owner has to connect again: '
+		  . $session->query('SELECT smartcar_connect_url()')
+	},
+	'a code is good once, and its refusal does not show it');
+
+# The redirect URI
+
+my $redirect_uri = 'http://localhost:8000/callback?a=b&c=d';
+$code = new_code(redirect_uri => $redirect_uri);
+is($session->error("SELECT smartcar_exchange_code('$code')")->{sqlstate}, 'SC400', 'not that of the link');
+is(tokens("smartcar_exchange_code('$code', '$redirect_uri')")->{token_type}, 'Bearer', 'that of the link');
+@log = $sandbox->log(path => '/oauth/token$');
+like($log[-1]{body}, qr/&redirect_uri=http%3A%2F%2Flocalhost%3A8000%2Fcallback%3Fa%3Db%26c%3Dd$/, 'it is encoded');
+is($session->error("SELECT smartcar_exchange_code('x', 'ftp://example.com')")->{sqlstate}, '22023', 'not one that Smartcar takes');
+
+$session->query('ALTER SERVER smartcar OPTIONS (DROP redirect_uri)');
+$sandbox->faults();
+$code = new_code();
+is(tokens("smartcar_exchange_code('$code')")->{token_type}, 'Bearer', 'none at all');
+@log = $sandbox->log(path => '/oauth/token$');
+is($log[0]{body}, "grant_type=authorization_code&code=$code", 'then it is left out');
+$session->query("ALTER SERVER smartcar OPTIONS (ADD redirect_uri 'https://example.com/callback')");
+
+# An old code
+
+$code = new_code();
+$sandbox->ask('advance', { seconds => 601 });
+is($session->error("SELECT smartcar_exchange_code('$code')")->{sqlstate}, 'SC400', 'a code ends after 10 minutes');
+
+# Refresh
+
+$sandbox->faults();
+my $old = $sandbox->connect(owner => 'ada')->{refresh_token};
+as_secret($old);
+my $new = tokens("smartcar_refresh_token('$old')");
+about($new->{expires_in}, 7200, 'a refresh gives an access token');
+about($new->{refresh_expires_in}, 60 * 24 * 3600, 'and a refresh token');
+isnt($new->{refresh_token}, $old, 'which is another one');
+@log = $sandbox->log;
+is(scalar @log, 1, 'one request');
+is($log[0]{headers}{authorization}, $basic, 'its credentials');
+is($log[0]{body}, "grant_type=refresh_token&refresh_token=$old", 'its form');
+
+is(tokens("smartcar_refresh_token('$old')")->{token_type}, 'Bearer', 'the old one is good for a while');
+$sandbox->ask('advance', { seconds => 61 });
+is_deeply(
+	$session->error("SELECT smartcar_refresh_token('$old')"),
+	{
+		sqlstate => 'SC400',
+		message => 'Smartcar refused the request: invalid_request',
+		detail => 'POST /oauth/token was answered with HTTP status 400: Invalid refresh_token: (hidden).',
+		hint => 'The owner has to connect again: '
+		  . $session->query('SELECT smartcar_connect_url()')
+	},
+	'and then it is dead');
+is(tokens("smartcar_refresh_token('$new->{refresh_token}')")->{token_type}, 'Bearer', 'and the new one lives');
+
+# What is repeated, and what is not
+
+$old = $sandbox->connect(owner => 'ada')->{refresh_token};
+$sandbox->faults({ match => { path => '/oauth/token' }, drop => 'after' });
+is(tokens("smartcar_refresh_token('$old')")->{token_type}, 'Bearer', 'a refresh is repeated when its answer is lost');
+is(scalar $sandbox->log, 2, 'once');
+
+$code = new_code();
+$sandbox->faults({ match => { path => '/oauth/token' }, drop => 'after' });
+is($session->error("SELECT smartcar_exchange_code('$code')")->{sqlstate}, 'SC001', 'an exchange is not');
+is(scalar $sandbox->log, 1, 'the code was sent once');
+$sandbox->faults({ match => { path => '/oauth/token' }, status => 503 });
+is($session->error("SELECT smartcar_exchange_code('$code')")->{sqlstate}, 'SC503', 'nor after a server error');
+is(scalar $sandbox->log, 1, 'the code was sent once');
+
+# The lifetime of a refresh token, and flags
+
+$old = $sandbox->connect(owner => 'ada')->{refresh_token};
+$sandbox->faults();
+about(tokens("smartcar_refresh_token('$old', '12 hours', '{\"country\": \"DE\", \"a\": true}')")->{refresh_expires_in},
+	12 * 3600, 'a lifetime of a refresh token that was named');
+@log = $sandbox->log;
+is($log[0]{query}, 'flags=a%3Atrue%20country%3ADE', 'flags stand in the URL');
+unlike($log[0]{body}, qr/flags/, 'and not in the form');
+$code = new_code();
+about(tokens("smartcar_exchange_code('$code', refresh_lifetime => '1 day', flags => '{\"a\": 1}')")->{refresh_expires_in},
+	24 * 3600, 'the same of an exchange');
+@log = $sandbox->log;
+is($log[-1]{query}, 'flags=a%3A1', 'with its flags');
+
+# The time counts from before the request
+
+$sandbox->faults({ match => { path => '/oauth/token' }, delay_ms => 1200 });
+about(tokens("smartcar_refresh_token('$old')")->{expires_in}, 7200, 'a slow answer does not lengthen the life of its token');
+
+# Answers that lack something
+
+sub after_answer
+{
+	my ($body) = @_;
+
+	$sandbox->faults({ match => { path => '/oauth/token' }, body => $body });
+	return tokens("smartcar_refresh_token('some-refresh-token')");
+}
+
+is(after_answer({ access_token => 'a-new-access-token' })->{access_token}, 'a-new-access-token', 'only an access token');
+is_deeply(
+	after_answer({ access_token => 'a' }),
+	{ access_token => 'a', token_type => '', expires_in => '', refresh_token => '', refresh_expires_in => '' },
+	'what the answer does not say is NULL');
+is(after_answer({ access_token => 'a', expires_in => undef, refresh_token => undef })->{expires_in}, '', 'null is as good as nothing');
+is(after_answer({ access_token => 'a', expires_in => -1 })->{expires_in}, '', 'an end before the beginning is none');
+about(after_answer({ access_token => 'a', expires_in => 0 })->{expires_in}, 0, 'one that ends at once');
+is(after_answer({ access_token => 'a', token_type => 'bearer' })->{token_type}, 'bearer', 'the case of its type does not matter');
+
+my %unusable = (
+	'without an access token' => { expires_in => 7200, refresh_token => 'a-refresh-token-canary' },
+	'with an empty one' => { access_token => '', refresh_token => 'a-refresh-token-canary' },
+	'with one that cannot be a header' => { access_token => "a\r\nb", refresh_token => 'a-refresh-token-canary' },
+	'with one that is no text' => { access_token => [ 'a' ] },
+	'with a token of another kind' => { access_token => 'an-access-token-canary', token_type => 'mac' });
+as_secret('a-refresh-token-canary', 'an-access-token-canary');
+is(after_answer($unusable{$_})->{sqlstate}, 'SC004', "an answer $_") foreach sort keys %unusable;
+
+# A wrong client secret
+
+$sandbox->faults();
+my $error = $session->error("SELECT smartcar_refresh_token('$old', server => 'wrong')");
+is_deeply(
+	$error,
+	{
+		sqlstate => 'SC401',
+		message => 'Smartcar refused the request: invalid_client',
+		detail => 'POST /oauth/token was answered with HTTP status 401.',
+		hint => 'Check the options of the server, those of its user mapping, and the application\'s settings at Smartcar.'
+	},
+	'a wrong client secret');
+is(scalar $sandbox->log, 1, 'is tried once');
+$sandbox->faults({ match => { path => '/oauth/token' }, times => 0, echo => JSON::PP::true });
+$error = $session->error("SELECT smartcar_refresh_token('$old', server => 'wrong')");
+like($error->{detail}, qr/Authorization was Basic \(hidden\)/, 'credentials that an answer repeats are hidden');
+unlike(join('', values %$error), qr/\Q$_\E/, 'nothing secret in the error') foreach 'not-the-secret-canary', $old;
+
+# Nothing to exchange
+
+$sandbox->faults();
+is($session->query("SELECT smartcar_exchange_code(NULL) IS NULL, smartcar_refresh_token(NULL) IS NULL"), 't|t', 'nothing of nothing');
+is($session->error("SELECT smartcar_exchange_code('')")->{sqlstate}, '22023', 'an empty code');
+is($session->error("SELECT smartcar_refresh_token('')")->{sqlstate}, '22023', 'an empty token');
+is($session->error("SELECT smartcar_refresh_token('x', NULL)")->{sqlstate}, '22004', 'no lifetime');
+is(scalar $sandbox->log, 0, 'without a request');
+
+# What the server wrote about all this
+
+$session->finish;
+$node->stop;
+my $log = slurp_file($node->logfile);
+like($log, qr/Smartcar refused the request/, 'the log has the errors');
+my @shown = grep { index($log, $_) >= 0 } @secrets;
+is_deeply(\@shown, [], 'and no code, token or secret, at the most talkative setting');
+
+done_testing();

@@ -1,0 +1,207 @@
+# The calls about one vehicle or owner with version 3 of the API: what they ask,
+# and what they make of signals that could not be read.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Sandbox::create_server($node, 'smartcar', $sandbox->url, api_version => '3');
+
+my $session = Session->new($node);
+my $ada = $sandbox->connect(owner => 'ada');
+my $vehicle = $ada->{vehicles}[0];
+my $of_ada = "'$vehicle', user_id => '$ada->{user_id}'";
+my $signals = "GET /v3/vehicles/$vehicle/signals";
+
+# The requests since the faults were set, but for the token, which comes first.
+sub requests
+{
+	my @requests = map { "$_->{method} $_->{path}" . ($_->{query} eq '' ? '' : "?$_->{query}") } $sandbox->log(path => '^/v');
+
+	$sandbox->faults();
+	return @requests;
+}
+
+sub is_result
+{
+	my ($sql, $expected, $name, @requests) = @_;
+
+	is($session->query($sql), $expected, $name);
+	is_deeply([ requests() ], \@requests, "requests of: $name") if @requests;
+	return;
+}
+
+sub is_error
+{
+	my ($sql, $sqlstate, $pattern, $name) = @_;
+	my $error = $session->error($sql);
+
+	is($error->{sqlstate}, $sqlstate, $name);
+	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
+	return;
+}
+
+# The answer to a question about a signal, as the v3 API writes it.
+sub signal
+{
+	my (%attributes) = @_;
+
+	return { body => { data => { id => 'x', type => 'signal', attributes => \%attributes } } };
+}
+
+# What version 3 does not have
+
+is_error("SELECT $_", '0A000', qr/does not exist in version 3 of Smartcar's API; Server "smartcar" uses that version/, "there is no $_")
+  foreach "smartcar_user('x')", "smartcar_user(ARRAY['x'])", "smartcar_tesla_migration('a')", "smartcar_tesla_migration(ARRAY['a'])";
+is_error("SELECT smartcar_vehicles(NULL::text)", '22004', qr/user_id must not be null.*smartcar_connections/, 'the vehicles of nobody');
+is(scalar $sandbox->log, 0, 'without a request');
+
+# Vehicles
+
+my $connections = 'GET /v3/connections?filter%5BuserId%5D';
+my $page = 'page%5Bnumber%5D=1&page%5Bsize%5D=100';
+$sandbox->faults();
+is_result("SELECT smartcar_vehicles(user_id => '$ada->{user_id}')", $vehicle, 'the vehicles of an owner', "$connections=$ada->{user_id}&$page");
+is_result("SELECT count(*) FROM smartcar_vehicles(NULL::text, 'no-such-user')", 0, 'of somebody unknown', "$connections=no-such-user&$page");
+$session->query("SELECT smartcar_vehicle($of_ada)");
+my ($request) = $sandbox->log(path => '^/v3/vehicles/');
+is($request->{headers}{'sc-user-id'}, $ada->{user_id}, 'the owner stands in a header');
+like($request->{headers}{authorization}, qr/^Bearer \w+\.\w+/, 'beside the token of the application');
+$sandbox->faults();
+is_result("SELECT * FROM smartcar_vehicle($of_ada)", "$vehicle|TESLA|Model 3|2021|live|BEV", 'a vehicle', "GET /v3/vehicles/$vehicle");
+is_result("SELECT model FROM smartcar_vehicle('$vehicle')", 'Model 3', 'without its owner');
+is_error("SELECT smartcar_vehicle('no-such-vehicle')", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'one that is not connected');
+$sandbox->faults({ body => { data => { id => 'a' } } });
+is_error("SELECT smartcar_vehicle('a')", 'SC004', qr/It has no "data" with "attributes"/, 'an answer without attributes');
+$sandbox->faults({ content_type => 'application/vnd.api+json; charset=utf-8' });
+is_result("SELECT model FROM smartcar_vehicle($of_ada)", 'Model 3', 'another type of JSON');
+$sandbox->faults({ content_type => 'text/html' });
+is_error("SELECT model FROM smartcar_vehicle($of_ada)", 'SC004', qr/Its content type is not JSON/, 'what is not JSON');
+
+# The mode of a server
+
+my $simon = $sandbox->connect(owner => 'simon');
+$session->query("ALTER SERVER smartcar OPTIONS (ADD mode 'simulated')");
+$sandbox->faults();
+is_result(
+	"SELECT smartcar_vehicles(user_id => '$simon->{user_id}')",
+	'7f8e9dac-bb1c-4a2d-8e3f-4a5b6c7d8e9f', 'vehicles of another mode',
+	"$connections=$simon->{user_id}&filter%5Bvehicle.mode%5D=simulated&$page");
+$session->query('ALTER SERVER smartcar OPTIONS (DROP mode)');
+
+# Permissions
+
+my @scopes = qw(read_odometer read_user_profile);
+my $ben = $sandbox->connect(owner => 'ben', scope => "@scopes");
+my $car = $ben->{vehicles}[0];
+$sandbox->faults();
+is_result(
+	"SELECT smartcar_permissions('$car', user_id => '$ben->{user_id}')",
+	'{read_odometer,read_user_profile}', 'permissions',
+	"GET /v3/connections?filter%5BvehicleId%5D=$car&filter%5BuserId%5D=$ben->{user_id}&$page");
+is_result("SELECT smartcar_permissions('$car')", '{read_odometer,read_user_profile}', 'without the owner');
+is_result("SELECT smartcar_permissions('no-such-vehicle') IS NULL", 't', 'of what is not connected');
+
+my $carla = $sandbox->connect(owner => 'carla', scope => 'read_odometer');
+my $northwind = $sandbox->connect(owner => 'northwind', scope => 'read_vin');
+my $shared = $carla->{vehicles}[0];
+is_error("SELECT smartcar_permissions('$shared')", 'SC004', qr/It lists several connections of this vehicle. Pass the user_id of one of them/, 'a vehicle of two');
+is_result("SELECT smartcar_permissions('$shared', user_id => '$carla->{user_id}')", '{read_odometer}', 'the driver');
+is_result("SELECT smartcar_permissions('$shared', user_id => '$northwind->{user_id}')", '{read_vin}', 'and the owner');
+
+# Tesla
+
+$sandbox->faults();
+is_result(
+	"SELECT access_type, cardinality(tesla_scopes) FROM smartcar_tesla_access($of_ada)",
+	'OWNER|5', 'what an owner has granted',
+	"$signals/vehicleuseraccount-permissions", "$signals/vehicleuseraccount-role");
+is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 'f', 'the virtual key', "$signals/connectivitystatus-isdigitalkeypaired");
+$sandbox->ask('vehicle', { id => $vehicle, paired => JSON::PP::true });
+is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 't', 'which was added');
+
+# Signals that could not be read
+
+$sandbox->ask('revoke', { owner => 'ada' });
+is_error("SELECT smartcar_tesla_virtual_key($of_ada)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:PERMISSION.*HTTP status 200/, 'a signal that the account refuses');
+my %status = (
+	AUTHENTICATION => 401,
+	BILLING => 430,
+	COMPATIBILITY => 501,
+	CONNECTED_SERVICES_ACCOUNT => 400,
+	PERMISSION => 403,
+	RATE_LIMIT => 429,
+	RESOURCE_NOT_FOUND => 404,
+	SERVER => 500,
+	SOMETHING_NEW => 500,
+	UPSTREAM => 502,
+	VALIDATION => 400,
+	VEHICLE_STATE => 409);
+foreach my $type (sort keys %status)
+{
+	$sandbox->faults(signal(status => { value => 'ERROR', error => { type => $type, code => 'SOME_CODE', description => 'Because.' } }));
+	is_error("SELECT smartcar_tesla_virtual_key($of_ada)", "SC$status{$type}", qr/$type:SOME_CODE.*: Because\./, "a signal with the error $type");
+}
+is(scalar $sandbox->log(path => '^/v3'), 1, 'and no second request');
+
+$sandbox->faults(signal(status => { value => 'UNAVAILABLE' }), signal(status => { value => 'UNAVAILABLE' }), signal(status => { value => 'UNAVAILABLE' }));
+is_result("SELECT smartcar_tesla_virtual_key($of_ada) IS NULL", 't', 'a signal that is not available');
+is_result("SELECT * FROM smartcar_tesla_access($of_ada)", '|', 'two of them');
+$sandbox->faults(
+	signal(status => { value => 'UNAVAILABLE' }),
+	signal(status => { value => 'SUCCESS' }, body => { value => 'DRIVER' }));
+is_result("SELECT * FROM smartcar_tesla_access($of_ada)", 'DRIVER|', 'one of two');
+$sandbox->faults(
+	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
+	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
+is_error("SELECT * FROM smartcar_tesla_access($of_ada)", 'SC403', qr/PERMISSION/, 'the second is an error');
+$sandbox->faults(
+	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
+	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
+is_result(
+	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_tesla_access(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
+	'||SC403', 'then nothing is told of the first');
+$sandbox->faults(signal(status => { value => 'SUCCESS' }));
+is_error("SELECT smartcar_tesla_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');
+$sandbox->faults(signal(status => { value => 'SUCCESS' }, body => { value => 'yes' }));
+is_error("SELECT smartcar_tesla_virtual_key($of_ada)", 'SC004', qr/It has no "value" that is true or false/, 'one that is not true or false');
+$sandbox->faults(signal(body => { value => JSON::PP::true }));
+is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 't', 'one without a status');
+
+# Compatibility is asked of version 2.0
+
+$sandbox->faults();
+is_result(
+	"SELECT compatible FROM smartcar_compatibility('5YJ3E1EA7MF000101', '{read_vin}')",
+	't', 'whether a vehicle is compatible', 'GET /v2.0/compatibility?vin=5YJ3E1EA7MF000101&scope=read_vin');
+
+# Disconnecting
+
+$sandbox->faults();
+is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'one of two owners');
+my @requests = requests();
+is($requests[0], "GET /v3/connections?filter%5BvehicleId%5D=$shared&filter%5BuserId%5D=$carla->{user_id}&$page", 'it is looked for');
+like($requests[1], qr{^DELETE /v3/connections/[-0-9a-f]+$}, 'and deleted');
+is(scalar @requests, 2, 'and nothing else');
+is_result("SELECT smartcar_permissions('$shared')", '{read_vin}', 'the other one is still there');
+$sandbox->connect(owner => 'carla', scope => 'read_odometer');
+is_result("SELECT smartcar_disconnect('$shared')", '', 'every owner of a vehicle');
+is_result("SELECT smartcar_permissions('$shared') IS NULL", 't', 'nobody is left');
+is_result("SELECT smartcar_disconnect('$shared')", '', 'once more is no error');
+$sandbox->connect(owner => 'carla');
+$sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
+is_error("SELECT smartcar_disconnect('$shared')", 'SC404', qr{DELETE /v3/connections/}, 'a deletion that is refused');
+
+done_testing();

@@ -1,0 +1,188 @@
+# smartcar_request(): any endpoint of any of the APIs, with everything that a
+# request can have, and the whole answer, whatever its status.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Sandbox::create_server($node, 'smartcar', $sandbox->url);
+Sandbox::create_server($node, 'v3', $sandbox->url, api_version => '3');
+$sandbox->ask('fleet', { owners => 2, vehicles => 2 });
+
+my $session = Session->new($node);
+
+sub is_result
+{
+	my ($sql, $expected, $name) = @_;
+
+	is($session->query($sql), $expected, $name);
+	return;
+}
+
+# The only request that a call makes to the address /x, which answers 200 to everything.
+sub request_of
+{
+	my ($arguments) = @_;
+
+	$sandbox->faults({ match => { path => '/x' }, body => {} });
+	is($session->query("SELECT status FROM smartcar_request($arguments)"), '200', $arguments);
+	my @log = $sandbox->log(path => '/x');
+	return $log[0];
+}
+
+# Methods and bodies
+
+foreach my $method (qw(GET HEAD POST PUT PATCH DELETE))
+{
+	my $request = request_of("lower('$method'), '/x', 't'");
+
+	is("$request->{method} $request->{path}$request->{query}", "$method /v2.0/x", "method $method");
+	is($request->{body}, '', 'without a body');
+	is($request->{headers}{'content-type'}, undef, 'or a type of one');
+	is($request->{headers}{authorization}, 'Bearer t', 'with its token');
+}
+is(request_of(q('POST', '/x', 't'))->{headers}{'content-length'}, '0', 'a POST of nothing says so');
+foreach my $method (qw(POST PUT PATCH DELETE))
+{
+	my $request = request_of(qq('$method', '/x', 't', body => '{"text": "\\"\\\\ ü", "list": [1, 2.50, true, null]}'));
+
+	is("$request->{method} $request->{headers}{'content-type'}", "$method application/json", "the type of a body, $method");
+	is_deeply(JSON::PP->new->decode($request->{body}), { text => "\"\\ \x{fc}", list => [ 1, 2.5, JSON::PP::true, undef ] }, 'and the body');
+	like($request->{body}, qr/2\.50/, 'with its digits');
+}
+is(request_of(q('POST', '/x', 't', body => '"text"'))->{body}, '"text"', 'a body that is no object');
+is(request_of(q('POST', '/x', 't', body => 'null'))->{body}, 'null', 'or null');
+
+# Queries
+
+my %query = (
+	'{"limit": 10, "offset": 0}' => 'limit=10&offset=0',
+	'{"a": "b c&d=e/f?g#h+i%j"}' => 'a=b%20c%26d%3De%2Ff%3Fg%23h%2Bi%25j',
+	'{"a": "ü日"}' => 'a=%C3%BC%E6%97%A5',
+	'{"page[size]": 1, "ü": 2}' => '%C3%BC=2&page%5Bsize%5D=1',
+	'{"number": 1.50, "yes": true, "no": false, "nothing": null, "empty": ""}' => 'no=false&yes=true&empty=&number=1.50',
+	'{}' => '');
+is(request_of("'GET', '/x', 't', query => '$_'")->{query}, $query{$_}, "query $_") foreach sort keys %query;
+
+# Other headers
+
+is(request_of(q('GET', '/x', 't', unit_system => 'imperial'))->{headers}{'sc-unit-system'}, 'imperial', 'the unit system');
+is(request_of(q('GET', '/x', 't'))->{headers}{'sc-unit-system'}, undef, 'or none');
+is(request_of(q('GET', '/x', 't', 'u'))->{headers}{'sc-user-id'}, undef, 'no user with version 2.0');
+is(request_of(q('GET', '/x', 't', 'u', origin => 'vehicle'))->{headers}{'sc-user-id'}, 'u', 'but with version 3');
+is(request_of(q('GET', '/x', 't'))->{headers}{accept}, 'application/json', 'what is wanted');
+
+# Origins, each with the credentials that belong to it
+
+my $token = $session->query("SELECT access_token FROM smartcar_application_token()");
+my $management = 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=';
+my @origins = (
+	[ q('GET', '/x', 't'), '/v2.0/x', 'Bearer t' ],
+	[ q('GET', '/x', server => 'v3'), '/v3/x', "Bearer $token" ],
+	[ q('GET', '/x', 't', server => 'v3'), '/v3/x', 'Bearer t' ],
+	[ q('GET', '/x', 't', origin => 'api', server => 'v3'), '/v2.0/x', 'Bearer t' ],
+	[ q('GET', '/x', origin => 'vehicle'), '/v3/x', "Bearer $token" ],
+	[ q('GET', '/x', origin => 'management'), '/v2.0/x', $management ],
+	[ q('GET', '/x', origin => 'management', server => 'v3'), '/v2.0/x', $management ]);
+foreach my $origin (@origins)
+{
+	my $request = request_of($origin->[0]);
+
+	is($request->{path}, $origin->[1], "path of: $origin->[0]");
+	is($request->{headers}{authorization}, $origin->[2], "credentials of: $origin->[0]");
+}
+
+# Each origin leads to its own host
+$session->query(q(ALTER SERVER smartcar OPTIONS (SET auth_origin 'http://127.0.0.1:1', SET iam_origin 'http://127.0.0.1:1', SET vehicle_origin 'http://127.0.0.1:1', SET management_origin 'http://127.0.0.1:1')));
+is(request_of(q('GET', '/x', 't'))->{path}, '/v2.0/x', 'api_origin alone leads to the sandbox');
+foreach my $origin (qw(vehicle management))
+{
+	my $error = $session->error("SELECT smartcar_request('GET', '/x', 't', origin => '$origin')");
+
+	is($error->{sqlstate}, 'SC001', "the origin $origin is another host");
+	like($error->{hint}, qr/"${origin}_origin"/, 'which is told');
+}
+$session->query("ALTER SERVER smartcar OPTIONS (SET ${_}_origin '" . $sandbox->url . "')") foreach qw(auth iam vehicle management);
+
+# Paths
+
+request_of("'GET', '/x$_', 't'") foreach '/...', '/.a', '/..a', '/%20', '/a;b=c,d', '/%2e%2e%2e', '/@a:b', "/~!\$&()*+=";
+$sandbox->faults();
+foreach my $path ('', '/', 'x', 'http://example.com/', '//x', '//example.com/x', '/x//y', '/x/', '/.', '/..', '/x/..', '/x/../y', '/x/./y',
+	'/%2e', '/%2E%2e/x', '/.%2e', '/%2e./x', '/x?y', '/x#y', '/x y', '/ü', '/x\\y', '/x/..\\y', "/x\r\nA: b", "/x\ty")
+{
+	my $error = $session->error("SELECT smartcar_request('GET', \$path\$$path\$path\$, 't')");
+
+	is($error->{sqlstate}, '22023', 'a path that is refused: ' . ($path =~ s/([\r\n])/sprintf '\x%02x', ord $1/egr));
+}
+is(scalar $sandbox->log, 0, 'before anything is sent');
+
+# What an answer tells
+
+$sandbox->faults(
+	{
+		match => { path => '/x' },
+		status => 503,
+		body => "not JSON, but \x{fc}",
+		headers => {
+			'Content-Type' => 'text/plain',
+			'SC-Request-Id' => 'an-id',
+			'SC-Data-Age' => '2018-05-04T07:20:50.844Z',
+			'SC-Fetched-At' => '2018-05-04T07:20:51.844Z',
+			'SC-Unit-System' => 'metric',
+			'Retry-After' => '9000',
+			'Set-Cookie' => [ 'a=1', 'b=2' ],
+			'X-Empty' => ''
+		}
+	});
+is_result(
+	q(SELECT status, body, content_type, request_id, data_age AT TIME ZONE 'UTC', fetched_at AT TIME ZONE 'UTC', unit_system, retry_after,
+	  headers ->> 'set-cookie', headers ->> 'x-empty', headers ->> 'retry-after', headers ? 'SC-Request-Id', headers ->> 'sc-request-id'
+	  FROM smartcar_request('POST', '/x', 't')),
+	'503|not JSON, but ü|text/plain|an-id|2018-05-04 07:20:50.844|2018-05-04 07:20:51.844|metric|9000|a=1, b=2||9000|f|an-id',
+	'a status, a body and headers');
+$sandbox->faults(
+	{ match => { path => '/x' }, body => '', headers => { 'SC-Data-Age' => 'yesterday', 'SC-Fetched-At' => '', 'Retry-After' => 'Wed, 21 Oct 2026 07:28:00 GMT' } });
+is_result("SELECT status, body = '', request_id IS NULL, data_age IS NULL, fetched_at IS NULL, unit_system IS NULL, retry_after IS NULL FROM smartcar_request('GET', '/x', 't')",
+	'200|t|t|t|t|t|t', 'what cannot be read is NULL');
+$sandbox->faults({ match => { path => '/x' }, status => $_, body => {} }) , is_result("SELECT status FROM smartcar_request('POST', '/x', 't')", $_, "status $_")
+  foreach 201, 301, 404, 418, 500;
+$sandbox->faults({ match => { path => '/x' }, redirect => 'http://127.0.0.1:1/' });
+is_result("SELECT status, headers ->> 'location' FROM smartcar_request('GET', '/x', 't')", '302|http://127.0.0.1:1/', 'a redirect is not followed');
+is(scalar $sandbox->log(path => '/x'), 1, 'but handed over');
+$sandbox->faults({ match => { path => '/x' }, status => 401, times => 0 });
+is_result("SELECT status FROM smartcar_request('GET', '/x', 't', server => 'v3')", '401', 'a token that is not accepted');
+is_result("SELECT status FROM smartcar_request('GET', '/x', server => 'v3')", '401', 'nor that of the application');
+$sandbox->faults({ match => { path => '/x' }, nul => JSON::PP::true }, { match => { path => '/x' }, invalid_utf8 => JSON::PP::true });
+is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the answer to GET /v2.0/x: It contains a zero byte.', 'a body that is no text');
+is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the answer to GET /v2.0/x: It is not valid UTF-8.', 'nor this');
+
+# Real endpoints
+
+is_result(
+	q(SELECT status, body::jsonb ->> 'distance' IS NOT NULL, unit_system, data_age < fetched_at FROM smartcar_request('GET', '/vehicles/vehicle-000001/odometer', 'access-000001', unit_system => 'imperial')),
+	'200|t|imperial|t', 'a reading');
+is_result(
+	q(SELECT status, jsonb_array_length(body::jsonb -> 'responses') FROM smartcar_request('POST', '/vehicles/vehicle-000001/batch', 'access-000001',
+	  body => '{"requests": [{"path": "/odometer"}, {"path": "/fuel"}]}')),
+	'200|2', 'a batch');
+is_result(
+	q(SELECT (smartcar_parse_error(body, status, retry_after::text, request_id)).type, (smartcar_parse_error(body, status)).action FROM smartcar_request('GET', '/vehicles/nowhere/odometer', 'access-000001')),
+	'PERMISSION|update_access', 'an error is for smartcar_parse_error to read');
+is_result(
+	q(SELECT status, jsonb_array_length(body::jsonb -> 'data') > 5 FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals', user_id => 'user-000001', server => 'v3')),
+	'200|t', 'all signals of a vehicle');
+
+done_testing();

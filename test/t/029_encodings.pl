@@ -1,0 +1,62 @@
+# Calls in databases that are not in UTF-8: what is sent is UTF-8 all the same,
+# what comes back is in the encoding of the database, and a character that this
+# does not have spoils no more than the answer it stands in.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Sandbox;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => 'read_vin');
+$node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('postgres', "CREATE DATABASE sql_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->command_ok([ 'sh', '-c', 'pg_dump -d ' . q("$1") . ' | psql -X -q -v ON_ERROR_STOP=1 -d ' . q("$2"), 'sh', $node->connstr('postgres'), $node->connstr('latin1') ], 'a dump with a server can be restored');
+
+$ENV{PGCLIENTENCODING} = 'UTF8';
+my $fleet = { match => { path => '^/v2.0/vehicles/a' }, times => 0, body => { id => 'a', model => "Mod\x{e8}le \x{e9}" } };
+my $japanese = { match => { path => '^/v2.0/vehicles/b' }, times => 0, body => { id => 'b', model => "\x{65e5}\x{672c}" } };
+my $escaped = { match => { path => '^/v2.0/vehicles/c' }, times => 0, body => '{"id":"c","model":"\u00e9"}' };
+my $far_escaped = { match => { path => '^/v2.0/vehicles/d' }, times => 0, body => '{"id":"d","model":"\u65e5"}' };
+my $refused = { match => { path => '^/v2.0/vehicles/e' }, times => 0, error => { type => 'VALIDATION', description => "Sch\x{f6}n." } };
+my $many = q(SELECT vehicle_id, model, sqlstate, (error).description FROM smartcar_vehicle('{a,b,c,d,e,a}'::text[], '{x}'::text[]));
+
+sub rows
+{
+	my ($database, $sql) = @_;
+	my ($code, $output, $errors) = $node->psql($database, $sql, extra_params => [ '-A', '-t' ]);
+
+	return $code == 0 ? $output : $errors;
+}
+
+$sandbox->faults($fleet, $japanese, $escaped, $far_escaped, $refused);
+is(rows('postgres', $many), "a|Modèle é||\nb|日本||\nc|é||\nd|日||\ne||SC400|Schön.\na|Modèle é||", 'UTF-8');
+is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_vehicle('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
+like(rows('latin1', "SELECT smartcar_vehicle('e', 'x')"), qr/status 400: Schön\. The request/, 'in messages');
+my $unusable = qr/This is the answer to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
+like(rows('latin1', $many) . "\n", qr/\Aa\|Modèle é\|\|\nb\|\|SC004\|$unusable\nc\|é\|\|\nd\|\|SC004\|$unusable\ne\|\|SC400\|Schön\.\na\|Modèle é\|\|\n\z/, 'what it does not have is an error of its row');
+
+# What is sent
+
+$sandbox->faults({ times => 0, body => { id => 'x' } });
+is(rows('latin1', q(SELECT status FROM smartcar_request('POST', '/x', 't', query => '{"é": "ü"}', body => '{"é": "ü"}'))), '200', 'a request');
+my ($request) = $sandbox->log;
+is($request->{query}, '%C3%A9=%C3%BC', 'its query is UTF-8');
+is($request->{body}, "{\"\x{e9}\": \"\x{fc}\"}", 'and so is its body');
+is(rows('latin1', q(SELECT id FROM smartcar_vehicle('é', 't'))), 'x', 'an id');
+is(($sandbox->log)[-1]{path}, '/v2.0/vehicles/%C3%A9', 'is UTF-8, too');
+is(rows('latin1', q(SELECT vehicle_id FROM smartcar_vehicle('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
+$sandbox->faults({ times => 0, body => { access_token => 'a' } });
+is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form');
+is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'is UTF-8, too');
+
+done_testing();
