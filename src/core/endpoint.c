@@ -136,6 +136,22 @@ smartcar_endpoint_path_write(SmartcarEndpoint endpoint, SmartcarSpan id, char *t
 	return smartcar_span_copy(target, smartcar_span_skip(path, before + 1));
 }
 
+/* Whether a segment has a slash in it for a server that decodes early. */
+static bool
+has_hidden_slash(SmartcarSpan segment)
+{
+	for (size_t i = 0; i + 2 < segment.length; i++)
+	{
+		char		first = segment.data[i + 1];
+		char		second = smartcar_ascii_lower(segment.data[i + 2]);
+
+		if (segment.data[i] == '%' &&
+			((first == '2' && second == 'f') || (first == '5' && second == 'c')))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Whether a path can be put behind the base of a host and stay there.  It has
  * no query and no fragment, and what is not visible ASCII must be encoded.
@@ -157,7 +173,7 @@ smartcar_request_path_valid(SmartcarSpan path)
 		path = smartcar_span_skip(path, 1);
 		slash = path.length > 0 ? memchr(path.data, '/', path.length) : NULL;
 		segment = smartcar_span(path.data, slash ? (size_t) (slash - path.data) : path.length);
-		if (!smartcar_path_segment_valid(segment))
+		if (!smartcar_path_segment_valid(segment) || has_hidden_slash(segment))
 			return false;
 		path = smartcar_span_skip(path, segment.length);
 	}

@@ -186,8 +186,7 @@ smartcar_forget_application_token(SmartcarServer *server)
 Datum
 smartcar_application_token(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarCallSite *site = smartcar_call_site(fcinfo, 0, sizeof(SmartcarCallSite), &fresh);
+	SmartcarServer *server = smartcar_required_server(fcinfo, 0);
 	TupleDesc	descriptor;
 	KeptToken  *token;
 	Datum		values[3];
@@ -198,7 +197,7 @@ smartcar_application_token(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("result type is not the one of the extension")));
 
-	token = get_token(&site->server);
+	token = get_token(server);
 	values[0] = CStringGetTextDatum(token->access_token);
 	values[1] = CStringGetTextDatum("Bearer");
 	values[2] = TimestampTzGetDatum(token->expires_at);

@@ -64,7 +64,7 @@ smartcar_item_set_path(SmartcarItem *item, SmartcarSpan path)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid path: \"%s\"", smartcar_excerpt(path)),
-				 errdetail("A path begins with \"/\", consists of visible ASCII characters, and has neither a query, nor a fragment, nor empty segments, \".\" or \"..\"."),
+				 errdetail("A path begins with \"/\", consists of visible ASCII characters, and has neither a query, nor a fragment, nor an encoded slash, nor empty segments, \".\" or \"..\"."),
 				 errhint("Pass parameters in the argument \"query\". The version of the API is not part of the path.")));
 	item->id = path;
 }

@@ -50,23 +50,11 @@ smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, Smart
 	MemoryContextSwitchTo(old_context);
 }
 
-static SmartcarServer *
-server_of(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
-{
-	bool		fresh;
-	SmartcarCallSite *site = smartcar_call_site(fcinfo, typed->server_argument,
-												sizeof(SmartcarCallSite), &fresh);
-
-	if (!OidIsValid(site->server.serverid))
-		smartcar_missing_value(&site->server, SMARTCAR_OPTION_CLIENT_ID, NULL);
-	return &site->server;
-}
-
 static void
 begin_call(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *call,
 		   int item_count)
 {
-	SmartcarServer *server = server_of(fcinfo, typed);
+	SmartcarServer *server = smartcar_required_server(fcinfo, typed->server_argument);
 	SmartcarApiVersion version = smartcar_server_api_version(server);
 
 	if (typed->operations[version] == NULL)

@@ -206,6 +206,21 @@ smartcar_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool
 }
 
 /*
+ * The server of a function that cannot do without one.
+ */
+SmartcarServer *
+smartcar_required_server(FunctionCallInfo fcinfo, int server_argument)
+{
+	bool		fresh;
+	SmartcarCallSite *site = smartcar_call_site(fcinfo, server_argument,
+												sizeof(SmartcarCallSite), &fresh);
+
+	if (!OidIsValid(site->server.serverid))
+		smartcar_missing_value(&site->server, SMARTCAR_OPTION_CLIENT_ID, NULL);
+	return &site->server;
+}
+
+/*
  * An option, or its default, or NULL.
  */
 const char *

@@ -114,8 +114,7 @@ lifetime_argument(FunctionCallInfo fcinfo, int argument)
 Datum
 smartcar_exchange_code(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarCallSite *site;
+	SmartcarServer *server;
 	SmartcarTokenRequest request = {0};
 	SmartcarSpan code;
 	SmartcarSpan redirect_uri = smartcar_argument_utf8(fcinfo, 1);
@@ -123,13 +122,13 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	site = smartcar_call_site(fcinfo, 4, sizeof(SmartcarCallSite), &fresh);
+	server = smartcar_required_server(fcinfo, 4);
 	code = credential_argument(fcinfo, 0, "code");
 	lifetime = lifetime_argument(fcinfo, 2);
 	if (redirect_uri.data != NULL)
 		smartcar_check_redirect_uri(redirect_uri);
 	else
-		redirect_uri = smartcar_server_option_utf8(&site->server, SMARTCAR_OPTION_REDIRECT_URI);
+		redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
 
 	request.endpoint = SMARTCAR_ENDPOINT_TOKEN;
 	request.authorization = SMARTCAR_AUTHORIZE_CLIENT;
@@ -139,7 +138,7 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("authorization_code"));
 	smartcar_token_form_add(&request, "code", code);
 	smartcar_token_form_add(&request, "redirect_uri", redirect_uri);
-	smartcar_token_request(&site->server, &request);
+	smartcar_token_request(server, &request);
 	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
 }
 
@@ -150,15 +149,14 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 Datum
 smartcar_refresh_token(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarCallSite *site;
+	SmartcarServer *server;
 	SmartcarTokenRequest request = {0};
 	SmartcarSpan token;
 	Datum		lifetime;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	site = smartcar_call_site(fcinfo, 3, sizeof(SmartcarCallSite), &fresh);
+	server = smartcar_required_server(fcinfo, 3);
 	token = credential_argument(fcinfo, 0, "refresh_token");
 	lifetime = lifetime_argument(fcinfo, 1);
 
@@ -169,7 +167,7 @@ smartcar_refresh_token(PG_FUNCTION_ARGS)
 	request.flags = smartcar_flags_argument(fcinfo, 2);
 	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("refresh_token"));
 	smartcar_token_form_add(&request, "refresh_token", token);
-	smartcar_token_request(&site->server, &request);
+	smartcar_token_request(server, &request);
 	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
 }
 
