@@ -28,6 +28,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/server.sh"
 # shellcheck source=test/lib/sandbox.sh
 . "$here/lib/sandbox.sh"
+# shellcheck source=test/lib/memory.sh
+. "$here/lib/memory.sh"
 # shellcheck source=test/lib/steps.sh
 . "$here/lib/steps.sh"
 
@@ -43,6 +45,7 @@ install     gcc      -                   installation and a server
 sandbox     -        test/sandbox        local Smartcar
 regression  install  sql                 regression tests
 tap         install  test/t              TAP tests
+memory      install  test/memory         memory, under Valgrind
 demo        install  test/demo.sql       demonstration
 reference   install  test/reference.sh   reference page and catalog agree
 examples    install  test/examples.pl    examples of the documentation
@@ -111,6 +114,12 @@ needs_tap()
 {
 	need libipc-run-perl has_perl_module IPC::Run
 	need perl has_command prove
+	need_sandbox
+}
+
+needs_memory()
+{
+	need valgrind has_command valgrind
 	need_sandbox
 }
 
@@ -307,6 +316,12 @@ step_tap()
 		cat "$workspace/tap.output"
 	fi
 	return $result
+}
+
+step_memory()
+{
+	after install
+	check_memory
 }
 
 # The programs of test/sandbox, tested on their own.

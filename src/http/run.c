@@ -21,6 +21,8 @@
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "storage/ipc.h"
+#include "storage/pmsignal.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
@@ -282,6 +284,17 @@ wait_for_network(Run *run, int timeout)
 }
 
 /*
+ * Without a postmaster there must be no backends, or a new one cannot start.
+ * The server's own waits see to that by themselves.
+ */
+static void
+exit_if_orphaned(void)
+{
+	if (IsUnderPostmaster && !PostmasterIsAlive())
+		proc_exit(1);
+}
+
+/*
  * Makes all requests of a source.
  */
 void
@@ -302,6 +315,7 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 		if (!collect(run))
 			wait_for_network(run, wait);
 		CHECK_FOR_INTERRUPTS();
+		exit_if_orphaned();
 	}
 	MemoryContextDelete(context);
 }

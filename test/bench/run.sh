@@ -1,12 +1,21 @@
 #!/bin/bash
 #
-# Measures the functions that are called once per row of a large table.
+# Measures how fast the extension is.
 #
-# Usage: test/bench/run.sh
+# Usage: test/bench/run.sh [links] [calls]
+#
+#   links   the functions that are called once per row of a large table: links,
+#           callbacks, permissions, webhooks
+#   calls   calls to Smartcar, one by one and many at once
+#
+# Without an argument, both.
 #
 #   ROWS=1000000     how many rows
 #   REPEATS=11       how often each query is run
-#   BENCH_QUICK=1    50,000 rows and nine repeats, in less than a minute
+#   CALL_SECONDS=3   how long a run of calls takes
+#   CALL_REPEATS=5   how often each is made
+#   BENCH_QUICK=1    50,000 rows and nine repeats, calls for a second and three
+#                    times, all in about two minutes
 #   BENCH_CORE=n     the processor that the server and Node are pinned to
 #   BENCH_LIBRARY=f  measure the library in this file, not the installed one
 #   PG_CONFIG=...    another PostgreSQL
@@ -19,15 +28,24 @@ set -eu -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
+# shellcheck source=test/lib/sandbox.sh
+. "$here/../lib/sandbox.sh"
+# shellcheck source=test/bench/calls.sh
+. "$here/calls.sh"
+
 pg_config=${PG_CONFIG:-pg_config}
 if [ -n "${BENCH_QUICK:-}" ]; then
 	rows=${ROWS:-50000}
 	repeats=${REPEATS:-9}
 	node_repeats=3
+	call_seconds=${CALL_SECONDS:-1}
+	call_repeats=${CALL_REPEATS:-3}
 else
 	rows=${ROWS:-1000000}
 	repeats=${REPEATS:-11}
 	node_repeats=5
+	call_seconds=${CALL_SECONDS:-3}
+	call_repeats=${CALL_REPEATS:-5}
 fi
 core=${BENCH_CORE:-$(($(nproc) - 1))}
 load=$(cut -d ' ' -f 1-3 /proc/loadavg)
@@ -41,6 +59,17 @@ fail()
 	exit 1
 }
 
+sections=" $* "
+for section in "$@"; do
+	case $section in
+		links | calls) ;;
+		*) fail "there is no section \"$section\": links and calls are" ;;
+	esac
+done
+if [ $# -eq 0 ]; then
+	sections=" links calls "
+fi
+
 # The server refuses to run as root.
 as_server()
 {
@@ -53,6 +82,7 @@ as_server()
 
 clean_up()
 {
+	stop_sandbox
 	if [ "$server_started" = yes ]; then
 		as_server "$bin/pg_ctl" -D "$scratch/server/data" -m immediate -w stop >/dev/null || true
 	fi
@@ -156,7 +186,20 @@ node_measure()
 	sql -c "\\copy bench_sample from '$scratch/node/samples'"
 }
 
-sql -f "$here/sql/harness.sql" -f "$here/sql/plpgsql.sql"
+measure_links()
+{
+	sql -f "$here/sql/plpgsql.sql"
+	sql -f "$here/sql/connect_url.sql"
+	node_measure links.js
+	sql -f "$here/sql/missing_scopes.sql"
+	sql -f "$here/sql/parse_callback.sql"
+	sql -f "$here/sql/verify_webhook.sql"
+	node_measure webhooks.js
+	sql -f "$here/sql/growth.sql"
+	sql -f "$here/sql/report.sql"
+}
+
+sql -f "$here/sql/harness.sql"
 sql -c "DO \$\$ BEGIN
 	UPDATE pg_proc SET probin = '$scratch/smartcar_tesla.so' WHERE probin LIKE '%/smartcar_tesla';
 	IF NOT FOUND THEN RAISE EXCEPTION 'no function of the extension was found'; END IF;
@@ -173,7 +216,12 @@ else
 fi
 echo "processor        ${processor:-unknown}, $(nproc) of them, pinned to ${pinned[*]:+number $core}"
 echo "load before      $load"
-echo "rows, repeats    $rows, $repeats"
+if [[ $sections == *" links "* ]]; then
+	echo "rows, repeats    $rows, $repeats"
+fi
+if [[ $sections == *" calls "* ]]; then
+	echo "calls            for ${call_seconds} s, $call_repeats times, answered after $call_delay ms"
+fi
 if [ -z "${BENCH_LIBRARY:-}" ] && [ -f "$root/smartcar_tesla.so" ] &&
 	! cmp -s "$root/smartcar_tesla.so" "$scratch/smartcar_tesla.so"; then
 	echo "NOTE: this is not the library that was built in this tree; \"make install\" would install that one."
@@ -182,11 +230,9 @@ if awk -v load="$load" 'BEGIN { split(load, average); exit !(average[1] > 0.5) }
 	echo "WARNING: the machine was busy before this began; do not rely on these figures."
 fi
 
-sql -f "$here/sql/connect_url.sql"
-node_measure links.js
-sql -f "$here/sql/missing_scopes.sql"
-sql -f "$here/sql/parse_callback.sql"
-sql -f "$here/sql/verify_webhook.sql"
-node_measure webhooks.js
-sql -f "$here/sql/growth.sql"
-sql -f "$here/sql/report.sql"
+if [[ $sections == *" links "* ]]; then
+	measure_links
+fi
+if [[ $sections == *" calls "* ]]; then
+	measure_all_calls
+fi

@@ -48,8 +48,8 @@ sub library
 	open my $file, '>', "$directory/names.c" or die "could not write $directory/names.c: $!";
 	print $file $source;
 	close $file;
-	return if system("$compiler -shared -fPIC -o $directory/names.so $directory/names.c -ldl 2>/dev/null") != 0;
-	return "$directory/names.so";
+	system("$compiler -shared -fPIC -o $directory/names.so $directory/names.c -ldl 2>/dev/null");
+	return $? == 0 ? "$directory/names.so" : undef;
 }
 
 # Whether the library is used by a node; a libcurl that resolves names by itself
