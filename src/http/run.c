@@ -135,7 +135,7 @@ static void
 start_try(Run *run, Slot *slot)
 {
 	smartcar_transfer_prepare(&slot->transfer, run->settings, slot->request,
-							  time_left(run, slot));
+							  time_left(run, slot), slot->tries > 0);
 	check_pool(curl_multi_add_handle(run->pool, slot->transfer.easy));
 	slot->state = SLOT_BUSY;
 	slot->tries++;

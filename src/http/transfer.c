@@ -42,6 +42,17 @@ check_option(CURLcode code, const char *option)
 }
 
 /*
+ * Tells libcurl to end a transfer.  What is still to come of the answer would be
+ * in the way of the next one, so the connection is not kept.
+ */
+static size_t
+refuse(SmartcarTransfer *transfer)
+{
+	curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+	return 0;
+}
+
+/*
  * libcurl calls this for each piece of the body, after decompression.
  */
 static size_t
@@ -50,7 +61,7 @@ take_body(char *data, size_t size, size_t count, void *transfer)
 	size_t		length = size * count;
 
 	if (!smartcar_buffer_append(&((SmartcarTransfer *) transfer)->body, data, length))
-		return 0;
+		return refuse(transfer);
 	return length;
 }
 
@@ -70,7 +81,7 @@ take_header(char *data, size_t size, size_t count, void *transfer)
 		return length;
 	}
 	if (!smartcar_buffer_append(lines, data, length))
-		return 0;
+		return refuse(transfer);
 	return length;
 }
 
@@ -145,7 +156,7 @@ set_tls(CURL *easy, const SmartcarHttpSettings *settings)
 }
 
 static void
-set_connection(CURL *easy, const SmartcarRequest *request)
+set_connection(CURL *easy, const SmartcarRequest *request, bool again)
 {
 	/* signals, SIGALRM among them, are the server's */
 	set_option(easy, CURLOPT_NOSIGNAL, 1L);
@@ -166,8 +177,11 @@ set_connection(CURL *easy, const SmartcarRequest *request)
 	 * When a kept connection turns out to be closed, libcurl sends a request
 	 * again over a new one.  It cannot know whether the server has already
 	 * done what it was asked, and of a code that is good once it has.
+	 *
+	 * And when a try has failed, the connection may be the reason, even if it
+	 * is still there, as in HTTP/2 it may be.
 	 */
-	if (!request->idempotent)
+	if (!request->idempotent || again)
 		set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -196,11 +210,12 @@ set_content(CURL *easy, const SmartcarRequest *request)
 }
 
 /*
- * Gets a transfer ready for a try that may take timeout milliseconds.
+ * Gets a transfer ready for a try that may take timeout milliseconds.  again: it
+ * is not the first one.
  */
 void
 smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings *settings,
-						  const SmartcarRequest *request, int timeout)
+						  const SmartcarRequest *request, int timeout, bool again)
 {
 	CURL	   *easy = transfer->easy;
 
@@ -237,14 +252,16 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) Min(settings->connect_timeout, timeout));
 	set_reach(easy, request);
 	set_tls(easy, settings);
-	set_connection(easy, request);
+	set_connection(easy, request, again);
 	set_content(easy, request);
 }
 
 static SmartcarOutcome
 outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 {
-	if (transfer->body.too_large || transfer->header_lines.too_large)
+	if (transfer->header_lines.too_large)
+		return SMARTCAR_UNUSABLE;
+	if (transfer->body.too_large)
 		return SMARTCAR_TOO_LARGE;
 	if (transfer->body.out_of_memory || transfer->header_lines.out_of_memory)
 		return SMARTCAR_OUT_OF_MEMORY;
@@ -285,13 +302,19 @@ time_of(CURL *easy, CURLINFO info)
 }
 
 static SmartcarPhase
-phase_of(CURL *easy)
+phase_of(CURL *easy, CURLcode code)
 {
-	if (time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) > 0)
+	long		local_port = 0;
+
+	/* to libcurl, an answer also begins when the connection ends instead */
+	if (time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) > 0 && code != CURLE_GOT_NOTHING)
 		return SMARTCAR_PHASE_RECEIVE;
 	if (time_of(easy, CURLINFO_PRETRANSFER_TIME_T) > 0)
 		return SMARTCAR_PHASE_WAIT;
-	if (time_of(easy, CURLINFO_CONNECT_TIME_T) > 0)
+
+	/* some versions of libcurl take the time only after the negotiation */
+	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
+	if (time_of(easy, CURLINFO_CONNECT_TIME_T) > 0 || local_port > 0)
 		return SMARTCAR_PHASE_TLS;
 	if (time_of(easy, CURLINFO_NAMELOOKUP_TIME_T) > 0)
 		return SMARTCAR_PHASE_CONNECT;
@@ -307,10 +330,12 @@ smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code, SmartcarResp
 	long		status = 0;
 
 	response->outcome = outcome_of(transfer, code);
-	response->phase = phase_of(transfer->easy);
+	response->phase = phase_of(transfer->easy, code);
 	response->headers = smartcar_buffer_span(&transfer->header_lines);
 	response->body = smartcar_buffer_span(&transfer->body);
-	if (transfer->reason[0] == '\0' && code != CURLE_OK)
+	if (transfer->header_lines.too_large)
+		strlcpy(transfer->reason, "Its header is too large", sizeof(transfer->reason));
+	else if (transfer->reason[0] == '\0' && code != CURLE_OK)
 		strlcpy(transfer->reason, curl_easy_strerror(code), sizeof(transfer->reason));
 	response->reason = transfer->reason;
 

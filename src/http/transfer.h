@@ -28,7 +28,8 @@ typedef struct SmartcarTransfer
 
 extern void smartcar_transfer_prepare(SmartcarTransfer *transfer,
 									  const SmartcarHttpSettings *settings,
-									  const SmartcarRequest *request, int timeout);
+									  const SmartcarRequest *request, int timeout,
+									  bool again);
 extern void smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code,
 									 SmartcarResponse *response);
 extern void smartcar_transfer_release(SmartcarTransfer *transfer);
