@@ -58,6 +58,25 @@ static const struct
 	{SMARTCAR_ACTION_FIX_SETUP, "unsupported_grant_type"}
 };
 
+/* The statuses of the catalogue, each with the types that come with it. */
+static const struct
+{
+	int			status;
+	const char *types;
+}			statuses[] =
+{
+	{400, "CONNECTED_SERVICES_ACCOUNT VALIDATION"},
+	{401, "AUTHENTICATION"},
+	{403, "PERMISSION"},
+	{404, "RESOURCE_NOT_FOUND"},
+	{409, "VEHICLE_STATE"},
+	{429, "RATE_LIMIT"},
+	{430, "BILLING"},
+	{500, "SERVER"},
+	{501, "COMPATIBILITY"},
+	{502, "UPSTREAM"}
+};
+
 #define LENGTH_OF(array)	(sizeof(array) / sizeof((array)[0]))
 
 static SmartcarAction
@@ -85,6 +104,51 @@ expected_action(SmartcarSpan type, SmartcarSpan code)
 		return SMARTCAR_ACTION_UNKNOWN;
 	action = find_expected(block_join(type, SMARTCAR_SPAN(":"), code));
 	return action != SMARTCAR_ACTION_UNKNOWN ? action : find_expected(type);
+}
+
+static void
+check_status(SmartcarSpan type)
+{
+	int			expected_status = 500;
+
+	for (size_t i = 0; i < LENGTH_OF(statuses); i++)
+	{
+		SmartcarSpan rest = smartcar_span_from_string(statuses[i].types);
+
+		while (rest.length > 0)
+		{
+			if (smartcar_span_equal(cut(&rest, ' '), type))
+				expected_status = statuses[i].status;
+		}
+	}
+	PROPERTY(smartcar_status_for_error_type(type) == expected_status, type,
+			 "a type has the status under which it is listed, any other 500");
+}
+
+/* Every type with a status, and what differs from it in a bit or at its end. */
+static void
+check_statuses(void)
+{
+	for (size_t i = 0; i < LENGTH_OF(statuses); i++)
+	{
+		SmartcarSpan rest = smartcar_span_from_string(statuses[i].types);
+
+		while (rest.length > 0)
+		{
+			SmartcarSpan type = block_copy(cut(&rest, ' '));
+
+			check_status(type);
+			check_status(smartcar_span(type.data, type.length - 1));
+			check_status(block_join(type, SMARTCAR_SPAN("S"), NOTHING));
+			for (size_t bit = 0; bit < 8 * type.length; bit++)
+			{
+				char	   *other = block_string(type);
+
+				other[bit / 8] = (char) (other[bit / 8] ^ (1 << bit % 8));
+				check_status(smartcar_span(other, type.length));
+			}
+		}
+	}
 }
 
 static void
@@ -186,6 +250,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void) argc;
 	(void) argv;
 	check_listed();
+	check_statuses();
+	check_status(NOTHING);
 	for (int i = 0; i < SMARTCAR_ACTION_COUNT; i++)
 	{
 		const char *label = smartcar_action_label((SmartcarAction) i);
@@ -211,6 +277,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	context.description = input_slice(&input);
 	context.http_status = atoi(block_string(input_slice(&input)));
 
+	check_status(type);
 	check_action(type, code, &context);
 	check_action(type, NOTHING, &context);
 	check_action(block_join(type, code, NOTHING), NOTHING, &context);

@@ -80,8 +80,9 @@ probe "#include <curl/curl.h>
 $entry" -lcurl ||
 	skip "there is no libcurl to compare with; install libcurl4-openssl-dev"
 
+# What else is plain C and reads what a server sent goes with the core.
 objects=()
-for source in "$root"/src/core/*.c; do
+for source in "$root"/src/core/*.c "$root"/src/http/header.c; do
 	object=$work/$(basename "$source" .c).o
 	"$compiler" "${core_flags[@]}" -c "$source" -o "$object" || exit 1
 	objects+=("$object")
@@ -97,7 +98,8 @@ longest_input()
 {
 	case $1 in
 		callback | completion | link) echo 1024 ;;
-		virtual_key | permission) echo 320 ;;
+		header | virtual_key | permission) echo 320 ;;
+		timestamp) echo 64 ;;
 		*) echo 192 ;;
 	esac
 }
