@@ -49,7 +49,9 @@ check_header_value(SmartcarSpan value, const char *argument)
 void
 smartcar_item_set_id(SmartcarItem *item, SmartcarSpan id, const char *argument)
 {
-	if (!smartcar_path_segment_valid(id))
+	/* some servers decode an encoded slash before they look at the path */
+	if (!smartcar_path_segment_valid(id) || memchr(id.data, '/', id.length) != NULL ||
+		memchr(id.data, '\\', id.length) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid %s: \"%s\"", argument, smartcar_excerpt(id))));

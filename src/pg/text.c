@@ -82,10 +82,18 @@ smartcar_text_from_utf8(SmartcarSpan utf8)
 const char *
 smartcar_excerpt(SmartcarSpan span)
 {
-	int			length;
+	int			length = (int) Min(span.length, EXCERPT_LENGTH);
+	char	   *excerpt;
 
-	if (span.length <= EXCERPT_LENGTH)
-		return pnstrdup(span.data, span.length);
-	length = pg_mbcliplen(span.data, (int) span.length, EXCERPT_LENGTH);
-	return psprintf("%.*s...", length, span.data);
+	if (span.length > EXCERPT_LENGTH)
+		length = pg_mbcliplen(span.data, (int) span.length, EXCERPT_LENGTH);
+	excerpt = psprintf("%.*s%s", length, span.data, span.length > EXCERPT_LENGTH ? "..." : "");
+
+	/* one line of a log must stay one */
+	for (char *c = excerpt; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < ' ' || *c == 0x7F)
+			*c = '?';
+	}
+	return excerpt;
 }

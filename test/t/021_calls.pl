@@ -114,7 +114,8 @@ $sandbox->faults({ body => { id => 'a', make => undef, year => '2020' } }, { bod
 is_result("SELECT * FROM smartcar_vehicle('a', 'x')", 'a|||2020||', 'a vehicle of which little is known');
 is_result("SELECT * FROM smartcar_vehicle('a', 'x')", '|||||', 'one of which nothing is known');
 $sandbox->faults({ body => { id => 'a' } });
-is_result("SELECT id FROM smartcar_vehicle('a/b?c d', 'x')", 'a', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%2Fb%3Fc%20d');
+is_result("SELECT id FROM smartcar_vehicle('a&b?c d', 'x')", 'a', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
+is_error("SELECT smartcar_vehicle('../user', 'x')", '22023', qr/invalid vehicle_id/, 'an id that some servers would take for a path');
 
 # Permissions, page by page
 
