@@ -5,10 +5,7 @@
  *
  * A secret stands in the mapping itself or, better, in a file that the mapping
  * names.  A file is read when its secret is used, so a new secret takes effect
- * with the next query, and it is refused when others may read it, by the rules
- * that the server has for the key file of its TLS certificate.
- *
- * No message from here holds anything that a file holds.
+ * with the next query.
  *
  * src/pg/secret.c
  *
@@ -16,106 +13,36 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "pg/secret.h"
 
-#include "storage/fd.h"
-
-/* Far more than any secret has; what is larger is another file. */
-#define MAX_FILE_SIZE	8192
+#include "pg/secret_file.h"
 
 /*
- * Refuses a file that others than its owner may read.  One that belongs to
- * root may be readable by a group, which is how it is given to the server.
- */
-static void
-check_permissions(const char *path, const struct stat *status)
-{
-	mode_t		forbidden;
-
-	if (!S_ISREG(status->st_mode))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("secret file \"%s\" is not a regular file", path)));
-
-	if (status->st_uid != geteuid() && status->st_uid != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("secret file \"%s\" belongs neither to the database user nor to root", path)));
-
-	forbidden = status->st_uid == geteuid() ?
-		(S_IRWXG | S_IRWXO) : (S_IWGRP | S_IXGRP | S_IRWXO);
-	if (status->st_mode & forbidden)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("secret file \"%s\" has group or world access", path),
-				 errdetail("Its mode must be 0600 or less if the database user owns it, and 0640 or less if root does.")));
-}
-
-/*
- * Reads a secret from a file, without the line break at its end.
+ * The secret that a file holds, which is one line.
  */
 static char *
-read_secret_file(const char *path)
+read_secret(const char *path)
 {
-	char		buffer[MAX_FILE_SIZE + 1];
-	struct stat status;
-	ssize_t		length;
-	int			fd;
-	char	   *secret;
+	char	   *secret = smartcar_read_secret_file(path);
 
-	/* not to be held up by a fifo, which check_permissions() then refuses */
-	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
-	if (fd < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not open secret file \"%s\": %m", path)));
-	if (fstat(fd, &status) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not stat secret file \"%s\": %m", path)));
-	check_permissions(path, &status);
-
-	length = read(fd, buffer, sizeof(buffer));
-	if (length < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read secret file \"%s\": %m", path)));
-	CloseTransientFile(fd);
-
-	if (length > MAX_FILE_SIZE)
+	if (!smartcar_span_is_visible(smartcar_span_from_string(secret)))
 	{
-		explicit_bzero(buffer, sizeof(buffer));
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("secret file \"%s\" is larger than %d bytes", path, MAX_FILE_SIZE)));
-	}
-
-	while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\r'))
-		length--;
-	if (!smartcar_span_is_visible(smartcar_span(buffer, (size_t) length)))
-	{
-		explicit_bzero(buffer, sizeof(buffer));
+		explicit_bzero(secret, strlen(secret));
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("secret file \"%s\" does not hold a secret", path),
 				 errdetail("It must hold one line of visible ASCII characters without spaces.")));
 	}
-
-	secret = pnstrdup(buffer, length);
-	explicit_bzero(buffer, sizeof(buffer));
 	return secret;
 }
 
 /*
  * A secret of the user mapping of the current role, to be used within this
  * call; an error if there is none.  option is the one for the secret itself.
+ * argument is the name of the argument that could give it instead, or NULL.
  */
 const char *
-smartcar_secret(SmartcarServer *server, SmartcarOption option)
+smartcar_secret(SmartcarServer *server, SmartcarOption option, const char *argument)
 {
 	SmartcarOption file_option = (SmartcarOption) (option + 1);
 
@@ -125,8 +52,8 @@ smartcar_secret(SmartcarServer *server, SmartcarOption option)
 	if (server->values[option] != NULL)
 		return server->values[option];
 	if (server->values[file_option] != NULL)
-		return read_secret_file(server->values[file_option]);
+		return read_secret(server->values[file_option]);
 
-	smartcar_missing_value(server, option, smartcar_options[option].name);
+	smartcar_missing_value(server, option, argument);
 	return NULL;				/* keep compiler quiet */
 }

@@ -14,6 +14,7 @@
 
 #include "pg/server.h"
 
-extern const char *smartcar_secret(SmartcarServer *server, SmartcarOption option);
+extern const char *smartcar_secret(SmartcarServer *server, SmartcarOption option,
+								   const char *argument);
 
 #endif							/* SMARTCAR_SECRET_H */

@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * secret_file.c
+ *	  Files that hold secrets: which of them are read.
+ *
+ * A file is refused when others may read it, by the rules that the server has
+ * for the key file of its TLS certificate.  No message from here holds anything
+ * that a file holds.
+ *
+ * src/pg/secret_file.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pg/secret_file.h"
+
+#include "storage/fd.h"
+
+/* Far more than any secret has; what is larger is another file. */
+#define MAX_FILE_SIZE	8192
+
+/*
+ * Refuses a file that others than its owner may read.  One that belongs to
+ * root may be readable by a group, which is how it is given to the server.
+ */
+static void
+check_permissions(const char *path, const struct stat *status)
+{
+	mode_t		forbidden;
+
+	if (!S_ISREG(status->st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("secret file \"%s\" is not a regular file", path)));
+
+	if (status->st_uid != geteuid() && status->st_uid != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("secret file \"%s\" belongs neither to the database user nor to root", path)));
+
+	forbidden = status->st_uid == geteuid() ?
+		(S_IRWXG | S_IRWXO) : (S_IWGRP | S_IXGRP | S_IRWXO);
+	if (status->st_mode & forbidden)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("secret file \"%s\" has group or world access", path),
+				 errdetail("Its mode must be 0600 or less if the database user owns it, and 0640 or less if root does.")));
+}
+
+/*
+ * The content of a file, without the line breaks at its end.  The caller wipes
+ * it.
+ */
+char *
+smartcar_read_secret_file(const char *path)
+{
+	char		buffer[MAX_FILE_SIZE + 1];
+	struct stat status;
+	ssize_t		length;
+	int			fd;
+	char	   *content;
+
+	/* not to be held up by a fifo, which check_permissions() then refuses */
+	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (fd < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open secret file \"%s\": %m", path)));
+	if (fstat(fd, &status) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat secret file \"%s\": %m", path)));
+	check_permissions(path, &status);
+
+	length = read(fd, buffer, sizeof(buffer));
+	if (length < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read secret file \"%s\": %m", path)));
+	CloseTransientFile(fd);
+
+	if (length > MAX_FILE_SIZE)
+	{
+		explicit_bzero(buffer, sizeof(buffer));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("secret file \"%s\" is larger than %d bytes", path, MAX_FILE_SIZE)));
+	}
+
+	while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\r'))
+		length--;
+	if (memchr(buffer, '\0', length) != NULL)
+	{
+		explicit_bzero(buffer, sizeof(buffer));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("secret file \"%s\" does not hold a secret", path),
+				 errdetail("It contains a zero byte.")));
+	}
+
+	content = pnstrdup(buffer, length);
+	explicit_bzero(buffer, sizeof(buffer));
+	return content;
+}
