@@ -65,8 +65,8 @@ read_credentials(SmartcarServer *server, Credentials *credentials)
 	smartcar_server_load_mapping(server);
 	credentials->client_id = smartcar_server_option(server, SMARTCAR_OPTION_API_CLIENT_ID);
 	if (credentials->client_id == NULL)
-		smartcar_missing_value(server, SMARTCAR_OPTION_API_CLIENT_ID, "api_client_id");
-	credentials->client_secret = smartcar_secret(server, SMARTCAR_OPTION_API_CLIENT_SECRET);
+		smartcar_missing_value(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL);
+	credentials->client_secret = smartcar_secret(server, SMARTCAR_OPTION_API_CLIENT_SECRET, NULL);
 
 	/* none of the three can have a line break in it */
 	all = psprintf("%s\n%s\n%s", origin, credentials->client_id, credentials->client_secret);

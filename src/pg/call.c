@@ -91,7 +91,7 @@ smartcar_item_set_user_id(SmartcarItem *item, SmartcarSpan user_id)
 void
 smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(call->context);
+	MemoryContext old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
 
 	item->error = smartcar_error_unusable(call, item, reason);
 	MemoryContextSwitchTo(old_context);
@@ -135,9 +135,64 @@ prepare_request(SmartcarCall *call, SmartcarItem *item)
 	MemoryContext old_context = MemoryContextSwitchTo(item->context);
 
 	memset(&item->request, 0, sizeof(item->request));
-	call->operation->prepare(call, item);
+	item->operation->prepare(call, item);
 	item->request.url = item->url.data;
 	MemoryContextSwitchTo(old_context);
+}
+
+static MemoryContext
+new_item_context(const SmartcarCall *call)
+{
+	return AllocSetContextCreate(call->context, "smartcar_tesla call item",
+								 ALLOCSET_SMALL_SIZES);
+}
+
+/*
+ * Starts an item, whose first request this is.
+ */
+static SmartcarRequest *
+start_item(SmartcarCall *call, SmartcarItem *item)
+{
+	if (item->context == NULL)
+		item->context = new_item_context(call);
+	prepare_request(call, item);
+	return &item->request;
+}
+
+/*
+ * An item that is done and has been given something new to be about, or NULL.
+ */
+static SmartcarItem *
+refilled_item(SmartcarCall *call)
+{
+	SmartcarItem *item = NULL;
+	MemoryContext old_context;
+	bool		refilled;
+
+	for (int i = 0; i < call->item_count && item == NULL; i++)
+	{
+		if (call->items[i].is_done)
+			item = &call->items[i];
+	}
+	if (item == NULL || call->refill == NULL)
+		return NULL;
+
+	item->token_refused = false;
+	item->error = NULL;
+	item->step = 0;
+	item->gathered = NULL;
+	item->context = new_item_context(call);
+	old_context = MemoryContextSwitchTo(item->context);
+	refilled = call->refill(call, item);
+	MemoryContextSwitchTo(old_context);
+	if (!refilled)
+	{
+		MemoryContextDelete(item->context);
+		item->context = NULL;
+		return NULL;
+	}
+	item->is_done = false;
+	return item;
 }
 
 /*
@@ -147,26 +202,34 @@ static SmartcarRequest *
 next_request(SmartcarRequestSource *source)
 {
 	SmartcarCall *call = (SmartcarCall *) source;
+	SmartcarItem *refilled;
 
 	while (call->next_item < call->item_count)
 	{
 		SmartcarItem *item = &call->items[call->next_item++];
 
-		if (item->is_done)
-			continue;
-		if (item->context == NULL)
-			item->context = AllocSetContextCreate(call->context,
-												  "smartcar_tesla call item",
-												  ALLOCSET_SMALL_SIZES);
-		prepare_request(call, item);
-		return &item->request;
+		if (!item->is_done)
+			return start_item(call, item);
 	}
-	return NULL;
+	refilled = refilled_item(call);
+	return refilled ? start_item(call, refilled) : NULL;
+}
+
+/*
+ * Where the error of an item lives: as long as the call, unless the item will
+ * be about something else before its end.
+ */
+MemoryContext
+smartcar_item_error_context(const SmartcarCall *call, const SmartcarItem *item)
+{
+	return call->refill != NULL ? item->context : call->context;
 }
 
 static void
-finish_item(SmartcarItem *item)
+finish_item(SmartcarCall *call, SmartcarItem *item)
 {
+	if (call->finished != NULL)
+		call->finished(call, item);
 	MemoryContextDelete(item->context);
 	item->context = NULL;
 	item->is_done = true;
@@ -245,7 +308,7 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswe
 		error.request_id = smartcar_header_value(answer->headers, SMARTCAR_SPAN("SC-Request-Id"));
 	error.action = smartcar_error_decide(&error);
 
-	old_context = MemoryContextSwitchTo(call->context);
+	old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
 	item->error = smartcar_error_from_answer(call, item, &error, answer->status);
 	MemoryContextSwitchTo(old_context);
 }
@@ -254,11 +317,11 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswe
  * Takes the JSON of a good answer.  Returns what is wrong with it, or NULL.
  */
 static const char *
-take_json(const SmartcarCall *call, SmartcarAnswer *answer)
+take_json(const SmartcarItem *item, SmartcarAnswer *answer)
 {
 	Jsonb	   *json;
 
-	if (answer->body.length == 0 && call->operation->takes_nothing)
+	if (answer->body.length == 0 && item->operation->takes_nothing)
 		return NULL;
 	if (!is_json_type(smartcar_header_value(answer->headers, SMARTCAR_SPAN("Content-Type"))))
 		return "Its content type is not JSON.";
@@ -276,13 +339,13 @@ take_json(const SmartcarCall *call, SmartcarAnswer *answer)
  * is wrong with them, or NULL.
  */
 static const char *
-take_content(const SmartcarCall *call, const SmartcarResponse *response,
+take_content(const SmartcarItem *item, const SmartcarResponse *response,
 			 SmartcarAnswer *answer)
 {
 	const char *fault = take_body(response, &answer->body);
 
-	if (fault == NULL && !call->operation->takes_anything && is_success(answer->status))
-		fault = take_json(call, answer);
+	if (fault == NULL && !item->operation->takes_anything && is_success(answer->status))
+		fault = take_json(item, answer);
 	return fault;
 }
 
@@ -293,7 +356,7 @@ take_content(const SmartcarCall *call, const SmartcarResponse *response,
  * without a subtransaction.
  */
 static const char *
-take_foreign_content(const SmartcarCall *call, const SmartcarResponse *response,
+take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
 					 SmartcarAnswer *answer)
 {
 	MemoryContext context = CurrentMemoryContext;
@@ -301,7 +364,7 @@ take_foreign_content(const SmartcarCall *call, const SmartcarResponse *response,
 
 	PG_TRY();
 	{
-		fault = take_content(call, response, answer);
+		fault = take_content(item, response, answer);
 		/* the body of an error is parsed later, and must not fail there */
 		if (fault == NULL && !is_success(answer->status))
 			(void) smartcar_json_parse(answer->body);
@@ -343,19 +406,19 @@ take_answer(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *resp
 	answer.status = response->status;
 	answer.headers = response->headers;
 	fault = GetDatabaseEncoding() == PG_UTF8 ?
-		take_content(call, response, &answer) :
-		take_foreign_content(call, response, &answer);
+		take_content(item, response, &answer) :
+		take_foreign_content(item, response, &answer);
 	if (fault != NULL)
 	{
 		smartcar_item_fail(call, item, fault);
 		return false;
 	}
-	if (!call->operation->takes_anything && !is_success(answer.status))
+	if (!item->operation->takes_anything && !is_success(answer.status))
 	{
 		smartcar_item_refuse(call, item, &answer, NULL);
 		return false;
 	}
-	return call->operation->take(call, item, &answer) && item->error == NULL;
+	return item->operation->take(call, item, &answer) && item->error == NULL;
 }
 
 /*
@@ -385,7 +448,7 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 	}
 	else
 	{
-		old_context = MemoryContextSwitchTo(call->context);
+		old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
 		item->error = smartcar_error_from_outcome(call, item, response);
 		MemoryContextSwitchTo(old_context);
 	}
@@ -393,7 +456,7 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 	if (goes_on)
 		prepare_request(call, item);
 	else if (call->refused_tokens == refused_before)
-		finish_item(item);
+		finish_item(call, item);
 	return goes_on;
 }
 
@@ -409,14 +472,16 @@ smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,
 	call->source.done = request_done;
 	call->server = server;
 	call->version = smartcar_server_api_version(server);
-	call->operation = operation;
 	call->context = CurrentMemoryContext;
 	call->item_count = item_count;
 	call->items = MemoryContextAllocHuge(call->context,
 										 Max(item_count, 1) * sizeof(SmartcarItem));
 	memset(call->items, 0, item_count * sizeof(SmartcarItem));
 	for (int i = 0; i < item_count; i++)
+	{
+		call->items[i].operation = operation;
 		memset(call->items[i].nulls, true, sizeof(call->items[i].nulls));
+	}
 
 	if (wait_event == 0)
 		wait_event = smartcar_new_wait_event("SmartcarCall");

@@ -29,31 +29,7 @@
 #define SMARTCAR_CALL_MAX_COLUMNS	9
 
 struct SmartcarCall;
-
-typedef struct SmartcarItem
-{
-	SmartcarRequest request;	/* must be first */
-
-	/* what it is about, in UTF-8; no data where there is none */
-	SmartcarSpan id;
-	SmartcarSpan access_token;
-	SmartcarSpan user_id;
-
-	/* its progress; everything but what the columns hold is in context */
-	MemoryContext context;
-	int			step;			/* the operation's own count */
-	void	   *gathered;		/* the operation's own data */
-	SmartcarHost host;			/* where its request goes */
-	const char *path;			/* the same, for messages */
-	StringInfoData url;
-	bool		is_done;
-	bool		token_refused;	/* the application token was not accepted */
-
-	/* what came of it */
-	SmartcarCallError *error;	/* NULL: nothing went wrong */
-	Datum		values[SMARTCAR_CALL_MAX_COLUMNS];
-	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS];
-} SmartcarItem;
+struct SmartcarItem;
 
 /* An answer, in the encoding of the database. */
 typedef struct SmartcarAnswer
@@ -73,23 +49,57 @@ typedef struct SmartcarOperation
 	bool		takes_nothing;
 
 	/* describes the next request of an item, by its step */
-	void		(*prepare) (struct SmartcarCall *call, SmartcarItem *item);
+	void		(*prepare) (struct SmartcarCall *call, struct SmartcarItem *item);
 
 	/*
 	 * Takes an answer, which is gone afterwards, and returns whether there is
 	 * another request to make.
 	 */
-	bool		(*take) (struct SmartcarCall *call, SmartcarItem *item,
+	bool		(*take) (struct SmartcarCall *call, struct SmartcarItem *item,
 						 const SmartcarAnswer *answer);
 } SmartcarOperation;
+
+typedef struct SmartcarItem
+{
+	SmartcarRequest request;	/* must be first */
+
+	/* what it is about, in UTF-8; no data where there is none */
+	SmartcarSpan id;
+	SmartcarSpan access_token;
+	SmartcarSpan user_id;
+
+	/* what is done about it; that of the call, unless somebody sets another */
+	const SmartcarOperation *operation;
+
+	/*
+	 * what the operation was given for this item alone, and what of it is
+	 * secret
+	 */
+	void	   *arguments;
+	const char *secret;			/* NULL: nothing */
+
+	/* its progress; everything but what the columns hold is in context */
+	MemoryContext context;
+	int			step;			/* the operation's own count */
+	void	   *gathered;		/* the operation's own data */
+	SmartcarHost host;			/* where its request goes */
+	const char *path;			/* the same, for messages */
+	StringInfoData url;
+	bool		is_done;
+	bool		token_refused;	/* the application token was not accepted */
+
+	/* what came of it */
+	SmartcarCallError *error;	/* NULL: nothing went wrong */
+	Datum		values[SMARTCAR_CALL_MAX_COLUMNS];
+	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS];
+} SmartcarItem;
 
 typedef struct SmartcarCall
 {
 	SmartcarRequestSource source;	/* must be first */
 	SmartcarServer *server;
 	SmartcarApiVersion version;
-	const SmartcarOperation *operation;
-	void	   *arguments;		/* the operation's own, for all items */
+	void	   *arguments;		/* of the operation, for all items */
 	SmartcarHttpSettings settings;
 	MemoryContext context;		/* of the results */
 
@@ -99,6 +109,16 @@ typedef struct SmartcarCall
 
 	/* what must not be seen in any message */
 	List	   *secrets;		/* of char * */
+
+	/*
+	 * Both may be NULL.  finished() is told about each item that is done,
+	 * while its context is still there.  refill() gives an item that is done
+	 * something new to be about, if there is something, and may keep that in
+	 * the current context; such a call needs no more items than run side by
+	 * side, all of them done at its beginning.
+	 */
+	void		(*finished) (struct SmartcarCall *call, SmartcarItem *item);
+	bool		(*refill) (struct SmartcarCall *call, SmartcarItem *item);
 
 	SmartcarItem *items;
 	int			item_count;
@@ -116,6 +136,8 @@ extern void smartcar_item_set_path(SmartcarItem *item, SmartcarSpan path);
 extern void smartcar_item_set_access_token(SmartcarCall *call, SmartcarItem *item,
 										   SmartcarSpan token);
 extern void smartcar_item_set_user_id(SmartcarItem *item, SmartcarSpan user_id);
+extern MemoryContext smartcar_item_error_context(const SmartcarCall *call,
+												 const SmartcarItem *item);
 extern SmartcarSpan smartcar_item_keep(SmartcarItem *item, SmartcarSpan text);
 extern void *smartcar_item_gathered(SmartcarItem *item, Size size);
 extern void smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item,

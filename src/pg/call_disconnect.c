@@ -49,7 +49,7 @@ static const SmartcarOperation disconnect_v3 = {
 	.take = smartcar_deletion_take
 };
 
-static const SmartcarTypedCall disconnect_call = {
+const SmartcarTypedCall smartcar_disconnect_call = {
 	.name = "smartcar_disconnect",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = 0,
@@ -60,11 +60,11 @@ static const SmartcarTypedCall disconnect_call = {
 Datum
 smartcar_disconnect(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_one(fcinfo, &disconnect_call);
+	return smartcar_call_one(fcinfo, &smartcar_disconnect_call);
 }
 
 Datum
 smartcar_disconnect_many(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_many(fcinfo, &disconnect_call);
+	return smartcar_call_many(fcinfo, &smartcar_disconnect_call);
 }

@@ -49,10 +49,13 @@ origin_of(const SmartcarCall *call, const SmartcarItem *item)
 static List *
 secrets_of(const SmartcarCall *call, const SmartcarItem *item)
 {
-	if (item->access_token.length == 0)
-		return call->secrets;
-	return lappend(list_copy(call->secrets),
-				   pnstrdup(item->access_token.data, item->access_token.length));
+	List	   *secrets = list_copy(call->secrets);
+
+	if (item->access_token.length > 0)
+		secrets = lappend(secrets, pnstrdup(item->access_token.data, item->access_token.length));
+	if (item->secret != NULL)
+		secrets = lappend(secrets, unconstify(char *, item->secret));
+	return secrets;
 }
 
 /* A text of an answer, kept by the call and without the secrets. */
@@ -240,6 +243,21 @@ smartcar_error_from_outcome(SmartcarCall *call, SmartcarItem *item,
 	error->answer.description =
 		smartcar_span_from_string(psprintf("%s: %s", error->message, error->detail));
 	return error;
+}
+
+/*
+ * A copy of what is raised, in the current context; the answer is not copied.
+ */
+SmartcarCallError *
+smartcar_call_error_copy(const SmartcarCallError *error)
+{
+	SmartcarCallError *copy = palloc0(sizeof(SmartcarCallError));
+
+	copy->sqlstate = error->sqlstate;
+	copy->message = pstrdup(error->message);
+	copy->detail = error->detail ? pstrdup(error->detail) : NULL;
+	copy->hint = error->hint ? pstrdup(error->hint) : NULL;
+	return copy;
 }
 
 void

@@ -43,6 +43,7 @@ extern SmartcarCallError *smartcar_error_from_outcome(struct SmartcarCall *call,
 extern SmartcarCallError *smartcar_error_unusable(struct SmartcarCall *call,
 												  struct SmartcarItem *item,
 												  const char *reason);
+extern SmartcarCallError *smartcar_call_error_copy(const SmartcarCallError *error);
 extern void smartcar_call_error_raise(const SmartcarCallError *error);
 
 #endif							/* SMARTCAR_CALL_ERROR_H */

@@ -81,14 +81,14 @@ smartcar_call_credentials(SmartcarCall *call, SmartcarAuthorization authorizatio
 		case SMARTCAR_AUTHORIZE_CLIENT:
 			client_id = smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID);
 			if (client_id == NULL)
-				smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, "client_id");
+				smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
 			value = basic_credentials(call, client_id,
-									  smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET));
+									  smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL));
 			break;
 		case SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT:
 		case SMARTCAR_AUTHORIZE_MANAGEMENT:
 			value = basic_credentials(call, "default",
-									  smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN));
+									  smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL));
 			break;
 		case SMARTCAR_AUTHORIZE_APPLICATION:
 			token = smartcar_application_access_token(server);

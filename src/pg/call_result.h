@@ -53,6 +53,15 @@ typedef struct SmartcarTypedCall
 	.id_name = "vehicle_id", .ids_name = "vehicle_ids", .id_argument = 0, \
 	.access_token_argument = 1, .user_id_argument = 2, .server_argument = 3
 
+/* Those that others than their SQL functions use. */
+extern const SmartcarTypedCall smartcar_user_call;
+extern const SmartcarTypedCall smartcar_vehicles_call;
+extern const SmartcarTypedCall smartcar_vehicle_call;
+extern const SmartcarTypedCall smartcar_permissions_call;
+extern const SmartcarTypedCall smartcar_tesla_access_call;
+extern const SmartcarTypedCall smartcar_virtual_key_call;
+extern const SmartcarTypedCall smartcar_disconnect_call;
+
 extern Datum smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
 extern Datum smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
 extern Datum smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);

@@ -125,7 +125,7 @@ static const SmartcarOperation access_v3 = {
 	.take = take_access_v3
 };
 
-static const SmartcarTypedCall access_call = {
+const SmartcarTypedCall smartcar_tesla_access_call = {
 	.name = "smartcar_tesla_access",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = ACCESS_COLUMNS,
@@ -182,7 +182,7 @@ static const SmartcarOperation virtual_key_v3 = {
 	.take = take_virtual_key_v3
 };
 
-static const SmartcarTypedCall virtual_key_call = {
+const SmartcarTypedCall smartcar_virtual_key_call = {
 	.name = "smartcar_tesla_virtual_key",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = 1,
@@ -219,25 +219,25 @@ static const SmartcarTypedCall migration_call = {
 Datum
 smartcar_tesla_access(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_one(fcinfo, &access_call);
+	return smartcar_call_one(fcinfo, &smartcar_tesla_access_call);
 }
 
 Datum
 smartcar_tesla_access_many(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_many(fcinfo, &access_call);
+	return smartcar_call_many(fcinfo, &smartcar_tesla_access_call);
 }
 
 Datum
 smartcar_tesla_virtual_key(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_one(fcinfo, &virtual_key_call);
+	return smartcar_call_one(fcinfo, &smartcar_virtual_key_call);
 }
 
 Datum
 smartcar_tesla_virtual_key_many(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_many(fcinfo, &virtual_key_call);
+	return smartcar_call_many(fcinfo, &smartcar_virtual_key_call);
 }
 
 Datum

@@ -107,7 +107,7 @@ static const SmartcarOperation user_v2 = {
 	.take = take_user
 };
 
-static const SmartcarTypedCall user_call = {
+const SmartcarTypedCall smartcar_user_call = {
 	.name = "smartcar_user",
 	.id_argument = SMARTCAR_NO_ARGUMENT,
 	.access_token_argument = 0,
@@ -183,7 +183,7 @@ begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
 				 errhint("smartcar_connections() lists those of all users.")));
 }
 
-static const SmartcarTypedCall vehicles_call = {
+const SmartcarTypedCall smartcar_vehicles_call = {
 	.name = "smartcar_vehicles",
 	.id_argument = SMARTCAR_NO_ARGUMENT,
 	.access_token_argument = 0,
@@ -265,7 +265,7 @@ static const SmartcarOperation vehicle_v3 = {
 	.take = take_vehicle_v3
 };
 
-static const SmartcarTypedCall vehicle_call = {
+const SmartcarTypedCall smartcar_vehicle_call = {
 	.name = "smartcar_vehicle",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = VEHICLE_COLUMNS,
@@ -333,7 +333,7 @@ static const SmartcarOperation permissions_v3 = {
 	.take = take_permissions_v3
 };
 
-static const SmartcarTypedCall permissions_call = {
+const SmartcarTypedCall smartcar_permissions_call = {
 	.name = "smartcar_permissions",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = 1,
@@ -344,47 +344,47 @@ static const SmartcarTypedCall permissions_call = {
 Datum
 smartcar_user(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_one(fcinfo, &user_call);
+	return smartcar_call_one(fcinfo, &smartcar_user_call);
 }
 
 Datum
 smartcar_user_many(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_many(fcinfo, &user_call);
+	return smartcar_call_many(fcinfo, &smartcar_user_call);
 }
 
 Datum
 smartcar_vehicles(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_list(fcinfo, &vehicles_call);
+	return smartcar_call_list(fcinfo, &smartcar_vehicles_call);
 }
 
 Datum
 smartcar_vehicles_many(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_many(fcinfo, &vehicles_call);
+	return smartcar_call_many(fcinfo, &smartcar_vehicles_call);
 }
 
 Datum
 smartcar_vehicle(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_one(fcinfo, &vehicle_call);
+	return smartcar_call_one(fcinfo, &smartcar_vehicle_call);
 }
 
 Datum
 smartcar_vehicle_many(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_many(fcinfo, &vehicle_call);
+	return smartcar_call_many(fcinfo, &smartcar_vehicle_call);
 }
 
 Datum
 smartcar_permissions_one(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_one(fcinfo, &permissions_call);
+	return smartcar_call_one(fcinfo, &smartcar_permissions_call);
 }
 
 Datum
 smartcar_permissions_many(PG_FUNCTION_ARGS)
 {
-	return smartcar_call_many(fcinfo, &permissions_call);
+	return smartcar_call_many(fcinfo, &smartcar_permissions_call);
 }

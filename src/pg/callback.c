@@ -12,7 +12,7 @@
 #include "fmgr.h"
 #include "port/pg_bitutils.h"
 
-#include "core/callback.h"
+#include "pg/callback.h"
 #include "pg/row.h"
 #include "pg/text.h"
 
@@ -67,6 +67,26 @@ refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *faul
 			 errdetail("Parameter \"%s\" %s, at byte %zu.", name, reason, fault->offset + 1)));
 }
 
+/*
+ * Reads a callback in UTF-8, with a scratch buffer as long as it.  One that is
+ * refused is an error.
+ */
+void
+smartcar_callback_read(SmartcarSpan input, char *scratch, SmartcarCallback *callback)
+{
+	SmartcarCallbackFault fault;
+	SmartcarCallbackStatus status = smartcar_callback_parse(input, scratch, callback, &fault);
+
+	if (status != SMARTCAR_CALLBACK_OK)
+		refuse_callback(status, &fault);
+
+	if (callback->virtual_key_url_refused)
+		ereport(WARNING,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("virtual_key_url of the callback was dropped"),
+				 errdetail("It is not an https link to the /_ak/ page of tesla.com or tesla.cn.")));
+}
+
 Datum
 smartcar_parse_callback(PG_FUNCTION_ARGS)
 {
@@ -75,20 +95,10 @@ smartcar_parse_callback(PG_FUNCTION_ARGS)
 	char	   *scratch = small_scratch;
 	SmartcarRow row;
 	SmartcarCallback callback;
-	SmartcarCallbackFault fault;
-	SmartcarCallbackStatus status;
 
 	if (input.length > sizeof(small_scratch))
 		scratch = (char *) palloc(input.length);
-	status = smartcar_callback_parse(input, scratch, &callback, &fault);
-	if (status != SMARTCAR_CALLBACK_OK)
-		refuse_callback(status, &fault);
-
-	if (callback.virtual_key_url_refused)
-		ereport(WARNING,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("virtual_key_url of the callback was dropped"),
-				 errdetail("It is not an https link to the /_ak/ page of tesla.com or tesla.cn.")));
+	smartcar_callback_read(input, scratch, &callback);
 
 	row.integers = callback.present & INTEGER_FIELDS;
 	row.integer[SMARTCAR_CALLBACK_YEAR] = callback.year;

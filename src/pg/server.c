@@ -94,11 +94,13 @@ store_options(SmartcarServer *server, List *options, Oid catalog)
 }
 
 /*
- * Reads a server.  One that an argument names must exist; the one that the
- * setting names need not, because some calls need none.
+ * Reads a server.  One that an argument names must exist, the one that the
+ * setting names need not, because some calls need none.  To a lenient caller, a
+ * server that is not there, or that may not be used, is no server.
  */
 static void
-load_server(SmartcarServer *server, const char *argument, MemoryContext context)
+load_server(SmartcarServer *server, const char *argument, bool is_lenient,
+			MemoryContext context)
 {
 	const char *name = argument ? argument : server_setting;
 	ForeignServer *foreign_server;
@@ -114,7 +116,7 @@ load_server(SmartcarServer *server, const char *argument, MemoryContext context)
 	foreign_server = GetForeignServerByName(name, true);
 	if (foreign_server == NULL)
 	{
-		if (argument != NULL)
+		if (argument != NULL && !is_lenient)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("server \"%s\" does not exist", name)));
@@ -122,6 +124,8 @@ load_server(SmartcarServer *server, const char *argument, MemoryContext context)
 	}
 
 	aclresult = smartcar_server_aclcheck(foreign_server->serverid, GetUserId(), ACL_USAGE);
+	if (aclresult != ACLCHECK_OK && is_lenient)
+		return;
 	if (aclresult != ACLCHECK_OK)
 		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, foreign_server->servername);
 
@@ -142,12 +146,11 @@ load_server(SmartcarServer *server, const char *argument, MemoryContext context)
 
 /*
  * The call site of the function that is being called, made or brought up to
- * date if need be.  server_argument is the number of the argument "server".
- * size is that of the struct which the caller keeps there.  *fresh tells that
- * everything but the server is zero, as at the first row.
+ * date if need be.
  */
-SmartcarCallSite *
-smartcar_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
+static SmartcarCallSite *
+find_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool is_lenient,
+			   bool *fresh)
 {
 	SmartcarCallSite *site = (SmartcarCallSite *) fcinfo->flinfo->fn_extra;
 	const text *argument = PG_ARGISNULL(server_argument) ? NULL :
@@ -198,11 +201,32 @@ smartcar_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool
 		copy[name.length] = '\0';
 		site->argument = copy;
 	}
-	load_server(&site->server, site->argument, context);
+	load_server(&site->server, site->argument, is_lenient, context);
 	site->ready = true;
 
 	*fresh = true;
 	return site;
+}
+
+/*
+ * server_argument is the number of the argument "server".  size is that of the
+ * struct which the caller keeps at the call site.  *fresh tells that everything
+ * but the server is zero, as at the first row.
+ */
+SmartcarCallSite *
+smartcar_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
+{
+	return find_call_site(fcinfo, server_argument, size, false, fresh);
+}
+
+/*
+ * The same for rows that may be about a server which is no longer there, or may
+ * not be used.
+ */
+SmartcarCallSite *
+smartcar_lenient_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
+{
+	return find_call_site(fcinfo, server_argument, size, true, fresh);
 }
 
 /*
@@ -312,7 +336,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 	if (info->catalog == UserMappingRelationId)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no %s is known", argument),
+				 errmsg("no %s is known", info->name),
 				 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
 						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
 				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
@@ -320,7 +344,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("no %s is known", argument),
+			 errmsg("no %s is known", info->name),
 			 errdetail("Server \"%s\" has no option \"%s\".", server->name, info->name),
 			 errhint("Set it with ALTER SERVER %s OPTIONS (ADD %s '...')%s.",
 					 quoted_name, info->name, or_pass)));

@@ -54,6 +54,9 @@ extern void smartcar_server_init(void);
 extern SmartcarCallSite *smartcar_call_site(FunctionCallInfo fcinfo, int server_argument,
 											Size size, bool *fresh);
 extern SmartcarServer *smartcar_required_server(FunctionCallInfo fcinfo, int server_argument);
+extern SmartcarCallSite *smartcar_lenient_call_site(FunctionCallInfo fcinfo,
+													int server_argument, Size size,
+													bool *fresh);
 
 extern const char *smartcar_server_option(const SmartcarServer *server, SmartcarOption option);
 extern SmartcarSpan smartcar_server_option_utf8(const SmartcarServer *server,

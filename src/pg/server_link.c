@@ -14,6 +14,7 @@
 
 #include "pg/server_link.h"
 
+#include "core/permission.h"
 #include "pg/check.h"
 #include "pg/scope.h"
 #include "pg/text.h"
@@ -56,15 +57,19 @@ set_scope(LinkWords *words, const SmartcarServer *server)
 		return false;
 	names = (SmartcarSpan *) palloc((option.length / 2 + 1) * sizeof(SmartcarSpan));
 	while (smartcar_next_word(&option, &name))
+	{
+		/* where nothing comes back, names are bare, as in the SQL function */
+		if (words->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY)
+			smartcar_permission_strip_required(&name);
 		names[count++] = name;
+	}
 	words->link.values[SMARTCAR_SCOPE].words = names;
 	words->link.values[SMARTCAR_SCOPE].count = count;
 	return true;
 }
 
 /*
- * A link of one of the kinds that come back to the redirect URI, or NULL if the
- * server lacks an option that it needs.
+ * A link of a kind, or NULL if the server lacks an option that it needs.
  */
 const char *
 smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
@@ -73,6 +78,7 @@ smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
 	LinkWords	words = {0};
 	SmartcarCompiledLink compiled;
 	bool		for_vehicle = kind == SMARTCAR_LINK_REAUTHENTICATE;
+	bool		has_code = kind == SMARTCAR_LINK_CONNECT || kind == SMARTCAR_LINK_UPDATE_ACCESS;
 	char	   *link;
 	char	   *bytes;
 
@@ -82,8 +88,10 @@ smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
 		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_CONNECT_ORIGIN));
 
 	set_word(&words, SMARTCAR_RESPONSE_TYPE,
-			 for_vehicle ? SMARTCAR_SPAN("vehicle_id") : SMARTCAR_SPAN("code"));
-	if (!set_option(&words, SMARTCAR_APPLICATION, server, SMARTCAR_OPTION_CLIENT_ID) ||
+			 has_code ? SMARTCAR_SPAN("code") : SMARTCAR_SPAN("vehicle_id"));
+	if (!set_option(&words, SMARTCAR_APPLICATION, server, SMARTCAR_OPTION_CLIENT_ID))
+		return NULL;
+	if (kind != SMARTCAR_LINK_UPDATE_ACCESS_ONLY &&
 		!set_option(&words, SMARTCAR_REDIRECT_URI, server, SMARTCAR_OPTION_REDIRECT_URI))
 		return NULL;
 	if (for_vehicle)

@@ -108,9 +108,6 @@ lifetime_argument(FunctionCallInfo fcinfo, int argument)
 	return PG_GETARG_DATUM(argument);
 }
 
-/*
- * A code is good once, so the request is never made twice.
- */
 Datum
 smartcar_exchange_code(PG_FUNCTION_ARGS)
 {
@@ -130,22 +127,12 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 	else
 		redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
 
-	request.endpoint = SMARTCAR_ENDPOINT_TOKEN;
-	request.authorization = SMARTCAR_AUTHORIZE_CLIENT;
-	request.idempotent = false;
-	request.secret = pnstrdup(code.data, code.length);
+	smartcar_code_request(&request, code, redirect_uri);
 	request.flags = smartcar_flags_argument(fcinfo, 3);
-	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("authorization_code"));
-	smartcar_token_form_add(&request, "code", code);
-	smartcar_token_form_add(&request, "redirect_uri", redirect_uri);
 	smartcar_token_request(server, &request);
 	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
 }
 
-/*
- * A refresh token can be used again for a minute after its first use, so a
- * request whose answer was lost is made again at once.
- */
 Datum
 smartcar_refresh_token(PG_FUNCTION_ARGS)
 {
@@ -160,13 +147,8 @@ smartcar_refresh_token(PG_FUNCTION_ARGS)
 	token = credential_argument(fcinfo, 0, "refresh_token");
 	lifetime = lifetime_argument(fcinfo, 1);
 
-	request.endpoint = SMARTCAR_ENDPOINT_TOKEN;
-	request.authorization = SMARTCAR_AUTHORIZE_CLIENT;
-	request.idempotent = true;
-	request.secret = pnstrdup(token.data, token.length);
+	smartcar_refresh_request(&request, token);
 	request.flags = smartcar_flags_argument(fcinfo, 2);
-	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("refresh_token"));
-	smartcar_token_form_add(&request, "refresh_token", token);
 	smartcar_token_request(server, &request);
 	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
 }

@@ -33,10 +33,43 @@ smartcar_token_form_add(SmartcarTokenRequest *request, const char *name, Smartca
 	smartcar_append_encoded(&request->form, value);
 }
 
+/*
+ * The exchange of a code.  A code is good once, so it is never sent twice.
+ */
+void
+smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
+					  SmartcarSpan redirect_uri)
+{
+	memset(request, 0, sizeof(*request));
+	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
+	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
+	request->idempotent = false;
+	request->secret = pnstrdup(code.data, code.length);
+	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("authorization_code"));
+	smartcar_token_form_add(request, "code", code);
+	smartcar_token_form_add(request, "redirect_uri", redirect_uri);
+}
+
+/*
+ * A refresh.  The token can be used again for a minute after its first use, so
+ * a request whose answer was lost is made again at once.
+ */
+void
+smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan refresh_token)
+{
+	memset(request, 0, sizeof(*request));
+	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
+	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
+	request->idempotent = true;
+	request->secret = pnstrdup(refresh_token.data, refresh_token.length);
+	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("refresh_token"));
+	smartcar_token_form_add(request, "refresh_token", refresh_token);
+}
+
 static void
 prepare_token_request(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarTokenRequest *request = (SmartcarTokenRequest *) call->arguments;
+	SmartcarTokenRequest *request = (SmartcarTokenRequest *) item->arguments;
 
 	request->asked_at = GetCurrentTimestamp();
 	smartcar_request_endpoint(call, item, request->endpoint, smartcar_span(NULL, 0));
@@ -46,15 +79,15 @@ prepare_token_request(SmartcarCall *call, SmartcarItem *item)
 	item->request.idempotent = request->idempotent;
 }
 
-/* A text of the answer, kept by the call. */
+/* A text of the answer, kept for as long as the request. */
 static SmartcarSpan
-keep_member(SmartcarCall *call, const SmartcarAnswer *answer, const char *name)
+keep_member(MemoryContext context, const SmartcarAnswer *answer, const char *name)
 {
 	SmartcarSpan value = smartcar_json_text_member(answer->json, name);
 
 	if (value.data == NULL)
 		return value;
-	return smartcar_span(MemoryContextStrdup(call->context,
+	return smartcar_span(MemoryContextStrdup(context,
 											 pnstrdup(value.data, value.length)),
 						 value.length);
 }
@@ -62,11 +95,11 @@ keep_member(SmartcarCall *call, const SmartcarAnswer *answer, const char *name)
 static bool
 take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 {
-	SmartcarTokenRequest *request = (SmartcarTokenRequest *) call->arguments;
+	SmartcarTokenRequest *request = (SmartcarTokenRequest *) item->arguments;
 
-	request->access_token = keep_member(call, answer, "access_token");
-	request->token_type = keep_member(call, answer, "token_type");
-	request->refresh_token = keep_member(call, answer, "refresh_token");
+	request->access_token = keep_member(request->context, answer, "access_token");
+	request->token_type = keep_member(request->context, answer, "token_type");
+	request->refresh_token = keep_member(request->context, answer, "refresh_token");
 	if (!smartcar_json_integer_member(answer->json, "expires_in", &request->expires_in) ||
 		request->expires_in < 0)
 		request->expires_in = SMARTCAR_NO_EXPIRY;
@@ -79,24 +112,35 @@ take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 	return false;
 }
 
+const SmartcarOperation smartcar_token_operation = {
+	.prepare = prepare_token_request,
+	.take = take_token
+};
+
 /*
- * Asks for a token.  Whatever goes wrong is raised as an error.
+ * Asks for a token.  Returns what went wrong with the request, or NULL.
  */
-void
-smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
+const SmartcarCallError *
+smartcar_try_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
 {
-	static const SmartcarOperation operation = {
-		.prepare = prepare_token_request,
-		.take = take_token
-	};
 	SmartcarCall call;
 
-	smartcar_call_begin(&call, server, &operation, 1);
-	call.arguments = request;
-	smartcar_call_hide(&call, request->secret);
+	request->context = CurrentMemoryContext;
+	smartcar_call_begin(&call, server, &smartcar_token_operation, 1);
+	call.items[0].arguments = request;
+	call.items[0].secret = request->secret;
 	smartcar_call_authorize(&call, request->authorization);
 	smartcar_call_run(&call);
 	explicit_bzero(request->form.data, request->form.len);
-	if (call.items[0].error != NULL)
-		smartcar_call_error_raise(call.items[0].error);
+	return call.items[0].error;
+}
+
+/* The same, with what went wrong raised as an error. */
+void
+smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
+{
+	const SmartcarCallError *error = smartcar_try_token_request(server, request);
+
+	if (error != NULL)
+		smartcar_call_error_raise(error);
 }
