@@ -1074,3 +1074,420 @@ server: the SERVER to use; NULL means the one that the setting smartcar_tesla.se
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_compatibility(text[], text[], text, text, jsonb, text) FROM PUBLIC;
+
+--
+-- The connection manager
+--
+-- Nobody has rights on these tables; the functions below reach them as the
+-- owner of the extension.  Their rows are dumped: what opens an account in them
+-- is sealed.  There are neither sequences nor foreign keys, and user_id is in
+-- the keys of those that grow with the fleet, so that they can be distributed.
+--
+
+CREATE TABLE smartcar_session (
+	server text NOT NULL,
+	state_hash bytea NOT NULL CHECK (octet_length(state_hash) = 32),
+	link text NOT NULL CHECK (link IN ('connect', 'update_access', 'reauthenticate')),
+	external_id text,
+	vehicle_id text,
+	redirect_uri text,
+	scope text[],
+	created_at timestamptz NOT NULL DEFAULT now(),
+	expires_at timestamptz NOT NULL,
+	status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'exchanging', 'finished', 'failed')),
+	ended_at timestamptz,
+	user_id text,
+	error text,
+	error_description text,
+	action smartcar_action,
+	PRIMARY KEY (server, state_hash)
+);
+
+COMMENT ON TABLE smartcar_session IS
+'Links that were given out, one row each, by the SHA-256 of their state. status: open until the callback comes; exchanging while its code is exchanged, and for ever if the server went down in that moment, in which case the owner has to connect again; finished; failed, with the error of the callback or of the exchange.';
+
+CREATE TABLE smartcar_account (
+	server text NOT NULL,
+	user_id text NOT NULL,
+	external_id text,
+	status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'reauthenticate')),
+	access_token bytea,
+	access_expires_at timestamptz,
+	refresh_token bytea,
+	refresh_expires_at timestamptz,
+	refreshed_at timestamptz,
+	lease uuid,
+	leased_until timestamptz,
+	attempts integer NOT NULL DEFAULT 0,
+	next_attempt_at timestamptz,
+	error_sqlstate text,
+	error_description text,
+	error_at timestamptz,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, user_id)
+);
+
+CREATE INDEX smartcar_account_external_id ON smartcar_account (server, external_id);
+CREATE INDEX smartcar_account_access_expires_at ON smartcar_account (access_expires_at) WHERE status = 'active';
+
+COMMENT ON TABLE smartcar_account IS
+'Smartcar users of an application. access_token, refresh_token: sealed, v2.0 only. status: reauthenticate once Smartcar has definitely refused the refresh token. lease, leased_until: who refreshes it at the moment. attempts, next_attempt_at: refreshes that failed since the last good one, and when the next one is due.';
+
+CREATE TABLE smartcar_connection (
+	server text NOT NULL,
+	user_id text NOT NULL,
+	vehicle_id text NOT NULL,
+	connection_id text,
+	external_id text,
+	status text NOT NULL DEFAULT 'connected' CHECK (status IN ('connected', 'disconnected')),
+	make text,
+	model text,
+	year integer,
+	mode text,
+	powertrain_type text,
+	permissions text[],
+	access_type text,
+	tesla_scopes text[],
+	virtual_key_paired boolean,
+	error_type text,
+	error_code text,
+	error_description text,
+	error_action smartcar_action,
+	error_url text,
+	error_at timestamptz,
+	connected_at timestamptz,
+	synced_at timestamptz,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, user_id, vehicle_id)
+);
+
+CREATE INDEX smartcar_connection_external_id ON smartcar_connection (server, external_id);
+CREATE INDEX smartcar_connection_vehicle_id ON smartcar_connection (server, vehicle_id);
+
+COMMENT ON TABLE smartcar_connection IS
+'Users and their vehicles. status: disconnected once an authorization or a list of Smartcar no longer had the vehicle. permissions, access_type, tesla_scopes, virtual_key_paired: what Smartcar said at synced_at. error_*: what is wrong with it, from a call or a webhook.';
+
+CREATE TABLE smartcar_webhook_event (
+	server text NOT NULL,
+	event_id text NOT NULL,
+	received_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, event_id)
+);
+
+COMMENT ON TABLE smartcar_webhook_event IS
+'Events of webhooks that were seen, kept while Smartcar may repeat them.';
+
+REVOKE ALL ON smartcar_session, smartcar_account, smartcar_connection, smartcar_webhook_event FROM PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('smartcar_session', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_account', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_connection', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_webhook_event', '');
+
+CREATE FUNCTION smartcar_begin_connect(
+	external_id text DEFAULT NULL,
+	scope text[] DEFAULT NULL,
+	make text DEFAULT 'TESLA',
+	force_prompt boolean DEFAULT false,
+	redirect_uri text DEFAULT NULL,
+	lifetime interval DEFAULT '1 hour',
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_begin_connect'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION smartcar_begin_connect(text, text[], text, boolean, text, interval, text) IS
+'Begins a round trip through Connect: makes a state of 256 random bits, stores its SHA-256, and returns the link for the owner.
+external_id: your own id of the owner, at most 512 bytes; connections can be looked up by it. In v3 it is needed, because it is what proves whose callback it is.
+scope, make, force_prompt, redirect_uri: as in smartcar_connect_url.
+lifetime: how long the callback is waited for, up to 30 days; not NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+Errors: those of smartcar_connect_url.';
+
+REVOKE EXECUTE ON FUNCTION smartcar_begin_connect(text, text[], text, boolean, text, interval, text) FROM PUBLIC;
+
+CREATE FUNCTION smartcar_begin_reauth(
+	external_id text DEFAULT NULL,
+	scope text[] DEFAULT NULL,
+	vehicle_id text DEFAULT NULL,
+	redirect_uri text DEFAULT NULL,
+	lifetime interval DEFAULT '1 hour',
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_begin_reauth'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION smartcar_begin_reauth(text, text[], text, text, interval, text) IS
+'The same as smartcar_begin_connect for an owner who is connected: returns the link that asks for what is missing at Tesla or, with a vehicle, the one that logs its owner in again.
+external_id: your own id of the owner, as there.
+scope: as in smartcar_reauth_url.
+vehicle_id: the vehicle whose owner has to log in again; NULL means the update of access.
+redirect_uri: as in smartcar_reauth_url.
+lifetime: how long the callback is waited for, up to 30 days; not NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+Errors: those of smartcar_reauth_url and smartcar_reauth_vehicle_url.';
+
+REVOKE EXECUTE ON FUNCTION smartcar_begin_reauth(text, text[], text, text, interval, text) FROM PUBLIC;
+
+CREATE PROCEDURE smartcar_finish_connect(
+	callback text,
+	server text DEFAULT NULL,
+	INOUT status text DEFAULT NULL,
+	INOUT external_id text DEFAULT NULL,
+	INOUT user_id text DEFAULT NULL,
+	INOUT vehicle_ids text[] DEFAULT NULL,
+	INOUT error text DEFAULT NULL,
+	INOUT action smartcar_action DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_finish_connect'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE smartcar_finish_connect(text, text, text, text, text, text[], text, smartcar_action) IS
+'Ends a round trip: checks the state of the callback, which is good once and for a time, exchanges the code (v2.0) or takes the user (v3), stores, and asks about the vehicles. What it gets is committed at once, so it cannot run inside a transaction block.
+callback: as it came, see smartcar_parse_callback; not NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+status, external_id, user_id, vehicle_ids, error, action: the result, nothing is passed in. status is finished or failed; with failed, error is that of the callback, and action what to do about it.
+Errors: 25001 inside a transaction block, 28000 for a state that was never given out, has come before or is too old, 22P02 for a malformed callback, those of smartcar_exchange_code, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used, 55000 without a key to seal tokens with. Where the exchange fails, the session keeps the error.';
+
+REVOKE EXECUTE ON PROCEDURE smartcar_finish_connect(text, text, text, text, text, text[], text, smartcar_action) FROM PUBLIC;
+
+CREATE PROCEDURE smartcar_refresh(
+	access_within interval DEFAULT '15 minutes',
+	refresh_within interval DEFAULT '7 days',
+	max_accounts bigint DEFAULT NULL,
+	server text DEFAULT NULL,
+	INOUT refreshed bigint DEFAULT NULL,
+	INOUT failed bigint DEFAULT NULL,
+	INOUT refused bigint DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_refresh'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE smartcar_refresh(interval, interval, bigint, text, bigint, bigint, bigint) IS
+'Refreshes the tokens that are due, many at once (v2.0). Any number of sessions can do this side by side: an account is claimed with a lease, and what comes back is stored and committed as it comes. What fails is tried again with growing pauses, the first time within seconds, because an old refresh token is good for a minute after its use. Only a definite refusal sets the status of an account to reauthenticate.
+access_within: accounts whose access token ends within this; NULL lets access tokens end.
+refresh_within: accounts whose refresh token ends within this, even if nobody uses them.
+max_accounts: at most so many; NULL means all.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+refreshed, failed, refused: the result, counts of accounts, failed being those that have not succeeded in the end; nothing is passed in.
+Errors: 25001 inside a transaction block, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used, 55000 without a key; if Smartcar does not take the application''s credentials, the error of that, after which every account is as it was.';
+
+REVOKE EXECUTE ON PROCEDURE smartcar_refresh(interval, interval, bigint, text, bigint, bigint, bigint) FROM PUBLIC;
+
+CREATE PROCEDURE smartcar_sync(
+	external_id text DEFAULT NULL,
+	user_id text DEFAULT NULL,
+	details boolean DEFAULT true,
+	server text DEFAULT NULL,
+	INOUT synced bigint DEFAULT NULL,
+	INOUT failed bigint DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_sync'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE smartcar_sync(text, text, boolean, text, bigint, bigint) IS
+'Brings connections up to date: vehicles, permissions, Tesla access and virtual keys, of one owner or of the whole application. In v3 without an owner, the pages of GET /connections are walked side by side. A connection that Smartcar no longer has is marked as disconnected.
+external_id, user_id: the owner; NULL means all of them.
+details: whether each vehicle is asked about what the list of v3 does not tell; only for the whole application in v3.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+synced, failed: the result, counts of users, in v3 for the whole application of connections; nothing is passed in. An owner whose access token has expired counts as failed: smartcar_refresh comes first.
+Errors: 25001 inside a transaction block, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used; in v3 those of listing connections.';
+
+REVOKE EXECUTE ON PROCEDURE smartcar_sync(text, text, boolean, text, bigint, bigint) FROM PUBLIC;
+
+CREATE FUNCTION smartcar_access_token(
+	external_id text DEFAULT NULL,
+	user_id text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_access_token'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION smartcar_access_token(text, text, text) IS
+'A good access token of an owner, for calls of your own (v2.0). Keep it out of statements that are logged.
+external_id, user_id: the owner; both NULL give NULL.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+Errors: P0002 for an owner who is not there, 21000 for one with several accounts, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved, 0A000 on a server that uses the v3 API, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
+
+REVOKE EXECUTE ON FUNCTION smartcar_access_token(text, text, text) FROM PUBLIC;
+
+CREATE PROCEDURE smartcar_disconnect_vehicle(
+	vehicle_id text,
+	user_id text DEFAULT NULL,
+	server text DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_disconnect_vehicle'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE smartcar_disconnect_vehicle(text, text, text) IS
+'Takes a vehicle away from the application, at Smartcar first, then here.
+vehicle_id: not NULL.
+user_id: the owner; NULL means every owner of the vehicle.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+Errors: 25001 inside a transaction block, those of smartcar_disconnect.';
+
+REVOKE EXECUTE ON PROCEDURE smartcar_disconnect_vehicle(text, text, text) FROM PUBLIC;
+
+CREATE PROCEDURE smartcar_reseal_tokens(server text DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_reseal_tokens'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE smartcar_reseal_tokens(text) IS
+'Seals all stored tokens with the first key of the key file, after a new one was put there; then the old key can be taken out.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+Errors: 25001 inside a transaction block, 55000 for a key that is not there, XX001 for a token that was changed or moved, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. What was sealed by then stays so.';
+
+REVOKE EXECUTE ON PROCEDURE smartcar_reseal_tokens(text) FROM PUBLIC;
+
+CREATE FUNCTION smartcar_receive_webhook(
+	body bytea,
+	signature text,
+	server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_receive_webhook'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION smartcar_receive_webhook(bytea, text, text) IS
+'Takes an event of a webhook, and returns the body of the answer to send with status 200 and content type application/json. A challenge is answered. An event is applied once, whatever its repeats: VEHICLE_ERROR sets or clears the error of a connection, VEHICLE_STATE brings Tesla access and virtual key up to date; then NOTIFY smartcar_tesla tells server, user, vehicle and action as JSON.
+body: the raw bytes.
+signature: the header SC-Signature.
+server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
+Result: NULL for what is not signed, or no event: answer with status 401. Nothing was changed or logged then.
+Errors: 55000 without a management token, 42704 and 42501 for a server that does not exist or may not be used.';
+
+REVOKE EXECUTE ON FUNCTION smartcar_receive_webhook(bytea, text, text) FROM PUBLIC;
+
+CREATE FUNCTION smartcar_wanted_scopes(server text)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'smartcar_wanted_scopes'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_wanted_scopes(text) IS
+'The option "scope" of a server as an array, for rows whose server may be gone or may not be used.
+server: NULL means the one that the setting smartcar_tesla.server names.
+Result: NULL if there is no such server or option, or no USAGE on it.';
+
+CREATE FUNCTION smartcar_next_action(
+	server text,
+	status text,
+	error_action smartcar_action,
+	permissions text[],
+	tesla_scopes text[],
+	access_type text,
+	make text,
+	model text,
+	year integer,
+	virtual_key_paired boolean)
+RETURNS smartcar_action
+AS 'MODULE_PATHNAME', 'smartcar_next_action'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_next_action(text, text, smartcar_action, text[], text[], text, text, text, integer, boolean) IS
+'What is to be done next about a connection; the view smartcar_status calls it with the columns of smartcar_connection.
+server: whose option "scope" says what is wanted.
+status, error_action, permissions, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
+Result: connect for what is disconnected; error_action if there is one; update_access while something has to be ticked at Tesla; connect while something is missing at Smartcar alone; add_virtual_key, or ask_owner for a driver''s account, while a key that is needed is not paired; otherwise none.';
+
+CREATE FUNCTION smartcar_action_url(
+	server text,
+	action text,
+	vehicle_id text,
+	error_url text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_action_url'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_action_url(text, text, text, text) IS
+'The link that an owner can be sent for an action. For update_access it is the one that comes back to nobody, so that tokens stay as they are; for reauthenticate that of the vehicle; for add_virtual_key that of Smartcar''s answer or of the server.
+server, action, vehicle_id, error_url: as in smartcar_status.
+Result: NULL where no link helps, or a session has to be begun, as for connect.';
+
+CREATE FUNCTION smartcar_may_use(server text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_may_use'
+LANGUAGE C STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION smartcar_may_use(text) IS
+'Whether the user may see rows about a server: with USAGE on it, or as a superuser.
+server: NULL means the one that the setting smartcar_tesla.server names.
+Result: false for a server that is not there, but for a superuser.';
+
+CREATE VIEW smartcar_status WITH (security_barrier) AS
+	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, c.make, c.model, c.year, c.mode, c.status,
+		c.permissions AS granted_scopes,
+		smartcar_missing_scopes(c.permissions, smartcar_wanted_scopes(c.server)) AS missing_scopes,
+		smartcar_missing_tesla_permissions(c.tesla_scopes, smartcar_wanted_scopes(c.server)) AS missing_tesla_permissions,
+		c.access_type,
+		smartcar_virtual_key_required(c.make, c.model, c.year) AS virtual_key_required,
+		c.virtual_key_paired,
+		c.error_type, c.error_code, c.error_description, c.error_at,
+		smartcar_next_action(c.server, c.status, c.error_action, c.permissions, c.tesla_scopes, c.access_type, c.make, c.model, c.year, c.virtual_key_paired) AS action,
+		smartcar_action_url(c.server, smartcar_next_action(c.server, c.status, c.error_action, c.permissions, c.tesla_scopes, c.access_type, c.make, c.model, c.year, c.virtual_key_paired)::text, c.vehicle_id, c.error_url) AS action_url,
+		c.connected_at, c.synced_at
+	FROM smartcar_connection c
+	WHERE smartcar_may_use(c.server);
+
+COMMENT ON VIEW smartcar_status IS
+'A row for each vehicle of each owner: what was granted, what is missing, and which link mends it. It shows the rows of those servers on which the reader has USAGE.';
+COMMENT ON COLUMN smartcar_status.server IS 'the SERVER';
+COMMENT ON COLUMN smartcar_status.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_status.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_status.vehicle_id IS 'Smartcar''s id of the vehicle';
+COMMENT ON COLUMN smartcar_status.make IS 'as Smartcar writes it';
+COMMENT ON COLUMN smartcar_status.model IS 'as Smartcar writes it';
+COMMENT ON COLUMN smartcar_status.year IS 'model year';
+COMMENT ON COLUMN smartcar_status.mode IS 'live, simulated or test, where Smartcar tells';
+COMMENT ON COLUMN smartcar_status.status IS 'connected or disconnected';
+COMMENT ON COLUMN smartcar_status.granted_scopes IS 'Smartcar permissions that the application has';
+COMMENT ON COLUMN smartcar_status.missing_scopes IS 'those of the option scope that it has not';
+COMMENT ON COLUMN smartcar_status.missing_tesla_permissions IS 'Tesla permissions that the owner must still tick';
+COMMENT ON COLUMN smartcar_status.access_type IS 'OWNER or DRIVER; a driver cannot add a key from afar';
+COMMENT ON COLUMN smartcar_status.virtual_key_required IS 'whether the vehicle needs one';
+COMMENT ON COLUMN smartcar_status.virtual_key_paired IS 'whether it has one';
+COMMENT ON COLUMN smartcar_status.error_type IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_status.error_code IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_status.error_description IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_status.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_status.action IS 'what to do next, none if all is well';
+COMMENT ON COLUMN smartcar_status.action_url IS 'the link for it, where one can be sent as it is';
+COMMENT ON COLUMN smartcar_status.connected_at IS 'when the owner connected the vehicle';
+COMMENT ON COLUMN smartcar_status.synced_at IS 'when Smartcar was last asked';
+
+CREATE FUNCTION smartcar_grant(role_name text, kind text, server text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF kind NOT IN ('application', 'operator') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('invalid kind: "%s"', kind),
+			DETAIL = 'Valid kinds are "application" and "operator".';
+	END IF;
+
+	-- PUBLIC is no role, and nobody's friend
+	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('role "%s" does not exist', role_name);
+	END IF;
+
+	EXECUTE format('GRANT USAGE ON FOREIGN SERVER %I TO %I', server, role_name);
+	EXECUTE format('GRANT USAGE ON SCHEMA @extschema@ TO %I', role_name);
+	EXECUTE format('GRANT SELECT ON @extschema@.smartcar_status TO %I', role_name);
+	IF kind = 'application' THEN
+		EXECUTE format('GRANT EXECUTE ON FUNCTION @extschema@.smartcar_begin_connect, @extschema@.smartcar_begin_reauth, '
+			'@extschema@.smartcar_receive_webhook TO %I', role_name);
+		EXECUTE format('GRANT EXECUTE ON PROCEDURE @extschema@.smartcar_finish_connect TO %I', role_name);
+	ELSE
+		EXECUTE format('GRANT EXECUTE ON PROCEDURE @extschema@.smartcar_refresh, @extschema@.smartcar_sync, '
+			'@extschema@.smartcar_disconnect_vehicle, @extschema@.smartcar_reseal_tokens TO %I', role_name);
+	END IF;
+END
+$$;
+
+COMMENT ON FUNCTION smartcar_grant(text, text, text) IS
+'Grants a role what it needs to work with the connection manager. The extension makes no roles of its own.
+role_name: the role.
+kind: application, to begin and finish round trips, receive webhooks and read smartcar_status; operator, to refresh, sync, disconnect and reseal, and to read smartcar_status. Neither can read a token.
+server: the SERVER on which it gets USAGE.
+Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.';
+
+REVOKE EXECUTE ON FUNCTION smartcar_grant(text, text, text) FROM PUBLIC;

@@ -84,7 +84,8 @@ management_hmac(FunctionCallInfo fcinfo)
 		if (call->hmac == NULL || call->from_argument)
 		{
 			const char *token = smartcar_secret(&call->site.server,
-												SMARTCAR_OPTION_MANAGEMENT_TOKEN);
+												SMARTCAR_OPTION_MANAGEMENT_TOKEN,
+												"management_token");
 
 			remember_key(call, smartcar_span_from_string(token), false);
 		}

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.h
+ *	  The state of a link, which the callback brings back.
+ *
+ * src/pg/session.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SESSION_H
+#define SMARTCAR_SESSION_H
+
+#include "postgres.h"
+
+#include "core/span.h"
+
+extern bytea *smartcar_state_hash(SmartcarSpan state);
+
+#endif							/* SMARTCAR_SESSION_H */

@@ -1,0 +1,250 @@
+/*-------------------------------------------------------------------------
+ *
+ * vehicle_sync.c
+ *	  What Smartcar says about the vehicles of users, stored.
+ *
+ * src/pg/vehicle_sync.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pg/vehicle_sync.h"
+
+#include "catalog/pg_type.h"
+
+#include "pg/call_result.h"
+#include "pg/manager.h"
+#include "pg/scope.h"
+#include "pg/text.h"
+
+/* The questions that are asked about each vehicle, side by side. */
+enum
+{
+	VEHICLE,
+	PERMISSIONS,
+	TESLA_ACCESS,
+	VIRTUAL_KEY,
+	QUESTIONS
+};
+
+static const SmartcarTypedCall *const questions[QUESTIONS] = {
+	[VEHICLE] = &smartcar_vehicle_call,
+	[PERMISSIONS] = &smartcar_permissions_call,
+	[TESLA_ACCESS] = &smartcar_tesla_access_call,
+	[VIRTUAL_KEY] = &smartcar_virtual_key_call
+};
+
+static void
+begin_call(SmartcarCall *call, SmartcarServer *server, const SmartcarTypedCall *typed,
+		   int item_count)
+{
+	SmartcarApiVersion version = smartcar_server_api_version(server);
+
+	smartcar_call_begin(call, server, typed->operations[version], item_count);
+	call->authorization = typed->authorizations[version];
+}
+
+static void
+set_user(SmartcarCall *call, SmartcarItem *item, const SmartcarUser *user)
+{
+	smartcar_item_set_user_id(item, smartcar_span_from_string(user->user_id));
+	if (user->access_token != NULL)
+		smartcar_item_set_access_token(call, item,
+									   smartcar_span_from_string(user->access_token));
+}
+
+/* A column of an answer as a parameter; NULL if the question was not answered. */
+static void
+pass_column(SmartcarParameters *parameters, const SmartcarItem *item, int column, Oid type)
+{
+	smartcar_parameter(parameters, type, item->values[column],
+					   item->error != NULL || item->nulls[column]);
+}
+
+/*
+ * What is wrong with a vehicle is the first of its errors that tells somebody
+ * to do something.  A permission that we lack for one of our questions is no
+ * such thing: the application may never have wanted it, and those that it wants
+ * are compared with what it has.
+ */
+static const SmartcarErrorAnswer *
+error_of(const SmartcarItem *answers)
+{
+	for (int i = 0; i < QUESTIONS; i++)
+	{
+		const SmartcarCallError *error = answers[i].error;
+
+		if (error != NULL && error->answer.status != 403 &&
+			error->answer.action != SMARTCAR_ACTION_NONE &&
+			error->answer.action != SMARTCAR_ACTION_UNKNOWN)
+			return &error->answer;
+	}
+	return NULL;
+}
+
+static void
+pass_error(SmartcarParameters *parameters, const SmartcarErrorAnswer *error)
+{
+	static const SmartcarErrorAnswer none = {.action = SMARTCAR_ACTION_UNKNOWN};
+
+	if (error == NULL)
+		error = &none;
+	smartcar_parameter_text(parameters, error->type);
+	smartcar_parameter_text(parameters, error->code);
+	smartcar_parameter_text(parameters, error->description);
+	smartcar_parameter_string(parameters, error->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
+							  smartcar_action_label(error->action));
+	smartcar_parameter_text(parameters, error->resolution_url);
+}
+
+/*
+ * An error that stands and needs somebody is kept if the new one goes away by
+ * itself, and if there is no new one but Tesla was not heard.
+ */
+#define KEEP_OR_SET(column) \
+	column " = CASE WHEN c.error_action <> 'retry' AND (EXCLUDED.error_action = 'retry' OR (EXCLUDED.error_action IS NULL AND NOT $19)) " \
+	"THEN c." column " ELSE EXCLUDED." column " END, "
+
+static void
+store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSpan vehicle_id,
+			  const SmartcarItem *answers)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_parameter_text(&parameters, vehicle_id);
+	smartcar_parameter_string(&parameters, user->external_id);
+	pass_column(&parameters, &answers[VEHICLE], 1, TEXTOID);
+	pass_column(&parameters, &answers[VEHICLE], 2, TEXTOID);
+	pass_column(&parameters, &answers[VEHICLE], 3, INT4OID);
+	pass_column(&parameters, &answers[VEHICLE], 4, TEXTOID);
+	pass_column(&parameters, &answers[VEHICLE], 5, TEXTOID);
+	pass_column(&parameters, &answers[PERMISSIONS], 0, TEXTARRAYOID);
+	pass_column(&parameters, &answers[TESLA_ACCESS], 0, TEXTOID);
+	pass_column(&parameters, &answers[TESLA_ACCESS], 1, TEXTARRAYOID);
+	pass_column(&parameters, &answers[VIRTUAL_KEY], 0, BOOLOID);
+	pass_error(&parameters, error_of(answers));
+	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(answers[TESLA_ACCESS].error == NULL),
+					   false);
+	smartcar_manager_run("INSERT INTO @.smartcar_connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
+						 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
+						 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
+						 "CASE WHEN $17 IS NOT NULL THEN clock_timestamp() END, clock_timestamp(), clock_timestamp()) "
+						 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', "
+						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
+						 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
+						 "mode = COALESCE(EXCLUDED.mode, c.mode), powertrain_type = COALESCE(EXCLUDED.powertrain_type, c.powertrain_type), "
+						 "permissions = COALESCE(EXCLUDED.permissions, c.permissions), access_type = COALESCE(EXCLUDED.access_type, c.access_type), "
+						 "tesla_scopes = COALESCE(EXCLUDED.tesla_scopes, c.tesla_scopes), virtual_key_paired = COALESCE(EXCLUDED.virtual_key_paired, c.virtual_key_paired), "
+						 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
+						 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")
+						 "connected_at = CASE WHEN c.status = 'connected' THEN c.connected_at ELSE EXCLUDED.connected_at END, "
+						 "synced_at = EXCLUDED.synced_at, updated_at = clock_timestamp()",
+						 &parameters);
+}
+
+/*
+ * A vehicle that the user's authorization no longer holds is marked, and one
+ * that came to this user from another id of the same owner is not there twice;
+ * nor is an account of which nothing is left.
+ */
+static void
+settle_others(const SmartcarServer *server, const SmartcarUser *user)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
+	smartcar_manager_run("UPDATE @.smartcar_connection SET status = 'disconnected', updated_at = clock_timestamp() "
+						 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3)",
+						 &parameters);
+	if (user->external_id == NULL)
+		return;
+	smartcar_parameter_string(&parameters, user->external_id);
+	smartcar_manager_run("WITH moved AS (DELETE FROM @.smartcar_connection "
+						 "WHERE server = $1 AND user_id <> $2 AND external_id = $4 AND vehicle_id = ANY ($3) RETURNING user_id) "
+						 "DELETE FROM @.smartcar_account a WHERE a.server = $1 AND a.user_id IN (SELECT user_id FROM moved) "
+						 "AND NOT EXISTS (SELECT FROM @.smartcar_connection c WHERE c.server = $1 AND c.user_id = a.user_id "
+						 "AND c.status = 'connected' AND c.vehicle_id <> ALL ($3))",
+						 &parameters);
+}
+
+/*
+ * Asks for the lists of vehicles, and returns how many there are in all.
+ */
+static int
+list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
+{
+	SmartcarCall call;
+	int			total = 0;
+
+	begin_call(&call, server, &smartcar_vehicles_call, count);
+	for (int i = 0; i < count; i++)
+		set_user(&call, &call.items[i], &users[i]);
+	smartcar_call_authorize(&call, call.authorization);
+	smartcar_call_run(&call);
+
+	for (int i = 0; i < count; i++)
+	{
+		SmartcarItem *item = &call.items[i];
+
+		users[i].error = item->error;
+		if (item->error != NULL)
+			continue;
+		users[i].vehicle_ids = DatumGetArrayTypeP(item->values[0]);
+		total += ArrayGetNItems(ARR_NDIM(users[i].vehicle_ids), ARR_DIMS(users[i].vehicle_ids));
+	}
+	return total;
+}
+
+/*
+ * Asks for the vehicles of users and about each vehicle, and stores what comes
+ * back in the current transaction.  What is known of a user whose vehicles
+ * could not be listed stays as it is.
+ */
+void
+smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
+{
+	int			vehicles = list_vehicles(server, users, count);
+	SmartcarCall call;
+	SmartcarTextArray walk;
+	SmartcarSpan id;
+	SmartcarItem *item;
+
+	begin_call(&call, server, &smartcar_vehicle_call, vehicles * QUESTIONS);
+	item = call.items;
+	for (int i = 0; i < count; i++)
+	{
+		if (users[i].vehicle_ids == NULL)
+			continue;
+		smartcar_text_array_begin(&walk, users[i].vehicle_ids, "vehicle_ids");
+		while (smartcar_text_array_next(&walk, &id))
+		{
+			for (int question = 0; question < QUESTIONS; question++, item++)
+			{
+				item->operation = questions[question]->operations[call.version];
+				smartcar_item_set_id(item, id, "vehicle_id");
+				set_user(&call, item, &users[i]);
+			}
+		}
+	}
+	if (vehicles > 0)
+	{
+		smartcar_call_authorize(&call, call.authorization);
+		smartcar_call_run(&call);
+	}
+
+	item = call.items;
+	for (int i = 0; i < count; i++)
+	{
+		if (users[i].vehicle_ids == NULL)
+			continue;
+		smartcar_text_array_begin(&walk, users[i].vehicle_ids, "vehicle_ids");
+		for (; smartcar_text_array_next(&walk, &id); item += QUESTIONS)
+			store_vehicle(server, &users[i], id, item);
+		settle_others(server, &users[i]);
+	}
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * vehicle_sync.h
+ *	  What Smartcar says about the vehicles of users, stored.
+ *
+ * src/pg/vehicle_sync.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_VEHICLE_SYNC_H
+#define SMARTCAR_VEHICLE_SYNC_H
+
+#include "postgres.h"
+
+#include "utils/array.h"
+
+#include "pg/call_error.h"
+#include "pg/server.h"
+
+typedef struct SmartcarUser
+{
+	/* who */
+	const char *user_id;
+	const char *external_id;	/* NULL: not known */
+	const char *access_token;	/* NULL: the application's own */
+
+	/* what came of it */
+	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
+	const SmartcarCallError *error;
+} SmartcarUser;
+
+extern void smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count);
+
+#endif							/* SMARTCAR_VEHICLE_SYNC_H */
