@@ -54,7 +54,21 @@ INSERT INTO expected_labels VALUES
 	('smartcar_disconnect(text,text,text,text)', 'v', false, 'r'),
 	('smartcar_disconnect(text[],text[],text[],text)', 'v', false, 'r'),
 	('smartcar_compatibility(text,text[],text,text,jsonb,text)', 'v', false, 'r'),
-	('smartcar_compatibility(text[],text[],text,text,jsonb,text)', 'v', false, 'r');
+	('smartcar_compatibility(text[],text[],text,text,jsonb,text)', 'v', false, 'r'),
+	('smartcar_begin_connect(text,text[],text,boolean,text,interval,text)', 'v', false, 'u'),
+	('smartcar_begin_reauth(text,text[],text,text,interval,text)', 'v', false, 'u'),
+	('smartcar_finish_connect(text,text,text,text,text,text[],text,smartcar_action)', 'v', false, 'u'),
+	('smartcar_refresh(interval,interval,bigint,text,bigint,bigint,bigint)', 'v', false, 'u'),
+	('smartcar_sync(text,text,boolean,text,bigint,bigint)', 'v', false, 'u'),
+	('smartcar_access_token(text,text,text)', 'v', false, 'u'),
+	('smartcar_disconnect_vehicle(text,text,text)', 'v', false, 'u'),
+	('smartcar_reseal_tokens(text)', 'v', false, 'u'),
+	('smartcar_receive_webhook(bytea,text,text)', 'v', false, 'u'),
+	('smartcar_wanted_scopes(text)', 's', false, 's'),
+	('smartcar_next_action(text,text,smartcar_action,text[],text[],text,text,text,integer,boolean)', 's', false, 's'),
+	('smartcar_action_url(text,text,text,text)', 's', false, 's'),
+	('smartcar_may_use(text)', 's', false, 's'),
+	('smartcar_grant(text,text,text)', 'v', true, 'u');
 
 CREATE TEMP VIEW members AS
 	SELECT p.oid, p.oid::regprocedure::text AS signature, p.provolatile, p.proisstrict, p.proparallel, p.prosecdef, p.proargnames, p.pronargs
@@ -72,16 +86,21 @@ SELECT signature FROM members WHERE prosecdef;
 SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
 	FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
 	WHERE e.extname = 'smartcar_tesla'
-		-- from 17 on, the types that come with another type or a view are members too
+		-- from 17 on, the types that come with another type, a table or a view are members too
 		AND NOT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
-			WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND (t.typcategory = 'A' OR c.relkind = 'v'))
+			WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND (t.typcategory = 'A' OR c.relkind IN ('r', 'v')))
 		AND CASE d.classid WHEN 'pg_foreign_data_wrapper'::regclass THEN obj_description(d.objid, 'pg_foreign_data_wrapper')
 			ELSE obj_description(d.objid, d.classid::regclass::name) END IS NULL;
 SELECT signature FROM members WHERE pronargs > 0 AND (proargnames IS NULL OR '' = ANY (proargnames[1:pronargs]));
--- a comment tells about every argument, and every column of the view has one
+-- a comment tells about every argument, and every column of a view has one
 SELECT m.signature, a.name FROM members m, unnest(m.proargnames[1:m.pronargs]) AS a (name)
 	WHERE m.signature <> 'smartcar_tesla_validator(text[],oid)'
 	AND m.signature <> 'smartcar_verify_webhook(text,text,text,text)'	-- refers to the other one
 	AND obj_description(m.oid, 'pg_proc') !~ ('\m' || a.name || '\M');
-SELECT attname FROM pg_attribute WHERE attrelid = 'smartcar_permission_mapping'::regclass AND attnum > 0
-	AND col_description(attrelid, attnum) IS NULL;
+SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = attrelid
+	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+	JOIN pg_class c ON c.oid = attrelid
+	WHERE e.extname = 'smartcar_tesla' AND c.relkind = 'v' AND attnum > 0 AND col_description(attrelid, attnum) IS NULL;
+SELECT count(*) AS views FROM pg_views WHERE viewname ~ '^smartcar_' AND schemaname = 'public';
+-- what an argument is called that one reads the result of a procedure from
+SELECT signature, p.proargnames, p.proargmodes FROM members JOIN pg_proc p USING (oid) WHERE prokind = 'p' ORDER BY 1;

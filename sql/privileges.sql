@@ -29,6 +29,10 @@ INSERT INTO open_to_public VALUES
 	('smartcar_verify_webhook(bytea,text,text,text)'),
 	('smartcar_verify_webhook(text,text,text,text)'),
 	('smartcar_token_expired(timestamp with time zone,interval)'),
+	('smartcar_wanted_scopes(text)'),
+	('smartcar_next_action(text,text,smartcar_action,text[],text[],text,text,text,integer,boolean)'),
+	('smartcar_action_url(text,text,text,text)'),
+	('smartcar_may_use(text)'),
 	('smartcar_permission_mapping SELECT');
 
 CREATE TEMP VIEW members AS
@@ -55,12 +59,19 @@ CREATE TEMP VIEW found_open AS
 SELECT COALESCE(f.signature, 'missing: ' || o.signature) AS difference
 	FROM found_open f FULL JOIN open_to_public o USING (signature)
 	WHERE f.signature IS NULL OR o.signature IS NULL;
--- what the extension consists of, by kind; no tables, sequences or roles of its own
--- (from 17 on, the types that come with another type or a view are members too)
+-- what the extension consists of, by kind; no roles of its own
+-- (from 17 on, the types that come with another type, a table or a view are members too)
 SELECT classid::regclass AS kind, count(*) FROM members
 	WHERE NOT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
-		WHERE classid = 'pg_type'::regclass AND t.oid = objid AND (t.typcategory = 'A' OR c.relkind = 'v'))
+		WHERE classid = 'pg_type'::regclass AND t.oid = objid AND (t.typcategory = 'A' OR c.relkind IN ('r', 'v')))
 	GROUP BY 1 ORDER BY classid::regclass::text;
+-- the relations, and whether pg_dump takes their rows; no sequences
+SELECT c.oid::regclass AS relation, c.relkind AS kind, c.oid = ANY (e.extconfig) AS is_dumped
+	FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+	JOIN pg_extension e ON e.extname = 'smartcar_tesla' WHERE c.relkind <> 'c' ORDER BY c.relname;
+-- no column of a table is open by itself either
+SELECT a.attrelid::regclass, a.attname, a.attacl FROM members m JOIN pg_attribute a ON m.classid = 'pg_class'::regclass AND a.attrelid = m.objid
+	WHERE a.attacl IS NOT NULL;
 
 -- a role with nothing can use all of it that needs no server
 CREATE ROLE regress_smartcar_nobody;

@@ -146,6 +146,11 @@ has_postgres_headers()
 	[ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] && [ -f "$("$PG_CONFIG" --pgxs)" ]
 }
 
+has_server_extension()
+{
+	[ -f "$("$PG_CONFIG" --sharedir)/extension/$1.control" ]
+}
+
 need_postgres()
 {
 	find_postgres

@@ -1,0 +1,171 @@
+--
+-- Rights on the connection manager, and statements of its own that nobody can
+-- put anything into
+--
+
+\pset null (null)
+CREATE SERVER rights FOREIGN DATA WRAPPER smartcar_tesla
+	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback', scope 'read_location',
+		api_version '3', token_key_file '/nonexistent/key', iam_origin 'http://127.0.0.1:1', vehicle_origin 'http://127.0.0.1:1');
+CREATE SERVER rights_other FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'other');
+CREATE USER MAPPING FOR PUBLIC SERVER rights OPTIONS (management_token 'amt');
+SET smartcar_tesla.server = 'rights';
+INSERT INTO smartcar_account (server, user_id, external_id, access_token, refresh_token, access_expires_at) VALUES ('rights', 'user-1', 'owner-1', '\x01', '\x02', now() + interval '1 day');
+INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id) VALUES ('rights', 'user-1', 'vehicle-1', 'owner-1'), ('rights_other', 'user-2', 'vehicle-2', 'owner-2');
+
+CREATE ROLE regress_smartcar_nobody;
+CREATE ROLE "regress smartcar ""app""";
+CREATE ROLE regress_smartcar_operator;
+CREATE ROLE regress_smartcar_member;
+
+-- tries everything as the current role, and says how far it came: "may not" is 42501
+CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RETURN 'may';
+EXCEPTION
+	WHEN insufficient_privilege THEN RETURN 'may not: ' || SQLERRM;
+	WHEN OTHERS THEN RETURN 'may, but ' || SQLSTATE;
+END $$;
+CREATE TEMP TABLE tries (number integer GENERATED ALWAYS AS IDENTITY, what text);
+GRANT SELECT ON tries TO PUBLIC;
+INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('SELECT smartcar_begin_reauth(''owner'')'), ('SELECT smartcar_receive_webhook(''{}'', NULL)'), ('SELECT * FROM smartcar_status WHERE server = ''rights'''),
+	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
+	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_disconnect_vehicle(''v'')'), ('CALL smartcar_reseal_tokens()'),
+	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
+	('SELECT smartcar_wanted_scopes(NULL)'), ('SELECT smartcar_action_url(NULL, ''update_access'', NULL, NULL)'), ('SELECT smartcar_next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
+INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['smartcar_session', 'smartcar_account', 'smartcar_connection', 'smartcar_webhook_event']) AS relation,
+	unnest(ARRAY['SELECT FROM %I', 'INSERT INTO %I DEFAULT VALUES', 'UPDATE %I SET server = server', 'DELETE FROM %I', 'TRUNCATE %I', 'LOCK %I', 'CREATE TRIGGER t BEFORE INSERT ON %I EXECUTE FUNCTION suppress_redundant_updates_trigger()',
+		'CREATE RULE r AS ON INSERT TO %I DO INSTEAD NOTHING', 'CREATE POLICY p ON %I', 'ALTER TABLE %I ADD extra text', 'COPY %I TO STDOUT']) AS statement;
+INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DELETE FROM smartcar_status'), ('SELECT access_token FROM smartcar_status'), ('CREATE OR REPLACE VIEW smartcar_status AS SELECT 1');
+
+-- a role with nothing
+SET ROLE regress_smartcar_nobody;
+SELECT what, pg_temp.try(what) AS result FROM tries ORDER BY number;
+SELECT s AS server, smartcar_may_use(s), smartcar_wanted_scopes(s), smartcar_action_url(s, 'update_access', NULL, NULL), smartcar_next_action(s, 'connected', NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL)
+	FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;
+RESET ROLE;
+SELECT s AS server, smartcar_may_use(s) FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;
+
+-- an application and an operator
+SELECT smartcar_grant('regress smartcar "app"', 'application', 'rights');
+SELECT smartcar_grant('regress_smartcar_operator', 'operator', 'rights');
+SELECT smartcar_grant('regress_smartcar_operator', 'operator', 'rights');
+SELECT smartcar_grant('regress_smartcar_operator', 'Operator', 'rights');
+SELECT smartcar_grant('regress_smartcar_operator', 'superuser', 'rights');
+SELECT smartcar_grant('no_such_role', 'operator', 'rights');
+SELECT smartcar_grant('regress_smartcar_operator', 'operator', 'no_such_server');
+-- PUBLIC is no role
+BEGIN;
+SELECT pg_temp.try($$SELECT smartcar_grant('public', 'operator', 'rights')$$) <> 'may' AS refused;
+ROLLBACK;
+SELECT smartcar_grant('regress_smartcar_member', NULL, 'rights') AS nothing, smartcar_grant('regress_smartcar_member; ALTER ROLE regress_smartcar_member SUPERUSER', 'operator', 'rights');
+SET ROLE "regress smartcar ""app""";
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 14 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 14 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SET ROLE regress_smartcar_operator;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 14 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 14 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+RESET ROLE;
+-- a member of it
+GRANT "regress smartcar ""app""" TO regress_smartcar_member;
+SET ROLE regress_smartcar_member;
+SELECT smartcar_begin_connect('member') IS NOT NULL AS begun;
+RESET ROLE;
+
+-- no way to a token: neither by the statistics, nor by a function that the planner runs early
+ANALYZE smartcar_account;
+CREATE SCHEMA hostile;
+GRANT CREATE, USAGE ON SCHEMA hostile TO "regress smartcar ""app""";
+SET ROLE "regress smartcar ""app""";
+SELECT count(*) AS statistics FROM pg_stats WHERE tablename = 'smartcar_account';
+CREATE FUNCTION hostile.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'seen: %', $1; RETURN true; END $$;
+SELECT vehicle_id FROM smartcar_status WHERE server = 'rights' AND hostile.tell(external_id);
+-- rows of a server that the role may not use
+SELECT external_id, vehicle_id FROM smartcar_status ORDER BY 1;
+SELECT vehicle_id FROM smartcar_status WHERE hostile.tell(vehicle_id) ORDER BY 1;
+SELECT count(*) FROM smartcar_status WHERE server = 'rights_other';
+
+-- objects with the names that the manager uses, in front of everything
+CREATE FUNCTION hostile.note(what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'fooled by %, as %', what, current_user; END $$;
+CREATE FUNCTION hostile.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('text ='); RETURN true; END $$;
+CREATE OPERATOR hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.equal);
+CREATE FUNCTION hostile.equal(bytea, bytea) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('bytea ='); RETURN true; END $$;
+CREATE OPERATOR hostile.= (LEFTARG = bytea, RIGHTARG = bytea, FUNCTION = hostile.equal);
+CREATE FUNCTION hostile.later(timestamptz, timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('timestamptz >'); RETURN true; END $$;
+CREATE OPERATOR hostile.> (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = hostile.later);
+CREATE FUNCTION hostile.add(timestamptz, interval) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('timestamptz +'); RETURN 'infinity'; END $$;
+CREATE OPERATOR hostile.+ (LEFTARG = timestamptz, RIGHTARG = interval, FUNCTION = hostile.add);
+CREATE FUNCTION hostile.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('now()'); RETURN 'infinity'; END $$;
+CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('clock_timestamp()'); RETURN '-infinity'; END $$;
+CREATE FUNCTION hostile.format(text, VARIADIC text[]) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('format()'); RETURN 'SELECT 1'; END $$;
+CREATE FUNCTION hostile.json_build_object(text, text, text, text, text, text, text, text, text, text, text, smartcar_action) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('json_build_object()'); RETURN '{}'; END $$;
+CREATE FUNCTION hostile.smartcar_connect_url(scope text[], state text, make text, force_prompt boolean, external_id text, redirect_uri text, server text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('smartcar_connect_url()'); RETURN 'x'; END $$;
+CREATE FUNCTION hostile.smartcar_next_action(text, text, smartcar_action, text[], text[], text, text, text, integer, boolean) RETURNS smartcar_action LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('smartcar_next_action()'); RETURN 'none'; END $$;
+CREATE TYPE hostile.smartcar_action AS ENUM ('hostile');
+CREATE TYPE hostile.text AS (x integer);
+CREATE TABLE hostile.smartcar_session (server text, state_hash bytea, link text, external_id text, vehicle_id text, scope text[], redirect_uri text, expires_at timestamptz, status text);
+CREATE TABLE hostile.smartcar_connection (server text);
+CREATE TABLE hostile.smartcar_account (server text);
+CREATE TABLE hostile.smartcar_webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
+CREATE TEMP TABLE smartcar_session (server text);
+CREATE TEMP TABLE smartcar_webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
+CREATE TEMP TABLE smartcar_connection (server text);
+CREATE TYPE pg_temp.text AS (x integer);
+CREATE TYPE pg_temp.smartcar_action AS ENUM ('hostile');
+SET search_path = hostile, pg_temp, pg_catalog, public;
+-- whoever asks them is fooled
+SELECT 'a'::pg_catalog.text = 'b'::pg_catalog.text AS by_the_operator, now() AS by_the_function;
+-- the manager is not
+CREATE TEMP TABLE link AS SELECT public.smartcar_begin_connect('hostile') AS link;
+SELECT public.smartcar_begin_reauth('hostile') IS NOT NULL AS begun;
+SELECT 'https://example.com/callback?error=access_denied&state=' || pg_catalog.substring(link, 'state=([^&]*)') AS callback FROM link \gset
+CALL public.smartcar_finish_connect(:'callback');
+CALL public.smartcar_finish_connect(:'callback');
+SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS answer
+	FROM (SELECT '{"eventId":"h-1","eventType":"VEHICLE_ERROR","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},"errors":[{"type":"BILLING"}]}}'::bytea) AS v (event);
+SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS answer
+	FROM (SELECT '{"eventId":"h-2","eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},"signals":[{"code":"vehicleuseraccount-role","body":{"value":"DRIVER"}},{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":false}}]}}'::bytea) AS v (event);
+SELECT user_id, error_type, action, access_type FROM public.smartcar_status WHERE server OPERATOR(pg_catalog.=) 'rights';
+RESET ROLE;
+-- neither is who grants, or looks for a token
+SELECT public.smartcar_grant('regress_smartcar_member', 'operator', 'rights');
+SELECT public.smartcar_access_token('owner-1', server => 'rights_other');
+CALL public.smartcar_reseal_tokens();
+CALL public.smartcar_refresh();
+RESET search_path;
+SELECT count(*) AS stolen FROM hostile.smartcar_session;
+SELECT (SELECT count(*) FROM pg_temp.smartcar_session) + (SELECT count(*) FROM pg_temp.smartcar_webhook_event) + (SELECT count(*) FROM hostile.smartcar_webhook_event) AS stolen;
+SELECT external_id, status, error, expires_at - created_at AS lifetime FROM public.smartcar_session WHERE external_id = 'hostile' ORDER BY 2;
+SELECT server, error_type, error_action, access_type, virtual_key_paired FROM public.smartcar_connection ORDER BY 1;
+SELECT event_id FROM public.smartcar_webhook_event ORDER BY 1;
+-- who was the owner for a statement is nobody else afterwards, even where it failed
+SET ROLE "regress smartcar ""app""";
+SELECT pg_temp.try('SELECT set_config(''transaction_read_only'', ''on'', true), smartcar_begin_connect(''owner'')'), current_user, pg_temp.try('SELECT FROM public.smartcar_account');
+RESET ROLE;
+
+-- without USAGE on the server the functions are of no use
+REVOKE USAGE ON FOREIGN SERVER rights FROM "regress smartcar ""app""", regress_smartcar_operator;
+SET ROLE "regress smartcar ""app""";
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 5 ORDER BY number;
+SET ROLE regress_smartcar_operator;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number BETWEEN 6 AND 9 ORDER BY number;
+CALL smartcar_refresh();
+CALL smartcar_sync();
+CALL smartcar_disconnect_vehicle('v');
+CALL smartcar_reseal_tokens();
+RESET ROLE;
+
+SET client_min_messages = warning;
+DROP SCHEMA hostile CASCADE;
+DROP OWNED BY regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
+RESET client_min_messages;
+DROP ROLE regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
+DELETE FROM public.smartcar_session;
+DELETE FROM public.smartcar_account;
+DELETE FROM public.smartcar_connection;
+DELETE FROM public.smartcar_webhook_event;
+DROP SERVER rights CASCADE;
+DROP SERVER rights_other;
+RESET smartcar_tesla.server;
+\pset null ''

@@ -1,0 +1,130 @@
+--
+-- What is to be done about a vehicle, the link for it, and the view of both
+--
+
+CREATE SERVER status FOREIGN DATA WRAPPER smartcar_tesla
+	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
+		scope 'required:read_location read_odometer control_charge');
+CREATE SERVER status_other FOREIGN DATA WRAPPER smartcar_tesla
+	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
+		scope 'read_vin read_brand_new', extra_scopes 'read_brand_new', api_version '3', virtual_key_domain 'acme.app.car');
+CREATE SERVER status_empty FOREIGN DATA WRAPPER smartcar_tesla;
+SET smartcar_tesla.server = 'status';
+
+-- what a server wants
+SELECT s AS server, smartcar_wanted_scopes(s) AS wanted FROM unnest(ARRAY['status', 'status_other', 'status_empty', 'dropped', '', NULL, 'status']) WITH ORDINALITY AS v (s, n) ORDER BY n;
+SET smartcar_tesla.server = '';
+SELECT smartcar_wanted_scopes(NULL);
+SET smartcar_tesla.server = 'status';
+
+-- each way to decide, the earlier ones first
+CREATE TEMP TABLE cases (number integer GENERATED ALWAYS AS IDENTITY, what text, server text DEFAULT 'status', status text DEFAULT 'connected', error_action smartcar_action,
+	permissions text[] DEFAULT '{read_location,read_odometer,control_charge}', tesla_scopes text[] DEFAULT '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}',
+	access_type text DEFAULT 'OWNER', make text DEFAULT 'TESLA', model text DEFAULT 'Model 3', year integer DEFAULT 2021, paired boolean DEFAULT true, expected smartcar_action);
+INSERT INTO cases (what, expected) VALUES ('all is well', 'none');
+INSERT INTO cases (what, expected, status) VALUES ('disconnected', 'connect', 'disconnected');
+INSERT INTO cases (what, expected, status) VALUES ('no status', 'none', NULL);
+INSERT INTO cases (what, expected, status, error_action) VALUES ('disconnected, and an error', 'connect', 'disconnected', 'ask_owner');
+INSERT INTO cases (what, expected, error_action, tesla_scopes) SELECT 'an error comes before what is missing', a, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+INSERT INTO cases (what, expected, tesla_scopes, permissions) VALUES
+	('nothing ticked at Tesla', 'update_access', '{}', '{}'),
+	('one not ticked', 'update_access', '{vehicle_location,vehicle_device_data}', '{read_location,read_odometer}'),
+	('one not ticked, though Smartcar says it is granted', 'update_access', '{vehicle_location,vehicle_device_data}', '{read_location,read_odometer,control_charge}'),
+	('not ticked, permissions not known', 'update_access', '{vehicle_location}', NULL),
+	('ticked, permissions not known', 'none', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', NULL),
+	('more ticked than is wanted', 'none', '{openid,offline_access,user_data,vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds,energy_device_data}', '{read_location,read_odometer,control_charge,read_vin}'),
+	('ticked, but Smartcar has not one', 'connect', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', '{read_location,read_odometer}'),
+	('ticked, but Smartcar has none', 'connect', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', '{}'),
+	('Tesla not known, all permissions', 'none', NULL, '{read_location,read_odometer,control_charge}'),
+	('Tesla not known, one missing', 'update_access', NULL, '{read_location,read_odometer}'),
+	('nothing known', 'none', NULL, NULL),
+	('other names at Tesla', 'update_access', '{"Vehicle Location","Vehicle Information","Vehicle Charge Management"}', '{read_location,read_odometer,control_charge}');
+INSERT INTO cases (what, expected, make, model, year, paired) VALUES
+	('key missing', 'add_virtual_key', 'TESLA', 'Model 3', 2021, false), ('key not known', 'none', 'TESLA', 'Model 3', 2021, NULL),
+	('no key needed', 'none', 'TESLA', 'Model S', 2019, false), ('key missing, year not known', 'none', 'TESLA', 'Model S', NULL, false),
+	('key missing, a newer one', 'add_virtual_key', 'Tesla', 'Model S', 2021, false), ('model not known', 'none', 'TESLA', NULL, 2021, false),
+	('another make', 'none', 'BMW', 'Model 3', 2021, false), ('make not known', 'none', NULL, 'Model 3', 2021, false);
+INSERT INTO cases (what, expected, access_type, paired) VALUES ('a driver, key missing', 'ask_owner', 'DRIVER', false), ('a driver, key there', 'none', 'DRIVER', true),
+	('owner or driver not known, key missing', 'add_virtual_key', NULL, false);
+INSERT INTO cases (what, expected, access_type, paired, tesla_scopes) VALUES ('key missing, but access first', 'update_access', 'DRIVER', false, '{}');
+INSERT INTO cases (what, expected, paired, permissions) VALUES ('key missing, but to connect first', 'connect', false, '{}');
+INSERT INTO cases (what, expected, server, permissions, tesla_scopes) VALUES
+	('another server, another scope', 'connect', 'status_other', '{read_location,read_odometer,control_charge}', '{vehicle_device_data}'),
+	('a permission that is not in the table', 'connect', 'status_other', '{read_vin}', '{vehicle_device_data}'),
+	('it is there', 'none', 'status_other', '{read_vin,read_brand_new}', '{vehicle_device_data}'),
+	('a server that wants nothing', 'none', 'status_empty', '{}', '{}'),
+	('a server that is gone', 'none', 'dropped', '{}', '{}'), ('no server: the one of the setting', 'update_access', NULL, '{}', '{}');
+SELECT number, what, expected, actual FROM cases, smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, paired) AS actual
+	WHERE actual IS DISTINCT FROM expected ORDER BY 1;
+SELECT expected, count(*) FROM cases GROUP BY 1 ORDER BY 1;
+-- the same call site for servers in turn, forward and back
+SELECT count(*) AS wrong FROM (SELECT * FROM cases ORDER BY md5(number::text)) AS c WHERE smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, paired) <> expected;
+-- a server that is gone still has its disconnected vehicles and its errors
+SELECT smartcar_next_action('dropped', 'disconnected', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), smartcar_next_action('dropped', NULL, 'retry', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+	smartcar_next_action('dropped', 'connected', NULL, NULL, NULL, NULL, 'TESLA', 'Model 3', 2021, false);
+-- arrays that are none
+SELECT smartcar_next_action('status', 'connected', NULL, '{{read_vin},{read_vin}}', NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT smartcar_next_action('status', 'connected', NULL, NULL, '{NULL}', NULL, NULL, NULL, NULL, NULL);
+
+-- the links
+SELECT a AS action, smartcar_action_url('status', a::text, 'vehicle 1', NULL) AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+SELECT a AS action, smartcar_action_url('status_other', a, 'vehicle-1', NULL) AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
+SELECT a AS action, s AS server, smartcar_action_url(s, a, 'vehicle-1', NULL) AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key']) AS a, unnest(ARRAY['dropped', 'status_empty']) AS s;
+SELECT smartcar_action_url('status', 'reauthenticate', NULL, NULL);
+SELECT smartcar_action_url('status', 'reauthenticate', '', NULL);
+-- only links of Tesla are handed on
+SELECT u AS error_url, smartcar_action_url('status', 'add_virtual_key', 'v', u) AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
+	'https://www.tesla.com.evil.example/_ak/x', 'javascript:alert(1)', 'http://www.tesla.com/_ak/other.app.car', '', NULL]) WITH ORDINALITY AS v (u, n) ORDER BY n;
+SELECT smartcar_action_url('status', 'reauthenticate', 'v', 'https://www.tesla.com/_ak/other.app.car');
+
+-- the view
+INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id, status, make, model, year, mode, permissions, access_type, tesla_scopes, virtual_key_paired,
+	error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) VALUES
+	('status', 'user-1', 'vehicle-1', 'owner-1', 'connected', 'TESLA', 'Model 3', 2021, 'live', '{read_location,read_odometer,control_charge}', 'OWNER', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', true,
+		NULL, NULL, NULL, NULL, NULL, NULL, '2026-01-01 UTC', '2026-01-02 UTC'),
+	('status', 'user-1', 'vehicle-2', 'owner-1', 'connected', 'TESLA', 'Model Y', 2023, 'live', '{read_odometer}', 'DRIVER', '{vehicle_device_data}', false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+	('status', 'user-2', 'vehicle-2', 'owner-2', 'connected', 'TESLA', 'Model Y', 2023, 'live', '{read_location,read_odometer,control_charge}', 'OWNER', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', false,
+		'CONNECTED_SERVICES_ACCOUNT', 'VIRTUAL_KEY_REQUIRED', 'A key is needed.', 'add_virtual_key', 'https://www.tesla.com/_ak/other.app.car', '2026-01-03 UTC', NULL, NULL),
+	('status', 'user-3', 'vehicle-3', NULL, 'disconnected', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+	('status', 'user-4', 'vehicle-4', 'owner-4', 'connected', 'TESLA', 'Model S', 2017, 'live', NULL, NULL, NULL, NULL,
+		'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'Log in.', 'reauthenticate', NULL, '2026-01-03 UTC', NULL, NULL),
+	('dropped', 'user-5', 'vehicle-5', 'owner-5', 'connected', 'TESLA', 'Model 3', 2021, NULL, '{read_vin}', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+SET timezone = 'UTC';
+\x on
+SELECT * FROM smartcar_status ORDER BY server, user_id, vehicle_id;
+\x off
+SELECT action, count(*) FROM smartcar_status GROUP BY 1 ORDER BY 1;
+-- an owner, or a vehicle, is found by an index
+INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id)
+	SELECT 'fleet', 'user-' || i, 'vehicle-' || i, 'owner-' || i FROM generate_series(1, 5000) AS i;
+ANALYZE smartcar_connection;
+CREATE FUNCTION pg_temp.scans(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		RETURN QUERY SELECT substring(line FROM '(?:Parallel |Index |Bitmap |Seq )+Scan.*| Index Cond: .*');
+	END LOOP;
+END $$;
+SET enable_bitmapscan = off;
+SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND external_id = 'owner-7'$$) AS line WHERE line IS NOT NULL;
+SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND vehicle_id = 'vehicle-7'$$) AS line WHERE line IS NOT NULL;
+SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND user_id = 'user-7'$$) AS line WHERE line IS NOT NULL;
+RESET enable_bitmapscan;
+-- parallel workers can do it, and come to the same result
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
+SELECT * FROM pg_temp.scans('SELECT action, count(*) FROM smartcar_status GROUP BY 1') AS line WHERE line IS NOT NULL;
+SELECT action, count(*) FROM smartcar_status GROUP BY 1 ORDER BY 1;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
+DELETE FROM smartcar_connection WHERE server = 'fleet';
+-- what a server wants may change in between
+ALTER SERVER status OPTIONS (SET scope 'read_vin');
+SELECT user_id, vehicle_id, action, missing_scopes, missing_tesla_permissions FROM smartcar_status ORDER BY 1, 2;
+-- and so may whether it is there
+DROP SERVER status;
+SELECT user_id, vehicle_id, action, action_url, missing_scopes FROM smartcar_status ORDER BY 1, 2;
+DELETE FROM smartcar_connection;
+DROP SERVER status_other;
+DROP SERVER status_empty;
+RESET timezone;
+RESET smartcar_tesla.server;

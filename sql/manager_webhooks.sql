@@ -1,0 +1,128 @@
+--
+-- Webhooks: challenges, events that are applied, repeated, forged
+--
+
+\pset null (null)
+CREATE SERVER hook FOREIGN DATA WRAPPER smartcar_tesla
+	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback', scope 'read_location');
+CREATE SERVER hook_other FOREIGN DATA WRAPPER smartcar_tesla;
+CREATE SERVER hook_bare FOREIGN DATA WRAPPER smartcar_tesla;
+CREATE USER MAPPING FOR PUBLIC SERVER hook OPTIONS (management_token 'amt');
+CREATE USER MAPPING FOR PUBLIC SERVER hook_other OPTIONS (management_token 'other-amt');
+SET smartcar_tesla.server = 'hook';
+
+-- hands an event over with the signature that a token makes
+CREATE FUNCTION pg_temp.send(event text, server text DEFAULT 'hook', token text DEFAULT 'amt') RETURNS text LANGUAGE sql AS
+	$$ SELECT smartcar_receive_webhook(convert_to(event, 'UTF8'), smartcar_hash_challenge(event, token), server) $$;
+CREATE FUNCTION pg_temp.error_event(id text, state text, error text, vehicle text DEFAULT '"id":"vehicle-1"', who text DEFAULT '"id":"user-1"') RETURNS text LANGUAGE sql AS
+	$$ SELECT format('{"eventId":"%s","eventType":"VEHICLE_ERROR","data":{"user":{%s},"vehicle":{%s},"errors":[{%s%s}]},"triggers":[],"meta":{"version":"4.0"}}',
+		id, who, vehicle, CASE WHEN state IS NULL THEN '' ELSE format('"state":"%s",', state) END, error) $$;
+CREATE FUNCTION pg_temp.signal_event(id text, signals text, vehicle text DEFAULT 'vehicle-1') RETURNS text LANGUAGE sql AS
+	$$ SELECT format('{"eventId":"%s","eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"%s"},"signals":[%s]},"meta":{"version":"4.0"}}', id, vehicle, signals) $$;
+CREATE TEMP VIEW rows_now AS SELECT server, user_id, vehicle_id, tesla_scopes, access_type, virtual_key_paired, error_type, error_code, error_description, error_action, error_url,
+	error_at IS NOT NULL AS has_time, updated_at > created_at AS changed FROM smartcar_connection;
+INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id) VALUES
+	('hook', 'user-1', 'vehicle-1', 'owner-1'), ('hook', 'user-2', 'vehicle-1', 'owner-2'), ('hook', 'user-1', 'vehicle-2', 'owner-1'), ('hook_other', 'user-1', 'vehicle-1', 'owner-1');
+
+-- the challenge, in both forms, is answered without a signature
+SELECT smartcar_receive_webhook('{"eventType":"VERIFY","data":{"challenge":"3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f"}}', NULL) = '{"challenge":"' || smartcar_hash_challenge('3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f', 'amt') || '"}' AS answered;
+SELECT smartcar_receive_webhook('{"version":"2.0","webhookId":"w","eventName":"verify","payload":{"challenge":"3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f"}}', NULL) = '{"challenge":"' || smartcar_hash_challenge('3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f', 'amt') || '"}' AS answered;
+SELECT smartcar_receive_webhook('{"eventType":"VERIFY","data":{"challenge":"c"}}', NULL, 'hook_other') = '{"challenge":"' || smartcar_hash_challenge('c', 'other-amt') || '"}' AS by_the_token_of_the_server;
+-- but none that could be an event, or else anybody could have his events signed
+SELECT what, smartcar_receive_webhook(convert_to(json_build_object('eventType', 'VERIFY', 'data', json_build_object('challenge', challenge))::text, 'UTF8'), signature) AS answer
+	FROM (VALUES ('an event', pg_temp.error_event('forged', 'ERROR', '"type":"BILLING"'), NULL), ('a quote', 'a"b', NULL), ('a brace', 'a{b', NULL), ('a space', 'a b', NULL), ('a line break', E'a\nb', NULL),
+		('empty', '', NULL), ('257 characters', repeat('c', 257), NULL), ('not ASCII', E'\u00e9', NULL), ('an array as an event', '["eventType"]', NULL), ('a number', '1', '')) AS v (what, challenge, signature);
+SELECT length(smartcar_receive_webhook(convert_to(format('{"eventType":"VERIFY","data":{"challenge":"%s"}}', repeat('c', 256)), 'UTF8'), NULL)) AS of_256_characters;
+-- not even where the challenge itself is signed
+SELECT pg_temp.send('{"eventType":"VERIFY","data":{"challenge":"{\"eventType\":\"VEHICLE_ERROR\"}"}}') AS signed_challenge;
+-- what is nearly a challenge is none
+SELECT body, smartcar_receive_webhook(convert_to(body, 'UTF8'), NULL) AS answer FROM unnest(ARRAY['{"eventType":"verify","data":{"challenge":"c"}}', '{"eventName":"VERIFY","payload":{"challenge":"c"}}',
+	'{"eventType":"VERIFY","payload":{"challenge":"c"}}', '{"eventType":"VERIFY","data":{"challenge":1}}', '{"eventType":"VERIFY","data":{"challenge":null}}', '{"eventType":"VERIFY","data":"c"}', '{"eventType":"VERIFY"}',
+	'[{"eventType":"VERIFY","data":{"challenge":"c"}}]', '"VERIFY"', '{', '', 'null']) AS body;
+SELECT smartcar_receive_webhook(NULL, NULL) IS NULL AS nothing, smartcar_receive_webhook('\xff', 'x') IS NULL AS no_text, smartcar_receive_webhook('\x7b00', 'x') IS NULL AS zero_byte,
+	smartcar_receive_webhook(convert_to(repeat('[', 100000), 'UTF8'), 'x') IS NULL AS deep, smartcar_receive_webhook(convert_to('{"a":"\ud800"}', 'UTF8'), 'x') IS NULL AS half_a_character,
+	smartcar_receive_webhook(convert_to('{"a":"\u0000"}', 'UTF8'), 'x') IS NULL AS zero_character,
+	smartcar_receive_webhook(convert_to('{"a":1e1000000}', 'UTF8'), 'x') IS NULL AS large_number, smartcar_receive_webhook(convert_to('{"a":1e-1000000}', 'UTF8'), 'x') IS NULL AS small_number;
+
+-- an error begins, in the forms of Smartcar's documentation, and ends
+SELECT pg_temp.send(pg_temp.error_event('e-1', 'ERROR', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","description":"Log in again.","resolution":{"type":"REAUTHENTICATE","url":"https://connect.smartcar.com/x"}')) AS answer;
+SELECT * FROM rows_now ORDER BY 1, 2, 3;
+-- a repeat is taken and not applied
+UPDATE smartcar_connection SET error_description = 'untouched' WHERE error_type IS NOT NULL;
+SELECT pg_temp.send(pg_temp.error_event('e-1', 'ERROR', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","description":"Log in again."')) AS answer;
+SELECT pg_temp.send(pg_temp.error_event('e-1', 'RESOLVED', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED"')) AS answer;
+SELECT error_code, error_description FROM rows_now WHERE error_type IS NOT NULL;
+-- the same id of another server is another event
+SELECT pg_temp.send(pg_temp.error_event('e-1', 'ERROR', '"type":"VEHICLE_STATE","code":"ASLEEP"'), 'hook_other', 'other-amt') AS answer;
+SELECT server, error_code, error_action FROM rows_now WHERE server = 'hook_other';
+-- what ends is the error that stands, not another one
+SELECT pg_temp.send(pg_temp.error_event('e-2', 'RESOLVED', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"PERMISSION"')), pg_temp.send(pg_temp.error_event('e-3', 'RESOLVED', '"type":"CONNECTED_SERVICES_ACCOUNT"'));
+SELECT error_code FROM rows_now WHERE server = 'hook' AND error_type IS NOT NULL;
+SELECT pg_temp.send(pg_temp.error_event('e-4', 'RESOLVED', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED"'));
+SELECT * FROM rows_now WHERE server = 'hook' ORDER BY 1, 2, 3;
+-- without a state it has begun; without a code; for every user of the vehicle
+SELECT pg_temp.send(pg_temp.error_event('e-5', NULL, '"type":"COMPATIBILITY","code":"PLATFORM_NOT_CAPABLE","resolution":"REAUTHENTICATE"')) AS no_state,
+	pg_temp.send(pg_temp.error_event('e-6', 'ERROR', '"type":"BILLING"', '"id":"vehicle-2"')) AS no_code, pg_temp.send(pg_temp.error_event('e-7', 'ERROR', '"type":"VEHICLE_STATE","code":"DOOR_OPEN"', who => '')) AS no_user;
+SELECT * FROM rows_now WHERE server = 'hook' ORDER BY 1, 2, 3;
+SELECT pg_temp.send(pg_temp.error_event('e-8', 'RESOLVED', '"type":"BILLING"', '"id":"vehicle-2"')), pg_temp.send(pg_temp.error_event('e-9', 'RESOLVED', '"type":"VEHICLE_STATE","code":"DOOR_OPEN"', who => ''));
+-- what nobody has to do anything about is noted nowhere, and so is a permission, which the permissions themselves tell
+SELECT pg_temp.send(pg_temp.error_event('e-10', 'ERROR', '"type":"COMPATIBILITY","code":"VEHICLE_NOT_CAPABLE"')), pg_temp.send(pg_temp.error_event('e-11', 'ERROR', '"type":"PERMISSION"')),
+	pg_temp.send(pg_temp.error_event('e-12', 'ERROR', '"type":"SOMETHING_NEW","code":"X"', '"id":"vehicle-2"'));
+SELECT vehicle_id, user_id, error_type, error_code, error_action FROM rows_now WHERE server = 'hook' ORDER BY 1, 2;
+-- several at once, in their order; what is no error among them
+SELECT pg_temp.send('{"eventId":"e-13","eventType":"VEHICLE_ERROR","data":{"vehicle":{"id":"vehicle-2"},"errors":[7,null,{},{"type":"BILLING","state":"ERROR"},{"type":"CONNECTED_SERVICES_ACCOUNT","code":"VIRTUAL_KEY_REQUIRED","resolution":{"url":"https://www.tesla.com/_ak/smartcar.com"}}]}}');
+SELECT vehicle_id, error_type, error_code, error_action, error_url FROM rows_now WHERE vehicle_id = 'vehicle-2';
+
+-- signals
+SELECT pg_temp.send(pg_temp.signal_event('s-1', '{"code":"vehicleuseraccount-permissions","body":{"values":["vehicle_location","vehicle_device_data"]}},{"code":"vehicleuseraccount-role","body":{"value":"DRIVER"}},{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":true}}')) AS answer;
+SELECT * FROM rows_now WHERE server = 'hook' AND vehicle_id = 'vehicle-1' ORDER BY 2;
+SELECT pg_temp.send(pg_temp.signal_event('s-2', '{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":false}},{"code":"vehicleuseraccount-permissions","body":{"values":[]}}')) AS answer;
+-- what they lack, or have of another kind, changes nothing
+SELECT pg_temp.send(pg_temp.signal_event('s-' || n, signal)) AS answer FROM unnest(ARRAY['', '{}', '7', 'null', '{"code":"odometer-traveleddistance","body":{"value":7,"unit":"km"}}', '{"code":"vehicleuseraccount-role"}', '{"code":"vehicleuseraccount-role","body":{"value":7}}',
+	'{"code":"vehicleuseraccount-role","body":[]}', '{"code":"vehicleuseraccount-permissions","body":{"values":"vehicle_location"}}', '{"code":"vehicleuseraccount-permissions","body":{}}', '{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":"yes"}}',
+	'{"code":"connectivitystatus-isdigitalkeypaired","status":{"value":"ERROR"}}']) WITH ORDINALITY AS v (signal, n) WHERE pg_temp.send(pg_temp.signal_event('t-' || n, signal)) IS NOT NULL;
+SELECT user_id, tesla_scopes, access_type, virtual_key_paired FROM rows_now WHERE server = 'hook' AND vehicle_id = 'vehicle-1' ORDER BY 1;
+-- events that are about nothing here, or of another kind
+SELECT pg_temp.send(pg_temp.signal_event('u-1', '{"code":"vehicleuseraccount-role","body":{"value":"OWNER"}}', 'vehicle-9')), pg_temp.send('{"eventId":"u-2","eventType":"SOMETHING_NEW","data":{"vehicle":{"id":"vehicle-1"}}}'),
+	pg_temp.send('{"eventId":"u-3","eventType":"VEHICLE_STATE"}'), pg_temp.send('{"eventId":"u-4","eventType":"VEHICLE_STATE","data":{}}'), pg_temp.send('{"eventId":"u-5","eventType":"VEHICLE_ERROR","data":{"vehicle":{}}}'), pg_temp.send('{}');
+
+-- forged: as another one wrote it, with the token of another application, changed by a byte, or not signed
+CREATE TEMP TABLE before AS SELECT * FROM smartcar_connection;
+SELECT what, smartcar_receive_webhook(convert_to(body, 'UTF8'), signature) AS answer FROM (VALUES
+	('of another application', pg_temp.error_event('f-1', 'ERROR', '"type":"BILLING"'), smartcar_hash_challenge(pg_temp.error_event('f-1', 'ERROR', '"type":"BILLING"'), 'other-amt')),
+	('changed', pg_temp.error_event('f-2', 'ERROR', '"type":"BILLING"') || ' ', smartcar_hash_challenge(pg_temp.error_event('f-2', 'ERROR', '"type":"BILLING"'), 'amt')),
+	('not signed', pg_temp.error_event('f-3', 'ERROR', '"type":"BILLING"'), NULL), ('with nothing', pg_temp.error_event('f-4', 'ERROR', '"type":"BILLING"'), ''),
+	('with something', pg_temp.error_event('f-5', 'ERROR', '"type":"BILLING"'), repeat('0', 64)), ('with a prefix', pg_temp.error_event('f-6', 'ERROR', '"type":"BILLING"'), 'sha256=' || smartcar_hash_challenge(pg_temp.error_event('f-6', 'ERROR', '"type":"BILLING"'), 'amt')),
+	('that takes the place of a true one', pg_temp.error_event('f-7', 'ERROR', '"type":"BILLING"'), repeat('f', 64))) AS v (what, body, signature);
+SELECT count(*) AS changed FROM (TABLE before EXCEPT TABLE smartcar_connection) AS d;
+SELECT count(*) AS noted FROM smartcar_webhook_event WHERE event_id LIKE 'f-%';
+SELECT pg_temp.send(pg_temp.error_event('f-7', 'ERROR', '"type":"BILLING"', '"id":"vehicle-2"')) AS the_true_one;
+SELECT server, count(*) AS noted FROM smartcar_webhook_event GROUP BY 1 ORDER BY 1;
+SELECT upper(smartcar_hash_challenge(body, 'amt')) <> smartcar_hash_challenge(body, 'amt') AS differs, smartcar_receive_webhook(body::bytea, upper(smartcar_hash_challenge(body, 'amt'))) AS upper_case FROM (VALUES ('{"eventId":"g-1"}')) AS v (body);
+
+-- an event in a transaction that is rolled back comes again
+BEGIN;
+SELECT pg_temp.send(pg_temp.error_event('r-1', 'ERROR', '"type":"BILLING"'));
+ROLLBACK;
+SELECT pg_temp.send(pg_temp.error_event('r-1', 'ERROR', '"type":"BILLING"'));
+SELECT error_type FROM rows_now WHERE server = 'hook' AND user_id = 'user-1' AND vehicle_id = 'vehicle-1';
+
+-- any id
+SELECT pg_temp.send(pg_temp.error_event(E'\u00fc \U0001F697 '';--', 'ERROR', '"type":"BILLING","description":"It''s \"$1\" @.smartcar_connection \u00e9"'));
+SELECT event_id FROM smartcar_webhook_event WHERE event_id LIKE E'\u00fc%';
+SELECT error_description FROM rows_now WHERE server = 'hook' AND user_id = 'user-1' AND vehicle_id = 'vehicle-1';
+INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id) VALUES ('hook', 'user-3', 'vehicle-3', repeat('x', 9000));
+SELECT pg_temp.send(pg_temp.error_event('l-1', 'ERROR', '"type":"BILLING"', '"id":"vehicle-3"', '"id":"user-3"')) AS too_long_to_notify;
+SELECT error_type FROM rows_now WHERE vehicle_id = 'vehicle-3';
+
+-- without a token there is no telling
+SELECT smartcar_receive_webhook('{}', repeat('0', 64), 'hook_bare');
+SELECT smartcar_receive_webhook('{"eventType":"VERIFY","data":{"challenge":"c"}}', NULL, 'hook_bare');
+SELECT smartcar_receive_webhook('{}', NULL, 'no_such_server');
+DELETE FROM smartcar_connection;
+DELETE FROM smartcar_webhook_event;
+DROP SERVER hook CASCADE;
+DROP SERVER hook_other CASCADE;
+DROP SERVER hook_bare;
+RESET smartcar_tesla.server;
+\pset null ''

@@ -1,0 +1,416 @@
+# smartcar_refresh(): which tokens are due, sessions side by side, what is tried
+# again and what is not, and what keys and secrets that are not right do.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\n");
+$node->start;
+Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
+
+my $session = Session->new($node);
+my $refresh = 'CALL smartcar_refresh()';
+
+sub counts
+{
+	my ($sql) = @_;
+
+	return Manager::counts($session->query($sql // $refresh));
+}
+
+sub start_over
+{
+	my ($count) = @_;
+
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', $count) if $count;
+	return;
+}
+
+sub sql
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql('postgres', $sql);
+}
+
+sub no_losses
+{
+	my ($name) = @_;
+
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, "$name: nothing is lost");
+	return;
+}
+
+# What is due
+
+start_over(8);
+sql(q(UPDATE smartcar_account SET access_expires_at = now() + '1 hour' WHERE user_id > 'user-000001';
+	UPDATE smartcar_account SET refresh_expires_at = now() + '6 days' WHERE user_id = 'user-000002';
+	UPDATE smartcar_account SET access_expires_at = NULL WHERE user_id = 'user-000003';
+	UPDATE smartcar_account SET access_expires_at = now() - interval '1 year' WHERE user_id = 'user-000004';
+	UPDATE smartcar_account SET access_expires_at = now(), status = 'reauthenticate' WHERE user_id = 'user-000005';
+	UPDATE smartcar_account SET access_expires_at = now(), next_attempt_at = now() + interval '1 minute' WHERE user_id = 'user-000006';
+	UPDATE smartcar_account SET access_expires_at = now(), refresh_token = NULL WHERE user_id = 'user-000007'));
+is(counts(), '4|0|0', 'what is due is refreshed');
+is( join(' ', map { $_->{refreshes} } @{ $sandbox->ask('accounts')->{accounts} }),
+	'1 1 1 1 0 0 0 0',
+	'an access token near its end, a refresh token near its end, no end known, an end long ago, and nothing else');
+is(counts(), '0|0|0', 'and then nothing is due');
+is(sql(q(SELECT access_expires_at > now() + interval '119 minutes' AND refresh_expires_at > now() + interval '59 days' AND attempts = 0
+		AND lease IS NULL AND leased_until IS NULL AND error_at IS NULL AND refreshed_at > now() - interval '1 minute'
+		AND external_id = 'owner of user-000001' FROM smartcar_account WHERE user_id = 'user-000001')),
+	't', 'what is stored of it');
+is($session->query("SELECT smartcar_access_token(user_id => 'user-000001')"),
+	Manager::stored_tokens($node, 'access')->{'user-000001'}, 'the access token is that of the new pair');
+is($session->query("SELECT smartcar_user(smartcar_access_token(external_id => 'owner of user-000001'))"),
+	'user-000001', 'and it works');
+
+start_over(20);
+is(counts("CALL smartcar_refresh(access_within => '30 seconds')"), '0|0|0', 'access_within: not within less');
+is(counts("CALL smartcar_refresh(access_within => NULL)"), '0|0|0', 'access_within: NULL lets access tokens end');
+is(counts("CALL smartcar_refresh(access_within => NULL, refresh_within => '61 days', max_accounts => 5)"), '5|0|0',
+	'refresh_within, and max_accounts');
+is(counts('CALL smartcar_refresh(max_accounts => 3)'), '3|0|0', 'max_accounts, fewer than are asked at once');
+is(counts('CALL smartcar_refresh(max_accounts => 0)'), '0|0|0', 'max_accounts, none');
+is(counts('CALL smartcar_refresh(max_accounts => 100)'), '12|0|0', 'max_accounts, more than there are');
+is_deeply(Manager::refreshes($sandbox), { least => 1, most => 1, sum => 20, repeated => 0, refused => 0 },
+	'each was refreshed once');
+no_losses('what is due');
+
+# Side by side
+
+start_over(300);
+$sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 20 });
+{
+	my @sessions = map { Session->new($node) } 1 .. 4;
+	my $sum = 0;
+	my @counts;
+
+	$_->start($refresh) foreach @sessions;
+	@counts = map { Manager::counts($_->result) } @sessions;
+	$sum += (split /\|/)[0] foreach @counts;
+	note("refreshed, failed, refused by four sessions: @counts");
+	is($sum, 300, 'four sessions refresh 300 accounts');
+	is(scalar(grep { /^[1-9]/ } @counts), 4, 'and each of them has its share');
+	is_deeply(Manager::refreshes($sandbox), { least => 1, most => 1, sum => 300, repeated => 0, refused => 0 },
+		'nobody is refreshed twice');
+	cmp_ok($sandbox->max_in_flight, '>', 8, 'all at the same time');
+	no_losses('side by side');
+	is(sql('SELECT count(*) FROM smartcar_account WHERE lease IS NOT NULL OR leased_until IS NOT NULL'), 0, 'no lease is left');
+}
+
+# A lease of somebody else is respected, and ends by itself.
+start_over(1);
+sql(q(UPDATE smartcar_account SET lease = gen_random_uuid(), leased_until = now() + interval '5 s'));
+is(counts(), '0|0|0', 'what another session has claimed is left to it');
+Manager::pass_time($node, $sandbox, 5);
+is(counts(), '1|0|0', 'until its lease has ended');
+
+# The same at once, without a pause in which one session gets ahead of another.
+start_over(400);
+{
+	my @sessions = map { Session->new($node) } 1 .. 5;
+	my $result;
+
+	$_->start($refresh) foreach @sessions;
+	$result = join "\n", map { $_->result } @sessions;
+	unlike($result, qr/^ERROR/m, 'five sessions do not fall over each other');
+	no_losses('five sessions');
+	is(Manager::refreshes($sandbox)->{most}, 1, 'nobody is refreshed twice');
+}
+
+# The isolation that statements run with by default is not for the procedure to fail with.
+start_over(100);
+sql("ALTER ROLE postgres SET default_transaction_isolation = 'serializable'");
+{
+	my @sessions = map { Session->new($node) } 1 .. 3;
+	my $result;
+
+	$_->start($refresh) foreach @sessions;
+	$result = join "\n", map { $_->result } @sessions;
+	unlike($result, qr/^ERROR/m, 'sessions whose transactions are serializable do not fail');
+	is(sql("SELECT count(*) FROM smartcar_account WHERE access_expires_at > now() + interval '1 hour'"), 100, 'and refresh all');
+}
+sql('ALTER ROLE postgres RESET default_transaction_isolation');
+sql("UPDATE smartcar_account SET leased_until = now() WHERE leased_until IS NOT NULL");
+
+# What is tried again.  Each account meets something else, as often as one attempt
+# asks; the same call of the procedure comes back to it within seconds.  How often
+# libcurl itself makes a request again whose connection was cut depends on
+# whether that had been in use before, so such an attempt may succeed after all.
+
+my $token = { path => '/oauth/token' };
+my @passing = (
+	[ 'the answer is lost', 3, { drop => 'after' } ],
+	[ 'the request is lost', 3, { drop => 'before' } ],
+	[ 'a server error before the work', 3, { status => 503 } ],
+	[ 'a server error after the work', 3, { status => 500, do_work => JSON::PP::true } ],
+	[ 'an answer that ends early', 3, { truncate => 20 } ],
+	[ 'an answer that is no JSON', 1, { body => '<html>', content_type => 'text/html', do_work => JSON::PP::true } ],
+	[ 'an answer without a token', 1, { body => {}, do_work => JSON::PP::true } ],
+	[ 'a rate limit', 1, { retry_after => 5 } ],
+	[ 'a refusal of somebody in between', 1, { status => 403, body => 'Forbidden', content_type => 'text/plain' } ],
+	[ 'a 400 that says nothing', 1, { status => 400, body => 'Bad Request', content_type => 'text/plain' } ],
+	[ 'a 404', 1, { status => 404, body => 'Not Found', content_type => 'text/plain' } ],
+	[ 'a timeout', 1, { delay_ms => 5000 } ]);
+
+# Watches a refresh in the background: the state of each account after its first
+# failure.  Returns the result of the refresh.
+sub watch
+{
+	my ($seen, $columns) = @_;
+	my $watcher = Session->new($node);
+	my $result;
+
+	$session->start($refresh);
+	until (defined($result = $session->result(0.1)))
+	{
+		foreach my $line (split /\n/, $watcher->query("SELECT user_id, $columns FROM smartcar_account WHERE attempts = 1 AND error_at IS NOT NULL"))
+		{
+			my ($user_id, $state) = split /\|/, $line, 2;
+			$seen->{$user_id} //= $state;
+		}
+	}
+	return $result;
+}
+
+start_over(scalar @passing);
+$sandbox->faults(
+	map {
+		{ match => { %$token, body => sprintf('refresh-%06d', $_ + 1) }, times => $passing[$_][1], %{ $passing[$_][2] } }
+	} 0 .. $#passing);
+{
+	my %seen;
+	my $result = watch(\%seen, q(status, extract(epoch FROM next_attempt_at - error_at) < 10, error_sqlstate ~ '^SC', error_description <> ''));
+
+	is(Manager::counts($result) =~ s/\|.*//r, scalar @passing, 'whatever went wrong, the same call refreshes all of them');
+	foreach my $number (0 .. $#passing)
+	{
+		my ($name, undef, $fault) = @{ $passing[$number] };
+		my $state = $seen{ sprintf('user-%06d', $number + 1) };
+
+		$state //= 'active|t|t|t' if $fault->{drop};
+		is($state, 'active|t|t|t', "$name: a failure for a while, and kept");
+	}
+	is(sql('SELECT count(*) FROM smartcar_account WHERE attempts <> 0 OR next_attempt_at IS NOT NULL OR error_sqlstate IS NOT NULL OR error_description IS NOT NULL OR error_at IS NOT NULL'),
+		0, 'and then forgotten');
+	is(Manager::refreshes($sandbox)->{refused}, 0, 'no dead token was sent');
+	$sandbox->ask('advance', { seconds => 61 });
+	no_losses('whatever went wrong');
+}
+$sandbox->faults;
+
+# What fails for good is not waited for for ever, and nothing is done meanwhile.
+sub seconds_of_cpu
+{
+	my ($pid) = @_;
+	my @fields = split / /, slurp_file("/proc/$pid/stat") =~ s/^.*\) //r;
+
+	return ($fields[11] + $fields[12]) / 100;
+}
+
+# A result that may never come.
+sub result_or_cancel
+{
+	my ($seconds) = @_;
+	my $result = $session->result($seconds);
+
+	return $result if defined $result;
+	sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+	return $session->result;
+}
+
+SKIP:
+{
+	skip 'there is no /proc', 4 if !-d '/proc/self';
+	my $before;
+
+	start_over(1);
+	$sandbox->faults({ match => $token, times => 1, status => 403, body => 'Forbidden', content_type => 'text/plain' });
+	$before = seconds_of_cpu($session->backend);
+	$session->start('CALL smartcar_refresh(max_accounts => 1)');
+	like(Manager::counts(result_or_cancel(12)), qr/^[01]\|[01]\|0$/, 'max_accounts: one that fails');
+	cmp_ok(seconds_of_cpu($session->backend) - $before, '<', 0.5, 'is not asked about without a pause');
+
+	start_over(1);
+	sql(q(UPDATE smartcar_account SET attempts = 1, next_attempt_at = now(), lease = gen_random_uuid(), leased_until = now() + interval '3 s'));
+	$before = seconds_of_cpu($session->backend);
+	$session->start($refresh);
+	like(Manager::counts(result_or_cancel(12)), qr/^[01]\|0\|0$/, 'one that failed, and that another session tries again');
+	cmp_ok(seconds_of_cpu($session->backend) - $before, '<', 0.5, 'is not asked about without a pause');
+}
+
+# Has all accounts fail once more, and does not wait for what comes after that.
+sub fail_once
+{
+	my ($attempts) = @_;
+
+	sql("UPDATE smartcar_account SET next_attempt_at = NULL, error_at = NULL, attempts = $attempts");
+	$session->start($refresh);
+	Manager::wait_until(sub { sql('SELECT count(*) FROM smartcar_account WHERE error_at IS NULL') == 0 });
+	sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+	$session->result;
+	return;
+}
+
+# Pauses grow, up to a limit, and are spread.
+start_over(8);
+$sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain' });
+{
+	my @pauses;
+
+	foreach my $attempts (0, 1, 2, 3, 6, 30, 2000000)
+	{
+		fail_once($attempts);
+		my ($least, $most, $different) = split /\|/, sql('SELECT min(p), max(p), count(DISTINCT p) FROM (SELECT extract(epoch FROM next_attempt_at - error_at)::numeric(10, 2) AS p FROM smartcar_account) s');
+		note("after $attempts failures: $least to $most seconds");
+		push @pauses, $most;
+		cmp_ok($most, '<=', 900, 'a pause is a quarter of an hour at most');
+		cmp_ok($most, '<=', 15, 'the minute of a used token is not slept through') if $attempts < 4;
+		cmp_ok($different, '>', 4, 'pauses are spread') if $attempts < 6;
+	}
+	cmp_ok($pauses[0], '<', 5, 'the first is short');
+	cmp_ok($pauses[-1], '>=', 600, 'the last is long');
+
+	$sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain', headers => { 'retry-after' => '1' } });
+	fail_once(10);
+	cmp_ok(sql('SELECT min(extract(epoch FROM next_attempt_at - error_at)) FROM smartcar_account'), '>=', 60, 'a Retry-After does not shorten it');
+	$sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain', headers => { 'retry-after' => '120' } });
+	fail_once(0);
+	cmp_ok(sql('SELECT min(extract(epoch FROM next_attempt_at - error_at)) FROM smartcar_account'), '>=', 120, 'but lengthens it');
+}
+$sandbox->faults;
+
+# Only a definite refusal ends an account, and only that account.
+
+start_over(5);
+sql(q(INSERT INTO smartcar_connection (server, user_id, vehicle_id, permissions, tesla_scopes, virtual_key_paired)
+	SELECT server, user_id, 'vehicle of ' || user_id, '{read_odometer,read_location}', '{vehicle_device_data,vehicle_location}', true FROM smartcar_account));
+$sandbox->faults({ match => { %$token, body => 'refresh-000003' }, error => { error => 'invalid_grant', error_description => 'Invalid refresh token: refresh-000003' }, status => 400, times => 0 });
+is(counts(), '4|0|1', 'one of five is refused');
+is(sql(q(SELECT string_agg(user_id, ' ') FROM smartcar_account WHERE status = 'reauthenticate')), 'user-000003', 'only its account is marked');
+is(sql(q(SELECT user_id, error_type, action FROM smartcar_status WHERE action = 'connect')), 'user-000003|invalid_grant|connect', 'and its vehicle says so');
+is(sql(q(SELECT error_sqlstate, error_description FROM smartcar_account WHERE user_id = 'user-000003')), 'SC400|Invalid refresh token: (hidden)', 'the error is kept, without the token');
+is(sql(q(SELECT refresh_token IS NOT NULL FROM smartcar_account WHERE user_id = 'user-000003')), 't', 'the token is kept');
+like($session->error("SELECT smartcar_access_token(user_id => 'user-000003')")->{message}, qr/the owner has to connect again/, 'its access token is not given out');
+$sandbox->faults;
+Manager::make_due($node);
+is(counts(), '4|0|0', 'it is not tried again');
+
+# One account with an answer that nobody has foreseen does not stop the others.
+start_over(40);
+sql("UPDATE smartcar_account SET attempts = 6 WHERE user_id = 'user-000003'");
+$sandbox->faults({ match => { %$token, body => 'refresh-000003' }, status => 400, times => 0,
+	error => { error => 'invalid_request', error_description => 'Something else is wrong.' } });
+is(counts(), '39|1|0', 'one of forty is answered with an unknown error');
+is(sql(q(SELECT status FROM smartcar_account WHERE user_id = 'user-000003')), 'active', 'its account is not marked');
+$sandbox->faults;
+
+# The real refusal of a token that is dead
+start_over(2);
+$sandbox->ask('advance', { seconds => 61 * 86400 });
+is(counts(), '0|0|2', 'tokens that have ended are refused');
+
+# Who stores a token while another session is refused wins.
+start_over(1);
+$sandbox->faults({ match => $token, error => { error => 'invalid_grant' }, status => 400, delay_ms => 700, times => 0 });
+$session->start($refresh);
+Manager::wait_until(sub { scalar $sandbox->log });
+sql(q(UPDATE smartcar_account SET lease = NULL, leased_until = NULL, refresh_token = '\x00', access_expires_at = now() + interval '2 hours'));
+is(Manager::counts($session->result), '0|0|0', 'a refusal that comes late');
+is(sql('SELECT status, attempts FROM smartcar_account'), 'active|0', 'changes nothing');
+start_over(1);
+$sandbox->faults({ match => $token, delay_ms => 700, times => 0 });
+$session->start($refresh);
+Manager::wait_until(sub { scalar $sandbox->log });
+sql(q(UPDATE smartcar_account SET lease = NULL, leased_until = NULL, refresh_token = '\x00', access_expires_at = now() + interval '2 hours'));
+is(Manager::counts($session->result), '0|0|0', 'an answer that comes after the owner has connected again');
+is(sql(q(SELECT refresh_token = '\x00' FROM smartcar_account)), 't', 'does not take the place of the newer tokens');
+$sandbox->faults;
+
+# A wrong client secret
+
+start_over(40);
+sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'not-the-secret')));
+is($session->error($refresh)->{sqlstate}, 'SC401', 'a wrong client secret is an error');
+cmp_ok(scalar $sandbox->log, '<=', 8, 'after no more requests than there are at once');
+is(sql(q(SELECT count(*) FROM smartcar_account WHERE status <> 'active')), 0, 'no account is marked');
+is(sql(q(SELECT count(*) FROM smartcar_account WHERE attempts <> 0 OR next_attempt_at IS NOT NULL OR error_at IS NOT NULL OR leased_until IS NOT NULL)), 0,
+	'every account is as it was');
+sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'sandbox-client-secret')));
+is(counts(), '40|0|0', 'with the right one all are refreshed at once');
+no_losses('a wrong client secret');
+
+# Keys
+
+start_over(6);
+my $key_file = Manager::key_file($node);
+my $content = slurp_file($key_file);
+$sandbox->faults;
+rename $key_file, "$key_file.gone";
+like($session->error($refresh)->{sqlstate}, qr/^(55000|58P01)$/, 'no key file');
+Manager::write_key_file($key_file, "key1\n");
+is($session->error($refresh)->{sqlstate}, '22023', 'no key in it');
+Manager::write_key_file($key_file, '');
+is($session->error($refresh)->{sqlstate}, '22023', 'nothing in it');
+is(scalar $sandbox->log, 0, 'nothing was sent');
+is(sql('SELECT count(*) FROM smartcar_account WHERE leased_until IS NOT NULL OR attempts > 0'), 0, 'or claimed');
+# what has failed often is not waited for
+sql('UPDATE smartcar_account SET attempts = 6');
+
+my $before = sql('SELECT md5(string_agg(refresh_token::text, \' \' ORDER BY user_id)) FROM smartcar_account');
+Manager::write_key_file($key_file, 'key2 ' . ('ab' x 32) . "\n");
+{
+	my $result = $session->query($refresh);
+
+	is(Manager::counts($result), '0|6|0', 'another key: all fail, with an error');
+	is(sql(q(SELECT DISTINCT status, error_sqlstate FROM smartcar_account)), 'active|55000', 'which is kept');
+}
+sql('UPDATE smartcar_account SET next_attempt_at = NULL');
+Manager::write_key_file($key_file, 'key1 ' . ('ab' x 32) . "\n");
+{
+	my $result = $session->query($refresh);
+
+	is(Manager::counts($result), '0|6|0', 'another key of the same name: all fail');
+	is(sql(q(SELECT DISTINCT status, error_sqlstate FROM smartcar_account)), 'active|XX001', 'which is kept');
+}
+is(scalar $sandbox->log, 0, 'nothing was sent');
+is(sql('SELECT md5(string_agg(refresh_token::text, \' \' ORDER BY user_id)) FROM smartcar_account'), $before, 'and every token is still there');
+
+# One that was moved or changed; the others go on.
+Manager::write_key_file($key_file, $content);
+sql(q(UPDATE smartcar_account SET next_attempt_at = NULL, attempts = 6;
+	UPDATE smartcar_account SET refresh_token = (SELECT refresh_token FROM smartcar_account WHERE user_id = 'user-000001') WHERE user_id = 'user-000002';
+	UPDATE smartcar_account SET refresh_token = set_byte(refresh_token, 20, get_byte(refresh_token, 20) # 1) WHERE user_id = 'user-000003';
+	UPDATE smartcar_account SET refresh_token = '\x' WHERE user_id = 'user-000004';
+	UPDATE smartcar_account SET refresh_token = access_token WHERE user_id = 'user-000005'));
+is(counts(), '2|4|0', 'a token that was moved, changed or emptied, and an access token in its place, fail');
+is(sql(q(SELECT string_agg(user_id, ' ' ORDER BY user_id) FROM smartcar_account WHERE error_sqlstate = 'XX001' AND status = 'active')),
+	'user-000002 user-000003 user-000004 user-000005', 'with the same error, and stay as they are');
+
+# No option at all
+start_over(1);
+sql('ALTER SERVER smartcar OPTIONS (DROP token_key_file)');
+is($session->error($refresh)->{sqlstate}, '55000', 'no option token_key_file');
+sql("ALTER SERVER smartcar OPTIONS (ADD token_key_file '$key_file')");
+
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/refresh-00\d\d\d\d|access-00\d\d\d\d|was terminated by signal|TRAP/, 'no token is in the log, and no backend has crashed');
+
+done_testing();

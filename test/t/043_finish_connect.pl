@@ -1,0 +1,397 @@
+# smartcar_finish_connect(): callbacks that open nothing, errors of the callback,
+# exchanges that fail, and what of an owner is there in the end.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Encode;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $ada_id = '725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11';
+my $ada_car = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
+my @ben_cars = qw(9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2 d5a3b1c8-6e2f-4a90-9b17-3c4d5e6f7081);
+my $shared_car = 'e7b4c2d9-8f30-4b12-a5c6-7d8e9f0a1b2c';
+my $token = { path => '/oauth/token' };
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "restart_after_crash = on\n");
+$node->start;
+my %options = (connect_origin => $sandbox->url, timeout => '3s', scope => 'read_vehicle_info read_odometer read_location');
+Manager::create_server($node, 'smartcar', $sandbox->url, %options);
+Manager::create_server($node, 'other', $sandbox->url, %options);
+Manager::create_server($node, 'v3', $sandbox->url, %options, api_version => '3');
+
+my $session = Session->new($node);
+my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
+
+sub sql
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql('postgres', $sql);
+}
+
+sub start_over
+{
+	Manager::start_over($node, $sandbox);
+	return;
+}
+
+# What an owner does with a link; the callback that his browser comes back with.
+sub consent
+{
+	my ($link, %form) = @_;
+
+	$form{tesla_permission} //= 'all';
+	my $answer = $browser->post_form($link, \%form);
+	return $answer->{headers}{location} // die "no callback: $answer->{status} $answer->{content}";
+}
+
+sub link_for
+{
+	my ($arguments) = @_;
+
+	return $session->query('SELECT smartcar_begin_connect(' . ($arguments // '') . ')');
+}
+
+sub finish
+{
+	my ($callback, $server) = @_;
+
+	return 'CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ($server ? ", '$server'" : '') . ')';
+}
+
+sub connect_owner
+{
+	my ($owner, $external_id, %given) = @_;
+	my $server = delete $given{server} // 'smartcar';
+	my $link = link_for('external_id => ' . Sandbox::quoted($external_id) . ", server => '$server'");
+
+	return $session->query(finish(consent($link, owner => $owner, %given), $server));
+}
+
+sub state_of
+{
+	my ($link) = @_;
+
+	return $link =~ /[?&]state=([^&]+)/ ? $1 : die "no state in $link";
+}
+
+# The row of the session that a link has begun.
+sub session_of
+{
+	my ($link, $columns) = @_;
+
+	return sql("SELECT $columns FROM smartcar_session WHERE state_hash = '\\x" . sha256_hex(state_of($link)) . "'");
+}
+
+# A whole round trip
+
+start_over();
+my $link = link_for("external_id => 'owner-7'");
+unlike(sql('SELECT s::text FROM smartcar_session s'), qr/\Q${\state_of($link)}\E/, 'the state is not stored');
+is(session_of($link, 'status, external_id, link, server'), 'open|owner-7|connect|smartcar', 'its SHA-256 is');
+cmp_ok(length(state_of($link)) * 4, '>=', 256, 'it has 256 bits');
+$sandbox->faults;
+my $callback = consent($link, owner => 'ada');
+is($session->query(finish($callback)), "finished|owner-7|$ada_id|{$ada_car}||", 'a callback that is right');
+is(session_of($link, 'status, user_id, error, ended_at IS NOT NULL'), "finished|$ada_id||t", 'ends its session');
+my ($exchange) = $sandbox->log(path => '/oauth/token$');
+like($exchange->{body}, qr/&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback$/, 'the exchange uses the redirect URI of the link');
+is(sql("SELECT external_id, status FROM smartcar_account WHERE user_id = '$ada_id'"), 'owner-7|active', 'the account is stored');
+is($session->query("SELECT smartcar_user(smartcar_access_token('owner-7'))"), $ada_id, 'and its token works');
+is(sql("SELECT model, action FROM smartcar_status"), 'Model 3|add_virtual_key', 'and its vehicle, with what is to be done');
+is(Manager::losses($node, $sandbox)->{dead}, 0, 'and its refresh token');
+
+# States that open nothing
+
+sub refused
+{
+	my ($name, $callback, $detail, $server) = @_;
+	my $before = sql('SELECT md5(string_agg(t, \' \')) FROM (SELECT s::text FROM smartcar_session s UNION ALL SELECT a::text FROM smartcar_account a ORDER BY 1) r (t)');
+
+	$sandbox->faults;
+	my $error = $session->error(finish($callback, $server));
+	is("$error->{sqlstate} $error->{detail}", "28000 $detail", $name);
+	is(scalar $sandbox->log, 0, "$name: nothing is sent");
+	is(sql('SELECT md5(string_agg(t, \' \')) FROM (SELECT s::text FROM smartcar_session s UNION ALL SELECT a::text FROM smartcar_account a ORDER BY 1) r (t)'),
+		$before, "$name: nothing is changed");
+	return;
+}
+
+refused('a callback that comes again', $callback, 'It has come before.');
+refused('a state that was never given out', 'https://example.com/callback?code=x&state=' . '0' x 64, 'This state was never given out for this server.');
+refused('an empty state', 'https://example.com/callback?code=x&state=', '');
+refused('no state', 'https://example.com/callback?code=x', '');
+refused('a forged error', 'https://example.com/callback?error=access_denied&state=guess', 'This state was never given out for this server.');
+$link = link_for("lifetime => '0.3 seconds'");
+$callback = consent($link, owner => 'ada');
+sleep 0.4;
+refused('a callback that comes too late', $callback, 'Its time is over.');
+$callback = consent(link_for("external_id => 'owner-8'"), owner => 'ben');
+refused('a callback for another server', $callback, 'This state was never given out for this server.', 'other');
+like($session->query(finish($callback)), qr/^finished\|owner-8/, 'and then for its own');
+refused('a state with another case', $callback =~ s/(state=)(\w+)/$1\U$2/r, 'This state was never given out for this server.');
+is($session->error(finish('https://example.com/callback?state=%zz'))->{sqlstate}, '22P02', 'a malformed callback') or 1;
+is($session->error('CALL smartcar_finish_connect(NULL)')->{sqlstate}, '22004', 'no callback');
+is($session->error('BEGIN; ' . finish($callback))->{sqlstate}, '25001', 'in a transaction block');
+$session->query('ROLLBACK');
+
+# Two sessions with the same callback at once: one of them wins.
+{
+	my $second = Session->new($node);
+	$callback = consent(link_for("external_id => 'owner-9'"), owner => 'carla');
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 500 });
+	$session->start(finish($callback));
+	$second->start(finish($callback));
+	my @results = sort map { /^(finished|ERROR)/m ? $1 : $_ } $session->result, $second->result;
+	is("@results", 'ERROR finished', 'the same callback twice at once: one is taken');
+	is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'and its code sent once');
+	$sandbox->faults;
+}
+
+# Errors of the callback
+
+foreach my $case (
+	[ 'access_denied', 'connect' ],
+	[ 'vehicle_incompatible', 'none' ],
+	[ 'invalid_subscription', 'ask_owner' ],
+	[ 'no_vehicles', 'ask_owner' ],
+	[ 'configuration_error', 'fix_setup' ],
+	[ 'server_error', 'retry' ],
+	[ 'user_cancelled', 'connect' ],
+	[ 'an_error_of_tomorrow', '' ])
+{
+	my ($error, $action) = @$case;
+	my $description = 'Grüße: 100 % 雪';
+
+	start_over();
+	$link = link_for("external_id => 'owner-7'");
+	$callback = consent($link, decision => 'error', error => $error, error_description => decode_utf8($description));
+	$sandbox->faults;
+	is($session->query(finish($callback)), "failed|owner-7|||$error|$action", "$error ends the session");
+	is(session_of($link, 'status, error, error_description, action'), "failed|$error|$description|$action", "$error is kept");
+	is(scalar $sandbox->log, 0, "$error: nothing is sent");
+	is(sql('SELECT count(*) FROM smartcar_account'), 0, "$error: nothing is stored");
+}
+
+# A link for a v2.0 server that comes back without a code, or with both
+start_over();
+$link = link_for();
+like($session->query(finish("https://example.com/callback?state=" . state_of($link))), qr/^failed\|\|\|\|the callback has no code\|connect$/m, 'neither a code nor an error');
+
+# The exchange fails
+
+my %exchange_faults = (
+	'a code that Smartcar does not take' => [ { status => 400, error => { error => 'invalid_grant', error_description => 'Invalid code: x' } }, qr/^SC400$/, 'connect' ],
+	'the answer is lost' => [ { drop => 'after' }, qr/^SC001$/, 'connect' ],
+	'the answer is cut' => [ { truncate => 10 }, qr/^SC001$/, 'connect' ],
+	'an answer that cannot be read' => [ { body => '<html>', content_type => 'text/html', do_work => JSON::PP::true }, qr/^SC004$/, 'connect' ],
+	'a timeout' => [ { delay_ms => 5000 }, qr/^SC003$/, 'connect' ],
+	'a server error' => [ { status => 503 }, qr/^SC503$/, 'connect' ]);
+foreach my $name (sort keys %exchange_faults)
+{
+	my ($fault, $sqlstate, $action) = @{ $exchange_faults{$name} };
+
+	start_over();
+	$link = link_for("external_id => 'owner-7'");
+	$callback = consent($link, owner => 'ada');
+	$session->query("SELECT smartcar_user('warm')");    # a connection that is kept
+	$sandbox->faults({ match => $token, times => 0, %$fault });
+	like($session->error(finish($callback))->{sqlstate}, $sqlstate, "$name: an error");
+	is(scalar $sandbox->log(method => 'POST'), 1, "$name: the code is sent once");
+	is(session_of($link, "status, error <> '', ended_at IS NOT NULL"), 'failed|t|t', "$name: the session keeps the error");
+	is(session_of($link, 'action'), $action, "$name: and says that the owner has to connect again");
+	is(sql('SELECT count(*) FROM smartcar_account'), 0, "$name: no account is made");
+	refused($name, $callback, 'It has come before.');
+}
+
+# What is wrong here is missed before the code is spent
+
+start_over();
+my $key_file = Manager::key_file($node);
+rename $key_file, "$key_file.gone";
+$link = link_for("external_id => 'owner-7'");
+$callback = consent($link, owner => 'ada');
+$sandbox->faults;
+like($session->error(finish($callback))->{sqlstate}, qr/^(55000|58P01)$/, 'no key file');
+is(scalar $sandbox->log, 0, 'nothing was sent');
+is(session_of($link, 'status'), 'open', 'and the session is still open');
+rename "$key_file.gone", $key_file;
+like($session->query(finish($callback)), qr/^finished/, 'with the key the same callback is taken');
+
+start_over();
+$link = link_for("external_id => 'owner-7'");
+$callback = consent($link, owner => 'ada');
+sql('ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (DROP client_secret)');
+$sandbox->faults;
+is($session->error(finish($callback))->{sqlstate}, '55000', 'no client secret');
+is(scalar $sandbox->log, 0, 'nothing was sent');
+is(session_of($link, 'status'), 'open', 'and the session is still open');
+sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (ADD client_secret 'wrong')));
+is($session->error(finish($callback))->{sqlstate}, 'SC401', 'a wrong client secret');
+is(session_of($link, 'action'), 'fix_setup', 'is ours to mend');
+sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'sandbox-client-secret')));
+
+# A crash between the exchange and the storing
+
+start_over();
+$link = link_for("external_id => 'owner-7'");
+$callback = consent($link, owner => 'ada');
+$sandbox->faults({ match => $token, times => 0, delay_ms => 8000 });
+$session->start(finish($callback));
+Manager::wait_until(sub { scalar $sandbox->log });
+{
+	my $offset = -s $node->logfile;
+
+	kill 'KILL', $session->backend;
+	ok( Manager::wait_until(
+			sub { slurp_file($node->logfile, $offset) =~ /ready to accept connections/ && $node->psql('postgres', 'SELECT 1') == 0 }, 60),
+		'kill -9 while the code is exchanged');
+}
+$session = Session->new($node);
+is(session_of($link, 'status'), 'exchanging', 'the session stays "exchanging"');
+refused('the callback comes again', $callback,
+	'Its code is being exchanged, or was when the server went down; then the owner has to connect again.');
+like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|$ada_id/, 'and the owner connects again');
+
+# A cancel in the same moment: the statement ends, nothing says that all is well.
+start_over();
+$link = link_for("external_id => 'owner-7'");
+$callback = consent($link, owner => 'ada');
+$sandbox->faults({ match => $token, times => 0, delay_ms => 2000 });
+$session->query('SET statement_timeout = 300');
+is($session->error(finish($callback))->{sqlstate}, '57014', 'a statement timeout while the code is exchanged');
+$session->query('SET statement_timeout = 0');
+isnt(session_of($link, 'status'), 'finished', 'the session does not say that it is finished');
+isnt(session_of($link, 'status'), 'open', 'and is not open either');
+
+# What comes after the tokens are stored does not undo that.
+start_over();
+$link = link_for("external_id => 'owner-7'");
+$callback = consent($link, owner => 'ada');
+$sandbox->faults({ match => { path => '/vehicles' }, times => 0, status => 500 });
+like($session->query(finish($callback)), qr/^WARNING:  SC500: the owner is connected, but the vehicles could not be listed.*^finished\|owner-7\|$ada_id\|/ms,
+	'the vehicles cannot be listed: a warning');
+is(session_of($link, 'status'), 'finished', 'and the session is finished');
+$sandbox->faults;
+is($session->query("SELECT smartcar_user(smartcar_access_token('owner-7'))"), $ada_id, 'the token works');
+$session->query('CALL smartcar_sync()');
+is(sql("SELECT vehicle_id, status FROM smartcar_connection"), "$ada_car|connected", 'smartcar_sync brings the vehicles');
+
+# The callback comes through the owner's browser, who may name another user.
+
+start_over();
+connect_owner('ben', 'owner-8');
+$link = link_for("external_id => 'mallory'");
+$callback = consent($link, owner => 'ada');
+my $ben_id = '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622';
+like($callback =~ s/\Q$ada_id\E/$ben_id/r, qr/user_id=$ben_id/, 'a callback that names another user');
+like($session->query(finish($callback =~ s/\Q$ada_id\E/$ben_id/r)), qr/^finished\|mallory\|$ada_id\|/m, 'tokens are stored for the user whose they are');
+is(sql("SELECT external_id FROM smartcar_account WHERE user_id = '$ben_id'"), 'owner-8', 'and the other user keeps his own');
+is($session->query("SELECT smartcar_user(smartcar_access_token('owner-8'))"), $ben_id, 'and his token');
+connect_owner('ben', 'owner-8', server => 'v3');
+$link = link_for("external_id => 'mallory', server => 'v3'");
+$callback = consent($link, owner => 'ada');
+like($session->query(finish($callback =~ s/\Q$ada_id\E/$ben_id/r, 'v3')), qr/^failed\|mallory\|\|.*\|connect$/m, 'v3: a callback that names another user is refused');
+is(sql("SELECT string_agg(user_id || ' ' || external_id, ',') FROM smartcar_account WHERE server = 'v3'"), "$ben_id owner-8", 'v3: and stores nothing');
+
+# Callbacks of older versions of Connect have no user_id.
+start_over();
+$sandbox->ask('settings', { callback_user_id => JSON::PP::false });
+like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/, 'no user_id in the callback');
+is(sql('SELECT user_id, external_id FROM smartcar_account'), "$ada_id|owner-7", 'the account has it all the same');
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'with its tokens');
+$link = link_for("external_id => 'owner-8'");
+$callback = consent($link, owner => 'ben');
+$sandbox->faults({ match => { path => '/user$' }, times => 0, status => 500 });
+like($session->error(finish($callback))->{sqlstate}, qr/^SC500$/, 'the user cannot be asked for: an error');
+$sandbox->faults;
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'but his tokens are kept');
+Manager::make_due($node);
+is(Manager::counts($session->query('CALL smartcar_refresh()')), '2|0|0', 'and refreshed');
+$session->query('CALL smartcar_sync()');
+is(sql("SELECT string_agg(user_id || ' ' || external_id, ',' ORDER BY external_id) FROM smartcar_account"), "$ada_id owner-7,4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622 owner-8",
+	'smartcar_sync finds out whose they are');
+is(sql("SELECT count(*) FROM smartcar_connection WHERE external_id = 'owner-8' AND status = 'connected'"), 2, 'and which vehicles');
+$sandbox->ask('advance', { seconds => 61 });
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'and live on');
+
+# Vehicles that an authorization no longer holds
+
+start_over();
+like(connect_owner('ben', 'owner-8'), qr/^finished/, 'an owner with two vehicles');
+is(sql("SELECT count(*) FROM smartcar_status WHERE status = 'connected'"), 2, 'both are connected');
+$sandbox->ask('owner', { owner => 'ben', vehicles => [ { id => $ben_cars[0] } ] });
+$sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, body => { vehicles => [ $ben_cars[0] ], paging => { count => 1, offset => 0 } } });
+like(connect_owner('ben', 'owner-8', vehicle => $ben_cars[0]), qr/^finished\|owner-8\|[^|]+\|\{$ben_cars[0]\}/, 'he authorizes one of them');
+is(sql("SELECT string_agg(vehicle_id || ' ' || status || ' ' || action, ', ' ORDER BY vehicle_id) FROM smartcar_status"),
+	"$ben_cars[0] connected none, $ben_cars[1] disconnected connect", 'the other is marked, not forgotten and not kept');
+$sandbox->faults;
+like(connect_owner('ben', 'owner-8'), qr/^finished/, 'he authorizes again');
+is(sql("SELECT count(*) FROM smartcar_connection WHERE vehicle_id = '$ben_cars[0]'"), 1, 'and nothing is there twice');
+
+# The id of a user changes, and his external id does not.
+
+start_over();
+connect_owner('ada', 'owner-7');
+$sandbox->ask('owner', { owner => 'ada', user_id => 'another-user-id-of-ada' });
+like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|another-user-id-of-ada\|\{$ada_car\}/, 'a user_id that has changed');
+is(sql("SELECT user_id, vehicle_id, status FROM smartcar_connection"), "another-user-id-of-ada|$ada_car|connected", 'the vehicle is there once, with the new id');
+is($session->query("SELECT smartcar_user(smartcar_access_token('owner-7'))"), 'another-user-id-of-ada', 'the owner is found by his external id');
+is_deeply(Manager::losses($node, $sandbox)->{dead}, 0, 'with tokens that work');
+
+# A vehicle that two have
+
+start_over();
+like(connect_owner('carla', 'a driver'), qr/\{$shared_car\}/, 'a driver connects');
+like(connect_owner('northwind', 'the owner'), qr/$shared_car/, 'and the owner');
+is(sql("SELECT external_id, access_type, action FROM smartcar_status WHERE vehicle_id = '$shared_car' ORDER BY 1"),
+	"a driver|DRIVER|ask_owner\nthe owner|OWNER|add_virtual_key", 'both have it, each with what is for them to do');
+isnt($session->query("SELECT smartcar_access_token('a driver')"), $session->query("SELECT smartcar_access_token('the owner')"), 'and tokens of their own');
+
+# Both generations in one database
+
+start_over();
+connect_owner('ada', 'owner-7');
+like(connect_owner('ada', 'owner-7', server => 'v3'), qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/, 'v3: the same owner');
+is(sql('SELECT server, external_id, access_token IS NULL, refresh_token IS NULL FROM smartcar_account ORDER BY 1'),
+	"smartcar|owner-7|f|f\nv3|owner-7|t|t", 'each server has its account, and v3 has no tokens');
+is(sql("SELECT server, vehicle_id FROM smartcar_status ORDER BY 1"), "smartcar|$ada_car\nv3|$ada_car", 'and its connection');
+Manager::make_due($node);
+is(Manager::counts($session->query('CALL smartcar_refresh()')), '1|0|0', 'a refresh is for one server');
+is(Manager::counts($session->query("CALL smartcar_refresh(server => 'v3')")), '0|0|0', 'and v3 has nothing to refresh');
+is($session->error("SELECT smartcar_begin_connect(server => 'v3')")->{sqlstate}, '22004', 'v3: a link without an external id');
+$link = link_for("external_id => 'owner-9', server => 'v3'");
+like($session->query(finish('https://example.com/callback?code=x&state=' . state_of($link), 'v3')),
+	qr/^failed\|owner-9\|\|\|the callback has no user_id\|connect$/m, 'v3: a callback without user_id');
+
+# External ids of any script, and as long as they may be
+
+my @external_ids = ('', ' ', "o'neil", 'a|b', 'x' x 512, 'ω∞雪🚗', 'a b+c&d=e%20', "\\x41", 'NULL', 'Ünï' x 50);
+start_over();
+foreach my $external_id (@external_ids)
+{
+	my $name = length $external_id > 20 ? substr($external_id, 0, 12) . '... of ' . length($external_id) : $external_id;
+	my $answer = connect_owner('ada', $external_id);
+	like($answer, qr/^finished\|\Q$external_id\E\|$ada_id\|/m, "external id \"$name\"") or next;
+	is($session->query('SELECT smartcar_user(smartcar_access_token(' . Sandbox::quoted($external_id) . '))'), $ada_id, 'and its owner is found by it');
+}
+is($session->error("SELECT smartcar_begin_connect(repeat('x', 513))")->{sqlstate}, '22023', 'a longer external id is refused before there is a link');
+
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/TRAP|terminated by signal (6|11)/, 'no backend has crashed');
+done_testing();

@@ -1,0 +1,189 @@
+# smartcar_refresh() as a statement: not inside a transaction block, with progress,
+# and what happens when accounts, servers, secrets or keys go while it runs, or
+# it is interrupted.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\n");
+$node->start;
+Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
+
+my $session = Session->new($node);
+my $refresh = 'CALL smartcar_refresh()';
+
+sub counts
+{
+	my ($sql) = @_;
+
+	return Manager::counts($session->query($sql // $refresh));
+}
+
+sub start_over
+{
+	my ($count) = @_;
+
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', $count) if $count;
+	return;
+}
+
+sub sql
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql('postgres', $sql);
+}
+
+sub no_losses
+{
+	my ($name) = @_;
+
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, "$name: nothing is lost");
+	return;
+}
+
+my $token = { path => '/oauth/token' };
+my $key_file = Manager::key_file($node);
+my $content = slurp_file($key_file);
+
+# Inside a transaction
+
+start_over(3);
+$sandbox->faults;
+foreach my $case (
+	[ 'a transaction block', "BEGIN; $refresh" ],
+	[ 'a savepoint', "BEGIN; SAVEPOINT s; $refresh" ])
+{
+	my ($name, $sql) = @$case;
+	my $error = $session->error($sql);
+
+	is($error->{sqlstate}, '25001', "$name: an error");
+	is($error->{hint}, 'Call it as a statement of its own, with autocommit.', "$name: with a hint");
+	$session->query('ROLLBACK');
+}
+{
+	my ($result, $output, $errors) = $node->psql('postgres', "SELECT 1; $refresh; SELECT 2");
+
+	# psql -c sends them one by one with autocommit; here they go together
+	$node->psql('postgres', "SELECT 1 \\; $refresh \\; SELECT 2", stderr => \$errors);
+	like($errors, qr/cannot run inside a transaction block/, 'several statements that are sent together');
+}
+start_over(3);
+$sandbox->faults;
+sql(qq(CREATE OR REPLACE FUNCTION call_it() RETURNS void LANGUAGE plpgsql AS \$\$
+	DECLARE a bigint; b bigint; c bigint;
+	BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); END \$\$;));
+is($session->error('SELECT call_it()')->{sqlstate}, '25001', 'a function');
+sql(qq(CREATE OR REPLACE PROCEDURE call_it_with_a_handler() LANGUAGE plpgsql AS \$\$
+	DECLARE a bigint; b bigint; c bigint;
+	BEGIN
+		CALL smartcar_refresh(refreshed => a, failed => b, refused => c);
+	EXCEPTION WHEN OTHERS THEN
+		RAISE NOTICE 'caught %', SQLSTATE;
+	END \$\$;));
+like($session->query('CALL call_it_with_a_handler()'), qr/caught (25001|2D000)/, 'a block with an exception handler');
+is(scalar $sandbox->log, 0, 'nothing was sent');
+is(sql('SELECT count(*) FROM smartcar_account WHERE lease IS NOT NULL'), 0, 'or claimed');
+like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'counts % % %', a, b, c; END \$\$"),
+	qr/counts 3 0 0/, 'a block of its own is no transaction block');
+
+# Progress
+
+start_over(60);
+sql("ALTER SERVER smartcar OPTIONS (ADD max_concurrency '2')");
+$sandbox->faults({ match => $token, times => 0, delay_ms => 250 });
+$session->start($refresh);
+{
+	my $backend = $session->backend;
+	my $seen = '';
+
+	ok( Manager::wait_until(
+			sub { $seen = sql("SELECT query FROM pg_stat_activity WHERE pid = $backend"); $seen =~ / -- \d+ of 60 accounts/ }, 20),
+		'pg_stat_activity shows how far it is') or diag($seen);
+	is(sql("SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = $backend"), 't', 'no transaction is open in between');
+	my $result = $session->result;
+	like($result, qr/^INFO:  (00000: )?smartcar_refresh\(\): \d\d of 60 accounts in [5-6]\.\d s, \d+\.\d per second$/m, 'a line of progress after five seconds');
+	like($result, qr/^INFO:  (00000: )?smartcar_refresh\(\): 60 of 60 accounts in \d\.\d s, \d+\.\d per second$/m, 'and one at the end');
+	is(Manager::counts($result), '60|0|0', 'then the result');
+}
+sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
+
+# What happens meanwhile
+
+sub while_refreshing
+{
+	my ($count, $what) = @_;
+
+	start_over($count);
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 1000 });
+	$session->start($refresh);
+	Manager::wait_until(sub { scalar($sandbox->log) == ($count < 8 ? $count : 8) });
+	$what->();
+	my $result = $session->result;
+	$sandbox->faults;
+	return $result;
+}
+
+is( Manager::counts(
+		while_refreshing(4, sub { sql(q(DELETE FROM smartcar_account WHERE user_id = 'user-000002')) })) =~ s/\|.*//r,
+	3, 'an account is deleted: the others are refreshed');
+is(sql('SELECT count(*) FROM smartcar_account'), 3, 'and the account does not come back');
+
+{
+	my $result = while_refreshing(20, sub { sql('DROP SERVER smartcar CASCADE') });
+
+	like($result, qr/^(20\|0\|0|ERROR:  42704:.*)$/m, 'the server is dropped: it ends');
+	Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
+	Manager::pass_time($node, $sandbox, $Manager::lease);
+	counts();
+	no_losses('the server is dropped');
+}
+{
+	my $result = while_refreshing(20, sub { sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'changed'))) });
+
+	sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'sandbox-client-secret')));
+	Manager::pass_time($node, $sandbox, $Manager::lease);
+	counts();
+	no_losses('the secret is changed');
+}
+is(Manager::counts(while_refreshing(20, sub { unlink $key_file })), '20|0|0', 'the key file is removed: it goes on with the key it has read');
+Manager::write_key_file($key_file, $content);
+no_losses('the key file is removed');
+
+foreach my $interrupt (
+	[ 'a statement timeout', 'SET statement_timeout = 700', sub { } ],
+	[ 'a cancel', 'SET statement_timeout = 0', sub { sql('SELECT pg_cancel_backend(' . $session->backend . ')') } ])
+{
+	my ($name, $set, $send) = @$interrupt;
+
+	$session->query($set);
+	my $result = while_refreshing(16, $send);
+	$session->query('SET statement_timeout = 0');
+	like($result, qr/^ERROR:  57014/m, "$name ends it");
+	is(counts(), '0|0|0', "$name: what was claimed is left alone for a while");
+	Manager::pass_time($node, $sandbox, $Manager::lease);
+	is(counts(), '16|0|0', "$name: then all are refreshed");
+	is(Manager::refreshes($sandbox)->{refused}, 0, "$name: none was refused");
+	no_losses($name);
+}
+
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/refresh-00\d\d\d\d|access-00\d\d\d\d|was terminated by signal|TRAP/, 'no token is in the log, and no backend has crashed');
+
+done_testing();

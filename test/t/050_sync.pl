@@ -1,0 +1,263 @@
+# Synchronization: what Smartcar says of vehicles is stored, with both versions
+# of the API; what it no longer says is marked; and what a webhook says is
+# applied and told.
+
+use strict;
+use warnings;
+
+use Encode ();
+use FindBin;
+use JSON::PP ();
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Manager::create_server($node, 'smartcar', $sandbox->url, scope => 'read_location read_odometer');
+Manager::create_server($node, 'v3', $sandbox->url, api_version => '3', scope => 'read_location read_odometer');
+
+my $session = Session->new($node);
+my ($model_3, $model_s, $model_x) =
+  qw(36ab27d0-fd9d-4455-823a-ce30af709ffc 9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2 d5a3b1c8-6e2f-4a90-9b17-3c4d5e6f7081);
+my %user = (ada => '725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11', ben => '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622');
+
+# The counts that a CALL ends with, or the error.
+sub counts
+{
+	my ($sql) = @_;
+	my $result = $session->query($sql);
+
+	return $result =~ /^(\d+\|\d+)$/m ? $1 : $result;
+}
+
+sub status
+{
+	my ($columns, $condition) = @_;
+
+	return $session->query("SELECT $columns FROM smartcar_status WHERE $condition ORDER BY user_id, vehicle_id");
+}
+
+sub requests
+{
+	my ($path, $log) = @_;
+
+	return scalar grep { $_->{path} =~ $path } @{ $log // [ $sandbox->log ] };
+}
+
+# An owner connects with version 2.0: the link, his consent, the callback.
+sub connect_owner
+{
+	my ($owner) = @_;
+	my $given = $sandbox->connect(owner => $owner);
+	my ($state) = $session->query("SELECT smartcar_begin_connect('id of $owner')") =~ /[?&]state=([^&]*)/;
+
+	return $session->query("CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$state&user_id=$given->{user_id}')");
+}
+
+# Version 2.0: owners by their tokens
+
+like(connect_owner('ada'), qr/^finished\|id of ada\|$user{ada}\|\{$model_3\}/m, 'an owner connects');
+like(connect_owner('ben'), qr/^finished\|id of ben\|/m, 'another one, with two vehicles');
+is(status('external_id, model, virtual_key_paired, action', 'true'),
+	"id of ben|Model S|f|none\nid of ben|Model X|t|none\nid of ada|Model 3|f|add_virtual_key", 'and there they are');
+
+$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
+$sandbox->ask('vehicle', { id => $model_x, paired => JSON::PP::false });
+$sandbox->faults();
+is(counts("CALL smartcar_sync('id of ada')"), '1|0', 'one owner');
+is(status('model, action', 'true'), "Model S|none\nModel X|none\nModel 3|none", 'is brought up to date, and the other one is not');
+is(requests(qr{^/v2.0/vehicles$}), 1, 'who was not asked about');
+is(counts("CALL smartcar_sync(user_id => '$user{ben}')"), '1|0', 'the other one, by the id of Smartcar');
+is(status('model, action', 'true'), "Model S|none\nModel X|add_virtual_key\nModel 3|none", 'too');
+is(counts("CALL smartcar_sync('id of nobody')"), '0|0', 'nobody');
+is(counts("CALL smartcar_sync('id of ada', '$user{ben}')"), '0|0', 'both ids must fit');
+
+$sandbox->ask('revoke', { owner => 'ben', tesla_permissions => ['vehicle_location'] });
+$sandbox->faults();
+$sandbox->ask('settings', { delay => 20 });
+is(counts('CALL smartcar_sync()'), '2|0', 'all owners');
+$sandbox->ask('settings', { delay => 0 });
+is(status('missing_tesla_permissions, action', 'true'),
+	"{\"Vehicle Location\"}|update_access\n{\"Vehicle Location\"}|update_access\n{}|none", 'what was taken back at Tesla is seen');
+cmp_ok($sandbox->max_in_flight, '>', 2, 'many requests at the same time');
+like($session->query("CALL smartcar_sync()"), qr/^INFO: .*smartcar_sync\(\): 2 of 2 users in [\d.]+ s, [\d.]+ per second$/m, 'progress is told');
+
+# what is wrong with a vehicle, as long as it is
+$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
+is(counts('CALL smartcar_sync()'), '2|0', 'a login at Tesla that is dead does not fail the owner');
+is(status('error_type, error_code, action', "user_id = '$user{ada}'"), 'CONNECTED_SERVICES_ACCOUNT|AUTHENTICATION_FAILED|reauthenticate', 'but is told');
+like(status('action_url', "user_id = '$user{ada}'"), qr{/oauth/reauthenticate\?.*vehicle_id=$model_3}, 'with the link');
+$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::false });
+is(counts('CALL smartcar_sync()'), '2|0', 'once that is over');
+is(status('error_type, action', "user_id = '$user{ada}'"), '|none', 'so is the error');
+
+# what cannot be asked
+$sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, status => 404, times => 1 });
+like($session->query('CALL smartcar_sync()'), qr/^1\|1$/m, 'a list that does not come: a failure');
+is(status('status, model', 'true'), "connected|Model S\nconnected|Model X\nconnected|Model 3", 'after which everything is as it was');
+$sandbox->faults();
+$node->safe_psql('postgres', "UPDATE smartcar_account SET access_expires_at = now() - interval '1 second' WHERE user_id = '$user{ada}'");
+is(counts('CALL smartcar_sync()'), '1|1', 'a token that has expired: a failure');
+is(requests(qr{^/v2.0/vehicles$}), 1, 'nothing is asked with it');
+is(requests(qr{^/oauth/token}), 0, 'nor is it refreshed');
+$node->safe_psql('postgres', "UPDATE smartcar_account SET status = 'reauthenticate' WHERE user_id = '$user{ada}'");
+is(counts('CALL smartcar_sync()'), '1|0', 'an owner who has to connect again is not asked about');
+$node->safe_psql('postgres', "UPDATE smartcar_account SET status = 'active', access_expires_at = now() + interval '1 hour'");
+
+# a vehicle that the authorization no longer holds
+my $gone = $session->query("SELECT count(*) FROM smartcar_delete_connections(vehicle_id => '$model_s', user_id => '$user{ben}')");
+is($gone, 1, 'a connection is deleted elsewhere');
+is(counts('CALL smartcar_sync()'), '2|0', 'and missed');
+is(status('vehicle_id, status, action', "user_id = '$user{ben}' AND status <> 'connected'"), "$model_s|disconnected|connect", 'it is marked, and kept');
+
+# Version 3: the whole application by the pages of its list
+
+$sandbox->ask('fleet', { owners => 1000, vehicles => 1050 });
+$node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (ADD max_concurrency '6')");
+$sandbox->faults();
+$sandbox->ask('settings', { delay => 20 });
+is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1052|0', 'all connections of the application');
+$sandbox->ask('settings', { delay => 0 });
+my @log = $sandbox->log;
+my @pages = sort { $a <=> $b } map { $_->{query} =~ /page%5Bnumber%5D=(\d+)|page\[number\]=(\d+)/ ? $1 // $2 : () } grep { $_->{path} eq '/v3/connections' } @log;
+my %pages = map { $_ => 1 } @pages;
+is_deeply([ grep { !$pages{$_} } 1 .. 11 ], [], 'every page was asked for');
+is(scalar(@pages), scalar(keys %pages), 'once');
+cmp_ok($sandbox->max_in_flight, '>', 2, 'side by side');
+cmp_ok($sandbox->max_in_flight, '<=', 6, 'and not more at a time than the server allows');
+is(requests(qr{^/v3/vehicles/}, \@log), 0, 'without details no vehicle is asked about');
+is($session->query("SELECT count(*), count(DISTINCT (user_id, vehicle_id)), count(DISTINCT connection_id), count(external_id), count(make), count(virtual_key_paired) FROM smartcar_connection WHERE server = 'v3'"),
+	'1052|1052|1052|1050|1052|0', 'all of them are there');
+is(status('external_id, user_id, make, model, year, mode, status, granted_scopes IS NOT NULL, access_type, action', "server = 'v3' AND vehicle_id = 'vehicle-000001'"),
+	'external-000001|user-000001|TESLA|Model Y|2023|live|connected|t||none', 'with what the list says');
+
+$sandbox->faults();
+is(counts("CALL smartcar_sync(server => 'v3')"), '1052|0', 'with details');
+is($session->query("SELECT count(*) FILTER (WHERE access_type IS NULL), count(*) FILTER (WHERE tesla_scopes IS NULL), count(*) FILTER (WHERE virtual_key_paired IS NULL) FROM smartcar_connection WHERE server = 'v3'"),
+	'0|0|0', 'everything is known of every vehicle');
+is($session->query("SELECT count(*), min(vehicle_id) FROM smartcar_connection WHERE server = 'v3' AND NOT virtual_key_paired AND vehicle_id LIKE 'vehicle-%'"), '105|vehicle-000010', 'each of its own');
+is($session->query("SELECT action, count(*) FROM smartcar_status WHERE server = 'v3' AND vehicle_id LIKE 'vehicle-%' GROUP BY 1 ORDER BY 1"), "none|945\nadd_virtual_key|105", 'and what is to be done');
+
+# one owner
+$sandbox->ask('vehicle', { id => 'vehicle-000010', paired => JSON::PP::true });
+$session->query("INSERT INTO smartcar_account (server, user_id, external_id) SELECT DISTINCT 'v3', user_id, external_id FROM smartcar_connection WHERE vehicle_id = 'vehicle-000010'");
+my $owner = $session->query("SELECT external_id FROM smartcar_account WHERE server = 'v3'");
+$sandbox->faults();
+is(counts("CALL smartcar_sync('$owner', server => 'v3')"), '1|0', 'one owner in version 3');
+is(status('action', "server = 'v3' AND vehicle_id = 'vehicle-000010'"), 'none', 'is brought up to date');
+is(scalar(grep { $_->{query} !~ /userId/ } $sandbox->log(path => '/v3/connections$')), 0, 'with nothing but his own list');
+
+# a connection that is on no page, though it is there, because the list moved while it was read
+sub page
+{
+	my ($number, @vehicles) = @_;
+	my @rows = map { {
+		id => "connection of $_", type => 'connection',
+		attributes => { permissions => ['read_location'], vehicle => { make => 'TESLA', model => 'Model Y', year => 2023, mode => 'live' } },
+		relationships => { vehicle => { data => { id => $_ } }, user => { data => { id => 'user-000001' } } }
+	} } @vehicles;
+
+	return {
+		match => { path => '^/v3/connections$', query => $number }, times => 0,
+		body => { data => \@rows, meta => { page => 1, pageSize => 100, totalCount => 1 }, links => {} }
+	};
+}
+my @left_out = (page('^(?!.*userId).*number(%5D|\])=1(&|$)', 'vehicle-000001'), page('^(?!.*userId).*number(%5D|\])='));
+$node->safe_psql('postgres', "DELETE FROM smartcar_connection WHERE server = 'v3' AND vehicle_id NOT IN ('vehicle-000001', 'vehicle-000002')");
+$sandbox->faults(@left_out);
+is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1|0', 'a list that leaves one out');
+cmp_ok(requests(qr{^/v3/connections$}, [ grep { $_->{query} =~ /userId/ } $sandbox->log ]), '>=', 1, 'its owner is asked about by himself');
+is($session->query("SELECT vehicle_id, status FROM smartcar_connection WHERE server = 'v3' ORDER BY 1"), "vehicle-000001|connected\nvehicle-000002|connected", 'so it stays');
+$sandbox->faults();
+$session->query("SELECT count(*) FROM smartcar_delete_connections(vehicle_id => 'vehicle-000002', server => 'v3')");
+$sandbox->faults(@left_out);
+is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1|0', 'one that is gone indeed');
+is($session->query("SELECT vehicle_id, status FROM smartcar_connection WHERE server = 'v3' ORDER BY 1"), "vehicle-000001|connected\nvehicle-000002|disconnected", 'is marked');
+
+# a page that does not come
+$sandbox->faults({ match => { path => '^/v3/connections$', query => 'number(%5D|\])=4' }, times => 0, status => 404 });
+my $error = $session->error("CALL smartcar_sync(details => false, server => 'v3')");
+is($error->{sqlstate}, 'SC404', 'a page that does not come is an error');
+cmp_ok($session->query("SELECT count(*) FROM smartcar_connection WHERE server = 'v3' AND status = 'connected'"), '>=', 300, 'and what came before it was kept');
+is($session->query("SELECT count(*) FROM smartcar_connection WHERE server = 'v3' AND status <> 'connected'"), '1', 'nothing was marked for it');
+$sandbox->faults();
+is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1051|0', 'the next one brings all');
+
+# Vehicles are taken away: at Smartcar, then here
+
+$sandbox->faults();
+is($session->query("CALL smartcar_disconnect_vehicle('vehicle-000003', server => 'v3')"), '', 'a vehicle is disconnected in version 3');
+cmp_ok(requests(qr{connections}, [ grep { $_->{method} eq 'DELETE' } $sandbox->log ]), '>=', 1, 'at Smartcar');
+is(status('count(*)', "vehicle_id = 'vehicle-000003' GROUP BY user_id, vehicle_id"), '', 'and here');
+is($session->query("SELECT count(*) FROM smartcar_connections('vehicle-000003', server => 'v3')"), 0, 'and is so there');
+is($session->query("CALL smartcar_disconnect_vehicle('vehicle-000003', server => 'v3')"), '', 'one that is gone already is no error');
+$sandbox->faults({ match => { method => 'DELETE' }, times => 0, status => 500 });
+is($session->error("CALL smartcar_disconnect_vehicle('vehicle-000004', server => 'v3')")->{sqlstate}, 'SC500', 'one that Smartcar keeps');
+is(status('status', "vehicle_id = 'vehicle-000004'"), 'connected', 'is kept here');
+$sandbox->faults();
+is($session->query("CALL smartcar_disconnect_vehicle('$model_x', '$user{ben}', 'smartcar')"), '', 'a vehicle is disconnected in version 2.0');
+is(status('vehicle_id', "server = 'smartcar' AND status = 'connected'"), $model_3, 'and gone');
+is($session->query("SELECT count(*) FROM smartcar_connections(vehicle_id => '$model_x')"), 0, 'at Smartcar too');
+is(counts('CALL smartcar_sync()'), '2|0', 'what comes next');
+is(status('vehicle_id', "server = 'smartcar' AND status = 'connected'"), $model_3, 'does not bring it back');
+
+# Webhooks, as the sandbox makes them; who listens hears what is to be done
+
+my $listener = Session->new($node);
+$listener->query('LISTEN smartcar_tesla');
+
+sub receive
+{
+	my (%event) = @_;
+	my $delivery = $sandbox->ask('webhook', \%event)->{deliveries}[0];
+	my $body = unpack 'H*', Encode::encode('UTF-8', $delivery->{body});
+	my $signature = defined $delivery->{signature} ? "'$delivery->{signature}'" : 'NULL';
+
+	return $session->query("SELECT COALESCE(smartcar_receive_webhook('\\x$body', $signature, '" . ($event{server} // 'smartcar') . "'), 'NULL')");
+}
+
+sub heard
+{
+	return [ sort map { heard_of($_) } $listener->query('SELECT 1') =~ /^Asynchronous notification "smartcar_tesla" with payload "(.*)" received/mg ];
+}
+
+sub heard_of
+{
+	my $object = JSON::PP::decode_json($_[0]);
+
+	return join '|', map { $object->{$_} // 'null' } qw(server event user_id vehicle_id external_id action);
+}
+
+my %of_ada = (user_id => $user{ada}, vehicle_id => $model_3);
+my $ada = "$user{ada}|$model_3|id of ada";
+like(receive(type => 'VERIFY', challenge => 'c-1'), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, 'a challenge');
+is_deeply(heard(), [], 'nobody hears of it');
+is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'event-1', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'an error begins');
+is(status('error_code, action', "user_id = '$user{ada}' AND server = 'smartcar'"), 'AUTHENTICATION_FAILED|reauthenticate', 'and stands');
+is_deeply(heard(), ["smartcar|VEHICLE_ERROR|$ada|reauthenticate"], 'who listens hears the vehicle and what is to be done');
+is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'event-1', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'its repeat');
+is_deeply(heard(), [], 'is heard once');
+is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'RESOLVED', event_id => 'event-2', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'it ends');
+is_deeply(heard(), ["smartcar|VEHICLE_ERROR|$ada|none"], 'and nothing is to be done');
+$sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-3', signals => ['vehicleuseraccount-permissions']), '', 'signals');
+is_deeply(heard(), ["smartcar|VEHICLE_STATE|$ada|update_access"], 'tell what was taken back');
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-4', management_token => 'another'), 'NULL', 'a forged one');
+is_deeply(heard(), [], 'is not heard');
+$session->query('BEGIN');
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-5'), '', 'one whose transaction fails');
+$session->query('ROLLBACK');
+is_deeply(heard(), [], 'neither');
+
+$listener->finish;
+$session->finish;
+$node->stop;
+done_testing();

@@ -1,0 +1,203 @@
+# Sealed tokens: what was changed, moved or sealed with another key is refused
+# and kept; keys are changed without a pause; and nothing that opens an account
+# is in a file of the server, in a dump or in the log.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "log_statement = 'all'\nlog_parameter_max_length_on_error = -1\nwal_level = logical\n");
+$node->start;
+Manager::create_server($node, 'smartcar', $sandbox->url);
+Manager::create_server($node, 'other', $sandbox->url);
+
+my $session = Session->new($node);
+my $key_file = Manager::key_file($node);
+my @key = map { $_ x 8 } qw(00112233 44556677 8899aabb);
+
+sub tokens
+{
+	my ($user) = @_;
+
+	return $session->query("SELECT smartcar_access_token(user_id => '$user')");
+}
+
+sub is_error
+{
+	my ($sql, $sqlstate, $pattern, $name) = @_;
+	my $error = $session->error($sql);
+
+	is($error->{sqlstate}, $sqlstate, $name);
+	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
+	unlike("$error->{message}; $error->{detail}; $error->{hint}", qr/(access|refresh)-0000|\Q$key[0]\E/, 'without a secret');
+	return;
+}
+
+sub keys_in_file
+{
+	Manager::write_key_file($key_file, join '', map { "$_\n" } @_);
+	return;
+}
+
+Manager::add_fleet($node, $sandbox, 'smartcar', 3, '1 hour');
+is(tokens('user-000001'), 'access-000001', 'a token is opened');
+
+# Each bit, and each length
+
+$session->query(<<'SQL');
+	CREATE TABLE sealed AS SELECT * FROM smartcar_account WHERE user_id = 'user-000001';
+	CREATE FUNCTION try(changed bytea) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		UPDATE smartcar_account SET access_token = changed WHERE user_id = 'user-000001';
+		RETURN smartcar_access_token(user_id => 'user-000001');
+	EXCEPTION WHEN OTHERS THEN
+		RETURN CASE WHEN textsend(SQLERRM)::text ~ '^.x(2[0-9a-f]|[3-7][0-9a-f])*$' THEN SQLSTATE ELSE SQLSTATE || ' is no text' END;
+	END $$;
+SQL
+is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'unchanged');
+is($session->query('SELECT DISTINCT left(try(set_bit(access_token, bit, 1 - get_bit(access_token, bit))), 5) FROM sealed, generate_series(0, octet_length(access_token) * 8 - 1) AS bit ORDER BY 1'),
+	"55000\nXX001", 'each bit: a key that is not there, or a token that cannot be opened');
+is($session->query("SELECT count(*) FROM sealed, generate_series(0, octet_length(access_token) * 8 - 1) AS bit WHERE try(set_bit(access_token, bit, 1 - get_bit(access_token, bit))) LIKE '% is no text'"),
+	'0', 'and the messages are text');
+is($session->query('SELECT DISTINCT try(substring(access_token FOR length)) FROM sealed, generate_series(0, octet_length(access_token) - 1) AS length'), 'XX001', 'each shorter one');
+is($session->query("SELECT DISTINCT try(access_token || byte) FROM sealed, unnest(ARRAY['\\x00', '\\xff', access_token]) AS byte"), 'XX001', 'longer ones');
+is($session->query(q{SELECT DISTINCT try(bytes) FROM unnest(ARRAY['\x', '\x01', '\x0100', '\x01ff', '\x0104', decode(repeat('00', 100), 'hex'), decode(repeat('ff', 100), 'hex'), decode('01ff' || repeat('41', 300), 'hex')]::bytea[]) AS bytes WHERE try(bytes) <> '55000'}), 'XX001', 'what was never a token');
+is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'and it is there again, when it is put back');
+
+# Moved
+
+sub move
+{
+	my ($assignment, $user, $name) = @_;
+
+	$session->query("BEGIN; UPDATE smartcar_account AS a SET $assignment WHERE user_id = '$user'");
+	is_error("SELECT smartcar_access_token(user_id => '$user')", 'XX001', qr/^the stored access token of user "\Q$user\E" cannot be opened; It was changed, or moved/, $name);
+	$session->query('ROLLBACK');
+	return;
+}
+move("access_token = (SELECT access_token FROM smartcar_account WHERE user_id = 'user-000001')", 'user-000002', 'the token of another user');
+move('access_token = refresh_token', 'user-000002', 'a refresh token');
+$session->query("BEGIN; UPDATE smartcar_account SET user_id = 'someone' WHERE user_id = 'user-000002'");
+is_error("SELECT smartcar_access_token(user_id => 'someone')", 'XX001', qr/cannot be opened/, 'a user of another name');
+$session->query("ROLLBACK; BEGIN; UPDATE smartcar_account SET server = 'other' WHERE user_id = 'user-000002'");
+is_error("SELECT smartcar_access_token(user_id => 'user-000002', server => 'other')", 'XX001', qr/cannot be opened/, 'a row of another server with the same key');
+$session->query('ROLLBACK');
+is(tokens('user-000002'), 'access-000002', 'where it belongs it is good');
+
+# one that cannot be opened does not stop the others, and stays
+$node->safe_psql('postgres', "UPDATE smartcar_account SET access_expires_at = now() + interval '1 minute', refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1) WHERE user_id = 'user-000001'");
+my $before = $node->safe_psql('postgres', "SELECT refresh_token, status FROM smartcar_account WHERE user_id = 'user-000001'");
+$node->safe_psql('postgres', "UPDATE smartcar_account SET access_expires_at = now() + interval '1 minute'");
+$session->query('CALL smartcar_refresh()');
+is($node->safe_psql('postgres', "SELECT refresh_token, status FROM smartcar_account WHERE user_id = 'user-000001'"), $before, 'a refresh token that cannot be opened stays as it is');
+is($node->safe_psql('postgres', "SELECT count(*) FROM smartcar_account WHERE access_expires_at > now() + interval '15 minutes'"), '2', 'and the other accounts are refreshed');
+$node->safe_psql('postgres', "UPDATE smartcar_account SET refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1), next_attempt_at = NULL, lease = NULL, leased_until = NULL WHERE user_id = 'user-000001'");
+like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0$/m, 'when it is put right, it is refreshed');
+$node->safe_psql('postgres', "UPDATE smartcar_account SET access_token = set_byte(access_token, 30, get_byte(access_token, 30) # 1) WHERE user_id = 'user-000001'");
+like($session->query('CALL smartcar_sync()'), qr/^2\|1$/m, 'an access token that cannot be opened does not stop the synchronization of the others');
+$node->safe_psql('postgres', "UPDATE smartcar_account SET access_token = set_byte(access_token, 30, get_byte(access_token, 30) # 1) WHERE user_id = 'user-000001'");
+
+# Keys
+
+my $token = tokens('user-000001');
+keys_in_file("key2 $key[1]");
+is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '55000', qr/^the key "key1" is not there; The stored access token of user "user-000001" was sealed with it.*Put the line of that key back/, 'a key that is missing');
+keys_in_file("key1 $key[1]");
+is_error("SELECT smartcar_access_token(user_id => 'user-000001')", 'XX001', qr/sealed with another key of the same id/, 'another key of the same id');
+keys_in_file("key1 $key[0]");
+is(tokens('user-000001'), $token, 'the right one again');
+chmod 0640, $key_file;
+is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '42501', qr/has group or world access/, 'a key that others can read');
+chmod 0600, $key_file;
+unlink $key_file;
+is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '58P01', qr/could not open secret file/, 'no file');
+mkdir $key_file;
+is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '42809', qr/is not a regular file/, 'a directory');
+rmdir $key_file;
+
+my $long_id = 'i' x 32;
+foreach my $case (
+	[ 'nothing at all', '', 1 ], [ 'an empty line', "\n\n", 1 ], [ 'no id', " $key[0]\n", 1 ], [ 'no key', "key1\n", 1 ], [ 'no key but a space', "key1 \n", 1 ],
+	[ 'two spaces', "key1  $key[0]\n", 1 ], [ 'a tabulator', "key1\t$key[0]\n", 1 ], [ 'a digit too few', 'key1 ' . substr($key[0], 1) . "\n", 1 ], [ 'a digit too many', "key1 ${\$key[0]}0\n", 1 ],
+	[ 'no digit', 'key1 g' . substr($key[0], 1) . "\n", 1 ], [ 'something behind', "key1 $key[0] \n", 1 ], [ 'a letter with an accent', "kéy $key[0]\n", 1 ], [ 'a sign in the id', "key/1 $key[0]\n", 1 ],
+	[ 'a comment', "# keys\nkey1 $key[0]\n", 1 ], [ 'the second line', "key1 $key[0]\nkey2\n", 2 ], [ 'an empty line between', "key1 $key[0]\n\nkey2 $key[1]\n", 2 ], [ 'the same id twice', "key1 $key[0]\nkey1 $key[1]\n", 2 ],
+	[ 'an id that is too long', 'i' x 300 . " $key[0]\n", 1 ])
+{
+	my ($name, $content, $line) = @$case;
+
+	Manager::write_key_file($key_file, $content);
+	is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '22023', qr/^key file ".*" has no key in line $line; A line is an id/, "a file with $name");
+}
+foreach my $case ([ 'no line break at the end', "key1 $key[0]" ], [ 'line breaks of Windows', "key2 $key[1]\r\nkey1 $key[0]\r\n" ], [ 'large digits', "key1 \U$key[0]\E\n" ], [ 'several keys', "a.b-c_D9 $key[2]\nkey2 $key[1]\nkey1 $key[0]\n" ])
+{
+	Manager::write_key_file($key_file, $case->[1]);
+	is(tokens('user-000001'), $token, "a file with $case->[0]");
+}
+
+# Rotation
+
+Manager::write_key_file($key_file, "key1 $key[0]\n");
+Manager::add_fleet($node, $sandbox, 'smartcar', 247, '1 hour');
+my $by_key = "SELECT DISTINCT convert_from(substring(access_token FROM 3 FOR 4), 'UTF8'), convert_from(substring(refresh_token FROM 3 FOR 4), 'UTF8'), count(*) FROM smartcar_account GROUP BY 1, 2 ORDER BY 1";
+is($session->query($by_key), 'key1|key1|250', 'sealed with the first key');
+my $stored = $session->query('SELECT md5(string_agg(access_token::text || refresh_token::text, $$ $$ ORDER BY user_id)) FROM smartcar_account');
+like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 0 accounts in/, 'nothing to do');
+is($session->query('SELECT md5(string_agg(access_token::text || refresh_token::text, $$ $$ ORDER BY user_id)) FROM smartcar_account'), $stored, 'and nothing done');
+keys_in_file("key2 $key[1]", "key1 $key[0]");
+is(tokens('user-000250'), 'access-000250', 'a new key in front: the old tokens are opened');
+$node->safe_psql('postgres', "UPDATE smartcar_account SET access_expires_at = now() + interval '1 minute' WHERE user_id = 'user-000250'");
+like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0$/m, 'new tokens');
+is($session->query($by_key), "key1|key1|249\nkey2|key2|1", 'are sealed with it');
+
+# one that was changed stops it, and what was done by then stays
+$node->safe_psql('postgres', "UPDATE smartcar_account SET refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1) WHERE user_id = 'user-000150'");
+is_error('CALL smartcar_reseal_tokens()', 'XX001', qr/the stored refresh token of user "user-000150" cannot be opened/, 'a token that was changed');
+is($session->query($by_key), "key1|key1|149\nkey2|key2|101", 'what was sealed by then stays so');
+$node->safe_psql('postgres', "UPDATE smartcar_account SET refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1) WHERE user_id = 'user-000150'");
+like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 149 accounts in/, 'the rest');
+is($session->query($by_key), 'key2|key2|250', 'all with the new key');
+keys_in_file("key2 $key[1]");
+is($session->query("SELECT count(*) FILTER (WHERE smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access')), count(smartcar_access_token(user_id => user_id)) FROM smartcar_account"), '246|250', 'the old key is not needed any more, and the tokens are the same');
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'every refresh token works');
+
+# Nothing in clear
+
+my $access = tokens('user-000001');
+my %stored = %{ Manager::stored_tokens($node) };
+my @secrets = ($access, $stored{'user-000001'}, $stored{'user-000250'}, 'access-000200', 'refresh-000200', $key[0], pack('H*', $key[0]), $key[1], pack('H*', $key[1]));
+is(scalar(grep { length($_ // '') > 10 } @secrets), scalar(@secrets), 'secrets are known to the test');
+$node->safe_psql('postgres', 'CHECKPOINT');
+my $heap = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('smartcar_account')");
+my $toast = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = 'smartcar_account'::regclass");
+my $dump = $node->basedir . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $dump ], 'pg_dump');
+my $log = $node->logfile;
+my @cases = ([ 'the table', $heap, $toast ], [ 'the write-ahead log', glob($node->data_dir . '/pg_wal/0*') ], [ 'the dump', $dump ]);
+
+foreach my $case (@cases)
+{
+	my ($name, @files) = @$case;
+	my $content = join '', map { slurp_file($_) } grep { -e } @files;
+
+	like($content, qr/user-000200/, "$name has the account");
+	is(scalar(grep { index($content, $_) >= 0 } @secrets), 0, 'but no token and no key');
+}
+my $logged = slurp_file($log);
+like($logged, qr/smartcar_access_token/, 'the log has what was asked');
+is(scalar(grep { index($logged, $_) >= 0 } @secrets[0 .. 2], @secrets[5 .. 8]), 0, 'but no token and no key');
+
+$session->finish;
+$node->stop;
+done_testing();

@@ -1,0 +1,132 @@
+# Updates: a database that was updated has the same extension as one that got
+# the version at once, whichever version it began with.
+#
+# Each smartcar_tesla--A--B.sql that is installed is walked, and compared with an
+# installation of B.  What compares is put to the test by versions that are made
+# up here: an update that is right, and several that forget something.  They are
+# written into a copy of the server's files, because the server looks for scripts
+# in one place only, relative to its programs, where a test may not write.
+
+use strict;
+use warnings;
+
+use FindBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# A copy of the programs, with links to everything else.
+my $tree = PostgreSQL::Test::Utils::tempdir();
+my %original = map { chomp(my $path = `pg_config --$_`); $_ => $path } qw(bindir sharedir pkglibdir);
+foreach my $name (sort keys %original)
+{
+	my $how = $name eq 'bindir' ? '-r' : '-rs';
+
+	system("mkdir -p '$tree$original{$name}' && cp $how '$original{$name}/.' '$tree$original{$name}'") == 0
+	  or die "could not copy $original{$name}";
+}
+
+my $node = PostgreSQL::Test::Cluster->new('main', install_path => $tree . ($original{bindir} =~ s{/[^/]*$}{}r));
+$node->init;
+$node->start;
+
+my $question = slurp_file("$FindBin::RealBin/../lib/compare_extension.sql");
+my $current = $node->safe_psql('postgres', "SELECT default_version FROM pg_available_extensions WHERE name = 'smartcar_tesla'");
+my $databases = 0;
+
+# What there is of the extension in a new database, after these statements.
+sub extension_after
+{
+	my (@statements) = @_;
+	my $database = 'd' . ++$databases;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	my ($result, $output, $error) = $node->psql($database, join ";\n", 'SET client_min_messages = warning', @statements, $question);
+	$output = "failed: $error" if $result != 0;
+	$node->safe_psql('postgres', "DROP DATABASE $database");
+	return $output;
+}
+
+sub differences
+{
+	my ($first, $second) = @_;
+	my %in_first = map { $_ => 1 } split /\n/, $first;
+	my %in_second = map { $_ => 1 } split /\n/, $second;
+
+	return (map({ "- $_" } grep { !$in_second{$_} } sort keys %in_first), map({ "+ $_" } grep { !$in_first{$_} } sort keys %in_second));
+}
+
+my $fresh = extension_after("CREATE EXTENSION smartcar_tesla VERSION '$current'");
+like($fresh, qr/^member function public\.smartcar_connect_url\(/m, 'the extension is described');
+cmp_ok(scalar(split /\n/, $fresh), '>', 300, 'at length');
+is($fresh, extension_after("CREATE EXTENSION smartcar_tesla VERSION '$current'"), 'twice the same');
+
+# The updates that there are
+
+my $updates = $node->safe_psql('postgres', "SELECT source || ' ' || target FROM pg_extension_update_paths('smartcar_tesla') WHERE path = source || '--' || target ORDER BY 1");
+my $full = $node->safe_psql('postgres', "SELECT string_agg(' ' || version || ' ', '') FROM pg_available_extension_versions WHERE name = 'smartcar_tesla'");
+
+foreach my $update (split /\n/, $updates)
+{
+	my ($from, $to) = split / /, $update;
+
+	is_deeply([ differences(extension_after("CREATE EXTENSION smartcar_tesla VERSION '$to'"), extension_after("CREATE EXTENSION smartcar_tesla VERSION '$from'", "ALTER EXTENSION smartcar_tesla UPDATE TO '$to'")) ],
+		[], "from $from to $to");
+}
+like($full, qr/ \Q$current\E /, 'the current version can be installed at once');
+
+# Versions that are made up: one that lacks a function, and updates from it
+
+my $directory = "$tree$original{sharedir}/extension";
+my $script = slurp_file("$directory/smartcar_tesla--$current.sql");
+
+sub write_script
+{
+	my ($versions, $content) = @_;
+
+	open my $file, '>', "$directory/smartcar_tesla--$versions.sql" or die "could not write: $!";
+	print $file $content;
+	close $file;
+	return;
+}
+
+my ($function) = $script =~ /^(CREATE FUNCTION smartcar_require\(.*?;\n)/ms or die 'the function is not there';
+my ($comment) = $script =~ /^(COMMENT ON FUNCTION smartcar_require\(.*?';\n)/ms or die 'its comment is not there';
+my $earlier = $script =~ s/\Q$function\E//r =~ s/\Q$comment\E//r;
+
+write_script('before', $earlier);
+
+my %wrong = (
+	'without the comment' => [ $function, qr/^- comment function public\.smartcar_require/m ],
+	'with another comment' => [ $function . "COMMENT ON FUNCTION smartcar_require(text[]) IS 'other';\n", qr/^\+ comment function public\.smartcar_require\(text\[\]\): other$/m ],
+	'without the function' => [ "SELECT 1;\n", qr/^- member function public\.smartcar_require/m ],
+	'with another volatility' => [ ($function =~ s/IMMUTABLE/VOLATILE/r) . $comment, qr/^\+ function public\.smartcar_require/m ],
+	'with a right too few' => [ $function . $comment . "REVOKE EXECUTE ON FUNCTION smartcar_require(text[]) FROM PUBLIC;\n", qr/^\+ rights on function public\.smartcar_require/m ],
+	'with a right that nobody had' => [ $function . $comment . "GRANT SELECT ON smartcar_account TO PUBLIC;\n", qr/^\+ rights on public\.smartcar_account/m ],
+	'with a column too many' => [ $function . $comment . "ALTER TABLE smartcar_account ADD extra text;\n", qr/^\+ column .*smartcar_account\.extra/m ],
+	'with another default' => [ $function . $comment . "ALTER TABLE smartcar_account ALTER attempts SET DEFAULT 1;\n", qr/^\+ column .*attempts/m ],
+	'without a check' => [ $function . $comment . "ALTER TABLE smartcar_account DROP CONSTRAINT smartcar_account_status_check;\n", qr/^- constraint .*status_check/m ],
+	'with an index too few' => [ $function . $comment . "DROP INDEX smartcar_account_external_id;\n", qr/^- index .*smartcar_account_external_id/m ],
+	'with another label' => [ $function . $comment . "ALTER TYPE smartcar_action ADD VALUE 'other';\n", qr/^\+ label .*other/m ],
+	'with rows that are not dumped' => [ $function . $comment . "SELECT pg_catalog.pg_extension_config_dump('smartcar_account', 'WHERE false');\n", qr/^\+ dumped .*WHERE false/m ],
+	'with a comment on a column too few' => [ $function . $comment . "COMMENT ON COLUMN smartcar_status.action IS NULL;\n", qr/^- comment column action/m ],
+	'with a function that is no member' => [ $function . $comment . "ALTER EXTENSION smartcar_tesla DROP FUNCTION smartcar_require(text[]);\n", qr/^- member function public\.smartcar_require/m ]);
+
+$fresh =~ s/^extension .*\n?//m;
+my $number = 0;
+foreach my $case ([ 'right', $function . $comment, undef ], map { [ $_, @{ $wrong{$_} } ] } sort keys %wrong)
+{
+	my ($name, $content, $pattern) = @$case;
+	my $to = "after$number";
+
+	$number++;
+	write_script("before--$to", $content);
+	my $updated = extension_after("CREATE EXTENSION smartcar_tesla VERSION 'before'", "ALTER EXTENSION smartcar_tesla UPDATE TO '$to'") =~ s/^extension .*\n?//mr;
+	my $differences = join "\n", differences($fresh, $updated);
+
+	is($differences, '', 'an update that is right leaves no difference') if !$pattern;
+	like($differences, $pattern, "an update $name is noticed") if $pattern;
+}
+
+$node->stop;
+done_testing();

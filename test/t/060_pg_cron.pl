@@ -1,0 +1,152 @@
+# pg_cron: what the manual tells to schedule works as a job, in both ways in which
+# pg_cron runs one, through a connection and in a background worker.
+#
+# Before its version 1.5 pg_cron looks at a schedule once a minute, but jobs with
+# the schedule @reboot begin as soon as the server does, so the test restarts it.
+# With SMARTCAR_TEST_CRON_MINUTE=1 in the environment it waits for a minute to
+# begin, too.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Manager;
+use Sandbox;
+
+my $accounts = 20;
+
+chomp(my $directory = `pg_config --sharedir`);
+plan(skip_all => 'pg_cron is not installed') if !-e "$directory/extension/pg_cron.control";
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "restart_after_crash = on\n");
+$node->start;
+
+# Jobs run as a role that has nothing but the rights of an operator, and one of
+# them in a database in which pg_cron is not installed.
+Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '5s');
+Manager::create_server($node, 'v3', $sandbox->url, api_version => '3');
+$node->safe_psql('postgres', 'CREATE ROLE operator LOGIN');
+$node->safe_psql('postgres', 'CREATE DATABASE fleet TEMPLATE postgres');
+$node->safe_psql($_, "SELECT smartcar_grant('operator', 'operator', name) FROM unnest('{smartcar,v3}'::text[]) AS name")
+  foreach qw(postgres fleet);
+Manager::add_fleet($node, $sandbox, 'smartcar', $accounts);
+
+$node->append_conf('postgresql.conf', sprintf "shared_preload_libraries = 'pg_cron'\ncron.host = '%s'\n", $node->host);
+$node->restart;
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_cron');
+
+# That of the manual, with other pauses.
+$node->safe_psql('postgres', <<'SQL');
+CREATE PROCEDURE keep_alive() LANGUAGE plpgsql AS $$
+DECLARE
+	refreshed bigint;
+	failed bigint;
+	refused bigint;
+BEGIN
+	FOR i IN 1 .. 4 LOOP
+		CALL smartcar_refresh(refreshed => refreshed, failed => failed, refused => refused);
+		COMMIT;
+		PERFORM pg_sleep(0.05);
+	END LOOP;
+END
+$$
+SQL
+
+sub schedule
+{
+	my ($name, $schedule, $command, $database) = @_;
+
+	$node->safe_psql('postgres',
+		"SELECT cron.schedule_in_database('$name', '$schedule', '$command', '$database', 'operator')");
+	return;
+}
+
+schedule('keep alive', '@reboot', 'CALL keep_alive()', 'postgres');
+schedule('refresh', '@reboot', 'CALL smartcar_refresh()', 'postgres');
+schedule('sync', '@reboot', q{CALL smartcar_sync(server => ''v3'')}, 'fleet');
+schedule('two', '@reboot', 'CALL smartcar_refresh(); CALL smartcar_refresh()', 'postgres');
+
+# What was scheduled, and how it went; nothing as long as something still runs,
+# or the server is not back.
+sub runs
+{
+	my $runs;
+	my $status = $node->psql('postgres',
+		q{SELECT string_agg(format('%s: %s', jobname, d.status), E'\n' ORDER BY jobname) }
+		  . q{FROM cron.job LEFT JOIN cron.job_run_details AS d USING (jobid) }
+		  . q{HAVING bool_and(d.status IN ('succeeded', 'failed'))}, stdout => \$runs);
+
+	return $status == 0 ? $runs : '';
+}
+
+my $rounds = 0;
+
+# All accounts are due, and nothing of the fleet is there.
+sub begin_round
+{
+	Manager::make_due($node);
+	$node->safe_psql('fleet', 'TRUNCATE smartcar_connection');
+	$node->safe_psql('postgres', 'TRUNCATE cron.job_run_details');
+	$rounds++;
+	return;
+}
+
+sub check_round
+{
+	my ($when) = @_;
+
+	Manager::wait_until(sub { runs() }, 20);
+	is(runs(), "keep alive: succeeded\nrefresh: succeeded\nsync: succeeded\ntwo: failed", "jobs end as they should, $when");
+
+	my $refreshes = Manager::refreshes($sandbox);
+	is("$refreshes->{least}, $refreshes->{most}", "$rounds, $rounds", "each account is refreshed once, $when");
+	is($node->safe_psql('fleet', "SELECT count(*) FROM smartcar_connection WHERE server = 'v3' AND virtual_key_paired IS NOT NULL"),
+		$accounts, "the other database is brought up to date, $when");
+	return;
+}
+
+foreach my $workers (qw(off on))
+{
+	my $kind = $workers eq 'on' ? 'in background workers' : 'through connections';
+
+	$node->append_conf('postgresql.conf', "cron.use_background_workers = $workers\n");
+	begin_round();
+	$node->restart;
+	check_round($kind);
+	like($node->safe_psql('postgres', q{SELECT return_message FROM cron.job JOIN cron.job_run_details USING (jobid) WHERE jobname = 'two'}),
+		qr/smartcar_refresh\(\) cannot run inside a transaction block/, "two statements in one job are one transaction, $kind");
+
+	# a process of the server that is killed takes all others down with it
+	begin_round();
+	kill 'KILL', $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'});
+	check_round("$kind, after a crash");
+}
+
+# The schedule that is meant for every day
+$node->safe_psql('postgres', 'SELECT cron.unschedule(jobid) FROM cron.job');
+my $has_seconds = $node->safe_psql('postgres',
+	q{SELECT string_to_array(substring(extversion from '^\d+\.\d+'), '.')::integer[] >= '{1,5}' FROM pg_extension WHERE extname = 'pg_cron'}) eq 't';
+
+SKIP:
+{
+	skip 'pg_cron has no seconds, and SMARTCAR_TEST_CRON_MINUTE is not set', 1
+	  if !$has_seconds && !$ENV{SMARTCAR_TEST_CRON_MINUTE};
+
+	Manager::make_due($node);
+	$rounds++;
+	schedule('refresh', $has_seconds ? '2 seconds' : '* * * * *', 'CALL smartcar_refresh()', 'postgres');
+	Manager::wait_until(sub { Manager::refreshes($sandbox)->{least} == $rounds }, 65);
+	my $refreshes = Manager::refreshes($sandbox);
+	is("$refreshes->{least}, $refreshes->{most}", "$rounds, $rounds", 'each account is refreshed once, when its time has come');
+}
+
+$node->stop;
+done_testing();
