@@ -27,13 +27,13 @@ $$;
 \qecho 'Made by doc/reference.sql from the comments in the catalog; do not edit. The options of servers and user mappings are'
 \qecho 'in [configuration.md](configuration.md).'
 \qecho
-\qecho '## Functions'
+\qecho '## Functions and procedures'
 \qecho
 SELECT '### ' || p.proname || E'\n\n```\n' || p.proname || '(' ||
-	replace(pg_get_function_arguments(p.oid), ', ', E',\n    ') || ') → ' || pg_get_function_result(p.oid) || E'\n```\n\n' ||
-	CASE p.provolatile WHEN 'i' THEN 'Immutable' WHEN 's' THEN 'Stable' ELSE 'Volatile' END ||
+	replace(pg_get_function_arguments(p.oid), ', ', E',\n    ') || ')' || COALESCE(' → ' || pg_get_function_result(p.oid), '') || E'\n```\n\n' ||
+	CASE WHEN p.prokind = 'p' THEN 'Procedure' ELSE CASE p.provolatile WHEN 'i' THEN 'Immutable' WHEN 's' THEN 'Stable' ELSE 'Volatile' END ||
 	CASE p.proparallel WHEN 's' THEN ', parallel safe' WHEN 'r' THEN ', parallel restricted' ELSE ', parallel unsafe' END ||
-	CASE WHEN p.proisstrict THEN ', strict' ELSE '' END || E'.\n\n' ||
+	CASE WHEN p.proisstrict THEN ', strict' ELSE '' END END || E'.\n\n' ||
 	pg_temp.markdown(obj_description(p.oid, 'pg_proc')) || E'\n'
 FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
 WHERE p.proname <> 'smartcar_tesla_validator'
@@ -60,4 +60,12 @@ SELECT '### ' || c.relname || E'\n\n' || obj_description(c.oid, 'pg_class') || E
 	(SELECT string_agg('| `' || attname || '` | ' || col_description(attrelid, attnum) || ' |', E'\n' ORDER BY attnum)
 	 FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0) || E'\n'
 FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid AND c.relkind = 'v'
+ORDER BY c.relname COLLATE "C";
+
+\qecho '## Tables'
+\qecho
+SELECT '### ' || c.relname || E'\n\n' || obj_description(c.oid, 'pg_class') || E'\n\n| column | type |\n| --- | --- |\n' ||
+	(SELECT string_agg('| `' || attname || '` | ' || format_type(atttypid, atttypmod) || ' |', E'\n' ORDER BY attnum)
+	 FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0) || E'\n'
+FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid AND c.relkind = 'r'
 ORDER BY c.relname COLLATE "C";

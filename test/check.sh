@@ -115,6 +115,10 @@ needs_tap()
 	need libipc-run-perl has_perl_module IPC::Run
 	need perl has_command prove
 	need_sandbox
+	find_postgres
+	if [ -n "$postgres_major" ]; then
+		want "postgresql-$postgres_major-cron" has_server_extension pg_cron
+	fi
 }
 
 needs_memory()
@@ -357,11 +361,14 @@ step_reference()
 
 step_examples()
 {
+	local key_file=$workspace/server/token_key
+
 	after install
 	start_sandbox
+	as_server_user sh -c "umask 077; echo \"key1 \$(openssl rand -hex 32)\" > '$key_file'"
 	cd "$copy"
 	grep -l '^```sql' README.md doc/*.md |
-		SMARTCAR_SANDBOX=$sandbox_url xargs perl test/examples.pl
+		SMARTCAR_SANDBOX=$sandbox_url SMARTCAR_KEY_FILE=$key_file xargs perl test/examples.pl
 	stop_sandbox
 }
 

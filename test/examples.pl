@@ -11,7 +11,8 @@
 #
 # The variable "sandbox" of psql is the address of a local Smartcar (see
 # test/sandbox), from the environment variable SMARTCAR_SANDBOX.  Without one, a
-# file that uses it is passed over.
+# file that uses it is passed over.  SMARTCAR_KEY_FILE is the path of a key file
+# that the server can read, for files that seal tokens.
 
 use strict;
 use warnings;

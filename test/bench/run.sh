@@ -2,20 +2,24 @@
 #
 # Measures how fast the extension is.
 #
-# Usage: test/bench/run.sh [links] [calls]
+# Usage: test/bench/run.sh [links] [calls] [manager]
 #
 #   links   the functions that are called once per row of a large table: links,
 #           callbacks, permissions, webhooks
 #   calls   calls to Smartcar, one by one and many at once
+#   manager the connection manager over many owners: its view, sync, refresh
 #
-# Without an argument, both.
+# Without an argument, all of them.
 #
 #   ROWS=1000000     how many rows
 #   REPEATS=11       how often each query is run
 #   CALL_SECONDS=3   how long a run of calls takes
-#   CALL_REPEATS=5   how often each is made
+#   CALL_REPEATS=5   how often each is made, and each sync and refresh
+#   SYNC_CONNECTIONS=100000, REFRESH_ACCOUNTS=6000
+#                    how many the connection manager has
 #   BENCH_QUICK=1    50,000 rows and nine repeats, calls for a second and three
-#                    times, all in about two minutes
+#                    times, a fifth of the connections and accounts, all in
+#                    about three minutes
 #   BENCH_CORE=n     the processor that the server and Node are pinned to
 #   BENCH_LIBRARY=f  measure the library in this file, not the installed one
 #   PG_CONFIG=...    another PostgreSQL
@@ -32,6 +36,8 @@ root=$(cd "$here/../.." && pwd)
 . "$here/../lib/sandbox.sh"
 # shellcheck source=test/bench/calls.sh
 . "$here/calls.sh"
+# shellcheck source=test/bench/manager.sh
+. "$here/manager.sh"
 
 pg_config=${PG_CONFIG:-pg_config}
 if [ -n "${BENCH_QUICK:-}" ]; then
@@ -40,12 +46,16 @@ if [ -n "${BENCH_QUICK:-}" ]; then
 	node_repeats=3
 	call_seconds=${CALL_SECONDS:-1}
 	call_repeats=${CALL_REPEATS:-3}
+	sync_connections=${SYNC_CONNECTIONS:-20000}
+	refresh_accounts=${REFRESH_ACCOUNTS:-1200}
 else
 	rows=${ROWS:-1000000}
 	repeats=${REPEATS:-11}
 	node_repeats=5
 	call_seconds=${CALL_SECONDS:-3}
 	call_repeats=${CALL_REPEATS:-5}
+	sync_connections=${SYNC_CONNECTIONS:-100000}
+	refresh_accounts=${REFRESH_ACCOUNTS:-6000}
 fi
 core=${BENCH_CORE:-$(($(nproc) - 1))}
 load=$(cut -d ' ' -f 1-3 /proc/loadavg)
@@ -62,12 +72,12 @@ fail()
 sections=" $* "
 for section in "$@"; do
 	case $section in
-		links | calls) ;;
-		*) fail "there is no section \"$section\": links and calls are" ;;
+		links | calls | manager) ;;
+		*) fail "there is no section \"$section\": links, calls and manager are" ;;
 	esac
 done
 if [ $# -eq 0 ]; then
-	sections=" links calls "
+	sections=" links calls manager "
 fi
 
 # The server refuses to run as root.
@@ -216,11 +226,14 @@ else
 fi
 echo "processor        ${processor:-unknown}, $(nproc) of them, pinned to ${pinned[*]:+number $core}"
 echo "load before      $load"
-if [[ $sections == *" links "* ]]; then
+if [[ $sections == *" links "* || $sections == *" manager "* ]]; then
 	echo "rows, repeats    $rows, $repeats"
 fi
 if [[ $sections == *" calls "* ]]; then
 	echo "calls            for ${call_seconds} s, $call_repeats times, answered after $call_delay ms"
+fi
+if [[ $sections == *" manager "* ]]; then
+	echo "manager          $sync_connections connections, $refresh_accounts accounts, $call_repeats times"
 fi
 if [ -z "${BENCH_LIBRARY:-}" ] && [ -f "$root/smartcar_tesla.so" ] &&
 	! cmp -s "$root/smartcar_tesla.so" "$scratch/smartcar_tesla.so"; then
@@ -235,4 +248,7 @@ if [[ $sections == *" links "* ]]; then
 fi
 if [[ $sections == *" calls "* ]]; then
 	measure_all_calls
+fi
+if [[ $sections == *" manager "* ]]; then
+	measure_manager
 fi

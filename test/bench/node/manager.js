@@ -1,0 +1,93 @@
+'use strict';
+
+// A bare client that asks for what the connection manager asks for, and does
+// nothing with it: how many the sandbox itself can answer.
+//
+// Usage: node manager.js connections AT-ONCE COUNT
+//            the pages of GET /connections, of 100 connections each
+//        node manager.js tokens AT-ONCE FIRST LAST
+//            refreshes of accounts of the sandbox's fleet
+//
+// Prints how many seconds that took.
+
+const http = require('http');
+
+const [kind, atOnceText, ...numbers] = process.argv.slice(2);
+const atOnce = Number(atOnceText);
+const origin = process.env.SMARTCAR_API_ORIGIN;
+const agent = new http.Agent({keepAlive: true});
+
+const PAGE_SIZE = 100;
+
+function ask(path, headers, body) {
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${origin}${path}`, {agent, headers, method: body ? 'POST' : 'GET'}, (answer) => {
+      let text = '';
+
+      answer.setEncoding('utf8');
+      answer.on('data', (piece) => {
+        text += piece;
+      });
+      answer.on('end', () => (answer.statusCode === 200 ? resolve(JSON.parse(text)) :
+        reject(new Error(`wrong result: ${answer.statusCode} ${text}`))));
+      answer.on('error', reject);
+    });
+
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+const form = {'content-type': 'application/x-www-form-urlencoded'};
+const basic = (id, secret) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+
+async function makePages([count]) {
+  const {access_token: token} = await ask('/oauth2/token',
+    {...form, authorization: basic('client_sandbox', 'sandbox-api-secret')}, 'grant_type=client_credentials');
+  const headers = {authorization: `Bearer ${token}`};
+
+  return {
+    count: Math.ceil(count / PAGE_SIZE),
+    async run(index) {
+      const {data} = await ask(`/v3/connections?page%5Bnumber%5D=${index + 1}&page%5Bsize%5D=${PAGE_SIZE}`, headers);
+
+      if (data.length !== Math.min(PAGE_SIZE, count - index * PAGE_SIZE)) {
+        throw new Error(`wrong result: ${data.length} connections`);
+      }
+    },
+  };
+}
+
+function makeTokens([first, last]) {
+  const headers = {
+    ...form, authorization: basic('8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', 'sandbox-client-secret'),
+  };
+
+  return {
+    count: last - first + 1,
+    async run(index) {
+      const number = String(first + index).padStart(6, '0');
+
+      await ask('/oauth/token', headers, `grant_type=refresh_token&refresh_token=refresh-${number}`);
+    },
+  };
+}
+
+async function main() {
+  const work = await (kind === 'connections' ? makePages : makeTokens)(numbers.map(Number));
+  const before = process.hrtime.bigint();
+  let next = 0;
+
+  await Promise.all(Array.from({length: atOnce}, async() => {
+    while (next < work.count) {
+      await work.run(next++);
+    }
+  }));
+  console.log(Number(process.hrtime.bigint() - before) / 1e9);
+  agent.destroy();
+}
+
+main().catch((error) => {
+  process.stderr.write(`manager.js: ${error.stack}\n`);
+  process.exit(1);
+});
