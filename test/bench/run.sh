@@ -15,7 +15,7 @@
 #   REPEATS=11       how often each query is run
 #   CALL_SECONDS=3   how long a run of calls takes
 #   CALL_REPEATS=5   how often each is made, and each sync and refresh
-#   SYNC_CONNECTIONS=100000, REFRESH_ACCOUNTS=6000
+#   SYNC_CONNECTIONS=100000, REFRESH_ACCOUNTS=4000
 #                    how many the connection manager has
 #   BENCH_QUICK=1    50,000 rows and nine repeats, calls for a second and three
 #                    times, a fifth of the connections and accounts, all in
@@ -47,7 +47,7 @@ if [ -n "${BENCH_QUICK:-}" ]; then
 	call_seconds=${CALL_SECONDS:-1}
 	call_repeats=${CALL_REPEATS:-3}
 	sync_connections=${SYNC_CONNECTIONS:-20000}
-	refresh_accounts=${REFRESH_ACCOUNTS:-1200}
+	refresh_accounts=${REFRESH_ACCOUNTS:-800}
 else
 	rows=${ROWS:-1000000}
 	repeats=${REPEATS:-11}
@@ -55,7 +55,7 @@ else
 	call_seconds=${CALL_SECONDS:-3}
 	call_repeats=${CALL_REPEATS:-5}
 	sync_connections=${SYNC_CONNECTIONS:-100000}
-	refresh_accounts=${REFRESH_ACCOUNTS:-6000}
+	refresh_accounts=${REFRESH_ACCOUNTS:-4000}
 fi
 core=${BENCH_CORE:-$(($(nproc) - 1))}
 load=$(cut -d ' ' -f 1-3 /proc/loadavg)

@@ -2,6 +2,9 @@
 --
 -- Variables: delay, at_once.
 
+\pset footer off
+\pset null '-'
+
 CREATE VIEW bench_manager_median AS
 	SELECT kind, sessions, max(count) AS count,
 		   percentile_cont(0.5) WITHIN GROUP (ORDER BY count / seconds) AS rate,

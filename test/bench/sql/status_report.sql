@@ -33,3 +33,12 @@ SELECT 'rows of one owner, all columns' AS "what", r.rows, round((seconds * 1e3)
 	   round((best * 1e3)::numeric, 3) AS best, round((worst * 1e3)::numeric, 3) AS worst
 FROM bench_run AS r, bench_status_median
 WHERE kind = 'lookup';
+
+SELECT format('WARNING: the backend waited for a processor for %s %% of the time. The machine was busy, do not rely on these figures.',
+			  round((100 * waiting)::numeric))
+FROM (
+	SELECT 1 - sum(processor_seconds) / sum(seconds) AS waiting
+	FROM bench_status_sample
+	WHERE kind IN ('floor', 'view') AND workers = 0) AS samples
+WHERE waiting > 0.03
+\g (format=unaligned tuples_only=on)

@@ -28,7 +28,8 @@ CALL bench_warm('smartcar_connection');
 CREATE TABLE bench_status_sample (
 	kind text NOT NULL,
 	workers integer NOT NULL,
-	seconds double precision NOT NULL
+	seconds double precision NOT NULL,
+	processor_seconds double precision NOT NULL	-- of the backend, without its workers
 );
 
 CREATE FUNCTION bench_plan(query text) RETURNS text
@@ -48,16 +49,19 @@ CREATE PROCEDURE bench_time_status(kind text, workers integer, query text)
 LANGUAGE plpgsql AS $$
 DECLARE
 	clock_before timestamptz;
+	processor_before double precision;
 	counted bigint;
 BEGIN
 	query := format('SELECT sum(n) FROM (%s) AS groups', query);
 	IF (bench_plan(query) LIKE '%Gather%') <> (workers > 0) THEN
 		RAISE EXCEPTION 'the plan for % workers is another one: %', workers, bench_plan(query);
 	END IF;
+	processor_before := bench_processor_time();
 	clock_before := clock_timestamp();
 	EXECUTE query INTO counted;
 	INSERT INTO bench_status_sample
-		SELECT kind, workers, extract(epoch FROM clock_timestamp() - clock_before);
+		SELECT kind, workers, extract(epoch FROM clock_timestamp() - clock_before),
+			   bench_processor_time() - processor_before;
 	IF counted <> (SELECT rows FROM bench_run) THEN
 		RAISE EXCEPTION 'wrong result: % rows in: %', counted, query;
 	END IF;
@@ -69,12 +73,15 @@ CREATE PROCEDURE bench_time_lookup(number integer)
 LANGUAGE plpgsql AS $$
 DECLARE
 	query text := format('SELECT * FROM smartcar_status WHERE server = ''status'' AND external_id = ''external-%s''', number);
+	processor_before CONSTANT double precision := bench_processor_time();
 	plan json;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON) ' || query INTO plan;
 	IF plan::text NOT LIKE '%smartcar_connection_external_id%' OR plan #>> '{0,Plan,Actual Rows}' <> '1' THEN
 		RAISE EXCEPTION 'the plan for one owner is another one: %', plan;
 	END IF;
-	INSERT INTO bench_status_sample VALUES ('lookup', 0, (plan #>> '{0,Execution Time}')::double precision / 1000);
+	INSERT INTO bench_status_sample
+		SELECT 'lookup', 0, (plan #>> '{0,Execution Time}')::double precision / 1000,
+			   bench_processor_time() - processor_before;
 END
 $$;
