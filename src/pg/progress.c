@@ -56,8 +56,13 @@ smartcar_progress_add(SmartcarProgress *progress, int64 count)
 		tell(progress, now);
 }
 
+/*
+ * A run that found nothing to do, as most of those do that are made every few
+ * seconds, has nothing to tell.
+ */
 void
 smartcar_progress_end(SmartcarProgress *progress)
 {
-	tell(progress, GetCurrentTimestamp());
+	if (progress->done > 0 || progress->total > 0)
+		tell(progress, GetCurrentTimestamp());
 }
