@@ -113,6 +113,8 @@ smartcar_scrub_jsonb(Jsonb *json, List *secrets)
 		}
 		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
 	}
+	if (result == NULL)
+		return json;
 	if (result->type == jbvArray)
 		result->val.array.rawScalar = is_scalar;
 	return JsonbValueToJsonb(result);

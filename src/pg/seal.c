@@ -86,7 +86,7 @@ smartcar_seal(const SmartcarKeyRing *ring, SmartcarSpan token,
 	unsigned char *nonce = target + HEADER_SIZE + id_length;
 	unsigned char *encrypted = nonce + NONCE_SIZE;
 	EVP_CIPHER_CTX *context;
-	int			length;
+	int			length = 0;
 
 	SET_VARSIZE(sealed, VARHDRSZ + size);
 	target[0] = FORMAT;
@@ -157,7 +157,7 @@ smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 	char	   *about;
 	char	   *token;
 	EVP_CIPHER_CTX *context;
-	int			length;
+	int			length = 0;
 	bool		is_genuine;
 
 	if (!split(sealed, &parts))
