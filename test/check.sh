@@ -317,7 +317,8 @@ step_tap()
 		-e 's/^.*\/([A-Za-z0-9_]+)\.pl \.+ skipped:? *(.*)/skipped - tap: \1: \2/p' \
 		-e 's/^.*\/([A-Za-z0-9_]+)\.pl \.+ *$/not ok - tap: \1/p' "$workspace/tap.output"
 	if [ $result != 0 ]; then
-		cat "$workspace/tap.output"
+		# prefixed, because a line that begins with # belongs to a result
+		sed 's/^/  /' "$workspace/tap.output" | grep -vE '\.+ ok +[0-9]+ ms'
 	fi
 	return $result
 }

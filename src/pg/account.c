@@ -116,12 +116,14 @@ smartcar_account_store(const SmartcarServer *server, const SmartcarKeyRing *ring
 
 /*
  * Stores the tokens of a refresh, unless the account is gone, or has others by
- * now because its owner has connected again.  An answer without a refresh token
- * leaves the old one in its place.
+ * now because its owner has connected again.  That ends the lease, so where the
+ * lease still stands the tokens are ours to replace, even if they were sealed
+ * again meanwhile; where it does not, they are if they are the old ones.  An
+ * answer without a refresh token leaves the old one in its place.
  */
 bool
 smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring,
-					   const char *user_id, bytea *old_refresh_token,
+					   const char *user_id, Datum lease, bytea *old_refresh_token,
 					   const SmartcarTokenRequest *answer)
 {
 	SmartcarParameters parameters = {0};
@@ -129,11 +131,12 @@ smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring
 	pass_account(&parameters, server, user_id);
 	pass_tokens(&parameters, server, ring, user_id, answer);
 	smartcar_parameter_bytea(&parameters, old_refresh_token);
+	smartcar_parameter(&parameters, UUIDOID, lease, false);
 	if (smartcar_manager_run("UPDATE @.smartcar_account SET status = 'active', access_token = $3, access_expires_at = $4, "
 							 "refresh_token = COALESCE($5, refresh_token), refresh_expires_at = COALESCE($6, refresh_expires_at), "
 							 "refreshed_at = clock_timestamp(), lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
 							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = clock_timestamp() "
-							 "WHERE server = $1 AND user_id = $2 AND refresh_token = $7",
+							 "WHERE server = $1 AND user_id = $2 AND (lease = $8 OR refresh_token = $7)",
 							 &parameters) == 0)
 		return false;
 	clear_refusal(server, user_id);

@@ -29,7 +29,8 @@ extern void smartcar_account_store(const SmartcarServer *server, const SmartcarK
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *answer);
 extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring,
-								   const char *user_id, bytea *old_refresh_token,
+								   const char *user_id, Datum lease,
+								   bytea *old_refresh_token,
 								   const SmartcarTokenRequest *answer);
 extern const SmartcarCallError *smartcar_account_settle(SmartcarServer *server,
 														const SmartcarKeyRing *ring,

@@ -271,8 +271,8 @@ note_failure(Refresh *refresh, const Claim *claim, bool has_failed)
 
 /*
  * Notes that a refresh did not succeed.  One that was definitely refused ends
- * the account, unless it has another token by now.  Returns whether it was
- * still ours.
+ * the account, unless it has another token by now, which ends the lease.
+ * Returns whether it was still ours.
  */
 static bool
 store_failure(Refresh *refresh, const Claim *claim, const char *sqlstate,
@@ -288,11 +288,10 @@ store_failure(Refresh *refresh, const Claim *claim, const char *sqlstate,
 	smartcar_parameter_string(&parameters, description);
 	smartcar_parameter(&parameters, INT4OID,
 					   Int32GetDatum(delay_after(claim->attempts + 1, retry_after)), false);
-	smartcar_parameter_bytea(&parameters, claim->refresh_token);
 	if (smartcar_manager_run("UPDATE @.smartcar_account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
 							 "next_attempt_at = clock_timestamp() + $7 * interval '1 ms', "
 							 "error_sqlstate = $5, error_description = $6, error_at = clock_timestamp(), updated_at = clock_timestamp() "
-							 "WHERE server = $1 AND user_id = $2 AND lease = $3 AND refresh_token = $8",
+							 "WHERE server = $1 AND user_id = $2 AND lease = $3",
 							 &parameters) == 0)
 		return false;
 	if (is_refused)
@@ -355,7 +354,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 
 	if (error == NULL)
 	{
-		if (smartcar_account_renew(call->server, &refresh->ring, claim->user_id,
+		if (smartcar_account_renew(call->server, &refresh->ring, claim->user_id, refresh->lease,
 								   claim->refresh_token, &claim->request))
 			refresh->refreshed++;
 		note_failure(refresh, claim, false);

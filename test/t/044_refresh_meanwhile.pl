@@ -165,6 +165,19 @@ is(Manager::counts(while_refreshing(20, sub { unlink $key_file })), '20|0|0', 't
 Manager::write_key_file($key_file, $content);
 no_losses('the key file is removed');
 
+# The seals change under a refresh: its answer still belongs to the account.
+is( Manager::counts(
+		while_refreshing(4,
+			sub {
+				Manager::write_key_file($key_file, 'key2 ' . ('44556677' x 8) . "\n$content");
+				is($node->psql('postgres', 'CALL smartcar_reseal_tokens()'), 0, 'tokens are sealed again meanwhile');
+			})),
+	'4|0|0',
+	'tokens are sealed again: the answers are stored');
+$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
+no_losses('tokens are sealed again');
+Manager::write_key_file($key_file, $content);
+
 foreach my $interrupt (
 	[ 'a statement timeout', 'SET statement_timeout = 700', sub { } ],
 	[ 'a cancel', 'SET statement_timeout = 0', sub { sql('SELECT pg_cancel_backend(' . $session->backend . ')') } ])
