@@ -346,6 +346,11 @@ step_demo()
 	psql -X -v ON_ERROR_STOP=1 -c 'CREATE DATABASE demo' -c 'CREATE DATABASE demo_fleet'
 	PGDATABASE=demo psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -f demo.sql >"$output"
 	PGDATABASE=demo_fleet psql -X -q -v ON_ERROR_STOP=1 -f demo_fleet.sql >>"$output"
+	# what test/psql.sh sets up
+	make_token_key
+	psql -X -v ON_ERROR_STOP=1 -c 'CREATE DATABASE psql'
+	PGDATABASE=psql psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" \
+		-v key_file="$token_key_file" -f lib/psql.sql -c "SELECT smartcar_begin_connect('me')"
 	stop_sandbox
 	if grep -nE '^.{101,}' "$output"; then
 		echo "these lines are longer than 100 columns"
@@ -362,14 +367,12 @@ step_reference()
 
 step_examples()
 {
-	local key_file=$workspace/server/token_key
-
 	after install
 	start_sandbox
-	as_server_user sh -c "umask 077; echo \"key1 \$(openssl rand -hex 32)\" > '$key_file'"
+	make_token_key
 	cd "$copy"
 	grep -l '^```sql' README.md doc/*.md |
-		SMARTCAR_SANDBOX=$sandbox_url SMARTCAR_KEY_FILE=$key_file xargs perl test/examples.pl
+		SMARTCAR_SANDBOX=$sandbox_url SMARTCAR_KEY_FILE=$token_key_file xargs perl test/examples.pl
 	stop_sandbox
 }
 

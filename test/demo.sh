@@ -25,15 +25,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/server.sh"
 # shellcheck source=test/lib/sandbox.sh
 . "$here/lib/sandbox.sh"
-
-# Runs a command; shows what it printed only if it fails.
-quietly()
-{
-	if ! "$@" >"$workspace/output" 2>&1; then
-		tail -n 40 "$workspace/output" >&2
-		die "failed: $*"
-	fi
-}
+# shellcheck source=test/lib/throwaway.sh
+. "$here/lib/throwaway.sh"
 
 if [ $# -gt 0 ]; then
 	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
@@ -41,26 +34,9 @@ if [ $# -gt 0 ]; then
 fi
 
 make_workspace
-need_compiler
-need_libraries
-need_postgres
-need_sandbox
+need_throwaway
 install_missing_packages
-
-copy_project "$workspace/project"
-choose_server_user
-name_private_postgres
-at_end stop_server
-at_end stop_sandbox
-
-say "# building the extension for $("$PG_CONFIG" --version)"
-make_private_postgres
-quietly make -C "$workspace/project" -j2 install with_llvm=no PG_CONFIG="$private_pg_config"
-say "# starting a server for it"
-export_server_address
-quietly start_server
-say "# starting a local Smartcar"
-start_sandbox
+start_throwaway
 
 psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -f "$workspace/project/test/demo.sql"
 psql -X -q -c 'CREATE DATABASE fleet'

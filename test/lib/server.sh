@@ -15,6 +15,7 @@
 
 server_user=
 private_pg_config=
+token_key_file=
 
 # Makes the second tree and sets private_pg_config.
 name_private_postgres()
@@ -101,6 +102,14 @@ start_server()
 		cat "$workspace/server/log"
 		return 1
 	fi
+}
+
+# Sets token_key_file to a file with a new key to seal tokens with, which only the
+# server can read.  Each step of a check has its own.
+make_token_key()
+{
+	token_key_file=$workspace/server/token_key_$BASHPID
+	as_server_user sh -c "umask 077; echo \"key1 \$(openssl rand -hex 32)\" > '$token_key_file'"
 }
 
 # Also called when there is nothing to stop.

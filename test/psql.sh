@@ -1,0 +1,43 @@
+#!/bin/bash
+#
+# A psql to try things in: on a PostgreSQL server of its own with the extension,
+# whose server "smartcar" is a local Smartcar.
+#
+# Usage: test/psql.sh [ARGUMENTS OF psql]
+#
+# What is in the database is gone when psql ends.  The variable "sandbox" is the
+# address of the local Smartcar; test/sandbox/README.md says what it can be
+# asked, and test/lib/psql.sql what is set up.  What is missing on a Debian
+# machine is installed with apt-get, as root or through sudo.
+#
+# Environment:
+#   PG_CONFIG   the PostgreSQL to use; default: the newest installed
+
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=test/lib/workspace.sh
+. "$here/lib/workspace.sh"
+# shellcheck source=test/lib/packages.sh
+. "$here/lib/packages.sh"
+# shellcheck source=test/lib/server.sh
+. "$here/lib/server.sh"
+# shellcheck source=test/lib/sandbox.sh
+. "$here/lib/sandbox.sh"
+# shellcheck source=test/lib/throwaway.sh
+. "$here/lib/throwaway.sh"
+
+if [ "${1:-}" = --help ]; then
+	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+	exit
+fi
+
+make_workspace
+need_throwaway
+install_missing_packages
+start_throwaway
+
+make_token_key
+psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -v key_file="$token_key_file" \
+	-f "$here/lib/psql.sql"
+psql -v sandbox="$sandbox_url" "$@"
