@@ -91,6 +91,7 @@ typedef struct Refresh
 	int			queue_length;
 	int			queue_next;
 	Datum		lease;			/* of this run */
+	TimestampTz began;			/* the same */
 	SmartcarProgress progress;
 	int64		claimed;
 	int64		refreshed;
@@ -104,9 +105,14 @@ enum
 	ACCESS_WITHIN, REFRESH_WITHIN, MAX_ACCOUNTS, SERVER, ARGUMENTS
 };
 
+/*
+ * An account is refreshed once in a run: where access_within is longer than a
+ * token lives, a new token is due again as soon as it is there.
+ */
 static const char due_accounts[] =
 	"FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
 	"AND (access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL) "
+	"AND (refreshed_at IS NULL OR refreshed_at < $4) "
 	"AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()) "
 	"AND (leased_until IS NULL OR leased_until <= clock_timestamp())";
 
@@ -120,6 +126,7 @@ pass_due(Refresh *refresh, SmartcarParameters *parameters)
 					   PG_ARGISNULL(ACCESS_WITHIN));
 	smartcar_parameter(parameters, INTERVALOID, PG_GETARG_DATUM(REFRESH_WITHIN),
 					   PG_ARGISNULL(REFRESH_WITHIN));
+	smartcar_parameter_time(parameters, refresh->began);
 }
 
 static int64
@@ -215,7 +222,7 @@ claim_accounts(Refresh *refresh)
 
 	pass_due(refresh, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(wanted * 4), false);
-	found = (int) smartcar_manager_run(psprintf("SELECT user_id, lease, refreshed_at %s ORDER BY attempts = 0, access_expires_at LIMIT $4",
+	found = (int) smartcar_manager_run(psprintf("SELECT user_id, lease, refreshed_at %s ORDER BY attempts = 0, access_expires_at LIMIT $5",
 												due_accounts), &parameters);
 	candidates = palloc(Max(found, 1) * sizeof(Candidate));
 	for (int i = 0; i < found; i++)
@@ -457,7 +464,8 @@ wait_for_failures(Refresh *refresh)
 	smartcar_manager_run("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
 						 "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
 						 "AND error_sqlstate NOT IN ('XX001', '55000') "
-						 "AND greatest(next_attempt_at, leased_until) <= clock_timestamp() + $4 * interval '1 ms' "
+						 "AND greatest(next_attempt_at, leased_until) <= clock_timestamp() + $5 * interval '1 ms' "
+						 "AND (refreshed_at IS NULL OR refreshed_at < $4) "
 						 "AND (access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL)",
 						 &parameters);
 	if (!smartcar_result_time(0, 0, &due))
@@ -550,6 +558,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		call->items[i].is_done = true;
 	refresh->fcinfo = fcinfo;
 	refresh->lease = new_lease();
+	refresh->began = GetCurrentTimestamp();
 	hash_control.keysize = FAILED_KEY_SIZE;
 	hash_control.entrysize = FAILED_KEY_SIZE;
 	hash_control.hcxt = CurrentMemoryContext;

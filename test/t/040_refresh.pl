@@ -92,6 +92,13 @@ is_deeply(Manager::refreshes($sandbox), { least => 1, most => 1, sum => 20, repe
 	'each was refreshed once');
 no_losses('what is due');
 
+# More than a token lives, so that a new one is due again at once.
+start_over(5);
+is(counts("SET statement_timeout = '20s'; CALL smartcar_refresh(access_within => '1 day', refresh_within => '90 days')"), '5|0|0',
+	'access_within, longer than tokens live: it comes to an end');
+is(Manager::refreshes($sandbox)->{most}, 1, 'and nobody is refreshed twice');
+$session->query('RESET statement_timeout');
+
 # Side by side
 
 start_over(300);
