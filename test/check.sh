@@ -343,12 +343,14 @@ step_demo()
 	after install
 	start_sandbox
 	cd "$copy/test"
-	psql -X -v ON_ERROR_STOP=1 -c 'CREATE DATABASE demo' -c 'CREATE DATABASE demo_fleet'
+	make_token_key
+	psql -X -v ON_ERROR_STOP=1 -c 'CREATE DATABASE demo' -c 'CREATE DATABASE demo_manager' \
+		-c 'CREATE DATABASE demo_fleet' -c 'CREATE DATABASE psql'
 	PGDATABASE=demo psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -f demo.sql >"$output"
+	PGDATABASE=demo_manager psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" \
+		-v key_file="$token_key_file" -f demo_manager.sql >>"$output"
 	PGDATABASE=demo_fleet psql -X -q -v ON_ERROR_STOP=1 -f demo_fleet.sql >>"$output"
 	# what test/psql.sh sets up
-	make_token_key
-	psql -X -v ON_ERROR_STOP=1 -c 'CREATE DATABASE psql'
 	PGDATABASE=psql psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" \
 		-v key_file="$token_key_file" -f lib/psql.sql -c "SELECT smartcar_begin_connect('me')"
 	stop_sandbox
@@ -357,6 +359,8 @@ step_demo()
 		return 1
 	fi
 	grep -E '^ TESLA Model 3 2021 \| \{\} +\| \{\} +\| t +\| t *$' "$output"
+	grep -E '^ owner-7 +\| Model 3 \| \{\} +\| \{\} +\| t +\| none *$' "$output"
+	grep -E '^ owner-7 +\| AUTHENTICATION_FAILED \| reauthenticate *$' "$output"
 }
 
 step_reference()

@@ -7,9 +7,9 @@
 #
 # It needs a Debian machine and nothing else: what is missing is installed with
 # apt-get, as root or through sudo.  It builds the extension in a temporary
-# directory and runs test/demo.sql and test/demo_fleet.sql on a PostgreSQL server
-# of its own, with the local Smartcar of test/sandbox; the checkout and the
-# servers of this machine stay as they are.
+# directory and runs test/demo.sql, test/demo_manager.sql and test/demo_fleet.sql
+# on a PostgreSQL server of its own, with the local Smartcar of test/sandbox; the
+# checkout and the servers of this machine stay as they are.
 #
 # Environment:
 #   PG_CONFIG   the PostgreSQL to use; default: the newest installed
@@ -39,10 +39,14 @@ install_missing_packages
 start_throwaway
 
 psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -f "$workspace/project/test/demo.sql"
-psql -X -q -c 'CREATE DATABASE fleet'
+psql -X -q -c 'CREATE DATABASE manager' -c 'CREATE DATABASE fleet'
+make_token_key
+PGDATABASE=manager psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" \
+	-v key_file="$token_key_file" <"$workspace/project/test/demo_manager.sql"
 PGDATABASE=fleet psql -X -q -v ON_ERROR_STOP=1 -f "$workspace/project/test/demo_fleet.sql"
 
-say "Shown: an owner's consent and what it lacked, from test/demo.sql; a fleet with what each owner"
-say "lacks and the link that mends it, from test/demo_fleet.sql.  Change them and run test/demo.sh."
+say "Shown: an owner's consent and what it lacked, from test/demo.sql; the same with the connection"
+say "manager, from test/demo_manager.sql; a fleet with what each owner lacks and the link that mends"
+say "it, from test/demo_fleet.sql.  Change them and run test/demo.sh, or try things in test/psql.sh."
 say "To go on: README.md says how to install and use it; \"make && sudo make install\", then"
 say "\"make installcheck\" tests it on a running server, and test/check.sh tests everything."
