@@ -20,6 +20,8 @@ EXTENSION_SCRIPT = smartcar_tesla--$(EXTVERSION).sql
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/http/*.c src/pg/*.c)))
 
 DATA_built = $(EXTENSION_SCRIPT)
+# from one release to the next
+DATA = $(sort $(wildcard src/update/smartcar_tesla--*--*.sql))
 DOCS = README.md doc/configuration.md doc/calls.md doc/manager.md doc/reference.md
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
