@@ -153,7 +153,7 @@ Manager::add_fleet($node, $sandbox, 'smartcar', 247, '1 hour');
 my $by_key = "SELECT DISTINCT convert_from(substring(access_token FROM 3 FOR 4), 'UTF8'), convert_from(substring(refresh_token FROM 3 FOR 4), 'UTF8'), count(*) FROM smartcar_account GROUP BY 1, 2 ORDER BY 1";
 is($session->query($by_key), 'key1|key1|250', 'sealed with the first key');
 my $stored = $session->query('SELECT md5(string_agg(access_token::text || refresh_token::text, $$ $$ ORDER BY user_id)) FROM smartcar_account');
-like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 0 accounts in/, 'nothing to do');
+is($session->query('CALL smartcar_reseal_tokens()'), '', 'nothing to do, of which nothing is told');
 is($session->query('SELECT md5(string_agg(access_token::text || refresh_token::text, $$ $$ ORDER BY user_id)) FROM smartcar_account'), $stored, 'and nothing done');
 keys_in_file("key2 $key[1]", "key1 $key[0]");
 is(tokens('user-000250'), 'access-000250', 'a new key in front: the old tokens are opened');
