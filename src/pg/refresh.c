@@ -104,11 +104,18 @@ enum
 	ACCESS_WITHIN, REFRESH_WITHIN, MAX_ACCOUNTS, SERVER, ARGUMENTS
 };
 
+/*
+ * Nobody has it, and it need not wait.  A time further away than we ever set one
+ * comes from a clock that was wrong.
+ */
+#define CAN_BE_CLAIMED \
+	"(next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 hour') " \
+	"AND (leased_until IS NULL OR leased_until <= clock_timestamp() OR leased_until > clock_timestamp() + interval '1 minute')"
+
 static const char due_accounts[] =
 	"FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
 	"AND (access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL) "
-	"AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()) "
-	"AND (leased_until IS NULL OR leased_until <= clock_timestamp())";
+	"AND " CAN_BE_CLAIMED;
 
 static void
 pass_due(Refresh *refresh, SmartcarParameters *parameters)
@@ -152,7 +159,7 @@ claim_account(Refresh *refresh, const Candidate *candidate)
 	smartcar_parameter_time(&parameters, candidate->refreshed_at);
 	if (smartcar_manager_run("UPDATE @.smartcar_account SET lease = $4, leased_until = clock_timestamp() + $5 * interval '1 ms' "
 							 "WHERE server = $1 AND user_id = $2 AND lease IS NOT DISTINCT FROM $3 AND refreshed_at IS NOT DISTINCT FROM $6 AND status = 'active' "
-							 "AND (leased_until IS NULL OR leased_until <= clock_timestamp()) "
+							 "AND " CAN_BE_CLAIMED " "
 							 "RETURNING refresh_token, attempts, leased_until",
 							 &parameters) == 0)
 		return false;
@@ -303,12 +310,15 @@ store_failure(Refresh *refresh, const Claim *claim, const char *sqlstate,
 
 /*
  * Whether Smartcar has said that this token is no good, and not that it, or we,
- * or something in between is in trouble.
+ * or something in between is in trouble.  Errors of other names for which an
+ * owner has to connect again are those of callbacks.
  */
 static bool
 is_definite(const SmartcarCallError *error)
 {
-	return error->answer.status == 400 && error->answer.action == SMARTCAR_ACTION_CONNECT;
+	return error->answer.status == 400 && error->answer.action == SMARTCAR_ACTION_CONNECT &&
+		(smartcar_span_equal(error->answer.type, SMARTCAR_SPAN("invalid_grant")) ||
+		 smartcar_span_equal(error->answer.type, SMARTCAR_SPAN("invalid_request")));
 }
 
 /*
