@@ -1132,7 +1132,7 @@ CREATE INDEX smartcar_account_external_id ON smartcar_account (server, external_
 CREATE INDEX smartcar_account_access_expires_at ON smartcar_account (access_expires_at) WHERE status = 'active';
 
 COMMENT ON TABLE smartcar_account IS
-'Smartcar users of an application. access_token, refresh_token: sealed, v2.0 only. status: reauthenticate once Smartcar has definitely refused the refresh token. lease, leased_until: who refreshes it at the moment. attempts, next_attempt_at: refreshes that failed since the last good one, and when the next one is due.';
+'Smartcar users of an application. access_token, refresh_token: sealed, v2.0 only. status: reauthenticate once Smartcar has definitely refused the refresh token. lease, leased_until: who refreshes it at the moment. attempts, next_attempt_at: refreshes that failed since the last good one, and when the next one is due. created_at: when its owner last connected.';
 
 CREATE TABLE smartcar_connection (
 	server text NOT NULL,

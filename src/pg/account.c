@@ -165,8 +165,10 @@ smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
 		return call.items[0].error;
 	*user_id = TextDatumGetCString(call.items[0].values[0]);
 
+	/* one that is being refreshed is left alone; its new tokens must find it */
 	pass_account(&parameters, server, provisional_id);
-	if (smartcar_manager_run("SELECT access_token, refresh_token FROM @.smartcar_account WHERE server = $1 AND user_id = $2 FOR UPDATE",
+	if (smartcar_manager_run("SELECT access_token, refresh_token FROM @.smartcar_account WHERE server = $1 AND user_id = $2 "
+							 "AND (leased_until IS NULL OR leased_until <= clock_timestamp()) FOR UPDATE",
 							 &parameters) == 0)
 		return NULL;
 	for (int i = 0; i < lengthof(kinds); i++)
@@ -183,21 +185,31 @@ smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
 		explicit_bzero(token, strlen(token));
 	}
 
-	/* the newer tokens of this user take the place of what is there */
+	/*
+	 * These take the place of older tokens of this user.  But the user may have
+	 * been asked for so late that his owner has connected again meanwhile.
+	 */
+	parameters.count = 0;
+	pass_account(&parameters, server, provisional_id);
 	smartcar_parameter_string(&parameters, *user_id);
 	smartcar_parameter_bytea(&parameters, sealed[0]);
 	smartcar_parameter_bytea(&parameters, sealed[1]);
-	smartcar_manager_run("WITH old AS (DELETE FROM @.smartcar_account WHERE server = $1 AND user_id = $2 RETURNING *) "
-						 "INSERT INTO @.smartcar_account AS a (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at) "
-						 "SELECT server, $3, external_id, $4, access_expires_at, $5, refresh_expires_at, refreshed_at FROM old "
-						 "ON CONFLICT (server, user_id) DO UPDATE SET "
-						 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', "
-						 "access_token = EXCLUDED.access_token, access_expires_at = EXCLUDED.access_expires_at, "
-						 "refresh_token = EXCLUDED.refresh_token, refresh_expires_at = EXCLUDED.refresh_expires_at, refreshed_at = EXCLUDED.refreshed_at, "
-						 "lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
-						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = clock_timestamp()",
+	if (smartcar_manager_run("INSERT INTO @.smartcar_account AS a (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at, created_at) "
+							 "SELECT server, $3, external_id, $4, access_expires_at, $5, refresh_expires_at, refreshed_at, created_at "
+							 "FROM @.smartcar_account WHERE server = $1 AND user_id = $2 "
+							 "ON CONFLICT (server, user_id) DO UPDATE SET "
+							 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', "
+							 "access_token = EXCLUDED.access_token, access_expires_at = EXCLUDED.access_expires_at, "
+							 "refresh_token = EXCLUDED.refresh_token, refresh_expires_at = EXCLUDED.refresh_expires_at, refreshed_at = EXCLUDED.refreshed_at, "
+							 "lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
+							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, created_at = EXCLUDED.created_at, updated_at = clock_timestamp() "
+							 "WHERE a.created_at <= EXCLUDED.created_at OR a.status <> 'active'",
+							 &parameters) > 0)
+		clear_refusal(server, *user_id);
+	parameters.count = 0;
+	pass_account(&parameters, server, provisional_id);
+	smartcar_manager_run("DELETE FROM @.smartcar_account WHERE server = $1 AND user_id = $2",
 						 &parameters);
-	clear_refusal(server, *user_id);
 	return NULL;
 }
 

@@ -349,7 +349,7 @@ static void
 sync_vehicles(SmartcarServer *server, const Session *session, const char *access_token,
 			  Outcome *outcome)
 {
-	SmartcarUser user = {outcome->user_id, session->external_id, access_token};
+	SmartcarUser user = {outcome->user_id, session->external_id, access_token, true};
 	const SmartcarCallError *error;
 
 	smartcar_sync_users(server, &user, 1);

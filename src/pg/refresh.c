@@ -106,15 +106,24 @@ enum
 };
 
 /*
- * An account is refreshed once in a run: where access_within is longer than a
- * token lives, a new token is due again as soon as it is there.
+ * Nobody has it, and it need not wait.  A time further away than we ever set one
+ * comes from a clock that was wrong.
  */
+#define CAN_BE_CLAIMED \
+	"(next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 hour') " \
+	"AND (leased_until IS NULL OR leased_until <= clock_timestamp() OR leased_until > clock_timestamp() + interval '1 minute')"
+
+/*
+ * It is due, and was not refreshed by this run: where access_within is longer
+ * than a token lives, a new token is due again as soon as it is there.
+ */
+#define IS_DUE \
+	"(access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL) " \
+	"AND (refreshed_at IS NULL OR refreshed_at < $4 OR refreshed_at > clock_timestamp() + interval '1 minute')"
+
 static const char due_accounts[] =
 	"FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
-	"AND (access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL) "
-	"AND (refreshed_at IS NULL OR refreshed_at < $4) "
-	"AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()) "
-	"AND (leased_until IS NULL OR leased_until <= clock_timestamp())";
+	"AND " IS_DUE " AND " CAN_BE_CLAIMED;
 
 static void
 pass_due(Refresh *refresh, SmartcarParameters *parameters)
@@ -159,7 +168,7 @@ claim_account(Refresh *refresh, const Candidate *candidate)
 	smartcar_parameter_time(&parameters, candidate->refreshed_at);
 	if (smartcar_manager_run("UPDATE @.smartcar_account SET lease = $4, leased_until = clock_timestamp() + $5 * interval '1 ms' "
 							 "WHERE server = $1 AND user_id = $2 AND lease IS NOT DISTINCT FROM $3 AND refreshed_at IS NOT DISTINCT FROM $6 AND status = 'active' "
-							 "AND (leased_until IS NULL OR leased_until <= clock_timestamp()) "
+							 "AND " CAN_BE_CLAIMED " "
 							 "RETURNING refresh_token, attempts, leased_until",
 							 &parameters) == 0)
 		return false;
@@ -309,12 +318,15 @@ store_failure(Refresh *refresh, const Claim *claim, const char *sqlstate,
 
 /*
  * Whether Smartcar has said that this token is no good, and not that it, or we,
- * or something in between is in trouble.
+ * or something in between is in trouble.  Errors of other names for which an
+ * owner has to connect again are those of callbacks.
  */
 static bool
 is_definite(const SmartcarCallError *error)
 {
-	return error->answer.status == 400 && error->answer.action == SMARTCAR_ACTION_CONNECT;
+	return error->answer.status == 400 && error->answer.action == SMARTCAR_ACTION_CONNECT &&
+		(smartcar_span_equal(error->answer.type, SMARTCAR_SPAN("invalid_grant")) ||
+		 smartcar_span_equal(error->answer.type, SMARTCAR_SPAN("invalid_request")));
 }
 
 /*
@@ -465,8 +477,7 @@ wait_for_failures(Refresh *refresh)
 						 "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
 						 "AND error_sqlstate NOT IN ('XX001', '55000') "
 						 "AND greatest(next_attempt_at, leased_until) <= clock_timestamp() + $5 * interval '1 ms' "
-						 "AND (refreshed_at IS NULL OR refreshed_at < $4) "
-						 "AND (access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL)",
+						 "AND " IS_DUE,
 						 &parameters);
 	if (!smartcar_result_time(0, 0, &due))
 		return false;

@@ -113,6 +113,8 @@ settle(Sync *sync, SmartcarUser *user)
 		smartcar_account_settle(sync->server, &sync->ring, user->user_id,
 								smartcar_span_from_string(user->access_token), &user->user_id);
 
+	/* not to be held while Smartcar is asked about the vehicles */
+	smartcar_manager_commit();
 	if (error == NULL)
 		return true;
 	ereport(WARNING,

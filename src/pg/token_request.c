@@ -100,6 +100,8 @@ take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 	request->access_token = keep_member(request->context, answer, "access_token");
 	request->token_type = keep_member(request->context, answer, "token_type");
 	request->refresh_token = keep_member(request->context, answer, "refresh_token");
+	if (request->refresh_token.length == 0)
+		request->refresh_token = smartcar_span(NULL, 0);
 	if (!smartcar_json_integer_member(answer->json, "expires_in", &request->expires_in) ||
 		request->expires_in < 0)
 		request->expires_in = SMARTCAR_NO_EXPIRY;

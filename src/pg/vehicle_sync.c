@@ -12,6 +12,7 @@
 #include "pg/vehicle_sync.h"
 
 #include "catalog/pg_type.h"
+#include "utils/timestamp.h"
 
 #include "pg/call_result.h"
 #include "pg/manager.h"
@@ -98,6 +99,10 @@ pass_error(SmartcarParameters *parameters, const SmartcarErrorAnswer *error)
 	smartcar_parameter_text(parameters, error->resolution_url);
 }
 
+/* A row that was brought up to date after Smartcar was asked knows better. */
+#define NOT_SINCE(table, parameter) \
+	"(" table ".synced_at IS NULL OR " table ".synced_at <= " parameter ") "
+
 /*
  * An error that stands and needs somebody is kept if the new one goes away by
  * itself, and if there is no new one but Tesla was not heard.
@@ -108,7 +113,7 @@ pass_error(SmartcarParameters *parameters, const SmartcarErrorAnswer *error)
 
 static void
 store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSpan vehicle_id,
-			  const SmartcarItem *answers)
+			  const SmartcarItem *answers, TimestampTz asked_at)
 {
 	SmartcarParameters parameters = {0};
 
@@ -128,6 +133,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 	pass_error(&parameters, error_of(answers));
 	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(answers[TESLA_ACCESS].error == NULL),
 					   false);
+	smartcar_parameter_time(&parameters, asked_at);
 	smartcar_manager_run("INSERT INTO @.smartcar_connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
 						 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
 						 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
@@ -141,35 +147,88 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 						 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
 						 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")
 						 "connected_at = CASE WHEN c.status = 'connected' THEN c.connected_at ELSE EXCLUDED.connected_at END, "
-						 "synced_at = EXCLUDED.synced_at, updated_at = clock_timestamp()",
+						 "synced_at = EXCLUDED.synced_at, updated_at = clock_timestamp() WHERE " NOT_SINCE("c", "$20"),
 						 &parameters);
+}
+
+/* A connection of another user who has the same external id. */
+typedef struct OtherConnection
+{
+	const char *user_id;
+	const char *vehicle_id;
+} OtherConnection;
+
+/*
+ * Takes away what is left of other ids of an owner: connections of vehicles that
+ * he has under his present id, and accounts of which nothing is left then.
+ *
+ * But two ids may as well be two logins, one of the car's owner and another one
+ * of a driver.  So what works is given up only for what has just been connected
+ * with access of the same kind; otherwise it is left until it works no longer.
+ */
+static void
+settle_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
+{
+	bool		by_account = smartcar_server_api_version(server) == SMARTCAR_API_V2;
+	SmartcarParameters parameters = {0};
+	OtherConnection *others;
+	int			count;
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
+	smartcar_parameter_string(&parameters, user->external_id);
+	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(user->has_just_connected), false);
+	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(by_account), false);
+	count = (int) smartcar_manager_run("WITH c AS (SELECT user_id, vehicle_id, access_type, synced_at FROM @.smartcar_connection "
+									   "WHERE server = $1 AND external_id = $4 AND vehicle_id = ANY ($3)), "
+									   "a AS (SELECT user_id FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND user_id IN (SELECT user_id FROM c)) "
+									   "SELECT other.user_id, other.vehicle_id FROM c AS other JOIN c USING (vehicle_id) "
+									   "WHERE c.user_id = $2 AND other.user_id <> $2 AND " NOT_SINCE("other", "$5")
+									   "AND ($6 AND COALESCE(other.access_type = c.access_type, true) OR $7 AND other.user_id NOT IN (TABLE a))",
+									   &parameters);
+	others = palloc(Max(count, 1) * sizeof(OtherConnection));
+	for (int i = 0; i < count; i++)
+	{
+		others[i].user_id = smartcar_result_string(i, 0);
+		others[i].vehicle_id = smartcar_result_string(i, 1);
+	}
+	for (int i = 0; i < count; i++)
+	{
+		parameters.count = 0;
+		smartcar_parameter_string(&parameters, server->name);
+		smartcar_parameter_string(&parameters, others[i].user_id);
+		smartcar_parameter_string(&parameters, others[i].vehicle_id);
+		smartcar_manager_run("DELETE FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3",
+							 &parameters);
+		parameters.count = 2;
+		smartcar_parameter_string(&parameters, user->external_id);
+		smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(user->has_just_connected), false);
+		smartcar_manager_run("DELETE FROM @.smartcar_account WHERE server = $1 AND user_id = $2 AND external_id = $3 AND ($4 OR status <> 'active') "
+							 "AND NOT EXISTS (SELECT FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 AND status = 'connected')",
+							 &parameters);
+	}
 }
 
 /*
  * A vehicle that the user's authorization no longer holds is marked, and one
- * that came to this user from another id of the same owner is not there twice;
- * nor is an account of which nothing is left.
+ * that came to this user from another id of the same owner is not there twice.
  */
 static void
-settle_others(const SmartcarServer *server, const SmartcarUser *user)
+settle_others(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
 {
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
-	smartcar_manager_run("UPDATE @.smartcar_connection SET status = 'disconnected', updated_at = clock_timestamp() "
-						 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3)",
+	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_manager_run("UPDATE @.smartcar_connection AS c SET status = 'disconnected', updated_at = clock_timestamp() "
+						 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3) AND " NOT_SINCE("c", "$4"),
 						 &parameters);
-	if (user->external_id == NULL)
-		return;
-	smartcar_parameter_string(&parameters, user->external_id);
-	smartcar_manager_run("WITH moved AS (DELETE FROM @.smartcar_connection "
-						 "WHERE server = $1 AND user_id <> $2 AND external_id = $4 AND vehicle_id = ANY ($3) RETURNING user_id) "
-						 "DELETE FROM @.smartcar_account a WHERE a.server = $1 AND a.user_id IN (SELECT user_id FROM moved) "
-						 "AND NOT EXISTS (SELECT FROM @.smartcar_connection c WHERE c.server = $1 AND c.user_id = a.user_id "
-						 "AND c.status = 'connected' AND c.vehicle_id <> ALL ($3))",
-						 &parameters);
+	if (user->external_id != NULL)
+		settle_other_ids(server, user, asked_at);
 }
 
 /*
@@ -208,6 +267,7 @@ list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
 void
 smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 {
+	TimestampTz asked_at = GetCurrentTimestamp();
 	int			vehicles = list_vehicles(server, users, count);
 	SmartcarCall call;
 	SmartcarTextArray walk;
@@ -244,7 +304,7 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 			continue;
 		smartcar_text_array_begin(&walk, users[i].vehicle_ids, "vehicle_ids");
 		for (; smartcar_text_array_next(&walk, &id); item += QUESTIONS)
-			store_vehicle(server, &users[i], id, item);
-		settle_others(server, &users[i]);
+			store_vehicle(server, &users[i], id, item, asked_at);
+		settle_others(server, &users[i], asked_at);
 	}
 }

@@ -23,6 +23,7 @@ typedef struct SmartcarUser
 	const char *user_id;
 	const char *external_id;	/* NULL: not known */
 	const char *access_token;	/* NULL: the application's own */
+	bool		has_just_connected;
 
 	/* what came of it */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */

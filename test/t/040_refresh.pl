@@ -141,6 +141,18 @@ start_over(400);
 	is(Manager::refreshes($sandbox)->{most}, 1, 'nobody is refreshed twice');
 }
 
+# What another session has failed at meanwhile is left to its pause.
+start_over(1);
+{
+	my $other = Session->new($node);
+
+	$other->query(q(BEGIN; UPDATE smartcar_account SET attempts = 1, next_attempt_at = now() + interval '1 minute'));
+	$session->start($refresh);
+	ok(Manager::wait_until(sub { sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1 }), 'a claim waits for another session');
+	$other->query('COMMIT');
+	is(Manager::counts($session->result), '0|0|0', 'which has set a pause');
+}
+
 # The isolation that statements run with by default is not for the procedure to fail with.
 start_over(100);
 sql("ALTER ROLE postgres SET default_transaction_isolation = 'serializable'");
@@ -327,6 +339,30 @@ $sandbox->faults({ match => { %$token, body => 'refresh-000003' }, status => 400
 is(counts(), '39|1|0', 'one of forty is answered with an unknown error');
 is(sql(q(SELECT status FROM smartcar_account WHERE user_id = 'user-000003')), 'active', 'its account is not marked');
 $sandbox->faults;
+
+# An error of another name is no refusal, even if it would be one of a callback.
+start_over(1);
+sql('UPDATE smartcar_account SET attempts = 6');
+$sandbox->faults({ match => $token, status => 400, times => 0, error => { error => 'access_denied', error_description => 'Not from this address.' } });
+is(counts(), '0|1|0', 'an error that callbacks have is not definite');
+is(sql('SELECT status FROM smartcar_account'), 'active', 'so the account is not marked');
+$sandbox->faults;
+
+# An answer without another refresh token leaves the one that there is.
+foreach my $without ({}, { refresh_token => '' }, { refresh_token => undef })
+{
+	start_over(1);
+	$sandbox->faults({ match => $token, times => 0, body => { access_token => 'a', token_type => 'Bearer', expires_in => 7200, %$without } });
+	is(counts(), '1|0|0', 'an answer without a refresh token');
+	is(Manager::stored_tokens($node)->{'user-000001'}, 'refresh-000001', 'leaves the old one in its place');
+}
+$sandbox->faults;
+
+# Times that are further away than they can be: the clock was wrong when they were set.
+start_over(2);
+sql(q(UPDATE smartcar_account SET lease = gen_random_uuid(), leased_until = now() + interval '10 minutes' WHERE user_id = 'user-000001';
+	UPDATE smartcar_account SET attempts = 3, next_attempt_at = now() + interval '1 day' WHERE user_id = 'user-000002'));
+is(counts(), '2|0|0', 'a clock that was ahead does not keep accounts from being refreshed');
 
 # The real refusal of a token that is dead
 start_over(2);
