@@ -307,14 +307,28 @@ take_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 	}
 }
 
+/*
+ * libcurl, told to send the one with the other, would wait for the body of the
+ * answer, which never comes.
+ */
+static void
+refuse_body_of_head(const char *method)
+{
+	if (strcmp(method, "HEAD") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a request with the method HEAD has no body")));
+}
+
 static SmartcarSpan
-body_argument(FunctionCallInfo fcinfo)
+body_argument(FunctionCallInfo fcinfo, const char *method)
 {
 	Jsonb	   *body;
 	char	   *written;
 
 	if (PG_ARGISNULL(BODY_ARGUMENT))
 		return smartcar_span(NULL, 0);
+	refuse_body_of_head(method);
 	body = PG_GETARG_JSONB_P(BODY_ARGUMENT);
 	written = JsonbToCString(NULL, &body->root, VARSIZE(body));
 	return smartcar_utf8_from_bytes(written, (int) strlen(written));
@@ -328,7 +342,7 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	arguments->method = method_argument(fcinfo);
 	arguments->host = host_argument(fcinfo, call->version);
 	arguments->unit_system = unit_system_argument(fcinfo);
-	arguments->body = body_argument(fcinfo);
+	arguments->body = body_argument(fcinfo, arguments->method);
 	take_query(fcinfo, arguments);
 	call->arguments = arguments;
 
