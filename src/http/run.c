@@ -40,6 +40,7 @@ typedef enum SlotState
 {
 	SLOT_FREE,
 	SLOT_BUSY,					/* libcurl has it */
+	SLOT_ENDED,					/* the same, and it has come to an end */
 	SLOT_PAUSED					/* it waits for its next try */
 } SlotState;
 
@@ -49,6 +50,7 @@ typedef struct Slot
 	SlotState	state;
 	SmartcarRequest *request;
 	SmartcarTransfer transfer;
+	CURLcode	end;			/* of the try, once it is SLOT_ENDED */
 	int			tries;
 	int64		began;			/* all times are in milliseconds */
 	int64		resumes;
@@ -88,7 +90,7 @@ release_run(void *argument)
 	{
 		Slot	   *slot = &run->slots[i];
 
-		if (slot->state == SLOT_BUSY)
+		if (slot->state == SLOT_BUSY || slot->state == SLOT_ENDED)
 			curl_multi_remove_handle(run->pool, slot->transfer.easy);
 		smartcar_transfer_release(&slot->transfer);
 	}
@@ -192,7 +194,7 @@ start_what_is_due(Run *run)
  * A try has ended: the request is paused before its next one, or done.
  */
 static void
-end_try(Run *run, Slot *slot, CURLcode code)
+end_try(Run *run, Slot *slot)
 {
 	SmartcarResponse response;
 	int			delay;
@@ -200,7 +202,7 @@ end_try(Run *run, Slot *slot, CURLcode code)
 	curl_multi_remove_handle(run->pool, slot->transfer.easy);
 	slot->state = SLOT_PAUSED;	/* libcurl has it no longer */
 
-	smartcar_transfer_result(&slot->transfer, code, &response);
+	smartcar_transfer_result(&slot->transfer, slot->end, &response);
 	response.tries = slot->tries;
 	response.elapsed = (int) (now() - slot->began);
 
@@ -223,7 +225,7 @@ end_try(Run *run, Slot *slot, CURLcode code)
 }
 
 static Slot *
-slot_of(Run *run, CURL *easy)
+slot_of(CURL *easy)
 {
 	SmartcarTransfer *transfer = NULL;
 
@@ -253,6 +255,10 @@ perform(Run *run)
 
 /*
  * Takes the tries that have ended.  Returns whether there was one.
+ *
+ * libcurl tells an end once.  What is told may be about another run with the
+ * same pool: one whose source has called us, by way of a trigger for instance,
+ * or one that an error has left and whose memory is still there.
  */
 static bool
 collect(Run *run)
@@ -263,10 +269,20 @@ collect(Run *run)
 
 	while ((message = curl_multi_info_read(run->pool, &left)) != NULL)
 	{
+		Slot	   *slot;
+
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		/* the message is gone once the handle is removed */
-		end_try(run, slot_of(run, message->easy_handle), message->data.result);
+		slot = slot_of(message->easy_handle);
+		slot->end = message->data.result;
+		slot->state = SLOT_ENDED;
+	}
+
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		if (run->slots[i].state != SLOT_ENDED)
+			continue;
+		end_try(run, &run->slots[i]);
 		found = true;
 	}
 	return found;

@@ -274,7 +274,6 @@ outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 			return SMARTCAR_OUT_OF_MEMORY;
 		case CURLE_OPERATION_TIMEDOUT:
 			return SMARTCAR_TIMED_OUT;
-		case CURLE_SSL_CONNECT_ERROR:
 		case CURLE_PEER_FAILED_VERIFICATION:
 		case CURLE_SSL_CACERT_BADFILE:
 		case CURLE_SSL_CERTPROBLEM:
@@ -287,6 +286,7 @@ outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 		case CURLE_BAD_CONTENT_ENCODING:
 			return SMARTCAR_UNUSABLE;
 		default:
+			/* CURLE_SSL_CONNECT_ERROR, too: nobody was found untrustworthy */
 			return SMARTCAR_NO_CONNECTION;
 	}
 }
@@ -322,6 +322,24 @@ phase_of(CURL *easy, CURLcode code)
 }
 
 /*
+ * Libcurl's words become part of a sentence.  They may quote a certificate,
+ * whose text is in any encoding.
+ */
+static void
+trim_reason(char *reason)
+{
+	size_t		length = strlen(reason);
+
+	while (length > 0 && strchr(" .\r\n", reason[length - 1]) != NULL)
+		reason[--length] = '\0';
+	for (char *c = reason; *c != '\0'; c++)
+	{
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+}
+
+/*
  * What came of a try; elapsed and tries are the caller's to fill in.
  */
 void
@@ -337,6 +355,7 @@ smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code, SmartcarResp
 		strlcpy(transfer->reason, "Its header is too large", sizeof(transfer->reason));
 	else if (transfer->reason[0] == '\0' && code != CURLE_OK)
 		strlcpy(transfer->reason, curl_easy_strerror(code), sizeof(transfer->reason));
+	trim_reason(transfer->reason);
 	response->reason = transfer->reason;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -305,7 +305,14 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswe
 		smartcar_error_retry_after(smartcar_header_value(answer->headers,
 														 SMARTCAR_SPAN("Retry-After")));
 	if (error.request_id.data == NULL)
-		error.request_id = smartcar_header_value(answer->headers, SMARTCAR_SPAN("SC-Request-Id"));
+	{
+		SmartcarSpan request_id = smartcar_header_value(answer->headers,
+														SMARTCAR_SPAN("SC-Request-Id"));
+
+		/* unlike the body, a header may be in any encoding */
+		if (smartcar_span_is_visible(request_id))
+			error.request_id = request_id;
+	}
 	error.action = smartcar_error_decide(&error);
 
 	old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));

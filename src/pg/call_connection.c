@@ -67,6 +67,7 @@ typedef struct ConnectionList
 	SmartcarConnectionDeletion deletion;	/* must be first */
 	SmartcarConnectionWalk walk;
 	SmartcarSpan cursor;		/* of the next page of the v2.0 API */
+	SmartcarPageTrail trail;	/* of the cursors */
 	ArrayBuildState *rows;		/* of the call */
 } ConnectionList;
 
@@ -244,8 +245,8 @@ take_connections_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer
 		return false;
 	if (cursor.length > 0)
 	{
-		if (smartcar_span_equal(cursor, list->cursor))
-			smartcar_item_fail(call, item, "Its cursor is the one of the page before.");
+		if (smartcar_page_trail_returns(&list->trail, item->context, cursor))
+			smartcar_item_fail(call, item, "Its cursor is the one of a page before.");
 		list->cursor = smartcar_item_keep(item, cursor);
 		return true;
 	}

@@ -189,7 +189,7 @@ describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
 	const char *option = smartcar_options[smartcar_host_option(item->host)].name;
 
 	error->sqlstate = SMARTCAR_SQLSTATE_CONNECTION;
-	if (response->phase <= SMARTCAR_PHASE_CONNECT)
+	if (response->phase <= SMARTCAR_PHASE_TLS)
 	{
 		error->message = psprintf("could not connect to \"%s\"", origin_of(call, item));
 		error->hint = psprintf("Check that this server can reach that host; where requests go is set by the option \"%s\".",

@@ -35,6 +35,7 @@ PG_FUNCTION_INFO_V1(smartcar_permissions_many);
 typedef struct OffsetList
 {
 	SmartcarTextList texts;
+	SmartcarPageTrail trail;	/* of the v2.0 API */
 	SmartcarConnectionWalk walk;	/* of the v3 API */
 	int			matches;		/* connections among the pages of it */
 } OffsetList;
@@ -74,6 +75,12 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer,
 		return false;
 	}
 	smartcar_text_list_add_all(&list->texts, item->context, elements);
+	if (list->texts.count > before &&
+		smartcar_page_trail_returns(&list->trail, item->context, list->texts.elements[before]))
+	{
+		smartcar_item_fail(call, item, "It is the same page as one before.");
+		return false;
+	}
 	if (paging != NULL)
 		smartcar_json_integer_member(paging, "count", &count);
 	if (list->texts.count < count && list->texts.count > before)

@@ -184,9 +184,9 @@ smartcar_connections_take(SmartcarCall *call, SmartcarItem *item, SmartcarConnec
 		read_v3(object, &connection);
 		if (i == 0)
 			first_id = connection.connection_id;
-		if (i == 0 && first_id.length > 0 && smartcar_span_equal(first_id, walk->first_id))
+		if (i == 0 && smartcar_page_trail_returns(&walk->trail, item->context, first_id))
 		{
-			smartcar_item_fail(call, item, "It is the same page as the one before.");
+			smartcar_item_fail(call, item, "It is the same page as one before.");
 			return false;
 		}
 		take(call, item, &connection);

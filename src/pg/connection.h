@@ -18,6 +18,7 @@
 #include "datatype/timestamp.h"
 
 #include "pg/call.h"
+#include "pg/page_trail.h"
 #include "pg/text_list.h"
 
 /* What either API says about a connection; no data for what it does not say. */
@@ -52,6 +53,7 @@ typedef struct SmartcarConnectionWalk
 	int			page;			/* the one that was asked for last */
 	int			first_count;	/* connections on the first page */
 	SmartcarSpan first_id;		/* the first one of the last page */
+	SmartcarPageTrail trail;
 } SmartcarConnectionWalk;
 
 typedef void (*SmartcarConnectionTaker) (SmartcarCall *call, SmartcarItem *item,

@@ -76,6 +76,8 @@ typedef struct Listing
 	int			next_page;
 	int			first_count;	/* connections on the first page; 0: not known */
 	bool		is_last_known;	/* no page after those that were asked for */
+	SmartcarPageTrail trail;	/* of all pages, in the order in which they
+								 * came */
 	const SmartcarCallError *error;
 } Listing;
 
@@ -161,6 +163,8 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 	walk->first_count = listing->first_count;
 	if (!smartcar_connections_take(call, item, walk, answer, add_connection))
 		listing->is_last_known = true;
+	else if (smartcar_page_trail_returns(&listing->trail, call->context, walk->first_id))
+		smartcar_item_fail(call, item, "It is the same page as one before.");
 	if (walk->page == 1)
 		listing->first_count = walk->first_count;
 	return false;

@@ -86,9 +86,19 @@ prepare(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
+ * The value of a header as text of the database; false if it cannot be one.
+ */
+static bool
+header_text(SmartcarSpan value, SmartcarSpan *converted)
+{
+	return smartcar_utf8_valid(value) && memchr(value.data, '\0', value.length) == NULL &&
+		smartcar_try_text_from_utf8(value, converted);
+}
+
+/*
  * The headers as an object, their names in lower case.  A header that comes
- * several times has its values in one, as HTTP has it; what is not UTF-8 is
- * left out.
+ * several times has its values in one, as HTTP has it; what the database has no
+ * text for is left out.
  */
 static Jsonb *
 headers_as_jsonb(SmartcarSpan lines)
@@ -118,8 +128,7 @@ headers_as_jsonb(SmartcarSpan lines)
 			appendBinaryStringInfo(&values, other_value.data, (int) other_value.length);
 		}
 		if (!smartcar_span_is_visible(name) ||
-			!smartcar_utf8_valid(smartcar_span(values.data, values.len)) ||
-			memchr(values.data, '\0', values.len) != NULL)
+			!header_text(smartcar_span(values.data, values.len), &value))
 			continue;
 
 		lower = pnstrdup(name.data, name.length);
@@ -130,7 +139,6 @@ headers_as_jsonb(SmartcarSpan lines)
 		json.val.string.len = (int) name.length;
 		pushJsonbValue(&state, WJB_KEY, &json);
 
-		value = smartcar_text_from_utf8(smartcar_span(values.data, values.len));
 		json.val.string.val = unconstify(char *, value.data);
 		json.val.string.len = (int) value.length;
 		pushJsonbValue(&state, WJB_VALUE, &json);
@@ -144,8 +152,8 @@ set_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan line
 {
 	SmartcarSpan value = smartcar_header_value(lines, smartcar_span_from_string(name));
 
-	if (value.data != NULL && smartcar_utf8_valid(value))
-		smartcar_item_set_text(call, item, column, smartcar_text_from_utf8(value));
+	if (value.data != NULL && header_text(value, &value))
+		smartcar_item_set_text(call, item, column, value);
 }
 
 static void
@@ -299,14 +307,28 @@ take_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 	}
 }
 
+/*
+ * libcurl, told to send the one with the other, would wait for the body of the
+ * answer, which never comes.
+ */
+static void
+refuse_body_of_head(const char *method)
+{
+	if (strcmp(method, "HEAD") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a request with the method HEAD has no body")));
+}
+
 static SmartcarSpan
-body_argument(FunctionCallInfo fcinfo)
+body_argument(FunctionCallInfo fcinfo, const char *method)
 {
 	Jsonb	   *body;
 	char	   *written;
 
 	if (PG_ARGISNULL(BODY_ARGUMENT))
 		return smartcar_span(NULL, 0);
+	refuse_body_of_head(method);
 	body = PG_GETARG_JSONB_P(BODY_ARGUMENT);
 	written = JsonbToCString(NULL, &body->root, VARSIZE(body));
 	return smartcar_utf8_from_bytes(written, (int) strlen(written));
@@ -320,7 +342,7 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	arguments->method = method_argument(fcinfo);
 	arguments->host = host_argument(fcinfo, call->version);
 	arguments->unit_system = unit_system_argument(fcinfo);
-	arguments->body = body_argument(fcinfo);
+	arguments->body = body_argument(fcinfo, arguments->method);
 	take_query(fcinfo, arguments);
 	call->arguments = arguments;
 

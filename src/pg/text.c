@@ -13,6 +13,7 @@
  */
 #include "pg/text.h"
 
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 
 #include "core/utf8.h"
@@ -73,6 +74,34 @@ smartcar_text_from_utf8(SmartcarSpan utf8)
 	if (converted == utf8.data)
 		return utf8;
 	return smartcar_span_from_string(converted);
+}
+
+/*
+ * The same, but such a character is no error: it makes the result false.
+ */
+bool
+smartcar_try_text_from_utf8(SmartcarSpan utf8, SmartcarSpan *converted)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			size;
+	unsigned char *target;
+	Oid			conversion;
+
+	*converted = utf8;
+	if (smartcar_text_is_utf8() || utf8.length == 0)
+		return true;
+
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (!OidIsValid(conversion))
+		return false;
+	size = (int) utf8.length * MAX_CONVERSION_GROWTH + 1;
+	target = palloc(size);
+	if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+									  (unsigned char *) unconstify(char *, utf8.data),
+									  (int) utf8.length, target, size, true) < (int) utf8.length)
+		return false;
+	*converted = smartcar_span_from_string((char *) target);
+	return true;
 }
 
 /*

@@ -24,6 +24,7 @@
 
 extern SmartcarSpan smartcar_utf8_from_bytes(const char *data, int length);
 extern SmartcarSpan smartcar_text_from_utf8(SmartcarSpan utf8);
+extern bool smartcar_try_text_from_utf8(SmartcarSpan utf8, SmartcarSpan *converted);
 extern bool smartcar_text_is_utf8(void);
 extern const char *smartcar_excerpt(SmartcarSpan span);
 

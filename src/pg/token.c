@@ -46,12 +46,12 @@ set_text(Datum *values, bool *nulls, int column, SmartcarSpan value)
 }
 
 /*
- * The answer as a value of the result type.  Smartcar does not say when a
- * refresh token ends; refresh_lifetime is what its documentation says.
+ * The answer as a value of the result type.  Nothing here may fail, because what
+ * has come cannot be asked for again.
  */
 static Datum
 form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
-		   Datum refresh_lifetime)
+		   Datum refresh_expires_at)
 {
 	TupleDesc	descriptor;
 	Datum		values[COLUMNS] = {0};
@@ -75,9 +75,7 @@ form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
 	}
 	if (request->refresh_token.data != NULL)
 	{
-		values[REFRESH_EXPIRES_AT] =
-			DirectFunctionCall2(timestamptz_pl_interval,
-								TimestampTzGetDatum(request->asked_at), refresh_lifetime);
+		values[REFRESH_EXPIRES_AT] = refresh_expires_at;
 		nulls[REFRESH_EXPIRES_AT] = false;
 	}
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
@@ -98,14 +96,20 @@ credential_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 	return credential;
 }
 
+/*
+ * When a refresh token that is asked for now will end.  Smartcar does not say;
+ * the argument is what its documentation says.
+ */
 static Datum
-lifetime_argument(FunctionCallInfo fcinfo, int argument)
+refresh_end_argument(FunctionCallInfo fcinfo, int argument)
 {
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("refresh_lifetime must not be null")));
-	return PG_GETARG_DATUM(argument);
+	return DirectFunctionCall2(timestamptz_pl_interval,
+							   TimestampTzGetDatum(GetCurrentTimestamp()),
+							   PG_GETARG_DATUM(argument));
 }
 
 Datum
@@ -115,13 +119,13 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 	SmartcarTokenRequest request = {0};
 	SmartcarSpan code;
 	SmartcarSpan redirect_uri = smartcar_argument_utf8(fcinfo, 1);
-	Datum		lifetime;
+	Datum		refresh_expires_at;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	server = smartcar_required_server(fcinfo, 4);
 	code = credential_argument(fcinfo, 0, "code");
-	lifetime = lifetime_argument(fcinfo, 2);
+	refresh_expires_at = refresh_end_argument(fcinfo, 2);
 	if (redirect_uri.data != NULL)
 		smartcar_check_redirect_uri(redirect_uri);
 	else
@@ -130,7 +134,7 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 	smartcar_code_request(&request, code, redirect_uri);
 	request.flags = smartcar_flags_argument(fcinfo, 3);
 	smartcar_token_request(server, &request);
-	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
+	PG_RETURN_DATUM(form_token(fcinfo, &request, refresh_expires_at));
 }
 
 Datum
@@ -139,18 +143,18 @@ smartcar_refresh_token(PG_FUNCTION_ARGS)
 	SmartcarServer *server;
 	SmartcarTokenRequest request = {0};
 	SmartcarSpan token;
-	Datum		lifetime;
+	Datum		refresh_expires_at;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	server = smartcar_required_server(fcinfo, 3);
 	token = credential_argument(fcinfo, 0, "refresh_token");
-	lifetime = lifetime_argument(fcinfo, 1);
+	refresh_expires_at = refresh_end_argument(fcinfo, 1);
 
 	smartcar_refresh_request(&request, token);
 	request.flags = smartcar_flags_argument(fcinfo, 2);
 	smartcar_token_request(server, &request);
-	PG_RETURN_DATUM(form_token(fcinfo, &request, lifetime));
+	PG_RETURN_DATUM(form_token(fcinfo, &request, refresh_expires_at));
 }
 
 /*

@@ -68,6 +68,11 @@ function silentServer(name, statistics) {
   return count(net.createServer((socket) => socket.resume()), 'connection', statistics, name);
 }
 
+// Hangs up as soon as a client begins to negotiate.
+function rudeServer(name, statistics) {
+  return count(net.createServer((socket) => socket.once('data', () => socket.destroy())), 'connection', statistics, name);
+}
+
 // A port where nothing listens, and nothing will: a connection that we keep
 // open occupies it.
 function closedPort(port) {
@@ -101,6 +106,7 @@ async function openListeners(makeHandler, certificates, statistics) {
     await secure('https_untrusted', certificates.untrusted);
     await secure('https_http1', certificates.right, false);
     addresses.tls_silent = `https://localhost:${await listen(silentServer('tls_silent', statistics))}`;
+    addresses.tls_hangup = `https://localhost:${await listen(rudeServer('tls_hangup', statistics))}`;
     addresses.ca_file = certificates.caFile;
   }
   return addresses;

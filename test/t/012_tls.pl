@@ -83,6 +83,28 @@ is(on('http2')->query($ask), $ada->{user_id}, 'the session is none the worse for
 is(on('stranger')->error($ask)->{sqlstate}, 'SC002',
 	'a server without ca_file does not use the connection of one that has it');
 
+# TLS that is not negotiated is no question of trust: somebody hangs up, or speaks
+# another language.  Nothing was sent, and a question is asked again.
+Sandbox::create_server($node, 'rude', $sandbox->url('tls_hangup'), @ca);
+Sandbox::create_server($node, 'not_tls', $sandbox->url =~ s/^http:/https:/r, @ca);
+my $command = q(SELECT smartcar_request('POST', '/vehicles', access_token) FROM token);
+foreach my $server ('rude', 'not_tls')
+{
+	foreach my $sql ($ask, $command)
+	{
+		my $before = $sandbox->ask('statistics')->{connections}{tls_hangup}{opened};
+		my $error = on($server)->error($sql);
+		my $tries = $sql eq $ask ? 3 : 1;
+
+		is($error->{sqlstate}, 'SC001', "$server: no TLS");
+		like($error->{message}, qr{^could not connect to "https://[^"/]+"$}, 'is no connection');
+		like($error->{detail}, qr{ failed after \d+ ms, while negotiating TLS: .*\w\.$}, 'with the phase and the reason');
+		like($error->{hint}, qr/where requests go is set by the option "api_origin"\.$/, 'and what to look at');
+		is($sandbox->ask('statistics')->{connections}{tls_hangup}{opened} - $before, $tries, "after $tries tries")
+			if $server eq 'rude';
+	}
+}
+
 # What ca_file names.
 my $empty = PostgreSQL::Test::Utils::tempdir() . '/empty.pem';
 append_to_file($empty, '');

@@ -247,6 +247,8 @@ is($session->query("SELECT smartcar_exchange_code(NULL) IS NULL, smartcar_refres
 is($session->error("SELECT smartcar_exchange_code('')")->{sqlstate}, '22023', 'an empty code');
 is($session->error("SELECT smartcar_refresh_token('')")->{sqlstate}, '22023', 'an empty token');
 is($session->error("SELECT smartcar_refresh_token('x', NULL)")->{sqlstate}, '22004', 'no lifetime');
+is($session->error("SELECT smartcar_exchange_code('some-code', refresh_lifetime => '300000 years')")->{sqlstate}, '22008', 'a lifetime that no time can hold');
+is($session->error("SELECT smartcar_refresh_token('some-token', '300000 years')")->{sqlstate}, '22008', 'nor of a refresh');
 is(scalar $sandbox->log, 0, 'without a request');
 
 # What the server wrote about all this

@@ -45,6 +45,20 @@ like(rows('latin1', "SELECT smartcar_vehicle('e', 'x')"), qr/status 400: Schön\
 my $unusable = qr/This is the answer to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
 like(rows('latin1', $many) . "\n", qr/\Aa\|Modèle é\|\|\nb\|\|SC004\|$unusable\nc\|é\|\|\nd\|\|SC004\|$unusable\ne\|\|SC400\|Schön\.\na\|Modèle é\|\|\n\z/, 'what it does not have is an error of its row');
 
+# Headers, which may be in any encoding: what is no text of the database is left
+# out, and a bulk call goes on.
+
+my $bytes = sub { my ($path, $value) = @_; return { match => { path => $path }, times => 0, body => {}, headers => { 'X-Note' => $value, 'SC-Unit-System' => $value } } };
+my $headers = q(SELECT path, status, unit_system, headers ->> 'x-note', sqlstate FROM smartcar_request('GET', '{/a,/b,/c,/d}'::text[], '{t}'::text[]) AS r (path, status, body, content_type, request_id, data_age, fetched_at, unit_system, retry_after, headers, sqlstate, error));
+$sandbox->faults($bytes->('/a$', "caf\xc3\xa9"), $bytes->('/b$', "\xe6\x97\xa5"), $bytes->('/c$', "caf\xe9"), $bytes->('/d$', 'coffee'));
+is(rows('postgres', $headers), "/a|200|café|café|\n/b|200|日|日|\n/c|200|||\n/d|200|coffee|coffee|", 'headers, UTF-8');
+is(rows('latin1', $headers), "/a|200|café|café|\n/b|200|||\n/c|200|||\n/d|200|coffee|coffee|", 'headers, LATIN1');
+$sandbox->faults(map { { status => 400, body => { type => 'VALIDATION' }, headers => { 'SC-Request-Id' => $_ } } } "caf\xe9", 'a-b', "caf\xe9");
+my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_user('{t,t}'::text[]));
+$node->safe_psql('postgres', q(ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')));
+is(rows('postgres', $ids), "SC400|\nSC400|a-b", 'a request id that is no text is none');
+like(rows('postgres', q(SELECT smartcar_user('t'))), qr/HTTP status 400\.$/m, 'in messages, too');
+
 # What is sent
 
 $sandbox->faults({ times => 0, body => { id => 'x' } });

@@ -136,6 +136,12 @@ cmp_ok($sandbox->max_in_flight, '<=', 6, 'and not more at a time than the server
 is(requests(qr{^/v3/vehicles/}, \@log), 0, 'without details no vehicle is asked about');
 is($session->query("SELECT count(*), count(DISTINCT (user_id, vehicle_id)), count(DISTINCT connection_id), count(external_id), count(make), count(virtual_key_paired) FROM smartcar_connection WHERE server = 'v3'"),
 	'1052|1052|1052|1050|1052|0', 'all of them are there');
+$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => [ map { { id => "c$_" } } 1 .. 100 ] }, times => 0 });
+is($session->error("SET statement_timeout = '20s'; CALL smartcar_sync(details => false, server => 'v3')")->{sqlstate},
+	'SC004', 'a server that sends the same page again and again');
+cmp_ok(scalar $sandbox->log, '<', 20, 'is not asked for ever');
+$session->query('RESET statement_timeout');
+$sandbox->faults();
 is(status('external_id, user_id, make, model, year, mode, status, granted_scopes IS NOT NULL, access_type, action', "server = 'v3' AND vehicle_id = 'vehicle-000001'"),
 	'external-000001|user-000001|TESLA|Model Y|2023|live|connected|t||none', 'with what the list says');
 
