@@ -53,6 +53,34 @@ refuse(SmartcarTransfer *transfer)
 }
 
 /*
+ * The next three are called by libcurl when a try enters a phase.  The times that
+ * it keeps do not tell: which of them are set, when, and after what errors differs
+ * between its versions.
+ */
+static int
+begin_to_connect(void *transfer, curl_socket_t socket, curlsocktype purpose)
+{
+	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_CONNECT;
+	return CURL_SOCKOPT_OK;
+}
+
+static CURLcode
+begin_tls(CURL *easy, void *tls_context, void *transfer)
+{
+	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_TLS;
+	return CURLE_OK;
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+static int
+begin_to_send(void *transfer, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_WAIT;
+	return CURL_PREREQFUNC_OK;
+}
+#endif
+
+/*
  * libcurl calls this for each piece of the body, after decompression.
  */
 static size_t
@@ -75,6 +103,7 @@ take_header(char *data, size_t size, size_t count, void *transfer)
 	SmartcarBuffer *lines = &((SmartcarTransfer *) transfer)->header_lines;
 	size_t		length = size * count;
 
+	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_RECEIVE;
 	if (length >= 5 && memcmp(data, "HTTP/", 5) == 0)
 	{
 		smartcar_buffer_clear(lines, MAX_HEADER_SIZE);
@@ -185,6 +214,24 @@ set_connection(CURL *easy, const SmartcarRequest *request, bool again)
 		set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
+static void
+set_phases(SmartcarTransfer *transfer)
+{
+	CURL	   *easy = transfer->easy;
+
+	transfer->phase = SMARTCAR_PHASE_RESOLVE;
+	set_option(easy, CURLOPT_SOCKOPTFUNCTION, begin_to_connect);
+	set_option(easy, CURLOPT_SOCKOPTDATA, transfer);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	set_option(easy, CURLOPT_PREREQFUNCTION, begin_to_send);
+	set_option(easy, CURLOPT_PREREQDATA, transfer);
+#endif
+
+	/* with a library for TLS other than OpenSSL, TLS is part of connecting */
+	if (curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, begin_tls) == CURLE_OK)
+		set_option(easy, CURLOPT_SSL_CTX_DATA, transfer);
+}
+
 /*
  * The body is not copied by libcurl; the request outlives the transfer.  A
  * method that usually has one is sent with a length of 0 where there is none,
@@ -253,6 +300,7 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	set_reach(easy, request);
 	set_tls(easy, settings);
 	set_connection(easy, request, again);
+	set_phases(transfer);
 	set_content(easy, request);
 }
 
@@ -291,34 +339,22 @@ outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 	}
 }
 
-/* A time that libcurl took, in microseconds; 0 if it did not come so far. */
-static curl_off_t
-time_of(CURL *easy, CURLINFO info)
+static SmartcarPhase
+phase_of(const SmartcarTransfer *transfer, SmartcarOutcome outcome)
 {
+	/* certificates that cannot be read, for example, before TLS has begun */
+	if (outcome == SMARTCAR_TLS_FAILED)
+		return SMARTCAR_PHASE_TLS;
+
+#if LIBCURL_VERSION_NUM < 0x075000
+	/* it does not tell when it begins to send, but the time of it is right */
 	curl_off_t	microseconds = 0;
 
-	curl_easy_getinfo(easy, info, &microseconds);
-	return microseconds;
-}
-
-static SmartcarPhase
-phase_of(CURL *easy, CURLcode code)
-{
-	long		local_port = 0;
-
-	/* to libcurl, an answer also begins when the connection ends instead */
-	if (time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) > 0 && code != CURLE_GOT_NOTHING)
-		return SMARTCAR_PHASE_RECEIVE;
-	if (time_of(easy, CURLINFO_PRETRANSFER_TIME_T) > 0)
+	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &microseconds);
+	if (microseconds > 0 && transfer->phase < SMARTCAR_PHASE_WAIT)
 		return SMARTCAR_PHASE_WAIT;
-
-	/* some versions of libcurl take the time only after the negotiation */
-	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
-	if (time_of(easy, CURLINFO_CONNECT_TIME_T) > 0 || local_port > 0)
-		return SMARTCAR_PHASE_TLS;
-	if (time_of(easy, CURLINFO_NAMELOOKUP_TIME_T) > 0)
-		return SMARTCAR_PHASE_CONNECT;
-	return SMARTCAR_PHASE_RESOLVE;
+#endif
+	return transfer->phase;
 }
 
 /*
@@ -348,7 +384,7 @@ smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code, SmartcarResp
 	long		status = 0;
 
 	response->outcome = outcome_of(transfer, code);
-	response->phase = phase_of(transfer->easy, code);
+	response->phase = phase_of(transfer, response->outcome);
 	response->headers = smartcar_buffer_span(&transfer->header_lines);
 	response->body = smartcar_buffer_span(&transfer->body);
 	if (transfer->header_lines.too_large)

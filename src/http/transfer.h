@@ -23,6 +23,7 @@ typedef struct SmartcarTransfer
 	struct curl_slist *headers;
 	SmartcarBuffer header_lines;
 	SmartcarBuffer body;
+	SmartcarPhase phase;
 	char		reason[CURL_ERROR_SIZE];
 } SmartcarTransfer;
 

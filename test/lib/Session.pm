@@ -12,7 +12,9 @@ use strict;
 use warnings;
 
 use Carp;
+use Errno;
 use IPC::Open3;
+use List::Util qw(max);
 use Time::HiRes qw(time);
 
 my $marker = '-- end of the result --';
@@ -68,8 +70,15 @@ sub result
 		}
 
 		vec($bits, fileno($self->{output}), 1) = 1;
-		return if select($bits, undef, undef, $until - time()) <= 0;
-		if (!sysread($self->{output}, $self->{read}, 65536, length $self->{read}))
+		# since PostgreSQL 17, its modules catch the signal that a child has ended,
+		# and a call of the system may end with it
+		my $ready = select($bits, undef, undef, max(0, $until - time()));
+		next if $ready < 0 && $!{EINTR};
+		return if $ready <= 0;
+
+		my $length = sysread($self->{output}, $self->{read}, 65536, length $self->{read});
+		next if !defined $length && $!{EINTR};
+		if (!$length)
 		{
 			# the session has ended
 			my $rest = $self->{read};

@@ -66,14 +66,15 @@ function cut(outgoing, reset) {
   }
 }
 
-// What node:http would not do by itself: headers byte by byte, or a body that
-// ends too soon.
+// What node:http would not do by itself: headers piece by piece after the status
+// line, or a body that ends too soon.
 function sendRaw(outgoing, answer, headers, bytes, {slow_headers_ms: slowly = 0, truncate}) {
   const {socket} = outgoing;
   const lines = Object.entries({...headers, connection: 'close'}).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = Buffer.from(`HTTP/1.1 ${answer.status} ${http.STATUS_CODES[answer.status] || 'Unknown'}\r\n${lines.join('')}\r\n`);
+  const head = Buffer.from(`${lines.join('')}\r\n`);
   const write = (part) => socket.destroyed || socket.write(part);
 
+  write(`HTTP/1.1 ${answer.status} ${http.STATUS_CODES[answer.status] || 'Unknown'}\r\n`);
   dribble(write, head, slowly, () => {
     write(truncate === undefined ? bytes : bytes.subarray(0, truncate));
     // only when the client has had time to read is it the end that it sees
