@@ -86,6 +86,16 @@ take_header(char *data, size_t size, size_t count, void *transfer)
 }
 
 /*
+ * libcurl calls this when it needs the address of the host.
+ */
+static int
+note_resolution(void *resolver, void *reserved, void *transfer)
+{
+	((SmartcarTransfer *) transfer)->resolves = true;
+	return 0;
+}
+
+/*
  * Frees a list of headers, in which there are tokens.
  */
 static void
@@ -226,6 +236,7 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	curl_easy_reset(easy);
 	smartcar_buffer_clear(&transfer->header_lines, MAX_HEADER_SIZE);
 	smartcar_buffer_clear(&transfer->body, settings->max_response_size);
+	transfer->resolves = false;
 	transfer->reason[0] = '\0';
 
 	free_headers(transfer->headers);
@@ -248,6 +259,8 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	set_option(easy, CURLOPT_HEADERDATA, transfer);
 	set_option(easy, CURLOPT_WRITEFUNCTION, take_body);
 	set_option(easy, CURLOPT_WRITEDATA, transfer);
+	set_option(easy, CURLOPT_RESOLVER_START_FUNCTION, note_resolution);
+	set_option(easy, CURLOPT_RESOLVER_START_DATA, transfer);
 	set_option(easy, CURLOPT_TIMEOUT_MS, (long) timeout);
 	set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) Min(settings->connect_timeout, timeout));
 	set_reach(easy, request);
@@ -301,22 +314,34 @@ time_of(CURL *easy, CURLINFO info)
 	return microseconds;
 }
 
-static SmartcarPhase
-phase_of(CURL *easy, CURLcode code)
+/*
+ * Whether a try that is under way has a connection to send its request over.
+ */
+bool
+smartcar_transfer_has_connection(const SmartcarTransfer *transfer)
 {
+	return time_of(transfer->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
+}
+
+static SmartcarPhase
+phase_of(const SmartcarTransfer *transfer, CURLcode code)
+{
+	CURL	   *easy = transfer->easy;
 	long		local_port = 0;
 
 	/* to libcurl, an answer also begins when the connection ends instead */
 	if (time_of(easy, CURLINFO_STARTTRANSFER_TIME_T) > 0 && code != CURLE_GOT_NOTHING)
 		return SMARTCAR_PHASE_RECEIVE;
-	if (time_of(easy, CURLINFO_PRETRANSFER_TIME_T) > 0)
+	if (smartcar_transfer_has_connection(transfer))
 		return SMARTCAR_PHASE_WAIT;
 
 	/* some versions of libcurl take the time only after the negotiation */
 	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
 	if (time_of(easy, CURLINFO_CONNECT_TIME_T) > 0 || local_port > 0)
 		return SMARTCAR_PHASE_TLS;
-	if (time_of(easy, CURLINFO_NAMELOOKUP_TIME_T) > 0)
+
+	/* one that has not begun to resolve waits for the connection of another */
+	if (time_of(easy, CURLINFO_NAMELOOKUP_TIME_T) > 0 || !transfer->resolves)
 		return SMARTCAR_PHASE_CONNECT;
 	return SMARTCAR_PHASE_RESOLVE;
 }
@@ -348,7 +373,7 @@ smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code, SmartcarResp
 	long		status = 0;
 
 	response->outcome = outcome_of(transfer, code);
-	response->phase = phase_of(transfer->easy, code);
+	response->phase = phase_of(transfer, code);
 	response->headers = smartcar_buffer_span(&transfer->header_lines);
 	response->body = smartcar_buffer_span(&transfer->body);
 	if (transfer->header_lines.too_large)
