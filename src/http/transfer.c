@@ -163,6 +163,10 @@ set_tls(CURL *easy, const SmartcarHttpSettings *settings)
 	set_option(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	if (settings->ca_file != NULL)
 		set_option(easy, CURLOPT_CAINFO, settings->ca_file);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* the pool would remember the authorities for a day */
+	set_option(easy, CURLOPT_CA_CACHE_TIMEOUT, MAX_CONNECTION_LIFETIME);
+#endif
 }
 
 static void
