@@ -53,6 +53,7 @@ typedef struct Slot
 	CURLcode	end;			/* of the try, once it is SLOT_ENDED */
 	int			tries;
 	int64		began;			/* all times are in milliseconds */
+	int64		try_began;
 	int64		resumes;
 } Slot;
 
@@ -140,6 +141,7 @@ start_try(Run *run, Slot *slot)
 							  time_left(run, slot), slot->tries > 0);
 	check_pool(curl_multi_add_handle(run->pool, slot->transfer.easy));
 	slot->state = SLOT_BUSY;
+	slot->try_began = now();
 	slot->tries++;
 }
 
@@ -254,6 +256,33 @@ perform(Run *run)
 }
 
 /*
+ * Gives up the tries that have no connection in time.
+ *
+ * libcurl sees to that where it makes one.  But of many requests one makes a
+ * connection, and the others wait whether it can be theirs, too; when it fails,
+ * the next one of them tries, with a time of its own.
+ */
+static void
+end_what_is_overdue(Run *run)
+{
+	int64		time = now();
+
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+
+		if (slot->state == SLOT_BUSY &&
+			(time - slot->try_began > run->settings->connect_timeout ||
+			 time - slot->began > run->settings->timeout) &&
+			!smartcar_transfer_has_connection(&slot->transfer))
+		{
+			slot->end = CURLE_OPERATION_TIMEDOUT;
+			slot->state = SLOT_ENDED;
+		}
+	}
+}
+
+/*
  * Takes the tries that have ended.  Returns whether there was one.
  *
  * libcurl tells an end once.  What is told may be about another run with the
@@ -277,6 +306,7 @@ collect(Run *run)
 		slot->end = message->data.result;
 		slot->state = SLOT_ENDED;
 	}
+	end_what_is_overdue(run);
 
 	for (int i = 0; i < run->slot_count; i++)
 	{

@@ -53,10 +53,17 @@ refuse(SmartcarTransfer *transfer)
 }
 
 /*
- * The next three are called by libcurl when a try enters a phase.  The times that
+ * The next four are called by libcurl when a try enters a phase.  The times that
  * it keeps do not tell: which of them are set, when, and after what errors differs
  * between its versions.
  */
+static int
+begin_to_resolve(void *resolver, void *reserved, void *transfer)
+{
+	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_RESOLVE;
+	return 0;
+}
+
 static int
 begin_to_connect(void *transfer, curl_socket_t socket, curlsocktype purpose)
 {
@@ -182,6 +189,10 @@ set_tls(CURL *easy, const SmartcarHttpSettings *settings)
 	set_option(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	if (settings->ca_file != NULL)
 		set_option(easy, CURLOPT_CAINFO, settings->ca_file);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* the pool would remember the authorities for a day */
+	set_option(easy, CURLOPT_CA_CACHE_TIMEOUT, MAX_CONNECTION_LIFETIME);
+#endif
 }
 
 static void
@@ -219,7 +230,10 @@ set_phases(SmartcarTransfer *transfer)
 {
 	CURL	   *easy = transfer->easy;
 
-	transfer->phase = SMARTCAR_PHASE_RESOLVE;
+	/* one that does not begin to resolve waits for the connection of another */
+	transfer->phase = SMARTCAR_PHASE_CONNECT;
+	set_option(easy, CURLOPT_RESOLVER_START_FUNCTION, begin_to_resolve);
+	set_option(easy, CURLOPT_RESOLVER_START_DATA, transfer);
 	set_option(easy, CURLOPT_SOCKOPTFUNCTION, begin_to_connect);
 	set_option(easy, CURLOPT_SOCKOPTDATA, transfer);
 #if LIBCURL_VERSION_NUM >= 0x075000
@@ -340,12 +354,8 @@ outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 }
 
 static SmartcarPhase
-phase_of(const SmartcarTransfer *transfer, SmartcarOutcome outcome)
+phase_reached(const SmartcarTransfer *transfer)
 {
-	/* certificates that cannot be read, for example, before TLS has begun */
-	if (outcome == SMARTCAR_TLS_FAILED)
-		return SMARTCAR_PHASE_TLS;
-
 #if LIBCURL_VERSION_NUM < 0x075000
 	/* it does not tell when it begins to send, but the time of it is right */
 	curl_off_t	microseconds = 0;
@@ -355,6 +365,24 @@ phase_of(const SmartcarTransfer *transfer, SmartcarOutcome outcome)
 		return SMARTCAR_PHASE_WAIT;
 #endif
 	return transfer->phase;
+}
+
+static SmartcarPhase
+phase_of(const SmartcarTransfer *transfer, SmartcarOutcome outcome)
+{
+	/* certificates that cannot be read, for example, before TLS has begun */
+	if (outcome == SMARTCAR_TLS_FAILED)
+		return SMARTCAR_PHASE_TLS;
+	return phase_reached(transfer);
+}
+
+/*
+ * Whether a try that is under way has a connection to send its request over.
+ */
+bool
+smartcar_transfer_has_connection(const SmartcarTransfer *transfer)
+{
+	return phase_reached(transfer) >= SMARTCAR_PHASE_WAIT;
 }
 
 /*

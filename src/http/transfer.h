@@ -31,6 +31,7 @@ extern void smartcar_transfer_prepare(SmartcarTransfer *transfer,
 									  const SmartcarHttpSettings *settings,
 									  const SmartcarRequest *request, int timeout,
 									  bool again);
+extern bool smartcar_transfer_has_connection(const SmartcarTransfer *transfer);
 extern void smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code,
 									 SmartcarResponse *response);
 extern void smartcar_transfer_release(SmartcarTransfer *transfer);

@@ -11,10 +11,16 @@
 
 #include "pg/advice.h"
 
+#include "mb/pg_wchar.h"
+
 #include "core/completion.h"
 #include "core/virtual_key.h"
+#include "pg/check.h"
 #include "pg/server_link.h"
 #include "pg/text.h"
+
+/* What somebody else wrote must not fill a log. */
+#define MAX_MESSAGE	500
 
 /* A sentence that ends in a link, or in the function that makes it. */
 static const char *
@@ -40,6 +46,7 @@ login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
 	size_t		length;
 
 	if (answer->resolution_url.length == 0 ||
+		answer->resolution_url.length > SMARTCAR_LINK_MAX_LENGTH ||
 		!smartcar_url_has_origin(answer->resolution_url, origin))
 		return smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE, vehicle_id);
 
@@ -73,7 +80,8 @@ retry_advice(const SmartcarErrorAnswer *answer)
 static const char *
 setup_advice(const SmartcarErrorAnswer *answer)
 {
-	if (smartcar_span_starts_with(answer->doc_url, SMARTCAR_SPAN("https://")) &&
+	if (answer->doc_url.length <= MAX_MESSAGE &&
+		smartcar_span_starts_with(answer->doc_url, SMARTCAR_SPAN("https://")) &&
 		smartcar_span_is_visible(answer->doc_url))
 		return psprintf("Nothing that an owner can do will help; see %.*s",
 						(int) answer->doc_url.length, answer->doc_url.data);
@@ -115,7 +123,9 @@ smartcar_advice(const SmartcarServer *server, SmartcarSpan vehicle_id,
 		case SMARTCAR_ACTION_ASK_OWNER:
 			if (answer->suggested_user_message.length > 0)
 				return psprintf("Tell the owner: %.*s",
-								(int) answer->suggested_user_message.length,
+								pg_mbcliplen(answer->suggested_user_message.data,
+											 (int) answer->suggested_user_message.length,
+											 MAX_MESSAGE),
 								answer->suggested_user_message.data);
 			return "The owner has to act at the car or in Tesla's app.";
 		case SMARTCAR_ACTION_FIX_SETUP:

@@ -539,13 +539,21 @@ smartcar_call_authorize(SmartcarCall *call, SmartcarAuthorization authorization)
 void
 smartcar_call_run(SmartcarCall *call)
 {
-	smartcar_http_run(&call->settings, &call->source);
-	if (call->refused_tokens == 0)
-		return;
+	for (;;)
+	{
+		int			refused_before = call->refused_tokens;
 
-	/* once more, with a new token, for the items whose token was not accepted */
-	smartcar_forget_application_token(call->server);
-	call->credentials = smartcar_call_credentials(call, call->authorization);
-	call->next_item = 0;
-	smartcar_http_run(&call->settings, &call->source);
+		smartcar_http_run(&call->settings, &call->source);
+		if (call->refused_tokens == refused_before)
+			return;
+
+		/*
+		 * Once more, with a new token, for the items whose token was not
+		 * accepted.  That befalls an item once, but in the second round there
+		 * may be new ones.
+		 */
+		smartcar_forget_application_token(call->server);
+		call->credentials = smartcar_call_credentials(call, call->authorization);
+		call->next_item = 0;
+	}
 }

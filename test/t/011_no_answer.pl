@@ -150,6 +150,18 @@ foreach my $case (@timeouts)
 	}
 }
 
+# Of many requests one makes a connection, and the others wait for it; but none
+# longer than it would for its own.
+{
+	my @results = split /\n/, on('silent_tls')->query(
+		q(SELECT sqlstate, (error).description FROM token,
+			smartcar_request('GET', array_fill('/user'::text, ARRAY[6]), ARRAY[access_token])));
+	my @phases = map { /^SC003\|.* given up after (\d+) ms, while (.*)\.$/ && about($1, 200) ? $2 : $_ } @results;
+
+	is(join(', ', sort @phases), join(', ', ('connecting') x 5, 'negotiating TLS'),
+		'many requests are given up together where no connection is made');
+}
+
 # What the hint says can be run, also where the option had its default.
 {
 	$session->query('ALTER SERVER hasty OPTIONS (DROP timeout, ADD connect_timeout \'100ms\')');

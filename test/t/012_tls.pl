@@ -116,6 +116,16 @@ foreach my $file ($empty, '/nonexistent/ca.pem')
 	$session->query('ALTER SERVER stranger OPTIONS (DROP ca_file)');
 }
 
+# Another authority in the same file counts with the next connection, which a
+# command always makes.
+my $changing = PostgreSQL::Test::Utils::tempdir() . '/changing.pem';
+append_to_file($changing, slurp_file($sandbox->url('ca_file')));
+Sandbox::create_server($node, 'changing', $sandbox->url('https'), ca_file => $changing);
+is(on('changing')->query($ask), $ada->{user_id}, 'an authority in a file');
+unlink $changing;
+append_to_file($changing, '');
+is(on('changing')->error($command)->{sqlstate}, 'SC002', 'is no longer trusted when it is no longer there');
+
 # Nothing but https leaves the machine.
 foreach my $origin (
 	'http://192.0.2.1',

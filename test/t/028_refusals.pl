@@ -95,6 +95,8 @@ is_refusal('a bill', refusal('BILLING', 'INVALID_PLAN'), expected(430, 'BILLING:
 is_refusal('a link that is long', refusal('VALIDATION', 'A_CODE_SO_LONG_THAT_THE_LINK_TO_ITS_PAGE_IS_LONGER_THAN_AN_EXCERPT'),
 	expected(400, 'VALIDATION:A_CODE_SO_LONG_THAT_THE_LINK_TO_ITS_PAGE_IS_LONGER_THAN_AN_EXCER...',
 		"Nothing that an owner can do will help; see $docs/validation-errors#a-code-so-long-that-the-link-to-its-page-is-longer-than-an-excerpt"));
+is_refusal('words without end', refusal('VEHICLE_STATE', 'DOOR_OPEN', suggestedUserMessage => "\x{fc}" x 1000), expected(409, 'VEHICLE_STATE:DOOR_OPEN', 'Tell the owner: ' . "\xc3\xbc" x 250));
+is_refusal('a link without end', { status => 400, body => { type => 'VALIDATION', code => 'X', description => 'A reason.', docURL => 'https://smartcar.com/' . 'x' x 1000 } }, expected(400, 'VALIDATION:X', "Check the options of the server, those of its user mapping, and the application's settings at Smartcar."));
 is_refusal('what a car cannot do', refusal('COMPATIBILITY', 'VEHICLE_NOT_CAPABLE'), expected(501, 'COMPATIBILITY:VEHICLE_NOT_CAPABLE'));
 is_refusal('a type that nobody knows', refusal('SOMETHING', 'NEW', status => 418), expected(418, 'SOMETHING:NEW', "Nothing that an owner can do will help; see $docs/something-errors#new"));
 

@@ -136,6 +136,13 @@ cmp_ok($sandbox->max_in_flight, '<=', 6, 'and not more at a time than the server
 is(requests(qr{^/v3/vehicles/}, \@log), 0, 'without details no vehicle is asked about');
 is($session->query("SELECT count(*), count(DISTINCT (user_id, vehicle_id)), count(DISTINCT connection_id), count(external_id), count(make), count(virtual_key_paired) FROM smartcar_connection WHERE server = 'v3'"),
 	'1052|1052|1052|1050|1052|0', 'all of them are there');
+
+# the token of the application is withdrawn, and so is the next one
+$node->safe_psql('postgres', "DELETE FROM smartcar_connection WHERE server = 'v3'");
+$sandbox->faults({ match => { path => '^/v3/connections$' }, status => 401, times => 6 },
+	{ match => { path => '^/v3/connections$', nth => 8 }, status => 401 });
+is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1052|0', 'tokens that are withdrawn on the way are replaced');
+is(requests(qr{^/oauth2/token}), 2, 'each of them');
 $sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => [ map { { id => "c$_" } } 1 .. 100 ] }, times => 0 });
 is($session->error("SET statement_timeout = '20s'; CALL smartcar_sync(details => false, server => 'v3')")->{sqlstate},
 	'SC004', 'a server that sends the same page again and again');
