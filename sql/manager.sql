@@ -167,6 +167,8 @@ INSERT INTO smartcar_connection (server, user_id, vehicle_id, error_type, error_
 	('manager_v3', 'user-9', 'vehicle-4', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now()),
 	('manager', 'user-9', 'vehicle-3', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now()),
 	('manager_v3', 'user-8', 'vehicle-3', 'VEHICLE_STATE', 'DOOR_OPEN', 'door', 'ask_owner', now());
+INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id, error_type, error_code, error_description, error_action, error_at) VALUES
+	('manager_v3', 'user-7', 'vehicle-3', 'owner-7', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now());
 SELECT 'https://example.com/callback?vehicle_id=vehicle-4&state=' || state AS callback FROM begun WHERE name = 'v3 vehicle' \gset
 CALL smartcar_finish_connect(:'callback', 'manager_v3');
 SELECT server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_url, error_at IS NOT NULL AS has_time FROM smartcar_connection ORDER BY 1, 2, 3;

@@ -123,6 +123,12 @@ SELECT user_id, vehicle_id, action, missing_scopes, missing_tesla_permissions FR
 -- and so may whether it is there
 DROP SERVER status;
 SELECT user_id, vehicle_id, action, action_url, missing_scopes FROM smartcar_status ORDER BY 1, 2;
+-- or somebody else's
+CREATE FOREIGN DATA WRAPPER status_wrapper;
+CREATE SERVER status FOREIGN DATA WRAPPER status_wrapper;
+SELECT user_id, vehicle_id, action FROM smartcar_status WHERE server = 'status' ORDER BY 1, 2;
+SELECT smartcar_may_use('status'), smartcar_wanted_scopes('status') IS NULL AS wants_nothing;
+DROP FOREIGN DATA WRAPPER status_wrapper CASCADE;
 DELETE FROM smartcar_connection;
 DROP SERVER status_other;
 DROP SERVER status_empty;

@@ -33,6 +33,8 @@ SELECT what, smartcar_receive_webhook(convert_to(json_build_object('eventType', 
 	FROM (VALUES ('an event', pg_temp.error_event('forged', 'ERROR', '"type":"BILLING"'), NULL), ('a quote', 'a"b', NULL), ('a brace', 'a{b', NULL), ('a space', 'a b', NULL), ('a line break', E'a\nb', NULL),
 		('empty', '', NULL), ('257 characters', repeat('c', 257), NULL), ('not ASCII', E'\u00e9', NULL), ('an array as an event', '["eventType"]', NULL), ('a number', '1', '')) AS v (what, challenge, signature);
 SELECT length(smartcar_receive_webhook(convert_to(format('{"eventType":"VERIFY","data":{"challenge":"%s"}}', repeat('c', 256)), 'UTF8'), NULL)) AS of_256_characters;
+-- nor a body that is far longer than one with a challenge
+SELECT smartcar_receive_webhook(convert_to(format('{"eventType":"VERIFY","data":{"challenge":"c"},"meta":"%s"}', repeat('x', length)), 'UTF8'), NULL) IS NOT NULL AS answered FROM unnest('{60000,70000}'::integer[]) AS length;
 -- not even where the challenge itself is signed
 SELECT pg_temp.send('{"eventType":"VERIFY","data":{"challenge":"{\"eventType\":\"VEHICLE_ERROR\"}"}}') AS signed_challenge;
 -- what is nearly a challenge is none

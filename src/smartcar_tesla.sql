@@ -1248,7 +1248,7 @@ COMMENT ON PROCEDURE smartcar_finish_connect(text, text, text, text, text, text[
 callback: as it came, see smartcar_parse_callback; not NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 status, external_id, user_id, vehicle_ids, error, action: the result, nothing is passed in. status is finished or failed; with failed, error is that of the callback, and action what to do about it.
-Errors: 25001 inside a transaction block, 28000 for a state that was never given out, has come before or is too old, 22P02 for a malformed callback, those of smartcar_exchange_code, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used, 55000 without a key to seal tokens with. Where the exchange fails, the session keeps the error.';
+Errors: 25001 inside a transaction block, 28000 for a state that was never given out, has come before or is too old, 22P02 for a malformed callback, those of smartcar_exchange_code, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used, 55000 without a key to seal tokens with. Where the exchange fails, the session keeps the error; where v3 cannot be asked about the user, it stays open.';
 
 REVOKE EXECUTE ON PROCEDURE smartcar_finish_connect(text, text, text, text, text, text[], text, smartcar_action) FROM PUBLIC;
 

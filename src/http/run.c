@@ -357,11 +357,16 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 
 		if (run->in_use == 0)
 			break;
+
+		/*
+		 * here and not below: what has come is for the caller, who may need
+		 * it
+		 */
+		CHECK_FOR_INTERRUPTS();
+		exit_if_orphaned();
 		perform(run);
 		if (!collect(run))
 			wait_for_network(run, wait);
-		CHECK_FOR_INTERRUPTS();
-		exit_if_orphaned();
 	}
 	MemoryContextDelete(context);
 }

@@ -186,8 +186,9 @@ smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
 	}
 
 	/*
-	 * These take the place of older tokens of this user.  But the user may have
-	 * been asked for so late that his owner has connected again meanwhile.
+	 * These take the place of older tokens of this user.  But the user may
+	 * have been asked for so late that his owner has connected again
+	 * meanwhile.
 	 */
 	parameters.count = 0;
 	pass_account(&parameters, server, provisional_id);

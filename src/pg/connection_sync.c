@@ -30,6 +30,9 @@
 #include "pg/timestamp.h"
 #include "pg/vehicle_sync.h"
 
+/* No id of Smartcar's is longer, nor one of ours that a link can carry. */
+#define MAX_ID_LENGTH	512
+
 /* The columns of a page, each an array. */
 enum
 {
@@ -67,6 +70,7 @@ typedef struct ConnectionPage
 	SmartcarConnectionWalk walk;
 	ArrayBuildState *columns[COLUMNS];
 	int			count;
+	TimestampTz asked_at;
 } ConnectionPage;
 
 typedef struct Listing
@@ -128,18 +132,38 @@ joined_permissions(const SmartcarConnection *connection)
 	return smartcar_span(joined.data, joined.len);
 }
 
+/*
+ * Whether an id can become a header, and stand in the key of a table.
+ */
+static bool
+is_usable_id(SmartcarSpan id)
+{
+	return id.length <= MAX_ID_LENGTH && smartcar_span_is_visible(id);
+}
+
+/* The same for one that becomes part of a path. */
+static bool
+is_usable_in_path(SmartcarSpan id)
+{
+	return is_usable_id(id) && smartcar_path_segment_valid(id) &&
+		memchr(id.data, '/', id.length) == NULL && memchr(id.data, '\\', id.length) == NULL;
+}
+
 static void
 add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
 	TimestampTz connected_at = 0;
 	bool		has_time = smartcar_timestamptz(connection->connected_at, &connected_at);
 
-	if (connection->user_id.length == 0 || connection->vehicle_id.length == 0)
+	/* what could not be asked about would be in the way of everything else */
+	if (!is_usable_id(connection->user_id) || !is_usable_in_path(connection->vehicle_id))
 		return;
 	add_text(item, CONNECTION_ID, connection->connection_id);
 	add_text(item, USER_ID, connection->user_id);
 	add_text(item, VEHICLE_ID, connection->vehicle_id);
-	add_text(item, EXTERNAL_ID, connection->external_id);
+	add_text(item, EXTERNAL_ID,
+			 connection->external_id.length <= MAX_ID_LENGTH ? connection->external_id :
+			 smartcar_span(NULL, 0));
 	add_text(item, MODE, connection->mode);
 	add_text(item, PERMISSIONS, joined_permissions(connection));
 	add_text(item, MAKE, connection->make);
@@ -185,10 +209,16 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 		return false;
 	page = palloc0(sizeof(ConnectionPage));
 	page->walk.page = listing->next_page++;
+	page->asked_at = GetCurrentTimestamp();
 	item->gathered = page;
 	return true;
 }
 
+/*
+ * Stores a page, in the order of the key, in which other sessions do it, too.  A
+ * vehicle that is there twice for one user counts as it was connected last.  A
+ * row that was brought up to date after the page was asked for knows better.
+ */
 static void
 store_page(SmartcarServer *server, SmartcarItem *item)
 {
@@ -201,13 +231,16 @@ store_page(SmartcarServer *server, SmartcarItem *item)
 						   column_types[i] == TEXTOID ? TEXTARRAYOID :
 						   column_types[i] == INT4OID ? INT4ARRAYOID : get_array_type(TIMESTAMPTZOID),
 						   makeArrayResult(page->columns[i], item->context), false);
+	smartcar_parameter_time(&parameters, page->asked_at);
 	smartcar_manager_run("INSERT INTO @.smartcar_connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at, synced_at) "
-						 "SELECT $1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, string_to_array(p.permissions, ' '), p.make, p.model, p.year, p.powertrain_type, p.connected_at, clock_timestamp() "
+						 "SELECT DISTINCT ON (p.user_id, p.vehicle_id) $1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, string_to_array(p.permissions, ' '), p.make, p.model, p.year, p.powertrain_type, p.connected_at, clock_timestamp() "
 						 "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at) "
+						 "ORDER BY p.user_id, p.vehicle_id, p.connected_at DESC NULLS LAST "
 						 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', connection_id = EXCLUDED.connection_id, "
 						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, permissions = EXCLUDED.permissions, "
 						 "make = EXCLUDED.make, model = EXCLUDED.model, year = EXCLUDED.year, powertrain_type = EXCLUDED.powertrain_type, "
-						 "connected_at = EXCLUDED.connected_at, synced_at = EXCLUDED.synced_at, updated_at = clock_timestamp()",
+						 "connected_at = EXCLUDED.connected_at, synced_at = EXCLUDED.synced_at, updated_at = clock_timestamp() "
+						 "WHERE c.synced_at IS NULL OR c.synced_at <= $13",
 						 &parameters);
 }
 

@@ -14,11 +14,14 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/resowner.h"
 
 #include "core/hex.h"
 #include "pg/account.h"
@@ -142,8 +145,7 @@ find_session(const SmartcarServer *server, const SmartcarCallback *callback, Ses
 }
 
 /*
- * Takes the session for ourselves, unless somebody else has by now, and commits
- * that.
+ * Takes the session for ourselves, unless somebody else has by now.
  */
 static void
 claim_session(const SmartcarServer *server, const Session *session)
@@ -155,7 +157,6 @@ claim_session(const SmartcarServer *server, const Session *session)
 							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > clock_timestamp()",
 							 &parameters) == 0)
 		refuse_state(server, session->state_hash);
-	smartcar_manager_commit();
 }
 
 /*
@@ -241,9 +242,69 @@ fail_session(const SmartcarServer *server, const Session *session, Outcome *outc
 }
 
 /*
+ * The tokens are safe, and with them the session is finished, whatever else can
+ * be found out.
+ */
+static void
+note_tokens(const SmartcarServer *server, const Session *session)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_session(&parameters, server, session);
+	smartcar_manager_run("UPDATE @.smartcar_session SET status = 'finished', ended_at = clock_timestamp() "
+						 "WHERE server = $1 AND state_hash = $2",
+						 &parameters);
+}
+
+/*
+ * Stores what a code was exchanged for.  Nobody can ask for it again, so this is
+ * not interrupted, not even while it waits for a lock.  What cannot be stored
+ * ends the session.
+ */
+static void
+store_tokens(const SmartcarServer *server, const SmartcarKeyRing *ring, const Session *session,
+			 const char *provisional_id, const SmartcarTokenRequest *request, Outcome *outcome)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	HOLD_INTERRUPTS();
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		smartcar_account_store(server, ring, provisional_id, session->external_id, request);
+		note_tokens(server, session);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		outcome->status = "failed";
+		outcome->error = error->message;
+		outcome->action = SMARTCAR_ACTION_CONNECT;
+		end_session(server, session, outcome, error->detail);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	smartcar_manager_commit();
+	RESUME_INTERRUPTS();
+}
+
+/*
  * v2.0: exchanges the code, and stores what comes back at once.  Whose tokens
- * they are is asked for when they are safe.  The callback tells, too, but it
- * came through the owner's browser, who could have named another user.
+ * they are is asked for when they are safe; if that fails, smartcar_sync() makes
+ * it good.  The callback tells, too, but it came through the owner's browser,
+ * who could have named another user.
  */
 static const char *
 take_code(SmartcarServer *server, const SmartcarKeyRing *ring, const SmartcarCallback *callback,
@@ -262,13 +323,17 @@ take_code(SmartcarServer *server, const SmartcarKeyRing *ring, const SmartcarCal
 	error = smartcar_try_token_request(server, &request);
 	if (error != NULL)
 		fail_session(server, session, outcome, error);
-	smartcar_account_store(server, ring, provisional_id, session->external_id, &request);
-	smartcar_manager_commit();
+	store_tokens(server, ring, session, provisional_id, &request, outcome);
 
 	error = smartcar_account_settle(server, ring, provisional_id, request.access_token,
 									&outcome->user_id);
 	if (error != NULL)
-		fail_session(server, session, outcome, error);
+		ereport(WARNING,
+				(errcode(error->sqlstate),
+				 errmsg("the owner is connected, but the user could not be asked for: %s",
+						error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0,
+				 errhint("CALL smartcar_sync() asks again.")));
 	smartcar_manager_commit();
 	return request.access_token.data;
 }
@@ -277,6 +342,7 @@ take_code(SmartcarServer *server, const SmartcarKeyRing *ring, const SmartcarCal
 typedef struct UserCheck
 {
 	SmartcarConnectionFilter filter;
+	SmartcarSpan external_id;	/* in the encoding of the database */
 	bool		is_known;
 } UserCheck;
 
@@ -291,7 +357,16 @@ prepare_check(SmartcarCall *call, SmartcarItem *item)
 static void
 note_known(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
-	((UserCheck *) item->arguments)->is_known = true;
+	UserCheck  *check = (UserCheck *) item->arguments;
+
+	/*
+	 * where the answer tells whom it is about, it must not be about another
+	 * one
+	 */
+	if (smartcar_span_equal(connection->user_id, item->user_id) &&
+		(connection->external_id.data == NULL ||
+		 smartcar_span_equal(connection->external_id, check->external_id)))
+		check->is_known = true;
 }
 
 static bool
@@ -303,33 +378,46 @@ take_check(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 	return false;
 }
 
-/*
- * v3: the callback is all that tells who the user is, and it came through the
- * owner's browser.  That Smartcar has connections of this user under the id
- * that our link carried is the proof that he is the one.
- */
-static void
-take_user(SmartcarServer *server, const SmartcarCallback *callback, const Session *session,
-		  Outcome *outcome)
+static bool
+is_known_user(SmartcarServer *server, const char *user_id, const char *external_id)
 {
 	static const SmartcarOperation operation = {
 		.prepare = prepare_check,
 		.take = take_check
 	};
-	const char *user_id = field(callback, SMARTCAR_CALLBACK_USER_ID);
 	UserCheck	check = {0};
 	SmartcarCall call;
 
 	smartcar_call_begin(&call, server, &operation, 1);
 	smartcar_item_set_user_id(&call.items[0], smartcar_span_from_string(user_id));
 	check.filter = smartcar_item_filter(&call, &call.items[0]);
-	check.filter.external_id = smartcar_span_from_string(session->external_id);
+	check.filter.external_id = smartcar_utf8_from_bytes(external_id, (int) strlen(external_id));
+	check.external_id = smartcar_span_from_string(external_id);
 	call.items[0].arguments = &check;
 	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_APPLICATION);
 	smartcar_call_run(&call);
 	if (call.items[0].error != NULL)
-		fail_session(server, session, outcome, call.items[0].error);
-	if (!check.is_known)
+		smartcar_call_error_raise(call.items[0].error);
+	return check.is_known;
+}
+
+/*
+ * v3: the callback is all that tells who the user is, and it came through the
+ * owner's browser.  That Smartcar has connections of this user under the id
+ * that our link carried is the proof that he is the one.  To ask for that spends
+ * nothing, so the session is taken only then, and if Smartcar cannot be asked,
+ * the callback can come again.
+ */
+static void
+take_user(SmartcarServer *server, const SmartcarCallback *callback, const Session *session,
+		  Outcome *outcome)
+{
+	const char *user_id = field(callback, SMARTCAR_CALLBACK_USER_ID);
+	bool		is_known = session->external_id != NULL &&
+		is_known_user(server, user_id, session->external_id);
+
+	claim_session(server, session);
+	if (!is_known)
 	{
 		outcome->status = "failed";
 		outcome->error = "the user of the callback is not the owner of the link";
@@ -365,18 +453,21 @@ sync_vehicles(SmartcarServer *server, const Session *session, const char *access
 }
 
 /*
- * A vehicle's owner has logged in again: what was wrong with the login is over.
+ * A vehicle's owner has logged in again: what was wrong with that login is over,
+ * and nothing is known about another one who has the same vehicle.
  */
 static void
-clear_error(const SmartcarServer *server, const char *vehicle_id)
+clear_error(const SmartcarServer *server, const Session *session)
 {
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, vehicle_id);
+	smartcar_parameter_string(&parameters, session->vehicle_id);
+	smartcar_parameter_string(&parameters, session->external_id);
 	smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
 						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = clock_timestamp() "
-						 "WHERE server = $1 AND vehicle_id = $2 AND error_action = 'reauthenticate'",
+						 "WHERE server = $1 AND vehicle_id = $2 AND error_action = 'reauthenticate' "
+						 "AND (external_id = $3 OR external_id IS NULL OR $3 IS NULL)",
 						 &parameters);
 	smartcar_manager_commit();
 }
@@ -438,7 +529,11 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	find_session(server, &callback, &session);
 	errand = errand_of(server, &callback, &session);
 	prepare_errand(server, errand, &ring);
-	claim_session(server, &session);
+	if (errand != TAKE_USER)
+	{
+		claim_session(server, &session);
+		smartcar_manager_commit();
+	}
 
 	outcome.status = "finished";
 	outcome.external_id = session.external_id;
@@ -451,7 +546,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 												 smartcar_span(NULL, 0));
 			break;
 		case CLEAR_ERROR:
-			clear_error(server, session.vehicle_id);
+			clear_error(server, &session);
 			break;
 		case NOTHING_TO_TAKE:
 			outcome.status = "failed";

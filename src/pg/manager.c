@@ -27,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "pg/compat.h"
@@ -168,6 +169,10 @@ smartcar_manager_end(void)
 {
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
+
+	/* the procedure that called ours goes on in the transaction that is left */
+	if (!FirstSnapshotSet)
+		XactIsoLevel = DefaultXactIsoLevel;
 }
 
 /*

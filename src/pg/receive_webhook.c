@@ -37,6 +37,7 @@ PG_FUNCTION_INFO_V1(smartcar_receive_webhook);
 
 #define CHANNEL					"smartcar_tesla"
 #define MAX_CHALLENGE_LENGTH	256
+#define MAX_STRANGE_LENGTH		(64 * 1024)
 #define MAX_PAYLOAD_LENGTH		7900
 
 typedef struct Event
@@ -68,6 +69,31 @@ is_harmless(SmartcarSpan challenge)
 	return challenge.length <= MAX_CHALLENGE_LENGTH && smartcar_span_is_visible(challenge) &&
 		memchr(challenge.data, '"', challenge.length) == NULL &&
 		memchr(challenge.data, '{', challenge.length) == NULL;
+}
+
+/*
+ * A body that is not signed, as a text that can be parsed without an error; no
+ * data if there may be one.  A challenge is short and ASCII, so nothing else is
+ * looked at.
+ */
+static SmartcarSpan
+harmless_text(SmartcarSpan body)
+{
+	char	   *copy;
+
+	if (body.length > MAX_STRANGE_LENGTH)
+		return smartcar_span(NULL, 0);
+	if (smartcar_text_is_utf8())
+		return body;
+	if (memchr(body.data, '\\', body.length) != NULL)
+		return smartcar_span(NULL, 0);
+	copy = pnstrdup(body.data, body.length);
+	for (size_t i = 0; i < body.length; i++)
+	{
+		if (IS_HIGHBIT_SET(copy[i]))
+			copy[i] = '?';
+	}
+	return smartcar_span(copy, body.length);
 }
 
 /*
@@ -309,10 +335,12 @@ smartcar_receive_webhook(PG_FUNCTION_ARGS)
 
 	/* what comes from strangers is parsed only if parsing it cannot fail */
 	is_signed = is_genuine(server, body, smartcar_argument_span(fcinfo, 1));
-	if (!smartcar_utf8_valid(body) || memchr(body.data, '\0', body.length) != NULL ||
-		(!is_signed && !smartcar_text_is_utf8() && memchr(body.data, '\\', body.length) != NULL))
+	if (!smartcar_utf8_valid(body) || memchr(body.data, '\0', body.length) != NULL)
 		PG_RETURN_NULL();
-	json = smartcar_json_parse(smartcar_text_from_utf8(body));
+	body = is_signed ? smartcar_text_from_utf8(body) : harmless_text(body);
+	if (body.data == NULL)
+		PG_RETURN_NULL();
+	json = smartcar_json_parse(body);
 	if (json == NULL || !JB_ROOT_IS_OBJECT(json))
 		PG_RETURN_NULL();
 

@@ -42,6 +42,7 @@
 #include "pg/manager.h"
 #include "pg/progress.h"
 #include "pg/seal.h"
+#include "pg/session.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -508,23 +509,6 @@ new_lease(void)
 	return UUIDPGetDatum(uuid);
 }
 
-/*
- * What nobody needs any more: sessions that ended long ago, and events that
- * will not be repeated.
- */
-static void
-forget_the_past(const SmartcarServer *server)
-{
-	SmartcarParameters parameters = {0};
-
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_manager_run("DELETE FROM @.smartcar_session WHERE server = $1 AND expires_at < clock_timestamp() - interval '30 days'",
-						 &parameters);
-	smartcar_manager_run("DELETE FROM @.smartcar_webhook_event WHERE server = $1 AND received_at < clock_timestamp() - interval '1 day'",
-						 &parameters);
-	smartcar_manager_commit();
-}
-
 static Datum
 form_counts(FunctionCallInfo fcinfo, const Refresh *refresh)
 {
@@ -591,7 +575,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		smartcar_call_run(call);
 		release_claims(refresh);
 	} while (refresh->setup_error == NULL && wait_for_failures(refresh));
-	forget_the_past(server);
+	smartcar_forget_the_past(server);
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
 	if (refresh->setup_error != NULL)

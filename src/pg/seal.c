@@ -21,7 +21,10 @@
 
 #include <openssl/evp.h>
 
+#include "mb/pg_wchar.h"
+
 #include "pg/compat.h"
+#include "pg/text.h"
 
 #define FORMAT			1
 #define HEADER_SIZE		2		/* format and length of the id */
@@ -47,15 +50,30 @@ failed_cipher(EVP_CIPHER_CTX *context)
 }
 
 /*
+ * In UTF-8, because a dump may be restored into a database of another encoding.
+ * What SQL_ASCII holds is restored as it is.
+ */
+static SmartcarSpan
+identity_part(const char *name)
+{
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return smartcar_span_from_string(name);
+	return smartcar_utf8_from_bytes(name, (int) strlen(name));
+}
+
+/*
  * The bytes that are authenticated but not encrypted.  Their lengths are part
  * of them, so that no two identities look the same.
  */
 static char *
 identity_bytes(const SmartcarSealedIdentity *identity)
 {
-	return psprintf("smartcar_tesla %s %zu:%s %zu:%s", identity->kind,
-					strlen(identity->server), identity->server,
-					strlen(identity->user_id), identity->user_id);
+	SmartcarSpan server = identity_part(identity->server);
+	SmartcarSpan user_id = identity_part(identity->user_id);
+
+	return psprintf("smartcar_tesla %s %zu:%.*s %zu:%.*s", identity->kind,
+					server.length, (int) server.length, server.data,
+					user_id.length, (int) user_id.length, user_id.data);
 }
 
 static EVP_CIPHER_CTX *

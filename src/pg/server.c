@@ -96,7 +96,8 @@ store_options(SmartcarServer *server, List *options, Oid catalog)
 /*
  * Reads a server.  One that an argument names must exist, the one that the
  * setting names need not, because some calls need none.  To a lenient caller, a
- * server that is not there, or that may not be used, is no server.
+ * server that is not there, that may not be used, or that is another's by now,
+ * is no server.
  */
 static void
 load_server(SmartcarServer *server, const char *argument, bool is_lenient,
@@ -105,6 +106,7 @@ load_server(SmartcarServer *server, const char *argument, bool is_lenient,
 	const char *name = argument ? argument : server_setting;
 	ForeignServer *foreign_server;
 	AclResult	aclresult;
+	bool		is_ours;
 
 	memset(server, 0, sizeof(*server));
 	server->context = context;
@@ -133,8 +135,11 @@ load_server(SmartcarServer *server, const char *argument, bool is_lenient,
 	 * A server of another wrapper has not been through our validator, so its
 	 * options may be anybody's.
 	 */
-	if (getExtensionOfObject(ForeignDataWrapperRelationId, foreign_server->fdwid) !=
-		get_extension_oid("smartcar_tesla", false))
+	is_ours = getExtensionOfObject(ForeignDataWrapperRelationId, foreign_server->fdwid) ==
+		get_extension_oid("smartcar_tesla", false);
+	if (!is_ours && is_lenient)
+		return;
+	if (!is_ours)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("server \"%s\" is not a Smartcar application", name),

@@ -220,3 +220,20 @@ smartcar_begin_reauth(PG_FUNCTION_ARGS)
 						 "SELECT @.smartcar_reauth_url(scope => $1, state => $2, redirect_uri => $3, server => $4)",
 						 &link, &stored);
 }
+
+/*
+ * What nobody needs any more: sessions that ended long ago, and events that
+ * will not be repeated.
+ */
+void
+smartcar_forget_the_past(const SmartcarServer *server)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_manager_run("DELETE FROM @.smartcar_session WHERE server = $1 AND expires_at < clock_timestamp() - interval '30 days'",
+						 &parameters);
+	smartcar_manager_run("DELETE FROM @.smartcar_webhook_event WHERE server = $1 AND received_at < clock_timestamp() - interval '1 day'",
+						 &parameters);
+	smartcar_manager_commit();
+}

@@ -13,7 +13,9 @@
 #include "postgres.h"
 
 #include "core/span.h"
+#include "pg/server.h"
 
 extern bytea *smartcar_state_hash(SmartcarSpan state);
+extern void smartcar_forget_the_past(const SmartcarServer *server);
 
 #endif							/* SMARTCAR_SESSION_H */

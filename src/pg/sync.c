@@ -30,6 +30,7 @@
 #include "pg/manager.h"
 #include "pg/progress.h"
 #include "pg/seal.h"
+#include "pg/session.h"
 #include "pg/vehicle_sync.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
@@ -262,6 +263,8 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	}
 	else
 		sync_accounts(&sync);
+	if (for_all)
+		smartcar_forget_the_past(sync.server);
 	smartcar_progress_end(&sync.progress);
 
 	MemoryContextSwitchTo(result_context);

@@ -11,6 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use Manager;
 use Sandbox;
 
 my $sandbox = Sandbox->start;
@@ -18,6 +19,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->start;
 Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => 'read_vin');
+Sandbox::create_server($node, 'v3', $sandbox->url, api_version => '3');
 $node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
 $node->safe_psql('postgres', "CREATE DATABASE sql_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
 $node->command_ok([ 'sh', '-c', 'pg_dump -d ' . q("$1") . ' | psql -X -q -v ON_ERROR_STOP=1 -d ' . q("$2"), 'sh', $node->connstr('postgres'), $node->connstr('latin1') ], 'a dump with a server can be restored');
@@ -72,5 +74,34 @@ is(rows('latin1', q(SELECT vehicle_id FROM smartcar_vehicle('{é}'::text[], '{t}
 $sandbox->faults({ times => 0, body => { access_token => 'a' } });
 is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form');
 is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'is UTF-8, too');
+
+
+# The connection manager: a token that was sealed in a database of one encoding is
+# opened in one of another, an owner's id is sent as UTF-8, and a stranger's event
+# is no error
+
+my $key_file = Manager::key_file($node);
+my $sealed = `node '$FindBin::RealBin/../lib/seal_tokens.js' seal '$key_file' 'größe' 1 1`;
+my ($user_id, $access_token) = split /\t/, $sealed;
+foreach my $database (qw(postgres latin1))
+{
+	is(rows($database, "SET client_min_messages = warning; CREATE SERVER größe FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x', token_key_file '$key_file');
+		INSERT INTO smartcar_account (server, user_id, access_token, access_expires_at) VALUES ('größe', '$user_id', '\\x$access_token', now() + interval '1 hour');
+		SELECT smartcar_access_token(user_id => '$user_id', server => 'größe')"), 'access-000001', "$database: a token of a server whose name is not ASCII");
+}
+
+my $link = rows('latin1', "SELECT smartcar_begin_connect('Grüße', server => 'v3')");
+like($link, qr/external_id=Gr%C3%BC%C3%9Fe/, 'a link');
+my ($state) = $link =~ /[?&]state=([^&]*)/;
+$sandbox->faults;
+like(rows('latin1', "CALL smartcar_finish_connect('?user_id=u&state=$state', 'v3')"), qr/^failed\|Grüße\|/, 'a callback of another user');
+like(($sandbox->log(path => '/v3/connections'))[0]{query}, qr/externalId(%5D|\])=Gr%C3%BC%C3%9Fe(&|$)/, 'who is asked about under this id');
+
+my $event = unpack 'H*', '{"eventType":"VERIFY","meta":{"webhookName":"日本"},"data":{"challenge":"c"}}';
+foreach my $database (qw(postgres latin1))
+{
+	like(rows($database, "SELECT smartcar_receive_webhook('\\x$event', NULL, 'smartcar')"), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, "$database: a challenge beside characters that are not ASCII");
+	is(rows($database, "SELECT smartcar_receive_webhook('\\x" . unpack('H*', '{"eventType":"日本"}') . "', 'x', 'smartcar') IS NULL"), 't', "$database: an event of a stranger");
+}
 
 done_testing();

@@ -278,6 +278,50 @@ $session->query('SET statement_timeout = 0');
 isnt(session_of($link, 'status'), 'finished', 'the session does not say that it is finished');
 isnt(session_of($link, 'status'), 'open', 'and is not open either');
 
+# An interrupt that comes while the tokens wait to be stored: they are stored first.
+sub while_locked
+{
+	my ($name, $set, $interrupt) = @_;
+	my $locker = Session->new($node);
+
+	start_over();
+	$link = link_for("external_id => 'owner-7'");
+	$callback = consent($link, owner => 'ada');
+	$session->query($set);
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 300 });
+	$session->start(finish($callback));
+	Manager::wait_until(sub { scalar $sandbox->log });
+	$locker->query('BEGIN; LOCK TABLE smartcar_account');
+	ok(Manager::wait_until(sub { sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1 }), "$name: tokens wait for a lock");
+	$interrupt->();
+	sleep 0.5;
+	$locker->query('COMMIT');
+	$session->result;
+	$sandbox->faults;
+	$session = Session->new($node);
+	is(session_of($link, 'status'), 'finished', "$name: they are stored");
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, "$name: nothing is lost");
+	$session->query('CALL smartcar_sync()');
+	is(sql('SELECT user_id FROM smartcar_account'), $ada_id, "$name: and smartcar_sync finds out whose they are");
+	return;
+}
+while_locked('a statement timeout', 'SET statement_timeout = 700', sub { });
+while_locked('a lock timeout', 'SET lock_timeout = 100', sub { });
+while_locked('a cancel', 'SET statement_timeout = 0', sub { sql('SELECT pg_cancel_backend(' . $session->backend . ')') });
+while_locked('the end of the session', 'SET statement_timeout = 0', sub { sql('SELECT pg_terminate_backend(' . $session->backend . ')') });
+
+# What cannot be stored ends the session.
+start_over();
+$link = link_for("external_id => 'owner-7'");
+$callback = consent($link, owner => 'ada');
+sql(q(CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full USING MESSAGE = 'the disk is full'; END $$;
+	CREATE TRIGGER full_disk BEFORE INSERT ON smartcar_account FOR EACH ROW EXECUTE FUNCTION full_disk()));
+is($session->error(finish($callback))->{sqlstate}, '53100', 'the tokens cannot be stored: an error');
+is(session_of($link, 'status, error, action'), 'failed|the disk is full|connect', 'which the session keeps');
+refused('the callback', $callback, 'It has come before.');
+sql('DROP FUNCTION full_disk CASCADE');
+like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|$ada_id/, 'the owner connects again');
+
 # What comes after the tokens are stored does not undo that.
 start_over();
 $link = link_for("external_id => 'owner-7'");
@@ -308,6 +352,55 @@ $callback = consent($link, owner => 'ada');
 like($session->query(finish($callback =~ s/\Q$ada_id\E/$ben_id/r, 'v3')), qr/^failed\|mallory\|\|.*\|connect$/m, 'v3: a callback that names another user is refused');
 is(sql("SELECT string_agg(user_id || ' ' || external_id, ',') FROM smartcar_account WHERE server = 'v3'"), "$ben_id owner-8", 'v3: and stores nothing');
 
+# What Smartcar says of somebody else is no proof, should it not heed the filter.
+$link = link_for("external_id => 'mallory', server => 'v3'");
+$callback = consent($link, owner => 'ada');
+sub says
+{
+	my ($user_id, $external_id) = @_;
+	my %connection = (id => 'c', type => 'connection', attributes => { permissions => [] },
+		relationships => { vehicle => { data => { id => 'v' } }, user => { data => { id => $user_id }, meta => { externalId => $external_id } } });
+
+	return { match => { path => '^/v3/connections$' }, times => 0, body => { data => [ \%connection ], links => {} } };
+}
+foreach my $answer ([ $ada_id, 'owner-7' ], [ $ben_id, 'mallory' ])
+{
+	$link = link_for("external_id => 'mallory', server => 'v3'");
+	$callback = consent($link, owner => 'ada');
+	$sandbox->faults(says(@$answer));
+	like($session->query(finish($callback, 'v3')), qr/^failed\|mallory\|\|.*\|connect$/m, 'v3: connections of somebody else are no proof');
+}
+$sandbox->faults;
+
+# Nor are those of anybody, if the link was made for version 2.0 and nobody.
+start_over();
+$link = link_for();
+$callback = consent($link, owner => 'ada');
+sql("ALTER SERVER smartcar OPTIONS (ADD api_version '3')");
+like($session->query(finish($callback)), qr/^failed\|\|\|.*\|connect$/m, 'a link without an external id, before the server came to v3');
+sql("ALTER SERVER smartcar OPTIONS (DROP api_version)");
+
+# In v3 nothing is spent by a callback that could not be checked.
+start_over();
+$link = link_for("external_id => 'owner-7', server => 'v3'");
+$callback = consent($link, owner => 'ada');
+$sandbox->faults({ match => { path => '/v3/connections' }, times => 0, status => 500 });
+is($session->error(finish($callback, 'v3'))->{sqlstate}, 'SC500', 'v3: the user cannot be asked for');
+is(session_of($link, 'status'), 'open', 'v3: the session stays open');
+$sandbox->faults;
+like($session->query(finish($callback, 'v3')), qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/m, 'v3: and the same callback is taken later');
+{
+	my $second = Session->new($node);
+
+	$link = link_for("external_id => 'owner-7', server => 'v3'");
+	$callback = consent($link, owner => 'ada');
+	$sandbox->faults({ match => { path => '/v3/connections' }, times => 0, delay_ms => 500 });
+	$session->start(finish($callback, 'v3'));
+	$second->start(finish($callback, 'v3'));
+	is(join(' ', sort map { /^(finished|ERROR)/m ? $1 : $_ } $session->result, $second->result), 'ERROR finished', 'v3: the same callback twice at once: one is taken');
+	$sandbox->faults;
+}
+
 # Callbacks of older versions of Connect have no user_id.
 start_over();
 $sandbox->ask('settings', { callback_user_id => JSON::PP::false });
@@ -317,9 +410,11 @@ is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'with its token
 $link = link_for("external_id => 'owner-8'");
 $callback = consent($link, owner => 'ben');
 $sandbox->faults({ match => { path => '/user$' }, times => 0, status => 500 });
-like($session->error(finish($callback))->{sqlstate}, qr/^SC500$/, 'the user cannot be asked for: an error');
+like($session->query(finish($callback)), qr/^WARNING:  SC500: the owner is connected, but the user could not be asked for.*^finished\|owner-8\|\|\|\|$/ms,
+	'the user cannot be asked for: a warning');
+is(session_of($link, 'status, user_id IS NULL, action IS NULL'), 'finished|t|t', 'and nobody says that the owner has to connect again');
 $sandbox->faults;
-is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'but his tokens are kept');
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'his tokens are kept');
 Manager::make_due($node);
 is(Manager::counts($session->query('CALL smartcar_refresh()')), '2|0|0', 'and refreshed');
 $session->query('CALL smartcar_sync()');

@@ -102,6 +102,11 @@ is(sql('SELECT count(*) FROM smartcar_account WHERE lease IS NOT NULL'), 0, 'or 
 like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'counts % % %', a, b, c; END \$\$"),
 	qr/counts 3 0 0/, 'a block of its own is no transaction block');
 
+$session->query("SET default_transaction_isolation = 'serializable'");
+like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'it is %', current_setting('transaction_isolation'); END \$\$"),
+	qr/it is serializable/, 'whose isolation afterwards is that of the session');
+$session->query('RESET default_transaction_isolation');
+
 # Progress
 
 start_over(60);

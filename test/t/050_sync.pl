@@ -195,6 +195,22 @@ $sandbox->faults(@left_out);
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1|0', 'one that is gone indeed');
 is($session->query("SELECT vehicle_id, status FROM smartcar_connection WHERE server = 'v3' ORDER BY 1"), "vehicle-000001|connected\nvehicle-000002|disconnected", 'is marked');
 
+# what a list should not have: a vehicle twice, ids that nothing can be asked with
+$node->safe_psql('postgres', "INSERT INTO smartcar_webhook_event VALUES ('v3', 'old', now() - interval '2 days'), ('v3', 'new', now()), ('smartcar', 'old', now() - interval '2 days')");
+my $strange = page('^(?!.*userId).*number(%5D|\])=1(&|$)', 'vehicle-000001', 'vehicle-000001', 'a vehicle', '../vehicle', 'v' x 3000);
+push @{ $strange->{body}{data} }, {
+	%{ $strange->{body}{data}[0] }, id => 'another user',
+	relationships => { vehicle => { data => { id => 'vehicle-000001' } }, user => { data => { id => 'user 1' } } }
+};
+$strange->{body}{data}[0]{attributes}{permissions} = [ 'of_before' ];
+$_->{meta}{createdAt} = '2026-01-01T00:00:00Z' foreach @{ $strange->{body}{data} };
+$strange->{body}{data}[1]{meta}{createdAt} = '2026-01-02T00:00:00Z';
+$sandbox->faults($strange, page('^(?!.*userId).*number(%5D|\])='));
+is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '2|0', 'a list with rows that cannot be');
+is($session->query("SELECT permissions FROM smartcar_connection WHERE server = 'v3' AND vehicle_id = 'vehicle-000001'"), '{read_location}', 'the later of two counts');
+is($session->query("SELECT count(*) FROM smartcar_connection WHERE vehicle_id IN ('a vehicle', '../vehicle') OR user_id = 'user 1'"), 0, 'and what nothing can be asked with is left out');
+is($session->query("SELECT string_agg(server || ' ' || event_id, ', ' ORDER BY server) FROM smartcar_webhook_event WHERE server = 'v3' OR event_id = 'old'"), 'smartcar old, v3 new', 'events that are not repeated any more are forgotten');
+
 # a page that does not come
 $sandbox->faults({ match => { path => '^/v3/connections$', query => 'number(%5D|\])=4' }, times => 0, status => 404 });
 my $error = $session->error("CALL smartcar_sync(details => false, server => 'v3')");
