@@ -68,14 +68,14 @@ release_with()
 # Fails if the lists of a release cannot be had, and sets reason.
 update_lists()
 {
-	local directory=$1 name=$2 option=
+	local name=$1 option=
 
 	if [ $accept_stale = yes ] && [ "$name" = forky ]; then
 		say "# $name: its lists are taken although they may be past their date"
 		option='[check-valid-until=no] '
 	fi
-	echo "deb $option$(debian_mirror) $name main" >"$directory/etc/apt/sources.list"
-	if ! interruptibly in_release "$directory" apt-get -q update \
+	echo "deb $option$(debian_mirror) $name main" >"$release_directory/etc/apt/sources.list"
+	if ! interruptibly in_release apt-get -q update \
 		-o APT::Update::Error-Mode=any >"$workspace/update.log" 2>&1; then
 		reason=$(sed -n 's/^E: //p' "$workspace/update.log" | sed -n 1p)
 		return 1
@@ -92,20 +92,16 @@ show_check()
 
 check_in()
 {
-	local directory=$1 major=$2 log=$workspace/check.$2 reader counts passed failed skipped result=0
+	local major=$1 log=$workspace/check.$1 reader counts passed failed skipped result=0
 
-	rm -rf "$directory/project"
-	copy_project "$directory/project"
+	rm -rf "$release_directory/project"
+	copy_project "$release_directory/project"
 	: >"$log"
-	set -m
 	# shellcheck disable=SC2086
-	in_release "$directory" /project/test/check.sh $steps </dev/null >"$log" 2>&1 &
-	running=$!
-	set +m
+	start_running in_release /project/test/check.sh $steps >"$log" 2>&1
 	show_check "$log" "$running" "$major" &
 	reader=$!
-	wait "$running" || result=$?
-	running=
+	finish_running || result=$?
 	wait "$reader" || true
 
 	counts=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$log")
@@ -131,12 +127,13 @@ test_major()
 	fi
 	directory=$releases/$name
 	say "# PostgreSQL $major: in Debian's $name"
-	if ! enter_release "$name" "$directory"; then
+	use_release "$directory"
+	if ! interruptibly enter_release "$name"; then
 		skip_major "$major" "$name cannot be had: $(tail -n 1 "$workspace/debootstrap.log")"
-	elif ! update_lists "$directory" "$name"; then
+	elif ! update_lists "$name"; then
 		skip_major "$major" "$name cannot be had: $reason"
 	else
-		check_in "$directory" "$major"
+		check_in "$major"
 	fi
 	leave_release
 	if [ "$releases" = "$workspace" ]; then

@@ -44,13 +44,8 @@ report()
 	local title=$1 start=$SECONDS result=0
 
 	shift
-	# in a process of its own, because a function that is tested goes on after errors
-	set -m
-	(set -euo pipefail; report_errors; "$@") </dev/null >"$workspace/output" 2>&1 &
-	running=$!
-	set +m
-	wait "$running" || result=$?
-	running=
+	start_running "$@" >"$workspace/output" 2>&1
+	finish_running || result=$?
 	case $result in
 		0)
 			say "ok - $title ($((SECONDS - start))s)"
@@ -198,13 +193,13 @@ build_again()
 # are installed, and the test runs in the sources.
 test_installed_package()
 {
-	local release=$workspace/release name depends
+	local release=$release_directory name depends
 
 	name=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	may_have_own_mounts || { echo "it takes root, and the right to mount"; exit 77; }
-	enter_release "$name" "$release" ||
+	enter_release "$name" ||
 		{ tail -n 1 "$workspace/debootstrap.log"; exit 77; }
-	in_release "$release" apt-get -q update
+	in_release apt-get -q update
 	mkdir -p "$release/etc/postgresql-common" "$release/packages"
 	echo 'create_main_cluster = false' >"$release/etc/postgresql-common/createcluster.conf"
 	cp "$workspace"/build/postgresql-*-smartcar-tesla_*.deb "$release/packages"
@@ -212,7 +207,7 @@ test_installed_package()
 	depends=$(sed -n '/^Depends:/,/^[^ ]*:/p' "$source/debian/tests/control" |
 		sed -n 's/^ \([^@,]*\),*$/\1/p' | paste -sd,)
 
-	in_release "$release" sh -e -c "
+	in_release sh -e -c "
 		apt-get -q -y install --no-install-recommends /packages/*.deb
 		apt-get -q -y satisfy --no-install-recommends '$depends'
 		cd /smartcar_tesla-$version
@@ -238,7 +233,7 @@ fi
 
 SECONDS=0
 make_workspace
-at_end stop_running
+use_release "$workspace/release"
 need_packaging
 if [ $quick = no ] && may_have_own_mounts; then
 	need_debootstrap

@@ -46,7 +46,15 @@ stop_running()
 	fi
 }
 
-# The last one first, those of debootstrap, too.  A mount that is busy is detached:
+# Names the directory.  The script that ends leaves nothing mounted there.
+use_release()
+{
+	release_directory=$1
+	at_end leave_release
+	at_end stop_running
+}
+
+# The last mount first, those of debootstrap, too.  One that is busy is detached:
 # nothing may be left below a directory that is about to be removed.
 leave_release()
 {
@@ -54,50 +62,61 @@ leave_release()
 
 	while read -r mount; do
 		umount --lazy "$mount"
-	done < <(awk -v below="$release_directory" \
-		'below != "" && index($2, below) == 1 { print $2 }' /proc/self/mounts | tac)
-	release_directory=
+	done < <(awk -v below="$release_directory" 'index($2, below) == 1 { print $2 }' \
+		/proc/self/mounts | tac)
 }
 
+# enter_release NAME: installs the release if it is not there.  The script of
+# debootstrap is the same for every release.
+enter_release()
+{
+	local directory=$release_directory
+
+	if [ ! -d "$directory" ]; then
+		rm -rf --one-file-system "$directory.new"
+		debootstrap --variant=minbase --force-check-gpg \
+			--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+			"$1" "$directory.new" "$(debian_mirror)" sid >"$workspace/debootstrap.log" 2>&1 ||
+			return 1
+		mv "$directory.new" "$directory"
+	fi
+	mount -t proc proc "$directory/proc"
+	mount -t tmpfs tmpfs "$directory/dev/shm"
+}
+
+# Runs a command in the release.
 in_release()
 {
-	local directory=$1
-
-	shift
-	chroot "$directory" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+	chroot "$release_directory" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
 		${http_proxy:+http_proxy="$http_proxy"} DEBIAN_FRONTEND=noninteractive "$@"
 }
 
-# Runs a command that can be interrupted: what waits for a command in the
-# foreground does not see a signal before that ends.
-interruptibly()
+# Starts a command in a process group of its own, which ends when the script does.
+# While a command runs in the foreground, the script would see no signal.  Where
+# bash ignores errors, as after "if", so does a function that is started.
+start_running()
+{
+	set -m
+	(
+		set -euo pipefail
+		report_errors
+		"$@"
+	) </dev/null &
+	running=$!
+	set +m
+}
+
+finish_running()
 {
 	local result=0
 
-	set -m
-	"$@" </dev/null &
-	running=$!
-	set +m
 	wait "$running" || result=$?
 	running=
 	return $result
 }
 
-# enter_release NAME DIRECTORY: makes it there if it is not.  The script of
-# debootstrap is the same for every release.
-enter_release()
+interruptibly()
 {
-	release_directory=$2
-	at_end leave_release
-	at_end stop_running
-	if [ ! -d "$2" ]; then
-		rm -rf --one-file-system "$2.new"
-		interruptibly debootstrap --variant=minbase --force-check-gpg \
-			--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-			"$1" "$2.new" "$(debian_mirror)" sid >"$workspace/debootstrap.log" 2>&1 ||
-			return 1
-		mv "$2.new" "$2"
-	fi
-	mount -t proc proc "$2/proc"
-	mount -t tmpfs tmpfs "$2/dev/shm"
+	start_running "$@"
+	finish_running
 }
