@@ -21,7 +21,7 @@ EXTENSION_SCRIPT = smartcar_tesla--$(EXTVERSION).sql
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/http/*.c src/pg/*.c)))
 
 DATA_built = $(EXTENSION_SCRIPT)
-DOCS = README.md doc/configuration.md doc/calls.md doc/manager.md doc/reference.md
+DOCS = README.md doc/install.md doc/configuration.md doc/calls.md doc/manager.md doc/reference.md
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale --load-extension=smartcar_tesla
