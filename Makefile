@@ -5,6 +5,7 @@
 #   make installcheck       run the regression tests on a running server
 #   make tapcheck           run the TAP tests on servers of their own (not as root)
 #   make check-version      compare the places that hold the version
+#   make dist               the archive of a release, as PGXN takes it
 #   make format             indent the sources as PostgreSQL does
 #
 # PG_CONFIG=/path/to/pg_config chooses another PostgreSQL.
@@ -22,7 +23,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/http/*.c src/pg/*.c
 DATA_built = $(EXTENSION_SCRIPT)
 # from one release to the next
 DATA = $(sort $(wildcard src/update/smartcar_tesla--*--*.sql))
-DOCS = README.md doc/configuration.md doc/calls.md doc/manager.md doc/reference.md
+DOCS = README.md doc/install.md doc/configuration.md doc/calls.md doc/manager.md doc/reference.md
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale --load-extension=smartcar_tesla
@@ -61,9 +62,12 @@ SHLIB_LINK += $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
 # Calls within the library stay within it, whatever else is loaded.
 SHLIB_LINK += $(if $(filter darwin win32,$(PORTNAME)),,-Wl,-Bsymbolic-functions)
 
-EXTRA_CLEAN = smartcar_tesla--*.sql results regression.diffs regression.out tmp_check
+EXTRA_CLEAN = smartcar_tesla--*.sql smartcar_tesla-*.zip results regression.diffs regression.out tmp_check
 
 include $(PGXS)
+
+# README.md is the name of a file that other extensions have, too.
+docmoduledir := $(docmoduledir)/smartcar_tesla
 
 src/core/permission.o: CFLAGS += -Werror=override-init
 src/core/permission.bc: BITCODE_CFLAGS += -Werror=initializer-overrides
@@ -74,10 +78,14 @@ $(EXTENSION_SCRIPT): src/smartcar_tesla.sql smartcar_tesla.control
 # Every object is built again when a header changes; there are few of them.
 $(OBJS): $(wildcard $(srcdir)/src/*/*.h) smartcar_tesla.control
 
-.PHONY: tapcheck check-version format format-check
+.PHONY: tapcheck check-version dist format format-check
 # Not part of installcheck, because initdb does not run as root.
 tapcheck:
 	$(prove_installcheck)
+
+dist:
+	git archive --format=zip --prefix=smartcar_tesla-$(EXTVERSION)/ \
+		--output=smartcar_tesla-$(EXTVERSION).zip HEAD
 
 check-version:
 	$(srcdir)/test/version.sh

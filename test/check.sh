@@ -53,6 +53,8 @@ parity      install  test/parity/run.sh  parity with Smartcar's SDK
 clang       -        -                   build with clang
 lint        -        .clang-tidy         clang-tidy
 fuzz        -        test/fuzz/run.sh    fuzzing of the core
+package     -        debian/rules        archive of a release and Debian packages
+workflow    -        .github/workflows   workflow of hosted CI, and Dockerfile
 "
 
 step_names()
@@ -164,6 +166,17 @@ needs_fuzz()
 	need "$(fuzzing_package)" has_fuzzing_runtime
 	need libcurl4-openssl-dev has_library libcurl
 	need pkg-config has_command "${PKG_CONFIG:-pkg-config}"
+}
+
+needs_package()
+{
+	need_packaging
+}
+
+needs_workflow()
+{
+	need libyaml-pp-perl has_perl_module YAML::PP
+	need shellcheck has_command shellcheck
 }
 
 #
@@ -402,6 +415,17 @@ step_lint()
 step_fuzz()
 {
 	"$copy/test/fuzz/run.sh" "${FUZZ_SECONDS:-5}"
+}
+
+# It copies by itself what git has of the project.
+step_package()
+{
+	"$project/test/package.sh" --quick
+}
+
+step_workflow()
+{
+	"$copy/test/workflow.pl"
 }
 
 #

@@ -189,6 +189,24 @@ need_libraries()
 	need libssl-dev has_library 'libcrypto >= 3.0'
 }
 
+has_package()
+{
+	dpkg-query --show --showformat='${db:Status-Status}' "$1" | grep -qx installed
+}
+
+# What builds Debian's packages, which Debian itself checks by their names.
+need_packaging()
+{
+	local package
+
+	need_compiler
+	need_libraries
+	for package in debhelper dpkg-dev pkgconf postgresql-all postgresql-server-dev-all; do
+		need "$package" has_package "$package"
+	done
+	want lintian has_command lintian
+}
+
 run_as_root()
 {
 	if [ "$(id -u)" = 0 ]; then

@@ -1,0 +1,39 @@
+# The official image of PostgreSQL with smartcar_tesla in it.
+#
+#   docker build --build-arg PG_MAJOR=17 --tag postgres-smartcar-tesla:17 .
+#
+# Where this project is developed there is no engine for containers, and no registry
+# to get the base image from: this file was never built there.  The script that it
+# runs was, in a Debian with PostgreSQL: see test/dockerfile.sh.
+
+ARG PG_MAJOR=17
+FROM postgres:${PG_MAJOR}-bookworm
+
+# after FROM, an argument has to be named again
+ARG PG_MAJOR
+
+# One layer: what is only needed to build is gone at its end.  The libraries that
+# the extension is linked with stay, and so do the certificates that Smartcar's is
+# checked against.
+RUN --mount=type=bind,target=/src \
+	set -eux; \
+	manual=$(apt-mark showmanual); \
+	apt-get update; \
+	apt-get install -y --no-install-recommends ca-certificates gcc libc6-dev \
+		libcurl4-openssl-dev libssl-dev make pkg-config "postgresql-server-dev-$PG_MAJOR"; \
+	cp -r /src /tmp/smartcar_tesla; \
+	cd /tmp/smartcar_tesla; \
+	config=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config; \
+	make -j "$(nproc)" with_llvm=no PG_CONFIG="$config"; \
+	make install with_llvm=no PG_CONFIG="$config"; \
+	mkdir -p /usr/share/doc/smartcar_tesla; \
+	cp LICENSE README.md /usr/share/doc/smartcar_tesla; \
+	library=/usr/lib/postgresql/$PG_MAJOR/lib/smartcar_tesla.so; \
+	libraries=$(ldd "$library" | awk '/=> \// { print $3 }' | xargs -n 1 realpath | \
+		xargs -n 1 dpkg-query --search 2>/dev/null | cut -d : -f 1 | sort -u); \
+	apt-mark auto '.*' >/dev/null; \
+	printf '%s\n' "$manual" "$libraries" ca-certificates | xargs apt-mark manual >/dev/null; \
+	apt-get purge -y --auto-remove -o APT::AutoRemove::RecommendsImportant=false; \
+	if ldd "$library" | grep 'not found'; then exit 1; fi; \
+	cd /; \
+	rm -rf /tmp/smartcar_tesla /var/lib/apt/lists/*
