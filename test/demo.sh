@@ -26,15 +26,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=test/lib/sandbox.sh
 . "$here/lib/sandbox.sh"
 
-# Runs a command; shows what it printed only if it fails.
-quietly()
-{
-	if ! "$@" >"$workspace/output" 2>&1; then
-		tail -n 40 "$workspace/output" >&2
-		die "failed: $*"
-	fi
-}
-
 if [ $# -gt 0 ]; then
 	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
 	exit 2

@@ -24,6 +24,15 @@ die()
 	exit 1
 }
 
+# Runs a command; shows what it printed only if it fails.
+quietly()
+{
+	if ! "$@" >"$workspace/output" 2>&1; then
+		tail -n 40 "$workspace/output" >&2
+		die "failed: $*"
+	fi
+}
+
 # set -e ends a script without a word; this says where.
 report_errors()
 {
