@@ -176,10 +176,12 @@ INSERT INTO garage.advice (action, tone, label, advice, button, after_failure) V
 	('fix_setup', 'waiting', 'One moment', 'We have to mend something on our side. There is nothing for you to do.',
 	 NULL, 'We have to mend something on our side. Please try again tomorrow.');
 
--- security_invoker: what the reader may not see stays unseen.
+-- Where Smartcar does not tell what is ticked at Tesla, it is what the missing
+-- permissions need.  security_invoker: what the reader may not see stays unseen.
 CREATE VIEW garage.vehicle WITH (security_invoker) AS
 	SELECT s.external_id, s.vehicle_id, initcap(s.make) AS make, s.model, s.year, s.status, s.access_type,
-		s.missing_scopes, s.missing_tesla_permissions, s.granted_scopes,
+		s.missing_scopes, coalesce(s.missing_tesla_permissions, smartcar_tesla_permissions(s.missing_scopes)) AS missing_tesla_permissions,
+		s.granted_scopes,
 		s.virtual_key_required, s.virtual_key_paired, s.error_description,
 		s.action, s.action_url, a.tone, a.label, a.advice, a.button
 	FROM smartcar_status AS s LEFT JOIN garage.advice AS a USING (action)

@@ -24,7 +24,13 @@ const {PORT = '8080', ORIGIN, KEY_PAGE: keyPage = null} = process.env;
 const server = http.createServer({requestTimeout: 30000});
 const stopChanges = changes.start();
 
+let stopping = false;
+
 async function stop() {
+  if (stopping) {
+    return;
+  }
+  stopping = true;
   server.close();
   await stopChanges();
   server.closeIdleConnections();

@@ -45,13 +45,18 @@ function keyFact({virtual_key_required: required, virtual_key_paired: paired}) {
   return required && paired === false ? fact('wanted', 'Virtual key', 'needed, and not added yet') : fact('open', 'Virtual key', 'not known yet');
 }
 
+// May be broken after a slash.
+function breakable(address) {
+  return address.split('/').map((part, i) => html`${i > 0 && html`/<wbr>`}${part}`);
+}
+
 // On a phone the link is a button; elsewhere it is for the phone's camera.  The
 // style sheet shows one of them.
 function keyPanel({action_url: link}, keyPage) {
   return html`<div class="key">
 <a class="button on-phone" href="${link}" rel="noreferrer">Add the virtual key</a>
 <div class="on-desktop">${qrCode(link, `QR code of ${link}`)}
-<p>Point your phone's camera at this code.<br>It opens <a href="${link}" rel="noreferrer">${link.replace(/^https:\/\/(www\.)?/, '')}</a></p></div>
+<p>Point your phone's camera at this code.<br>It opens <a href="${link}" rel="noreferrer">${breakable(link.replace(/^https:\/\/(www\.)?/, ''))}</a></p></div>
 </div>
 <form method="post" action="/check"><button class="quiet">I have added the key</button></form>
 ${keyPage && html`<p class="aside">With the local Smartcar, <a href="${keyPage}">this page</a> stands for the Tesla app.</p>`}`;
