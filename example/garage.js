@@ -6,11 +6,20 @@ const database = require('./database');
 const pages = require('./pages');
 const {page, redirect} = require('./web');
 
+function vehiclesOf(owner) {
+  return database.rows('SELECT * FROM garage.vehicle WHERE external_id = $1 ORDER BY model, vehicle_id', [owner.external_id]);
+}
+
 async function show({owner, cookie, keyPage}) {
-  const vehicles = await database.rows('SELECT * FROM garage.vehicle WHERE external_id = $1 ORDER BY model, vehicle_id', [owner.external_id]);
+  const vehicles = await vehiclesOf(owner);
   const {notice} = await database.row('SELECT garage.take_notice($1) AS notice', [cookie]);
 
   return page(pages.garage({owner, vehicles, notice, keyPage}));
+}
+
+// GET /garage/vehicles: what of it can change while it is open
+async function showVehicles({owner, keyPage}) {
+  return page(pages.vehicleList(await vehiclesOf(owner), keyPage));
 }
 
 // POST /check: the operator is asked to look again; the open page is told when
@@ -22,4 +31,4 @@ async function check({owner, cookie}) {
   return redirect('/garage');
 }
 
-module.exports = {show, check};
+module.exports = {show, showVehicles, check};

@@ -64,14 +64,19 @@ const emptyGarage = html`<section class="card empty">
 <a class="button" href="/connect">Connect your Tesla</a>
 </section>`;
 
+function vehicleList(vehicles, keyPage) {
+  if (vehicles.length === 0) {
+    return emptyGarage;
+  }
+  return html`<div class="cards">${vehicles.map((vehicle) => vehicleCard(vehicle, keyPage))}</div>
+<div class="more"><a class="button secondary" href="/connect">Connect another vehicle</a>
+<form method="post" action="/check"><button class="quiet">Check again</button></form></div>`;
+}
+
 function garage({owner, vehicles, notice, keyPage}) {
   return layout({title: 'Your vehicles', owner, live: true}, html`<h1>Your vehicles</h1>
 <div id="notice">${noticeBox(notice)}</div>
-<div id="vehicles">
-${vehicles.length === 0 ? emptyGarage : html`<div class="cards">${vehicles.map((vehicle) => vehicleCard(vehicle, keyPage))}</div>
-<div class="more"><a class="button secondary" href="/connect">Connect another vehicle</a>
-<form method="post" action="/check"><button class="quiet">Check again</button></form></div>`}
-</div>`);
+<div id="vehicles">${vehicleList(vehicles, keyPage)}</div>`);
 }
 
 function trouble(sentence) {
@@ -80,4 +85,4 @@ function trouble(sentence) {
 <a class="button secondary" href="/">Back to the garage</a></div>`);
 }
 
-module.exports = {signIn, garage, trouble};
+module.exports = {signIn, garage, vehicleList, trouble};

@@ -16,6 +16,7 @@ const {page, redirect, requireSameOrigin, send} = require('./web');
 
 const signedIn = {
   'GET /garage': garage.show,
+  'GET /garage/vehicles': garage.showVehicles,
   'GET /connect': connect.begin,
   'GET /events': changes.follow,
   'POST /check': garage.check,

@@ -70,6 +70,18 @@ class Garage {
     Object.assign(this, await this.launch({}));
   }
 
+  // Ends the web server and starts it again under the same address.
+  async restartServer(meanwhile) {
+    const ended = new Promise((resolve) => {
+      this.child.once('exit', resolve);
+    });
+
+    this.child.kill();
+    await ended;
+    await meanwhile();
+    Object.assign(this, await this.launch({PORT: new URL(this.url).port}));
+  }
+
   async lookAfter() {
     while (!this.stopped) {
       await this.operator.query('CALL garage.look_after()').catch((error) => {

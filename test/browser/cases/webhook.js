@@ -72,6 +72,23 @@ const challenge = {
   },
 };
 
+const missed = {
+  title: 'a page that was cut off, or its server started again, catches up',
+  async run(all) {
+    const {garage, page, sandbox, visitor, browser} = all;
+
+    browser.allow(/net::ERR_/);
+    await connected(all);
+    await visitor.context.setOffline(true);
+    await send(sandbox, garage, asleep);
+    assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+    await visitor.context.setOffline(false);
+    await waitForBadge(page, 'One moment');
+    await garage.restartServer(() => garage.sql('UPDATE smartcar_connection SET error_type = NULL, error_action = NULL'));
+    await waitForBadge(page, 'Ready');
+  },
+};
+
 const others = {
   title: 'a change of one owner is not told to another',
   async run(all) {
@@ -86,4 +103,4 @@ const others = {
   },
 };
 
-module.exports = [signed, forged, challenge, others];
+module.exports = [signed, forged, challenge, missed, others];
