@@ -5,7 +5,7 @@
 // or the cookie, so these are left out.
 
 function log(error) {
-  process.stderr.write(`${new Date().toISOString()} ${error.code || error.name}: ${error.message}\n`);
+  process.stderr.write(`${new Date().toISOString()} ${error.code || error.name}: ${error.message.replace(/\s+/g, ' ')}\n`);
 }
 
 module.exports = {log};

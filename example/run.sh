@@ -29,7 +29,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 port=${PORT:-8080}
 web_pid=
 
-# In a directory of its own, because npm writes there.
+# In the copy, where npm has put the packages.
 start_web_server()
 {
 	(cd "$workspace/project/example" && PGUSER=garage_web PORT=$port \

@@ -42,9 +42,13 @@ server.on('error', (error) => {
   process.exit(1);
 });
 server.listen(Number(PORT), '127.0.0.1', () => {
-  const origin = ORIGIN || `http://localhost:${server.address().port}`;
+  const {origin} = new URL(ORIGIN || `http://localhost:${server.address().port}`);
+  const handle = makeHandler({origin, keyPage});
 
-  server.on('request', makeHandler({origin, keyPage}));
+  server.on('request', (incoming, outgoing) => handle(incoming, outgoing).catch((error) => {
+    log(error);
+    outgoing.destroy();
+  }));
   process.stdout.write(`${origin}\n`);
 });
 process.on('SIGTERM', stop);

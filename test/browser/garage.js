@@ -18,6 +18,7 @@ class Garage {
 
     garage.superuser = new Pool({database, max: 2});
     garage.operator = new Pool({database, user: 'garage_operator', max: 1});
+    garage.server = new Pool({database, user: 'garage_web', max: 1});
     await garage.startServer();
     await garage.sql(`ALTER SERVER smartcar OPTIONS (SET redirect_uri '${garage.url}/callback')`);
     garage.lookAfter();
@@ -35,6 +36,11 @@ class Garage {
 
   async sql(text, values = []) {
     return (await this.superuser.query(text, values)).rows;
+  }
+
+  // As the role that the web server has.
+  async asServer(text) {
+    return (await this.server.query(text)).rows;
   }
 
   // All that can change by a callback or a webhook, as one text.
@@ -97,7 +103,7 @@ class Garage {
   async stop() {
     this.stopped = true;
     this.child.kill();
-    await this.superuser.end();
+    await Promise.all([this.superuser.end(), this.server.end()]);
   }
 }
 

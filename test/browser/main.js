@@ -1,7 +1,7 @@
 'use strict';
 
 // Runs the cases one after the other and says of each whether it went well.
-// Started by run.sh; with words as arguments only the cases that contain one.
+// Started by run.sh.
 
 const {Sandbox} = require('./sandbox');
 const {Garage} = require('./garage');
@@ -34,7 +34,7 @@ async function runCase({title, version = 'v2', viewport = 'desktop', run}, {sand
 }
 
 async function main() {
-  const words = process.argv.slice(2);
+  const {CASES: wanted = '', SCREENSHOTS: pictures} = process.env;
   const sandbox = await Sandbox.start(process.env.BROWSER_SANDBOX);
   const garages = {};
   let failed = 0;
@@ -47,11 +47,11 @@ async function main() {
 
   const browser = await Browser.start(process.env.BROWSER_EXECUTABLE);
 
-  for (const each of cases.filter(({title}) => words.length === 0 || words.some((word) => title.includes(word)))) {
+  for (const each of cases.filter(({title}) => title.includes(wanted))) {
     failed += await runCase(each, {sandbox, garages, browser}) ? 0 : 1;
   }
-  if (process.env.BROWSER_PICTURES) {
-    await takePictures(process.env.BROWSER_PICTURES, {sandbox, garage: garages.v2, browser});
+  if (pictures) {
+    await takePictures(pictures, {sandbox, garage: garages.v2, browser});
   }
   await browser.stop();
   await Promise.all(Object.values(garages).map((garage) => garage.stop()));

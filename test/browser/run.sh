@@ -2,14 +2,17 @@
 #
 # run.sh: tests the example application in a real browser.
 #
-# Usage: test/browser/run.sh [--screenshots]
-#
 # The server is the one of PGHOST, PGPORT, PGUSER and PGDATABASE, and must have
 # the extension installed; two scratch databases and the roles of the example are
-# made for the run and dropped after it.  SMARTCAR_KEY_FILE names a file with a
-# key for sealing tokens.  Nothing is written into the checkout, except for the
-# pictures in doc/images with --screenshots.  Without Node.js, the npm registry or
+# made for the run and dropped after it.  Without Node.js, the npm registry or
 # Chromium nothing can be tested: then it says "skipped:" and ends with 77.
+#
+# Environment:
+#   SMARTCAR_KEY_FILE   a file with a key for sealing tokens, which the server can read
+#   SCREENSHOTS         a directory; the pictures of the manual are written into it,
+#                       "SCREENSHOTS=$PWD/doc/images test/check.sh browser" does all
+#   CASES               only the cases whose titles contain this
+#   CHROMIUM            the browser; default: chromium
 
 set -eu
 
@@ -61,13 +64,6 @@ install_packages()
 	exit 1
 }
 
-pictures=
-case ${1:-} in
-	'') ;;
-	--screenshots) pictures=$here/../../doc/images ;;
-	*) sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 2 ;;
-esac
-
 command -v node > /dev/null || skip "there is no node"
 command -v npm > /dev/null || skip "there is no npm"
 node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)' ||
@@ -76,8 +72,8 @@ browser=$(command -v "${CHROMIUM:-chromium}") || skip "there is no chromium"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/smartcar_browser.XXXXXX")
 mkdir "$scratch/example" "$scratch/test"
-(cd "$here/../../example" && tar -c --exclude=node_modules .) | tar -x -C "$scratch/example"
-(cd "$here" && tar -c --exclude=node_modules .) | tar -x -C "$scratch/test"
+(cd "$here/../../example" && tar -cf - --exclude=node_modules .) | tar -xf - -C "$scratch/example"
+(cd "$here" && tar -cf - --exclude=node_modules .) | tar -xf - -C "$scratch/test"
 install_packages "$scratch/example"
 install_packages "$scratch/test"
 
@@ -86,9 +82,8 @@ databases_made=yes
 psql -X -q -v ON_ERROR_STOP=1 -c "CREATE DATABASE ${database}_v2" -c "CREATE DATABASE ${database}_v3"
 
 # In the background, so that a signal to this script is served at once.
-BROWSER_EXECUTABLE=$browser BROWSER_PROFILE=$scratch/profile BROWSER_PICTURES=$pictures \
-	BROWSER_DATABASE=$database BROWSER_SANDBOX=$here/../sandbox/main.js BROWSER_EXAMPLE=$scratch/example \
-	node "$scratch/test/main.js" ${BROWSER_CASES:+"$BROWSER_CASES"} &
+BROWSER_EXECUTABLE=$browser BROWSER_DATABASE=$database BROWSER_SANDBOX=$here/../sandbox/main.js \
+	BROWSER_EXAMPLE=$scratch/example node "$scratch/test/main.js" &
 program=$!
 status=0
 wait "$program" || status=$?

@@ -101,4 +101,20 @@ const withoutDatabase = {
   },
 };
 
-module.exports = [apart, cookie, names, withoutDatabase];
+const rights = {
+  title: 'the role of the server cannot reach a token',
+  async run({garage, page}) {
+    await signIn(page, garage, 'Ada');
+    await connect(page, garage, {owner: 'ada'});
+
+    const statements = ['SELECT * FROM smartcar_account', 'SELECT * FROM smartcar_session', 'CALL smartcar_refresh()',
+      "SELECT smartcar_access_token('x')", "SELECT smartcar_exchange_code('x')", 'CALL garage.look_after()'];
+
+    for (const statement of statements) {
+      await assert.rejects(garage.asServer(statement), {code: '42501'}, statement);
+    }
+    assert.equal((await garage.asServer('SELECT * FROM smartcar_status')).length, 1);
+  },
+};
+
+module.exports = [apart, cookie, names, withoutDatabase, rights];
