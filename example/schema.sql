@@ -195,8 +195,8 @@ CREATE TABLE garage.trouble (
 
 INSERT INTO garage.trouble VALUES
 	('%', 'Something went wrong on our side, and we have made a note of it. Please try again in a few minutes.'),
-	('GR001', 'This way back does not belong to a link that you have begun here, so nothing was connected. Begin again with the button below.'),
-	('28000', 'This way back was used before, or is too old, so nothing was changed. If your vehicle is not below, connect it again.'),
+	('GR001', 'This return from Smartcar does not belong to a link that you have begun here, so nothing was connected. Begin again with the button below.'),
+	('28000', 'This return from Smartcar was used before, or is too old, so nothing was changed. If your vehicle is not below, connect it again.'),
 	('22P02', 'The address that brought you here is damaged, so nothing was connected. Begin again with the button below.'),
 	('SC%', 'Smartcar did not accept our request, so nothing was connected. Please connect again in a few minutes.'),
 	('SC00_', 'Smartcar did not answer, so nothing was connected. Please connect again in a few minutes.');

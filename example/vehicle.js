@@ -58,7 +58,7 @@ function keyPanel({action_url: link}, keyPage) {
 <div class="on-desktop">${qrCode(link, `QR code of ${link}`)}</div>
 <div class="beside">
 <p class="on-desktop">Point your phone's camera at this code. It opens <a href="${link}" rel="noreferrer">${breakable(link.replace(/^https:\/\/(www\.)?/, ''))}</a>.</p>
-<form method="post" action="/check"><button class="quiet">I have added the key</button></form>
+<form method="post" action="/check"><button class="quiet">I have added it</button></form>
 </div>
 </div>
 ${keyPage && html`<p class="aside">With the local Smartcar, <a href="${keyPage}">this page</a> stands for the Tesla app.</p>`}`;

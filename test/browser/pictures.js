@@ -21,10 +21,16 @@ async function take(page, folder, name, fullPage = false) {
   process.stdout.write(`# ${file}\n`);
 }
 
-async function takePictures(folder, {sandbox, garage, browser}) {
-  fs.mkdirSync(folder, {recursive: true});
+// The same id in every run, so that pictures change only when the pages do.
+async function startOver(sandbox, garage) {
   await sandbox.ask('reset', {});
   await garage.startOver();
+  await garage.sql("INSERT INTO garage.owner (name, external_id) VALUES ('Ada', 'owner-7')");
+}
+
+async function takePictures(folder, {sandbox, garage, browser}) {
+  fs.mkdirSync(folder, {recursive: true});
+  await startOver(sandbox, garage);
 
   const {page} = await browser.visitor(garage);
 
@@ -35,14 +41,13 @@ async function takePictures(folder, {sandbox, garage, browser}) {
   await take(page, folder, 'example-key');
   await connect(page, garage, {owner: 'ben'});
   await sandbox.ask('vehicle', {id: '36ab27d0-fd9d-4455-823a-ce30af709ffc', paired: true});
-  await page.click('text=I have added the key');
+  await page.click('text=I have added it');
   await page.waitForFunction(() => [...document.querySelectorAll('.badge')].every(({textContent}) => textContent === 'Ready'));
   await take(page, folder, 'example-ready', true);
 
   const phone = (await browser.visitor(garage, {viewport: 'phone', colorScheme: 'dark'})).page;
 
-  await sandbox.ask('reset', {});
-  await garage.startOver();
+  await startOver(sandbox, garage);
   await signIn(phone, garage, 'Ada');
   await connect(phone, garage, {owner: 'ada'});
   await take(phone, folder, 'example-phone');

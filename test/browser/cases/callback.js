@@ -38,7 +38,7 @@ const used = {
     const address = await connect(page, garage, {owner: 'ada'});
 
     await changesNothing(page, garage, sandbox, address);
-    await isNoticed(page, /^This way back was used before, or is too old, so nothing was changed\./);
+    await isNoticed(page, /^This return from Smartcar was used before, or is too old, so nothing was changed\./);
     assert.deepEqual(await models(page), ['Model 3']);
   },
 };

@@ -50,7 +50,7 @@ function wholeWay(version, viewport) {
       await checkKeyLink(page, seen.found, viewport);
 
       await sandbox.ask('vehicle', {id: ADAS_CAR, paired: true});
-      await page.click('text=I have added the key');
+      await page.click('text=I have added it');
       await waitForBadge(page, 'Ready');
       seen = await card(page, 'Model 3');
       assert.deepEqual(seen.facts, {Connected: 'through your Tesla account', Permissions: 'all granted', 'Virtual key': 'added'});
