@@ -50,6 +50,7 @@ demo        install  test/demo.sql       demonstration
 reference   install  test/reference.sh   reference page and catalog agree
 examples    install  test/examples.pl    examples of the documentation
 parity      install  test/parity/run.sh  parity with Smartcar's SDK
+browser     install  test/browser/run.sh example application in a browser
 clang       -        -                   build with clang
 lint        -        .clang-tidy         clang-tidy
 fuzz        -        test/fuzz/run.sh    fuzzing of the core
@@ -145,6 +146,13 @@ needs_parity()
 		need nodejs false
 		need npm false
 	fi
+}
+
+needs_browser()
+{
+	needs_parity
+	need_sandbox
+	want chromium has_command chromium
 }
 
 needs_clang()
@@ -397,6 +405,15 @@ step_parity()
 {
 	after install
 	"$copy/test/parity/run.sh"
+}
+
+step_browser()
+{
+	local key_file=$workspace/server/browser_key
+
+	after install
+	as_server_user sh -c "umask 077; echo \"key1 \$(openssl rand -hex 32)\" > '$key_file'"
+	SMARTCAR_KEY_FILE=$key_file "$copy/test/browser/run.sh"
 }
 
 step_lint()

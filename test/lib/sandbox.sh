@@ -12,7 +12,7 @@
 #
 # It ends with the script that has started it, even if that is killed.
 #
-# Sourced by test/check.sh and test/demo.sh, after workspace.sh.
+# Sourced by test/check.sh, test/demo.sh and example/run.sh, after workspace.sh.
 #
 # shellcheck shell=bash disable=SC2034,SC2154
 

@@ -9,7 +9,7 @@
 # The server runs on that tree, on a Unix socket in a directory that only its
 # user can enter, as the user "postgres" when we are root, whom it refuses.
 #
-# Sourced by test/check.sh and test/demo.sh, after workspace.sh.
+# Sourced by test/check.sh, test/demo.sh and example/run.sh, after workspace.sh.
 #
 # shellcheck shell=bash disable=SC2154
 

@@ -5,15 +5,6 @@
 #
 # shellcheck shell=bash disable=SC2154
 
-# Runs a command; shows what it printed only if it fails.
-quietly()
-{
-	if ! "$@" >"$workspace/output" 2>&1; then
-		tail -n 40 "$workspace/output" >&2
-		die "failed: $*"
-	fi
-}
-
 # What start_throwaway needs to be installed; then install_missing_packages.
 need_throwaway()
 {
@@ -23,9 +14,10 @@ need_throwaway()
 	need_sandbox
 }
 
-# Builds the extension from a copy of the project, $workspace/project, and starts
-# a server that has it and a local Smartcar.  Clients find the server by the
-# environment, and the Smartcar is at $sandbox_url.
+# start_throwaway [ARGUMENTS OF THE SANDBOX]: builds the extension from a copy of
+# the project, $workspace/project, and starts a server that has it and a local
+# Smartcar.  Clients find the server by the environment, and the Smartcar is at
+# $sandbox_url.
 start_throwaway()
 {
 	copy_project "$workspace/project"
@@ -41,5 +33,5 @@ start_throwaway()
 	export_server_address
 	quietly start_server
 	say "# starting a local Smartcar"
-	start_sandbox
+	start_sandbox "$@"
 }

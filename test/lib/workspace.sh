@@ -4,7 +4,7 @@
 # or is interrupted.  So everything is built and run in copies of it, and
 # whatever was started or made is taken back when the script ends.
 #
-# Sourced by test/check.sh and test/demo.sh.
+# Sourced by test/check.sh, test/demo.sh and example/run.sh.
 #
 # shellcheck shell=bash disable=SC2154
 
@@ -22,6 +22,15 @@ die()
 {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 	exit 1
+}
+
+# Runs a command; shows what it printed only if it fails.
+quietly()
+{
+	if ! "$@" >"$workspace/output" 2>&1; then
+		tail -n 40 "$workspace/output" >&2
+		die "failed: $*"
+	fi
 }
 
 # set -e ends a script without a word; this says where.

@@ -1,0 +1,59 @@
+'use strict';
+
+// GET /events: an open page is told when something about its owner has changed,
+// which the database says with NOTIFY.
+
+const database = require('./database');
+const {commonHeaders} = require('./web');
+
+// of the extension, and of garage.look_after
+const CHANNELS = ['smartcar_tesla', 'garage'];
+const HEARTBEAT = 25000;
+
+const open = new Map(); // the answers that are open, by external id
+
+// Any role of the database can notify, so what comes may be anything.
+function externalIdOf(payload) {
+  try {
+    return JSON.parse(payload).external_id;
+  } catch (error) {
+    return undefined;
+  }
+}
+
+function tell(payload) {
+  const externalId = externalIdOf(payload);
+
+  for (const outgoing of open.get(externalId) || []) {
+    outgoing.write('data: changed\n\n');
+  }
+}
+
+function follow({owner, outgoing}) {
+  const mine = open.get(owner.external_id) || new Set();
+  const heartbeat = setInterval(() => outgoing.write(': still here\n\n'), HEARTBEAT);
+
+  open.set(owner.external_id, mine.add(outgoing));
+  outgoing.on('close', () => {
+    clearInterval(heartbeat);
+    mine.delete(outgoing);
+    if (mine.size === 0) {
+      open.delete(owner.external_id);
+    }
+  });
+  outgoing.writeHead(200, {...commonHeaders, 'content-type': 'text/event-stream'});
+  outgoing.write('retry: 3000\n\n');
+}
+
+function start() {
+  const stopListening = database.listen(CHANNELS, tell);
+
+  return async function stop() {
+    for (const outgoing of [...open.values()].flatMap((mine) => [...mine])) {
+      outgoing.end();
+    }
+    await stopListening();
+  };
+}
+
+module.exports = {start, follow};

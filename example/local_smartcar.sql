@@ -1,0 +1,30 @@
+--
+-- local_smartcar.sql: the extension, and a SERVER that leads to the local
+-- Smartcar of test/sandbox.
+--
+--   psql -X -v sandbox=ORIGIN -v redirect_uri=URI -v key_file=PATH [-v api_version=3] -f local_smartcar.sql
+--
+-- For the real Smartcar see README.md.
+--
+
+\if :{?api_version}
+\else
+	\set api_version 2.0
+\endif
+
+CREATE EXTENSION smartcar_tesla;
+
+CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
+	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
+	redirect_uri :'redirect_uri',
+	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
+	api_version :'api_version',
+	token_key_file :'key_file',
+	timeout '10s',
+	connect_origin :'sandbox', auth_origin :'sandbox', iam_origin :'sandbox',
+	api_origin :'sandbox', vehicle_origin :'sandbox', management_origin :'sandbox');
+
+CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
+	client_secret 'sandbox-client-secret',
+	api_client_id 'client_sandbox', api_client_secret 'sandbox-api-secret',
+	management_token 'sandbox-management-token');

@@ -1,0 +1,55 @@
+'use strict';
+
+// The garage: a web server over a database with smartcar_tesla.
+//
+// Usage: node server.js
+//
+// Environment, beside that of the database:
+//   PORT      where to listen on the loopback interface; default 8080, 0 for any
+//   ORIGIN    how browsers reach it, if not as http://localhost:PORT; a proxy in
+//             front of it then has TLS and passes the Host header on
+//   KEY_PAGE  only with the local Smartcar: the page that stands for the Tesla app
+//
+// It prints its address when it is ready.
+
+const http = require('http');
+
+const changes = require('./changes');
+const database = require('./database');
+const {log} = require('./log');
+const {makeHandler} = require('./routes');
+
+const {PORT = '8080', ORIGIN, KEY_PAGE: keyPage = null} = process.env;
+
+const server = http.createServer({requestTimeout: 30000});
+const stopChanges = changes.start();
+
+let stopping = false;
+
+async function stop() {
+  if (stopping) {
+    return;
+  }
+  stopping = true;
+  server.close();
+  await stopChanges();
+  server.closeIdleConnections();
+  await database.close();
+}
+
+server.on('error', (error) => {
+  log(error);
+  process.exit(1);
+});
+server.listen(Number(PORT), '127.0.0.1', () => {
+  const {origin} = new URL(ORIGIN || `http://localhost:${server.address().port}`);
+  const handle = makeHandler({origin, keyPage});
+
+  server.on('request', (incoming, outgoing) => handle(incoming, outgoing).catch((error) => {
+    log(error);
+    outgoing.destroy();
+  }));
+  process.stdout.write(`${origin}\n`);
+});
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);

@@ -1,0 +1,119 @@
+'use strict';
+
+// Callbacks that must open nothing: wrong, used, damaged, of somebody else.
+
+const assert = require('assert');
+
+const {consent} = require('../sandbox');
+const {signIn, connect, isNoticed, models} = require('../steps');
+
+// Goes to an address that leads back to the garage, and tells whether anything
+// was changed by it.
+async function changesNothing(page, garage, sandbox, address) {
+  const before = await garage.everything();
+  const exchanges = await sandbox.exchanges();
+
+  await page.goto(address);
+  await page.waitForURL(`${garage.url}/garage`);
+  assert.equal(await garage.everything(), before, 'nothing is changed');
+  assert.equal(await sandbox.exchanges(), exchanges, 'nothing is sent');
+}
+
+const wrongState = {
+  title: 'a callback with a wrong state',
+  async run({garage, page, sandbox}) {
+    await signIn(page, garage, 'Ada');
+    await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen&state=${'0'.repeat(64)}`);
+    await isNoticed(page, /does not belong to a link that you have begun here, so nothing was connected\. Begin again/);
+    await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen`);
+    await isNoticed(page, /does not belong/);
+  },
+};
+
+const used = {
+  title: 'a callback that comes again',
+  async run({garage, page, sandbox}) {
+    await signIn(page, garage, 'Ada');
+
+    const address = await connect(page, garage, {owner: 'ada'});
+
+    await changesNothing(page, garage, sandbox, address);
+    await isNoticed(page, /^This return from Smartcar was used before, or is too old, so nothing was changed\./);
+    assert.deepEqual(await models(page), ['Model 3']);
+  },
+};
+
+const damaged = {
+  title: 'a callback that is damaged',
+  async run({garage, page, sandbox}) {
+    await signIn(page, garage, 'Ada');
+    await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=x&state=%zz`);
+    await isNoticed(page, /^The address that brought you here is damaged/);
+  },
+};
+
+// The one that begins sends his link to somebody else, whose vehicle he wants.
+const ofSomebodyElse = {
+  title: 'a link that somebody else has begun gives him no vehicle',
+  async run({garage, page, sandbox, browser}) {
+    const mallory = (await browser.visitor(garage)).page;
+
+    await signIn(mallory, garage, 'Mallory');
+    await signIn(page, garage, 'Ben');
+    await mallory.click('a[href="/connect"]');
+    await mallory.waitForSelector('a.owner');
+    await page.goto(mallory.url());
+    await consent(page, {owner: 'ben'});
+    await page.waitForURL(`${garage.url}/garage`);
+    await isNoticed(page, /does not belong to a link that you have begun here/);
+    assert.deepEqual(await models(page), []);
+    await mallory.goto(`${garage.url}/garage`);
+    assert.deepEqual(await models(mallory), []);
+    assert.equal(await sandbox.exchanges(), 0, 'the code was not sent');
+  },
+};
+
+const signedOut = {
+  title: 'a callback for nobody waits for its owner to sign in',
+  async run({garage, page, sandbox, browser, visitor}) {
+    browser.allow(/status of 403/);
+    await signIn(page, garage, 'Ada');
+    await page.click('a[href="/connect"]');
+    await page.waitForSelector('a.owner');
+
+    const session = (await visitor.context.cookies(garage.url))[0];
+
+    await visitor.context.clearCookies();
+    await consent(page, {owner: 'ada'});
+    await page.waitForURL(`${garage.url}/callback?**`);
+    await isNoticed(page, /^You are not signed in, so nothing was connected\./);
+    assert.equal(await sandbox.exchanges(), 0);
+    await visitor.context.addCookies([session]);
+    await page.reload();
+    await page.waitForURL(`${garage.url}/garage`);
+    assert.deepEqual(await models(page), ['Model 3']);
+  },
+};
+
+const unanswered = {
+  title: 'Smartcar does not answer: a sentence, no stack, no secret in the log',
+  async run({garage, page, sandbox, visitor}) {
+    await signIn(page, garage, 'Ada');
+    await sandbox.ask('faults', {match: {path: '/oauth/token'}, times: 0, drop: 'after'});
+
+    const address = await connect(page, garage, {owner: 'ada'});
+    const code = new URL(address).searchParams.get('code');
+    const state = new URL(address).searchParams.get('state');
+    const [{value: cookie}] = await visitor.context.cookies(garage.url);
+
+    await isNoticed(page, /^Smartcar did not answer, so nothing was connected\. Please connect again in a few minutes\.$/);
+    assert.match(garage.log, /^\S+ SC001: /m, 'whoever runs it can see why');
+    for (const secret of [code, state, cookie, 'sandbox-client-secret']) {
+      assert(secret.length > 8 && !garage.log.includes(secret), 'a secret is in the log');
+      assert(!(await page.content()).includes(secret), 'a secret is on the page');
+    }
+    assert.doesNotMatch(await page.content(), /SC001|\.js:\d|Error/);
+  },
+};
+
+module.exports = [wrongState, used, damaged, ofSomebodyElse, signedOut, unanswered];

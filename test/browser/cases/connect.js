@@ -1,0 +1,111 @@
+'use strict';
+
+// From the first click to nothing missing, on a desktop and on a phone, in both
+// versions of the API.
+
+const assert = require('assert');
+
+const {fits} = require('../browser');
+const {readQrCode} = require('../qr');
+const {signIn, through, connect, isNoticed, card, models, waitForBadge} = require('../steps');
+
+const KEY_LINK = 'https://www.tesla.com/_ak/smartcar.com';
+const ADAS_CAR = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
+
+// The link is for a phone: there it is a button, elsewhere a QR code.
+async function checkKeyLink(page, found, viewport) {
+  const button = found.locator('a.button.on-phone');
+
+  assert.equal(await button.getAttribute('href'), KEY_LINK);
+  assert.equal(await button.isVisible(), viewport === 'phone', 'the button');
+  assert.equal(await found.locator('svg.qr').isVisible(), viewport === 'desktop', 'the QR code');
+  if (viewport === 'desktop') {
+    assert.equal(await readQrCode(page, found.locator('svg.qr')), KEY_LINK);
+  }
+}
+
+function wholeWay(version, viewport) {
+  return {
+    title: `${version}, ${viewport}: connect, see what is missing, update access, add the key, nothing is missing`,
+    version,
+    viewport,
+    async run({sandbox, garage, page}) {
+      await signIn(page, garage, 'Ada');
+      assert.deepEqual(await models(page), []);
+      await connect(page, garage, {owner: 'ada', ticked: ['Vehicle Information']});
+      await isNoticed(page, /^Thank you/);
+
+      let seen = await card(page, 'Model 3');
+
+      assert.equal(seen.what, 'Tesla · 2021');
+      assert.equal(seen.badge, 'Access incomplete');
+      assert.deepEqual(seen.missing, ['Profile Information', 'Vehicle Location', 'Vehicle Charge Management']);
+      assert.equal(seen.facts['Virtual key'], 'needed, and not added yet');
+
+      await through(page, garage, 'a.button:text("Update access")', {owner: 'ada', ticked: 'all'});
+      seen = await card(page, 'Model 3');
+      assert.deepEqual(seen.missing, []);
+      assert.equal(seen.facts.Permissions, 'all granted');
+      assert.equal(seen.badge, 'Key missing');
+      await checkKeyLink(page, seen.found, viewport);
+
+      await sandbox.ask('vehicle', {id: ADAS_CAR, paired: true});
+      await page.click('text=I have added it');
+      await waitForBadge(page, 'Ready');
+      seen = await card(page, 'Model 3');
+      assert.deepEqual(seen.facts, {Connected: 'through your Tesla account', Permissions: 'all granted', 'Virtual key': 'added'});
+      assert.equal(await seen.found.locator('.panel').count(), 0);
+      await fits(page);
+    },
+  };
+}
+
+const deny = {
+  title: 'an owner denies, and nothing is connected',
+  async run({garage, page, sandbox}) {
+    await signIn(page, garage, 'Ada');
+    await connect(page, garage, {owner: 'ada', ticked: [], decision: 'deny'});
+    await isNoticed(page, /^Nothing was connected\. Smartcar says: User denied access to application\. You can begin again/);
+    assert.deepEqual(await models(page), []);
+    assert.equal(await sandbox.exchanges(), 0);
+    await page.reload();
+    assert.equal(await page.locator('.notice').count(), 0, 'it is said once');
+  },
+};
+
+const noVehicle = {
+  title: 'an account without vehicles: the owner is told what to do',
+  async run({garage, page}) {
+    await signIn(page, garage, 'Nora');
+    await connect(page, garage, {owner: 'nora', ticked: []});
+    await isNoticed(page, /^Nothing was connected\. Smartcar says: No vehicles found.* Please look into the Tesla app, then begin again\.$/);
+  },
+};
+
+const several = {
+  title: 'several vehicles, of which one needs no key',
+  async run({garage, page}) {
+    await signIn(page, garage, 'Ben');
+    await connect(page, garage, {owner: 'ben'});
+    assert.deepEqual(await models(page), ['Model S', 'Model X']);
+    assert.deepEqual((await card(page, 'Model S')).facts['Virtual key'], 'not needed for this vehicle');
+    assert.deepEqual((await card(page, 'Model X')).facts['Virtual key'], 'added');
+    assert.deepEqual(await page.locator('.badge').allTextContents(), ['Ready', 'Ready']);
+  },
+};
+
+const driver = {
+  title: 'a driver is told that the owner has to add the key',
+  async run({garage, page}) {
+    await signIn(page, garage, 'Carla');
+    await connect(page, garage, {owner: 'carla'});
+
+    const {what, badge, found} = await card(page, 'Model Y');
+
+    assert.equal(what, 'Tesla · 2023 · you are a driver');
+    assert.equal(badge, 'Up to the owner');
+    assert.equal(await found.locator('.qr').count(), 0);
+  },
+};
+
+module.exports = [wholeWay('v2', 'desktop'), wholeWay('v2', 'phone'), wholeWay('v3', 'desktop'), deny, noVehicle, several, driver];

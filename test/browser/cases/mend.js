@@ -1,0 +1,64 @@
+'use strict';
+
+// What can go wrong later, and the way back.
+
+const assert = require('assert');
+
+const {signIn, through, connect, isNoticed, card, waitForBadge} = require('../steps');
+
+const ADAS_ID = '725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11';
+const ADAS_CAR = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
+
+async function connected({garage, page, sandbox}) {
+  await signIn(page, garage, 'Ada');
+  await sandbox.ask('vehicle', {id: ADAS_CAR, paired: true});
+  await connect(page, garage, {owner: 'ada'});
+  assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+}
+
+// At Connect nothing is to be ticked then.
+const reauthenticate = {
+  title: 'the login at Tesla is dead: log in again',
+  async run(all) {
+    const {garage, page, sandbox} = all;
+
+    await connected(all);
+    await sandbox.ask('owner', {owner: 'ada', authentication_failed: true});
+    await sandbox.ask('webhook', {type: 'VEHICLE_ERROR', url: `${garage.url}/webhook`, user_id: ADAS_ID, vehicle_id: ADAS_CAR, wait: true});
+    await waitForBadge(page, 'Login needed');
+    await through(page, garage, 'a.button:text("Log in again")', {owner: 'ada'});
+    await isNoticed(page, /^Thank you/);
+    assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+  },
+};
+
+const connectAgain = {
+  title: 'a vehicle that was disconnected is connected again',
+  async run(all) {
+    const {garage, page} = all;
+
+    await connected(all);
+    await garage.sql('SELECT * FROM smartcar_delete_connections(vehicle_id => $1)', [ADAS_CAR]);
+    await page.click('text=Check again');
+    await waitForBadge(page, 'Not connected');
+    await through(page, garage, 'a.button:text("Connect again")', {owner: 'ada'});
+    assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+  },
+};
+
+const revoked = {
+  title: 'access that is taken back at Tesla shows up as missing',
+  async run(all) {
+    const {page, sandbox, garage} = all;
+
+    await connected(all);
+    await sandbox.ask('revoke', {owner: 'ada', tesla_permissions: ['vehicle_location']});
+    await page.click('text=Check again');
+    await waitForBadge(page, 'Access incomplete');
+    assert.deepEqual((await card(page, 'Model 3')).missing, ['Vehicle Location']);
+    await through(page, garage, 'a.button:text("Update access")', {owner: 'ada'});
+    assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+  },
+};
+
+module.exports = [reauthenticate, connectAgain, revoked];

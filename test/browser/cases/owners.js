@@ -1,0 +1,120 @@
+'use strict';
+
+// Owners are kept apart, and so are other sites.
+
+const assert = require('assert');
+const http = require('http');
+
+const {signIn, connect, isNoticed, models} = require('../steps');
+
+const ADAS_CAR = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
+
+const apart = {
+  title: 'two owners do not see each other\'s vehicles',
+  async run({garage, page, browser}) {
+    const other = (await browser.visitor(garage)).page;
+
+    await signIn(page, garage, 'Ada');
+    await connect(page, garage, {owner: 'ada', ticked: ['Vehicle Information']});
+    await signIn(other, garage, 'Ben');
+    await connect(other, garage, {owner: 'ben'});
+    await page.reload();
+    assert.deepEqual(await models(page), ['Model 3']);
+    assert.deepEqual(await models(other), ['Model S', 'Model X']);
+    assert(!(await other.content()).includes(ADAS_CAR));
+
+    // Ada's vehicle needs an update of access; for Ben it is not there.
+    const response = await other.context().request.get(`${garage.url}/connect?vehicle=${ADAS_CAR}`, {maxRedirects: 0});
+
+    assert.equal(response.status(), 303);
+    assert.deepEqual((await garage.sql("SELECT DISTINCT link FROM smartcar_session WHERE status = 'open'")).map(({link}) => link), ['connect']);
+  },
+};
+
+const cookie = {
+  title: 'the cookie is out of reach of scripts and forms of other sites',
+  async run({garage, page, browser, sandbox, visitor}) {
+    browser.allow(/status of 403/);
+    await signIn(page, garage, 'Ada');
+
+    const [{httpOnly, sameSite, value}] = await visitor.context.cookies(garage.url);
+
+    assert.deepEqual({httpOnly, sameSite}, {httpOnly: true, sameSite: 'Lax'});
+    assert.match(value, /^[0-9a-f]{64}$/);
+    assert.equal(await page.evaluate('document.cookie'), '');
+    await page.goto(`${sandbox.url}/sandbox/virtual_key`);
+    await Promise.all([page.waitForURL(`${garage.url}/sign-out`), page.evaluate((action) => {
+      const form = Object.assign(document.createElement('form'), {method: 'post', action});
+
+      document.body.append(form);
+      form.submit();
+    }, `${garage.url}/sign-out`)]);
+    await isNoticed(page, /^This form was sent from another site/);
+    await page.goto(garage.url);
+    assert.equal(page.url(), `${garage.url}/garage`, 'she is still signed in');
+    await page.click('text=Sign out');
+    await page.waitForURL(`${garage.url}/`);
+    await visitor.context.addCookies([{name: 'session', value, url: garage.url}]);
+    await page.goto(`${garage.url}/garage`);
+    assert.equal(page.url(), `${garage.url}/`, 'and then no more, whatever cookie is sent');
+  },
+};
+
+function statusFor(garage, headers) {
+  return new Promise((resolve, reject) => {
+    http.get(garage.url, {headers}, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    }).on('error', reject);
+  });
+}
+
+const names = {
+  title: 'another name that leads here is not served, an address without a page is said to be none',
+  async run({garage, page, browser}) {
+    browser.allow(/status of 404/);
+    assert.equal(await statusFor(garage, {host: 'evil.example'}), 421);
+    assert.equal(await statusFor(garage, {}), 200);
+    await page.goto(`${garage.url}/../server.js`);
+    await isNoticed(page, /^There is no such page/);
+    await page.goto(`${garage.url}/garage`);
+    assert.equal(page.url(), `${garage.url}/`, 'the garage is for those who are signed in');
+  },
+};
+
+const withoutDatabase = {
+  title: 'the database is away: a sentence, no stack',
+  async run({garage, page, browser}) {
+    browser.allow(/status of 500/);
+
+    const {child, url} = await garage.launch({PGHOST: '/nonexistent'});
+
+    try {
+      await page.goto(url);
+      await page.fill('#name', 'Ada');
+      await page.click('form.sign-in button');
+      await isNoticed(page, /^We cannot be reached just now\. Please try again in a few minutes\.$/);
+      assert.doesNotMatch(await page.content(), /ENOENT|nonexistent|\.js:\d/);
+    } finally {
+      child.kill();
+    }
+  },
+};
+
+const rights = {
+  title: 'the role of the server cannot reach a token',
+  async run({garage, page}) {
+    await signIn(page, garage, 'Ada');
+    await connect(page, garage, {owner: 'ada'});
+
+    const statements = ['SELECT * FROM smartcar_account', 'SELECT * FROM smartcar_session', 'CALL smartcar_refresh()',
+      "SELECT smartcar_access_token('x')", "SELECT smartcar_exchange_code('x')", 'CALL garage.look_after()'];
+
+    for (const statement of statements) {
+      await assert.rejects(garage.asServer(statement), {code: '42501'}, statement);
+    }
+    assert.equal((await garage.asServer('SELECT * FROM smartcar_status')).length, 1);
+  },
+};
+
+module.exports = [apart, cookie, names, withoutDatabase, rights];

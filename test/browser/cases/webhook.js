@@ -1,0 +1,106 @@
+'use strict';
+
+// Webhooks: a signed one changes the page that is open, a forged one nothing.
+
+const assert = require('assert');
+
+const {signIn, connect, card, waitForBadge} = require('../steps');
+
+const ADAS_ID = '725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11';
+const ADAS_CAR = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
+const asleep = {type: 'VEHICLE_ERROR', user_id: ADAS_ID, vehicle_id: ADAS_CAR, error: {type: 'VEHICLE_STATE', code: 'ASLEEP'}, wait: true};
+
+async function send(sandbox, garage, event) {
+  return (await sandbox.ask('webhook', {url: `${garage.url}/webhook`, time_scale: 0, ...event}));
+}
+
+async function connected({garage, page, sandbox}) {
+  await signIn(page, garage, 'Ada');
+  await sandbox.ask('vehicle', {id: ADAS_CAR, paired: true});
+  await connect(page, garage, {owner: 'ada'});
+  assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+}
+
+const signed = {
+  title: 'a signed webhook changes the open page, and its end changes it back',
+  async run(all) {
+    const {garage, page, sandbox} = all;
+
+    await connected(all);
+    assert.equal((await send(sandbox, garage, asleep)).accepted, true);
+    await waitForBadge(page, 'One moment');
+    assert.match(await page.textContent('#notice'), /Something has changed/);
+    await send(sandbox, garage, {...asleep, state: 'RESOLVED'});
+    await waitForBadge(page, 'Ready');
+  },
+};
+
+const forged = {
+  title: 'a forged webhook is 401 and changes nothing',
+  async run(all) {
+    const {garage, page, sandbox} = all;
+
+    await connected(all);
+
+    const before = await garage.everything();
+
+    for (const forgery of [{management_token: 'guessed'}, {signature: '0'.repeat(64)}, {signature: ''}]) {
+      const {accepted, deliveries} = await send(sandbox, garage, {...asleep, ...forgery});
+
+      assert.equal(accepted, false);
+      assert.deepEqual(deliveries.map(({answer}) => [answer.status, answer.body]), Array(4).fill([401, '']));
+    }
+    assert.equal(await garage.everything(), before);
+    await page.reload();
+    assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+    assert.equal(garage.log, '', 'it leaves no trace in the log');
+  },
+};
+
+const challenge = {
+  title: 'a challenge is answered, a body that is too large is not read',
+  async run({garage, sandbox}) {
+    const {accepted, deliveries} = await send(sandbox, garage, {type: 'VERIFY', wait: true});
+
+    assert.equal(accepted, true);
+    assert.equal(deliveries[0].answer.headers['content-type'], 'application/json');
+
+    const response = await fetch(`${garage.url}/webhook`, {method: 'POST', body: Buffer.alloc(1024 * 1024 + 1)});
+
+    assert.equal(response.status, 413);
+    assert.equal((await fetch(`${garage.url}/webhook`, {method: 'POST', body: Buffer.alloc(1024 * 1024)})).status, 401);
+  },
+};
+
+const missed = {
+  title: 'a page that was cut off, or its server started again, catches up',
+  async run(all) {
+    const {garage, page, sandbox, visitor, browser} = all;
+
+    browser.allow(/net::ERR_/);
+    await connected(all);
+    await visitor.context.setOffline(true);
+    await send(sandbox, garage, asleep);
+    assert.equal((await card(page, 'Model 3')).badge, 'Ready');
+    await visitor.context.setOffline(false);
+    await waitForBadge(page, 'One moment');
+    await garage.restartServer(() => garage.sql('UPDATE smartcar_connection SET error_type = NULL, error_action = NULL'));
+    await waitForBadge(page, 'Ready');
+  },
+};
+
+const others = {
+  title: 'a change of one owner is not told to another',
+  async run(all) {
+    const {garage, sandbox, browser} = all;
+    const other = (await browser.visitor(garage)).page;
+
+    await connected(all);
+    await signIn(other, garage, 'Ben');
+    await send(sandbox, garage, asleep);
+    await waitForBadge(all.page, 'One moment');
+    assert.equal(await other.textContent('#notice'), '');
+  },
+};
+
+module.exports = [signed, forged, challenge, missed, others];

@@ -1,0 +1,110 @@
+'use strict';
+
+// The example application, in a database of its own.
+
+const {execFileSync, spawn} = require('child_process');
+const path = require('path');
+const readline = require('readline');
+
+class Garage {
+  static async start({folder, database, sandbox, apiVersion}) {
+    const garage = new Garage(folder, database);
+
+    garage.psql('-v', `sandbox=${sandbox.url}`, '-v', `key_file=${process.env.SMARTCAR_KEY_FILE}`, '-v', `api_version=${apiVersion}`,
+      '-v', 'redirect_uri=http://localhost/callback', '-f', path.join(folder, 'local_smartcar.sql'));
+    garage.psql('-f', path.join(folder, 'schema.sql'));
+
+    const {Pool} = require(path.join(folder, 'node_modules/pg'));
+
+    garage.superuser = new Pool({database, max: 2});
+    garage.operator = new Pool({database, user: 'garage_operator', max: 1});
+    garage.server = new Pool({database, user: 'garage_web', max: 1});
+    await garage.startServer();
+    await garage.sql(`ALTER SERVER smartcar OPTIONS (SET redirect_uri '${garage.url}/callback')`);
+    garage.lookAfter();
+    return garage;
+  }
+
+  constructor(folder, database) {
+    Object.assign(this, {folder, database, log: '', stopped: false});
+  }
+
+  psql(...words) {
+    execFileSync('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', ...words],
+      {env: {...process.env, PGDATABASE: this.database}, stdio: ['ignore', 'inherit', 'inherit']});
+  }
+
+  async sql(text, values = []) {
+    return (await this.superuser.query(text, values)).rows;
+  }
+
+  // As the role that the web server has.
+  async asServer(text) {
+    return (await this.server.query(text)).rows;
+  }
+
+  // All that can change by a callback or a webhook, as one text.
+  async everything() {
+    const tables = ['smartcar_session', 'smartcar_account', 'smartcar_connection', 'smartcar_webhook_event'];
+    const parts = tables.map((table) => `SELECT '${table}' || t::text AS line FROM ${table} AS t`);
+
+    return JSON.stringify(await this.sql(`${parts.join(' UNION ALL ')} ORDER BY 1`));
+  }
+
+  async startOver() {
+    await this.sql('TRUNCATE smartcar_session, smartcar_account, smartcar_connection, smartcar_webhook_event, ' +
+      'garage.owner, garage.session, garage.begun, garage.wish');
+    this.log = '';
+  }
+
+  // Its address is the first line that it prints; what it logs is kept.
+  async launch(environment) {
+    const child = spawn(process.execPath, ['server.js'], {
+      cwd: this.folder, env: {...process.env, PGUSER: 'garage_web', PGDATABASE: this.database, PORT: '0', ...environment},
+    });
+
+    child.stderr.on('data', (text) => {
+      this.log += text;
+    });
+    return {child, url: await new Promise((resolve, reject) => {
+      readline.createInterface({input: child.stdout}).once('line', resolve);
+      child.once('exit', () => reject(new Error(`the example has not started: ${this.log}`)));
+    })};
+  }
+
+  async startServer() {
+    Object.assign(this, await this.launch({}));
+  }
+
+  // Ends the web server and starts it again under the same address.
+  async restartServer(meanwhile) {
+    const ended = new Promise((resolve) => {
+      this.child.once('exit', resolve);
+    });
+
+    this.child.kill();
+    await ended;
+    await meanwhile();
+    Object.assign(this, await this.launch({PORT: new URL(this.url).port}));
+  }
+
+  async lookAfter() {
+    while (!this.stopped) {
+      await this.operator.query('CALL garage.look_after()').catch((error) => {
+        this.log += `operator: ${error.message}\n`;
+      });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 200);
+      });
+    }
+    await this.operator.end();
+  }
+
+  async stop() {
+    this.stopped = true;
+    this.child.kill();
+    await Promise.all([this.superuser.end(), this.server.end()]);
+  }
+}
+
+module.exports = {Garage};

@@ -1,0 +1,57 @@
+'use strict';
+
+// The pictures of the manual.
+
+const fs = require('fs');
+const path = require('path');
+
+const {signIn, through, connect} = require('./steps');
+
+const LIMIT = 150 * 1024;
+
+async function take(page, folder, name, fullPage = false) {
+  const file = path.join(folder, `${name}.png`);
+
+  await page.evaluate(() => document.activeElement.blur());
+  await page.mouse.move(0, 0);
+  await page.screenshot({path: file, fullPage});
+  if (fs.statSync(file).size > LIMIT) {
+    throw new Error(`${file} is too large: ${fs.statSync(file).size}`);
+  }
+  process.stdout.write(`# ${file}\n`);
+}
+
+// The same id in every run, so that pictures change only when the pages do.
+async function startOver(sandbox, garage) {
+  await sandbox.ask('reset', {});
+  await garage.startOver();
+  await garage.sql("INSERT INTO garage.owner (name, external_id) VALUES ('Ada', 'owner-7')");
+}
+
+async function takePictures(folder, {sandbox, garage, browser}) {
+  fs.mkdirSync(folder, {recursive: true});
+  await startOver(sandbox, garage);
+
+  const {page} = await browser.visitor(garage);
+
+  await signIn(page, garage, 'Ada');
+  await connect(page, garage, {owner: 'ada', ticked: ['Vehicle Information']});
+  await take(page, folder, 'example-missing');
+  await through(page, garage, 'a.button:text("Update access")', {owner: 'ada', ticked: 'all'});
+  await take(page, folder, 'example-key');
+  await connect(page, garage, {owner: 'ben'});
+  await sandbox.ask('vehicle', {id: '36ab27d0-fd9d-4455-823a-ce30af709ffc', paired: true});
+  await page.click('text=I have added it');
+  await page.waitForFunction(() => [...document.querySelectorAll('.badge')].every(({textContent}) => textContent === 'Ready'));
+  await take(page, folder, 'example-ready', true);
+
+  const phone = (await browser.visitor(garage, {viewport: 'phone', colorScheme: 'dark'})).page;
+
+  await startOver(sandbox, garage);
+  await signIn(phone, garage, 'Ada');
+  await connect(phone, garage, {owner: 'ada'});
+  await take(phone, folder, 'example-phone');
+  await browser.closeVisitors();
+}
+
+module.exports = {takePictures};

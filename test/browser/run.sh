@@ -1,0 +1,91 @@
+#!/bin/sh
+#
+# run.sh: tests the example application in a real browser.
+#
+# The server is the one of PGHOST, PGPORT, PGUSER and PGDATABASE, and must have
+# the extension installed; two scratch databases and the roles of the example are
+# made for the run and dropped after it.  Without Node.js, the npm registry or
+# Chromium nothing can be tested: then it says "skipped:" and ends with 77.
+#
+# Environment:
+#   SMARTCAR_KEY_FILE   a file with a key for sealing tokens, which the server can read
+#   SCREENSHOTS         a directory; the pictures of the manual are written into it,
+#                       "SCREENSHOTS=$PWD/doc/images test/check.sh browser" does all
+#   CASES               only the cases whose titles contain this
+#   CHROMIUM            the browser; default: chromium
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+scratch=
+program=
+databases_made=no
+
+skip()
+{
+	echo "skipped: $1"
+	exit 77
+}
+
+clean_up()
+{
+	if [ -n "$program" ]; then
+		kill "$program" 2> /dev/null || true
+		wait "$program" 2> /dev/null || true
+	fi
+	if [ "$databases_made" = yes ]; then
+		psql -X -q -c "DROP DATABASE IF EXISTS ${database}_v2 WITH (FORCE)" \
+			-c "DROP DATABASE IF EXISTS ${database}_v3 WITH (FORCE)" \
+			-c 'DROP ROLE IF EXISTS garage_web, garage_operator' 2> /dev/null || true
+	fi
+	if [ -n "$scratch" ]; then
+		rm -rf "$scratch"
+	fi
+}
+
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# install_packages FOLDER
+install_packages()
+{
+	if (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline \
+		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000) > "$scratch/npm.log" 2>&1; then
+		return
+	fi
+
+	# What npm says when the registry, or the way to it, does not answer.
+	if grep -E -q 'EAI_AGAIN|EAI_FAIL|ENOTFOUND|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|SELF_SIGNED_CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|E403|E407|E50[0-9]' "$scratch/npm.log"; then
+		skip "the npm registry cannot be reached ($(grep -E -m 1 'code|network' "$scratch/npm.log"))"
+	fi
+	cat "$scratch/npm.log" >&2
+	exit 1
+}
+
+command -v node > /dev/null || skip "there is no node"
+command -v npm > /dev/null || skip "there is no npm"
+node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)' ||
+	skip "Node 18 or newer is needed, this is $(node --version)"
+browser=$(command -v "${CHROMIUM:-chromium}") || skip "there is no chromium"
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/smartcar_browser.XXXXXX")
+mkdir "$scratch/example" "$scratch/test"
+(cd "$here/../../example" && tar -cf - --exclude=node_modules .) | tar -xf - -C "$scratch/example"
+(cd "$here" && tar -cf - --exclude=node_modules .) | tar -xf - -C "$scratch/test"
+install_packages "$scratch/example"
+install_packages "$scratch/test"
+
+database=smartcar_browser_$$
+databases_made=yes
+psql -X -q -v ON_ERROR_STOP=1 -c "CREATE DATABASE ${database}_v2" -c "CREATE DATABASE ${database}_v3"
+
+# In the background, so that a signal to this script is served at once.
+BROWSER_EXECUTABLE=$browser BROWSER_DATABASE=$database BROWSER_SANDBOX=$here/../sandbox/main.js \
+	BROWSER_EXAMPLE=$scratch/example node "$scratch/test/main.js" &
+program=$!
+status=0
+wait "$program" || status=$?
+program=
+exit "$status"
