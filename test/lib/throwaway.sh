@@ -14,10 +14,10 @@ need_throwaway()
 	need_sandbox
 }
 
-# start_throwaway [ARGUMENTS OF THE SANDBOX]: builds the extension from a copy of
-# the project, $workspace/project, and starts a server that has it and a local
-# Smartcar.  Clients find the server by the environment, and the Smartcar is at
-# $sandbox_url.
+# Builds the extension from a copy of the project, $workspace/project, and starts
+# a server that has it and a local Smartcar, which waits a day for somebody to ask
+# it something.  Clients find the server by the environment, and the Smartcar is
+# at $sandbox_url.
 start_throwaway()
 {
 	copy_project "$workspace/project"
@@ -33,5 +33,5 @@ start_throwaway()
 	export_server_address
 	quietly start_server
 	say "# starting a local Smartcar"
-	start_sandbox "$@"
+	start_sandbox --idle 86400
 }
