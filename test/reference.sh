@@ -1,6 +1,7 @@
 #!/bin/bash
 # Compares doc/reference.md with the catalog, with what the extension answers,
-# and its SQLSTATEs with what the sources can raise and the comments name.
+# and its SQLSTATEs with what the sources can raise and the comments name; and
+# looks whether what the other pages name is there.
 #
 #   test/reference.sh            (server and user as in PGHOST, PGPORT, PGUSER)
 #   test/reference.sh --write    writes doc/reference.md
@@ -77,6 +78,17 @@ while read -r code; do
 		grep -q "^${code:0:3}xx" "$directory/documented" ||
 		{ echo "a comment names the SQLSTATE $code, which doc/reference_sqlstates.sql does not tell about"; status=1; }
 done < <(named_by_comments)
+
+# What the pages call smartcar_... is of the extension, or a server that they make.
+{
+	psql -qAtX -d "$database" -c "SELECT proname FROM pg_proc WHERE proname LIKE 'smartcar\\_%'
+		UNION SELECT relname FROM pg_class WHERE relname LIKE 'smartcar\\_%' UNION SELECT typname FROM pg_type WHERE typname LIKE 'smartcar\\_%'
+		UNION SELECT name FROM smartcar_info() UNION SELECT fdwname FROM pg_foreign_data_wrapper"
+	find README.md doc -name '*.md' -exec sed -nE 's/^CREATE SERVER ([a-z0-9_]+) .*/\1/p' {} +
+} | sort -u >"$directory/names"
+while IFS=: read -r page name; do
+	grep -qx -e "$name" "$directory/names" || { echo "$page names $name, which does not exist"; status=1; }
+done < <(find README.md doc -name '*.md' ! -name reference.md | sort | xargs grep -oHE '\bsmartcar_[a-z0-9_]*[a-z0-9]\b' | sort -u)
 
 channel=$(sed -nE 's/^#define CHANNEL[[:space:]]+"(.*)"/\1/p' src/pg/receive_webhook.c)
 sed -n '/^## The notification channel/,/^## /p' doc/reference.md | grep -q "^\`$channel\`:" ||
