@@ -169,8 +169,8 @@ COMMENT ON TYPE smartcar_callback IS
 'What Smartcar Connect sent back to the redirect URI (https://smartcar.com/docs/connect/handle-the-response). A parameter that was absent or empty is NULL; code is also NULL where there is an error. code is good once, for 10 minutes. user_id is the Smartcar id of the owner, external_id the application''s own. vin, make, model and year come with vehicle_incompatible, if the owner agreed. status_code (an HTTP status) and error_message come with configuration_error. reason and selected_capacity come from the battery capacity page.';
 COMMENT ON COLUMN smartcar_callback.code IS 'to be exchanged for tokens, once and within 10 minutes; NULL where there is an error';
 COMMENT ON COLUMN smartcar_callback.state IS 'what the link carried; compare it before you use anything else';
-COMMENT ON COLUMN smartcar_callback.user_id IS 'Smartcars id of the owner';
-COMMENT ON COLUMN smartcar_callback.external_id IS 'the applications own id of the owner';
+COMMENT ON COLUMN smartcar_callback.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_callback.external_id IS 'the application''s own id of the owner';
 COMMENT ON COLUMN smartcar_callback.vehicle_id IS 'the vehicle whose owner logged in again, or whose battery was asked about';
 COMMENT ON COLUMN smartcar_callback.virtual_key_url IS 'where the owner adds the virtual key; only a link to Tesla comes back';
 COMMENT ON COLUMN smartcar_callback.error IS 'why there is no code, for example access_denied';
@@ -363,11 +363,11 @@ COMMENT ON COLUMN smartcar_error.status IS 'the HTTP status';
 COMMENT ON COLUMN smartcar_error.type IS 'for example CONNECTED_SERVICES_ACCOUNT';
 COMMENT ON COLUMN smartcar_error.code IS 'for example AUTHENTICATION_FAILED; many types have none';
 COMMENT ON COLUMN smartcar_error.description IS 'in words, for developers';
-COMMENT ON COLUMN smartcar_error.resolution_type IS 'Smartcars own advice, for example REAUTHENTICATE';
+COMMENT ON COLUMN smartcar_error.resolution_type IS 'Smartcar''s own advice, for example REAUTHENTICATE';
 COMMENT ON COLUMN smartcar_error.resolution_url IS 'the link of that advice, which may be half-built: see smartcar_complete_reauth_url';
-COMMENT ON COLUMN smartcar_error.doc_url IS 'the page of Smartcars documentation';
+COMMENT ON COLUMN smartcar_error.doc_url IS 'the page of Smartcar''s documentation';
 COMMENT ON COLUMN smartcar_error.suggested_user_message IS 'in words, for owners';
-COMMENT ON COLUMN smartcar_error.request_id IS 'what Smartcars support asks for';
+COMMENT ON COLUMN smartcar_error.request_id IS 'what Smartcar''s support asks for';
 COMMENT ON COLUMN smartcar_error.retry_after IS 'seconds to wait';
 COMMENT ON COLUMN smartcar_error.detail IS 'what else the answer said';
 COMMENT ON COLUMN smartcar_error.action IS 'what to do about it, NULL if nothing is known';
@@ -560,9 +560,9 @@ CREATE TYPE smartcar_vehicle_connection AS (
 COMMENT ON TYPE smartcar_vehicle_connection IS
 'A connection: a user has given the application a vehicle. The v2.0 API tells user_id, vehicle_id, mode and connected_at (https://smartcar.com/docs/api-reference/management/get-vehicle-connections); the v3 API tells everything (https://smartcar.com/docs/api-reference/list-connections), external_id where there is one.';
 COMMENT ON COLUMN smartcar_vehicle_connection.connection_id IS 'v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.user_id IS 'Smartcars id of the owner';
-COMMENT ON COLUMN smartcar_vehicle_connection.vehicle_id IS 'Smartcars id of the vehicle';
-COMMENT ON COLUMN smartcar_vehicle_connection.external_id IS 'the applications own id of the owner; v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_vehicle_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
+COMMENT ON COLUMN smartcar_vehicle_connection.external_id IS 'the application''s own id of the owner; v3 only';
 COMMENT ON COLUMN smartcar_vehicle_connection.mode IS 'live, simulated or test';
 COMMENT ON COLUMN smartcar_vehicle_connection.permissions IS 'Smartcar permissions that the application has; v3 only';
 COMMENT ON COLUMN smartcar_vehicle_connection.make IS 'v3 only';
@@ -589,7 +589,7 @@ COMMENT ON TYPE smartcar_response IS
 COMMENT ON COLUMN smartcar_response.status IS 'the HTTP status';
 COMMENT ON COLUMN smartcar_response.body IS 'text; cast it to jsonb where it is JSON';
 COMMENT ON COLUMN smartcar_response.content_type IS 'of the body';
-COMMENT ON COLUMN smartcar_response.request_id IS 'what Smartcars support asks for';
+COMMENT ON COLUMN smartcar_response.request_id IS 'what Smartcar''s support asks for';
 COMMENT ON COLUMN smartcar_response.data_age IS 'when the vehicle reported the data';
 COMMENT ON COLUMN smartcar_response.fetched_at IS 'when Smartcar got it from the vehicle';
 COMMENT ON COLUMN smartcar_response.unit_system IS 'metric or imperial';
@@ -1170,7 +1170,7 @@ COMMENT ON COLUMN smartcar_session.created_at IS 'when the link was made';
 COMMENT ON COLUMN smartcar_session.expires_at IS 'until when its callback is taken';
 COMMENT ON COLUMN smartcar_session.status IS 'open, exchanging, finished or failed';
 COMMENT ON COLUMN smartcar_session.ended_at IS 'when the callback came';
-COMMENT ON COLUMN smartcar_session.user_id IS 'Smartcars id of the owner, once finished';
+COMMENT ON COLUMN smartcar_session.user_id IS 'Smartcar''s id of the owner, once finished';
 COMMENT ON COLUMN smartcar_session.error IS 'that of the callback or of the exchange';
 COMMENT ON COLUMN smartcar_session.error_description IS 'the same in words';
 COMMENT ON COLUMN smartcar_session.action IS 'what to do about the error';
@@ -1203,7 +1203,7 @@ CREATE INDEX smartcar_account_access_expires_at ON smartcar_account (access_expi
 COMMENT ON TABLE smartcar_account IS
 'Smartcar users of an application. access_token, refresh_token: sealed, v2.0 only. status: reauthenticate once Smartcar has definitely refused the refresh token. lease, leased_until: who refreshes it at the moment. attempts, next_attempt_at: refreshes that failed since the last good one, and when the next one is due.';
 COMMENT ON COLUMN smartcar_account.server IS 'the SERVER that the account belongs to';
-COMMENT ON COLUMN smartcar_account.user_id IS 'Smartcars id of the owner; begins with "session-" while it is not known yet';
+COMMENT ON COLUMN smartcar_account.user_id IS 'Smartcar''s id of the owner; begins with "session-" while it is not known yet';
 COMMENT ON COLUMN smartcar_account.external_id IS 'your own id of the owner';
 COMMENT ON COLUMN smartcar_account.status IS 'active, or reauthenticate once the refresh token was refused';
 COMMENT ON COLUMN smartcar_account.access_token IS 'sealed; v2.0 only';
@@ -1256,8 +1256,8 @@ CREATE INDEX smartcar_connection_vehicle_id ON smartcar_connection (server, vehi
 COMMENT ON TABLE smartcar_connection IS
 'Users and their vehicles. status: disconnected once an authorization or a list of Smartcar no longer had the vehicle. permissions, access_type, tesla_scopes, virtual_key_paired: what Smartcar said at synced_at. error_*: what is wrong with it, from a call or a webhook.';
 COMMENT ON COLUMN smartcar_connection.server IS 'the SERVER that the connection belongs to';
-COMMENT ON COLUMN smartcar_connection.user_id IS 'Smartcars id of the owner';
-COMMENT ON COLUMN smartcar_connection.vehicle_id IS 'Smartcars id of the vehicle';
+COMMENT ON COLUMN smartcar_connection.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
 COMMENT ON COLUMN smartcar_connection.connection_id IS 'that of Smartcar, v3 only';
 COMMENT ON COLUMN smartcar_connection.external_id IS 'your own id of the owner';
 COMMENT ON COLUMN smartcar_connection.status IS 'connected or disconnected';
