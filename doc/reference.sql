@@ -4,8 +4,8 @@
 --   psql -qAtX -f doc/reference.sql > doc/reference.md     (as a superuser, with the extension created)
 --
 -- What cannot be asked for is written here: the subjects of the functions, and in
--- reference_options.sql and reference_sqlstates.sql what options and SQLSTATEs
--- are for.  What is missing there, or too many, is an error.
+-- reference_options.sql, reference_errors.sql and reference_sqlstates.sql what
+-- options are for, which errors there are and what SQLSTATEs mean.  What is missing there, or too many, is an error.
 
 \pset format unaligned
 \pset tuples_only on
@@ -67,7 +67,7 @@ SELECT pg_temp.stop_if('doc/reference.sql has no subject for, or the extension h
 \qecho
 SELECT '- [' || title || '](#' || replace(lower(title), ' ', '-') || ')'
 	FROM (VALUES ('Functions and procedures'), ('Types'), ('Views'), ('Tables'), ('Options of a server'), ('Options of a user mapping'),
-		('The setting'), ('The notification channel'), ('SQLSTATEs')) AS part (title);
+		('The setting'), ('The notification channel'), ('Permissions and what they need at Tesla'), ('Errors and what to do about them'), ('SQLSTATEs')) AS part (title);
 \qecho
 \qecho '## Functions and procedures'
 \qecho
@@ -142,4 +142,5 @@ FROM pg_settings WHERE name LIKE 'smartcar\_tesla.%' ORDER BY name;
 \qecho '`server`, `event` (the `eventType`), `user_id`, `vehicle_id`, `external_id` and `action` (what `smartcar_status` now says).'
 \qecho
 
+\ir reference_errors.sql
 \ir reference_sqlstates.sql

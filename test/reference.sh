@@ -79,6 +79,14 @@ while read -r code; do
 		{ echo "a comment names the SQLSTATE $code, which doc/reference_sqlstates.sql does not tell about"; status=1; }
 done < <(named_by_comments)
 
+# The errors of the catalogue: their types and codes, in the order of the catalogue
+if ! diff <(sed -nE '/^static const ErrorEntry catalogue/,/^};/s/^[[:space:]]*\{("[^"]*"), ("[^"]*"|NULL), .*/\1 \2/p' src/core/error.c | tr -d '"') \
+	<(sed -nE "/^INSERT INTO known_error/,/;\$/s/^[[:space:]]*\('[^']*', ('[^']*'), ('[^']*'|NULL)\).*/\1 \2/p" doc/reference_errors.sql | tr -d "'") >"$directory/diff"; then
+	echo "the errors of src/core/error.c (<) and of doc/reference_errors.sql (>) differ:"
+	cat "$directory/diff"
+	status=1
+fi
+
 # What the pages call smartcar_... is of the extension, or a server that they make.
 {
 	psql -qAtX -d "$database" -c "SELECT proname FROM pg_proc WHERE proname LIKE 'smartcar\\_%'
