@@ -3,7 +3,7 @@
 
 CREATE TEMP TABLE sqlstate (place serial, code text PRIMARY KEY, condition text, meaning text, remedy text);
 INSERT INTO sqlstate (code, condition, meaning, remedy) VALUES
-	('SC001', '', 'there was no connection to Smartcar, or it broke', 'call again; a request that is not a question may have been carried out, and the HINT says so'),
+	('SC001', '', 'there was no connection to Smartcar, it broke, or TLS could not be negotiated', 'call again; a request that is not a question may have been carried out, and the HINT says so'),
 	('SC002', '', 'the certificate of the server that answered is not to be trusted', 'look at who answers, and at the option `ca_file`'),
 	('SC003', '', 'the time was up; DETAIL says in which phase and after how long', 'as SC001; HINT says which option changes it'),
 	('SC004', '', 'the answer cannot be used: too large, not JSON, not UTF-8, or not what the endpoint should say', 'call again once; if it stays, look at the answer with `smartcar_request`'),

@@ -1159,21 +1159,6 @@ CREATE TABLE smartcar_session (
 
 COMMENT ON TABLE smartcar_session IS
 'Links that were given out, one row each, by the SHA-256 of their state. status: open until the callback comes; exchanging while its code is exchanged, and for ever if the server went down in that moment, in which case the owner has to connect again; finished; failed, with the error of the callback or of the exchange.';
-COMMENT ON COLUMN smartcar_session.server IS 'the SERVER whose link it was';
-COMMENT ON COLUMN smartcar_session.state_hash IS 'SHA-256 of the state, which is stored nowhere itself';
-COMMENT ON COLUMN smartcar_session.link IS 'connect, update_access or reauthenticate';
-COMMENT ON COLUMN smartcar_session.external_id IS 'your own id of the owner';
-COMMENT ON COLUMN smartcar_session.vehicle_id IS 'the vehicle whose owner has to log in again';
-COMMENT ON COLUMN smartcar_session.redirect_uri IS 'that of the link, which the exchange repeats';
-COMMENT ON COLUMN smartcar_session.scope IS 'the permissions that were asked for, if an argument said so';
-COMMENT ON COLUMN smartcar_session.created_at IS 'when the link was made';
-COMMENT ON COLUMN smartcar_session.expires_at IS 'until when its callback is taken';
-COMMENT ON COLUMN smartcar_session.status IS 'open, exchanging, finished or failed';
-COMMENT ON COLUMN smartcar_session.ended_at IS 'when the callback came';
-COMMENT ON COLUMN smartcar_session.user_id IS 'Smartcar''s id of the owner, once finished';
-COMMENT ON COLUMN smartcar_session.error IS 'that of the callback or of the exchange';
-COMMENT ON COLUMN smartcar_session.error_description IS 'the same in words';
-COMMENT ON COLUMN smartcar_session.action IS 'what to do about the error';
 
 CREATE TABLE smartcar_account (
 	server text NOT NULL,
@@ -1202,24 +1187,6 @@ CREATE INDEX smartcar_account_access_expires_at ON smartcar_account (access_expi
 
 COMMENT ON TABLE smartcar_account IS
 'Smartcar users of an application. access_token, refresh_token: sealed, v2.0 only. status: reauthenticate once Smartcar has definitely refused the refresh token. lease, leased_until: who refreshes it at the moment. attempts, next_attempt_at: refreshes that failed since the last good one, and when the next one is due.';
-COMMENT ON COLUMN smartcar_account.server IS 'the SERVER that the account belongs to';
-COMMENT ON COLUMN smartcar_account.user_id IS 'Smartcar''s id of the owner; begins with "session-" while it is not known yet';
-COMMENT ON COLUMN smartcar_account.external_id IS 'your own id of the owner';
-COMMENT ON COLUMN smartcar_account.status IS 'active, or reauthenticate once the refresh token was refused';
-COMMENT ON COLUMN smartcar_account.access_token IS 'sealed; v2.0 only';
-COMMENT ON COLUMN smartcar_account.access_expires_at IS 'when the access token ends';
-COMMENT ON COLUMN smartcar_account.refresh_token IS 'sealed; v2.0 only';
-COMMENT ON COLUMN smartcar_account.refresh_expires_at IS 'when the refresh token ends, as far as is known';
-COMMENT ON COLUMN smartcar_account.refreshed_at IS 'when it was last refreshed';
-COMMENT ON COLUMN smartcar_account.lease IS 'who refreshes it at the moment';
-COMMENT ON COLUMN smartcar_account.leased_until IS 'until when nobody else does';
-COMMENT ON COLUMN smartcar_account.attempts IS 'refreshes that failed since the last good one';
-COMMENT ON COLUMN smartcar_account.next_attempt_at IS 'when the next one is due';
-COMMENT ON COLUMN smartcar_account.error_sqlstate IS 'of the last failure';
-COMMENT ON COLUMN smartcar_account.error_description IS 'of the last failure';
-COMMENT ON COLUMN smartcar_account.error_at IS 'when it came';
-COMMENT ON COLUMN smartcar_account.created_at IS 'when the account was stored';
-COMMENT ON COLUMN smartcar_account.updated_at IS 'when this row was last changed';
 
 CREATE TABLE smartcar_connection (
 	server text NOT NULL,
@@ -1255,6 +1222,52 @@ CREATE INDEX smartcar_connection_vehicle_id ON smartcar_connection (server, vehi
 
 COMMENT ON TABLE smartcar_connection IS
 'Users and their vehicles. status: disconnected once an authorization or a list of Smartcar no longer had the vehicle. permissions, access_type, tesla_scopes, virtual_key_paired: what Smartcar said at synced_at. error_*: what is wrong with it, from a call or a webhook.';
+
+CREATE TABLE smartcar_webhook_event (
+	server text NOT NULL,
+	event_id text NOT NULL,
+	received_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, event_id)
+);
+
+COMMENT ON TABLE smartcar_webhook_event IS
+'Events of webhooks that were seen, kept while Smartcar may repeat them.';
+
+COMMENT ON COLUMN smartcar_session.server IS 'the SERVER whose link it was';
+COMMENT ON COLUMN smartcar_session.state_hash IS 'SHA-256 of the state, which is stored nowhere itself';
+COMMENT ON COLUMN smartcar_session.link IS 'connect, update_access or reauthenticate';
+COMMENT ON COLUMN smartcar_session.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_session.vehicle_id IS 'the vehicle whose owner has to log in again';
+COMMENT ON COLUMN smartcar_session.redirect_uri IS 'that of the link, which the exchange repeats';
+COMMENT ON COLUMN smartcar_session.scope IS 'the permissions that were asked for, if an argument said so';
+COMMENT ON COLUMN smartcar_session.created_at IS 'when the link was made';
+COMMENT ON COLUMN smartcar_session.expires_at IS 'until when its callback is taken';
+COMMENT ON COLUMN smartcar_session.status IS 'open, exchanging, finished or failed';
+COMMENT ON COLUMN smartcar_session.ended_at IS 'when the callback came';
+COMMENT ON COLUMN smartcar_session.user_id IS 'Smartcar''s id of the owner, once finished';
+COMMENT ON COLUMN smartcar_session.error IS 'that of the callback or of the exchange';
+COMMENT ON COLUMN smartcar_session.error_description IS 'the same in words';
+COMMENT ON COLUMN smartcar_session.action IS 'what to do about the error';
+
+COMMENT ON COLUMN smartcar_account.server IS 'the SERVER that the account belongs to';
+COMMENT ON COLUMN smartcar_account.user_id IS 'Smartcar''s id of the owner; begins with "session-" while it is not known yet';
+COMMENT ON COLUMN smartcar_account.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_account.status IS 'active, or reauthenticate once the refresh token was refused';
+COMMENT ON COLUMN smartcar_account.access_token IS 'sealed; v2.0 only';
+COMMENT ON COLUMN smartcar_account.access_expires_at IS 'when the access token ends';
+COMMENT ON COLUMN smartcar_account.refresh_token IS 'sealed; v2.0 only';
+COMMENT ON COLUMN smartcar_account.refresh_expires_at IS 'when the refresh token ends, as far as is known';
+COMMENT ON COLUMN smartcar_account.refreshed_at IS 'when it was last refreshed';
+COMMENT ON COLUMN smartcar_account.lease IS 'who refreshes it at the moment';
+COMMENT ON COLUMN smartcar_account.leased_until IS 'until when nobody else does';
+COMMENT ON COLUMN smartcar_account.attempts IS 'refreshes that failed since the last good one';
+COMMENT ON COLUMN smartcar_account.next_attempt_at IS 'when the next one is due';
+COMMENT ON COLUMN smartcar_account.error_sqlstate IS 'of the last failure';
+COMMENT ON COLUMN smartcar_account.error_description IS 'of the last failure';
+COMMENT ON COLUMN smartcar_account.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_account.created_at IS 'when the account was stored';
+COMMENT ON COLUMN smartcar_account.updated_at IS 'when this row was last changed';
+
 COMMENT ON COLUMN smartcar_connection.server IS 'the SERVER that the connection belongs to';
 COMMENT ON COLUMN smartcar_connection.user_id IS 'Smartcar''s id of the owner';
 COMMENT ON COLUMN smartcar_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
@@ -1281,15 +1294,6 @@ COMMENT ON COLUMN smartcar_connection.synced_at IS 'when Smartcar was last asked
 COMMENT ON COLUMN smartcar_connection.created_at IS 'when this row was made';
 COMMENT ON COLUMN smartcar_connection.updated_at IS 'when this row was last changed';
 
-CREATE TABLE smartcar_webhook_event (
-	server text NOT NULL,
-	event_id text NOT NULL,
-	received_at timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (server, event_id)
-);
-
-COMMENT ON TABLE smartcar_webhook_event IS
-'Events of webhooks that were seen, kept while Smartcar may repeat them.';
 COMMENT ON COLUMN smartcar_webhook_event.server IS 'the SERVER that received it';
 COMMENT ON COLUMN smartcar_webhook_event.event_id IS 'eventId of the event';
 COMMENT ON COLUMN smartcar_webhook_event.received_at IS 'when it came';
