@@ -23,7 +23,11 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/http/*.c src/pg/*.c
 DATA_built = $(EXTENSION_SCRIPT)
 # from one release to the next
 DATA = $(sort $(wildcard src/update/smartcar_tesla--*--*.sql))
-DOCS = README.md doc/install.md doc/configuration.md doc/calls.md doc/manager.md doc/reference.md
+
+# The manual is a tree whose pages link to each other, so it is installed as one,
+# and not by DOCS, which would put all files into a folder that other extensions
+# use, too.
+MANUAL = README.md CHANGELOG.md LICENSE $(wildcard CONTRIBUTING.md doc/*.md doc/how-to/*.md doc/images/*)
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale --load-extension=smartcar_tesla
@@ -66,9 +70,6 @@ EXTRA_CLEAN = smartcar_tesla--*.sql smartcar_tesla-*.zip results regression.diff
 
 include $(PGXS)
 
-# README.md is the name of a file that other extensions have, too.
-docmoduledir := $(docmoduledir)/smartcar_tesla
-
 src/core/permission.o: CFLAGS += -Werror=override-init
 src/core/permission.bc: BITCODE_CFLAGS += -Werror=initializer-overrides
 
@@ -77,6 +78,24 @@ $(EXTENSION_SCRIPT): src/smartcar_tesla.sql smartcar_tesla.control
 
 # Every object is built again when a header changes; there are few of them.
 $(OBJS): $(wildcard $(srcdir)/src/*/*.h) smartcar_tesla.control
+
+# docdir is in quotes, because it may have spaces
+manual_directory = '$(DESTDIR)$(docdir)/extension/smartcar_tesla'
+
+install: install-manual
+uninstall: uninstall-manual
+
+.PHONY: install-manual uninstall-manual
+install-manual:
+	for folder in $(sort $(dir $(MANUAL))); do \
+		$(MKDIR_P) $(manual_directory)/$$folder || exit; \
+	done
+	for page in $(MANUAL); do \
+		$(INSTALL_DATA) '$(srcdir)'/$$page $(manual_directory)/$$page || exit; \
+	done
+
+uninstall-manual:
+	rm -rf $(manual_directory)
 
 .PHONY: tapcheck check-version dist format format-check
 # Not part of installcheck, because initdb does not run as root.

@@ -92,15 +92,16 @@ SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
 		AND CASE d.classid WHEN 'pg_foreign_data_wrapper'::regclass THEN obj_description(d.objid, 'pg_foreign_data_wrapper')
 			ELSE obj_description(d.objid, d.classid::regclass::name) END IS NULL;
 SELECT signature FROM members WHERE pronargs > 0 AND (proargnames IS NULL OR '' = ANY (proargnames[1:pronargs]));
--- a comment tells about every argument, and every column of a view has one
+-- a comment tells about every argument, and every column of a view, a table and a type has one
 SELECT m.signature, a.name FROM members m, unnest(m.proargnames[1:m.pronargs]) AS a (name)
 	WHERE m.signature <> 'smartcar_tesla_validator(text[],oid)'
 	AND m.signature <> 'smartcar_verify_webhook(text,text,text,text)'	-- refers to the other one
 	AND obj_description(m.oid, 'pg_proc') !~ ('\m' || a.name || '\M');
-SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = attrelid
+SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+	JOIN pg_depend d ON (d.classid = 'pg_class'::regclass AND d.objid = c.oid) OR (d.classid = 'pg_type'::regclass AND d.objid = c.reltype AND c.relkind = 'c')
 	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-	JOIN pg_class c ON c.oid = attrelid
-	WHERE e.extname = 'smartcar_tesla' AND c.relkind = 'v' AND attnum > 0 AND col_description(attrelid, attnum) IS NULL;
+	WHERE e.extname = 'smartcar_tesla' AND c.relkind IN ('v', 'r', 'c') AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL
+	ORDER BY attrelid::regclass::text, attnum;
 SELECT count(*) AS views FROM pg_views WHERE viewname ~ '^smartcar_' AND schemaname = 'public';
 -- what an argument is called that one reads the result of a procedure from
 SELECT signature, p.proargnames, p.proargmodes FROM members JOIN pg_proc p USING (oid) WHERE prokind = 'p' ORDER BY 1;

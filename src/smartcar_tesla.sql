@@ -167,6 +167,22 @@ CREATE TYPE smartcar_callback AS (
 
 COMMENT ON TYPE smartcar_callback IS
 'What Smartcar Connect sent back to the redirect URI (https://smartcar.com/docs/connect/handle-the-response). A parameter that was absent or empty is NULL; code is also NULL where there is an error. code is good once, for 10 minutes. user_id is the Smartcar id of the owner, external_id the application''s own. vin, make, model and year come with vehicle_incompatible, if the owner agreed. status_code (an HTTP status) and error_message come with configuration_error. reason and selected_capacity come from the battery capacity page.';
+COMMENT ON COLUMN smartcar_callback.code IS 'to be exchanged for tokens, once and within 10 minutes; NULL where there is an error';
+COMMENT ON COLUMN smartcar_callback.state IS 'what the link carried; compare it before you use anything else';
+COMMENT ON COLUMN smartcar_callback.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_callback.external_id IS 'the application''s own id of the owner';
+COMMENT ON COLUMN smartcar_callback.vehicle_id IS 'the vehicle whose owner logged in again, or whose battery was asked about';
+COMMENT ON COLUMN smartcar_callback.virtual_key_url IS 'where the owner adds the virtual key; only a link to Tesla comes back';
+COMMENT ON COLUMN smartcar_callback.error IS 'why there is no code, for example access_denied';
+COMMENT ON COLUMN smartcar_callback.error_description IS 'the same in words, which change: decide by error';
+COMMENT ON COLUMN smartcar_callback.status_code IS 'the HTTP status that the owner saw, with configuration_error';
+COMMENT ON COLUMN smartcar_callback.error_message IS 'the text that the owner saw, with configuration_error';
+COMMENT ON COLUMN smartcar_callback.vin IS 'the vehicle, with vehicle_incompatible, if the owner agreed';
+COMMENT ON COLUMN smartcar_callback.make IS 'the vehicle, with vehicle_incompatible, if the owner agreed';
+COMMENT ON COLUMN smartcar_callback.model IS 'the vehicle, with vehicle_incompatible, if the owner agreed';
+COMMENT ON COLUMN smartcar_callback.year IS 'the vehicle, with vehicle_incompatible, if the owner agreed';
+COMMENT ON COLUMN smartcar_callback.reason IS 'what the page of battery capacities was about';
+COMMENT ON COLUMN smartcar_callback.selected_capacity IS 'what the owner chose there';
 
 CREATE FUNCTION smartcar_parse_callback(callback text)
 RETURNS smartcar_callback
@@ -343,6 +359,18 @@ CREATE TYPE smartcar_error AS (
 
 COMMENT ON TYPE smartcar_error IS
 'An error answer of Smartcar (https://smartcar.com/docs/api-reference/api-errors). status: the HTTP status. retry_after: seconds. detail: what the answer said in "detail", all errors of a v3 answer with more than one, or the whole body if it is a JSON object in which no error could be made out. action: what to do about it, NULL if nothing is known.';
+COMMENT ON COLUMN smartcar_error.status IS 'the HTTP status';
+COMMENT ON COLUMN smartcar_error.type IS 'for example CONNECTED_SERVICES_ACCOUNT';
+COMMENT ON COLUMN smartcar_error.code IS 'for example AUTHENTICATION_FAILED; many types have none';
+COMMENT ON COLUMN smartcar_error.description IS 'in words, for developers';
+COMMENT ON COLUMN smartcar_error.resolution_type IS 'Smartcar''s own advice, for example REAUTHENTICATE';
+COMMENT ON COLUMN smartcar_error.resolution_url IS 'the link of that advice, which may be half-built: see smartcar_complete_reauth_url';
+COMMENT ON COLUMN smartcar_error.doc_url IS 'the page of Smartcar''s documentation';
+COMMENT ON COLUMN smartcar_error.suggested_user_message IS 'in words, for owners';
+COMMENT ON COLUMN smartcar_error.request_id IS 'what Smartcar''s support asks for';
+COMMENT ON COLUMN smartcar_error.retry_after IS 'seconds to wait';
+COMMENT ON COLUMN smartcar_error.detail IS 'what else the answer said';
+COMMENT ON COLUMN smartcar_error.action IS 'what to do about it, NULL if nothing is known';
 
 CREATE FUNCTION smartcar_error_action(type text, code text DEFAULT NULL)
 RETURNS smartcar_action
@@ -437,6 +465,11 @@ CREATE TYPE smartcar_token AS (
 
 COMMENT ON TYPE smartcar_token IS
 'The tokens of an owner, from the v2.0 API (https://smartcar.com/docs/api-reference/authorization/auth-code-exchange). expires_at: when the access token ends, counted from before the request was made. refresh_expires_at: when the refresh token ends, which Smartcar does not say; it is the time of the request and refresh_lifetime.';
+COMMENT ON COLUMN smartcar_token.access_token IS 'good for requests until expires_at';
+COMMENT ON COLUMN smartcar_token.token_type IS 'Bearer';
+COMMENT ON COLUMN smartcar_token.expires_at IS 'when the access token ends, counted from before the request was made';
+COMMENT ON COLUMN smartcar_token.refresh_token IS 'good for one smartcar_refresh_token';
+COMMENT ON COLUMN smartcar_token.refresh_expires_at IS 'when the refresh token ends, as far as is known: Smartcar does not say';
 
 CREATE FUNCTION smartcar_exchange_code(
 	code text,
@@ -526,6 +559,18 @@ CREATE TYPE smartcar_vehicle_connection AS (
 
 COMMENT ON TYPE smartcar_vehicle_connection IS
 'A connection: a user has given the application a vehicle. The v2.0 API tells user_id, vehicle_id, mode and connected_at (https://smartcar.com/docs/api-reference/management/get-vehicle-connections); the v3 API tells everything (https://smartcar.com/docs/api-reference/list-connections), external_id where there is one.';
+COMMENT ON COLUMN smartcar_vehicle_connection.connection_id IS 'v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_vehicle_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
+COMMENT ON COLUMN smartcar_vehicle_connection.external_id IS 'the application''s own id of the owner; v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.mode IS 'live, simulated or test';
+COMMENT ON COLUMN smartcar_vehicle_connection.permissions IS 'Smartcar permissions that the application has; v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.make IS 'v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.model IS 'v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.year IS 'model year; v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.powertrain_type IS 'for example BEV; v3 only';
+COMMENT ON COLUMN smartcar_vehicle_connection.connected_at IS 'when the owner connected the vehicle';
+COMMENT ON COLUMN smartcar_vehicle_connection.updated_at IS 'when the connection last changed; v3 only';
 
 CREATE TYPE smartcar_response AS (
 	status integer,
@@ -541,6 +586,15 @@ CREATE TYPE smartcar_response AS (
 
 COMMENT ON TYPE smartcar_response IS
 'An answer of Smartcar (headers: https://smartcar.com/docs/api-reference/headers). status: the HTTP status. body: text, cast it to jsonb where it is JSON. data_age: when the vehicle reported the data; fetched_at: when Smartcar got it; unit_system: metric or imperial; retry_after: seconds. headers: all of them, their names in lower case. What a header does not tell is NULL.';
+COMMENT ON COLUMN smartcar_response.status IS 'the HTTP status';
+COMMENT ON COLUMN smartcar_response.body IS 'text; cast it to jsonb where it is JSON';
+COMMENT ON COLUMN smartcar_response.content_type IS 'of the body';
+COMMENT ON COLUMN smartcar_response.request_id IS 'what Smartcar''s support asks for';
+COMMENT ON COLUMN smartcar_response.data_age IS 'when the vehicle reported the data';
+COMMENT ON COLUMN smartcar_response.fetched_at IS 'when Smartcar got it from the vehicle';
+COMMENT ON COLUMN smartcar_response.unit_system IS 'metric or imperial';
+COMMENT ON COLUMN smartcar_response.retry_after IS 'seconds to wait';
+COMMENT ON COLUMN smartcar_response.headers IS 'all of them, by their names in lower case';
 
 CREATE FUNCTION smartcar_request(
 	method text,
@@ -1178,6 +1232,71 @@ CREATE TABLE smartcar_webhook_event (
 
 COMMENT ON TABLE smartcar_webhook_event IS
 'Events of webhooks that were seen, kept while Smartcar may repeat them.';
+
+COMMENT ON COLUMN smartcar_session.server IS 'the SERVER whose link it was';
+COMMENT ON COLUMN smartcar_session.state_hash IS 'SHA-256 of the state, which is stored nowhere itself';
+COMMENT ON COLUMN smartcar_session.link IS 'connect, update_access or reauthenticate';
+COMMENT ON COLUMN smartcar_session.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_session.vehicle_id IS 'the vehicle whose owner has to log in again';
+COMMENT ON COLUMN smartcar_session.redirect_uri IS 'that of the link, which the exchange repeats';
+COMMENT ON COLUMN smartcar_session.scope IS 'the permissions that were asked for, if an argument said so';
+COMMENT ON COLUMN smartcar_session.created_at IS 'when the link was made';
+COMMENT ON COLUMN smartcar_session.expires_at IS 'until when its callback is taken';
+COMMENT ON COLUMN smartcar_session.status IS 'open, exchanging, finished or failed';
+COMMENT ON COLUMN smartcar_session.ended_at IS 'when the callback came';
+COMMENT ON COLUMN smartcar_session.user_id IS 'Smartcar''s id of the owner, once finished';
+COMMENT ON COLUMN smartcar_session.error IS 'that of the callback or of the exchange';
+COMMENT ON COLUMN smartcar_session.error_description IS 'the same in words';
+COMMENT ON COLUMN smartcar_session.action IS 'what to do about the error';
+
+COMMENT ON COLUMN smartcar_account.server IS 'the SERVER that the account belongs to';
+COMMENT ON COLUMN smartcar_account.user_id IS 'Smartcar''s id of the owner; begins with "session-" while it is not known yet';
+COMMENT ON COLUMN smartcar_account.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_account.status IS 'active, or reauthenticate once the refresh token was refused';
+COMMENT ON COLUMN smartcar_account.access_token IS 'sealed; v2.0 only';
+COMMENT ON COLUMN smartcar_account.access_expires_at IS 'when the access token ends';
+COMMENT ON COLUMN smartcar_account.refresh_token IS 'sealed; v2.0 only';
+COMMENT ON COLUMN smartcar_account.refresh_expires_at IS 'when the refresh token ends, as far as is known';
+COMMENT ON COLUMN smartcar_account.refreshed_at IS 'when it was last refreshed';
+COMMENT ON COLUMN smartcar_account.lease IS 'who refreshes it at the moment';
+COMMENT ON COLUMN smartcar_account.leased_until IS 'until when nobody else does';
+COMMENT ON COLUMN smartcar_account.attempts IS 'refreshes that failed since the last good one';
+COMMENT ON COLUMN smartcar_account.next_attempt_at IS 'when the next one is due';
+COMMENT ON COLUMN smartcar_account.error_sqlstate IS 'of the last failure';
+COMMENT ON COLUMN smartcar_account.error_description IS 'of the last failure';
+COMMENT ON COLUMN smartcar_account.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_account.created_at IS 'when the account was stored';
+COMMENT ON COLUMN smartcar_account.updated_at IS 'when this row was last changed';
+
+COMMENT ON COLUMN smartcar_connection.server IS 'the SERVER that the connection belongs to';
+COMMENT ON COLUMN smartcar_connection.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
+COMMENT ON COLUMN smartcar_connection.connection_id IS 'that of Smartcar, v3 only';
+COMMENT ON COLUMN smartcar_connection.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_connection.status IS 'connected or disconnected';
+COMMENT ON COLUMN smartcar_connection.make IS 'as Smartcar writes it';
+COMMENT ON COLUMN smartcar_connection.model IS 'as Smartcar writes it';
+COMMENT ON COLUMN smartcar_connection.year IS 'model year';
+COMMENT ON COLUMN smartcar_connection.mode IS 'live, simulated or test, where Smartcar tells';
+COMMENT ON COLUMN smartcar_connection.powertrain_type IS 'as Smartcar writes it, v3 only';
+COMMENT ON COLUMN smartcar_connection.permissions IS 'Smartcar permissions that the application has';
+COMMENT ON COLUMN smartcar_connection.access_type IS 'OWNER or DRIVER, in v3 what the signal says';
+COMMENT ON COLUMN smartcar_connection.tesla_scopes IS 'what was granted at Tesla, for example vehicle_location';
+COMMENT ON COLUMN smartcar_connection.virtual_key_paired IS 'whether the vehicle has the virtual key';
+COMMENT ON COLUMN smartcar_connection.error_type IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_connection.error_code IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_connection.error_description IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_connection.error_action IS 'what to do about it';
+COMMENT ON COLUMN smartcar_connection.error_url IS 'the link that came with it';
+COMMENT ON COLUMN smartcar_connection.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_connection.connected_at IS 'when the owner connected the vehicle';
+COMMENT ON COLUMN smartcar_connection.synced_at IS 'when Smartcar was last asked';
+COMMENT ON COLUMN smartcar_connection.created_at IS 'when this row was made';
+COMMENT ON COLUMN smartcar_connection.updated_at IS 'when this row was last changed';
+
+COMMENT ON COLUMN smartcar_webhook_event.server IS 'the SERVER that received it';
+COMMENT ON COLUMN smartcar_webhook_event.event_id IS 'eventId of the event';
+COMMENT ON COLUMN smartcar_webhook_event.received_at IS 'when it came';
 
 REVOKE ALL ON smartcar_session, smartcar_account, smartcar_connection, smartcar_webhook_event FROM PUBLIC;
 

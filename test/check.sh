@@ -49,6 +49,7 @@ memory      install  test/memory         memory, under Valgrind
 demo        install  test/demo.sql       demonstration
 reference   install  test/reference.sh   reference page and catalog agree
 examples    install  test/examples.pl    examples of the documentation
+links       -        test/links.pl       links of the documentation
 parity      install  test/parity/run.sh  parity with Smartcar's SDK
 browser     install  test/browser/run.sh example application in a browser
 clang       -        -                   build with clang
@@ -138,6 +139,11 @@ needs_demo()
 needs_examples()
 {
 	need_sandbox
+}
+
+needs_links()
+{
+	need perl has_perl_module File::Find
 }
 
 needs_parity()
@@ -396,9 +402,14 @@ step_examples()
 	start_sandbox
 	make_token_key
 	cd "$copy"
-	grep -l '^```sql' README.md doc/*.md |
+	find README.md doc -name '*.md' | sort |
 		SMARTCAR_SANDBOX=$sandbox_url SMARTCAR_KEY_FILE=$token_key_file xargs perl test/examples.pl
 	stop_sandbox
+}
+
+step_links()
+{
+	perl "$copy/test/links.pl" "$copy"
 }
 
 step_parity()

@@ -43,22 +43,12 @@ $node->append_conf('postgresql.conf', sprintf "shared_preload_libraries = 'pg_cr
 $node->restart;
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_cron');
 
-# That of the manual, with other pauses.
-$node->safe_psql('postgres', <<'SQL');
-CREATE PROCEDURE keep_alive() LANGUAGE plpgsql AS $$
-DECLARE
-	refreshed bigint;
-	failed bigint;
-	refused bigint;
-BEGIN
-	FOR i IN 1 .. 4 LOOP
-		CALL smartcar_refresh(refreshed => refreshed, failed => failed, refused => refused);
-		COMMIT;
-		PERFORM pg_sleep(0.05);
-	END LOOP;
-END
-$$
-SQL
+# What the manual tells to schedule is taken from there.
+my $page = slurp_file("$FindBin::RealBin/../../doc/how-to/refresh-and-sync.md");
+my ($every_seconds, $every_minute, $elsewhere) = grep { /cron\.schedule/ } $page =~ /^```sql\n(.*?)^```$/msg;
+my ($keep_alive, $keep_alive_jobs) = $every_minute =~ /^(CREATE PROCEDURE .*?^\$\$;\n)(.*)$/ms;
+like($keep_alive, qr/pg_sleep\(14\)/, 'the procedure is in the manual');
+$node->safe_psql('postgres', $keep_alive =~ s/pg_sleep\(14\)/pg_sleep(0.05)/r);
 
 sub schedule
 {
@@ -130,10 +120,34 @@ foreach my $workers (qw(off on))
 	check_round("$kind, after a crash");
 }
 
-# The schedule that is meant for every day
-$node->safe_psql('postgres', 'SELECT cron.unschedule(jobid) FROM cron.job');
+# The schedules that are meant for every day
 my $has_seconds = $node->safe_psql('postgres',
 	q{SELECT string_to_array(substring(extversion from '^\d+\.\d+'), '.')::integer[] >= '{1,5}' FROM pg_extension WHERE extname = 'pg_cron'}) eq 't';
+
+sub scheduled_by
+{
+	my ($statements) = @_;
+
+	$node->safe_psql('postgres', 'SELECT cron.unschedule(jobid) FROM cron.job');
+	my ($result, $output, $error) = $node->psql('postgres', $statements);
+	my $jobs = $node->safe_psql('postgres', q{SELECT jobname, schedule, command, database, username FROM cron.job ORDER BY jobname});
+	$node->safe_psql('postgres', 'SELECT cron.unschedule(jobid) FROM cron.job');
+	return $result == 0 ? $jobs : $error;
+}
+
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+is(scheduled_by($keep_alive_jobs),
+	"smartcar refresh|* * * * *|CALL keep_alive()|postgres|$user\nsmartcar refresh at start|\@reboot|CALL keep_alive()|postgres|$user\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|$user",
+	'the schedules of the manual');
+is(scheduled_by($elsewhere), 'fleet refresh|* * * * *|CALL keep_alive()|fleet|operator', 'and the one for another database');
+if ($has_seconds)
+{
+	is(scheduled_by($every_seconds), "smartcar refresh|10 seconds|CALL smartcar_refresh()|postgres|$user\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|$user", 'and those with seconds');
+}
+else
+{
+	like(scheduled_by($every_seconds), qr/invalid schedule/, 'seconds are refused where pg_cron has none');
+}
 
 SKIP:
 {
