@@ -68,6 +68,7 @@ my @unusable = (
 	[ 'JSON that nests deeply', { depth => 65 }, qr/It is not valid JSON\./ ],
 	[ 'JSON that nests without end', { depth => 400000 }, qr/It is not valid JSON\./ ],
 	[ 'a number without end', { body => '{"id":1e99999999}' }, qr/It is not valid JSON\./ ],
+	[ 'more values than there is memory for', { body => '{"id":"x","list":[1' . ',1' x 100_000 . ']}' }, qr/It is not valid JSON\./ ],
 	[ 'a list', { body => '[1]' }, qr/It is not a JSON object\./ ],
 	[ 'a text', { body => '"x"' }, qr/It is not a JSON object\./ ],
 	[ 'null', { body => 'null' }, qr/It is not a JSON object\./ ],
