@@ -23,6 +23,9 @@
 /* A page of HTML that some proxy sent is not for a message. */
 #define MAX_DESCRIPTION	500
 
+/* What is to be said of a request that does harm twice, once it was sent. */
+#define MAY_BE_DONE	"Smartcar may have carried out the request. Find out before you repeat it."
+
 static const char *const phase_names[] = {
 	[SMARTCAR_PHASE_RESOLVE] = "resolving the host name",
 	[SMARTCAR_PHASE_CONNECT] = "connecting",
@@ -170,6 +173,8 @@ describe_timeout(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse 
 							   in_connect ? SMARTCAR_OPTION_CONNECT_TIMEOUT :
 							   SMARTCAR_OPTION_TIMEOUT,
 							   in_connect ? "15s" : "60s");
+	if (!before_request && !item->request.idempotent)
+		error->hint = psprintf("%s %s", MAY_BE_DONE, error->hint);
 }
 
 static void
@@ -198,8 +203,7 @@ describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
 	else
 	{
 		error->message = psprintf("connection to \"%s\" was lost", origin_of(call, item));
-		error->hint = item->request.idempotent ? NULL :
-			"Smartcar may have carried out the request. Find out before you repeat it.";
+		error->hint = item->request.idempotent ? NULL : MAY_BE_DONE;
 	}
 }
 

@@ -26,8 +26,12 @@
 /* Smartcar's answers are nested a handful of levels deep. */
 #define MAX_NESTING		64
 
-/* A longer body, or a number with more digits, is no answer of an API. */
+/*
+ * A longer body, or a number with more digits, is no answer of an API; nor is
+ * one with so many values, each of which takes far more memory than in the text.
+ */
 #define MAX_LENGTH			(64 * 1024 * 1024)
+#define MAX_VALUES			100000
 #define MAX_NUMBER_LENGTH	1000
 #define MAX_EXPONENT_DIGITS	4
 
@@ -38,13 +42,14 @@
 typedef struct JsonShape
 {
 	int			depth;			/* how deeply brackets nest */
+	int			commas;			/* each separates one value from the next */
 	bool		wide_escape;	/* is there an escape beyond ASCII? */
 } JsonShape;
 
 static JsonShape
 json_shape(SmartcarSpan text)
 {
-	JsonShape	shape = {0, false};
+	JsonShape	shape = {0, 0, false};
 	bool		in_string = false;
 	int			depth = 0;
 
@@ -73,6 +78,8 @@ json_shape(SmartcarSpan text)
 		}
 		else if (c == '}' || c == ']')
 			depth--;
+		else if (c == ',')
+			shape.commas++;
 	}
 	return shape;
 }
@@ -128,7 +135,7 @@ smartcar_json_parse(SmartcarSpan text)
 
 	/* the parser is recursive, so it must not see what nests without end */
 	shape = json_shape(text);
-	if (shape.depth > MAX_NESTING)
+	if (shape.depth > MAX_NESTING || shape.commas >= MAX_VALUES)
 		return NULL;
 	if (shape.wide_escape && GetDatabaseEncoding() == PG_SQL_ASCII)
 		untranslatable_escape();

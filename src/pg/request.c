@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -96,6 +97,34 @@ header_text(SmartcarSpan value, SmartcarSpan *converted)
 }
 
 /*
+ * All values of a header in one.  name is where it stands; no data if it has
+ * come before, since there may be thousands of the same.
+ */
+static SmartcarSpan
+joined_values(SmartcarSpan lines, SmartcarSpan name)
+{
+	StringInfoData values;
+	SmartcarSpan other;
+	SmartcarSpan value;
+
+	initStringInfo(&values);
+	while (smartcar_header_next(&lines, &other, &value))
+	{
+		if (!smartcar_span_equal_ignoring_case(name, other))
+			continue;
+		if (other.data < name.data)
+		{
+			pfree(values.data);
+			return smartcar_span(NULL, 0);
+		}
+		if (other.data > name.data)
+			appendStringInfoString(&values, ", ");
+		appendBinaryStringInfo(&values, value.data, (int) value.length);
+	}
+	return smartcar_span(values.data, values.len);
+}
+
+/*
  * The headers as an object, their names in lower case.  A header that comes
  * several times has its values in one, as HTTP has it; what the database has no
  * text for is left out.
@@ -111,24 +140,14 @@ headers_as_jsonb(SmartcarSpan lines)
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	while (smartcar_header_next(&rest, &name, &value))
 	{
-		SmartcarSpan others = lines;
-		SmartcarSpan other_name;
-		SmartcarSpan other_value;
-		StringInfoData values;
+		SmartcarSpan values;
 		JsonbValue	json;
 		char	   *lower;
 
-		initStringInfo(&values);
-		while (smartcar_header_next(&others, &other_name, &other_value))
-		{
-			if (!smartcar_span_equal_ignoring_case(name, other_name))
-				continue;
-			if (values.len > 0)
-				appendStringInfoString(&values, ", ");
-			appendBinaryStringInfo(&values, other_value.data, (int) other_value.length);
-		}
-		if (!smartcar_span_is_visible(name) ||
-			!header_text(smartcar_span(values.data, values.len), &value))
+		CHECK_FOR_INTERRUPTS();
+		values = joined_values(lines, name);
+		if (values.data == NULL || !smartcar_span_is_visible(name) ||
+			!header_text(values, &value))
 			continue;
 
 		lower = pnstrdup(name.data, name.length);

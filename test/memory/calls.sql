@@ -183,4 +183,18 @@ RESET statement_timeout;
 SELECT 'the session is broken'
 WHERE (SELECT make FROM smartcar_vehicle('vehicle-000017', 'access-000017')) IS DISTINCT FROM 'TESLA';
 
+-- Calls within a call that stores what has come while it waits for more.
+CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+	PERFORM FROM smartcar_vehicle(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER ask AFTER INSERT ON smartcar_connection EXECUTE FUNCTION ask();
+\o /dev/null
+CALL smartcar_sync(details => false, server => 'v3');
+\o
+SELECT 'the connections were not stored: ' || :'SQLSTATE'
+WHERE :'SQLSTATE' <> '00000' OR NOT EXISTS (SELECT FROM smartcar_connection);
+
 SELECT pg_backend_pid();

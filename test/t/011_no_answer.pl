@@ -184,6 +184,17 @@ foreach my $case (@timeouts)
 	}
 }
 
+# A command may have been carried out, unless it was not even sent.
+{
+	$sandbox->faults({ delay_ms => 20000 });
+	my $error = on('one_second')->error($post);
+	is($error->{sqlstate}, 'SC003', 'a command that takes too long');
+	like($error->{hint}, qr/^Smartcar may have carried out the request\. .* The option "timeout" is 1s; /, 'may have been carried out');
+	$error = on('silent_tls')->error($post);
+	is($error->{sqlstate}, 'SC003', 'one that was not sent');
+	like($error->{hint}, qr/^The option "connect_timeout" is 200ms; /, 'was not');
+}
+
 # The limit is that of a request and its repeats, with the pauses in between.
 {
 	$sandbox->faults({ status => 503, delay_ms => 600 }, { delay_ms => 20000 });

@@ -137,6 +137,16 @@ foreach my $origin (
 	is($session->error("ALTER SERVER plain OPTIONS (SET api_origin '$origin')")->{sqlstate}, '22023', "$origin is refused");
 }
 
+# Not even if the option was not checked when it was set.
+foreach my $origin ('http://192.0.2.1', 'ftp://127.0.0.1', 'http://localhost.example.com')
+{
+	$session->query(
+		qq(UPDATE pg_foreign_server SET srvoptions = (SELECT array_agg(regexp_replace(o, '^api_origin=.*', 'api_origin=$origin'))
+			FROM unnest(srvoptions) AS o) WHERE srvname = 'stranger'));
+	my $error = on('stranger')->error($ask);
+	is("$error->{sqlstate}: $error->{message}", '22023: requests are made over https only', "nothing is sent to $origin");
+}
+
 # A bulk call over HTTP/2 has its requests side by side in one connection.
 my $bulk = q(SELECT count(*) FROM token, smartcar_vehicle(
 	array_fill('36ab27d0-fd9d-4455-823a-ce30af709ffc'::text, ARRAY[16]), ARRAY[access_token]) AS answer

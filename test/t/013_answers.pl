@@ -68,6 +68,7 @@ my @unusable = (
 	[ 'JSON that nests deeply', { depth => 65 }, qr/It is not valid JSON\./ ],
 	[ 'JSON that nests without end', { depth => 400000 }, qr/It is not valid JSON\./ ],
 	[ 'a number without end', { body => '{"id":1e99999999}' }, qr/It is not valid JSON\./ ],
+	[ 'more values than there is memory for', { body => '{"id":"x","list":[1' . ',1' x 100_000 . ']}' }, qr/It is not valid JSON\./ ],
 	[ 'a list', { body => '[1]' }, qr/It is not a JSON object\./ ],
 	[ 'a text', { body => '"x"' }, qr/It is not a JSON object\./ ],
 	[ 'null', { body => 'null' }, qr/It is not a JSON object\./ ],
@@ -105,6 +106,23 @@ foreach my $server ('smartcar', 'http2')
 }
 is($session->query(q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'smartcar_tesla %')), '0',
 	'no memory is kept');
+
+# A header that comes very often has its values in one, and only once.
+SKIP:
+{
+	my $values = q(SELECT status, length(headers ->> 'x-a') FROM token, smartcar_request('GET', '/x', access_token));
+
+	skip 'there is no /proc', 2 if !-d '/proc/self';
+	my $fresh = Session->new($node);
+	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => ['1'] } });
+	is($fresh->query($values), '200|1', 'a header');
+	my ($before) = slurp_file('/proc/' . $fresh->backend . '/status') =~ /^VmHWM:\s*(\d+)/m;
+	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 6000 ] } });
+	is($fresh->query($values), '200|17998', 'with 6000 values');
+	my ($after) = slurp_file('/proc/' . $fresh->backend . '/status') =~ /^VmHWM:\s*(\d+)/m;
+	cmp_ok($after - $before, '<', 12 * 1024, 'takes less than 12 MB');
+	$fresh->finish;
+}
 
 # An answer that is refused in its middle may leave a connection of HTTP/2 of no
 # use to the other requests in it.  They get another one.

@@ -31,7 +31,11 @@ SELECT n.name AS "calls", m.at_once AS "at once", round(m.rate) AS "calls/s",
 	   round((m.rate / s.rate)::numeric, 2) AS "x SDK",
 	   round((s.us / m.us)::numeric, 1) AS "x SDK, processor",
 	   round((m.rate / o.rate)::numeric, 1) AS "x one by one",
-	   round((o.us / m.us)::numeric, 1) AS "x one by one, processor"
+	   round((o.us / m.us)::numeric, 1) AS "x one by one, processor",
+	   CASE WHEN m.kind = 'bulk' AND m.at_once = 32 THEN '>= 90 % of the ideal or the client, >= 2 SDK, processor' END AS target,
+	   CASE WHEN m.kind = 'bulk' AND m.at_once = 32 THEN
+			concat_ws(', ', CASE WHEN greatest(m.rate / m.ideal, m.rate / b.rate) >= 0.9 THEN 'yes' ELSE 'no' END,
+					  CASE WHEN s.us / m.us >= 2 THEN 'yes' WHEN s.us / m.us < 2 THEN 'no' ELSE 'skipped' END) END AS reached
 FROM bench_call_median AS m
 	 NATURAL JOIN bench_call_names AS n
 	 LEFT JOIN bench_call_median AS b ON b.kind = 'bare' AND b.protocol = m.protocol AND b.at_once = m.at_once

@@ -1,0 +1,135 @@
+# A connection that was once verified is not used for ever: it ends five minutes
+# after it was made, however busy it is, and a minute after it was used last.
+#
+# The server runs with a clock that the test can move: a library that adds what
+# stands in a file to the time that processes measure intervals with.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Sandbox;
+use Session;
+use Test::More;
+
+my $source = <<'SOURCE';
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+typedef int (*Clock) (clockid_t, struct timespec *);
+
+static volatile const long *shift;
+static Clock real_clock;
+
+__attribute__((constructor)) static void
+find_shift(void)
+{
+	int			fd = open(getenv("CLOCK_SHIFT"), O_RDONLY);
+	void	   *page = mmap(NULL, sizeof(long), PROT_READ, MAP_SHARED, fd, 0);
+
+	real_clock = (Clock) dlsym(RTLD_NEXT, "clock_gettime");
+	if (page != MAP_FAILED)
+		shift = page;
+}
+
+int
+clock_gettime(clockid_t clock, struct timespec *time)
+{
+	int			result;
+
+	if (real_clock == NULL)
+		real_clock = (Clock) dlsym(RTLD_NEXT, "clock_gettime");
+	result = real_clock(clock, time);
+	if (clock == CLOCK_MONOTONIC && shift != NULL)
+		time->tv_sec += *shift;
+	return result;
+}
+SOURCE
+
+plan(skip_all => 'a library cannot be put between a program and its clock here') if $^O ne 'linux';
+
+my $directory = PostgreSQL::Test::Utils::tempdir_short();
+my $shifted = 0;
+
+# Moves the clock on by some seconds.
+sub advance
+{
+	my ($seconds) = @_;
+
+	$shifted += $seconds;
+	open my $file, '+<', "$directory/shift" or die "could not open $directory/shift: $!";
+	syswrite $file, pack('l!', $shifted);
+	close $file;
+	return;
+}
+
+append_to_file("$directory/shift", pack('l!', 0));
+append_to_file("$directory/clock.c", $source);
+system(($ENV{CC} // 'cc') . " -shared -fPIC -o $directory/clock.so $directory/clock.c -ldl 2>/dev/null");
+plan(skip_all => 'the library cannot be built') if $? != 0;
+
+my $sandbox = Sandbox->start('--tls');
+my $node = PostgreSQL::Test::Cluster->new('main');
+
+$node->init;
+{
+	local $ENV{LD_PRELOAD} = join ' ', grep { defined && $_ ne '' } $ENV{LD_PRELOAD}, "$directory/clock.so";
+	local $ENV{CLOCK_SHIFT} = "$directory/shift";
+	$node->start;
+}
+Sandbox::create_server($node, 'http1', $sandbox->url);
+Sandbox::create_server($node, 'http2', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'));
+my $ada = $sandbox->connect(owner => 'ada');
+$node->safe_psql('postgres', "CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
+my $session = Session->new($node);
+
+# The ports of the client, one for each request, as numbers from 1 on.
+sub ports
+{
+	my (%number, @ports);
+
+	foreach my $entry ($sandbox->log)
+	{
+		$number{ $entry->{port} } = 1 + keys %number if !exists $number{ $entry->{port} };
+		push @ports, $number{ $entry->{port} };
+	}
+	return "@ports";
+}
+
+sub ask
+{
+	my ($server) = @_;
+
+	return is($session->query("SELECT smartcar_user(access_token, server => '$server') FROM token"), $ada->{user_id}, "$server: a call");
+}
+
+foreach my $server ('http1', 'http2')
+{
+	$sandbox->faults;
+	ask($server);
+	foreach (1 .. 5)
+	{
+		advance(50);
+		ask($server);
+	}
+	is(ports(), '1 1 1 1 1 1', 'a connection that is used all the time is kept');
+	advance(52);
+	ask($server);
+	is(ports(), '1 1 1 1 1 1 2', 'for five minutes');
+	advance(57);
+	ask($server);
+	is(ports(), '1 1 1 1 1 1 2 3', 'and one that is not used, for a minute');
+}
+
+$session->finish;
+$node->stop;
+
+done_testing();
