@@ -165,7 +165,7 @@ smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
 	/* one that is being refreshed is left alone; its new tokens must find it */
 	pass_account(&parameters, server, provisional_id);
 	if (smartcar_manager_run("SELECT access_token, refresh_token FROM @.smartcar_account WHERE server = $1 AND user_id = $2 "
-							 "AND (leased_until IS NULL OR leased_until <= @now) FOR UPDATE",
+							 "AND " SMARTCAR_NOT_LEASED " FOR UPDATE",
 							 &parameters) == 0)
 		return NULL;
 	for (int i = 0; i < lengthof(kinds); i++)
