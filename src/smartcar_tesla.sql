@@ -1450,7 +1450,7 @@ AS 'MODULE_PATHNAME', 'smartcar_reseal_tokens'
 LANGUAGE C;
 
 COMMENT ON PROCEDURE smartcar_reseal_tokens(text) IS
-'Seals all stored tokens with the first key of the key file, after a new one was put there; then the old key can be taken out.
+'Seals all stored tokens with the first key of the key file, after a new one was put there; then the old key can be taken out. Waits for accounts that are being refreshed.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: 25001 inside a transaction block, 55000 for a key that is not there, XX001 for a token that was changed or moved, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. What was sealed by then stays so.';
 

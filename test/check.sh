@@ -229,6 +229,10 @@ step_layers()
 		echo "only src/pg/compat.h may test the version of PostgreSQL"
 		found=1
 	fi
+	if grep -nE '"[^"]*(clock_timestamp|statement_timestamp|timeofday|random)\(' src/pg/*.c; then
+		echo "a statement must not call what is volatile, or it cannot run on a distributed table"
+		found=1
+	fi
 	return $found
 }
 

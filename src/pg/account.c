@@ -50,7 +50,7 @@ clear_refusal(const SmartcarServer *server, const char *user_id)
 
 	pass_account(&parameters, server, user_id);
 	smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = clock_timestamp() "
+						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
 						 "WHERE server = $1 AND user_id = $2 AND error_action = 'connect'",
 						 &parameters);
 }
@@ -69,7 +69,7 @@ smartcar_account_note_refusal(const SmartcarServer *server, const char *user_id,
 	smartcar_parameter_text(&parameters, error->type);
 	smartcar_parameter_text(&parameters, error->description);
 	smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = $3, error_code = NULL, error_description = $4, "
-						 "error_action = 'connect', error_url = NULL, error_at = clock_timestamp(), updated_at = clock_timestamp() "
+						 "error_action = 'connect', error_url = NULL, error_at = @now, updated_at = @now "
 						 "WHERE server = $1 AND user_id = $2",
 						 &parameters);
 }
@@ -110,7 +110,7 @@ smartcar_account_store(const SmartcarServer *server, const SmartcarKeyRing *ring
 	smartcar_parameter_string(&parameters, external_id);
 	pass_tokens(&parameters, server, ring, provisional_id, answer);
 	smartcar_manager_run("INSERT INTO @.smartcar_account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at) "
-						 "VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())",
+						 "VALUES ($1, $2, $3, $4, $5, $6, $7, @now)",
 						 &parameters);
 }
 
@@ -134,8 +134,8 @@ smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
 	if (smartcar_manager_run("UPDATE @.smartcar_account SET status = 'active', access_token = $3, access_expires_at = $4, "
 							 "refresh_token = COALESCE($5, refresh_token), refresh_expires_at = COALESCE($6, refresh_expires_at), "
-							 "refreshed_at = clock_timestamp(), lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
-							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = clock_timestamp() "
+							 "refreshed_at = @now, lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
+							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = @now "
 							 "WHERE server = $1 AND user_id = $2 AND (lease = $8 OR refresh_token = $7)",
 							 &parameters) == 0)
 		return false;
@@ -168,7 +168,7 @@ smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
 	/* one that is being refreshed is left alone; its new tokens must find it */
 	pass_account(&parameters, server, provisional_id);
 	if (smartcar_manager_run("SELECT access_token, refresh_token FROM @.smartcar_account WHERE server = $1 AND user_id = $2 "
-							 "AND (leased_until IS NULL OR leased_until <= clock_timestamp()) FOR UPDATE",
+							 "AND " SMARTCAR_NOT_LEASED " FOR UPDATE",
 							 &parameters) == 0)
 		return NULL;
 	for (int i = 0; i < lengthof(kinds); i++)
@@ -203,7 +203,7 @@ smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
 							 "access_token = EXCLUDED.access_token, access_expires_at = EXCLUDED.access_expires_at, "
 							 "refresh_token = EXCLUDED.refresh_token, refresh_expires_at = EXCLUDED.refresh_expires_at, refreshed_at = EXCLUDED.refreshed_at, "
 							 "lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
-							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, created_at = EXCLUDED.created_at, updated_at = clock_timestamp() "
+							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, created_at = EXCLUDED.created_at, updated_at = @now "
 							 "WHERE a.created_at <= EXCLUDED.created_at OR a.status <> 'active'",
 							 &parameters) > 0)
 		clear_refusal(server, *user_id);
@@ -227,7 +227,7 @@ smartcar_account_note(const SmartcarServer *server, const char *user_id,
 	smartcar_parameter_string(&parameters, external_id);
 	smartcar_manager_run("INSERT INTO @.smartcar_account AS a (server, user_id, external_id) VALUES ($1, $2, $3) "
 						 "ON CONFLICT (server, user_id) DO UPDATE SET "
-						 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', updated_at = clock_timestamp()",
+						 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', updated_at = @now",
 						 &parameters);
 }
 
@@ -266,7 +266,7 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(EXTERNAL_ID),
 					   PG_ARGISNULL(EXTERNAL_ID));
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
-	rows = smartcar_manager_run("SELECT user_id, access_token, status, access_expires_at > clock_timestamp() + interval '10 seconds' "
+	rows = smartcar_manager_run("SELECT user_id, access_token, status, access_expires_at > @now + interval '10 seconds' "
 								"FROM @.smartcar_account WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL)",
 								&parameters);
 	if (rows == 0)

@@ -25,6 +25,13 @@
 /* Smartcar does not say how long a refresh token lasts; its documentation does. */
 #define SMARTCAR_REFRESH_LIFETIME	(INT64CONST(60) * USECS_PER_DAY)
 
+/*
+ * Whether nobody refreshes an account.  A lease that ends further away than one
+ * lasts comes from a clock that was wrong.
+ */
+#define SMARTCAR_NOT_LEASED \
+	"(leased_until IS NULL OR leased_until <= @now OR leased_until > @now + interval '1 minute')"
+
 extern void smartcar_account_store(const SmartcarServer *server, const SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *answer);

@@ -96,7 +96,7 @@ refuse_state(const SmartcarServer *server, bytea *hash)
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_bytea(&parameters, hash);
-	if (smartcar_manager_run("SELECT status, expires_at <= clock_timestamp() FROM @.smartcar_session WHERE server = $1 AND state_hash = $2",
+	if (smartcar_manager_run("SELECT status, expires_at <= @now FROM @.smartcar_session WHERE server = $1 AND state_hash = $2",
 							 &parameters) > 0)
 	{
 		if (strcmp(smartcar_result_string(0, 0), "exchanging") == 0)
@@ -135,7 +135,7 @@ find_session(const SmartcarServer *server, const SmartcarCallback *callback, Ses
 	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
 	pass_session(&parameters, server, session);
 	if (smartcar_manager_run("SELECT link, external_id, vehicle_id, redirect_uri FROM @.smartcar_session "
-							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > clock_timestamp()",
+							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
 							 &parameters) == 0)
 		refuse_state(server, session->state_hash);
 	session->link = smartcar_result_string(0, 0);
@@ -154,7 +154,7 @@ claim_session(const SmartcarServer *server, const Session *session)
 
 	pass_session(&parameters, server, session);
 	if (smartcar_manager_run("UPDATE @.smartcar_session SET status = 'exchanging' "
-							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > clock_timestamp()",
+							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
 							 &parameters) == 0)
 		refuse_state(server, session->state_hash);
 }
@@ -217,7 +217,7 @@ end_session(const SmartcarServer *server, const Session *session, const Outcome 
 	smartcar_parameter_string(&parameters, description);
 	smartcar_parameter_string(&parameters, outcome->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
 							  smartcar_action_label(outcome->action));
-	smartcar_manager_run("UPDATE @.smartcar_session SET status = $3, ended_at = clock_timestamp(), user_id = $4, "
+	smartcar_manager_run("UPDATE @.smartcar_session SET status = $3, ended_at = @now, user_id = $4, "
 						 "error = $5, error_description = $6, action = $7::@.smartcar_action "
 						 "WHERE server = $1 AND state_hash = $2",
 						 &parameters);
@@ -251,7 +251,7 @@ note_tokens(const SmartcarServer *server, const Session *session)
 	SmartcarParameters parameters = {0};
 
 	pass_session(&parameters, server, session);
-	smartcar_manager_run("UPDATE @.smartcar_session SET status = 'finished', ended_at = clock_timestamp() "
+	smartcar_manager_run("UPDATE @.smartcar_session SET status = 'finished', ended_at = @now "
 						 "WHERE server = $1 AND state_hash = $2",
 						 &parameters);
 }
@@ -465,7 +465,7 @@ clear_error(const SmartcarServer *server, const Session *session)
 	smartcar_parameter_string(&parameters, session->vehicle_id);
 	smartcar_parameter_string(&parameters, session->external_id);
 	smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = clock_timestamp() "
+						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
 						 "WHERE server = $1 AND vehicle_id = $2 AND error_action = 'reauthenticate' "
 						 "AND (external_id = $3 OR external_id IS NULL OR $3 IS NULL)",
 						 &parameters);

@@ -32,6 +32,8 @@
 
 #include "pg/compat.h"
 
+#define TIME	"@now"
+
 /* The role and the schema of the extension. */
 typedef struct ExtensionHome
 {
@@ -176,20 +178,30 @@ smartcar_manager_end(void)
 }
 
 /*
- * The statement with the schema in its places.
+ * The statement with the schema and the parameter that is the time in their
+ * places.
  */
 static char *
-with_schema(const char *statement, const char *schema)
+write_out(const char *statement, const char *schema, int time_parameter)
 {
 	StringInfoData result;
 	const char *place;
 
 	initStringInfo(&result);
-	while ((place = strstr(statement, "@.")) != NULL)
+	for (; (place = strchr(statement, '@')) != NULL; statement = place)
 	{
 		appendBinaryStringInfo(&result, statement, place - statement);
-		appendStringInfo(&result, "%s.", schema);
-		statement = place + 2;
+		if (strncmp(place, TIME, strlen(TIME)) == 0)
+		{
+			appendStringInfo(&result, "$%d", time_parameter);
+			place += strlen(TIME);
+		}
+		else
+		{
+			Assert(place[1] == '.');
+			appendStringInfo(&result, "%s.", schema);
+			place += 2;
+		}
 	}
 	appendStringInfoString(&result, statement);
 	return result.data;
@@ -200,9 +212,10 @@ with_schema(const char *statement, const char *schema)
  * can put anything into.
  */
 static uint64
-run(const char *statement, const char *schema, const SmartcarParameters *parameters)
+run(const char *statement, const char *schema, const SmartcarParameters *given)
 {
-	char	   *written = with_schema(statement, schema);
+	SmartcarParameters parameters = *given;
+	char	   *written = write_out(statement, schema, given->count + 1);
 	int			nest_level = NewGUCNestLevel();
 	int			result;
 
@@ -211,11 +224,12 @@ run(const char *statement, const char *schema, const SmartcarParameters *paramet
 		SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
 
+	if (strstr(statement, TIME) != NULL)
+		smartcar_parameter_time(&parameters, GetCurrentTimestamp());
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	result = SPI_execute_with_args(written, parameters->count,
-								   (Oid *) parameters->types, (Datum *) parameters->values,
-								   parameters->nulls, false, 0);
+	result = SPI_execute_with_args(written, parameters.count, parameters.types,
+								   parameters.values, parameters.nulls, false, 0);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args returned %d", result);
 	AtEOXact_GUC(false, nest_level);

@@ -47,8 +47,10 @@ extern void smartcar_manager_commit(void);
 extern void smartcar_manager_end(void);
 
 /*
- * Runs a statement, in which "@." stands for the schema of the extension, and
- * returns the number of rows.
+ * Runs a statement, in which "@." stands for the schema of the extension and
+ * "@now" for the time, and returns the number of rows.  A call of
+ * clock_timestamp() instead would keep Citus from running an UPDATE, and
+ * everybody from using an index.
  */
 extern uint64 smartcar_manager_run(const char *statement, const SmartcarParameters *parameters);
 extern uint64 smartcar_manager_run_as_caller(const char *statement,

@@ -187,7 +187,7 @@ apply_error(const Event *event, JsonbContainer *object)
 	if (smartcar_span_equal(smartcar_json_text_member(object, "state"), SMARTCAR_SPAN("RESOLVED")))
 	{
 		smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-							 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = clock_timestamp() "
+							 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
 							 OF_THIS_VEHICLE " AND error_type = $4 AND error_code IS NOT DISTINCT FROM $5",
 							 &parameters);
 		return;
@@ -196,7 +196,7 @@ apply_error(const Event *event, JsonbContainer *object)
 	smartcar_parameter_string(&parameters, smartcar_action_label(error.action));
 	smartcar_parameter_text(&parameters, error.resolution_url);
 	smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = $4, error_code = $5, error_description = $6, "
-						 "error_action = $7::@.smartcar_action, error_url = $8, error_at = clock_timestamp(), updated_at = clock_timestamp() "
+						 "error_action = $7::@.smartcar_action, error_url = $8, error_at = @now, updated_at = @now "
 						 OF_THIS_VEHICLE " AND NOT ($7 = 'retry' AND error_action IS NOT NULL AND error_action <> 'retry')",
 						 &parameters);
 }
@@ -208,7 +208,7 @@ set_column(const Event *event, const char *column, Oid type, Datum value)
 
 	pass_vehicle(event, &parameters);
 	smartcar_parameter(&parameters, type, value, false);
-	smartcar_manager_run(psprintf("UPDATE @.smartcar_connection SET %s = $4, updated_at = clock_timestamp() "
+	smartcar_manager_run(psprintf("UPDATE @.smartcar_connection SET %s = $4, updated_at = @now "
 								  OF_THIS_VEHICLE, column),
 						 &parameters);
 }

@@ -111,16 +111,16 @@ enum
  * comes from a clock that was wrong.
  */
 #define CAN_BE_CLAIMED \
-	"(next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 hour') " \
-	"AND (leased_until IS NULL OR leased_until <= clock_timestamp() OR leased_until > clock_timestamp() + interval '1 minute')"
+	"(next_attempt_at IS NULL OR next_attempt_at <= @now OR next_attempt_at > @now + interval '1 hour') " \
+	"AND (leased_until IS NULL OR leased_until <= @now OR leased_until > @now + interval '1 minute')"
 
 /*
  * It is due, and was not refreshed by this run: where access_within is longer
  * than a token lives, a new token is due again as soon as it is there.
  */
 #define IS_DUE \
-	"(access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL) " \
-	"AND (refreshed_at IS NULL OR refreshed_at < $4 OR refreshed_at > clock_timestamp() + interval '1 minute')"
+	"(access_expires_at <= @now + $2 OR refresh_expires_at <= @now + $3 OR access_expires_at IS NULL) " \
+	"AND (refreshed_at IS NULL OR refreshed_at < $4 OR refreshed_at > @now + interval '1 minute')"
 
 static const char due_accounts[] =
 	"FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
@@ -167,7 +167,7 @@ claim_account(Refresh *refresh, const Candidate *candidate)
 	smartcar_parameter(&parameters, UUIDOID, refresh->lease, false);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(LEASE), false);
 	smartcar_parameter_time(&parameters, candidate->refreshed_at);
-	if (smartcar_manager_run("UPDATE @.smartcar_account SET lease = $4, leased_until = clock_timestamp() + $5 * interval '1 ms' "
+	if (smartcar_manager_run("UPDATE @.smartcar_account SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
 							 "WHERE server = $1 AND user_id = $2 AND lease IS NOT DISTINCT FROM $3 AND refreshed_at IS NOT DISTINCT FROM $6 AND status = 'active' "
 							 "AND " CAN_BE_CLAIMED " "
 							 "RETURNING refresh_token, attempts, leased_until",
@@ -306,8 +306,8 @@ store_failure(Refresh *refresh, const Claim *claim, const char *sqlstate,
 	smartcar_parameter(&parameters, INT4OID,
 					   Int32GetDatum(delay_after(claim->attempts + 1, retry_after)), false);
 	if (smartcar_manager_run("UPDATE @.smartcar_account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
-							 "next_attempt_at = clock_timestamp() + $7 * interval '1 ms', "
-							 "error_sqlstate = $5, error_description = $6, error_at = clock_timestamp(), updated_at = clock_timestamp() "
+							 "next_attempt_at = @now + $7 * interval '1 ms', "
+							 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
 							 "WHERE server = $1 AND user_id = $2 AND lease = $3",
 							 &parameters) == 0)
 		return false;
@@ -477,7 +477,7 @@ wait_for_failures(Refresh *refresh)
 	smartcar_manager_run("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
 						 "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
 						 "AND error_sqlstate NOT IN ('XX001', '55000') "
-						 "AND greatest(next_attempt_at, leased_until) <= clock_timestamp() + $5 * interval '1 ms' "
+						 "AND greatest(next_attempt_at, leased_until) <= @now + $5 * interval '1 ms' "
 						 "AND " IS_DUE,
 						 &parameters);
 	if (!smartcar_result_time(0, 0, &due))

@@ -11,9 +11,13 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 
+#include "pg/account.h"
 #include "pg/key_ring.h"
 #include "pg/manager.h"
 #include "pg/progress.h"
@@ -24,6 +28,9 @@ PG_FUNCTION_INFO_V1(smartcar_reseal_tokens);
 
 /* Committed together. */
 #define BATCH	100
+
+/* Milliseconds before accounts are looked at again that were in use. */
+#define PAUSE	500
 
 /* The token under the newest key; NULL if there is none, or it is that already. */
 static bytea *
@@ -42,11 +49,20 @@ reseal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *us
 	return result;
 }
 
+/* What came of one account. */
+typedef enum ResealResult
+{
+	NOTHING_TO_DO,
+	RESEALED,
+	IN_USE
+} ResealResult;
+
 /*
- * Puts the tokens of one account under the newest key, unless a refresh has
- * stored others meanwhile, which already are.
+ * Puts the tokens of one account under the newest key.  One that is being
+ * refreshed is left alone: its new tokens are stored in place of the very bytes
+ * that were read, and would not find them.
  */
-static bool
+static ResealResult
 reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user_id,
 			   bytea *access_token, bytea *refresh_token)
 {
@@ -55,7 +71,7 @@ reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const 
 	bytea	   *new_refresh = reseal(server, ring, user_id, "refresh", refresh_token);
 
 	if (new_access == NULL && new_refresh == NULL)
-		return false;
+		return NOTHING_TO_DO;
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user_id);
 	smartcar_parameter_bytea(&parameters, access_token);
@@ -63,26 +79,32 @@ reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const 
 	smartcar_parameter_bytea(&parameters, new_access);
 	smartcar_parameter_bytea(&parameters, new_refresh);
 	return smartcar_manager_run("UPDATE @.smartcar_account SET access_token = COALESCE($5, access_token), refresh_token = COALESCE($6, refresh_token) "
-								"WHERE server = $1 AND user_id = $2 AND access_token IS NOT DISTINCT FROM $3 AND refresh_token IS NOT DISTINCT FROM $4",
-								&parameters) > 0;
+								"WHERE server = $1 AND user_id = $2 AND access_token IS NOT DISTINCT FROM $3 AND refresh_token IS NOT DISTINCT FROM $4 "
+								"AND " SMARTCAR_NOT_LEASED,
+								&parameters) > 0 ? RESEALED : IN_USE;
 }
 
-Datum
-smartcar_reseal_tokens(PG_FUNCTION_ARGS)
+static void
+pause_before_next_pass(void)
 {
-	SmartcarServer *server;
-	SmartcarKeyRing ring;
-	SmartcarProgress progress;
-	MemoryContext batch;
-	MemoryContext outer = CurrentMemoryContext;
-	char	   *last = pstrdup("");
-	int			count;
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, PAUSE,
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
 
-	smartcar_manager_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
-	server = smartcar_required_server(fcinfo, 0);
-	smartcar_key_ring_read(&ring, server);
-	smartcar_progress_begin(&progress, "smartcar_reseal_tokens()", "accounts", 0);
-	batch = AllocSetContextCreate(outer, "smartcar_tesla reseal", ALLOCSET_DEFAULT_SIZES);
+/*
+ * Goes through all accounts once.  Returns whether there was one in use.
+ */
+static bool
+reseal_all(const SmartcarServer *server, const SmartcarKeyRing *ring, SmartcarProgress *progress)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext batch = AllocSetContextCreate(outer, "smartcar_tesla reseal",
+												ALLOCSET_DEFAULT_SIZES);
+	char	   *last = pstrdup("");
+	bool		found_in_use = false;
+	int			count;
 
 	do
 	{
@@ -106,16 +128,37 @@ smartcar_reseal_tokens(PG_FUNCTION_ARGS)
 			refresh_tokens[i] = smartcar_result_bytea(i, 2);
 		}
 		for (int i = 0; i < count; i++)
-			changed += reseal_account(server, &ring, user_ids[i], access_tokens[i],
-									  refresh_tokens[i]);
+		{
+			ResealResult result = reseal_account(server, ring, user_ids[i], access_tokens[i],
+												 refresh_tokens[i]);
+
+			changed += result == RESEALED;
+			found_in_use = found_in_use || result == IN_USE;
+		}
 		smartcar_manager_commit();
-		smartcar_progress_add(&progress, changed);
+		smartcar_progress_add(progress, changed);
 		if (count > 0)
 			last = MemoryContextStrdup(outer, user_ids[count - 1]);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
 	} while (count == BATCH);
+	MemoryContextDelete(batch);
+	return found_in_use;
+}
 
+Datum
+smartcar_reseal_tokens(PG_FUNCTION_ARGS)
+{
+	SmartcarServer *server;
+	SmartcarKeyRing ring;
+	SmartcarProgress progress;
+
+	smartcar_manager_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
+	server = smartcar_required_server(fcinfo, 0);
+	smartcar_key_ring_read(&ring, server);
+	smartcar_progress_begin(&progress, "smartcar_reseal_tokens()", "accounts", 0);
+	while (reseal_all(server, &ring, &progress))
+		pause_before_next_pass();
 	smartcar_key_ring_wipe(&ring);
 	smartcar_progress_end(&progress);
 	smartcar_manager_end();

@@ -91,7 +91,7 @@ read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
 	pass_users(sync, &parameters);
 	smartcar_parameter_string(&parameters, sync->last_user_id);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
-	count = (int) smartcar_manager_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > clock_timestamp() THEN access_token END "
+	count = (int) smartcar_manager_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
 												"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
 												wanted_users), &parameters);
 	for (int i = 0; i < count; i++)

@@ -137,7 +137,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 	smartcar_manager_run("INSERT INTO @.smartcar_connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
 						 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
 						 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
-						 "CASE WHEN $17 IS NOT NULL THEN clock_timestamp() END, clock_timestamp(), clock_timestamp()) "
+						 "CASE WHEN $17 IS NOT NULL THEN @now END, @now, @now) "
 						 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', "
 						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
 						 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
@@ -147,7 +147,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 						 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
 						 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")
 						 "connected_at = CASE WHEN c.status = 'connected' THEN c.connected_at ELSE EXCLUDED.connected_at END, "
-						 "synced_at = EXCLUDED.synced_at, updated_at = clock_timestamp() WHERE " NOT_SINCE("c", "$20"),
+						 "synced_at = EXCLUDED.synced_at, updated_at = @now WHERE " NOT_SINCE("c", "$20"),
 						 &parameters);
 }
 
@@ -224,7 +224,7 @@ settle_others(const SmartcarServer *server, const SmartcarUser *user, TimestampT
 	smartcar_parameter_string(&parameters, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
 	smartcar_parameter_time(&parameters, asked_at);
-	smartcar_manager_run("UPDATE @.smartcar_connection AS c SET status = 'disconnected', updated_at = clock_timestamp() "
+	smartcar_manager_run("UPDATE @.smartcar_connection AS c SET status = 'disconnected', updated_at = @now "
 						 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3) AND " NOT_SINCE("c", "$4"),
 						 &parameters);
 	if (user->external_id != NULL)

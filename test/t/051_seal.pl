@@ -172,6 +172,26 @@ keys_in_file("key2 $key[1]");
 is($session->query("SELECT count(*) FILTER (WHERE smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access')), count(smartcar_access_token(user_id => user_id)) FROM smartcar_account"), '246|250', 'the old key is not needed any more, and the tokens are the same');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'every refresh token works');
 
+# An account that is refreshed meanwhile, by a session that has read the keys before
+keys_in_file("key3 $key[2]", "key2 $key[1]");
+Manager::make_due($node);
+$node->safe_psql('postgres', "UPDATE smartcar_account SET access_expires_at = now() + interval '1 hour' WHERE user_id > 'user-000003'");
+$sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 2000 });
+{
+	my $refresh = Session->new($node);
+
+	keys_in_file("key2 $key[1]");
+	$refresh->start('CALL smartcar_refresh()');
+	Manager::wait_until(sub { scalar($sandbox->log(path => '/oauth/token')) == 3 });
+	keys_in_file("key3 $key[2]", "key2 $key[1]");
+	like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 250 accounts in/, 'new keys while tokens are refreshed');
+	like($refresh->result, qr/^3\|0\|0$/m, 'which are stored');
+}
+$sandbox->faults;
+is($session->query($by_key =~ s/ORDER BY 1/ORDER BY 1, 2/r), 'key3|key3|250', 'and sealed with the new key in the end');
+$sandbox->ask('advance', { seconds => 61 });
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'every refresh token works');
+
 # Nothing in clear
 
 my $access = tokens('user-000001');
