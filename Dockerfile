@@ -33,7 +33,8 @@ RUN --mount=type=bind,target=/src \
 		xargs -n 1 dpkg-query --search 2>/dev/null | cut -d : -f 1 | sort -u); \
 	apt-mark auto '.*' >/dev/null; \
 	printf '%s\n' "$manual" "$libraries" ca-certificates | xargs apt-mark manual >/dev/null; \
-	apt-get purge -y --auto-remove -o APT::AutoRemove::RecommendsImportant=false; \
+	apt-get purge -y --auto-remove \
+		-o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false; \
 	if ldd "$library" | grep 'not found'; then exit 1; fi; \
 	cd /; \
 	rm -rf /tmp/smartcar_tesla /var/lib/apt/lists/*

@@ -59,7 +59,7 @@ finish()
 		if [ $keep_workspace = yes ]; then
 			say "# kept: $workspace" >&2
 		else
-			rm -rf "$workspace"
+			rm -rf --one-file-system "$workspace"
 		fi
 	fi
 	exit $result

@@ -37,11 +37,15 @@ function spawnSandbox(args) {
   });
 }
 
+// The sandbox listens on the IPv4 address of localhost alone, and before Node 20
+// a connection is tried with the first address only.
+const LOOPBACK = {family: 4};
+
 // {status, headers, body, json}; rejects when no whole answer comes.
 function ask(url, {method = 'GET', headers = {}, body, agent, ca} = {}) {
   return new Promise((resolve, reject) => {
     const {request} = url.startsWith('https:') ? https : http;
-    const outgoing = request(url, {method, headers, agent, ca}, (incoming) => {
+    const outgoing = request(url, {method, headers, agent, ca, ...LOOPBACK}, (incoming) => {
       const chunks = [];
 
       incoming.on('data', (chunk) => chunks.push(chunk));
@@ -67,7 +71,7 @@ function ask(url, {method = 'GET', headers = {}, body, agent, ca} = {}) {
 
 // Requests over one HTTP/2 connection, all at once.
 function askHttp2(url, paths, {ca, headers = {}} = {}) {
-  const session = http2.connect(url, {ca});
+  const session = http2.connect(url, {ca, ...LOOPBACK});
   const one = (requestPath) => new Promise((resolve, reject) => {
     const stream = session.request({':path': requestPath, ...headers});
     const chunks = [];
@@ -132,4 +136,4 @@ const wait = (milliseconds) => new Promise((resolve) => {
   setTimeout(resolve, milliseconds);
 });
 
-module.exports = {CLIENT, basic, bearer, clientHeaders, managerHeaders, spawnSandbox, startSandbox, ask, askHttp2, wait};
+module.exports = {CLIENT, LOOPBACK, basic, bearer, clientHeaders, managerHeaders, spawnSandbox, startSandbox, ask, askHttp2, wait};

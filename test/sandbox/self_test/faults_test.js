@@ -9,7 +9,7 @@ const secure = require('https');
 const net = require('net');
 const zlib = require('zlib');
 
-const {ask, bearer, clientHeaders, CLIENT, askHttp2, wait} = require('./client');
+const {LOOPBACK, ask, bearer, clientHeaders, CLIENT, askHttp2, wait} = require('./client');
 
 const USER = '/v2.0/user';
 const user = (sandbox) => sandbox.get(USER);
@@ -224,9 +224,9 @@ const tests = {
       {delay_ms: 150, drop: 'before'}, {delay_ms: 150, reset: true}, {delay_ms: 150, goaway: true}]) {
       await sandbox.fault({...effect, times: 3});
 
-      const session = http2.connect(https, {ca: sandbox.ca});
+      const session = http2.connect(https, {ca: sandbox.ca, ...LOOPBACK});
       const stream = session.request({':path': USER});
-      const others = [sandbox.url, old].map((url) => (url.startsWith('https') ? secure : http).get(url + USER, {ca: sandbox.ca, agent: false}));
+      const others = [sandbox.url, old].map((url) => (url.startsWith('https') ? secure : http).get(url + USER, {ca: sandbox.ca, agent: false, ...LOOPBACK}));
 
       [session, stream, ...others].forEach((one) => one.on('error', () => {}));
       await wait(60);
