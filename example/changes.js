@@ -21,12 +21,14 @@ function externalIdOf(payload) {
   }
 }
 
-function tell(payload) {
-  const externalId = externalIdOf(payload);
-
-  for (const outgoing of open.get(externalId) || []) {
+function tell(pages) {
+  for (const outgoing of pages) {
     outgoing.write('data: changed\n\n');
   }
+}
+
+function everyPage() {
+  return [...open.values()].flatMap((pages) => [...pages]);
 }
 
 function follow({owner, outgoing}) {
@@ -46,10 +48,13 @@ function follow({owner, outgoing}) {
 }
 
 function start() {
-  const stopListening = database.listen(CHANNELS, tell);
+  const stopListening = database.listen(CHANNELS, {
+    notified: (payload) => tell(open.get(externalIdOf(payload)) || []),
+    listening: () => tell(everyPage()),
+  });
 
   return async function stop() {
-    for (const outgoing of [...open.values()].flatMap((mine) => [...mine])) {
+    for (const outgoing of everyPage()) {
       outgoing.end();
     }
     await stopListening();

@@ -32,15 +32,15 @@ async function call(sql, values = []) {
   return (await calls.query(sql, values)).rows[0];
 }
 
-// Calls back for every notification, and comes back after a lost connection.
-function listen(channels, notified) {
+// Calls back with the payload of every notification, and comes back after a lost
+// connection.  What was notified in between is lost, so each time that it listens
+// it calls listening.
+function listen(channels, {notified, listening}) {
   let client = null;
   let stopped = false;
 
-  function again(error) {
-    const broken = client;
-
-    if (broken === null || stopped) {
+  function startAgain(broken, error) {
+    if (broken !== client || stopped) {
       return;
     }
     client = null;
@@ -50,20 +50,23 @@ function listen(channels, notified) {
   }
 
   async function start() {
+    const mine = new Client({application_name: 'garage listener', keepAlive: true});
+
     if (stopped) {
       return;
     }
-    client = new Client({application_name: 'garage listener', keepAlive: true});
-    client.on('error', again);
-    client.on('end', () => again(new Error('the connection that listens has ended')));
-    client.on('notification', ({payload}) => notified(payload));
+    client = mine;
+    mine.on('error', (error) => startAgain(mine, error));
+    mine.on('end', () => startAgain(mine, new Error('the connection that listens has ended')));
+    mine.on('notification', ({payload}) => notified(payload));
     try {
-      await client.connect();
+      await mine.connect();
       for (const channel of channels) {
-        await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+        await mine.query(`LISTEN ${mine.escapeIdentifier(channel)}`);
       }
+      listening();
     } catch (error) {
-      again(error);
+      startAgain(mine, error);
     }
   }
 

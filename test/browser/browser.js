@@ -41,7 +41,7 @@ class Browser {
   watch(page, origin) {
     const note = (text) => this.complaints.push(text);
 
-    page.setDefaultTimeout(20000);
+    page.setDefaultTimeout(30000);
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type()) && message.location().url.startsWith(origin)) {
         note(`${message.type()}: ${message.text()}`);

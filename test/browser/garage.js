@@ -43,6 +43,11 @@ class Garage {
     return (await this.server.query(text)).rows;
   }
 
+  // Which way the last link goes: connect, update_access or reauthenticate.
+  async lastLink() {
+    return (await this.sql('SELECT link FROM smartcar_session ORDER BY created_at DESC LIMIT 1'))[0].link;
+  }
+
   // All that can change by a callback or a webhook, as one text.
   async everything() {
     const tables = ['smartcar_session', 'smartcar_account', 'smartcar_connection', 'smartcar_webhook_event'];

@@ -43,6 +43,7 @@ function wholeWay(version, viewport) {
       assert.equal(seen.facts['Virtual key'], 'needed, and not added yet');
 
       await through(page, garage, 'a.button:text("Update access")', {owner: 'ada', ticked: 'all'});
+      assert.equal(await garage.lastLink(), 'update_access');
       seen = await card(page, 'Model 3');
       assert.deepEqual(seen.missing, []);
       assert.equal(seen.facts.Permissions, 'all granted');

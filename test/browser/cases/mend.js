@@ -27,6 +27,7 @@ const reauthenticate = {
     await sandbox.ask('webhook', {type: 'VEHICLE_ERROR', url: `${garage.url}/webhook`, user_id: ADAS_ID, vehicle_id: ADAS_CAR, wait: true});
     await waitForBadge(page, 'Login needed');
     await through(page, garage, 'a.button:text("Log in again")', {owner: 'ada'});
+    assert.equal(await garage.lastLink(), 'reauthenticate');
     await isNoticed(page, /^Thank you/);
     assert.equal((await card(page, 'Model 3')).badge, 'Ready');
   },
@@ -42,6 +43,7 @@ const connectAgain = {
     await page.click('text=Check again');
     await waitForBadge(page, 'Not connected');
     await through(page, garage, 'a.button:text("Connect again")', {owner: 'ada'});
+    assert.equal(await garage.lastLink(), 'connect');
     assert.equal((await card(page, 'Model 3')).badge, 'Ready');
   },
 };
@@ -57,6 +59,7 @@ const revoked = {
     await waitForBadge(page, 'Access incomplete');
     assert.deepEqual((await card(page, 'Model 3')).missing, ['Vehicle Location']);
     await through(page, garage, 'a.button:text("Update access")', {owner: 'ada'});
+    assert.equal(await garage.lastLink(), 'update_access');
     assert.equal((await card(page, 'Model 3')).badge, 'Ready');
   },
 };

@@ -4,6 +4,7 @@
 
 const assert = require('assert');
 const http = require('http');
+const net = require('net');
 
 const {signIn, connect, isNoticed, models} = require('../steps');
 
@@ -69,6 +70,40 @@ function statusFor(garage, headers) {
   });
 }
 
+function freePort() {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const {port} = server.address();
+
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const behindProxy = {
+  title: 'behind a proxy with TLS the cookie is for https only',
+  async run({garage}) {
+    const port = await freePort();
+    const {child, url} = await garage.launch({PORT: String(port), ORIGIN: 'https://garage.example.com/'});
+
+    try {
+      assert.equal(url, 'https://garage.example.com');
+
+      const answer = await new Promise((resolve, reject) => {
+        http.request(`http://localhost:${port}/sign-in`, {method: 'POST', headers: {host: 'garage.example.com', origin: url}}, (incoming) => {
+          incoming.resume();
+          resolve(incoming);
+        }).on('error', reject).end('name=Ada');
+      });
+
+      assert.equal(answer.statusCode, 303);
+      assert.match(answer.headers['set-cookie'][0], /^__Host-session=[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=43200; Secure$/);
+    } finally {
+      child.kill();
+    }
+  },
+};
+
 const names = {
   title: 'another name that leads here is not served, an address without a page is said to be none',
   async run({garage, page, browser}) {
@@ -117,4 +152,4 @@ const rights = {
   },
 };
 
-module.exports = [apart, cookie, names, withoutDatabase, rights];
+module.exports = [apart, cookie, behindProxy, names, withoutDatabase, rights];

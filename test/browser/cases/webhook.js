@@ -89,6 +89,18 @@ const missed = {
   },
 };
 
+const deaf = {
+  title: 'the connection that listens is lost, and nothing that came meanwhile',
+  async run(all) {
+    const {garage, page} = all;
+
+    await connected(all);
+    await garage.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'garage listener' AND datname = current_database()");
+    await garage.sql("UPDATE smartcar_connection SET error_type = 'X', error_action = 'retry'");
+    await waitForBadge(page, 'One moment');
+  },
+};
+
 const others = {
   title: 'a change of one owner is not told to another',
   async run(all) {
@@ -103,4 +115,4 @@ const others = {
   },
 };
 
-module.exports = [signed, forged, challenge, missed, others];
+module.exports = [signed, forged, challenge, missed, deaf, others];
