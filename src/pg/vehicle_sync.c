@@ -12,6 +12,7 @@
 #include "pg/vehicle_sync.h"
 
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 
 #include "pg/call_result.h"
 #include "pg/manager.h"
@@ -106,6 +107,10 @@ pass_error(SmartcarParameters *parameters, const SmartcarErrorAnswer *error)
 	column " = CASE WHEN c.error_action <> 'retry' AND (EXCLUDED.error_action = 'retry' OR (EXCLUDED.error_action IS NULL AND NOT $19)) " \
 	"THEN c." column " ELSE EXCLUDED." column " END, "
 
+/*
+ * A vehicle that was there before Smartcar was asked, and is not any more, has
+ * been taken away meanwhile, and does not come back.
+ */
 static void
 store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSpan vehicle_id,
 			  const SmartcarItem *answers)
@@ -128,10 +133,13 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 	pass_error(&parameters, error_of(answers));
 	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(answers[TESLA_ACCESS].error == NULL),
 					   false);
+	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->known_vehicle_ids),
+					   false);
 	smartcar_manager_run("INSERT INTO @.smartcar_connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
 						 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
-						 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
-						 "CASE WHEN $17 IS NOT NULL THEN clock_timestamp() END, clock_timestamp(), clock_timestamp()) "
+						 "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
+						 "CASE WHEN $17 IS NOT NULL THEN clock_timestamp() END, clock_timestamp(), clock_timestamp() "
+						 "WHERE $3 <> ALL ($20) OR EXISTS (SELECT FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3) "
 						 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', "
 						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
 						 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
@@ -173,6 +181,56 @@ settle_others(const SmartcarServer *server, const SmartcarUser *user)
 }
 
 /*
+ * Locks what storing a user's vehicles may change, in one order for everybody:
+ * accounts before connections, and each by their ids.
+ */
+static void
+lock_rows(const SmartcarServer *server, const SmartcarUser *user)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_parameter_string(&parameters, user->external_id);
+	if (user->external_id != NULL)
+		smartcar_manager_run("SELECT FROM @.smartcar_account WHERE server = $1 AND user_id <> $2 AND external_id = $3 "
+							 "ORDER BY user_id COLLATE \"C\" FOR UPDATE",
+							 &parameters);
+	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
+	smartcar_manager_run("SELECT FROM @.smartcar_connection WHERE server = $1 AND (user_id = $2 OR (external_id = $3 AND vehicle_id = ANY ($4))) "
+						 "ORDER BY user_id COLLATE \"C\", vehicle_id COLLATE \"C\" FOR UPDATE",
+						 &parameters);
+}
+
+/*
+ * Reads which vehicles of these users are stored.
+ */
+static void
+read_known_vehicles(const SmartcarServer *server, SmartcarUser *users, int count)
+{
+	SmartcarParameters parameters = {0};
+	Datum	   *user_ids = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		user_ids[i] = CStringGetTextDatum(users[i].user_id);
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter(&parameters, TEXTARRAYOID,
+					   PointerGetDatum(construct_array(user_ids, count, TEXTOID, -1, false,
+													   TYPALIGN_INT)), false);
+	smartcar_manager_run("SELECT ARRAY (SELECT c.vehicle_id FROM @.smartcar_connection c WHERE c.server = $1 AND c.user_id = u.user_id) "
+						 "FROM unnest($2) WITH ORDINALITY AS u (user_id, place) ORDER BY u.place",
+						 &parameters);
+	for (int i = 0; i < count; i++)
+	{
+		bool		is_null;
+
+		users[i].known_vehicle_ids =
+			DatumGetArrayTypePCopy(smartcar_result_datum(i, 0, &is_null));
+	}
+	smartcar_manager_commit();
+}
+
+/*
  * Asks for the lists of vehicles, and returns how many there are in all.
  */
 static int
@@ -200,19 +258,64 @@ list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
 	return total;
 }
 
+/* A vehicle, and the first of the answers about it. */
+typedef struct AnsweredVehicle
+{
+	SmartcarSpan id;
+	const SmartcarItem *answers;
+} AnsweredVehicle;
+
+static int
+compare_vehicles(const void *a, const void *b)
+{
+	const SmartcarSpan *left = &((const AnsweredVehicle *) a)->id;
+	const SmartcarSpan *right = &((const AnsweredVehicle *) b)->id;
+	int			order = memcmp(left->data, right->data, Min(left->length, right->length));
+
+	return order != 0 ? order : (left->length > right->length) - (left->length < right->length);
+}
+
+/*
+ * Stores the vehicles of a user, whose answers begin at an item, and commits.
+ * Returns the item after them.
+ */
+static SmartcarItem *
+store_vehicles(const SmartcarServer *server, const SmartcarUser *user, SmartcarItem *item)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(user->vehicle_ids), ARR_DIMS(user->vehicle_ids));
+	AnsweredVehicle *vehicles = palloc((count + 1) * sizeof(AnsweredVehicle));
+	SmartcarTextArray walk;
+
+	smartcar_text_array_begin(&walk, user->vehicle_ids, "vehicle_ids");
+	for (int i = 0; smartcar_text_array_next(&walk, &vehicles[i].id); i++, item += QUESTIONS)
+		vehicles[i].answers = item;
+	qsort(vehicles, count, sizeof(AnsweredVehicle), compare_vehicles);
+
+	lock_rows(server, user);
+	for (int i = 0; i < count; i++)
+		store_vehicle(server, user, vehicles[i].id, vehicles[i].answers);
+	settle_others(server, user);
+	smartcar_manager_commit();
+	pfree(vehicles);
+	return item;
+}
+
 /*
  * Asks for the vehicles of users and about each vehicle, and stores what comes
- * back in the current transaction.  What is known of a user whose vehicles
+ * back, a transaction for each user.  What is known of a user whose vehicles
  * could not be listed stays as it is.
  */
 void
 smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 {
-	int			vehicles = list_vehicles(server, users, count);
+	int			vehicles;
 	SmartcarCall call;
 	SmartcarTextArray walk;
 	SmartcarSpan id;
 	SmartcarItem *item;
+
+	read_known_vehicles(server, users, count);
+	vehicles = list_vehicles(server, users, count);
 
 	begin_call(&call, server, &smartcar_vehicle_call, vehicles * QUESTIONS);
 	item = call.items;
@@ -242,9 +345,6 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 	{
 		if (users[i].vehicle_ids == NULL)
 			continue;
-		smartcar_text_array_begin(&walk, users[i].vehicle_ids, "vehicle_ids");
-		for (; smartcar_text_array_next(&walk, &id); item += QUESTIONS)
-			store_vehicle(server, &users[i], id, item);
-		settle_others(server, &users[i]);
+		item = store_vehicles(server, &users[i], item);
 	}
 }
