@@ -25,14 +25,14 @@
 /* Smartcar does not say how long a refresh token lasts; its documentation does. */
 #define SMARTCAR_REFRESH_LIFETIME	(INT64CONST(60) * USECS_PER_DAY)
 
-extern void smartcar_account_store(const SmartcarServer *server, const SmartcarKeyRing *ring,
+extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *answer);
 extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring,
 								   const char *user_id, bytea *old_refresh_token,
 								   const SmartcarTokenRequest *answer);
 extern const SmartcarCallError *smartcar_account_settle(SmartcarServer *server,
-														const SmartcarKeyRing *ring,
+														SmartcarKeyRing *ring,
 														const char *provisional_id,
 														SmartcarSpan access_token,
 														const char **user_id);

@@ -246,7 +246,7 @@ fail_session(const SmartcarServer *server, const Session *session, Outcome *outc
  * came through the owner's browser, who could have named another user.
  */
 static const char *
-take_code(SmartcarServer *server, const SmartcarKeyRing *ring, const SmartcarCallback *callback,
+take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback *callback,
 		  const Session *session, Outcome *outcome)
 {
 	char		digits[2 * PROVISIONAL_BYTES + 1] = {0};

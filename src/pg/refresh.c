@@ -30,7 +30,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
@@ -91,6 +90,7 @@ typedef struct Refresh
 	int			queue_length;
 	int			queue_next;
 	Datum		lease;			/* of this run */
+	TimestampTz began;
 	SmartcarProgress progress;
 	int64		claimed;
 	int64		refreshed;
@@ -104,9 +104,11 @@ enum
 	ACCESS_WITHIN, REFRESH_WITHIN, MAX_ACCOUNTS, SERVER, ARGUMENTS
 };
 
+/* One that this run has refreshed is not due again, however short a token lasts. */
 static const char due_accounts[] =
 	"FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
 	"AND (access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL) "
+	"AND (refreshed_at IS NULL OR refreshed_at < $4) "
 	"AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()) "
 	"AND (leased_until IS NULL OR leased_until <= clock_timestamp())";
 
@@ -120,6 +122,7 @@ pass_due(Refresh *refresh, SmartcarParameters *parameters)
 					   PG_ARGISNULL(ACCESS_WITHIN));
 	smartcar_parameter(parameters, INTERVALOID, PG_GETARG_DATUM(REFRESH_WITHIN),
 					   PG_ARGISNULL(REFRESH_WITHIN));
+	smartcar_parameter_time(parameters, refresh->began);
 }
 
 static int64
@@ -215,7 +218,7 @@ claim_accounts(Refresh *refresh)
 
 	pass_due(refresh, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(wanted * 4), false);
-	found = (int) smartcar_manager_run(psprintf("SELECT user_id, lease, refreshed_at %s ORDER BY attempts = 0, access_expires_at LIMIT $4",
+	found = (int) smartcar_manager_run(psprintf("SELECT user_id, lease, refreshed_at %s ORDER BY attempts = 0, access_expires_at LIMIT $5",
 												due_accounts), &parameters);
 	candidates = palloc(Max(found, 1) * sizeof(Candidate));
 	for (int i = 0; i < found; i++)
@@ -234,6 +237,9 @@ claim_accounts(Refresh *refresh)
 	for (int i = 0; i < Min(found, wanted); i++)
 		claim_account(refresh, &candidates[i]);
 	smartcar_manager_commit();
+
+	/* smartcar_reseal_tokens() waits for what was claimed before it began */
+	smartcar_key_ring_reread(&refresh->ring, refresh->call.server);
 }
 
 /*
@@ -457,25 +463,16 @@ wait_for_failures(Refresh *refresh)
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(SOON), false);
 	smartcar_manager_run("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
 						 "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
-						 "AND error_sqlstate NOT IN ('XX001', '55000') "
-						 "AND greatest(next_attempt_at, leased_until) <= clock_timestamp() + $4 * interval '1 ms' "
+						 "AND (refreshed_at IS NULL OR refreshed_at < $4) AND error_sqlstate NOT IN ('XX001', '55000') "
+						 "AND greatest(next_attempt_at, leased_until) <= clock_timestamp() + $5 * interval '1 ms' "
 						 "AND (access_expires_at <= clock_timestamp() + $2 OR refresh_expires_at <= clock_timestamp() + $3 OR access_expires_at IS NULL)",
 						 &parameters);
 	if (!smartcar_result_time(0, 0, &due))
 		return false;
 	smartcar_manager_commit();
 
-	for (;;)
-	{
-		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
-
-		CHECK_FOR_INTERRUPTS();
-		if (left <= 0)
-			return true;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
-						 refresh->call.settings.wait_event);
-		ResetLatch(MyLatch);
-	}
+	smartcar_manager_wait_until(due);
+	return true;
 }
 
 static Datum
@@ -551,6 +548,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		call->items[i].is_done = true;
 	refresh->fcinfo = fcinfo;
 	refresh->lease = new_lease();
+	refresh->began = GetCurrentTimestamp();
 	hash_control.keysize = FAILED_KEY_SIZE;
 	hash_control.entrysize = FAILED_KEY_SIZE;
 	hash_control.hcxt = CurrentMemoryContext;

@@ -182,6 +182,38 @@ foreach my $interrupt (
 	no_losses($name);
 }
 
+# A window that is longer than tokens last
+
+start_over(3);
+$session->query("SET statement_timeout = '20s'");
+is(counts("CALL smartcar_refresh(access_within => '1 day')"), '3|0|0', 'tokens that last for less than the window');
+is(Manager::refreshes($sandbox)->{most}, 1, 'are refreshed once');
+$session->query('SET statement_timeout = 0');
+
+# An account whose user is not known yet gets his id, while its token is refreshed
+
+start_over(0);
+{
+	my $ada = $sandbox->connect(owner => 'ada');
+	my ($state) = sql("SELECT smartcar_begin_connect('owner-ada')") =~ /[?&]state=([^&]+)/;
+	my $sync = Session->new($node);
+
+	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
+	is($session->error("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')")->{sqlstate}, 'SC404', 'whose a token is, is not known');
+	is(sql("SELECT count(*) FROM smartcar_account WHERE user_id LIKE 'session-%'"), 1, 'it is stored');
+	Manager::make_due($node);
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 1500 });
+	$session->start($refresh);
+	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
+	$sync->start('CALL smartcar_sync()');
+	is(Manager::counts($session->result), '1|0|0', 'its token is refreshed');
+	like($sync->result, qr/^1\|0$/m, 'it gets the id of its user');
+	is(sql('SELECT user_id FROM smartcar_account'), $ada->{user_id}, 'and no other is there');
+	is(Manager::refreshes($sandbox)->{sum}, 1, 'it was refreshed once');
+	Manager::pass_time($node, $sandbox, $Manager::grace + 1);
+	is(Manager::losses($node, $sandbox)->{dead}, 0, 'and the new token is the one that is stored');
+}
+
 $session->finish;
 $node->stop;
 unlike(slurp_file($node->logfile), qr/refresh-00\d\d\d\d|access-00\d\d\d\d|was terminated by signal|TRAP/, 'no token is in the log, and no backend has crashed');
