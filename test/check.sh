@@ -45,6 +45,7 @@ install     gcc      -                   installation and a server
 sandbox     -        test/sandbox        local Smartcar
 regression  install  sql                 regression tests
 tap         install  test/t              TAP tests
+isolation   install  test/isolation      isolation tests
 memory      install  test/memory         memory, under Valgrind
 demo        install  test/demo.sql       demonstration
 reference   install  test/reference.sh   reference page and catalog agree
@@ -123,6 +124,11 @@ needs_tap()
 	if [ -n "$postgres_major" ]; then
 		want "postgresql-$postgres_major-cron" has_server_extension pg_cron
 	fi
+}
+
+needs_isolation()
+{
+	need_sandbox
 }
 
 needs_memory()
@@ -299,13 +305,14 @@ step_install()
 }
 
 # What pg_regress prints, up to PostgreSQL 15 and since, in our words.
+# report_regression_tests OUTPUT KIND
 report_regression_tests()
 {
 	sed -nE \
-		-e 's/^(test)? +([A-Za-z0-9_]+) +\.\.\. ok +([0-9]+) ms.*/ok - regression: \2 (\3 ms)/p' \
-		-e 's/^(test)? +([A-Za-z0-9_]+) +\.\.\. FAILED.*/not ok - regression: \2/p' \
-		-e 's/^ok [0-9]+ +[-+] ([A-Za-z0-9_]+) +([0-9]+) ms.*/ok - regression: \1 (\2 ms)/p' \
-		-e 's/^not ok [0-9]+ +[-+] ([A-Za-z0-9_]+) .*/not ok - regression: \1/p' "$1"
+		-e "s/^(test)? +([A-Za-z0-9_]+) +\\.\\.\\. ok +([0-9]+) ms.*/ok - $2: \\2 (\\3 ms)/p" \
+		-e "s/^(test)? +([A-Za-z0-9_]+) +\\.\\.\\. FAILED.*/not ok - $2: \\2/p" \
+		-e "s/^ok [0-9]+ +[-+] ([A-Za-z0-9_]+) +([0-9]+) ms.*/ok - $2: \\1 (\\2 ms)/p" \
+		-e "s/^not ok [0-9]+ +[-+] ([A-Za-z0-9_]+) .*/not ok - $2: \\1/p" "$1"
 }
 
 step_regression()
@@ -316,7 +323,7 @@ step_regression()
 	compgen -G "$tree/sql/*.sql" >/dev/null || skip "there is no test in sql/"
 	make -C "$tree" installcheck TAP_TESTS= PG_CONFIG="$private_pg_config" >"$output" 2>&1 ||
 		result=$?
-	report_regression_tests "$output"
+	report_regression_tests "$output" regression
 	if [ $result != 0 ]; then
 		if [ -s "$tree/regression.diffs" ]; then
 			cat "$tree/regression.diffs"
@@ -350,6 +357,28 @@ step_tap()
 	if [ $result != 0 ]; then
 		# prefixed, because a line that begins with # belongs to a result
 		sed 's/^/  /' "$workspace/tap.output" | grep -vE '\.+ ok +[0-9]+ ms'
+	fi
+	return $result
+}
+
+# Each pair of procedures, at once.
+step_isolation()
+{
+	local output=$workspace/isolation.output result=0
+
+	after install
+	mkdir "$workspace/isolation"
+	start_sandbox
+	PG_CONFIG=$private_pg_config ISOLATION_OUTPUT=$workspace/isolation \
+		"$copy/test/isolation/run.sh" "$sandbox_url" >"$output" 2>&1 || result=$?
+	stop_sandbox
+	report_regression_tests "$output" isolation
+	if [ $result != 0 ]; then
+		if [ -s "$workspace/isolation/regression.diffs" ]; then
+			cat "$workspace/isolation/regression.diffs"
+		else
+			cat "$output"
+		fi
 	fi
 	return $result
 }

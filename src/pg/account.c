@@ -23,6 +23,9 @@
 
 PG_FUNCTION_INFO_V1(smartcar_access_token);
 
+/* How often an account is looked at that somebody refreshes. */
+#define LEASE_POLL	(100 * INT64CONST(1000))
+
 static bytea *
 seal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user_id,
 	 const char *kind, SmartcarSpan token)
@@ -74,6 +77,19 @@ smartcar_account_note_refusal(const SmartcarServer *server, const char *user_id,
 						 &parameters);
 }
 
+/*
+ * Begins to store tokens, which are sealed with the keys as they are now.  As
+ * long as this transaction lasts, smartcar_reseal_tokens() does not begin.
+ */
+static void
+begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
+{
+	SmartcarParameters none = {0};
+
+	smartcar_manager_run("LOCK TABLE @.smartcar_account IN ROW EXCLUSIVE MODE", &none);
+	smartcar_key_ring_reread(ring, server);
+}
+
 /* The tokens of an answer, sealed before they are part of any statement. */
 static void
 pass_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
@@ -100,12 +116,13 @@ pass_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
  * of a user yet.
  */
 void
-smartcar_account_store(const SmartcarServer *server, const SmartcarKeyRing *ring,
+smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 					   const char *provisional_id, const char *external_id,
 					   const SmartcarTokenRequest *answer)
 {
 	SmartcarParameters parameters = {0};
 
+	begin_storing(server, ring);
 	pass_account(&parameters, server, provisional_id);
 	smartcar_parameter_string(&parameters, external_id);
 	pass_tokens(&parameters, server, ring, provisional_id, answer);
@@ -144,11 +161,63 @@ smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring
 }
 
 /*
+ * Locks an account.  Returns whether it is there, with its tokens, and whether
+ * somebody refreshes it.
+ */
+static bool
+lock_account(const SmartcarServer *server, const char *user_id, bool *is_leased,
+			 bytea **access_token, bytea **refresh_token)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_account(&parameters, server, user_id);
+	if (smartcar_manager_run("SELECT " SMARTCAR_NOT_LEASED ", access_token, refresh_token "
+							 "FROM @.smartcar_account WHERE server = $1 AND user_id = $2 FOR UPDATE",
+							 &parameters) == 0)
+		return false;
+	*is_leased = strcmp(smartcar_result_string(0, 0), "t") != 0;
+	*access_token = smartcar_result_bytea(0, 1);
+	*refresh_token = smartcar_result_bytea(0, 2);
+	return true;
+}
+
+/*
+ * Locks an account with a provisional id, and that of its user, in the order in
+ * which a refresh claims them.  While somebody refreshes the first, what comes
+ * back belongs there, so that is waited for.  Returns whether it is still there,
+ * with its tokens.
+ */
+static bool
+lock_accounts(const SmartcarServer *server, const char *provisional_id, const char *user_id,
+			  bytea **access_token, bytea **refresh_token)
+{
+	bool		user_first = strcmp(user_id, provisional_id) < 0;
+	bool		is_leased;
+
+	for (;;)
+	{
+		bool		ignored;
+		bytea	   *not_needed;
+
+		if (user_first)
+			(void) lock_account(server, user_id, &ignored, &not_needed, &not_needed);
+		if (!lock_account(server, provisional_id, &is_leased, access_token, refresh_token))
+			return false;
+		if (!user_first)
+			(void) lock_account(server, user_id, &ignored, &not_needed, &not_needed);
+		if (!is_leased)
+			return true;
+		smartcar_manager_commit();
+		smartcar_manager_wait_until(GetCurrentTimestamp() + LEASE_POLL);
+	}
+}
+
+/*
  * Asks whose tokens an account with a provisional id has, and gives it the id
  * of the user.  Returns what went wrong, in which case nothing was changed.
  */
 const SmartcarCallError *
-smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
+smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 						const char *provisional_id, SmartcarSpan access_token,
 						const char **user_id)
 {
@@ -165,14 +234,9 @@ smartcar_account_settle(SmartcarServer *server, const SmartcarKeyRing *ring,
 		return call.items[0].error;
 	*user_id = TextDatumGetCString(call.items[0].values[0]);
 
-	/* one that is being refreshed is left alone; its new tokens must find it */
-	pass_account(&parameters, server, provisional_id);
-	if (smartcar_manager_run("SELECT access_token, refresh_token FROM @.smartcar_account WHERE server = $1 AND user_id = $2 "
-							 "AND " SMARTCAR_NOT_LEASED " FOR UPDATE",
-							 &parameters) == 0)
+	if (!lock_accounts(server, provisional_id, *user_id, &sealed[0], &sealed[1]))
 		return NULL;
-	for (int i = 0; i < lengthof(kinds); i++)
-		sealed[i] = smartcar_result_bytea(0, i);
+	begin_storing(server, ring);
 	for (int i = 0; i < lengthof(kinds); i++)
 	{
 		SmartcarSealedIdentity identity = {server->name, provisional_id, kinds[i]};

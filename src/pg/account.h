@@ -32,7 +32,7 @@
 #define SMARTCAR_NOT_LEASED \
 	"(leased_until IS NULL OR leased_until <= @now OR leased_until > @now + interval '1 minute')"
 
-extern void smartcar_account_store(const SmartcarServer *server, const SmartcarKeyRing *ring,
+extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *answer);
 extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring,
@@ -40,7 +40,7 @@ extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarK
 								   bytea *old_refresh_token,
 								   const SmartcarTokenRequest *answer);
 extern const SmartcarCallError *smartcar_account_settle(SmartcarServer *server,
-														const SmartcarKeyRing *ring,
+														SmartcarKeyRing *ring,
 														const char *provisional_id,
 														SmartcarSpan access_token,
 														const char **user_id);

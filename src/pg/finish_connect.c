@@ -262,7 +262,7 @@ note_tokens(const SmartcarServer *server, const Session *session)
  * ends the session.
  */
 static void
-store_tokens(const SmartcarServer *server, const SmartcarKeyRing *ring, const Session *session,
+store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Session *session,
 			 const char *provisional_id, const SmartcarTokenRequest *request, Outcome *outcome)
 {
 	MemoryContext context = CurrentMemoryContext;
@@ -307,7 +307,7 @@ store_tokens(const SmartcarServer *server, const SmartcarKeyRing *ring, const Se
  * who could have named another user.
  */
 static const char *
-take_code(SmartcarServer *server, const SmartcarKeyRing *ring, const SmartcarCallback *callback,
+take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback *callback,
 		  const Session *session, Outcome *outcome)
 {
 	char		digits[2 * PROVISIONAL_BYTES + 1] = {0};

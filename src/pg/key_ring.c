@@ -126,6 +126,32 @@ smartcar_key_ring_read(SmartcarKeyRing *ring, const SmartcarServer *server)
 	pfree(content);
 }
 
+/*
+ * Reads the keys again, for what is sealed next: it may be long since they were
+ * read, and they may have been changed.  If that cannot be done, those that were
+ * read stay, because what Smartcar has given has to be sealed with something.
+ */
+void
+smartcar_key_ring_reread(SmartcarKeyRing *ring, const SmartcarServer *server)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SmartcarKeyRing fresh;
+
+	/* reading a file leaves nothing behind that a rollback would take back */
+	PG_TRY();
+	{
+		smartcar_key_ring_read(&fresh, server);
+		*ring = fresh;
+		smartcar_key_ring_wipe(&fresh);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
 const SmartcarKey *
 smartcar_key_ring_find(const SmartcarKeyRing *ring, SmartcarSpan id)
 {

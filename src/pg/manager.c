@@ -21,6 +21,7 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -175,6 +176,26 @@ smartcar_manager_end(void)
 	/* the procedure that called ours goes on in the transaction that is left */
 	if (!FirstSnapshotSet)
 		XactIsoLevel = DefaultXactIsoLevel;
+}
+
+void
+smartcar_manager_wait_until(TimestampTz end)
+{
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = smartcar_new_wait_event("SmartcarPause");
+	for (;;)
+	{
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+
+		CHECK_FOR_INTERRUPTS();
+		if (left <= 0)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
+						 wait_event);
+		ResetLatch(MyLatch);
+	}
 }
 
 /*

@@ -46,6 +46,9 @@ extern void smartcar_manager_begin_procedure(FunctionCallInfo fcinfo, const char
 extern void smartcar_manager_commit(void);
 extern void smartcar_manager_end(void);
 
+/* Waits, and serves interrupts; nothing should be locked. */
+extern void smartcar_manager_wait_until(TimestampTz end);
+
 /*
  * Runs a statement, in which "@." stands for the schema of the extension and
  * "@now" for the time, and returns the number of rows.  A call of

@@ -30,7 +30,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
@@ -251,6 +250,9 @@ claim_accounts(Refresh *refresh)
 	for (int i = 0; i < Min(found, wanted); i++)
 		claim_account(refresh, &candidates[i]);
 	smartcar_manager_commit();
+
+	/* smartcar_reseal_tokens() waits for what was claimed before it began */
+	smartcar_key_ring_reread(&refresh->ring, refresh->call.server);
 }
 
 /*
@@ -484,17 +486,8 @@ wait_for_failures(Refresh *refresh)
 		return false;
 	smartcar_manager_commit();
 
-	for (;;)
-	{
-		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
-
-		CHECK_FOR_INTERRUPTS();
-		if (left <= 0)
-			return true;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
-						 refresh->call.settings.wait_event);
-		ResetLatch(MyLatch);
-	}
+	smartcar_manager_wait_until(due);
+	return true;
 }
 
 static Datum

@@ -3,6 +3,9 @@
  * reseal.c
  *	  The procedure that seals all tokens with the newest key.
  *
+ * When it has ended, nothing is sealed with an older one, whatever ran at the
+ * same time, so that the older ones can be taken out of the file.
+ *
  * src/pg/reseal.c
  *
  *-------------------------------------------------------------------------
@@ -11,11 +14,9 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/wait_event.h"
+#include "utils/timestamp.h"
 
 #include "pg/account.h"
 #include "pg/key_ring.h"
@@ -26,11 +27,18 @@
 
 PG_FUNCTION_INFO_V1(smartcar_reseal_tokens);
 
-/* Committed together. */
+/* How many accounts are read at a time. */
 #define BATCH	100
 
-/* Milliseconds before accounts are looked at again that were in use. */
-#define PAUSE	500
+/* The pause before what was left is looked at again, in microseconds. */
+#define PAUSE	(500 * INT64CONST(1000))
+
+typedef enum Outcome
+{
+	NOTHING_TO_DO,
+	DONE,
+	LEFT						/* for later */
+} Outcome;
 
 /* The token under the newest key; NULL if there is none, or it is that already. */
 static bytea *
@@ -49,26 +57,19 @@ reseal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *us
 	return result;
 }
 
-/* What came of one account. */
-typedef enum ResealResult
-{
-	NOTHING_TO_DO,
-	RESEALED,
-	IN_USE
-} ResealResult;
-
 /*
  * Puts the tokens of one account under the newest key.  One that is being
- * refreshed is left alone: its new tokens are stored in place of the very bytes
- * that were read, and would not find them.
+ * refreshed is left: what is stored then is compared with what was sent.  So is
+ * one that others have changed meanwhile.
  */
-static ResealResult
+static Outcome
 reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user_id,
 			   bytea *access_token, bytea *refresh_token)
 {
 	SmartcarParameters parameters = {0};
 	bytea	   *new_access = reseal(server, ring, user_id, "access", access_token);
 	bytea	   *new_refresh = reseal(server, ring, user_id, "refresh", refresh_token);
+	uint64		rows;
 
 	if (new_access == NULL && new_refresh == NULL)
 		return NOTHING_TO_DO;
@@ -78,32 +79,39 @@ reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const 
 	smartcar_parameter_bytea(&parameters, refresh_token);
 	smartcar_parameter_bytea(&parameters, new_access);
 	smartcar_parameter_bytea(&parameters, new_refresh);
-	return smartcar_manager_run("UPDATE @.smartcar_account SET access_token = COALESCE($5, access_token), refresh_token = COALESCE($6, refresh_token) "
+	rows = smartcar_manager_run("UPDATE @.smartcar_account SET access_token = COALESCE($5, access_token), refresh_token = COALESCE($6, refresh_token) "
 								"WHERE server = $1 AND user_id = $2 AND access_token IS NOT DISTINCT FROM $3 AND refresh_token IS NOT DISTINCT FROM $4 "
 								"AND " SMARTCAR_NOT_LEASED,
-								&parameters) > 0 ? RESEALED : IN_USE;
-}
+								&parameters);
 
-static void
-pause_before_next_pass(void)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, PAUSE,
-					 PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	/* with a lock on one account held, there would be an order to keep */
+	smartcar_manager_commit();
+	return rows > 0 ? DONE : LEFT;
 }
 
 /*
- * Goes through all accounts once.  Returns whether there was one in use.
+ * Waits for those who store tokens that they have sealed with keys that were
+ * read before ours.  Whoever begins later reads the keys anew.
  */
-static bool
-reseal_all(const SmartcarServer *server, const SmartcarKeyRing *ring, SmartcarProgress *progress)
+static void
+wait_for_older_keys(void)
+{
+	SmartcarParameters none = {0};
+
+	smartcar_manager_run("LOCK TABLE @.smartcar_account IN SHARE MODE", &none);
+	smartcar_manager_commit();
+}
+
+/*
+ * Goes through all accounts, and returns how many are left for later.
+ */
+static int64
+reseal_accounts(const SmartcarServer *server, const SmartcarKeyRing *ring,
+				SmartcarProgress *progress, MemoryContext batch)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext batch = AllocSetContextCreate(outer, "smartcar_tesla reseal",
-												ALLOCSET_DEFAULT_SIZES);
 	char	   *last = pstrdup("");
-	bool		found_in_use = false;
+	int64		left = 0;
 	int			count;
 
 	do
@@ -113,7 +121,6 @@ reseal_all(const SmartcarServer *server, const SmartcarKeyRing *ring, SmartcarPr
 		char	   *user_ids[BATCH];
 		bytea	   *access_tokens[BATCH];
 		bytea	   *refresh_tokens[BATCH];
-		int			changed = 0;
 
 		smartcar_parameter_string(&parameters, server->name);
 		smartcar_parameter_string(&parameters, last);
@@ -127,23 +134,28 @@ reseal_all(const SmartcarServer *server, const SmartcarKeyRing *ring, SmartcarPr
 			access_tokens[i] = smartcar_result_bytea(i, 1);
 			refresh_tokens[i] = smartcar_result_bytea(i, 2);
 		}
+		smartcar_manager_commit();
 		for (int i = 0; i < count; i++)
 		{
-			ResealResult result = reseal_account(server, ring, user_ids[i], access_tokens[i],
-												 refresh_tokens[i]);
-
-			changed += result == RESEALED;
-			found_in_use = found_in_use || result == IN_USE;
+			switch (reseal_account(server, ring, user_ids[i], access_tokens[i],
+								   refresh_tokens[i]))
+			{
+				case NOTHING_TO_DO:
+					break;
+				case DONE:
+					smartcar_progress_add(progress, 1);
+					break;
+				case LEFT:
+					left++;
+					break;
+			}
 		}
-		smartcar_manager_commit();
-		smartcar_progress_add(progress, changed);
 		if (count > 0)
 			last = MemoryContextStrdup(outer, user_ids[count - 1]);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
 	} while (count == BATCH);
-	MemoryContextDelete(batch);
-	return found_in_use;
+	return left;
 }
 
 Datum
@@ -152,13 +164,19 @@ smartcar_reseal_tokens(PG_FUNCTION_ARGS)
 	SmartcarServer *server;
 	SmartcarKeyRing ring;
 	SmartcarProgress progress;
+	MemoryContext batch;
 
 	smartcar_manager_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
 	server = smartcar_required_server(fcinfo, 0);
 	smartcar_key_ring_read(&ring, server);
 	smartcar_progress_begin(&progress, "smartcar_reseal_tokens()", "accounts", 0);
-	while (reseal_all(server, &ring, &progress))
-		pause_before_next_pass();
+	batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla reseal",
+								  ALLOCSET_DEFAULT_SIZES);
+
+	wait_for_older_keys();
+	while (reseal_accounts(server, &ring, &progress, batch) > 0)
+		smartcar_manager_wait_until(GetCurrentTimestamp() + PAUSE);
+
 	smartcar_key_ring_wipe(&ring);
 	smartcar_progress_end(&progress);
 	smartcar_manager_end();

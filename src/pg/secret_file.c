@@ -61,7 +61,7 @@ smartcar_read_secret_file(const char *path)
 {
 	char		buffer[MAX_FILE_SIZE + 1];
 	struct stat status;
-	ssize_t		length;
+	volatile ssize_t length = 0;
 	int			fd;
 	char	   *content;
 
@@ -71,18 +71,26 @@ smartcar_read_secret_file(const char *path)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open secret file \"%s\": %m", path)));
-	if (fstat(fd, &status) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not stat secret file \"%s\": %m", path)));
-	check_permissions(path, &status);
+	PG_TRY();
+	{
+		if (fstat(fd, &status) != 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not stat secret file \"%s\": %m", path)));
+		check_permissions(path, &status);
 
-	length = read(fd, buffer, sizeof(buffer));
-	if (length < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read secret file \"%s\": %m", path)));
-	CloseTransientFile(fd);
+		length = read(fd, buffer, sizeof(buffer));
+		if (length < 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not read secret file \"%s\": %m", path)));
+	}
+	PG_FINALLY();
+	{
+		/* the transaction may go on, see smartcar_key_ring_reread() */
+		CloseTransientFile(fd);
+	}
+	PG_END_TRY();
 
 	if (length > MAX_FILE_SIZE)
 	{

@@ -208,6 +208,8 @@ sync_accounts(Sync *sync)
 		tokens = palloc(limit * sizeof(bytea *));
 		found = count = read_users(sync, users, tokens, limit);
 		smartcar_manager_commit();
+		if (by_token)
+			smartcar_key_ring_reread(&sync->ring, sync->server);
 		if (found > 0)
 		{
 			pfree(sync->last_user_id);

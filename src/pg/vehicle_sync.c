@@ -12,6 +12,7 @@
 #include "pg/vehicle_sync.h"
 
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "pg/call_result.h"
@@ -111,6 +112,10 @@ pass_error(SmartcarParameters *parameters, const SmartcarErrorAnswer *error)
 	column " = CASE WHEN c.error_action <> 'retry' AND (EXCLUDED.error_action = 'retry' OR (EXCLUDED.error_action IS NULL AND NOT $19)) " \
 	"THEN c." column " ELSE EXCLUDED." column " END, "
 
+/*
+ * A vehicle that was there before Smartcar was asked, and is not any more, has
+ * been taken away meanwhile, and does not come back.
+ */
 static void
 store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSpan vehicle_id,
 			  const SmartcarItem *answers, TimestampTz asked_at)
@@ -134,10 +139,13 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(answers[TESLA_ACCESS].error == NULL),
 					   false);
 	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->known_vehicle_ids),
+					   false);
 	smartcar_manager_run("INSERT INTO @.smartcar_connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
 						 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
-						 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
-						 "CASE WHEN $17 IS NOT NULL THEN @now END, @now, @now) "
+						 "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
+						 "CASE WHEN $17 IS NOT NULL THEN @now END, @now, @now "
+						 "WHERE $3 <> ALL ($21) OR EXISTS (SELECT FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3) "
 						 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', "
 						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
 						 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
@@ -157,6 +165,33 @@ typedef struct OtherConnection
 	const char *user_id;
 	const char *vehicle_id;
 } OtherConnection;
+
+/*
+ * Takes away a connection, and the account if nothing is left of it.  The account
+ * is locked first, as by everybody, and nothing of another user is locked then.
+ */
+static void
+remove_connection(const SmartcarServer *server, const SmartcarUser *user,
+				  const OtherConnection *other, TimestampTz asked_at)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, other->user_id);
+	smartcar_manager_run("SELECT FROM @.smartcar_account WHERE server = $1 AND user_id = $2 FOR UPDATE",
+						 &parameters);
+	smartcar_parameter_string(&parameters, other->vehicle_id);
+	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_manager_run("DELETE FROM @.smartcar_connection AS c WHERE server = $1 AND user_id = $2 AND vehicle_id = $3 AND " NOT_SINCE("c", "$4"),
+						 &parameters);
+	parameters.count = 2;
+	smartcar_parameter_string(&parameters, user->external_id);
+	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(user->has_just_connected), false);
+	smartcar_manager_run("DELETE FROM @.smartcar_account WHERE server = $1 AND user_id = $2 AND external_id = $3 AND ($4 OR status <> 'active') "
+						 "AND NOT EXISTS (SELECT FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 AND status = 'connected')",
+						 &parameters);
+	smartcar_manager_commit();
+}
 
 /*
  * Takes away what is left of other ids of an owner: connections of vehicles that
@@ -194,29 +229,16 @@ settle_other_ids(const SmartcarServer *server, const SmartcarUser *user, Timesta
 		others[i].user_id = smartcar_result_string(i, 0);
 		others[i].vehicle_id = smartcar_result_string(i, 1);
 	}
+	smartcar_manager_commit();
 	for (int i = 0; i < count; i++)
-	{
-		parameters.count = 0;
-		smartcar_parameter_string(&parameters, server->name);
-		smartcar_parameter_string(&parameters, others[i].user_id);
-		smartcar_parameter_string(&parameters, others[i].vehicle_id);
-		smartcar_manager_run("DELETE FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3",
-							 &parameters);
-		parameters.count = 2;
-		smartcar_parameter_string(&parameters, user->external_id);
-		smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(user->has_just_connected), false);
-		smartcar_manager_run("DELETE FROM @.smartcar_account WHERE server = $1 AND user_id = $2 AND external_id = $3 AND ($4 OR status <> 'active') "
-							 "AND NOT EXISTS (SELECT FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 AND status = 'connected')",
-							 &parameters);
-	}
+		remove_connection(server, user, &others[i], asked_at);
 }
 
 /*
- * A vehicle that the user's authorization no longer holds is marked, and one
- * that came to this user from another id of the same owner is not there twice.
+ * Marks the vehicles that the user's authorization no longer holds.
  */
 static void
-settle_others(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
+mark_others(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
 {
 	SmartcarParameters parameters = {0};
 
@@ -227,8 +249,49 @@ settle_others(const SmartcarServer *server, const SmartcarUser *user, TimestampT
 	smartcar_manager_run("UPDATE @.smartcar_connection AS c SET status = 'disconnected', updated_at = @now "
 						 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3) AND " NOT_SINCE("c", "$4"),
 						 &parameters);
-	if (user->external_id != NULL)
-		settle_other_ids(server, user, asked_at);
+}
+
+/*
+ * Locks what is stored of a user's vehicles, in one order for everybody.
+ */
+static void
+lock_vehicles(const SmartcarServer *server, const SmartcarUser *user)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_manager_run("SELECT FROM @.smartcar_connection WHERE server = $1 AND user_id = $2 "
+						 "ORDER BY vehicle_id COLLATE \"C\" FOR UPDATE",
+						 &parameters);
+}
+
+/*
+ * Reads which vehicles of these users are stored.
+ */
+static void
+read_known_vehicles(const SmartcarServer *server, SmartcarUser *users, int count)
+{
+	SmartcarParameters parameters = {0};
+	Datum	   *user_ids = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		user_ids[i] = CStringGetTextDatum(users[i].user_id);
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter(&parameters, TEXTARRAYOID,
+					   PointerGetDatum(construct_array(user_ids, count, TEXTOID, -1, false,
+													   TYPALIGN_INT)), false);
+	smartcar_manager_run("SELECT ARRAY (SELECT c.vehicle_id FROM @.smartcar_connection c WHERE c.server = $1 AND c.user_id = u.user_id) "
+						 "FROM unnest($2) WITH ORDINALITY AS u (user_id, place) ORDER BY u.place",
+						 &parameters);
+	for (int i = 0; i < count; i++)
+	{
+		bool		is_null;
+
+		users[i].known_vehicle_ids =
+			DatumGetArrayTypePCopy(smartcar_result_datum(i, 0, &is_null));
+	}
+	smartcar_manager_commit();
 }
 
 /*
@@ -259,20 +322,68 @@ list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
 	return total;
 }
 
+/* A vehicle, and the first of the answers about it. */
+typedef struct AnsweredVehicle
+{
+	SmartcarSpan id;
+	const SmartcarItem *answers;
+} AnsweredVehicle;
+
+static int
+compare_vehicles(const void *a, const void *b)
+{
+	const SmartcarSpan *left = &((const AnsweredVehicle *) a)->id;
+	const SmartcarSpan *right = &((const AnsweredVehicle *) b)->id;
+	int			order = memcmp(left->data, right->data, Min(left->length, right->length));
+
+	return order != 0 ? order : (left->length > right->length) - (left->length < right->length);
+}
+
+/*
+ * Stores the vehicles of a user, whose answers begin at an item, and commits.
+ * Returns the item after them.
+ */
+static SmartcarItem *
+store_vehicles(const SmartcarServer *server, const SmartcarUser *user, SmartcarItem *item,
+			   TimestampTz asked_at)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(user->vehicle_ids), ARR_DIMS(user->vehicle_ids));
+	AnsweredVehicle *vehicles = palloc((count + 1) * sizeof(AnsweredVehicle));
+	SmartcarTextArray walk;
+
+	smartcar_text_array_begin(&walk, user->vehicle_ids, "vehicle_ids");
+	for (int i = 0; smartcar_text_array_next(&walk, &vehicles[i].id); i++, item += QUESTIONS)
+		vehicles[i].answers = item;
+	qsort(vehicles, count, sizeof(AnsweredVehicle), compare_vehicles);
+
+	lock_vehicles(server, user);
+	for (int i = 0; i < count; i++)
+		store_vehicle(server, user, vehicles[i].id, vehicles[i].answers, asked_at);
+	mark_others(server, user, asked_at);
+	smartcar_manager_commit();
+	if (user->external_id != NULL)
+		settle_other_ids(server, user, asked_at);
+	pfree(vehicles);
+	return item;
+}
+
 /*
  * Asks for the vehicles of users and about each vehicle, and stores what comes
- * back in the current transaction.  What is known of a user whose vehicles
+ * back, a transaction for each user.  What is known of a user whose vehicles
  * could not be listed stays as it is.
  */
 void
 smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 {
 	TimestampTz asked_at = GetCurrentTimestamp();
-	int			vehicles = list_vehicles(server, users, count);
+	int			vehicles;
 	SmartcarCall call;
 	SmartcarTextArray walk;
 	SmartcarSpan id;
 	SmartcarItem *item;
+
+	read_known_vehicles(server, users, count);
+	vehicles = list_vehicles(server, users, count);
 
 	begin_call(&call, server, &smartcar_vehicle_call, vehicles * QUESTIONS);
 	item = call.items;
@@ -302,9 +413,6 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 	{
 		if (users[i].vehicle_ids == NULL)
 			continue;
-		smartcar_text_array_begin(&walk, users[i].vehicle_ids, "vehicle_ids");
-		for (; smartcar_text_array_next(&walk, &id); item += QUESTIONS)
-			store_vehicle(server, &users[i], id, item, asked_at);
-		settle_others(server, &users[i], asked_at);
+		item = store_vehicles(server, &users[i], item, asked_at);
 	}
 }

@@ -25,6 +25,9 @@ typedef struct SmartcarUser
 	const char *access_token;	/* NULL: the application's own */
 	bool		has_just_connected;
 
+	/* the vehicles that were stored before Smartcar was asked */
+	ArrayType  *known_vehicle_ids;
+
 	/* what came of it */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
 	const SmartcarCallError *error;

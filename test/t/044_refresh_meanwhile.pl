@@ -200,6 +200,30 @@ foreach my $interrupt (
 	no_losses($name);
 }
 
+# An account whose user is not known yet gets his id, while its token is refreshed
+
+start_over(0);
+{
+	my $ada = $sandbox->connect(owner => 'ada');
+	my ($state) = sql("SELECT smartcar_begin_connect('owner-ada')") =~ /[?&]state=([^&]+)/;
+	my $sync = Session->new($node);
+
+	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
+	like($session->query("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')"), qr/^WARNING:  SC404: .*^finished\|owner-ada\|\|/ms, 'whose a token is, is not known');
+	is(sql("SELECT count(*) FROM smartcar_account WHERE user_id LIKE 'session-%'"), 1, 'it is stored');
+	Manager::make_due($node);
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 1500 });
+	$session->start($refresh);
+	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
+	$sync->start('CALL smartcar_sync()');
+	is(Manager::counts($session->result), '1|0|0', 'its token is refreshed');
+	like($sync->result, qr/^1\|0$/m, 'it gets the id of its user');
+	is(sql('SELECT user_id FROM smartcar_account'), $ada->{user_id}, 'and no other is there');
+	is(Manager::refreshes($sandbox)->{sum}, 1, 'it was refreshed once');
+	Manager::pass_time($node, $sandbox, $Manager::grace + 1);
+	is(Manager::losses($node, $sandbox)->{dead}, 0, 'and the new token is the one that is stored');
+}
+
 $session->finish;
 $node->stop;
 unlike(slurp_file($node->logfile), qr/refresh-00\d\d\d\d|access-00\d\d\d\d|was terminated by signal|TRAP/, 'no token is in the log, and no backend has crashed');

@@ -1,0 +1,9 @@
+#!/bin/bash
+#
+# Runs the isolation tester, and leaves out what differs from run to run: how
+# fast a procedure was.
+#
+# Usage: test/isolation/filter.sh COMMAND...    (the --launcher of pg_isolation_regress)
+
+set -o pipefail
+"$@" 2>&1 | sed -u '/: INFO:  smartcar_[a-z_]*(): .* per second$/d'
