@@ -154,10 +154,8 @@ needs_links()
 
 needs_parity()
 {
-	if ! has_command node; then
-		need nodejs false
-		need npm false
-	fi
+	need nodejs has_command node
+	need npm has_command npm
 }
 
 needs_browser()
