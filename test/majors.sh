@@ -9,6 +9,7 @@
 #   MAJOR       17 and 18 unless others are named; what no release of Debian has is
 #               skipped
 #   --steps     the steps of test/check.sh; default: gcc install regression tap
+#               isolation
 #   --stale     take a testing release although its lists are past their date.
 #               Their signatures are checked all the same; but they could be old
 #               ones, played back.  Without it such a release is skipped.
@@ -32,7 +33,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 count_passed=0
 count_failed=0
 count_skipped=0
-steps="gcc install regression tap"
+steps="gcc install regression tap isolation"
 accept_stale=no
 releases=
 reason=

@@ -351,6 +351,9 @@ outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 		case CURLE_WEIRD_SERVER_REPLY:
 		case CURLE_UNSUPPORTED_PROTOCOL:
 		case CURLE_BAD_CONTENT_ENCODING:
+#if LIBCURL_VERSION_NUM >= 0x080600
+		case CURLE_TOO_LARGE:	/* its headers are too many */
+#endif
 			return SMARTCAR_UNUSABLE;
 		default:
 			/* CURLE_SSL_CONNECT_ERROR, too: nobody was found untrustworthy */

@@ -112,15 +112,20 @@ SKIP:
 {
 	my $values = q(SELECT status, length(headers ->> 'x-a') FROM token, smartcar_request('GET', '/x', access_token));
 
-	skip 'there is no /proc', 2 if !-d '/proc/self';
+	skip 'there is no /proc', 4 if !-d '/proc/self';
 	my $fresh = Session->new($node);
 	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => ['1'] } });
 	is($fresh->query($values), '200|1', 'a header');
 	my ($before) = slurp_file('/proc/' . $fresh->backend . '/status') =~ /^VmHWM:\s*(\d+)/m;
-	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 6000 ] } });
-	is($fresh->query($values), '200|17998', 'with 6000 values');
+	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 4500 ] } });
+	is($fresh->query($values), '200|13498', 'with 4500 values');
 	my ($after) = slurp_file('/proc/' . $fresh->backend . '/status') =~ /^VmHWM:\s*(\d+)/m;
 	cmp_ok($after - $before, '<', 12 * 1024, 'takes less than 12 MB');
+
+	# newer versions of libcurl stop at 5000
+	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 6000 ] } });
+	like($fresh->query($values), qr/^200\|17998$|^ERROR:  SC004: .*\nDETAIL:  .*\bheaders\b/,
+		'with more of them than libcurl takes, the answer is one that cannot be used');
 	$fresh->finish;
 }
 
