@@ -49,6 +49,7 @@ isolation   install  test/isolation      isolation tests
 memory      install  test/memory         memory, under Valgrind
 demo        install  test/demo.sql       demonstration
 reference   install  test/reference.sh   reference page and catalog agree
+security    -        test/security.sh    security review and tests agree
 examples    install  test/examples.pl    examples of the documentation
 parity      install  test/parity/run.sh  parity with Smartcar's SDK
 clang       -        -                   build with clang
@@ -409,6 +410,11 @@ step_reference()
 {
 	after install
 	"$copy/test/reference.sh"
+}
+
+step_security()
+{
+	"$copy/test/security.sh"
 }
 
 step_examples()
