@@ -1579,6 +1579,8 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	home text;
 BEGIN
 	IF kind NOT IN ('application', 'operator') THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -1592,16 +1594,19 @@ BEGIN
 			MESSAGE = format('role "%s" does not exist', role_name);
 	END IF;
 
+	-- it may have been renamed, and have any name
+	SELECT extnamespace::regnamespace::text INTO STRICT home FROM pg_extension WHERE extname = 'smartcar_tesla';
+
 	EXECUTE format('GRANT USAGE ON FOREIGN SERVER %I TO %I', server, role_name);
-	EXECUTE format('GRANT USAGE ON SCHEMA @extschema@ TO %I', role_name);
-	EXECUTE format('GRANT SELECT ON @extschema@.smartcar_status TO %I', role_name);
+	EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', home, role_name);
+	EXECUTE format('GRANT SELECT ON %s.smartcar_status TO %I', home, role_name);
 	IF kind = 'application' THEN
-		EXECUTE format('GRANT EXECUTE ON FUNCTION @extschema@.smartcar_begin_connect, @extschema@.smartcar_begin_reauth, '
-			'@extschema@.smartcar_receive_webhook TO %I', role_name);
-		EXECUTE format('GRANT EXECUTE ON PROCEDURE @extschema@.smartcar_finish_connect TO %I', role_name);
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.smartcar_begin_connect, %1$s.smartcar_begin_reauth, '
+			'%1$s.smartcar_receive_webhook TO %2$I', home, role_name);
+		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
-		EXECUTE format('GRANT EXECUTE ON PROCEDURE @extschema@.smartcar_refresh, @extschema@.smartcar_sync, '
-			'@extschema@.smartcar_disconnect_vehicle, @extschema@.smartcar_reseal_tokens TO %I', role_name);
+		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
+			'%1$s.smartcar_disconnect_vehicle, %1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
 	END IF;
 END
 $$;
