@@ -16,9 +16,8 @@ async function begin({owner, query}) {
 }
 
 async function finish(owner, callback) {
-  await database.row('SELECT garage.check_callback($1, $2)', [owner.external_id, callback]);
-
-  const {status, vehicle_ids: vehicleIds, error, action} = await database.call('CALL smartcar_finish_connect($1)', [callback]);
+  const {status, vehicle_ids: vehicleIds, error, action} =
+    await database.call('CALL smartcar_finish_connect($1, external_id => $2)', [callback, owner.external_id]);
 
   return (await database.row('SELECT garage.outcome($1, $2, $3, $4, $5, $6) AS notice',
     [owner.external_id, callback, status, vehicleIds, error, action])).notice;

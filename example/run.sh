@@ -25,6 +25,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../test/lib/server.sh"
 # shellcheck source=test/lib/sandbox.sh
 . "$here/../test/lib/sandbox.sh"
+# shellcheck source=test/lib/throwaway.sh
+. "$here/../test/lib/throwaway.sh"
 
 port=${PORT:-8080}
 web_pid=
@@ -66,33 +68,16 @@ if [ $# -gt 0 ]; then
 fi
 
 make_workspace
-need_compiler
-need_libraries
-need_postgres
-need_sandbox
+need_throwaway
 need npm has_command npm
 install_missing_packages
-
-copy_project "$workspace/project"
-choose_server_user
-name_private_postgres
-at_end stop_server
-at_end stop_sandbox
+start_throwaway
 at_end stop_web_server
 
-say "# building the extension for $("$PG_CONFIG" --version)"
-make_private_postgres
-quietly make -C "$workspace/project" -j2 install with_llvm=no PG_CONFIG="$private_pg_config"
-say "# installing the packages of the application"
+say "# installing the packages of the application, and starting it"
 quietly npm --prefix "$workspace/project/example" ci
-say "# starting a server, a local Smartcar and the application"
-export_server_address
-quietly start_server
-start_sandbox --idle 86400
-
-key_file=$workspace/server/token_key
-as_server_user sh -c "umask 077; echo \"key1 \$(openssl rand -hex 32)\" > '$key_file'"
-quietly psql -X -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -v key_file="$key_file" \
+make_token_key
+quietly psql -X -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -v key_file="$token_key_file" \
 	-v redirect_uri="http://localhost:$port/callback" -f "$workspace/project/example/local_smartcar.sql"
 quietly psql -X -v ON_ERROR_STOP=1 -f "$workspace/project/example/schema.sql"
 start_web_server

@@ -92,53 +92,22 @@ END
 $$;
 
 --
--- Links, and whose they are
+-- Links
 --
-
--- A link that one owner has begun must not be finished in the browser of
--- another one: whoever can make somebody follow his link would get that
--- person's vehicle into his own garage.
-CREATE TABLE garage.begun (
-	state_hash bytea PRIMARY KEY,
-	external_id text NOT NULL,
-	begun_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX ON garage.begun (begun_at);
-
-CREATE FUNCTION garage.state_hash(link text) RETURNS bytea
-BEGIN ATOMIC
-	SELECT sha256(convert_to((smartcar_parse_callback(link)).state, 'UTF8'));
-END;
 
 -- The link that mends what is missing with a vehicle or, without one, connects.
 CREATE FUNCTION garage.begin_link(external_id text, vehicle_id text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
 	action smartcar_action;
-	link text;
 BEGIN
 	SELECT s.action INTO action FROM smartcar_status AS s
 		WHERE s.server = 'smartcar' AND s.external_id = begin_link.external_id AND s.vehicle_id = begin_link.vehicle_id;
-	link := CASE action
+	RETURN CASE action
 		WHEN 'update_access' THEN smartcar_begin_reauth(external_id)
 		WHEN 'reauthenticate' THEN smartcar_begin_reauth(external_id, vehicle_id => vehicle_id)
 		ELSE smartcar_begin_connect(external_id)
 	END;
-
-	DELETE FROM garage.begun WHERE begun_at < now() - interval '1 day';
-	INSERT INTO garage.begun (state_hash, external_id) VALUES (garage.state_hash(link), external_id);
-	RETURN link;
-END
-$$;
-
--- To be called before smartcar_finish_connect: nothing is spent yet.
-CREATE FUNCTION garage.check_callback(external_id text, callback text) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-	IF NOT EXISTS (SELECT FROM garage.begun AS b
-				   WHERE b.state_hash = garage.state_hash(callback) AND b.external_id = check_callback.external_id) THEN
-		RAISE EXCEPTION 'the callback belongs to no link of this owner' USING ERRCODE = 'GR001';
-	END IF;
 END
 $$;
 
@@ -195,8 +164,7 @@ CREATE TABLE garage.trouble (
 
 INSERT INTO garage.trouble VALUES
 	('%', 'Something went wrong on our side, and we have made a note of it. Please try again in a few minutes.'),
-	('GR001', 'This return from Smartcar does not belong to a link that you have begun here, so nothing was connected. Begin again with the button below.'),
-	('28000', 'This return from Smartcar was used before, or is too old, so nothing was changed. If your vehicle is not below, connect it again.'),
+	('28000', 'This return from Smartcar does not belong to a link that you have begun here, or it was used before or is too old, so nothing was changed. If your vehicle is not below, connect it again.'),
 	('22P02', 'The address that brought you here is damaged, so nothing was connected. Begin again with the button below.'),
 	('SC%', 'Smartcar did not accept our request, so nothing was connected. Please connect again in a few minutes.'),
 	('SC00_', 'Smartcar did not answer, so nothing was connected. Please connect again in a few minutes.');
@@ -271,7 +239,6 @@ REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA garage FROM PUBLIC;
 GRANT USAGE ON SCHEMA garage TO garage_web, garage_operator;
 GRANT SELECT, INSERT ON garage.owner TO garage_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON garage.session TO garage_web;
-GRANT SELECT, INSERT, DELETE ON garage.begun TO garage_web;
 GRANT SELECT ON garage.advice, garage.vehicle, garage.trouble TO garage_web;
 -- ON CONFLICT looks at what is there
 GRANT SELECT, INSERT ON garage.wish TO garage_web;

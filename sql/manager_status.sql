@@ -45,6 +45,7 @@ INSERT INTO cases (what, expected, make, model, year, paired) VALUES
 	('key missing, a newer one', 'add_virtual_key', 'Tesla', 'Model S', 2021, false), ('model not known', 'none', 'TESLA', NULL, 2021, false),
 	('another make', 'none', 'BMW', 'Model 3', 2021, false), ('make not known', 'none', NULL, 'Model 3', 2021, false);
 INSERT INTO cases (what, expected, access_type, paired) VALUES ('a driver, key missing', 'ask_owner', 'DRIVER', false), ('a driver, key there', 'none', 'DRIVER', true),
+	('a secondary account, key missing', 'ask_owner', 'SECONDARY', false), ('in small letters', 'ask_owner', 'secondary', false), ('a primary account, key missing', 'add_virtual_key', 'PRIMARY', false),
 	('owner or driver not known, key missing', 'add_virtual_key', NULL, false);
 INSERT INTO cases (what, expected, access_type, paired, tesla_scopes) VALUES ('key missing, but access first', 'update_access', 'DRIVER', false, '{}');
 INSERT INTO cases (what, expected, paired, permissions) VALUES ('key missing, but to connect first', 'connect', false, '{}');
@@ -88,6 +89,7 @@ INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id, statu
 	('status', 'user-3', 'vehicle-3', NULL, 'disconnected', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
 	('status', 'user-4', 'vehicle-4', 'owner-4', 'connected', 'TESLA', 'Model S', 2017, 'live', NULL, NULL, NULL, NULL,
 		'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'Log in.', 'reauthenticate', NULL, '2026-01-03 UTC', NULL, NULL),
+	('status', 'user-6', 'vehicle-6', 'owner-6', 'connected', 'TESLA', 'Model 3', 2021, 'live', '{read_odometer}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
 	('dropped', 'user-5', 'vehicle-5', 'owner-5', 'connected', 'TESLA', 'Model 3', 2021, NULL, '{read_vin}', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SET timezone = 'UTC';
 \x on

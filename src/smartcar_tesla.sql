@@ -1366,8 +1366,9 @@ COMMENT ON PROCEDURE smartcar_finish_connect(text, text, text, text, text, text[
 'Ends a round trip: checks the state of the callback, which is good once and for a time, exchanges the code (v2.0) or takes the user (v3), stores, and asks about the vehicles. What it gets is committed at once, so it cannot run inside a transaction block.
 callback: as it came, see smartcar_parse_callback; not NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-status, external_id, user_id, vehicle_ids, error, action: the result, nothing is passed in. status is finished or failed; with failed, error is that of the callback, and action what to do about it.
-Errors: 25001 inside a transaction block, 28000 for a state that was never given out, has come before or is too old, 22P02 for a malformed callback, those of smartcar_exchange_code, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used, 55000 without a key to seal tokens with. Where the exchange fails, the session keeps the error; where v3 cannot be asked about the user, it stays open.';
+external_id: the owner who is logged in, if you know; the callback of somebody else is then refused before anything is sent. A state alone does not tell in whose browser the callback arrived.
+status, external_id, user_id, vehicle_ids, error, action: the result. status is finished or failed; with failed, error is that of the callback, and action what to do about it.
+Errors: 25001 inside a transaction block, 28000 for a state that was never given out, has come before or is too old, or was given to another owner, 22P02 for a malformed callback, those of smartcar_exchange_code, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used, 55000 without a key to seal tokens with. Where the exchange fails, the session keeps the error; where v3 cannot be asked about the user, it stays open.';
 
 REVOKE EXECUTE ON PROCEDURE smartcar_finish_connect(text, text, text, text, text, text[], text, smartcar_action) FROM PUBLIC;
 
@@ -1533,7 +1534,10 @@ CREATE VIEW smartcar_status WITH (security_barrier) AS
 	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, c.make, c.model, c.year, c.mode, c.status,
 		c.permissions AS granted_scopes,
 		smartcar_missing_scopes(c.permissions, smartcar_wanted_scopes(c.server)) AS missing_scopes,
-		smartcar_missing_tesla_permissions(c.tesla_scopes, smartcar_wanted_scopes(c.server)) AS missing_tesla_permissions,
+		CASE WHEN c.tesla_scopes IS NULL
+			THEN smartcar_tesla_permissions(smartcar_missing_scopes(c.permissions, smartcar_wanted_scopes(c.server)))
+			ELSE smartcar_missing_tesla_permissions(c.tesla_scopes, smartcar_wanted_scopes(c.server))
+		END AS missing_tesla_permissions,
 		c.access_type,
 		smartcar_virtual_key_required(c.make, c.model, c.year) AS virtual_key_required,
 		c.virtual_key_paired,
@@ -1557,7 +1561,7 @@ COMMENT ON COLUMN smartcar_status.mode IS 'live, simulated or test, where Smartc
 COMMENT ON COLUMN smartcar_status.status IS 'connected or disconnected';
 COMMENT ON COLUMN smartcar_status.granted_scopes IS 'Smartcar permissions that the application has';
 COMMENT ON COLUMN smartcar_status.missing_scopes IS 'those of the option scope that it has not';
-COMMENT ON COLUMN smartcar_status.missing_tesla_permissions IS 'Tesla permissions that the owner must still tick';
+COMMENT ON COLUMN smartcar_status.missing_tesla_permissions IS 'Tesla permissions that the owner must still tick; where Smartcar does not tell what is ticked, as the list of v3 does not, those that missing_scopes need';
 COMMENT ON COLUMN smartcar_status.access_type IS 'OWNER or DRIVER; a driver cannot add a key from afar';
 COMMENT ON COLUMN smartcar_status.virtual_key_required IS 'whether the vehicle needs one';
 COMMENT ON COLUMN smartcar_status.virtual_key_paired IS 'whether it has one';
@@ -1575,6 +1579,8 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	home text;
 BEGIN
 	IF kind NOT IN ('application', 'operator') THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -1588,16 +1594,19 @@ BEGIN
 			MESSAGE = format('role "%s" does not exist', role_name);
 	END IF;
 
+	-- it may have been renamed, and have any name
+	SELECT extnamespace::regnamespace::text INTO STRICT home FROM pg_extension WHERE extname = 'smartcar_tesla';
+
 	EXECUTE format('GRANT USAGE ON FOREIGN SERVER %I TO %I', server, role_name);
-	EXECUTE format('GRANT USAGE ON SCHEMA @extschema@ TO %I', role_name);
-	EXECUTE format('GRANT SELECT ON @extschema@.smartcar_status TO %I', role_name);
+	EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', home, role_name);
+	EXECUTE format('GRANT SELECT ON %s.smartcar_status TO %I', home, role_name);
 	IF kind = 'application' THEN
-		EXECUTE format('GRANT EXECUTE ON FUNCTION @extschema@.smartcar_begin_connect, @extschema@.smartcar_begin_reauth, '
-			'@extschema@.smartcar_receive_webhook TO %I', role_name);
-		EXECUTE format('GRANT EXECUTE ON PROCEDURE @extschema@.smartcar_finish_connect TO %I', role_name);
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.smartcar_begin_connect, %1$s.smartcar_begin_reauth, '
+			'%1$s.smartcar_receive_webhook TO %2$I', home, role_name);
+		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
-		EXECUTE format('GRANT EXECUTE ON PROCEDURE @extschema@.smartcar_refresh, @extschema@.smartcar_sync, '
-			'@extschema@.smartcar_disconnect_vehicle, @extschema@.smartcar_reseal_tokens TO %I', role_name);
+		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
+			'%1$s.smartcar_disconnect_vehicle, %1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
 	END IF;
 END
 $$;

@@ -49,12 +49,16 @@ isolation   install  test/isolation      isolation tests
 memory      install  test/memory         memory, under Valgrind
 demo        install  test/demo.sql       demonstration
 reference   install  test/reference.sh   reference page and catalog agree
+security    -        test/security.sh    security review and tests agree
 examples    install  test/examples.pl    examples of the documentation
 links       -        test/links.pl       links of the documentation
 parity      install  test/parity/run.sh  parity with Smartcar's SDK
 browser     install  test/browser/run.sh example application in a browser
 clang       -        -                   build with clang
 lint        -        .clang-tidy         clang-tidy
+cppcheck    -        test/cppcheck.supp  cppcheck
+scan        -        -                   scan-build
+scripts     -        -                   syntax of the scripts
 fuzz        -        test/fuzz/run.sh    fuzzing of the core
 package     -        debian/rules        archive of a release and Debian packages
 workflow    -        .github/workflows   workflow of hosted CI, and Dockerfile
@@ -154,10 +158,8 @@ needs_links()
 
 needs_parity()
 {
-	if ! has_command node; then
-		need nodejs false
-		need npm false
-	fi
+	need nodejs has_command node
+	need npm has_command npm
 }
 
 needs_browser()
@@ -177,6 +179,26 @@ needs_lint()
 {
 	needs_clang
 	need clang-tidy has_command clang-tidy
+}
+
+needs_cppcheck()
+{
+	need cppcheck has_command cppcheck
+}
+
+needs_scan()
+{
+	needs_clang
+	need clang-tools has_command scan-build
+}
+
+needs_scripts()
+{
+	need shellcheck has_command shellcheck
+	need libipc-run-perl has_perl_module IPC::Run
+	need perl has_command prove
+	need_sandbox
+	need_postgres
 }
 
 needs_fuzz()
@@ -429,6 +451,11 @@ step_reference()
 	"$copy/test/reference.sh"
 }
 
+step_security()
+{
+	"$copy/test/security.sh"
+}
+
 step_examples()
 {
 	after install
@@ -471,6 +498,49 @@ step_lint()
 		-std=gnu11 -Isrc -I"$("$PG_CONFIG" --includedir-server)" "${includes[@]}" -D_GNU_SOURCE \
 		-DSMARTCAR_TESLA_VERSION='""' 2>&1 |
 		sed -E '/warnings? generated\.$|^Suppressed |^Use -header-filter/d'
+}
+
+# Without the style of things, which are PostgreSQL's own.
+step_cppcheck()
+{
+	cd "$copy"
+	cppcheck --version
+	cppcheck --quiet -j "$(nproc)" --std=c11 --enable=warning,performance,portability \
+		--suppressions-list=test/cppcheck.supp \
+		--error-exitcode=1 -Isrc src/*/*.c
+}
+
+# The same analyzer as clang-tidy's, over the code as the compiler builds it.  One
+# checker is left out for the reason that .clang-tidy gives.
+step_scan()
+{
+	cp -r "$copy" "$workspace/scan"
+	scan-build -o "$workspace/scan.reports" --status-bugs \
+		-disable-checker core.NonNullParamChecker \
+		make -C "$workspace/scan" -j2 PG_CONFIG="$PG_CONFIG" with_llvm=no 2>&1 |
+		grep -vE '^(make|gcc|/usr)'
+}
+
+# Left out of shellcheck are two remarks that are none: that a function may have
+# arguments which a caller does not pass (2119), and that nothing calls a function
+# which a trap calls (2317).
+step_scripts()
+{
+	local file found=0 modules
+
+	modules=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/perl
+	cd "$copy"
+	while IFS= read -r file; do
+		shellcheck -x -e SC2119,SC2317 "$file" || found=1
+	done < <(find . -name '*.sh' -o -path ./.ci/run)
+	while IFS= read -r file; do
+		node --check "$file" || found=1
+	done < <(find . -name '*.js' ! -path '*/node_modules/*')
+	while IFS= read -r file; do
+		perl -I "$modules" -I test/lib -c "$file" 2>"$workspace/perl.output" ||
+			{ cat "$workspace/perl.output"; found=1; }
+	done < <(find . -name '*.pl' -o -name '*.pm')
+	return $found
 }
 
 step_fuzz()

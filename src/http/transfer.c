@@ -34,6 +34,11 @@ check_option(CURLcode code, const char *option)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
+	/* it takes no text of 8 MB or more */
+	if (code == CURLE_BAD_FUNCTION_ARGUMENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the address of the request is too long")));
 	if (code != CURLE_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

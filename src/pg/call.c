@@ -229,7 +229,16 @@ static void
 finish_item(SmartcarCall *call, SmartcarItem *item)
 {
 	if (call->finished != NULL)
+	{
+		/*
+		 * of a hundred thousand items, what it needs for one is held at a
+		 * time
+		 */
+		MemoryContext old_context = MemoryContextSwitchTo(item->context);
+
 		call->finished(call, item);
+		MemoryContextSwitchTo(old_context);
+	}
 	MemoryContextDelete(item->context);
 	item->context = NULL;
 	item->is_done = true;

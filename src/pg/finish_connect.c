@@ -145,6 +145,23 @@ find_session(const SmartcarServer *server, const SmartcarCallback *callback, Ses
 }
 
 /*
+ * A callback comes through a browser, and the state in it does not tell whose:
+ * somebody may have sent his link to another owner, to get hold of that one's
+ * vehicle.  Whoever knows who is logged in says so.
+ */
+static void
+check_owner(const Session *session, SmartcarSpan external_id)
+{
+	if (external_id.data != NULL &&
+		(session->external_id == NULL ||
+		 !smartcar_span_equal(external_id, smartcar_span_from_string(session->external_id))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the session of the callback was begun for another owner"),
+				 errdetail("Nothing was sent, and the session is still open.")));
+}
+
+/*
  * Takes the session for ourselves, unless somebody else has by now.
  */
 static void
@@ -527,6 +544,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 				 errmsg("callback must not be null")));
 	smartcar_callback_read(input, palloc(Max(input.length, 1)), &callback);
 	find_session(server, &callback, &session);
+	check_owner(&session, smartcar_argument_span(fcinfo, 3));
 	errand = errand_of(server, &callback, &session);
 	prepare_errand(server, errand, &ring);
 	if (errand != TAKE_USER)

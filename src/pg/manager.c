@@ -236,6 +236,7 @@ static uint64
 run(const char *statement, const char *schema, const SmartcarParameters *given)
 {
 	SmartcarParameters parameters = *given;
+	MemoryContext context = CurrentMemoryContext;
 	char	   *written = write_out(statement, schema, given->count + 1);
 	int			nest_level = NewGUCNestLevel();
 	int			result;
@@ -253,6 +254,9 @@ run(const char *statement, const char *schema, const SmartcarParameters *given)
 								   parameters.values, parameters.nulls, false, 0);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args returned %d", result);
+
+	/* SPI leaves its own behind, which lasts as long as the procedure */
+	MemoryContextSwitchTo(context);
 	AtEOXact_GUC(false, nest_level);
 	pfree(written);
 	return SPI_processed;

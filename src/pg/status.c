@@ -143,6 +143,17 @@ lacks_key(FunctionCallInfo fcinfo)
 		== SMARTCAR_VIRTUAL_KEY_REQUIRED;
 }
 
+/*
+ * The v2.0 API says DRIVER.  What Smartcar documents of v3's role is that it is
+ * a primary or a secondary account, but not how that is written.
+ */
+static bool
+is_driver(SmartcarSpan access_type)
+{
+	return smartcar_span_equal_ignoring_case(access_type, SMARTCAR_SPAN("DRIVER")) ||
+		smartcar_span_equal_ignoring_case(access_type, SMARTCAR_SPAN("SECONDARY"));
+}
+
 /* What was wrong with a vehicle that is gone does not matter any more. */
 static bool
 is_disconnected(FunctionCallInfo fcinfo)
@@ -165,8 +176,7 @@ next_action(FunctionCallInfo fcinfo, const StatusCallSite *call)
 		return PG_ARGISNULL(TESLA_SCOPES) ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
 	if (lacks_key(fcinfo))
-		return smartcar_span_equal(smartcar_argument_span(fcinfo, ACCESS_TYPE),
-								   SMARTCAR_SPAN("DRIVER")) ?
+		return is_driver(smartcar_argument_span(fcinfo, ACCESS_TYPE)) ?
 			SMARTCAR_ACTION_ASK_OWNER : SMARTCAR_ACTION_ADD_VIRTUAL_KEY;
 	return SMARTCAR_ACTION_NONE;
 }

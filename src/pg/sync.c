@@ -66,8 +66,19 @@ pass_users(Sync *sync, SmartcarParameters *parameters)
 	smartcar_parameter(parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
 }
 
-static const char wanted_users[] =
-	"FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL)";
+#define OF_OWNER	"WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL) "
+
+static const char *
+wanted_users(const Sync *sync)
+{
+	if (smartcar_server_api_version(sync->server) == SMARTCAR_API_V2)
+		return "FROM @.smartcar_account " OF_OWNER "AND status = 'active'";
+
+	/* those who connected elsewhere are known only by the list of connections */
+	return "FROM (SELECT user_id, max(external_id) AS external_id, NULL::bytea AS access_token, NULL::timestamptz AS access_expires_at "
+		"FROM (SELECT user_id, external_id FROM @.smartcar_account " OF_OWNER
+		"UNION ALL SELECT user_id, external_id FROM @.smartcar_connection " OF_OWNER ") AS each GROUP BY user_id) AS known WHERE true";
+}
 
 static int64
 count_users(Sync *sync)
@@ -75,7 +86,7 @@ count_users(Sync *sync)
 	SmartcarParameters parameters = {0};
 
 	pass_users(sync, &parameters);
-	smartcar_manager_run(psprintf("SELECT count(*) %s", wanted_users), &parameters);
+	smartcar_manager_run(psprintf("SELECT count(*) %s", wanted_users(sync)), &parameters);
 	return strtoll(smartcar_result_string(0, 0), NULL, 10);
 }
 
@@ -93,7 +104,7 @@ read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
 	count = (int) smartcar_manager_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
 												"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
-												wanted_users), &parameters);
+												wanted_users(sync)), &parameters);
 	for (int i = 0; i < count; i++)
 	{
 		memset(&users[i], 0, sizeof(users[i]));

@@ -58,7 +58,7 @@ class Garage {
 
   async startOver() {
     await this.sql('TRUNCATE smartcar_session, smartcar_account, smartcar_connection, smartcar_webhook_event, ' +
-      'garage.owner, garage.session, garage.begun, garage.wish');
+      'garage.owner, garage.session, garage.wish');
     this.log = '';
   }
 

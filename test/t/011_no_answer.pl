@@ -156,10 +156,18 @@ foreach my $case (@timeouts)
 	my @results = split /\n/, on('silent_tls')->query(
 		q(SELECT sqlstate, (error).description FROM token,
 			smartcar_request('GET', array_fill('/user'::text, ARRAY[6]), ARRAY[access_token])));
-	my @phases = map { /^SC003\|.* given up after (\d+) ms, while (.*)\.$/ && about($1, 200) ? $2 : $_ } @results;
+	my %phases;
 
-	is(join(', ', sort @phases), join(', ', ('connecting') x 5, 'negotiating TLS'),
-		'many requests are given up together where no connection is made');
+	foreach my $result (@results)
+	{
+		my ($milliseconds, $phase) = $result =~ /^SC003\|.* given up after (\d+) ms, while (.*)\.$/;
+
+		ok(about($milliseconds, 200), 'one of many requests is given up in time') or diag($result);
+		$phases{ $phase // $result }++;
+	}
+	# when the first one fails, the next one may just have begun
+	ok($phases{'negotiating TLS'} >= 1 && $phases{'connecting'} >= 3 && keys %phases == 2,
+		'most of them have waited for the connection of another') or diag(explain(\%phases));
 }
 
 # What the hint says can be run, also where the option had its default.

@@ -62,6 +62,7 @@ foreach my $method (qw(POST PUT PATCH DELETE))
 	is_deeply(JSON::PP->new->decode($request->{body}), { text => "\"\\ \x{fc}", list => [ 1, 2.5, JSON::PP::true, undef ] }, 'and the body');
 	like($request->{body}, qr/2\.50/, 'with its digits');
 }
+is($session->error(q(SELECT smartcar_request('GET', '/x', 't', query => jsonb_build_object('a', repeat('x', 9000000)))))->{sqlstate}, '54000', 'a query without end');
 is($session->error(q(SELECT smartcar_request('HEAD', '/x', 't', body => '{}')))->{message}, 'a request with the method HEAD has no body', 'HEAD with a body');
 is(request_of(q('POST', '/x', 't', body => '"text"'))->{body}, '"text"', 'a body that is no object');
 is(request_of(q('POST', '/x', 't', body => 'null'))->{body}, 'null', 'or null');

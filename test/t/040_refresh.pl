@@ -141,16 +141,20 @@ start_over(400);
 	is(Manager::refreshes($sandbox)->{most}, 1, 'nobody is refreshed twice');
 }
 
-# What another session has failed at meanwhile is left to its pause.
-start_over(1);
+# What another session has done meanwhile is not done again.
+foreach my $case (
+	[ 'has set a pause', q(attempts = 1, next_attempt_at = now() + interval '1 minute') ],
+	[ 'has refreshed it', q(refreshed_at = now(), access_expires_at = now() + interval '2 hours') ])
 {
+	my ($name, $assignment) = @$case;
 	my $other = Session->new($node);
 
-	$other->query(q(BEGIN; UPDATE smartcar_account SET attempts = 1, next_attempt_at = now() + interval '1 minute'));
+	start_over(1);
+	$other->query("BEGIN; UPDATE smartcar_account SET $assignment");
 	$session->start($refresh);
-	ok(Manager::wait_until(sub { sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1 }), 'a claim waits for another session');
+	ok(Manager::wait_until(sub { sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1 }), "a claim waits for another session, which $name");
 	$other->query('COMMIT');
-	is(Manager::counts($session->result), '0|0|0', 'which has set a pause');
+	is(Manager::counts($session->result), '0|0|0', 'and is not made');
 }
 
 # The isolation that statements run with by default is not for the procedure to fail with.

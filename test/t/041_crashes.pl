@@ -197,6 +197,20 @@ sub kill_backend
 	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'synchronous_commit = off: nothing is lost');
 }
 
+# Nothing comes after the last one that would bring it to the disk.
+{
+	my $session = Session->new($node);
+
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', 1);
+	$session->query('SET synchronous_commit = off');
+	is(Manager::counts($session->query($refresh)), '1|0|0', 'synchronous_commit = off: a refresh');
+	kill_postmaster($node);
+	start_again($node);
+	$sandbox->ask('advance', { seconds => 61 });
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'synchronous_commit = off: what the procedure has told is stored');
+}
+
 # An immediate stop, and a fast one
 
 foreach my $mode (qw(immediate fast))

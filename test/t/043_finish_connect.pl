@@ -149,6 +149,21 @@ is($session->error('CALL smartcar_finish_connect(NULL)')->{sqlstate}, '22004', '
 is($session->error('BEGIN; ' . finish($callback))->{sqlstate}, '25001', 'in a transaction block');
 $session->query('ROLLBACK');
 
+# A link that somebody sent to another owner: the callback comes in that one's browser.
+{
+	my $callback = consent(link_for("external_id => 'mallory'"), owner => 'ben');
+
+	$sandbox->faults;
+	my $error = $session->error("CALL smartcar_finish_connect('$callback', external_id => 'owner-8')");
+	is("$error->{sqlstate} $error->{message}", '28000 the session of the callback was begun for another owner', 'the session of another owner');
+	is(scalar $sandbox->log, 0, 'nothing is sent');
+	is(sql("SELECT status FROM smartcar_session WHERE external_id = 'mallory'"), 'open', 'and nothing changed');
+	like($session->query("CALL smartcar_finish_connect('$callback', external_id => 'mallory')"), qr/^finished\|mallory/, 'for its own owner it is taken');
+	$callback = consent(link_for(''), owner => 'ben');
+	is($session->error("CALL smartcar_finish_connect('$callback', external_id => 'owner-8')")->{sqlstate}, '28000', 'a session that was begun for nobody');
+	like($session->query(finish($callback)), qr/^finished/, 'which nobody may take');
+}
+
 # Two sessions with the same callback at once: one of them wins.
 {
 	my $second = Session->new($node);

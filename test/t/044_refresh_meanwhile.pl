@@ -128,6 +128,29 @@ $session->start($refresh);
 }
 sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
 
+# Memory
+
+start_over(3000);
+$sandbox->faults({ match => $token, times => 0, after => 2900, delay_ms => 3000 });
+$session->start($refresh);
+Manager::wait_until(sub { $sandbox->ask('statistics')->{in_flight} >= 8 }, 60);
+{
+	my $offset = -s $node->logfile;
+	my $largest = 0;
+
+	sql('SELECT pg_log_backend_memory_contexts(' . $session->backend . ')');
+	Manager::wait_until(sub { slurp_file($node->logfile, $offset) =~ /Grand total/ });
+	foreach my $line (split /\n/, slurp_file($node->logfile, $offset))
+	{
+		next if $line !~ /level: \d+; ([^:]+): (\d+) total in/ || $2 <= $largest || $1 =~ /^(CacheMemoryContext|Top)/;
+		$largest = $2;
+		note($line);
+	}
+	cmp_ok($largest, '<', 500_000, 'thousands of accounts do not add up in memory');
+	$sandbox->faults;
+	is(Manager::counts($session->result), '3000|0|0', 'and are refreshed');
+}
+
 # What happens meanwhile
 
 sub while_refreshing

@@ -184,7 +184,8 @@ $sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 
 	$refresh->start('CALL smartcar_refresh()');
 	Manager::wait_until(sub { scalar($sandbox->log(path => '/oauth/token')) == 3 });
 	keys_in_file("key3 $key[2]", "key2 $key[1]");
-	like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 250 accounts in/, 'new keys while tokens are refreshed');
+	# those three may be stored under the new key at once, because a refresh reads the keys again
+	like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): (24[7-9]|250) accounts in/, 'new keys while tokens are refreshed');
 	like($refresh->result, qr/^3\|0\|0$/m, 'which are stored');
 }
 $sandbox->faults;

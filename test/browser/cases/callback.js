@@ -24,7 +24,7 @@ const wrongState = {
   async run({garage, page, sandbox}) {
     await signIn(page, garage, 'Ada');
     await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen&state=${'0'.repeat(64)}`);
-    await isNoticed(page, /does not belong to a link that you have begun here, so nothing was connected\. Begin again/);
+    await isNoticed(page, /^This return from Smartcar does not belong to a link that you have begun here, .* so nothing was changed\./);
     await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen`);
     await isNoticed(page, /does not belong/);
   },
@@ -38,7 +38,7 @@ const used = {
     const address = await connect(page, garage, {owner: 'ada'});
 
     await changesNothing(page, garage, sandbox, address);
-    await isNoticed(page, /^This return from Smartcar was used before, or is too old, so nothing was changed\./);
+    await isNoticed(page, /it was used before or is too old, so nothing was changed\./);
     assert.deepEqual(await models(page), ['Model 3']);
   },
 };
