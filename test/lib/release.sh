@@ -38,12 +38,23 @@ debian_mirror()
 		'Label: Debian' | sed -n '1s,/*$,,p'
 }
 
+# What runs has something to clean up, too, and gets half a minute for it.
 stop_running()
 {
-	if [ -n "$running" ]; then
-		kill -TERM -- "-$running" 2>/dev/null || true
-		wait "$running" 2>/dev/null || true
+	local i
+
+	if [ -z "$running" ]; then
+		return
 	fi
+	kill -TERM -- "-$running" 2>/dev/null || true
+	for ((i = 0; i < 150; i++)); do
+		if ! kill -0 -- "-$running" 2>/dev/null; then
+			break
+		fi
+		sleep 0.2
+	done
+	kill -KILL -- "-$running" 2>/dev/null || true
+	running=
 }
 
 # Names the directory.  The script that ends leaves nothing mounted there.

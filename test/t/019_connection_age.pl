@@ -48,7 +48,7 @@ clock_gettime(clockid_t clock, struct timespec *time)
 	if (real_clock == NULL)
 		real_clock = (Clock) dlsym(RTLD_NEXT, "clock_gettime");
 	result = real_clock(clock, time);
-	if (clock == CLOCK_MONOTONIC && shift != NULL)
+	if ((clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW) && shift != NULL)
 		time->tv_sec += *shift;
 	return result;
 }
