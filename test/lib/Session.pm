@@ -15,9 +15,12 @@ use Carp;
 use Errno;
 use IPC::Open3;
 use List::Util qw(max);
-use Time::HiRes qw(time);
+use Scalar::Util qw(weaken);
+use Time::HiRes qw(sleep time);
 
 my $marker = '-- end of the result --';
+
+my @sessions;
 
 sub new
 {
@@ -28,6 +31,8 @@ sub new
 	my $self = bless { pid => $pid, input => $input, output => $output, read => '' }, $class;
 
 	$input->autoflush(1);
+	push @sessions, $self;
+	weaken($sessions[-1]);
 	$self->{backend} = $self->query('SELECT pg_backend_pid()');
 	croak "no session: $self->{backend}" if $self->{backend} !~ /^\d+$/;
 	return $self;
@@ -132,6 +137,21 @@ sub finish
 	waitpid $self->{pid}, 0;
 	undef $self->{pid};
 	return;
+}
+
+# At the end of a test its servers are stopped at once.  A backend that has not
+# ended by itself by then could not write what it has counted (test/coverage.sh).
+END
+{
+	local ($?, $!, $@);
+
+	foreach my $session (grep { defined && defined $_->{backend} } @sessions)
+	{
+		my $until = time() + 2;
+
+		$session->DESTROY;
+		sleep 0.01 while kill(0, $session->{backend}) && time() < $until;
+	}
 }
 
 # Without waiting for what it may be busy with; the server finds out by itself.
