@@ -18,7 +18,7 @@ PGFILEDESC = "smartcar_tesla - Smartcar's Tesla integration in SQL"
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" smartcar_tesla.control)
 EXTENSION_SCRIPT = smartcar_tesla--$(EXTVERSION).sql
 
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/http/*.c src/pg/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 
 DATA_built = $(EXTENSION_SCRIPT)
 # from one release to the next

@@ -236,28 +236,31 @@ step_format()
 	"$copy/test/format.sh"
 }
 
-# src/core knows neither PostgreSQL nor the network, src/http not PostgreSQL's
-# SQL side, and what differs between PostgreSQL's versions is in one file.
+# A layer includes only those below it (doc/architecture.md), and what differs
+# between PostgreSQL's versions is in one file.
 step_layers()
 {
-	local found=0
+	local folder forbidden found=0
 
 	cd "$copy"
-	if grep -nE '#[[:space:]]*include[[:space:]]+("(postgres|pg/|http/|utils/)|<curl|<openssl)' \
-		src/core/*.[ch]; then
-		echo "src/core must not include these"
-		found=1
-	fi
-	if [ -d src/http ] && grep -nE '#[[:space:]]*include[[:space:]]+"pg/' src/http/*.[ch]; then
-		echo "src/http must not include src/pg"
-		found=1
-	fi
+	while read -r folder forbidden; do
+		if grep -nE "#[[:space:]]*include[[:space:]]+($forbidden)" "src/$folder"/*.[ch]; then
+			echo "src/$folder must not include these"
+			found=1
+		fi
+	done <<-'END'
+		core     "(postgres|pg/|http/|call/|manager/|utils/)|<curl|<openssl
+		http     "(pg|call|manager)/
+		pg       "(http|call|manager)/
+		call     "(manager/|executor/spi\.h)|<curl
+		manager  "http/|<curl
+	END
 	if grep -rnE '\b(PG_VERSION_NUM|PG_MAJORVERSION_NUM|PG_MAJORVERSION)\b' src --include='*.[ch]' |
 		grep -v -e '^src/pg/compat.h:' -e ': \*' -e ' \* '; then
 		echo "only src/pg/compat.h may test the version of PostgreSQL"
 		found=1
 	fi
-	if grep -nE '"[^"]*(clock_timestamp|statement_timestamp|timeofday|random)\(' src/pg/*.c; then
+	if grep -nE '"[^"]*(clock_timestamp|statement_timestamp|timeofday|random)\(' src/*/*.c; then
 		echo "a statement must not call what is volatile, or it cannot run on a distributed table"
 		found=1
 	fi

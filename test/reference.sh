@@ -45,7 +45,7 @@ raised()
 		names | awk -v name="$name" '$3 == name { print $1, $3 }' | grep . || echo "unknown $name"
 	done
 	grep -rhoE "MAKE_SQLSTATE\('.', '.', '.', '.', '.'\)" src | tr -dc "A-Z0-9\n" | sed 's/^MAKESQLSTATE//'
-	# made of the status of an answer, see sqlstate_of() in src/pg/call_error.c
+	# made of the status of an answer, see sqlstate_of() in src/call/call_error.c
 	printf '%s\n' SC3xx SC4xx SC5xx
 	echo "$raised_by_postgres"
 }
@@ -98,7 +98,7 @@ while IFS=: read -r page name; do
 	grep -qx -e "$name" "$directory/names" || { echo "$page names $name, which does not exist"; status=1; }
 done < <(find README.md doc -name '*.md' ! -name reference.md | sort | xargs grep -oHE '\bsmartcar_[a-z0-9_]*[a-z0-9]\b' | sort -u)
 
-channel=$(sed -nE 's/^#define CHANNEL[[:space:]]+"(.*)"/\1/p' src/pg/receive_webhook.c)
+channel=$(sed -nE 's/^#define CHANNEL[[:space:]]+"(.*)"/\1/p' src/manager/receive_webhook.c)
 sed -n '/^## The notification channel/,/^## /p' doc/reference.md | grep -q "^\`$channel\`:" ||
 	{ echo "doc/reference.md does not tell about the channel $channel"; status=1; }
 exit $status

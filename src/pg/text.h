@@ -3,10 +3,12 @@
  * text.h
  *	  Text between SQL and the core, which works on UTF-8.
  *
- * This is the main header of src/pg.  What lives in this folder: everything
- * that knows PostgreSQL, that is the functions that SQL calls, the options of
- * servers and user mappings, and the conversion of datums.  What must not live
- * here: knowledge of Smartcar or Tesla (src/core has it) and the network.
+ * This is the main header of src/pg.  What lives in this folder: what knows
+ * PostgreSQL and needs no network, that is the options of servers and user
+ * mappings, secrets, the conversion of datums, and the functions for links,
+ * callbacks, permissions, errors and signatures.  What must not live here:
+ * knowledge of Smartcar or Tesla (src/core has it), requests (src/call) and
+ * tables (src/manager).
  *
  * src/pg/text.h
  *

@@ -33,7 +33,7 @@ sub sql
 
 # The words that may be the name of a function.
 my %words;
-foreach my $file ("$root/src/smartcar_tesla.sql", glob("$root/src/pg/*.c"))
+foreach my $file ("$root/src/smartcar_tesla.sql", glob("$root/src/*/*.c"))
 {
 	$words{$_} = 1 foreach slurp_file($file) =~ /\b([a-z_0-9]+)\s*\(/g;
 }

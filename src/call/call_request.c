@@ -1,0 +1,197 @@
+/*-------------------------------------------------------------------------
+ *
+ * call_request.c
+ *	  How an operation describes a request.
+ *
+ * src/call/call_request.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "call/call_request.h"
+
+#include <openssl/evp.h>
+
+#include "call/application_token.h"
+#include "core/percent.h"
+#include "pg/secret.h"
+#include "pg/text.h"
+
+/* The option that holds the origin of each host. */
+static const SmartcarOption host_options[SMARTCAR_HOST_COUNT] = {
+	[SMARTCAR_HOST_AUTH] = SMARTCAR_OPTION_AUTH_ORIGIN,
+	[SMARTCAR_HOST_IAM] = SMARTCAR_OPTION_IAM_ORIGIN,
+	[SMARTCAR_HOST_API] = SMARTCAR_OPTION_API_ORIGIN,
+	[SMARTCAR_HOST_VEHICLE] = SMARTCAR_OPTION_VEHICLE_ORIGIN,
+	[SMARTCAR_HOST_MANAGEMENT] = SMARTCAR_OPTION_MANAGEMENT_ORIGIN
+};
+
+SmartcarOption
+smartcar_host_option(SmartcarHost host)
+{
+	return host_options[host];
+}
+
+/*
+ * Notes a text that must not be seen in any message of this call.
+ */
+void
+smartcar_call_hide(SmartcarCall *call, const char *secret)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(call->context);
+
+	if (secret[0] != '\0')
+		call->secrets = lappend(call->secrets, pstrdup(secret));
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * The value of an Authorization header by RFC 7617.
+ */
+static char *
+basic_credentials(SmartcarCall *call, const char *user, const char *password)
+{
+	char	   *pair = psprintf("%s:%s", user, password);
+	size_t		length = strlen(pair);
+	char	   *encoded = palloc((length + 2) / 3 * 4 + 1);
+
+	EVP_EncodeBlock((unsigned char *) encoded, (const unsigned char *) pair, (int) length);
+	explicit_bzero(pair, length);
+	pfree(pair);
+
+	smartcar_call_hide(call, password);
+	smartcar_call_hide(call, encoded);
+	return psprintf("Basic %s", encoded);
+}
+
+/*
+ * The credentials that items use which have no token of their own.
+ */
+SmartcarSpan
+smartcar_call_credentials(SmartcarCall *call, SmartcarAuthorization authorization)
+{
+	SmartcarServer *server = call->server;
+	const char *value = NULL;
+	const char *token;
+	const char *client_id;
+
+	switch (authorization)
+	{
+		case SMARTCAR_AUTHORIZE_CLIENT:
+			client_id = smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID);
+			if (client_id == NULL)
+				smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
+			value = basic_credentials(call, client_id,
+									  smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL));
+			break;
+		case SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT:
+		case SMARTCAR_AUTHORIZE_MANAGEMENT:
+			value = basic_credentials(call, "default",
+									  smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL));
+			break;
+		case SMARTCAR_AUTHORIZE_APPLICATION:
+			token = smartcar_application_access_token(server);
+			smartcar_call_hide(call, token);
+			value = psprintf("Bearer %s", token);
+			break;
+		case SMARTCAR_AUTHORIZE_NOT:
+		case SMARTCAR_AUTHORIZE_OWNER:
+			break;
+	}
+	return smartcar_span_from_string(value);
+}
+
+void
+smartcar_append_encoded(StringInfo target, SmartcarSpan value)
+{
+	size_t		length = smartcar_percent_encoded_length(value);
+
+	enlargeStringInfo(target, (int) length);
+	smartcar_percent_encode(target->data + target->len, value);
+	target->len += (int) length;
+	target->data[target->len] = '\0';
+}
+
+void
+smartcar_request_header(SmartcarItem *item, const char *name, SmartcarSpan value)
+{
+	SmartcarRequest *request = &item->request;
+
+	Assert(request->header_count < SMARTCAR_REQUEST_MAX_HEADERS);
+	request->headers[request->header_count++] = psprintf("%s: %.*s", name,
+														 (int) value.length, value.data);
+}
+
+/*
+ * Begins a request, whose path is below the base of the host.
+ */
+void
+smartcar_request_begin(SmartcarCall *call, SmartcarItem *item, const char *method,
+					   SmartcarHost host, SmartcarSpan path)
+{
+	SmartcarSpan credentials = call->credentials;
+
+	item->host = host;
+	item->path = psprintf("%s%.*s", smartcar_host_base(host), (int) path.length, path.data);
+	initStringInfo(&item->url);
+	appendStringInfoString(&item->url, smartcar_server_option(call->server, host_options[host]));
+	appendStringInfoString(&item->url, item->path);
+
+	item->request.method = method;
+	item->request.idempotent = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	smartcar_request_header(item, "Accept", SMARTCAR_SPAN("application/json"));
+	if (item->access_token.data != NULL)
+		credentials = smartcar_span_from_string(psprintf("Bearer %.*s",
+														 (int) item->access_token.length,
+														 item->access_token.data));
+	if (credentials.data != NULL)
+		smartcar_request_header(item, "Authorization", credentials);
+	if (item->user_id.data != NULL && call->authorization == SMARTCAR_AUTHORIZE_APPLICATION)
+		smartcar_request_header(item, "sc-user-id", item->user_id);
+}
+
+/*
+ * Begins a request to one of the known endpoints.
+ */
+void
+smartcar_request_endpoint(SmartcarCall *call, SmartcarItem *item, SmartcarEndpoint endpoint,
+						  SmartcarSpan id)
+{
+	const SmartcarEndpointInfo *info = &smartcar_endpoints[endpoint];
+	size_t		length = smartcar_endpoint_path_length(endpoint, id);
+	char	   *path = palloc(length);
+
+	smartcar_endpoint_path_write(endpoint, id, path);
+	smartcar_request_begin(call, item, info->method, info->host, smartcar_span(path, length));
+}
+
+/*
+ * Adds a parameter to the URL of a request, unless there is no value.
+ */
+void
+smartcar_request_query(SmartcarItem *item, const char *name, SmartcarSpan value)
+{
+	bool		is_first = strchr(item->url.data, '?') == NULL;
+
+	if (value.data == NULL)
+		return;
+	appendStringInfoChar(&item->url, is_first ? '?' : '&');
+	smartcar_append_encoded(&item->url, smartcar_span_from_string(name));
+	appendStringInfoChar(&item->url, '=');
+	smartcar_append_encoded(&item->url, value);
+}
+
+void
+smartcar_request_query_number(SmartcarItem *item, const char *name, int64 value)
+{
+	smartcar_request_query(item, name,
+						   smartcar_span_from_string(psprintf(INT64_FORMAT, value)));
+}
+
+void
+smartcar_request_body(SmartcarItem *item, const char *content_type, SmartcarSpan body)
+{
+	smartcar_request_header(item, "Content-Type", smartcar_span_from_string(content_type));
+	item->request.body = body;
+}

@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * call_disconnect.c
+ *	  The call that takes one vehicle away from the application.
+ *
+ * src/call/disconnect.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "call/call_request.h"
+#include "call/call_result.h"
+#include "call/connection.h"
+
+PG_FUNCTION_INFO_V1(smartcar_disconnect);
+PG_FUNCTION_INFO_V1(smartcar_disconnect_many);
+
+static void
+prepare_v2(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DISCONNECT, item->id);
+}
+
+static bool
+take_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
+{
+	return false;
+}
+
+static const SmartcarOperation disconnect_v2 = {
+	.takes_nothing = true,
+	.prepare = prepare_v2,
+	.take = take_v2
+};
+
+static void
+prepare_v3(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_item_gathered(item, sizeof(SmartcarConnectionDeletion));
+	smartcar_deletion_ask(call, item);
+}
+
+static const SmartcarOperation disconnect_v3 = {
+	.takes_nothing = true,
+	.prepare = prepare_v3,
+	.take = smartcar_deletion_take
+};
+
+const SmartcarTypedCall smartcar_disconnect_call = {
+	.name = "smartcar_disconnect",
+	SMARTCAR_VEHICLE_ARGUMENTS,
+	.columns = 0,
+	.operations = {&disconnect_v2, &disconnect_v3},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT, SMARTCAR_AUTHORIZE_APPLICATION}
+};
+
+Datum
+smartcar_disconnect(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &smartcar_disconnect_call);
+}
+
+Datum
+smartcar_disconnect_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &smartcar_disconnect_call);
+}

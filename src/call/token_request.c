@@ -1,0 +1,148 @@
+/*-------------------------------------------------------------------------
+ *
+ * token_request.c
+ *	  Requests to the endpoints that give out tokens.
+ *
+ * src/call/token_request.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "call/token_request.h"
+
+#include "utils/timestamp.h"
+
+#include "call/call.h"
+#include "call/call_request.h"
+#include "pg/json.h"
+
+/*
+ * Adds a field to the form, unless there is no value.
+ */
+void
+smartcar_token_form_add(SmartcarTokenRequest *request, const char *name, SmartcarSpan value)
+{
+	if (value.data == NULL)
+		return;
+	if (request->form.data == NULL)
+		initStringInfo(&request->form);
+	else
+		appendStringInfoChar(&request->form, '&');
+	appendStringInfo(&request->form, "%s=", name);
+	smartcar_append_encoded(&request->form, value);
+}
+
+/*
+ * The exchange of a code.  A code is good once, so it is never sent twice.
+ */
+void
+smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
+					  SmartcarSpan redirect_uri)
+{
+	memset(request, 0, sizeof(*request));
+	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
+	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
+	request->idempotent = false;
+	request->secret = pnstrdup(code.data, code.length);
+	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("authorization_code"));
+	smartcar_token_form_add(request, "code", code);
+	smartcar_token_form_add(request, "redirect_uri", redirect_uri);
+}
+
+/*
+ * A refresh.  The token can be used again for a minute after its first use, so
+ * a request whose answer was lost is made again at once.
+ */
+void
+smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan refresh_token)
+{
+	memset(request, 0, sizeof(*request));
+	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
+	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
+	request->idempotent = true;
+	request->secret = pnstrdup(refresh_token.data, refresh_token.length);
+	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("refresh_token"));
+	smartcar_token_form_add(request, "refresh_token", refresh_token);
+}
+
+static void
+prepare_token_request(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarTokenRequest *request = (SmartcarTokenRequest *) item->arguments;
+
+	request->asked_at = GetCurrentTimestamp();
+	smartcar_request_endpoint(call, item, request->endpoint, smartcar_span(NULL, 0));
+	smartcar_request_query(item, "flags", request->flags);
+	smartcar_request_body(item, "application/x-www-form-urlencoded",
+						  smartcar_span(request->form.data, request->form.len));
+	item->request.idempotent = request->idempotent;
+}
+
+/* A text of the answer, kept for as long as the request. */
+static SmartcarSpan
+keep_member(MemoryContext context, const SmartcarAnswer *answer, const char *name)
+{
+	SmartcarSpan value = smartcar_json_text_member(answer->json, name);
+
+	if (value.data == NULL)
+		return value;
+	return smartcar_span(MemoryContextStrdup(context,
+											 pnstrdup(value.data, value.length)),
+						 value.length);
+}
+
+static bool
+take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
+{
+	SmartcarTokenRequest *request = (SmartcarTokenRequest *) item->arguments;
+
+	request->access_token = keep_member(request->context, answer, "access_token");
+	request->token_type = keep_member(request->context, answer, "token_type");
+	request->refresh_token = keep_member(request->context, answer, "refresh_token");
+	if (request->refresh_token.length == 0)
+		request->refresh_token = smartcar_span(NULL, 0);
+	if (!smartcar_json_integer_member(answer->json, "expires_in", &request->expires_in) ||
+		request->expires_in < 0)
+		request->expires_in = SMARTCAR_NO_EXPIRY;
+
+	if (!smartcar_span_is_visible(request->access_token))
+		smartcar_item_fail(call, item, "It has no access token.");
+	else if (request->token_type.data != NULL &&
+			 !smartcar_span_equal_ignoring_case(request->token_type, SMARTCAR_SPAN("Bearer")))
+		smartcar_item_fail(call, item, "Its token is not one to be shown by its bearer.");
+	return false;
+}
+
+const SmartcarOperation smartcar_token_operation = {
+	.prepare = prepare_token_request,
+	.take = take_token
+};
+
+/*
+ * Asks for a token.  Returns what went wrong with the request, or NULL.
+ */
+const SmartcarCallError *
+smartcar_try_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
+{
+	SmartcarCall call;
+
+	request->context = CurrentMemoryContext;
+	smartcar_call_begin(&call, server, &smartcar_token_operation, 1);
+	call.items[0].arguments = request;
+	call.items[0].secret = request->secret;
+	smartcar_call_authorize(&call, request->authorization);
+	smartcar_call_run(&call);
+	explicit_bzero(request->form.data, request->form.len);
+	return call.items[0].error;
+}
+
+/* The same, with what went wrong raised as an error. */
+void
+smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
+{
+	const SmartcarCallError *error = smartcar_try_token_request(server, request);
+
+	if (error != NULL)
+		smartcar_call_error_raise(error);
+}

@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * token_request.h
+ *	  Requests to the endpoints that give out tokens.
+ *
+ * src/call/token_request.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_TOKEN_REQUEST_H
+#define SMARTCAR_TOKEN_REQUEST_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+
+#include "call/call.h"
+#include "core/endpoint.h"
+#include "pg/server.h"
+
+typedef struct SmartcarTokenRequest
+{
+	/* what is asked; an item has it as its arguments */
+	SmartcarEndpoint endpoint;
+	SmartcarAuthorization authorization;
+	bool		idempotent;
+	StringInfoData form;
+	SmartcarSpan flags;			/* no data: none */
+	const char *secret;			/* the code or token in the form */
+	MemoryContext context;		/* of the answer */
+
+	/* the answer; spans without data and NO_EXPIRY are for what it lacks */
+	SmartcarSpan access_token;
+	SmartcarSpan token_type;
+	SmartcarSpan refresh_token;
+	TimestampTz asked_at;
+	int32		expires_in;		/* seconds after asked_at */
+} SmartcarTokenRequest;
+
+#define SMARTCAR_NO_EXPIRY	(-1)
+
+extern const SmartcarOperation smartcar_token_operation;
+
+extern void smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
+								  SmartcarSpan redirect_uri);
+extern void smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan refresh_token);
+extern void smartcar_token_form_add(SmartcarTokenRequest *request, const char *name,
+									SmartcarSpan value);
+extern void smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request);
+extern const SmartcarCallError *smartcar_try_token_request(SmartcarServer *server,
+														   SmartcarTokenRequest *request);
+
+#endif							/* SMARTCAR_TOKEN_REQUEST_H */

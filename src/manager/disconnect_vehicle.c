@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * disconnect_vehicle.c
+ *	  The procedure that takes a vehicle away, at Smartcar first, then here.
+ *
+ * src/manager/disconnect_vehicle.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "call/call_result.h"
+#include "manager/manager.h"
+#include "pg/text.h"
+
+PG_FUNCTION_INFO_V1(smartcar_disconnect_vehicle);
+
+enum
+{
+	VEHICLE_ID, USER_ID, SERVER
+};
+
+Datum
+smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
+{
+	SmartcarServer *server;
+	SmartcarApiVersion version;
+	SmartcarCall call;
+	SmartcarParameters parameters = {0};
+
+	smartcar_manager_begin_procedure(fcinfo, "smartcar_disconnect_vehicle()");
+	server = smartcar_required_server(fcinfo, SERVER);
+	if (PG_ARGISNULL(VEHICLE_ID))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("vehicle_id must not be null")));
+
+	version = smartcar_server_api_version(server);
+	smartcar_call_begin(&call, server, smartcar_disconnect_call.operations[version], 1);
+	smartcar_item_set_id(&call.items[0], smartcar_argument_span(fcinfo, VEHICLE_ID),
+						 "vehicle_id");
+	if (!PG_ARGISNULL(USER_ID))
+		smartcar_item_set_user_id(&call.items[0], smartcar_argument_span(fcinfo, USER_ID));
+	smartcar_call_authorize(&call, smartcar_disconnect_call.authorizations[version]);
+	smartcar_call_run(&call);
+	/* one that Smartcar does not know any more is what was wanted */
+	if (call.items[0].error != NULL && call.items[0].error->answer.status != 404)
+		smartcar_call_error_raise(call.items[0].error);
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(VEHICLE_ID), false);
+	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
+	smartcar_manager_run("DELETE FROM @.smartcar_connection WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL)",
+						 &parameters);
+	smartcar_manager_commit();
+	smartcar_manager_end();
+	PG_RETURN_VOID();
+}

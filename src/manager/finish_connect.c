@@ -1,0 +1,595 @@
+/*-------------------------------------------------------------------------
+ *
+ * finish_connect.c
+ *	  The procedure that takes the callback at the end of a round trip.
+ *
+ * A code is good once.  Between the moment at which Smartcar takes it and the
+ * commit of what it gave for it nothing is done but sealing and storing; a
+ * crash in that moment leaves the session "exchanging", and its owner has to
+ * connect again.
+ *
+ * src/manager/finish_connect.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/resowner.h"
+
+#include "call/application_token.h"
+#include "call/connection.h"
+#include "core/hex.h"
+#include "manager/account.h"
+#include "manager/key_ring.h"
+#include "manager/manager.h"
+#include "manager/session.h"
+#include "manager/vehicle_sync.h"
+#include "pg/action.h"
+#include "pg/callback.h"
+#include "pg/secret.h"
+#include "pg/text.h"
+
+PG_FUNCTION_INFO_V1(smartcar_finish_connect);
+
+/* What the procedure returns. */
+enum
+{
+	STATUS,
+	EXTERNAL_ID,
+	USER_ID,
+	VEHICLE_IDS,
+	ERROR_COLUMN,
+	ACTION,
+	COLUMNS
+};
+
+/* How much of a state's hash an id has that is used until the user is known. */
+#define PROVISIONAL_BYTES	16
+
+typedef struct Session
+{
+	const char *link;
+	const char *external_id;
+	const char *vehicle_id;
+	const char *redirect_uri;
+	bytea	   *state_hash;
+} Session;
+
+typedef struct Outcome
+{
+	const char *status;
+	const char *external_id;
+	const char *user_id;
+	ArrayType  *vehicle_ids;	/* NULL: not known */
+	const char *error;
+	SmartcarAction action;
+} Outcome;
+
+/* A field of the callback in the encoding of the database; NULL if absent. */
+static const char *
+field(const SmartcarCallback *callback, SmartcarCallbackField number)
+{
+	SmartcarSpan value;
+
+	if ((callback->present & SMARTCAR_CALLBACK_BIT(number)) == 0)
+		return NULL;
+	value = smartcar_text_from_utf8(callback->fields[number]);
+	return pnstrdup(value.data, value.length);
+}
+
+/*
+ * A callback whose state opens no session: the error says why, and nothing is
+ * changed.
+ */
+static void
+refuse_state(const SmartcarServer *server, bytea *hash)
+{
+	SmartcarParameters parameters = {0};
+	const char *reason = "This state was never given out for this server.";
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_bytea(&parameters, hash);
+	if (smartcar_manager_run("SELECT status, expires_at <= @now FROM @.smartcar_session WHERE server = $1 AND state_hash = $2",
+							 &parameters) > 0)
+	{
+		if (strcmp(smartcar_result_string(0, 0), "exchanging") == 0)
+			reason = "Its code is being exchanged, or was when the server went down; then the owner has to connect again.";
+		else if (strcmp(smartcar_result_string(0, 0), "open") != 0)
+			reason = "It has come before.";
+		else
+			reason = "Its time is over.";
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("the state of the callback opens no session"),
+			 errdetail("%s", reason)));
+}
+
+static void
+pass_session(SmartcarParameters *parameters, const SmartcarServer *server,
+			 const Session *session)
+{
+	smartcar_parameter_string(parameters, server->name);
+	smartcar_parameter_bytea(parameters, session->state_hash);
+}
+
+/*
+ * Finds the session of a callback.
+ */
+static void
+find_session(const SmartcarServer *server, const SmartcarCallback *callback, Session *session)
+{
+	SmartcarParameters parameters = {0};
+
+	if ((callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_STATE)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the callback has no state")));
+	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
+	pass_session(&parameters, server, session);
+	if (smartcar_manager_run("SELECT link, external_id, vehicle_id, redirect_uri FROM @.smartcar_session "
+							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
+							 &parameters) == 0)
+		refuse_state(server, session->state_hash);
+	session->link = smartcar_result_string(0, 0);
+	session->external_id = smartcar_result_string(0, 1);
+	session->vehicle_id = smartcar_result_string(0, 2);
+	session->redirect_uri = smartcar_result_string(0, 3);
+}
+
+/*
+ * A callback comes through a browser, and the state in it does not tell whose:
+ * somebody may have sent his link to another owner, to get hold of that one's
+ * vehicle.  Whoever knows who is logged in says so.
+ */
+static void
+check_owner(const Session *session, SmartcarSpan external_id)
+{
+	if (external_id.data != NULL &&
+		(session->external_id == NULL ||
+		 !smartcar_span_equal(external_id, smartcar_span_from_string(session->external_id))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the session of the callback was begun for another owner"),
+				 errdetail("Nothing was sent, and the session is still open.")));
+}
+
+/*
+ * Takes the session for ourselves, unless somebody else has by now.
+ */
+static void
+claim_session(const SmartcarServer *server, const Session *session)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_session(&parameters, server, session);
+	if (smartcar_manager_run("UPDATE @.smartcar_session SET status = 'exchanging' "
+							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
+							 &parameters) == 0)
+		refuse_state(server, session->state_hash);
+}
+
+/*
+ * What a callback asks for.
+ */
+typedef enum Errand
+{
+	NOTE_ERROR,
+	CLEAR_ERROR,				/* of the vehicle whose owner logged in again */
+	NOTHING_TO_TAKE,
+	TAKE_CODE,
+	TAKE_USER
+} Errand;
+
+static Errand
+errand_of(const SmartcarServer *server, const SmartcarCallback *callback,
+		  const Session *session)
+{
+	bool		is_v2 = smartcar_server_api_version(server) == SMARTCAR_API_V2;
+	SmartcarCallbackField needed = is_v2 ? SMARTCAR_CALLBACK_CODE : SMARTCAR_CALLBACK_USER_ID;
+
+	if (callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_ERROR))
+		return NOTE_ERROR;
+	if (strcmp(session->link, "reauthenticate") == 0)
+		return CLEAR_ERROR;
+	if ((callback->present & SMARTCAR_CALLBACK_BIT(needed)) == 0)
+		return NOTHING_TO_TAKE;
+	return is_v2 ? TAKE_CODE : TAKE_USER;
+}
+
+/*
+ * What is missing for an errand must be missed before the callback is spent.
+ */
+static void
+prepare_errand(SmartcarServer *server, Errand errand, SmartcarKeyRing *ring)
+{
+	if (errand == TAKE_CODE)
+	{
+		if (smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID) == NULL)
+			smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
+		smartcar_key_ring_read(ring, server);
+		(void) smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL);
+	}
+	else if (errand == TAKE_USER)
+		(void) smartcar_application_access_token(server);
+}
+
+static void
+end_session(const SmartcarServer *server, const Session *session, const Outcome *outcome,
+			const char *description)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_session(&parameters, server, session);
+	smartcar_parameter_string(&parameters, outcome->status);
+	smartcar_parameter_string(&parameters, outcome->user_id);
+	smartcar_parameter_string(&parameters, outcome->error);
+	smartcar_parameter_string(&parameters, description);
+	smartcar_parameter_string(&parameters, outcome->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
+							  smartcar_action_label(outcome->action));
+	smartcar_manager_run("UPDATE @.smartcar_session SET status = $3, ended_at = @now, user_id = $4, "
+						 "error = $5, error_description = $6, action = $7::@.smartcar_action "
+						 "WHERE server = $1 AND state_hash = $2",
+						 &parameters);
+	smartcar_manager_commit();
+}
+
+/*
+ * Something went wrong in the request; the session ends with it, and then it is
+ * raised.  The callback is spent, so whatever else is to be done, the owner has
+ * to connect again.
+ */
+static void
+fail_session(const SmartcarServer *server, const Session *session, Outcome *outcome,
+			 const SmartcarCallError *error)
+{
+	outcome->status = "failed";
+	outcome->error = error->message;
+	outcome->action = error->answer.action == SMARTCAR_ACTION_FIX_SETUP ?
+		SMARTCAR_ACTION_FIX_SETUP : SMARTCAR_ACTION_CONNECT;
+	end_session(server, session, outcome, error->detail);
+	smartcar_call_error_raise(error);
+}
+
+/*
+ * The tokens are safe, and with them the session is finished, whatever else can
+ * be found out.
+ */
+static void
+note_tokens(const SmartcarServer *server, const Session *session)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_session(&parameters, server, session);
+	smartcar_manager_run("UPDATE @.smartcar_session SET status = 'finished', ended_at = @now "
+						 "WHERE server = $1 AND state_hash = $2",
+						 &parameters);
+}
+
+/*
+ * Stores what a code was exchanged for.  Nobody can ask for it again, so this is
+ * not interrupted, not even while it waits for a lock.  What cannot be stored
+ * ends the session.
+ */
+static void
+store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Session *session,
+			 const char *provisional_id, const SmartcarTokenRequest *request, Outcome *outcome)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	HOLD_INTERRUPTS();
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		smartcar_account_store(server, ring, provisional_id, session->external_id, request);
+		note_tokens(server, session);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		outcome->status = "failed";
+		outcome->error = error->message;
+		outcome->action = SMARTCAR_ACTION_CONNECT;
+		end_session(server, session, outcome, error->detail);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	smartcar_manager_commit();
+	RESUME_INTERRUPTS();
+}
+
+/*
+ * v2.0: exchanges the code, and stores what comes back at once.  Whose tokens
+ * they are is asked for when they are safe; if that fails, smartcar_sync() makes
+ * it good.  The callback tells, too, but it came through the owner's browser,
+ * who could have named another user.
+ */
+static const char *
+take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback *callback,
+		  const Session *session, Outcome *outcome)
+{
+	char		digits[2 * PROVISIONAL_BYTES + 1] = {0};
+	const char *provisional_id;
+	SmartcarTokenRequest request;
+	const SmartcarCallError *error;
+
+	smartcar_hex_encode((const unsigned char *) VARDATA(session->state_hash), PROVISIONAL_BYTES,
+						digits);
+	provisional_id = psprintf("%s%s", SMARTCAR_PROVISIONAL_PREFIX, digits);
+	smartcar_code_request(&request, callback->fields[SMARTCAR_CALLBACK_CODE],
+						  smartcar_span_from_string(session->redirect_uri));
+	error = smartcar_try_token_request(server, &request);
+	if (error != NULL)
+		fail_session(server, session, outcome, error);
+	store_tokens(server, ring, session, provisional_id, &request, outcome);
+
+	error = smartcar_account_settle(server, ring, provisional_id, request.access_token,
+									&outcome->user_id);
+	if (error != NULL)
+		ereport(WARNING,
+				(errcode(error->sqlstate),
+				 errmsg("the owner is connected, but the user could not be asked for: %s",
+						error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0,
+				 errhint("CALL smartcar_sync() asks again.")));
+	smartcar_manager_commit();
+	return request.access_token.data;
+}
+
+/* Whether Smartcar knows the user of a callback under the session's id. */
+typedef struct UserCheck
+{
+	SmartcarConnectionFilter filter;
+	SmartcarSpan external_id;	/* in the encoding of the database */
+	bool		is_known;
+} UserCheck;
+
+static void
+prepare_check(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarConnectionWalk walk = {0};
+
+	smartcar_connections_ask(call, item, &walk, &((UserCheck *) item->arguments)->filter);
+}
+
+static void
+note_known(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+{
+	UserCheck  *check = (UserCheck *) item->arguments;
+
+	/*
+	 * where the answer tells whom it is about, it must not be about another
+	 * one
+	 */
+	if (smartcar_span_equal(connection->user_id, item->user_id) &&
+		(connection->external_id.data == NULL ||
+		 smartcar_span_equal(connection->external_id, check->external_id)))
+		check->is_known = true;
+}
+
+static bool
+take_check(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
+{
+	SmartcarConnectionWalk walk = {0};
+
+	(void) smartcar_connections_take(call, item, &walk, answer, note_known);
+	return false;
+}
+
+static bool
+is_known_user(SmartcarServer *server, const char *user_id, const char *external_id)
+{
+	static const SmartcarOperation operation = {
+		.prepare = prepare_check,
+		.take = take_check
+	};
+	UserCheck	check = {0};
+	SmartcarCall call;
+
+	smartcar_call_begin(&call, server, &operation, 1);
+	smartcar_item_set_user_id(&call.items[0], smartcar_span_from_string(user_id));
+	check.filter = smartcar_item_filter(&call, &call.items[0]);
+	check.filter.external_id = smartcar_utf8_from_bytes(external_id, (int) strlen(external_id));
+	check.external_id = smartcar_span_from_string(external_id);
+	call.items[0].arguments = &check;
+	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_APPLICATION);
+	smartcar_call_run(&call);
+	if (call.items[0].error != NULL)
+		smartcar_call_error_raise(call.items[0].error);
+	return check.is_known;
+}
+
+/*
+ * v3: the callback is all that tells who the user is, and it came through the
+ * owner's browser.  That Smartcar has connections of this user under the id
+ * that our link carried is the proof that he is the one.  To ask for that spends
+ * nothing, so the session is taken only then, and if Smartcar cannot be asked,
+ * the callback can come again.
+ */
+static void
+take_user(SmartcarServer *server, const SmartcarCallback *callback, const Session *session,
+		  Outcome *outcome)
+{
+	const char *user_id = field(callback, SMARTCAR_CALLBACK_USER_ID);
+	bool		is_known = session->external_id != NULL &&
+		is_known_user(server, user_id, session->external_id);
+
+	claim_session(server, session);
+	if (!is_known)
+	{
+		outcome->status = "failed";
+		outcome->error = "the user of the callback is not the owner of the link";
+		outcome->action = SMARTCAR_ACTION_CONNECT;
+		return;
+	}
+	outcome->user_id = user_id;
+	smartcar_account_note(server, user_id, session->external_id);
+	smartcar_manager_commit();
+}
+
+/*
+ * Asks about the vehicles.  What goes wrong here can be made good by
+ * smartcar_sync(), so it is a warning.
+ */
+static void
+sync_vehicles(SmartcarServer *server, const Session *session, const char *access_token,
+			  Outcome *outcome)
+{
+	SmartcarUser user = {outcome->user_id, session->external_id, access_token, true};
+	const SmartcarCallError *error;
+
+	smartcar_sync_users(server, &user, 1);
+	outcome->vehicle_ids = user.vehicle_ids;
+	error = user.error;
+	if (error != NULL)
+		ereport(WARNING,
+				(errcode(error->sqlstate),
+				 errmsg("the owner is connected, but the vehicles could not be listed: %s",
+						error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0,
+				 errhint("CALL smartcar_sync() asks again.")));
+}
+
+/*
+ * A vehicle's owner has logged in again: what was wrong with that login is over,
+ * and nothing is known about another one who has the same vehicle.
+ */
+static void
+clear_error(const SmartcarServer *server, const Session *session)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, session->vehicle_id);
+	smartcar_parameter_string(&parameters, session->external_id);
+	smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
+						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
+						 "WHERE server = $1 AND vehicle_id = $2 AND error_action = 'reauthenticate' "
+						 "AND (external_id = $3 OR external_id IS NULL OR $3 IS NULL)",
+						 &parameters);
+	smartcar_manager_commit();
+}
+
+static void
+set_text(Datum *values, bool *nulls, int column, const char *value)
+{
+	nulls[column] = value == NULL;
+	if (value != NULL)
+		values[column] = CStringGetTextDatum(value);
+}
+
+static Datum
+form_outcome(FunctionCallInfo fcinfo, const Outcome *outcome)
+{
+	TupleDesc	descriptor;
+	Datum		values[COLUMNS] = {0};
+	bool		nulls[COLUMNS];
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
+		descriptor->natts != COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("result type is not the one of the extension")));
+	set_text(values, nulls, STATUS, outcome->status);
+	set_text(values, nulls, EXTERNAL_ID, outcome->external_id);
+	set_text(values, nulls, USER_ID, outcome->user_id);
+	set_text(values, nulls, ERROR_COLUMN, outcome->error);
+	nulls[VEHICLE_IDS] = outcome->vehicle_ids == NULL;
+	values[VEHICLE_IDS] = PointerGetDatum(outcome->vehicle_ids);
+	nulls[ACTION] = outcome->action == SMARTCAR_ACTION_UNKNOWN;
+	if (!nulls[ACTION])
+		values[ACTION] = smartcar_action_datum(outcome->action,
+											   TupleDescAttr(descriptor, ACTION)->atttypid);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+}
+
+Datum
+smartcar_finish_connect(PG_FUNCTION_ARGS)
+{
+	MemoryContext result_context = CurrentMemoryContext;
+	SmartcarServer *server;
+	SmartcarKeyRing ring = {0};
+	SmartcarSpan input = smartcar_argument_utf8(fcinfo, 0);
+	SmartcarCallback callback;
+	Session		session = {0};
+	Outcome		outcome = {.action = SMARTCAR_ACTION_UNKNOWN};
+	const char *access_token = NULL;
+	Errand		errand;
+	Datum		result;
+
+	smartcar_manager_begin_procedure(fcinfo, "smartcar_finish_connect()");
+	server = smartcar_required_server(fcinfo, 1);
+	if (input.data == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("callback must not be null")));
+	smartcar_callback_read(input, palloc(Max(input.length, 1)), &callback);
+	find_session(server, &callback, &session);
+	check_owner(&session, smartcar_argument_span(fcinfo, 3));
+	errand = errand_of(server, &callback, &session);
+	prepare_errand(server, errand, &ring);
+	if (errand != TAKE_USER)
+	{
+		claim_session(server, &session);
+		smartcar_manager_commit();
+	}
+
+	outcome.status = "finished";
+	outcome.external_id = session.external_id;
+	switch (errand)
+	{
+		case NOTE_ERROR:
+			outcome.status = "failed";
+			outcome.error = field(&callback, SMARTCAR_CALLBACK_ERROR);
+			outcome.action = smartcar_action_for(smartcar_span_from_string(outcome.error),
+												 smartcar_span(NULL, 0));
+			break;
+		case CLEAR_ERROR:
+			clear_error(server, &session);
+			break;
+		case NOTHING_TO_TAKE:
+			outcome.status = "failed";
+			outcome.error = smartcar_server_api_version(server) == SMARTCAR_API_V2 ?
+				"the callback has no code" : "the callback has no user_id";
+			outcome.action = SMARTCAR_ACTION_CONNECT;
+			break;
+		case TAKE_CODE:
+			access_token = take_code(server, &ring, &callback, &session, &outcome);
+			break;
+		case TAKE_USER:
+			take_user(server, &callback, &session, &outcome);
+			break;
+	}
+	if (outcome.user_id != NULL)
+	{
+		sync_vehicles(server, &session, access_token, &outcome);
+		smartcar_manager_commit();
+	}
+	smartcar_key_ring_wipe(&ring);
+	end_session(server, &session, &outcome,
+				field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION));
+
+	MemoryContextSwitchTo(result_context);
+	result = form_outcome(fcinfo, &outcome);
+	smartcar_manager_end();
+	PG_RETURN_DATUM(result);
+}

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress.h
+ *	  How far a long procedure has come.
+ *
+ * src/manager/progress.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_PROGRESS_H
+#define SMARTCAR_PROGRESS_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+typedef struct SmartcarProgress
+{
+	const char *procedure;
+	const char *things;			/* of what, in the plural */
+	int64		total;			/* 0: not known */
+	int64		done;
+	TimestampTz began;
+	TimestampTz told;
+} SmartcarProgress;
+
+extern void smartcar_progress_begin(SmartcarProgress *progress, const char *procedure,
+									const char *things, int64 total);
+extern void smartcar_progress_add(SmartcarProgress *progress, int64 count);
+extern void smartcar_progress_end(SmartcarProgress *progress);
+
+#endif							/* SMARTCAR_PROGRESS_H */

@@ -1,0 +1,265 @@
+/*-------------------------------------------------------------------------
+ *
+ * seal.c
+ *	  Tokens as they are stored.
+ *
+ * A token is encrypted before it is written for the first time, with
+ * AES-256-GCM, so that tables, write-ahead log, replicas and dumps hold nothing
+ * that opens an account.  What is authenticated beside it says what it is and
+ * whose, so that a token which was copied to another row is refused there.
+ *
+ * A sealed token is: the format, 1; the length of the key's id; the id; a nonce
+ * of 12 bytes; the encrypted token; a tag of 16 bytes.
+ *
+ * src/manager/seal.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/seal.h"
+
+#include <openssl/evp.h>
+
+#include "mb/pg_wchar.h"
+
+#include "pg/compat.h"
+#include "pg/text.h"
+
+#define FORMAT			1
+#define HEADER_SIZE		2		/* format and length of the id */
+#define NONCE_SIZE		12
+#define TAG_SIZE		16
+
+/* The parts of a sealed token. */
+typedef struct SealedParts
+{
+	SmartcarSpan key_id;
+	const unsigned char *nonce;
+	SmartcarSpan encrypted;
+	const unsigned char *tag;
+} SealedParts;
+
+static void
+failed_cipher(EVP_CIPHER_CTX *context)
+{
+	EVP_CIPHER_CTX_free(context);
+	ereport(ERROR,
+			(errcode(ERRCODE_INTERNAL_ERROR),
+			 errmsg("could not encrypt or decrypt a token")));
+}
+
+/*
+ * In UTF-8, because a dump may be restored into a database of another encoding.
+ * What SQL_ASCII holds is restored as it is.
+ */
+static SmartcarSpan
+identity_part(const char *name)
+{
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return smartcar_span_from_string(name);
+	return smartcar_utf8_from_bytes(name, (int) strlen(name));
+}
+
+/*
+ * The bytes that are authenticated but not encrypted.  Their lengths are part
+ * of them, so that no two identities look the same.
+ */
+static char *
+identity_bytes(const SmartcarSealedIdentity *identity)
+{
+	SmartcarSpan server = identity_part(identity->server);
+	SmartcarSpan user_id = identity_part(identity->user_id);
+
+	return psprintf("smartcar_tesla %s %zu:%.*s %zu:%.*s", identity->kind,
+					server.length, (int) server.length, server.data,
+					user_id.length, (int) user_id.length, user_id.data);
+}
+
+static EVP_CIPHER_CTX *
+new_context(void)
+{
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+
+	if (context == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return context;
+}
+
+/*
+ * Seals a token with the first key.
+ */
+bytea *
+smartcar_seal(const SmartcarKeyRing *ring, SmartcarSpan token,
+			  const SmartcarSealedIdentity *identity)
+{
+	const SmartcarKey *key = &ring->keys[0];
+	size_t		id_length = strlen(key->id);
+	size_t		size = HEADER_SIZE + id_length + NONCE_SIZE + token.length + TAG_SIZE;
+	char	   *about = identity_bytes(identity);
+	bytea	   *sealed = palloc(VARHDRSZ + size);
+	unsigned char *target = (unsigned char *) VARDATA(sealed);
+	unsigned char *nonce = target + HEADER_SIZE + id_length;
+	unsigned char *encrypted = nonce + NONCE_SIZE;
+	EVP_CIPHER_CTX *context;
+	int			length = 0;
+
+	SET_VARSIZE(sealed, VARHDRSZ + size);
+	target[0] = FORMAT;
+	target[1] = (unsigned char) id_length;
+	memcpy(target + HEADER_SIZE, key->id, id_length);
+	if (!pg_strong_random(nonce, NONCE_SIZE))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random bytes")));
+
+	context = new_context();
+	if (!EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key->bytes, nonce) ||
+		!EVP_EncryptUpdate(context, NULL, &length, (unsigned char *) about,
+						   (int) strlen(about)) ||
+		!EVP_EncryptUpdate(context, encrypted, &length, (const unsigned char *) token.data,
+						   (int) token.length) ||
+		!EVP_EncryptFinal_ex(context, encrypted + length, &length) ||
+		!EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_SIZE,
+							 encrypted + token.length))
+		failed_cipher(context);
+	EVP_CIPHER_CTX_free(context);
+	pfree(about);
+	return sealed;
+}
+
+static void
+damaged(const SmartcarSealedIdentity *identity)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the stored %s token of user \"%s\" cannot be opened", identity->kind,
+					identity->user_id),
+			 errdetail("It was changed, or moved from another row, or sealed with another key of the same id.")));
+}
+
+static bool
+split(const bytea *sealed, SealedParts *parts)
+{
+	const unsigned char *bytes = (const unsigned char *) VARDATA_ANY(sealed);
+	size_t		size = VARSIZE_ANY_EXHDR(sealed);
+	size_t		id_length;
+
+	if (size < HEADER_SIZE || bytes[0] != FORMAT)
+		return false;
+	id_length = bytes[1];
+	if (size < HEADER_SIZE + id_length + NONCE_SIZE + TAG_SIZE)
+		return false;
+	parts->key_id = smartcar_span((const char *) bytes + HEADER_SIZE, id_length);
+	if (!smartcar_key_id_valid(parts->key_id))
+		return false;
+	parts->nonce = bytes + HEADER_SIZE + id_length;
+	parts->encrypted = smartcar_span((const char *) parts->nonce + NONCE_SIZE,
+									 size - HEADER_SIZE - id_length - NONCE_SIZE - TAG_SIZE);
+	parts->tag = bytes + size - TAG_SIZE;
+	return true;
+}
+
+/*
+ * The token, to be wiped by the caller.  What cannot be opened is an error, and
+ * stays as it is.
+ */
+char *
+smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
+				const SmartcarSealedIdentity *identity)
+{
+	SealedParts parts;
+	const SmartcarKey *key;
+	char	   *about;
+	char	   *token;
+	EVP_CIPHER_CTX *context;
+	int			length = 0;
+	bool		is_genuine;
+
+	if (!split(sealed, &parts))
+		damaged(identity);
+	key = smartcar_key_ring_find(ring, parts.key_id);
+	if (key == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the key \"%.*s\" is not there", (int) parts.key_id.length,
+						parts.key_id.data),
+				 errdetail("The stored %s token of user \"%s\" was sealed with it, and file \"%s\" does not have it.",
+						   identity->kind, identity->user_id, ring->path),
+				 errhint("Put the line of that key back into the file.")));
+
+	about = identity_bytes(identity);
+	token = palloc(parts.encrypted.length + 1);
+	context = new_context();
+	if (!EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key->bytes, parts.nonce) ||
+		!EVP_DecryptUpdate(context, NULL, &length, (unsigned char *) about,
+						   (int) strlen(about)) ||
+		!EVP_DecryptUpdate(context, (unsigned char *) token, &length,
+						   (const unsigned char *) parts.encrypted.data,
+						   (int) parts.encrypted.length) ||
+		!EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_SIZE,
+							 unconstify(unsigned char *, parts.tag)))
+		failed_cipher(context);
+	is_genuine = EVP_DecryptFinal_ex(context, (unsigned char *) token + length, &length) > 0;
+	EVP_CIPHER_CTX_free(context);
+	pfree(about);
+
+	token[parts.encrypted.length] = '\0';
+	if (!is_genuine)
+	{
+		explicit_bzero(token, parts.encrypted.length);
+		damaged(identity);
+	}
+	return token;
+}
+
+/*
+ * The same for one of many tokens, of which the others must not suffer: what
+ * cannot be opened is a WARNING and NULL, and *sqlstate tells why.  Nothing but
+ * memory is in use where the error is raised, so it can be caught without a
+ * subtransaction.
+ */
+char *
+smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
+					const SmartcarSealedIdentity *identity, int *sqlstate)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *volatile token = NULL;
+
+	PG_TRY();
+	{
+		token = smartcar_unseal(ring, sealed, identity);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		*sqlstate = geterrcode();
+		if (*sqlstate != ERRCODE_DATA_CORRUPTED &&
+			*sqlstate != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg_internal("%s", error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	}
+	PG_END_TRY();
+	return token;
+}
+
+/*
+ * Whether a token need not be sealed again.
+ */
+bool
+smartcar_sealed_with_first_key(const SmartcarKeyRing *ring, const bytea *sealed)
+{
+	SealedParts parts;
+
+	return split(sealed, &parts) &&
+		smartcar_span_equal(parts.key_id, smartcar_span_from_string(ring->keys[0].id));
+}

@@ -1,0 +1,287 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync.c
+ *	  The procedure that brings connections up to date.
+ *
+ * In version 2.0 of the API an owner's token opens his vehicles, so accounts
+ * are asked about, many at a time.  Version 3 lists all connections of the
+ * application, whose pages are asked for side by side; what only the signals of
+ * a vehicle tell is asked afterwards.
+ *
+ * Either way nothing is held while Smartcar answers, and what has come is
+ * committed before more is asked for.
+ *
+ * src/manager/sync.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "manager/account.h"
+#include "manager/connection_sync.h"
+#include "manager/key_ring.h"
+#include "manager/manager.h"
+#include "manager/progress.h"
+#include "manager/seal.h"
+#include "manager/session.h"
+#include "manager/vehicle_sync.h"
+
+PG_FUNCTION_INFO_V1(smartcar_sync);
+
+/* How many users are asked about at a time, for each request that runs. */
+#define USERS_PER_REQUEST	4
+
+enum
+{
+	EXTERNAL_ID, USER_ID, DETAILS, SERVER
+};
+
+typedef struct Sync
+{
+	SmartcarServer *server;
+	FunctionCallInfo fcinfo;
+	SmartcarKeyRing ring;
+	SmartcarProgress progress;
+	TimestampTz began;
+	char	   *last_user_id;	/* of the batch before; "" before the first */
+	int64		synced;
+	int64		failed;
+} Sync;
+
+static void
+pass_users(Sync *sync, SmartcarParameters *parameters)
+{
+	FunctionCallInfo fcinfo = sync->fcinfo;
+
+	smartcar_parameter_string(parameters, sync->server->name);
+	smartcar_parameter(parameters, TEXTOID, PG_GETARG_DATUM(EXTERNAL_ID),
+					   PG_ARGISNULL(EXTERNAL_ID));
+	smartcar_parameter(parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
+}
+
+#define OF_OWNER	"WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL) "
+
+static const char *
+wanted_users(const Sync *sync)
+{
+	if (smartcar_server_api_version(sync->server) == SMARTCAR_API_V2)
+		return "FROM @.smartcar_account " OF_OWNER "AND status = 'active'";
+
+	/* those who connected elsewhere are known only by the list of connections */
+	return "FROM (SELECT user_id, max(external_id) AS external_id, NULL::bytea AS access_token, NULL::timestamptz AS access_expires_at "
+		"FROM (SELECT user_id, external_id FROM @.smartcar_account " OF_OWNER
+		"UNION ALL SELECT user_id, external_id FROM @.smartcar_connection " OF_OWNER ") AS each GROUP BY user_id) AS known WHERE true";
+}
+
+static int64
+count_users(Sync *sync)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_users(sync, &parameters);
+	smartcar_manager_run(psprintf("SELECT count(*) %s", wanted_users(sync)), &parameters);
+	return strtoll(smartcar_result_string(0, 0), NULL, 10);
+}
+
+/*
+ * Reads the next users, in the order of their ids.
+ */
+static int
+read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
+{
+	SmartcarParameters parameters = {0};
+	int			count;
+
+	pass_users(sync, &parameters);
+	smartcar_parameter_string(&parameters, sync->last_user_id);
+	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
+	count = (int) smartcar_manager_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
+												"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
+												wanted_users(sync)), &parameters);
+	for (int i = 0; i < count; i++)
+	{
+		memset(&users[i], 0, sizeof(users[i]));
+		users[i].user_id = smartcar_result_string(i, 0);
+		users[i].external_id = smartcar_result_string(i, 1);
+		tokens[i] = smartcar_result_bytea(i, 2);
+	}
+	return count;
+}
+
+/*
+ * Finds out whose tokens were stored before that was known.
+ */
+static bool
+settle(Sync *sync, SmartcarUser *user)
+{
+	const SmartcarCallError *error =
+		smartcar_account_settle(sync->server, &sync->ring, user->user_id,
+								smartcar_span_from_string(user->access_token), &user->user_id);
+
+	/* not to be held while Smartcar is asked about the vehicles */
+	smartcar_manager_commit();
+	if (error == NULL)
+		return true;
+	ereport(WARNING,
+			(errcode(error->sqlstate),
+			 errmsg("the user of account \"%s\" could not be found out: %s",
+					user->user_id, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	sync->failed++;
+	return false;
+}
+
+/*
+ * Opens the tokens of v2.0.  Users whose token has expired are left out; it is
+ * smartcar_refresh() that gets a new one.  Returns how many are left.
+ */
+static int
+open_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
+{
+	int			kept = 0;
+	int			sqlstate;
+
+	for (int i = 0; i < count; i++)
+	{
+		SmartcarSealedIdentity identity = {sync->server->name, users[i].user_id, "access"};
+
+		if (tokens[i] != NULL)
+			users[i].access_token = smartcar_try_unseal(&sync->ring, tokens[i], &identity,
+														&sqlstate);
+		if (users[i].access_token == NULL)
+		{
+			sync->failed++;
+			continue;
+		}
+		if (strncmp(users[i].user_id, SMARTCAR_PROVISIONAL_PREFIX,
+					strlen(SMARTCAR_PROVISIONAL_PREFIX)) == 0 &&
+			!settle(sync, &users[i]))
+			continue;
+		users[kept++] = users[i];
+	}
+	return kept;
+}
+
+static void
+count_results(Sync *sync, const SmartcarUser *users, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (users[i].error == NULL)
+		{
+			sync->synced++;
+			continue;
+		}
+		sync->failed++;
+		ereport(WARNING,
+				(errcode(users[i].error->sqlstate),
+				 errmsg("the vehicles of user \"%s\" could not be listed: %s",
+						users[i].user_id, users[i].error->message),
+				 users[i].error->detail ? errdetail_internal("%s", users[i].error->detail) : 0));
+	}
+}
+
+/*
+ * Goes through the accounts, a batch at a time.
+ */
+static void
+sync_accounts(Sync *sync)
+{
+	int			limit = USERS_PER_REQUEST *
+		smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
+							   smartcar_server_option(sync->server,
+													  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	bool		by_token = smartcar_server_api_version(sync->server) == SMARTCAR_API_V2;
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
+												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context;
+	int			found;
+
+	sync->last_user_id = pstrdup("");
+	if (by_token)
+		smartcar_key_ring_read(&sync->ring, sync->server);
+	smartcar_progress_begin(&sync->progress, "smartcar_sync()", "users", count_users(sync));
+	do
+	{
+		SmartcarUser *users;
+		bytea	  **tokens;
+		int			count;
+
+		old_context = MemoryContextSwitchTo(batch);
+		users = palloc(limit * sizeof(SmartcarUser));
+		tokens = palloc(limit * sizeof(bytea *));
+		found = count = read_users(sync, users, tokens, limit);
+		smartcar_manager_commit();
+		if (by_token)
+			smartcar_key_ring_reread(&sync->ring, sync->server);
+		if (found > 0)
+		{
+			pfree(sync->last_user_id);
+			sync->last_user_id = MemoryContextStrdup(old_context, users[found - 1].user_id);
+		}
+		if (by_token)
+			count = open_tokens(sync, users, tokens, count);
+		if (count > 0)
+			smartcar_sync_users(sync->server, users, count);
+		count_results(sync, users, count);
+		smartcar_manager_commit();
+		smartcar_progress_add(&sync->progress, found);
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(batch);
+	} while (found == limit);
+	smartcar_key_ring_wipe(&sync->ring);
+	MemoryContextDelete(batch);
+}
+
+static Datum
+form_counts(FunctionCallInfo fcinfo, const Sync *sync)
+{
+	TupleDesc	descriptor;
+	Datum		values[] = {Int64GetDatum(sync->synced), Int64GetDatum(sync->failed)};
+	bool		nulls[lengthof(values)] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
+		descriptor->natts != lengthof(values))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("result type is not the one of the extension")));
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+}
+
+Datum
+smartcar_sync(PG_FUNCTION_ARGS)
+{
+	MemoryContext result_context = CurrentMemoryContext;
+	bool		for_all = PG_ARGISNULL(EXTERNAL_ID) && PG_ARGISNULL(USER_ID);
+	Sync		sync = {0};
+	Datum		result;
+
+	smartcar_manager_begin_procedure(fcinfo, "smartcar_sync()");
+	sync.server = smartcar_required_server(fcinfo, SERVER);
+	sync.fcinfo = fcinfo;
+	sync.began = GetCurrentTimestamp();
+
+	if (for_all && smartcar_server_api_version(sync.server) == SMARTCAR_API_V3)
+	{
+		smartcar_progress_begin(&sync.progress, "smartcar_sync()", "connections", 0);
+		sync.synced = smartcar_sync_connections(sync.server, &sync.progress,
+												!PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS));
+	}
+	else
+		sync_accounts(&sync);
+	if (for_all)
+		smartcar_forget_the_past(sync.server);
+	smartcar_progress_end(&sync.progress);
+
+	MemoryContextSwitchTo(result_context);
+	result = form_counts(fcinfo, &sync);
+	smartcar_manager_end();
+	PG_RETURN_DATUM(result);
+}
