@@ -24,12 +24,12 @@
 #include "utils/resowner.h"
 
 #include "call/application_token.h"
-#include "call/connection.h"
 #include "core/hex.h"
 #include "manager/account.h"
+#include "manager/callback_user.h"
 #include "manager/key_ring.h"
 #include "manager/manager.h"
-#include "manager/session.h"
+#include "manager/round_trip.h"
 #include "manager/vehicle_sync.h"
 #include "pg/action.h"
 #include "pg/callback.h"
@@ -53,25 +53,6 @@ enum
 /* How much of a state's hash an id has that is used until the user is known. */
 #define PROVISIONAL_BYTES	16
 
-typedef struct Session
-{
-	const char *link;
-	const char *external_id;
-	const char *vehicle_id;
-	const char *redirect_uri;
-	bytea	   *state_hash;
-} Session;
-
-typedef struct Outcome
-{
-	const char *status;
-	const char *external_id;
-	const char *user_id;
-	ArrayType  *vehicle_ids;	/* NULL: not known */
-	const char *error;
-	SmartcarAction action;
-} Outcome;
-
 /* A field of the callback in the encoding of the database; NULL if absent. */
 static const char *
 field(const SmartcarCallback *callback, SmartcarCallbackField number)
@@ -82,98 +63,6 @@ field(const SmartcarCallback *callback, SmartcarCallbackField number)
 		return NULL;
 	value = smartcar_text_from_utf8(callback->fields[number]);
 	return pnstrdup(value.data, value.length);
-}
-
-/*
- * A callback whose state opens no session: the error says why, and nothing is
- * changed.
- */
-static void
-refuse_state(const SmartcarServer *server, bytea *hash)
-{
-	SmartcarParameters parameters = {0};
-	const char *reason = "This state was never given out for this server.";
-
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_bytea(&parameters, hash);
-	if (smartcar_manager_run("SELECT status, expires_at <= @now FROM @.smartcar_session WHERE server = $1 AND state_hash = $2",
-							 &parameters) > 0)
-	{
-		if (strcmp(smartcar_result_string(0, 0), "exchanging") == 0)
-			reason = "Its code is being exchanged, or was when the server went down; then the owner has to connect again.";
-		else if (strcmp(smartcar_result_string(0, 0), "open") != 0)
-			reason = "It has come before.";
-		else
-			reason = "Its time is over.";
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("the state of the callback opens no session"),
-			 errdetail("%s", reason)));
-}
-
-static void
-pass_session(SmartcarParameters *parameters, const SmartcarServer *server,
-			 const Session *session)
-{
-	smartcar_parameter_string(parameters, server->name);
-	smartcar_parameter_bytea(parameters, session->state_hash);
-}
-
-/*
- * Finds the session of a callback.
- */
-static void
-find_session(const SmartcarServer *server, const SmartcarCallback *callback, Session *session)
-{
-	SmartcarParameters parameters = {0};
-
-	if ((callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_STATE)) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("the callback has no state")));
-	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
-	pass_session(&parameters, server, session);
-	if (smartcar_manager_run("SELECT link, external_id, vehicle_id, redirect_uri FROM @.smartcar_session "
-							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
-							 &parameters) == 0)
-		refuse_state(server, session->state_hash);
-	session->link = smartcar_result_string(0, 0);
-	session->external_id = smartcar_result_string(0, 1);
-	session->vehicle_id = smartcar_result_string(0, 2);
-	session->redirect_uri = smartcar_result_string(0, 3);
-}
-
-/*
- * A callback comes through a browser, and the state in it does not tell whose:
- * somebody may have sent his link to another owner, to get hold of that one's
- * vehicle.  Whoever knows who is logged in says so.
- */
-static void
-check_owner(const Session *session, SmartcarSpan external_id)
-{
-	if (external_id.data != NULL &&
-		(session->external_id == NULL ||
-		 !smartcar_span_equal(external_id, smartcar_span_from_string(session->external_id))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("the session of the callback was begun for another owner"),
-				 errdetail("Nothing was sent, and the session is still open.")));
-}
-
-/*
- * Takes the session for ourselves, unless somebody else has by now.
- */
-static void
-claim_session(const SmartcarServer *server, const Session *session)
-{
-	SmartcarParameters parameters = {0};
-
-	pass_session(&parameters, server, session);
-	if (smartcar_manager_run("UPDATE @.smartcar_session SET status = 'exchanging' "
-							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
-							 &parameters) == 0)
-		refuse_state(server, session->state_hash);
 }
 
 /*
@@ -190,7 +79,7 @@ typedef enum Errand
 
 static Errand
 errand_of(const SmartcarServer *server, const SmartcarCallback *callback,
-		  const Session *session)
+		  const SmartcarRoundTrip *session)
 {
 	bool		is_v2 = smartcar_server_api_version(server) == SMARTCAR_API_V2;
 	SmartcarCallbackField needed = is_v2 ? SMARTCAR_CALLBACK_CODE : SMARTCAR_CALLBACK_USER_ID;
@@ -221,56 +110,21 @@ prepare_errand(SmartcarServer *server, Errand errand, SmartcarKeyRing *ring)
 		(void) smartcar_application_access_token(server);
 }
 
-static void
-end_session(const SmartcarServer *server, const Session *session, const Outcome *outcome,
-			const char *description)
-{
-	SmartcarParameters parameters = {0};
-
-	pass_session(&parameters, server, session);
-	smartcar_parameter_string(&parameters, outcome->status);
-	smartcar_parameter_string(&parameters, outcome->user_id);
-	smartcar_parameter_string(&parameters, outcome->error);
-	smartcar_parameter_string(&parameters, description);
-	smartcar_parameter_string(&parameters, outcome->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
-							  smartcar_action_label(outcome->action));
-	smartcar_manager_run("UPDATE @.smartcar_session SET status = $3, ended_at = @now, user_id = $4, "
-						 "error = $5, error_description = $6, action = $7::@.smartcar_action "
-						 "WHERE server = $1 AND state_hash = $2",
-						 &parameters);
-	smartcar_manager_commit();
-}
-
 /*
  * Something went wrong in the request; the session ends with it, and then it is
  * raised.  The callback is spent, so whatever else is to be done, the owner has
  * to connect again.
  */
 static void
-fail_session(const SmartcarServer *server, const Session *session, Outcome *outcome,
-			 const SmartcarCallError *error)
+fail_session(const SmartcarServer *server, const SmartcarRoundTrip *session,
+			 SmartcarRoundTripResult *outcome, const SmartcarCallError *error)
 {
 	outcome->status = "failed";
 	outcome->error = error->message;
 	outcome->action = error->answer.action == SMARTCAR_ACTION_FIX_SETUP ?
 		SMARTCAR_ACTION_FIX_SETUP : SMARTCAR_ACTION_CONNECT;
-	end_session(server, session, outcome, error->detail);
+	smartcar_round_trip_end(server, session, outcome, error->detail);
 	smartcar_call_error_raise(error);
-}
-
-/*
- * The tokens are safe, and with them the session is finished, whatever else can
- * be found out.
- */
-static void
-note_tokens(const SmartcarServer *server, const Session *session)
-{
-	SmartcarParameters parameters = {0};
-
-	pass_session(&parameters, server, session);
-	smartcar_manager_run("UPDATE @.smartcar_session SET status = 'finished', ended_at = @now "
-						 "WHERE server = $1 AND state_hash = $2",
-						 &parameters);
 }
 
 /*
@@ -279,8 +133,9 @@ note_tokens(const SmartcarServer *server, const Session *session)
  * ends the session.
  */
 static void
-store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Session *session,
-			 const char *provisional_id, const SmartcarTokenRequest *request, Outcome *outcome)
+store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarRoundTrip *session,
+			 const char *provisional_id, const SmartcarTokenRequest *request,
+			 SmartcarRoundTripResult *outcome)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -291,7 +146,7 @@ store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Session 
 	PG_TRY();
 	{
 		smartcar_account_store(server, ring, provisional_id, session->external_id, request);
-		note_tokens(server, session);
+		smartcar_round_trip_note_tokens(server, session);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -309,7 +164,7 @@ store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Session 
 		outcome->status = "failed";
 		outcome->error = error->message;
 		outcome->action = SMARTCAR_ACTION_CONNECT;
-		end_session(server, session, outcome, error->detail);
+		smartcar_round_trip_end(server, session, outcome, error->detail);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -325,7 +180,7 @@ store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Session 
  */
 static const char *
 take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback *callback,
-		  const Session *session, Outcome *outcome)
+		  const SmartcarRoundTrip *session, SmartcarRoundTripResult *outcome)
 {
 	char		digits[2 * PROVISIONAL_BYTES + 1] = {0};
 	const char *provisional_id;
@@ -355,69 +210,6 @@ take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback 
 	return request.access_token.data;
 }
 
-/* Whether Smartcar knows the user of a callback under the session's id. */
-typedef struct UserCheck
-{
-	SmartcarConnectionFilter filter;
-	SmartcarSpan external_id;	/* in the encoding of the database */
-	bool		is_known;
-} UserCheck;
-
-static void
-prepare_check(SmartcarCall *call, SmartcarItem *item)
-{
-	SmartcarConnectionWalk walk = {0};
-
-	smartcar_connections_ask(call, item, &walk, &((UserCheck *) item->arguments)->filter);
-}
-
-static void
-note_known(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
-{
-	UserCheck  *check = (UserCheck *) item->arguments;
-
-	/*
-	 * where the answer tells whom it is about, it must not be about another
-	 * one
-	 */
-	if (smartcar_span_equal(connection->user_id, item->user_id) &&
-		(connection->external_id.data == NULL ||
-		 smartcar_span_equal(connection->external_id, check->external_id)))
-		check->is_known = true;
-}
-
-static bool
-take_check(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
-{
-	SmartcarConnectionWalk walk = {0};
-
-	(void) smartcar_connections_take(call, item, &walk, answer, note_known);
-	return false;
-}
-
-static bool
-is_known_user(SmartcarServer *server, const char *user_id, const char *external_id)
-{
-	static const SmartcarOperation operation = {
-		.prepare = prepare_check,
-		.take = take_check
-	};
-	UserCheck	check = {0};
-	SmartcarCall call;
-
-	smartcar_call_begin(&call, server, &operation, 1);
-	smartcar_item_set_user_id(&call.items[0], smartcar_span_from_string(user_id));
-	check.filter = smartcar_item_filter(&call, &call.items[0]);
-	check.filter.external_id = smartcar_utf8_from_bytes(external_id, (int) strlen(external_id));
-	check.external_id = smartcar_span_from_string(external_id);
-	call.items[0].arguments = &check;
-	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_APPLICATION);
-	smartcar_call_run(&call);
-	if (call.items[0].error != NULL)
-		smartcar_call_error_raise(call.items[0].error);
-	return check.is_known;
-}
-
 /*
  * v3: the callback is all that tells who the user is, and it came through the
  * owner's browser.  That Smartcar has connections of this user under the id
@@ -426,14 +218,14 @@ is_known_user(SmartcarServer *server, const char *user_id, const char *external_
  * the callback can come again.
  */
 static void
-take_user(SmartcarServer *server, const SmartcarCallback *callback, const Session *session,
-		  Outcome *outcome)
+take_user(SmartcarServer *server, const SmartcarCallback *callback,
+		  const SmartcarRoundTrip *session, SmartcarRoundTripResult *outcome)
 {
 	const char *user_id = field(callback, SMARTCAR_CALLBACK_USER_ID);
 	bool		is_known = session->external_id != NULL &&
-		is_known_user(server, user_id, session->external_id);
+		smartcar_is_known_user(server, user_id, session->external_id);
 
-	claim_session(server, session);
+	smartcar_round_trip_claim(server, session);
 	if (!is_known)
 	{
 		outcome->status = "failed";
@@ -451,8 +243,8 @@ take_user(SmartcarServer *server, const SmartcarCallback *callback, const Sessio
  * smartcar_sync(), so it is a warning.
  */
 static void
-sync_vehicles(SmartcarServer *server, const Session *session, const char *access_token,
-			  Outcome *outcome)
+sync_vehicles(SmartcarServer *server, const SmartcarRoundTrip *session, const char *access_token,
+			  SmartcarRoundTripResult *outcome)
 {
 	SmartcarUser user = {outcome->user_id, session->external_id, access_token, true};
 	const SmartcarCallError *error;
@@ -474,7 +266,7 @@ sync_vehicles(SmartcarServer *server, const Session *session, const char *access
  * and nothing is known about another one who has the same vehicle.
  */
 static void
-clear_error(const SmartcarServer *server, const Session *session)
+clear_error(const SmartcarServer *server, const SmartcarRoundTrip *session)
 {
 	SmartcarParameters parameters = {0};
 
@@ -498,7 +290,7 @@ set_text(Datum *values, bool *nulls, int column, const char *value)
 }
 
 static Datum
-form_outcome(FunctionCallInfo fcinfo, const Outcome *outcome)
+form_outcome(FunctionCallInfo fcinfo, const SmartcarRoundTripResult *outcome)
 {
 	TupleDesc	descriptor;
 	Datum		values[COLUMNS] = {0};
@@ -530,8 +322,8 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	SmartcarKeyRing ring = {0};
 	SmartcarSpan input = smartcar_argument_utf8(fcinfo, 0);
 	SmartcarCallback callback;
-	Session		session = {0};
-	Outcome		outcome = {.action = SMARTCAR_ACTION_UNKNOWN};
+	SmartcarRoundTrip session = {0};
+	SmartcarRoundTripResult outcome = {.action = SMARTCAR_ACTION_UNKNOWN};
 	const char *access_token = NULL;
 	Errand		errand;
 	Datum		result;
@@ -543,13 +335,13 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("callback must not be null")));
 	smartcar_callback_read(input, palloc(Max(input.length, 1)), &callback);
-	find_session(server, &callback, &session);
-	check_owner(&session, smartcar_argument_span(fcinfo, 3));
+	smartcar_round_trip_find(server, &callback, &session);
+	smartcar_round_trip_check_owner(&session, smartcar_argument_span(fcinfo, 3));
 	errand = errand_of(server, &callback, &session);
 	prepare_errand(server, errand, &ring);
 	if (errand != TAKE_USER)
 	{
-		claim_session(server, &session);
+		smartcar_round_trip_claim(server, &session);
 		smartcar_manager_commit();
 	}
 
@@ -585,8 +377,8 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 		smartcar_manager_commit();
 	}
 	smartcar_key_ring_wipe(&ring);
-	end_session(server, &session, &outcome,
-				field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION));
+	smartcar_round_trip_end(server, &session, &outcome,
+							field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION));
 
 	MemoryContextSwitchTo(result_context);
 	result = form_outcome(fcinfo, &outcome);
