@@ -81,8 +81,11 @@ database=smartcar_browser_$$
 databases_made=yes
 psql -X -q -v ON_ERROR_STOP=1 -c "CREATE DATABASE ${database}_v2" -c "CREATE DATABASE ${database}_v3"
 
-# In the background, so that a signal to this script is served at once.
+# In the background, so that a signal to this script is served at once.  Before Node
+# 20, a connection to localhost is tried with its first address only, and nobody
+# listens on that of IPv6.
 BROWSER_EXECUTABLE=$browser BROWSER_DATABASE=$database BROWSER_SANDBOX=$here/../sandbox/main.js \
+	NODE_OPTIONS=--dns-result-order=ipv4first \
 	BROWSER_EXAMPLE=$scratch/example node "$scratch/test/main.js" &
 program=$!
 status=0

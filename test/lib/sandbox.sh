@@ -38,7 +38,9 @@ start_sandbox()
 	# that open, so it watches our process, too.
 	mkfifo -m 600 "$directory/stdin"
 	exec {sandbox_stdin}<>"$directory/stdin"
-	node "$(dirname "${BASH_SOURCE[0]}")/../sandbox/main.js" --parent-pid "$owner" "$@" \
+	# before Node 20, a connection to localhost is tried with its first address only
+	node --dns-result-order=ipv4first \
+		"$(dirname "${BASH_SOURCE[0]}")/../sandbox/main.js" --parent-pid "$owner" "$@" \
 		<"$directory/stdin" >"$directory/line" 2>"$directory/errors" {sandbox_stdin}>&- &
 	sandbox_pid=$!
 
