@@ -75,7 +75,8 @@ step_tap()
 		PATH="$("$private_pg_config" --bindir):$PATH" PG_REGRESS="$modules/regress/pg_regress" \
 		prove --timer -I "$modules/perl" "$tree"/test/t/*.pl \
 		>"$workspace/tap.output" 2>&1 || result=$?
-	sed -nE -e 's/^.*\/([A-Za-z0-9_]+)\.pl \.+ ok +([0-9]+) ms.*/ok - tap: \1 (\2 ms)/p' \
+	sed -nE -e 's/^# figures: /note - tap: /p' \
+		-e 's/^.*\/([A-Za-z0-9_]+)\.pl \.+ ok +([0-9]+) ms.*/ok - tap: \1 (\2 ms)/p' \
 		-e 's/^.*\/([A-Za-z0-9_]+)\.pl \.+ skipped:? *(.*)/skipped - tap: \1: \2/p' \
 		-e 's/^.*\/([A-Za-z0-9_]+)\.pl \.+ *$/not ok - tap: \1/p' "$workspace/tap.output"
 	if [ $result != 0 ]; then

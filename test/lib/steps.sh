@@ -5,7 +5,8 @@
 # is its exit status: 0, 77 for a step that cannot be run here (the log has a
 # line "skipped: why"), or a failure.  A step may report what it tested one by
 # one, in lines "ok - ...", "skipped - ..." and "not ok - ...", the last followed
-# by lines "# ..." that explain it; these are counted in its place.
+# by lines "# ..." that explain it; these are counted in its place.  A figure that
+# it wants to be seen is a line "note - ...", which is not counted.
 #
 # Sourced by test/check.sh, after workspace.sh.
 #
@@ -98,7 +99,7 @@ report_step()
 		return
 	fi
 	if [ $((passed + failed + skipped)) -gt 0 ]; then
-		awk '/^(ok|not ok|skipped) - / { failed = /^not/; print } /^# / && failed' "$log"
+		awk '/^(ok|not ok|skipped|note) - / { failed = /^not/; print } /^# / && failed' "$log"
 	elif [ "$result" = 0 ]; then
 		passed=1
 		say "ok - $title (${seconds}s)"
