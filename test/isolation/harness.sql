@@ -11,6 +11,7 @@
 -- Which session stops, and where, says its setting isolation.stops_at; with
 -- isolation.skips it goes on so many times before:
 --
+--   session   before it takes a session
 --   claim     before it claims an account
 --   tokens    before it stores tokens, or an error, of an account
 --   settle    before an account gets the id of its user
@@ -151,6 +152,7 @@ BEGIN
 	RETURN NULL;
 END $$;
 
+CREATE TRIGGER session BEFORE UPDATE OF status ON smartcar_session FOR EACH STATEMENT EXECUTE FUNCTION stop('session');
 CREATE TRIGGER claim BEFORE UPDATE OF lease ON smartcar_account FOR EACH STATEMENT EXECUTE FUNCTION stop('claim');
 CREATE TRIGGER tokens BEFORE INSERT OR UPDATE OF access_token, error_sqlstate ON smartcar_account FOR EACH STATEMENT EXECUTE FUNCTION stop('tokens');
 CREATE TRIGGER settle BEFORE DELETE ON smartcar_account FOR EACH STATEMENT EXECUTE FUNCTION stop('settle');

@@ -4,9 +4,9 @@
 # Usage: perl test/lib/coverage.pl COVERAGE.json DIRECTORY EXPLANATIONS
 #
 # The explanations are a text file.  A paragraph begins with lines "# ...", the
-# reason, and goes on with lines "FILE: TEXT", where TEXT is that of the line,
-# without the blanks around it, or "FUNCTION()" for all lines of a function.  So
-# they hold when lines are moved.
+# reason, and goes on with lines "FILE: FUNCTION()", for all lines of a function, or
+# "FILE: FUNCTION(): TEXT", where TEXT is that of the line, without the blanks around
+# it; of an ereport() it is the message.  So they hold when lines are moved.
 
 use strict;
 use warnings;
@@ -67,10 +67,14 @@ foreach my $file (sort { $a->{file} cmp $b->{file} } @{ $report->{files} })
 		my $number = $line->{line_number};
 		my $text = $source[ $number - 1 ] =~ s/^\s+|\s+$//gr;
 		my $of_file = $explained{ $file->{file} } // {};
-		my ($key) = grep { exists $of_file->{$_} } $text, "$functions[$number - 1]()";
+		my $function = "$functions[$number - 1]()";
+
+		# what makes an ereport() known is its message
+		$text = $1 if $text =~ /^ereport\(/ && join("\n", @source[ $number - 1 .. $number + 4 ]) =~ /(errmsg(?:_internal)?\("(?:[^"\\]|\\.)*")/;
+		my ($key) = grep { exists $of_file->{$_} } "$function: $text", $function;
 
 		if (defined $key) { $of_file->{$key}++ }
-		else { push @unexplained, "$file->{file}:$number: $text" }
+		else { push @unexplained, "$file->{file}: $function: $text" }
 	}
 }
 
