@@ -80,6 +80,7 @@ make_workspace()
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+	trap 'exit 141' PIPE
 	workspace=$(mktemp -d "$parent/smartcar_tesla.XXXXXX")
 	chmod 755 "$workspace"
 	# npm, for one, wants to write there
