@@ -55,8 +55,12 @@ ifneq ($(shell $(PKG_CONFIG) --exists 'libcrypto >= 3.0' && echo yes),yes)
 $(error OpenSSL 3.0 or later not found: install its headers (Debian: libssl-dev))
 endif
 
-# The warnings that PostgreSQL's own headers stand.  -Woverride-init must stay
-# on and be an error: it is what finds a collision in src/core/permission.c.
+# All warnings but four: PostgreSQL's own headers have parameters that are not used
+# and compare signed with unsigned; clang takes it amiss that a table names only
+# the fields that it sets; and PostgreSQL itself asks for the one about
+# declarations between statements, which C has allowed since 1999.
+# -Woverride-init must stay on and be an error: it is what finds a collision in
+# src/core/permission.c.
 PG_CPPFLAGS = -I$(srcdir)/src -DSMARTCAR_TESLA_VERSION='"$(EXTVERSION)"' \
 	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto)
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \

@@ -246,7 +246,12 @@ static void
 sync_vehicles(SmartcarServer *server, const SmartcarRoundTrip *session, const char *access_token,
 			  SmartcarRoundTripResult *outcome)
 {
-	SmartcarUser user = {outcome->user_id, session->external_id, access_token, true};
+	SmartcarUser user = {
+		.user_id = outcome->user_id,
+		.external_id = session->external_id,
+		.access_token = access_token,
+		.has_just_connected = true
+	};
 	const SmartcarCallError *error;
 
 	smartcar_sync_users(server, &user, 1);
