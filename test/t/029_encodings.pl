@@ -103,8 +103,8 @@ foreach my $database (qw(postgres latin1))
 	like(rows($database, "SELECT smartcar_receive_webhook('\\x$event', NULL, 'smartcar')"), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, "$database: a challenge beside characters that are not ASCII");
 	is(rows($database, "SELECT smartcar_receive_webhook('\\x" . unpack('H*', '{"eventType":"日本"}') . "', 'x', 'smartcar') IS NULL"), 't', "$database: an event of a stranger");
 }
-my $escaped = unpack 'H*', '{"eventType":"VERIFY","data":{"challenge":"c"},"meta":"\u65e5"}';
-is(rows('latin1', "SELECT smartcar_receive_webhook('\\x$escaped', NULL, 'smartcar') IS NULL"), 't', 'latin1: an escape of a stranger, which might be a character that is not there');
-like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escaped', NULL, 'smartcar')"), qr/challenge/, 'postgres: it is there');
+my $escape = unpack 'H*', '{"eventType":"VERIFY","data":{"challenge":"c"},"meta":"\u65e5"}';
+is(rows('latin1', "SELECT smartcar_receive_webhook('\\x$escape', NULL, 'smartcar') IS NULL"), 't', 'latin1: an escape of a stranger, which might be a character that is not there');
+like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escape', NULL, 'smartcar')"), qr/challenge/, 'postgres: it is there');
 
 done_testing();
