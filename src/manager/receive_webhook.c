@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
@@ -83,7 +84,7 @@ harmless_text(SmartcarSpan body)
 
 	if (body.length > MAX_STRANGE_LENGTH)
 		return smartcar_span(NULL, 0);
-	if (smartcar_text_is_utf8())
+	if (GetDatabaseEncoding() == PG_UTF8)
 		return body;
 	if (memchr(body.data, '\\', body.length) != NULL)
 		return smartcar_span(NULL, 0);

@@ -17,7 +17,7 @@ use Test::More;
 my $sandbox = Sandbox->start('--tls');
 my $node = PostgreSQL::Test::Cluster->new('main');
 
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 Sandbox::create_server($node, 'smartcar', $sandbox->url);
 Sandbox::create_server($node, 'http2', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'));

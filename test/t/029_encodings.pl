@@ -16,7 +16,7 @@ use Sandbox;
 
 my $sandbox = Sandbox->start;
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => 'read_vin');
 Sandbox::create_server($node, 'v3', $sandbox->url, api_version => '3');
@@ -104,7 +104,13 @@ foreach my $database (qw(postgres latin1))
 	is(rows($database, "SELECT smartcar_receive_webhook('\\x" . unpack('H*', '{"eventType":"日本"}') . "', 'x', 'smartcar') IS NULL"), 't', "$database: an event of a stranger");
 }
 my $escape = unpack 'H*', '{"eventType":"VERIFY","data":{"challenge":"c"},"meta":"\u65e5"}';
-is(rows('latin1', "SELECT smartcar_receive_webhook('\\x$escape', NULL, 'smartcar') IS NULL"), 't', 'latin1: an escape of a stranger, which might be a character that is not there');
+$node->safe_psql('sql_ascii', "CREATE EXTENSION IF NOT EXISTS smartcar_tesla; CREATE SERVER hook FOREIGN DATA WRAPPER smartcar_tesla; CREATE USER MAPPING FOR PUBLIC SERVER hook OPTIONS (management_token 'amt')");
+foreach my $case ([ 'latin1', 'smartcar' ], [ 'sql_ascii', 'hook' ])
+{
+	my ($database, $server) = @$case;
+
+	is(rows($database, "SELECT smartcar_receive_webhook('\\x$escape', NULL, '$server') IS NULL"), 't', "$database: an escape of a stranger, which might be a character that is not there");
+}
 like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escape', NULL, 'smartcar')"), qr/challenge/, 'postgres: it is there');
 
 done_testing();

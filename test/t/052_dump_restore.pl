@@ -17,7 +17,7 @@ use Session;
 
 my $sandbox = Sandbox->start;
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 Manager::create_server($node, 'smartcar', $sandbox->url);
 Manager::add_fleet($node, $sandbox, 'smartcar', 200, '1 hour');
