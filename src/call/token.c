@@ -11,7 +11,6 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -20,6 +19,7 @@
 #include "pg/check.h"
 #include "pg/flags.h"
 #include "pg/text.h"
+#include "pg/tuple.h"
 
 PG_FUNCTION_INFO_V1(smartcar_exchange_code);
 PG_FUNCTION_INFO_V1(smartcar_refresh_token);
@@ -53,15 +53,8 @@ static Datum
 form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
 		   Datum refresh_expires_at)
 {
-	TupleDesc	descriptor;
 	Datum		values[COLUMNS] = {0};
 	bool		nulls[COLUMNS];
-
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
-		descriptor->natts != COLUMNS)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
 
 	memset(nulls, true, sizeof(nulls));
 	set_text(values, nulls, ACCESS_TOKEN, request->access_token);
@@ -78,7 +71,7 @@ form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
 		values[REFRESH_EXPIRES_AT] = refresh_expires_at;
 		nulls[REFRESH_EXPIRES_AT] = false;
 	}
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+	return smartcar_form_single_row(fcinfo, COLUMNS, values, nulls);
 }
 
 /*

@@ -35,6 +35,7 @@
 #include "pg/callback.h"
 #include "pg/secret.h"
 #include "pg/text.h"
+#include "pg/tuple.h"
 
 PG_FUNCTION_INFO_V1(smartcar_finish_connect);
 
@@ -297,15 +298,10 @@ set_text(Datum *values, bool *nulls, int column, const char *value)
 static Datum
 form_outcome(FunctionCallInfo fcinfo, const SmartcarRoundTripResult *outcome)
 {
-	TupleDesc	descriptor;
+	TupleDesc	descriptor = smartcar_row_descriptor(fcinfo, COLUMNS);
 	Datum		values[COLUMNS] = {0};
 	bool		nulls[COLUMNS];
 
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
-		descriptor->natts != COLUMNS)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
 	set_text(values, nulls, STATUS, outcome->status);
 	set_text(values, nulls, EXTERNAL_ID, outcome->external_id);
 	set_text(values, nulls, USER_ID, outcome->user_id);
@@ -316,7 +312,7 @@ form_outcome(FunctionCallInfo fcinfo, const SmartcarRoundTripResult *outcome)
 	if (!nulls[ACTION])
 		values[ACTION] = smartcar_action_datum(outcome->action,
 											   TupleDescAttr(descriptor, ACTION)->atttypid);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+	return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
 }
 
 Datum

@@ -26,7 +26,6 @@
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
@@ -39,6 +38,7 @@
 #include "manager/seal.h"
 #include "manager/session.h"
 #include "pg/compat.h"
+#include "pg/tuple.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -301,7 +301,6 @@ wait_for_failures(Refresh *refresh)
 static Datum
 form_counts(FunctionCallInfo fcinfo, const Refresh *refresh)
 {
-	TupleDesc	descriptor;
 	Datum		values[] = {
 		Int64GetDatum(refresh->refreshed),
 		Int64GetDatum(hash_get_num_entries(refresh->failed)),
@@ -309,12 +308,7 @@ form_counts(FunctionCallInfo fcinfo, const Refresh *refresh)
 	};
 	bool		nulls[lengthof(values)] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
-		descriptor->natts != lengthof(values))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+	return smartcar_form_single_row(fcinfo, lengthof(values), values, nulls);
 }
 
 Datum

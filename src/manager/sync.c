@@ -19,7 +19,6 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -32,6 +31,7 @@
 #include "manager/seal.h"
 #include "manager/session.h"
 #include "manager/vehicle_sync.h"
+#include "pg/tuple.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
 
@@ -243,16 +243,10 @@ sync_accounts(Sync *sync)
 static Datum
 form_counts(FunctionCallInfo fcinfo, const Sync *sync)
 {
-	TupleDesc	descriptor;
 	Datum		values[] = {Int64GetDatum(sync->synced), Int64GetDatum(sync->failed)};
 	bool		nulls[lengthof(values)] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
-		descriptor->natts != lengthof(values))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+	return smartcar_form_single_row(fcinfo, lengthof(values), values, nulls);
 }
 
 Datum
