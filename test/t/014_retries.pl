@@ -123,10 +123,22 @@ $session->query('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
 
 	$sandbox->faults;
 	$closed->query("SET smartcar_tesla.server = closed");
-	my ($milliseconds) = $closed->error($get)->{detail} =~ /after (\d+) ms/;
-	ok($milliseconds >= 500 && $milliseconds < 1500, 'GET with a refused connection is made again after pauses');
-	($milliseconds) = $closed->error($post)->{detail} =~ /after (\d+) ms/;
-	cmp_ok($milliseconds, '<', 95, 'POST is not');
+
+	# a machine that is busy may make it longer, but not three times in a row
+	my $milliseconds_of = sub {
+		my ($sql, $limit) = @_;
+		my $milliseconds;
+
+		for (1 .. 3)
+		{
+			($milliseconds) = $closed->error($sql)->{detail} =~ /after (\d+) ms/;
+			last if $milliseconds < $limit;
+		}
+		return $milliseconds;
+	};
+	my $milliseconds = $milliseconds_of->($get, 1500);
+	ok($milliseconds >= 500 && $milliseconds < 1500, "GET with a refused connection is made again after pauses ($milliseconds ms)");
+	cmp_ok($milliseconds_of->($post, 95), '<', 95, 'POST is not');
 }
 
 # One that is repeated gets what the last try brings.
