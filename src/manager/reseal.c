@@ -59,8 +59,8 @@ reseal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *us
 
 /*
  * Puts the tokens of one account under the newest key.  One that is being
- * refreshed is left: what is stored then is compared with what was sent.  So is
- * one that others have changed meanwhile.
+ * refreshed is left, because its answer may be sealed with keys that were read
+ * before these.  So is one that others have changed meanwhile.
  */
 static Outcome
 reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user_id,

@@ -17,6 +17,8 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=test/lib/npm.sh
+. "$here/../lib/npm.sh"
 scratch=
 program=
 databases_made=no
@@ -48,26 +50,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# install_packages FOLDER
-install_packages()
-{
-	if (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline \
-		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000) > "$scratch/npm.log" 2>&1; then
-		return
-	fi
-
-	# What npm says when the registry, or the way to it, does not answer.
-	if grep -E -q 'EAI_AGAIN|EAI_FAIL|ENOTFOUND|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|SELF_SIGNED_CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|E403|E407|E50[0-9]' "$scratch/npm.log"; then
-		skip "the npm registry cannot be reached ($(grep -E -m 1 'code|network' "$scratch/npm.log"))"
-	fi
-	cat "$scratch/npm.log" >&2
-	exit 1
-}
-
-command -v node > /dev/null || skip "there is no node"
-command -v npm > /dev/null || skip "there is no npm"
-node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)' ||
-	skip "Node 18 or newer is needed, this is $(node --version)"
+need_npm
 browser=$(command -v "${CHROMIUM:-chromium}") || skip "there is no chromium"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/smartcar_browser.XXXXXX")

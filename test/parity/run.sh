@@ -11,6 +11,8 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=test/lib/npm.sh
+. "$here/../lib/npm.sh"
 database=smartcar_parity_$$
 database_made=no
 scratch=
@@ -40,31 +42,12 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Installs the two packages beside a copy of the programs.
-install_packages()
-{
-	scratch=$(mktemp -d "${TMPDIR:-/tmp}/smartcar_parity.XXXXXX")
-	cp "$here"/*.js "$here"/parity.sql "$here"/package.json "$here"/package-lock.json "$here"/.npmrc "$scratch"
+need_npm
 
-	if (cd "$scratch" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline \
-		--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000) > "$scratch/npm.log" 2>&1; then
-		return
-	fi
-
-	# What npm says when the registry, or the way to it, does not answer.
-	if grep -E -q 'EAI_AGAIN|EAI_FAIL|ENOTFOUND|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|SELF_SIGNED_CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|E403|E407|E50[0-9]' "$scratch/npm.log"; then
-		skip "the npm registry cannot be reached ($(grep -E -m 1 'code|network' "$scratch/npm.log"))"
-	fi
-	cat "$scratch/npm.log" >&2
-	exit 1
-}
-
-command -v node > /dev/null || skip "there is no node"
-command -v npm > /dev/null || skip "there is no npm"
-node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)' ||
-	skip "Node 18 or newer is needed, this is $(node --version)"
-
-install_packages
+# the two packages, beside a copy of the programs
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/smartcar_parity.XXXXXX")
+cp "$here"/*.js "$here"/parity.sql "$here"/package.json "$here"/package-lock.json "$here"/.npmrc "$scratch"
+install_packages "$scratch"
 
 psql -X -q -v ON_ERROR_STOP=1 \
 	-c "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
