@@ -46,8 +46,9 @@ set_text(Datum *values, bool *nulls, int column, SmartcarSpan value)
 }
 
 /*
- * The answer as a value of the result type.  Nothing here may fail, because what
- * has come cannot be asked for again.
+ * The answer as a value of the result type.  Nothing here fails, because what has
+ * come cannot be asked for again; but for a function that somebody has declared
+ * anew with another result.
  */
 static Datum
 form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
