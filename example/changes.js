@@ -10,7 +10,10 @@ const {commonHeaders} = require('./web');
 const CHANNELS = ['smartcar_tesla', 'garage'];
 const HEARTBEAT = 25000;
 
+const RETRY = 'retry: 3000\n\n';
+
 const open = new Map(); // the answers that are open, by external id
+let stopped = false;
 
 // Any role of the database can notify, so what comes may be anything.
 function externalIdOf(payload) {
@@ -32,6 +35,16 @@ function everyPage() {
 }
 
 function follow({owner, outgoing}) {
+  // the page may have gone away meanwhile, and does not do so a second time
+  if (outgoing.destroyed) {
+    return;
+  }
+  outgoing.writeHead(200, {...commonHeaders, 'content-type': 'text/event-stream'});
+  if (stopped) {
+    outgoing.end(RETRY);
+    return;
+  }
+
   const mine = open.get(owner.external_id) || new Set();
   const heartbeat = setInterval(() => outgoing.write(': still here\n\n'), HEARTBEAT);
 
@@ -43,8 +56,7 @@ function follow({owner, outgoing}) {
       open.delete(owner.external_id);
     }
   });
-  outgoing.writeHead(200, {...commonHeaders, 'content-type': 'text/event-stream'});
-  outgoing.write('retry: 3000\n\n');
+  outgoing.write(RETRY);
 }
 
 function start() {
@@ -54,6 +66,7 @@ function start() {
   });
 
   return async function stop() {
+    stopped = true;
     for (const outgoing of everyPage()) {
       outgoing.end();
     }

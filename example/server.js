@@ -18,24 +18,12 @@ const changes = require('./changes');
 const database = require('./database');
 const {log} = require('./log');
 const {makeHandler} = require('./routes');
+const {makeStop} = require('./stop');
 
 const {PORT = '8080', ORIGIN, KEY_PAGE: keyPage = null} = process.env;
 
 const server = http.createServer({requestTimeout: 30000});
-const stopChanges = changes.start();
-
-let stopping = false;
-
-async function stop() {
-  if (stopping) {
-    return;
-  }
-  stopping = true;
-  server.close();
-  await stopChanges();
-  server.closeIdleConnections();
-  await database.close();
-}
+const stop = makeStop(server, {before: changes.start(), after: database.close});
 
 server.on('error', (error) => {
   log(error);

@@ -7,6 +7,8 @@
 
 const {chromium, devices} = require('playwright-core');
 
+const {within} = require('./limit');
+
 const WORDS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 
@@ -14,6 +16,8 @@ const viewports = {
   desktop: {viewport: {width: 1280, height: 800}},
   phone: {viewport: {width: 390, height: 844}, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true, userAgent: devices['Pixel 7'].userAgent},
 };
+
+const ALIVE_LIMIT = 20;
 
 // Throws if the page is wider than the window.
 async function fits(page) {
@@ -26,11 +30,32 @@ async function fits(page) {
 
 class Browser {
   static async start(executablePath) {
-    return new Browser(await chromium.launch({executablePath, args: WORDS}));
+    const browser = new Browser(executablePath);
+
+    await browser.startAgain();
+    return browser;
   }
 
-  constructor(chrome) {
-    Object.assign(this, {chrome, contexts: [], complaints: [], allowed: []});
+  constructor(executablePath) {
+    Object.assign(this, {executablePath, chrome: null});
+  }
+
+  // What was started before is left to itself until the test ends.
+  async startAgain() {
+    this.chrome = await chromium.launch({executablePath: this.executablePath, args: WORDS});
+    Object.assign(this, {contexts: [], complaints: [], allowed: []});
+  }
+
+  // Whether it does anything at all: most of what it is asked has no limit in time.
+  async isAlive() {
+    const sign = async () => {
+      const context = await this.chrome.newContext();
+
+      await (await context.newPage()).evaluate('1');
+      await context.close();
+    };
+
+    return within(ALIVE_LIMIT, 'a sign of life', sign()).then(() => true, () => false);
   }
 
   // allow: complaints that are meant to come.
@@ -77,8 +102,9 @@ class Browser {
     Object.assign(this, {contexts: [], complaints: [], allowed: []});
   }
 
+  // One that does not close is killed when this process ends.
   async stop() {
-    await this.chrome.close();
+    await within(ALIVE_LIMIT, 'closing the browser', this.chrome.close()).catch(() => {});
   }
 }
 

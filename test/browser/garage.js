@@ -6,6 +6,11 @@ const {execFileSync, spawn} = require('child_process');
 const path = require('path');
 const readline = require('readline');
 
+const {within} = require('./limit');
+
+// Longer than any answer that the web server waits for.
+const END_LIMIT = 20;
+
 class Garage {
   static async start({folder, database, sandbox, apiVersion}) {
     const garage = new Garage(folder, database);
@@ -88,7 +93,7 @@ class Garage {
     });
 
     this.child.kill();
-    await ended;
+    await within(END_LIMIT, 'the end of the web server', ended);
     await meanwhile();
     Object.assign(this, await this.launch({PORT: new URL(this.url).port}));
   }

@@ -7,12 +7,14 @@ const {Sandbox} = require('./sandbox');
 const {Garage} = require('./garage');
 const {Browser} = require('./browser');
 const {takePictures} = require('./pictures');
+const {TooLate, within} = require('./limit');
 
-const cases = ['connect', 'callback', 'owners', 'webhook', 'mend', 'hostile', 'look'].flatMap((name) => require(`./cases/${name}`));
+const CASE_LIMIT = 120;
+const STOP_LIMIT = 60;
 
-async function runCase({title, version = 'v2', viewport = 'desktop', run}, {sandbox, garages, browser}) {
-  const garage = garages[version];
+const cases = ['connect', 'callback', 'owners', 'webhook', 'mend', 'hostile', 'look', 'stop'].flatMap((name) => require(`./cases/${name}`));
 
+async function runWithVisitor({viewport = 'desktop', run}, {sandbox, garage, browser}) {
   await sandbox.ask('reset', {});
   await garage.startOver();
 
@@ -21,15 +23,42 @@ async function runCase({title, version = 'v2', viewport = 'desktop', run}, {sand
   try {
     await run({sandbox, garage, browser, page: visitor.page, visitor});
     await browser.complain();
-    process.stdout.write(`ok - browser: ${title}\n`);
+  } catch (error) {
+    error.stack += `\nat ${visitor.page.url()}`;
+    throw error;
+  }
+}
+
+async function runWithin(each, {sandbox, garages, browser}) {
+  await within(CASE_LIMIT, 'the case', runWithVisitor(each, {sandbox, garage: garages[each.version || 'v2'], browser}));
+  await within(STOP_LIMIT, 'closing the pages', browser.closeVisitors());
+}
+
+// A Chromium that does nothing any more is no fault of the garage.  After another
+// case that goes on for ever, nothing that follows can be relied on.
+async function runCase(each, all) {
+  const {browser} = all;
+
+  try {
+    await runWithin(each, all).catch(async (error) => {
+      if (await browser.isAlive()) {
+        throw error;
+      }
+      process.stdout.write(`note - browser: Chromium did nothing any more in "${each.title}", which was run again in a new one\n`);
+      await browser.startAgain();
+      await runWithin(each, all);
+    });
+    process.stdout.write(`ok - browser: ${each.title}\n`);
     return true;
   } catch (error) {
     const text = String(error.stack || error).replace(/\x1b\[[0-9;]*m/g, '');
 
-    process.stdout.write(`not ok - browser: ${title}\n${text.replace(/^/gm, '# ')}\n# at ${visitor.page.url()}\n`);
+    process.stdout.write(`not ok - browser: ${each.title}\n${text.replace(/^/gm, '# ')}\n`);
+    if (error instanceof TooLate) {
+      process.exit(1);
+    }
+    await within(STOP_LIMIT, 'closing the pages', browser.closeVisitors());
     return false;
-  } finally {
-    await browser.closeVisitors();
   }
 }
 
@@ -54,7 +83,7 @@ async function main() {
     await takePictures(pictures, {sandbox, garage: garages.v2, browser});
   }
   await browser.stop();
-  await Promise.all(Object.values(garages).map((garage) => garage.stop()));
+  await within(STOP_LIMIT, 'ending the example', Promise.all(Object.values(garages).map((garage) => garage.stop())));
   sandbox.stop();
   return failed;
 }

@@ -1,0 +1,20 @@
+'use strict';
+
+// A test that waits for ever says nothing to anybody.
+
+class TooLate extends Error {}
+
+async function within(seconds, what, promise) {
+  let timer;
+  const late = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new TooLate(`${what} took more than ${seconds} s`)), seconds * 1000);
+  });
+
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+module.exports = {TooLate, within};
