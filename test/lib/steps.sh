@@ -8,7 +8,10 @@
 # by lines "# ..." that explain it; these are counted in its place.  A figure that
 # it wants to be seen is a line "note - ...", which is not counted.
 #
-# Sourced by test/check.sh, after workspace.sh.
+# A step that takes longer than step_limit seconds has failed; it is ended, and
+# the log says what was running then.
+#
+# Sourced by test/check.sh, which sets step_limit, after workspace.sh.
 #
 # shellcheck shell=bash disable=SC2154
 
@@ -17,6 +20,7 @@ count_failed=0
 count_skipped=0
 running_steps=()
 declare -A step_pid=()
+declare -A step_begin=()
 
 log_of()
 {
@@ -69,18 +73,48 @@ start_step()
 		mv "$workspace/steps/$name.new" "$workspace/steps/$name.result"
 	) </dev/null &
 	step_pid[$name]=$!
+	step_begin[$name]=$SECONDS
 	set +m
 	running_steps+=("$name")
 }
 
-stop_steps()
+# end_steps NAME...: they get some time to clean up.
+end_steps()
 {
-	local name
+	local name tries
 
-	for name in "${running_steps[@]}"; do
+	for name; do
 		kill -TERM -- "-${step_pid[$name]}" 2>/dev/null || true
 	done
+	for name; do
+		for ((tries = 0; tries < 200; tries++)); do
+			kill -0 -- "-${step_pid[$name]}" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL -- "-${step_pid[$name]}" 2>/dev/null || true
+	done
+}
+
+stop_steps()
+{
+	end_steps "${running_steps[@]}"
 	wait
+}
+
+# Whatever waits for an answer that does not come would be waited for in vain.
+end_step_beyond_limit()
+{
+	local name=$1
+
+	if [ $((SECONDS - step_begin[$name])) -le "$step_limit" ]; then
+		return
+	fi
+	{
+		echo "this has taken more than $step_limit seconds, and was ended; what was running:"
+		ps -e -o pgid=,pid=,etimes=,args= |
+			awk -v group="${step_pid[$name]}" '$1 == group { print substr($0, 1, 200) }' || true
+	} >>"$(log_of "$name")" 2>&1
+	end_steps "$name"
 }
 
 report_step()
@@ -122,13 +156,17 @@ forget_finished_steps()
 	local name still_running=()
 
 	for name in "${running_steps[@]}"; do
+		if ! is_done "$name"; then
+			end_step_beyond_limit "$name"
+		fi
 		if ! is_done "$name" && kill -0 "${step_pid[$name]}" 2>/dev/null; then
 			still_running+=("$name")
 			continue
 		fi
 		wait "${step_pid[$name]}" || true
 		# one that was killed has left no result
-		is_done "$name" || echo "137 0" >"$workspace/steps/$name.result"
+		is_done "$name" ||
+			echo "137 $((SECONDS - step_begin[$name]))" >"$workspace/steps/$name.result"
 	done
 	running_steps=("${still_running[@]}")
 }
