@@ -14,7 +14,7 @@
 #   PG_CONFIG      the PostgreSQL to test with; default: the newest installed
 #   FUZZ_SECONDS   how long each fuzz target runs; default: 5
 #   STEP_SECONDS   how long a step may take before it is ended and has failed;
-#                  default: 20 minutes, and what FUZZ_SECONDS adds to it
+#                  default: 30 minutes, and what FUZZ_SECONDS adds to it
 #
 # The last line is "N passed, N failed, N skipped"; the exit status is 0 if
 # nothing failed.
@@ -134,7 +134,7 @@ fi
 # each once, and in the order of the list
 mapfile -t steps < <(step_names | grep -x -F "$(printf '%s\n' "${wanted[@]}")")
 
-step_limit=${STEP_SECONDS:-$((1200 + 20 * ${FUZZ_SECONDS:-5}))}
+step_limit=${STEP_SECONDS:-$((1800 + 20 * ${FUZZ_SECONDS:-5}))}
 SECONDS=0
 make_workspace
 # what tests and their tools leave behind goes with the workspace
