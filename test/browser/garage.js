@@ -31,7 +31,15 @@ class Garage {
   }
 
   constructor(folder, database) {
-    Object.assign(this, {folder, database, log: '', stopped: false});
+    Object.assign(this, {folder, database, log: '', stopped: false, turn: Promise.resolve()});
+  }
+
+  // The operator and who starts over take turns, lest one waits for locks of the other.
+  async inTurn(work) {
+    const mine = this.turn.then(work);
+
+    this.turn = mine.catch(() => {});
+    return mine;
   }
 
   psql(...words) {
@@ -61,9 +69,14 @@ class Garage {
     return JSON.stringify(await this.sql(`${parts.join(' UNION ALL ')} ORDER BY 1`));
   }
 
+  // Pages that were closed may still be served: DELETE, which no reader waits for.
   async startOver() {
-    await this.sql('TRUNCATE smartcar_session, smartcar_account, smartcar_connection, smartcar_webhook_event, ' +
-      'garage.owner, garage.session, garage.wish');
+    await this.inTurn(async () => {
+      for (const table of ['garage.wish', 'garage.session', 'garage.owner', 'smartcar_webhook_event', 'smartcar_session',
+        'smartcar_connection', 'smartcar_account']) {
+        await this.sql(`DELETE FROM ${table}`);
+      }
+    });
     this.log = '';
   }
 
@@ -100,7 +113,7 @@ class Garage {
 
   async lookAfter() {
     while (!this.stopped) {
-      await this.operator.query('CALL garage.look_after()').catch((error) => {
+      await this.inTurn(() => this.operator.query('CALL garage.look_after()')).catch((error) => {
         this.log += `operator: ${error.message}\n`;
       });
       await new Promise((resolve) => {
