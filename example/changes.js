@@ -39,7 +39,8 @@ function follow({owner, outgoing}) {
   if (outgoing.destroyed) {
     return;
   }
-  outgoing.writeHead(200, {...commonHeaders, 'content-type': 'text/event-stream'});
+  // nginx, for one, would keep what is written until it is much
+  outgoing.writeHead(200, {...commonHeaders, 'content-type': 'text/event-stream', 'x-accel-buffering': 'no'});
   if (stopped) {
     outgoing.end(RETRY);
     return;

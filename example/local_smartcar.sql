@@ -2,7 +2,10 @@
 -- local_smartcar.sql: the extension, and a SERVER that leads to the local
 -- Smartcar of test/sandbox.
 --
---   psql -X -v sandbox=ORIGIN -v redirect_uri=URI -v key_file=PATH [-v api_version=3] -f local_smartcar.sql
+--   psql -X -v sandbox=ORIGIN -v redirect_uri=URI -v key_file=PATH -f local_smartcar.sql
+--   psql -X -v sandbox=ORIGIN -v redirect_uri=URI -v api_version=3 -f local_smartcar.sql
+--
+-- Version 3 has no tokens that a key would seal.
 --
 -- For the real Smartcar see README.md.
 --
@@ -19,10 +22,13 @@ CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	redirect_uri :'redirect_uri',
 	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
 	api_version :'api_version',
-	token_key_file :'key_file',
 	timeout '10s',
 	connect_origin :'sandbox', auth_origin :'sandbox', iam_origin :'sandbox',
 	api_origin :'sandbox', vehicle_origin :'sandbox', management_origin :'sandbox');
+
+\if :{?key_file}
+	ALTER SERVER smartcar OPTIONS (ADD token_key_file :'key_file');
+\endif
 
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
 	client_secret 'sandbox-client-secret',

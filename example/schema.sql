@@ -207,9 +207,9 @@ BEGIN
 END
 $$;
 
--- Keeps tokens alive and fulfils wishes.  Called every few seconds: by run.sh in
--- a loop, or as a job of pg_cron.  A procedure that commits cannot have a SET
--- clause or be SECURITY DEFINER.
+-- Keeps tokens alive, which only version 2.0 has, and fulfils wishes.  Called every
+-- few seconds: by run.sh in a loop, or as a job of pg_cron.  A procedure that commits
+-- cannot have a SET clause or be SECURITY DEFINER.
 CREATE PROCEDURE garage.look_after()
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -218,7 +218,9 @@ DECLARE
 	failed bigint;
 	refused bigint;
 BEGIN
-	CALL smartcar_refresh(refreshed => done, failed => failed, refused => refused);
+	IF (SELECT i.setting FROM smartcar_info() AS i WHERE i.name = 'api_version') = '2.0' THEN
+		CALL smartcar_refresh(refreshed => done, failed => failed, refused => refused);
+	END IF;
 	LOOP
 		DELETE FROM garage.wish WHERE external_id = (SELECT w.external_id FROM garage.wish AS w LIMIT 1 FOR UPDATE SKIP LOCKED)
 			RETURNING external_id INTO owner;

@@ -5,27 +5,44 @@
 
 const {log} = require('./log');
 
-// Longer than any answer takes.
-const LIMIT = 30000;
+// For the rest of a request that was being sent.
+const PATIENCE = 3000;
 
-// Browsers open connections in advance, on which they may never ask anything.
-// The server would wait for them.
-function silentConnections(server) {
+// smartcar_finish_connect waits for a connection to the database, and for four
+// answers of Smartcar one after the other, each at most for the server's timeout.
+const LIMIT = 3 * 60 * 1000;
+
+// The connections on which nothing was asked, because browsers open some in
+// advance, and the requests that have no answer.
+function watch(server) {
   const silent = new Set();
+  const asked = new Set();
 
   server.on('connection', (socket) => {
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
   });
-  server.on('request', ({socket}) => silent.delete(socket));
-  return silent;
+  server.on('request', (incoming, outgoing) => {
+    silent.delete(incoming.socket);
+    asked.add(incoming);
+    outgoing.once('close', () => asked.delete(incoming));
+  });
+  return {silent, asked};
 }
 
 // Returns a function that ends the server.  before is called when no more
-// requests are taken, after when all are answered.
+// connections are taken, after when all requests are answered.
 function makeStop(server, {before, after}) {
-  const silent = silentConnections(server);
+  const {silent, asked} = watch(server);
   let stopping = false;
+
+  // A connection is kept open after its answer.
+  function sweep(isPatient) {
+    server.closeIdleConnections();
+    if (!isPatient) {
+      [...asked].filter(({complete}) => !complete).forEach(({socket}) => socket.destroy());
+    }
+  }
 
   return async function stop() {
     if (stopping) {
@@ -37,11 +54,11 @@ function makeStop(server, {before, after}) {
       process.exit(1);
     }, LIMIT).unref();
 
+    const begun = Date.now();
     const closed = new Promise((resolve) => {
       server.close(resolve);
     });
-    // a connection is kept open after its answer
-    const sweeping = setInterval(() => server.closeIdleConnections(), 100);
+    const sweeping = setInterval(() => sweep(Date.now() - begun < PATIENCE), 100);
 
     silent.forEach((socket) => socket.destroy());
     await before();

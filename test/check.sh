@@ -137,7 +137,9 @@ mapfile -t steps < <(step_names | grep -x -F "$(printf '%s\n' "${wanted[@]}")")
 step_limit=${STEP_SECONDS:-$((1800 + 20 * ${FUZZ_SECONDS:-5}))}
 SECONDS=0
 make_workspace
-# what tests and their tools leave behind goes with the workspace
+# what tests and their tools leave behind goes with the workspace, but for an input
+# that has broken something
+export FUZZ_KEEP=${TMPDIR:-/tmp}
 mkdir -m 1777 "$workspace/tmp"
 export TMPDIR=$workspace/tmp
 for name in "${steps[@]}"; do

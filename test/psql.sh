@@ -40,4 +40,6 @@ start_throwaway
 make_token_key
 psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -v key_file="$token_key_file" \
 	-f "$here/lib/psql.sql"
+# an interrupt is psql's: it cancels a query or a line
+trap : INT
 psql -v sandbox="$sandbox_url" "$@"

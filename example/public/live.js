@@ -6,6 +6,7 @@
 
 const vehicles = document.getElementById('vehicles');
 const notice = document.getElementById('notice');
+const PAUSE = 5000;
 let shown = vehicles.innerHTML;
 
 function say(tone, text) {
@@ -26,11 +27,12 @@ function show(fresh) {
   }
 }
 
+// Returns whether somebody is signed in, as far as one can tell.
 async function look(isTold) {
   const answer = await fetch('/garage/vehicles');
 
   if (!answer.ok || answer.redirected) {
-    return;
+    return !answer.redirected;
   }
 
   const fresh = document.createElement('div');
@@ -43,16 +45,32 @@ async function look(isTold) {
   } else if (isTold) {
     say('good', 'We have looked again. This is how your vehicles stand.');
   }
+  return true;
 }
-
-const events = new EventSource('/events');
 
 function lookQuietly(isTold) {
-  look(isTold).catch(() => {});
+  return look(isTold).catch(() => true);
 }
 
-events.addEventListener('message', () => lookQuietly(true));
-events.addEventListener('open', () => lookQuietly(false));
+// A browser comes back by itself when the connection is lost, but not after an
+// answer that is an error, as a proxy gives it while the server starts again.
+function listen() {
+  const events = new EventSource('/events');
+
+  events.addEventListener('message', () => lookQuietly(true));
+  events.addEventListener('open', () => lookQuietly(false));
+  events.addEventListener('error', () => {
+    if (events.readyState === EventSource.CLOSED) {
+      setTimeout(async () => {
+        if (await lookQuietly(false)) {
+          listen();
+        }
+      }, PAUSE);
+    }
+  });
+}
+
+listen();
 window.addEventListener('online', () => lookQuietly(false));
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') {

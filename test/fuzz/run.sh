@@ -127,8 +127,9 @@ report_failure()
 	fi
 	found=$(find "$work/$target.found" -type f | head -n 1)
 	if [ -n "$found" ]; then
-		keep=$(mktemp "${TMPDIR:-/tmp}/smartcar-fuzz-$target.XXXXXX") && cp "$found" "$keep"
-		echo "# the input is kept in $keep"
+		keep=$(mktemp "${FUZZ_KEEP:-${TMPDIR:-/tmp}}/smartcar-fuzz-$target.XXXXXX") && cp "$found" "$keep"
+		echo "# the input is kept in $keep; it is, in base64:"
+		base64 "$found" | head -n 20 | sed 's/^/# /'
 	fi
 }
 

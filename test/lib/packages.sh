@@ -207,11 +207,17 @@ need_packaging()
 	want lintian has_command lintian
 }
 
+# Whether sudo has somebody to ask for a password; our standard input may be anything.
+has_terminal()
+{
+	{ : </dev/tty; } 2>/dev/null
+}
+
 run_as_root()
 {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
-	elif [ -t 0 ]; then
+	elif has_terminal; then
 		sudo "$@"
 	else
 		sudo -n "$@"
@@ -220,7 +226,7 @@ run_as_root()
 
 may_become_root()
 {
-	[ "$(id -u)" = 0 ] || { has_command sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+	[ "$(id -u)" = 0 ] || { has_command sudo && { has_terminal || sudo -n true 2>/dev/null; }; }
 }
 
 apt_get()

@@ -38,11 +38,15 @@ start_sandbox()
 	# that open, so it watches our process, too.
 	mkfifo -m 600 "$directory/stdin"
 	exec {sandbox_stdin}<>"$directory/stdin"
-	# before Node 20, a connection to localhost is tried with its first address only
+	# In a process group of its own, so that an interrupt that is meant for another
+	# program, such as psql, does not end it.  Before Node 20, a connection to localhost
+	# is tried with its first address only.
+	set -m
 	node --dns-result-order=ipv4first \
 		"$(dirname "${BASH_SOURCE[0]}")/../sandbox/main.js" --parent-pid "$owner" "$@" \
 		<"$directory/stdin" >"$directory/line" 2>"$directory/errors" {sandbox_stdin}>&- &
 	sandbox_pid=$!
+	set +m
 
 	until [ -s "$directory/line" ]; do
 		if ! kill -0 "$sandbox_pid" 2>/dev/null; then

@@ -65,7 +65,8 @@ finish()
 	exit $result
 }
 
-# The server's user reads what is in there, and its socket needs a short path.
+# The server's user reads what is in there, its socket needs a short path, and make
+# knows no path with a space in it.
 make_workspace()
 {
 	local parent=${TMPDIR:-/tmp}
@@ -73,7 +74,7 @@ make_workspace()
 	umask 022
 	set -E
 	report_errors
-	if [ "$(id -u)" = 0 ] || [ ${#parent} -gt 60 ]; then
+	if [ "$(id -u)" = 0 ] || [ ${#parent} -gt 60 ] || [[ $parent == *[!A-Za-z0-9/._-]* ]]; then
 		parent=/tmp
 	fi
 	trap finish EXIT

@@ -9,7 +9,7 @@ const net = require('net');
 const {signIn, models} = require('../steps');
 
 // A browser opens connections in advance, on which it may never ask anything;
-// others fall asleep in the middle of a request.
+// others fall asleep in the middle of a request or of its body.
 function silentConnection(url, words) {
   return new Promise((resolve, reject) => {
     const socket = net.connect(new URL(url).port, '127.0.0.1', () => socket.write(words, () => resolve(socket)));
@@ -48,7 +48,8 @@ const ends = {
     const link = (await request.get(`${garage.url}/connect`, {maxRedirects: 0})).headers().location;
     const {code} = await sandbox.ask('connect', {owner: 'ada', external_id: externalId, redirect_uri: `${garage.url}/callback`});
     const callback = new URLSearchParams({code, state: new URL(link).searchParams.get('state')});
-    const sockets = [await silentConnection(garage.url, ''), await silentConnection(garage.url, 'GET / HTTP/1.1\r\nHost: ')];
+    const sockets = [await silentConnection(garage.url, ''), await silentConnection(garage.url, 'GET / HTTP/1.1\r\nHost: '),
+      await silentConnection(garage.url, `POST /webhook HTTP/1.1\r\nHost: ${new URL(garage.url).host}\r\nContent-Length: 1000\r\n\r\n{`)];
 
     await askAndLeave(garage, page, '/events');
     await sandbox.ask('faults', {match: {path: '/oauth/token'}, delay_ms: 1500});

@@ -101,6 +101,24 @@ const deaf = {
   },
 };
 
+const behindProxy = {
+  title: 'a page that was answered with an error by a proxy listens again',
+  async run(all) {
+    const {garage, page, browser} = all;
+
+    browser.allow(/status of 502/);
+    await connected(all);
+    await page.route('**/events', (route) => route.fulfill({status: 502}), {times: 1});
+    await page.reload();
+    await garage.sql("UPDATE smartcar_connection SET error_type = 'X', error_action = 'retry'");
+
+    const answer = await page.waitForResponse((each) => each.url() === `${garage.url}/events` && each.status() === 200);
+
+    assert.equal(answer.headers()['x-accel-buffering'], 'no', 'and the proxy is told to pass on what it gets');
+    await waitForBadge(page, 'One moment');
+  },
+};
+
 const others = {
   title: 'a change of one owner is not told to another',
   async run(all) {
@@ -115,4 +133,4 @@ const others = {
   },
 };
 
-module.exports = [signed, forged, challenge, missed, deaf, others];
+module.exports = [signed, forged, challenge, missed, deaf, behindProxy, others];
