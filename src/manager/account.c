@@ -79,7 +79,8 @@ smartcar_account_note_refusal(const SmartcarServer *server, const char *user_id,
 
 /*
  * Begins to store tokens, which are sealed with the keys as they are now.  As
- * long as this transaction lasts, smartcar_reseal_tokens() does not begin.
+ * long as this transaction lasts, a smartcar_reseal_tokens() that has read them
+ * before does not begin.  So the lock comes first, and then the keys.
  */
 static void
 begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)

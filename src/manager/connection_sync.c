@@ -292,9 +292,10 @@ list_connections(SmartcarServer *server, SmartcarProgress *progress)
 
 /*
  * Goes through users, a batch at a time, and asks about each of their vehicles:
- * those of the users whose connections were not in the list, or of all.
+ * those of the users whose connections were not in the list, or of all.  Returns
+ * of how many users the vehicles could not be listed.
  */
-static void
+static int64
 sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
@@ -303,6 +304,7 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 												   smartcar_server_option(server,
 																		  SMARTCAR_OPTION_MAX_CONCURRENCY));
 	char	   *last = pstrdup("");
+	int64		failed = 0;
 	int			count;
 
 	do
@@ -326,6 +328,7 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 		if (count > 0)
 		{
 			smartcar_sync_users(server, users, count);
+			failed += smartcar_warn_of_users(users, count);
 			smartcar_manager_commit();
 			last = MemoryContextStrdup(old_context, users[count - 1].user_id);
 		}
@@ -333,17 +336,19 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 		MemoryContextReset(batch);
 	} while (count == limit);
 	MemoryContextDelete(batch);
+	return failed;
 }
 
+/*
+ * Returns how many connections there are.
+ */
 int64
-smartcar_sync_connections(SmartcarServer *server, SmartcarProgress *progress, bool with_details)
+smartcar_sync_connections(SmartcarServer *server, SmartcarProgress *progress, bool with_details,
+						  int64 *failed)
 {
 	TimestampTz began = GetCurrentTimestamp();
 
 	list_connections(server, progress);
-	if (with_details)
-		sync_users_of(server, "$4 IS NOT NULL", began);
-	else
-		sync_users_of(server, "synced_at < $4", began);
+	*failed = sync_users_of(server, with_details ? "$4 IS NOT NULL" : "synced_at < $4", began);
 	return progress->done;
 }

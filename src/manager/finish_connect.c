@@ -323,6 +323,8 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	SmartcarKeyRing ring = {0};
 	SmartcarSpan input = smartcar_argument_utf8(fcinfo, 0);
 	SmartcarCallback callback;
+	const char *error;
+	const char *error_description;
 	SmartcarRoundTrip session = {0};
 	SmartcarRoundTripResult outcome = {.action = SMARTCAR_ACTION_UNKNOWN};
 	const char *access_token = NULL;
@@ -336,6 +338,10 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("callback must not be null")));
 	smartcar_callback_read(input, palloc(Max(input.length, 1)), &callback);
+
+	/* what the database cannot hold is refused before anything is spent */
+	error = field(&callback, SMARTCAR_CALLBACK_ERROR);
+	error_description = field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
 	smartcar_round_trip_find(server, &callback, &session);
 	smartcar_round_trip_check_owner(&session, smartcar_argument_span(fcinfo, 3));
 	errand = errand_of(server, &callback, &session);
@@ -352,8 +358,8 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	{
 		case NOTE_ERROR:
 			outcome.status = "failed";
-			outcome.error = field(&callback, SMARTCAR_CALLBACK_ERROR);
-			outcome.action = smartcar_action_for(smartcar_span_from_string(outcome.error),
+			outcome.error = error;
+			outcome.action = smartcar_action_for(smartcar_span_from_string(error),
 												 smartcar_span(NULL, 0));
 			break;
 		case CLEAR_ERROR:
@@ -378,8 +384,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 		smartcar_manager_commit();
 	}
 	smartcar_key_ring_wipe(&ring);
-	smartcar_round_trip_end(server, &session, &outcome,
-							field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION));
+	smartcar_round_trip_end(server, &session, &outcome, error_description);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_outcome(fcinfo, &outcome);

@@ -14,6 +14,8 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -91,14 +93,22 @@ reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const 
 
 /*
  * Waits for those who store tokens that they have sealed with keys that were
- * read before ours.  Whoever begins later reads the keys anew.
+ * read before ours.  Whoever begins later reads the keys anew, and goes on: if
+ * we took the lock ourselves, all who have tokens to store would wait behind us
+ * for a vacuum to end.
  */
 static void
 wait_for_older_keys(void)
 {
 	SmartcarParameters none = {0};
+	LOCKTAG		table;
+	bool		is_null;
 
-	smartcar_manager_run("LOCK TABLE @.smartcar_account IN SHARE MODE", &none);
+	smartcar_manager_run("SELECT typrelid FROM pg_catalog.pg_type WHERE oid = pg_catalog.pg_typeof(NULL::@.smartcar_account)",
+						 &none);
+	SET_LOCKTAG_RELATION(table, MyDatabaseId,
+						 DatumGetObjectId(smartcar_result_datum(0, 0, &is_null)));
+	WaitForLockers(table, ShareLock, false);
 	smartcar_manager_commit();
 }
 

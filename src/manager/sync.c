@@ -169,25 +169,6 @@ open_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 	return kept;
 }
 
-static void
-count_results(Sync *sync, const SmartcarUser *users, int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		if (users[i].error == NULL)
-		{
-			sync->synced++;
-			continue;
-		}
-		sync->failed++;
-		ereport(WARNING,
-				(errcode(users[i].error->sqlstate),
-				 errmsg("the vehicles of user \"%s\" could not be listed: %s",
-						users[i].user_id, users[i].error->message),
-				 users[i].error->detail ? errdetail_internal("%s", users[i].error->detail) : 0));
-	}
-}
-
 /*
  * Goes through the accounts, a batch at a time.
  */
@@ -213,6 +194,7 @@ sync_accounts(Sync *sync)
 		SmartcarUser *users;
 		bytea	  **tokens;
 		int			count;
+		int			failed;
 
 		old_context = MemoryContextSwitchTo(batch);
 		users = palloc(limit * sizeof(SmartcarUser));
@@ -230,7 +212,9 @@ sync_accounts(Sync *sync)
 			count = open_tokens(sync, users, tokens, count);
 		if (count > 0)
 			smartcar_sync_users(sync->server, users, count);
-		count_results(sync, users, count);
+		failed = smartcar_warn_of_users(users, count);
+		sync->synced += count - failed;
+		sync->failed += failed;
 		smartcar_manager_commit();
 		smartcar_progress_add(&sync->progress, found);
 		MemoryContextSwitchTo(old_context);
@@ -266,7 +250,8 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	{
 		smartcar_progress_begin(&sync.progress, "smartcar_sync()", "connections", 0);
 		sync.synced = smartcar_sync_connections(sync.server, &sync.progress,
-												!PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS));
+												!PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS),
+												&sync.failed);
 	}
 	else
 		sync_accounts(&sync);

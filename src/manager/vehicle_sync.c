@@ -106,11 +106,21 @@ pass_error(SmartcarParameters *parameters, const SmartcarErrorAnswer *error)
 
 /*
  * An error that stands and needs somebody is kept if the new one goes away by
- * itself, and if there is no new one but Tesla was not heard.
+ * itself, and if there is no new one but Tesla was not heard.  So is one that
+ * came after Smartcar was asked, from a webhook or from a token that was
+ * refused, unless it goes away by itself and the new one does not.
  */
 #define KEEP_OR_SET(column) \
 	column " = CASE WHEN c.error_action <> 'retry' AND (EXCLUDED.error_action = 'retry' OR (EXCLUDED.error_action IS NULL AND NOT $19)) " \
+	"OR c.error_at > $20 AND (c.error_action <> 'retry' OR COALESCE(EXCLUDED.error_action, 'retry') = 'retry') " \
 	"THEN c." column " ELSE EXCLUDED." column " END, "
+
+/*
+ * What webhooks tell, too: if one has come after Smartcar was asked, it knows
+ * better.
+ */
+#define TOLD_OR_SET(column) \
+	column " = COALESCE(CASE WHEN c.updated_at > $20 THEN c." column " END, EXCLUDED." column ", c." column "), "
 
 /*
  * A vehicle that was there before Smartcar was asked, and is not any more, has
@@ -150,8 +160,8 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
 						 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
 						 "mode = COALESCE(EXCLUDED.mode, c.mode), powertrain_type = COALESCE(EXCLUDED.powertrain_type, c.powertrain_type), "
-						 "permissions = COALESCE(EXCLUDED.permissions, c.permissions), access_type = COALESCE(EXCLUDED.access_type, c.access_type), "
-						 "tesla_scopes = COALESCE(EXCLUDED.tesla_scopes, c.tesla_scopes), virtual_key_paired = COALESCE(EXCLUDED.virtual_key_paired, c.virtual_key_paired), "
+						 "permissions = COALESCE(EXCLUDED.permissions, c.permissions), "
+						 TOLD_OR_SET("access_type") TOLD_OR_SET("tesla_scopes") TOLD_OR_SET("virtual_key_paired")
 						 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
 						 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")
 						 "connected_at = CASE WHEN c.status = 'connected' THEN c.connected_at ELSE EXCLUDED.connected_at END, "
@@ -199,7 +209,8 @@ remove_connection(const SmartcarServer *server, const SmartcarUser *user,
  *
  * But two ids may as well be two logins, one of the car's owner and another one
  * of a driver.  So what works is given up only for what has just been connected
- * with access of the same kind; otherwise it is left until it works no longer.
+ * with access that is known to be of the same kind; otherwise it is left until it
+ * works no longer.
  */
 static void
 settle_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
@@ -221,7 +232,7 @@ settle_other_ids(const SmartcarServer *server, const SmartcarUser *user, Timesta
 									   "a AS (SELECT user_id FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND user_id IN (SELECT user_id FROM c)) "
 									   "SELECT other.user_id, other.vehicle_id FROM c AS other JOIN c USING (vehicle_id) "
 									   "WHERE c.user_id = $2 AND other.user_id <> $2 AND " NOT_SINCE("other", "$5")
-									   "AND ($6 AND COALESCE(other.access_type = c.access_type, true) OR $7 AND other.user_id NOT IN (TABLE a))",
+									   "AND ($6 AND other.access_type = c.access_type OR $7 AND other.user_id NOT IN (TABLE a))",
 									   &parameters);
 	others = palloc(Max(count, 1) * sizeof(OtherConnection));
 	for (int i = 0; i < count; i++)
@@ -235,7 +246,8 @@ settle_other_ids(const SmartcarServer *server, const SmartcarUser *user, Timesta
 }
 
 /*
- * Marks the vehicles that the user's authorization no longer holds.
+ * Marks the vehicles that the user's authorization no longer holds.  Somebody who
+ * has asked before must not bring them back.
  */
 static void
 mark_others(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
@@ -246,7 +258,7 @@ mark_others(const SmartcarServer *server, const SmartcarUser *user, TimestampTz 
 	smartcar_parameter_string(&parameters, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
 	smartcar_parameter_time(&parameters, asked_at);
-	smartcar_manager_run("UPDATE @.smartcar_connection AS c SET status = 'disconnected', updated_at = @now "
+	smartcar_manager_run("UPDATE @.smartcar_connection AS c SET status = 'disconnected', synced_at = @now, updated_at = @now "
 						 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3) AND " NOT_SINCE("c", "$4"),
 						 &parameters);
 }
@@ -415,4 +427,28 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 			continue;
 		item = store_vehicles(server, &users[i], item, asked_at);
 	}
+}
+
+/*
+ * Warns of those whose vehicles could not be listed, and returns how many they are.
+ */
+int
+smartcar_warn_of_users(const SmartcarUser *users, int count)
+{
+	int			failed = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		const SmartcarCallError *error = users[i].error;
+
+		if (error == NULL)
+			continue;
+		failed++;
+		ereport(WARNING,
+				(errcode(error->sqlstate),
+				 errmsg("the vehicles of user \"%s\" could not be listed: %s",
+						users[i].user_id, error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	}
+	return failed;
 }

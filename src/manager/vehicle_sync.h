@@ -34,5 +34,6 @@ typedef struct SmartcarUser
 } SmartcarUser;
 
 extern void smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count);
+extern int	smartcar_warn_of_users(const SmartcarUser *users, int count);
 
 #endif							/* SMARTCAR_VEHICLE_SYNC_H */

@@ -97,6 +97,14 @@ $sandbox->faults;
 like(rows('latin1', "CALL smartcar_finish_connect('?user_id=u&state=$state', 'v3')"), qr/^failed\|Grüße\|/, 'a callback of another user');
 like(($sandbox->log(path => '/v3/connections'))[0]{query}, qr/externalId(%5D|\])=Gr%C3%BC%C3%9Fe(&|$)/, 'who is asked about under this id');
 
+# what the database cannot hold is refused before the callback is spent
+my $open = rows('latin1', "SELECT smartcar_begin_connect('Grüße', server => 'v3')");
+($state) = $open =~ /[?&]state=([^&]*)/;
+like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Owner%E2%80%99s+choice&state=$state', 'v3')"), qr/has no equivalent/,
+	'a description that the database cannot hold');
+is(rows('latin1', "SELECT status FROM smartcar_session ORDER BY created_at DESC LIMIT 1"), 'open', 'leaves the session open');
+like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Gr%C3%BC%C3%9Fe&state=$state', 'v3')"), qr/^failed\|Grüße\|/, 'for the next one');
+
 my $event = unpack 'H*', '{"eventType":"VERIFY","meta":{"webhookName":"日本"},"data":{"challenge":"c"}}';
 foreach my $database (qw(postgres latin1))
 {
