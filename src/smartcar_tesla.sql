@@ -1409,7 +1409,7 @@ COMMENT ON PROCEDURE smartcar_sync(text, text, boolean, text, bigint, bigint) IS
 external_id, user_id: the owner; NULL means all of them.
 details: whether each vehicle is asked about what the list of v3 does not tell; only for the whole application in v3.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-synced, failed: the result, counts of users, in v3 for the whole application of connections; nothing is passed in. An owner whose access token has expired counts as failed: smartcar_refresh comes first.
+synced, failed: the result, counts of users; in v3 for the whole application, synced counts connections. Nothing is passed in. An owner whose access token has expired counts as failed: smartcar_refresh comes first.
 Errors: 25001 inside a transaction block, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used; in v3 those of listing connections.';
 
 REVOKE EXECUTE ON PROCEDURE smartcar_sync(text, text, boolean, text, bigint, bigint) FROM PUBLIC;

@@ -41,10 +41,11 @@ Manager::add_fleet($node, $sandbox, 'smartcar', $accounts);
 
 $node->append_conf('postgresql.conf', sprintf "shared_preload_libraries = 'pg_cron'\ncron.host = '%s'\n", $node->host);
 $node->restart;
-$node->safe_psql('postgres', 'CREATE EXTENSION pg_cron');
 
-# What the manual tells to schedule is taken from there.
+# What the manual tells to do is taken from there.
 my $page = slurp_file("$FindBin::RealBin/../../doc/how-to/refresh-and-sync.md");
+my ($install) = grep { /CREATE EXTENSION pg_cron/ } $page =~ /^```sql\n(.*?)^```$/msg;
+$node->safe_psql('postgres', $install);
 my ($every_seconds, $every_minute, $elsewhere) = grep { /cron\.schedule/ } $page =~ /^```sql\n(.*?)^```$/msg;
 my ($keep_alive, $keep_alive_jobs) = $every_minute =~ /^(CREATE PROCEDURE .*?^\$\$;\n)(.*)$/ms;
 like($keep_alive, qr/pg_sleep\(14\)/, 'the procedure is in the manual');
@@ -126,27 +127,27 @@ my $has_seconds = $node->safe_psql('postgres',
 
 sub scheduled_by
 {
-	my ($statements) = @_;
+	my ($statements, $role) = @_;
 
 	$node->safe_psql('postgres', 'SELECT cron.unschedule(jobid) FROM cron.job');
-	my ($result, $output, $error) = $node->psql('postgres', $statements);
+	my ($result, $output, $error) = $node->psql('postgres', $statements, extra_params => [ '-U', $role ]);
 	my $jobs = $node->safe_psql('postgres', q{SELECT jobname, schedule, command, database, username FROM cron.job ORDER BY jobname});
 	$node->safe_psql('postgres', 'SELECT cron.unschedule(jobid) FROM cron.job');
 	return $result == 0 ? $jobs : $error;
 }
 
 my $user = $node->safe_psql('postgres', 'SELECT current_user');
-is(scheduled_by($keep_alive_jobs),
-	"smartcar refresh|* * * * *|CALL keep_alive()|postgres|$user\nsmartcar refresh at start|\@reboot|CALL keep_alive()|postgres|$user\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|$user",
-	'the schedules of the manual');
-is(scheduled_by($elsewhere), 'fleet refresh|* * * * *|CALL keep_alive()|fleet|operator', 'and the one for another database');
+is(scheduled_by($keep_alive_jobs, 'operator'),
+	"smartcar refresh|* * * * *|CALL keep_alive()|postgres|operator\nsmartcar refresh at start|\@reboot|CALL keep_alive()|postgres|operator\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|operator",
+	'the schedules of the manual, by the operator');
+is(scheduled_by($elsewhere, $user), 'fleet refresh|* * * * *|CALL keep_alive()|fleet|operator', 'and the one for another database');
 if ($has_seconds)
 {
-	is(scheduled_by($every_seconds), "smartcar refresh|10 seconds|CALL smartcar_refresh()|postgres|$user\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|$user", 'and those with seconds');
+	is(scheduled_by($every_seconds, 'operator'), "smartcar refresh|10 seconds|CALL smartcar_refresh()|postgres|operator\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|operator", 'and those with seconds');
 }
 else
 {
-	like(scheduled_by($every_seconds), qr/invalid schedule/, 'seconds are refused where pg_cron has none');
+	like(scheduled_by($every_seconds, 'operator'), qr/invalid schedule/, 'seconds are refused where pg_cron has none');
 }
 
 SKIP:
