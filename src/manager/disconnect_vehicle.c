@@ -51,6 +51,7 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	if (call.items[0].error != NULL && call.items[0].error->answer.status != 404)
 		smartcar_call_error_raise(call.items[0].error);
 
+	/* what is gone here is what was asked of Smartcar: of one owner, or of all */
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(VEHICLE_ID), false);
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
