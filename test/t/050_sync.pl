@@ -255,8 +255,21 @@ is($session->query($at_smartcar), $northwind, 'at Smartcar the other one has it'
 is(counts('CALL smartcar_sync()'), '4|0', 'what comes next');
 is(status('user_id, status', $of_model_y), "$northwind|connected", 'finds it as it is here');
 is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')"), '', 'one that is gone already is no error');
+
+# rows are locked in one order for everybody, here while they lie in another one
 connect_owner('carla');
-is($session->query("CALL smartcar_disconnect_vehicle('$model_y')"), '', 'it is taken from everybody');
+$node->safe_psql('postgres', "DO \$\$ BEGIN LOOP WITH r AS (DELETE FROM smartcar_connection WHERE $of_model_y AND user_id = '$northwind' RETURNING *) INSERT INTO smartcar_connection TABLE r;"
+	  . " EXIT WHEN (SELECT max(ctid) = max(ctid) FILTER (WHERE user_id = '$northwind') FROM smartcar_connection WHERE $of_model_y); END LOOP; END \$\$");
+my $another = Session->new($node);
+$another->query('BEGIN');
+$another->query("UPDATE smartcar_connection SET updated_at = now() WHERE $of_model_y AND user_id = '$northwind'");
+$session->start("CALL smartcar_disconnect_vehicle('$model_y')");
+$node->poll_query_until('postgres', 'SELECT wait_event_type = $$Lock$$ FROM pg_stat_activity WHERE pid = ' . $session->backend)
+  or die 'it does not wait';
+is($another->query("SELECT user_id FROM smartcar_connection WHERE $of_model_y AND user_id = '$user{carla}' FOR UPDATE"), $user{carla}, 'who goes from row to row is not in the way of another');
+$another->query('COMMIT');
+is($session->result, '', 'it is taken from everybody');
+$another->finish;
 is($session->query($at_smartcar), '', 'at Smartcar');
 is(status('user_id, status', $of_model_y), '', 'and here');
 
