@@ -1044,10 +1044,10 @@ AS 'MODULE_PATHNAME', 'smartcar_disconnect'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_disconnect(text, text, text, text) IS
-'Takes a vehicle away from the application (v2.0: DELETE /vehicles/{id}/application; v3: DELETE /connections/{id} for each of its connections). A vehicle that is not connected is no error in v3.
+'Takes a vehicle away from the application (v2.0: DELETE /vehicles/{id}/application, or DELETE /management/connections for a user_id without an access token; v3: DELETE /connections/{id} for each of its connections). A vehicle that is not connected is no error in v3, nor in v2.0 for a user_id without an access token.
 vehicle_id: the vehicle; with NULL nothing happens.
-access_token: of its owner; where it is NULL, the v2.0 API is called with the management token and the v3 API with the application''s own.
-user_id: the owner, for the v3 API; NULL means every owner of the vehicle.
+access_token: of its owner, from whom alone the v2.0 API takes it then, whatever user_id says; where it is NULL, the v2.0 API is called with the management token and the v3 API with the application''s own.
+user_id: the owner, if only one of them is meant; NULL means every owner of the vehicle, in v2.0 unless there is an access token.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
@@ -1440,7 +1440,7 @@ LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_disconnect_vehicle(text, text, text) IS
 'Takes a vehicle away from the application, at Smartcar first, then here.
 vehicle_id: not NULL.
-user_id: the owner; NULL means every owner of the vehicle.
+user_id: the owner, from whom alone it is taken then; NULL means every owner of the vehicle.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: 25001 inside a transaction block, those of smartcar_disconnect.';
 

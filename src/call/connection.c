@@ -120,6 +120,19 @@ read_v3(JsonbContainer *object, SmartcarConnection *connection)
 }
 
 /*
+ * Describes the request of the v2.0 management API for a deletion: of the
+ * connections of a vehicle, of a user, or of the one of both.
+ */
+void
+smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DELETE_MANAGED_CONNECTIONS,
+							  smartcar_span(NULL, 0));
+	smartcar_request_query(item, "vehicle_id", item->id);
+	smartcar_request_query(item, "user_id", item->user_id);
+}
+
+/*
  * Reads a connection of the v2.0 management API, where an older page calls the
  * time createdAt.
  */

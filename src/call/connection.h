@@ -82,6 +82,7 @@ extern bool smartcar_connections_take(SmartcarCall *call, SmartcarItem *item,
 extern void smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item);
 extern bool smartcar_deletion_take(SmartcarCall *call, SmartcarItem *item,
 								   const SmartcarAnswer *answer);
+extern void smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item);
 extern void smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connection);
 
 extern SmartcarConnectionFilter smartcar_item_filter(const SmartcarCall *call,

@@ -352,15 +352,6 @@ static const SmartcarTypedCall connections_many_call = {
 
 /* smartcar_delete_connections() */
 
-static void
-prepare_delete_v2(SmartcarCall *call, SmartcarItem *item)
-{
-	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DELETE_MANAGED_CONNECTIONS,
-							  smartcar_span(NULL, 0));
-	smartcar_request_query(item, "vehicle_id", item->id);
-	smartcar_request_query(item, "user_id", item->user_id);
-}
-
 static bool
 take_delete_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 {
@@ -370,7 +361,7 @@ take_delete_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *ans
 }
 
 static const SmartcarOperation delete_v2 = {
-	.prepare = prepare_delete_v2,
+	.prepare = smartcar_managed_deletion_ask,
 	.take = take_delete_v2
 };
 

@@ -18,10 +18,17 @@
 PG_FUNCTION_INFO_V1(smartcar_disconnect);
 PG_FUNCTION_INFO_V1(smartcar_disconnect_many);
 
+/*
+ * An owner's token takes the vehicle from that owner, but the management token
+ * from every one of them, and there is no header for one user as in v3.
+ */
 static void
 prepare_v2(SmartcarCall *call, SmartcarItem *item)
 {
-	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DISCONNECT, item->id);
+	if (item->access_token.data == NULL && item->user_id.data != NULL)
+		smartcar_managed_deletion_ask(call, item);
+	else
+		smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DISCONNECT, item->id);
 }
 
 static bool

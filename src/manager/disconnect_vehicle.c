@@ -51,10 +51,17 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	if (call.items[0].error != NULL && call.items[0].error->answer.status != 404)
 		smartcar_call_error_raise(call.items[0].error);
 
+	/*
+	 * Of one owner or of all, as Smartcar was asked.  The rows are locked in
+	 * the order of the key, as by everybody, in the statement that deletes
+	 * them.
+	 */
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(VEHICLE_ID), false);
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
-	smartcar_manager_run("DELETE FROM @.smartcar_connection WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL)",
+	smartcar_manager_run("WITH locked AS (SELECT user_id FROM @.smartcar_connection WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL) "
+						 "ORDER BY user_id COLLATE \"C\" FOR UPDATE) "
+						 "DELETE FROM @.smartcar_connection WHERE server = $1 AND vehicle_id = $2 AND user_id IN (SELECT user_id FROM locked)",
 						 &parameters);
 	smartcar_manager_commit();
 	smartcar_manager_end();

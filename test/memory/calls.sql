@@ -85,6 +85,7 @@ FROM (VALUES
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000004')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000005', server => 'v3')$$),
 	('00000', $$SELECT smartcar_disconnect('vehicle-000006', 'access-000006')$$),
+	('00000', $$SELECT smartcar_disconnect('vehicle-000006', user_id => 'user-000006')$$),
 	('00000', $$SELECT smartcar_disconnect('vehicle-000007', server => 'v3')$$),
 	('00000', $$SELECT smartcar_compatibility('5YJ3E1EA0NF000001')$$),
 	('00000', $$SELECT smartcar_compatibility('5YJ3E1EA0NF000001', server => 'tls')$$),

@@ -210,4 +210,30 @@ is_result('SELECT smartcar_disconnect(NULL)', '', 'nothing');
 $sandbox->faults({ status => 204 });
 is_result("SELECT smartcar_disconnect('a', 'x')", '', 'an answer without a body');
 
+# A driver and the owner have the same car; the management token speaks for both
+
+my $shared = $carla->{vehicles}[0];
+my $northwind = $sandbox->connect(owner => 'northwind');
+my $who = "SELECT string_agg(user_id, ' ') FROM smartcar_connections('$shared')";
+my $pair = "DELETE /v2.0/management/connections?vehicle_id=$shared&user_id=";
+$sandbox->faults();
+is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'one of two owners', "$pair$carla->{user_id}");
+is_result($who, $northwind->{user_id}, 'the other one still has it');
+is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'once more is no error');
+$sandbox->faults({ status => 204 });
+is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'nor is an answer without a body');
+$sandbox->faults({ status => 400 });
+is_error("SELECT smartcar_disconnect('$shared', user_id => '$northwind->{user_id}')", 'SC400', qr{DELETE /v2.0/management/connections}, 'a pair that is refused');
+$carla = $sandbox->connect(owner => 'carla');
+$sandbox->faults();
+is_result("SELECT smartcar_disconnect('$shared', '$northwind->{access_token}', '$carla->{user_id}')", '', 'an access token tells the owner', "DELETE /v2.0/vehicles/$shared/application");
+is_result($who, $carla->{user_id}, 'whatever user_id says');
+$sandbox->connect(owner => 'northwind');
+is_result("SELECT string_agg(coalesce(sqlstate, '-'), ' ') FROM smartcar_disconnect(ARRAY['$shared', '$northwind->{vehicles}[0]', '$northwind->{vehicles}[1]'], user_ids => ARRAY['$northwind->{user_id}'])", '- - -', 'many, of one of two owners');
+is_result($who, $carla->{user_id}, 'the other one has kept it');
+$sandbox->connect(owner => 'northwind');
+$sandbox->faults();
+is_result("SELECT smartcar_disconnect('$shared')", '', 'every owner', "DELETE /v2.0/vehicles/$shared/application");
+is_result("$who HAVING count(*) > 0", '', 'nobody is left');
+
 done_testing();

@@ -237,6 +237,42 @@ is($session->query("SELECT count(*) FROM smartcar_connections(vehicle_id => '$mo
 is(counts('CALL smartcar_sync()'), '2|0', 'what comes next');
 is(status('vehicle_id', "server = 'smartcar' AND status = 'connected'"), $model_3, 'does not bring it back');
 
+# a driver and the owner have the same car, and only one of them gives it up
+my $model_y = 'e7b4c2d9-8f30-4b12-a5c6-7d8e9f0a1b2c';
+$user{carla} = 'b82d6f04-1e59-4c73-a6f8-20d3c4e5a733';
+my $of_model_y = "server = 'smartcar' AND vehicle_id = '$model_y'";
+my $at_smartcar = "SELECT string_agg(user_id, ' ') FROM smartcar_connections('$model_y') HAVING count(*) > 0";
+connect_owner('northwind');
+my $northwind = $session->query("SELECT user_id FROM smartcar_connection WHERE $of_model_y");
+connect_owner('carla');
+is(status('count(*)', "$of_model_y GROUP BY user_id, vehicle_id"), "1\n1", 'two have the same vehicle');
+$sandbox->faults({ match => { method => 'DELETE' }, status => 500 });
+is($session->error("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')")->{sqlstate}, 'SC500', 'while Smartcar keeps it');
+is(status('count(*)', "$of_model_y GROUP BY user_id, vehicle_id"), "1\n1", 'both have it here, too');
+$sandbox->faults();
+is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')"), '', 'it is taken from one of them');
+is($session->query($at_smartcar), $northwind, 'at Smartcar the other one has it');
+is(counts('CALL smartcar_sync()'), '4|0', 'what comes next');
+is(status('user_id, status', $of_model_y), "$northwind|connected", 'finds it as it is here');
+is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')"), '', 'one that is gone already is no error');
+
+# rows are locked in one order for everybody, here while they lie in another one
+connect_owner('carla');
+$node->safe_psql('postgres', "DO \$\$ BEGIN LOOP WITH r AS (DELETE FROM smartcar_connection WHERE $of_model_y AND user_id = '$northwind' RETURNING *) INSERT INTO smartcar_connection TABLE r;"
+	  . " EXIT WHEN (SELECT max(ctid) = max(ctid) FILTER (WHERE user_id = '$northwind') FROM smartcar_connection WHERE $of_model_y); END LOOP; END \$\$");
+my $another = Session->new($node);
+$another->query('BEGIN');
+$another->query("UPDATE smartcar_connection SET updated_at = now() WHERE $of_model_y AND user_id = '$northwind'");
+$session->start("CALL smartcar_disconnect_vehicle('$model_y')");
+$node->poll_query_until('postgres', 'SELECT wait_event_type = $$Lock$$ FROM pg_stat_activity WHERE pid = ' . $session->backend)
+  or die 'it does not wait';
+is($another->query("SELECT user_id FROM smartcar_connection WHERE $of_model_y AND user_id = '$user{carla}' FOR UPDATE"), $user{carla}, 'who goes from row to row is not in the way of another');
+$another->query('COMMIT');
+is($session->result, '', 'it is taken from everybody');
+$another->finish;
+is($session->query($at_smartcar), '', 'at Smartcar');
+is(status('user_id, status', $of_model_y), '', 'and here');
+
 # Webhooks, as the sandbox makes them; who listens hears what is to be done
 
 my $listener = Session->new($node);
