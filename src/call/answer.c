@@ -63,6 +63,18 @@ is_success(int status)
 }
 
 /*
+ * Whether an answer with this status is one that the operation takes.
+ */
+static bool
+is_taken(const SmartcarItem *item, int status)
+{
+	if (item->operation->takes_anything || is_success(status))
+		return true;
+	return status == 404 && item->operation->takes_missing &&
+		strcmp(item->request.method, "DELETE") == 0;
+}
+
+/*
  * The answer is an error: the body of one with an error status, or an object
  * within an answer that is otherwise good.
  */
@@ -192,7 +204,7 @@ smartcar_item_read_answer(SmartcarCall *call, SmartcarItem *item,
 		smartcar_item_fail(call, item, fault);
 		return false;
 	}
-	if (!item->operation->takes_anything && !is_success(answer->status))
+	if (!is_taken(item, answer->status))
 	{
 		smartcar_item_refuse(call, item, answer, NULL);
 		return false;

@@ -53,6 +53,9 @@ typedef struct SmartcarOperation
 	/* whether an answer without a body will do */
 	bool		takes_nothing;
 
+	/* whether what a DELETE does not find is as good as deleted */
+	bool		takes_missing;
+
 	/* describes the next request of an item, by its step */
 	void		(*prepare) (struct SmartcarCall *call, struct SmartcarItem *item);
 

@@ -225,7 +225,8 @@ note_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connec
 
 /*
  * Takes a page, or the answer to a deletion; returns whether there is more to
- * do.
+ * do.  A connection that somebody else has deleted since it was listed must not
+ * end the walk: the others would stay, and the owners believe that they are gone.
  */
 bool
 smartcar_deletion_take(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)

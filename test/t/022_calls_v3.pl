@@ -200,8 +200,22 @@ $sandbox->connect(owner => 'carla', scope => 'read_odometer');
 is_result("SELECT smartcar_disconnect('$shared')", '', 'every owner of a vehicle');
 is_result("SELECT smartcar_permissions('$shared') IS NULL", 't', 'nobody is left');
 is_result("SELECT smartcar_disconnect('$shared')", '', 'once more is no error');
-$sandbox->connect(owner => 'carla');
+
+# somebody else deletes one of them after they were listed
+my $both = "SELECT count(*) FROM smartcar_connections('$shared')";
+$sandbox->connect(owner => $_) foreach qw(carla northwind);
+is($session->query($both), 2, 'two owners again');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
-is_error("SELECT smartcar_disconnect('$shared')", 'SC404', qr{DELETE /v3/connections/}, 'a deletion that is refused');
+is_result("SELECT smartcar_disconnect('$shared')", '', 'a connection that is not there any more');
+is(scalar(grep { /^DELETE/ } requests()), 2, 'is as good as deleted, and the other one is next');
+is($session->query($both), 1, 'which is deleted');
+$sandbox->connect(owner => $_) foreach qw(carla northwind);
+$sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
+is_result("SELECT count(*) FROM smartcar_delete_connections('$shared')", 2, 'the same for smartcar_delete_connections()');
+is($session->query($both), 1, 'which goes on, too');
+$sandbox->faults({ match => { method => 'GET' }, status => 404 });
+is_error("SELECT smartcar_disconnect('$shared')", 'SC404', qr{GET /v3/connections}, 'a list that is not there is an error');
+$sandbox->faults({ match => { method => 'DELETE' }, status => 403 });
+is_error("SELECT smartcar_disconnect('$shared')", 'SC403', qr{DELETE /v3/connections/}, 'and so is a deletion that is refused');
 
 done_testing();
