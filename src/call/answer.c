@@ -168,7 +168,7 @@ take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
 	{
 		fault = take_content(item, response, answer);
 		/* the body of an error is parsed later, and must not fail there */
-		if (fault == NULL && !is_success(answer->status))
+		if (fault == NULL && !is_taken(item, answer->status))
 			(void) smartcar_json_parse(answer->body);
 	}
 	PG_CATCH();
