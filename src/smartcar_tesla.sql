@@ -1008,7 +1008,7 @@ COMMENT ON FUNCTION smartcar_delete_connections(text, text, text) IS
 'Deletes connections: all of a vehicle, all of a user, or the one of both (v2.0: DELETE /management/connections with the management token; v3: DELETE /connections/{id} for each that GET /connections lists).
 vehicle_id, user_id: not both NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names. In v3, its option mode, live if there is none, says among which vehicles.
-Result: what was deleted.
+Result: what was deleted; in v3 also what somebody else deleted after it was listed.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_delete_connections(text, text, text) FROM PUBLIC;
@@ -1044,7 +1044,7 @@ AS 'MODULE_PATHNAME', 'smartcar_disconnect'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_disconnect(text, text, text, text) IS
-'Takes a vehicle away from the application (v2.0: DELETE /vehicles/{id}/application, or DELETE /management/connections for a user_id without an access token; v3: DELETE /connections/{id} for each of its connections). A vehicle that is not connected is no error in v3, nor in v2.0 for a user_id without an access token.
+'Takes a vehicle away from the application (v2.0: DELETE /vehicles/{id}/application, or DELETE /management/connections for a user_id without an access token; v3: DELETE /connections/{id} for each of its connections). A vehicle that is not connected is no error in v3, nor in v2.0 for a user_id without an access token; nor is a connection that somebody else deletes at the same time.
 vehicle_id: the vehicle; with NULL nothing happens.
 access_token: of its owner, from whom alone the v2.0 API takes it then, whatever user_id says; where it is NULL, the v2.0 API is called with the management token and the v3 API with the application''s own.
 user_id: the owner, if only one of them is meant; NULL means every owner of the vehicle, in v2.0 unless there is an access token.

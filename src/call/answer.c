@@ -63,6 +63,18 @@ is_success(int status)
 }
 
 /*
+ * Whether an answer with this status is one that the operation takes.
+ */
+static bool
+is_taken(const SmartcarItem *item, int status)
+{
+	if (item->operation->takes_anything || is_success(status))
+		return true;
+	return status == 404 && item->operation->takes_missing &&
+		strcmp(item->request.method, "DELETE") == 0;
+}
+
+/*
  * The answer is an error: the body of one with an error status, or an object
  * within an answer that is otherwise good.
  */
@@ -156,7 +168,7 @@ take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
 	{
 		fault = take_content(item, response, answer);
 		/* the body of an error is parsed later, and must not fail there */
-		if (fault == NULL && !is_success(answer->status))
+		if (fault == NULL && !is_taken(item, answer->status))
 			(void) smartcar_json_parse(answer->body);
 	}
 	PG_CATCH();
@@ -192,7 +204,7 @@ smartcar_item_read_answer(SmartcarCall *call, SmartcarItem *item,
 		smartcar_item_fail(call, item, fault);
 		return false;
 	}
-	if (!item->operation->takes_anything && !is_success(answer->status))
+	if (!is_taken(item, answer->status))
 	{
 		smartcar_item_refuse(call, item, answer, NULL);
 		return false;

@@ -19,6 +19,12 @@
 #include "pg/compat.h"
 #include "pg/text.h"
 
+/*
+ * A refusal or two may be about the vehicle; so many in a row are about the
+ * token.
+ */
+#define REFUSALS_OF_TOKEN	3
+
 /* What pg_stat_activity shows while a backend waits; 0 before the first call. */
 static uint32 wait_event = 0;
 
@@ -192,7 +198,9 @@ refilled_item(SmartcarCall *call)
 }
 
 /*
- * The source of the requests: the first one of each item that is not done.
+ * The source of the requests: the first one of each item that is not done.  A
+ * token that is not accepted any more would be refused to each, so they wait
+ * for the next round.
  */
 static SmartcarRequest *
 next_request(SmartcarRequestSource *source)
@@ -200,6 +208,8 @@ next_request(SmartcarRequestSource *source)
 	SmartcarCall *call = (SmartcarCall *) source;
 	SmartcarItem *refilled;
 
+	if (call->refused_in_row >= REFUSALS_OF_TOKEN)
+		return NULL;
 	while (call->next_item < call->item_count)
 	{
 		SmartcarItem *item = &call->items[call->next_item++];
@@ -241,6 +251,30 @@ finish_item(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
+ * Whether an answer says that the application token is to be replaced, which
+ * may be withdrawn before its time; see smartcar_call_run().  One that is new
+ * would not fare better the next time.
+ */
+static bool
+token_was_refused(SmartcarCall *call, SmartcarItem *item, int status)
+{
+	if (call->authorization != SMARTCAR_AUTHORIZE_APPLICATION || item->access_token.data != NULL)
+		return false;
+	if (status != 401)
+	{
+		call->refused_in_row = 0;
+		call->token_is_new = false;
+		return false;
+	}
+	if (item->token_refused || call->token_is_new)
+		return false;
+	item->token_refused = true;
+	call->refused_tokens++;
+	call->refused_in_row++;
+	return true;
+}
+
+/*
  * Takes an answer; returns whether there is another request to make.
  */
 static bool
@@ -248,19 +282,8 @@ take_answer(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *resp
 {
 	SmartcarAnswer answer;
 
-	/*
-	 * an application token may be withdrawn before its time; see
-	 * smartcar_call_run()
-	 */
-	if (response->status == 401 &&
-		call->authorization == SMARTCAR_AUTHORIZE_APPLICATION &&
-		item->access_token.data == NULL && !item->token_refused)
-	{
-		item->token_refused = true;
-		call->refused_tokens++;
+	if (token_was_refused(call, item, response->status))
 		return false;
-	}
-
 	return smartcar_item_read_answer(call, item, response, &answer) &&
 		item->operation->take(call, item, &answer) && item->error == NULL;
 }
@@ -392,5 +415,7 @@ smartcar_call_run(SmartcarCall *call)
 		smartcar_forget_application_token(call->server);
 		call->credentials = smartcar_call_credentials(call, call->authorization);
 		call->next_item = 0;
+		call->refused_in_row = 0;
+		call->token_is_new = true;
 	}
 }

@@ -53,6 +53,9 @@ typedef struct SmartcarOperation
 	/* whether an answer without a body will do */
 	bool		takes_nothing;
 
+	/* whether what a DELETE does not find is as good as deleted */
+	bool		takes_missing;
+
 	/* describes the next request of an item, by its step */
 	void		(*prepare) (struct SmartcarCall *call, struct SmartcarItem *item);
 
@@ -128,7 +131,11 @@ typedef struct SmartcarCall
 	SmartcarItem *items;
 	int			item_count;
 	int			next_item;
-	int			refused_tokens;
+
+	/* of the application token, see token_was_refused() */
+	int			refused_tokens; /* items whose token was not accepted */
+	int			refused_in_row; /* of them, since one was accepted */
+	bool		token_is_new;	/* replaces one that was refused, untried */
 } SmartcarCall;
 
 extern void smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,

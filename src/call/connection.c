@@ -13,6 +13,7 @@
 
 #include "call/call_request.h"
 #include "pg/json.h"
+#include "pg/text.h"
 
 /* The largest page that has been seen in use, and the default one. */
 #define PAGE_SIZE			100
@@ -187,7 +188,7 @@ smartcar_connections_take(SmartcarCall *call, SmartcarItem *item, SmartcarConnec
 	if (walk->page == 1)
 		walk->first_count = count;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && item->error == NULL; i++)
 	{
 		JsonbContainer *object = smartcar_json_object_element(data, i);
 		SmartcarConnection connection = {0};
@@ -224,11 +225,30 @@ smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item)
 								  deletion->ids.elements[deletion->deleted]);
 }
 
+/* Whether an id of a connection is not the one that was asked for, if any was. */
+static bool
+is_another(SmartcarSpan found, SmartcarSpan asked)
+{
+	if (found.data == NULL || asked.data == NULL)
+		return false;
+	return !smartcar_span_equal(smartcar_utf8_from_bytes(found.data, (int) found.length), asked);
+}
+
+/*
+ * Notes a connection to be deleted.  Were a filter not heeded, these would be all
+ * connections of the application, so nothing is deleted if one is of others.
+ */
 static void
 note_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
 	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
 
+	if (is_another(connection->vehicle_id, item->id) ||
+		is_another(connection->user_id, item->user_id))
+	{
+		smartcar_item_fail(call, item, "It lists a connection that was not asked for.");
+		return;
+	}
 	if (connection->connection_id.length == 0)
 		return;
 	smartcar_text_list_add(&deletion->ids, item->context, connection->connection_id);
@@ -238,7 +258,8 @@ note_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connec
 
 /*
  * Takes a page, or the answer to a deletion; returns whether there is more to
- * do.
+ * do.  A connection that somebody else has deleted since it was listed must not
+ * end the walk: the others would stay, and the owners believe that they are gone.
  */
 bool
 smartcar_deletion_take(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)

@@ -383,6 +383,7 @@ take_delete_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *ans
 
 static const SmartcarOperation delete_v3 = {
 	.takes_nothing = true,
+	.takes_missing = true,
 	.prepare = prepare_delete_v3,
 	.take = take_delete_v3
 };

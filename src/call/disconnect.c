@@ -52,6 +52,7 @@ prepare_v3(SmartcarCall *call, SmartcarItem *item)
 
 static const SmartcarOperation disconnect_v3 = {
 	.takes_nothing = true,
+	.takes_missing = true,
 	.prepare = prepare_v3,
 	.take = smartcar_deletion_take
 };

@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 #include "call/call_request.h"
@@ -192,6 +193,7 @@ take(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 	int64		retry_after =
 		smartcar_error_retry_after(smartcar_header_value(headers, SMARTCAR_SPAN("Retry-After")));
 	MemoryContext old_context;
+	Datum		built;
 
 	smartcar_item_set_datum(item, STATUS, Int32GetDatum(answer->status));
 	smartcar_item_set_text(call, item, BODY, answer->body);
@@ -201,10 +203,12 @@ take(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
 	set_time_header(item, FETCHED_AT, headers, "SC-Fetched-At");
 	set_header(call, item, UNIT_SYSTEM, headers, "SC-Unit-System");
 
+	/* what is left over from its making goes with the answer */
+	built = JsonbPGetDatum(headers_as_jsonb(headers));
 	old_context = MemoryContextSwitchTo(call->context);
 	if (retry_after != SMARTCAR_NO_RETRY_AFTER)
 		smartcar_item_set_datum(item, RETRY_AFTER, Int64GetDatum(retry_after));
-	smartcar_item_set_datum(item, HEADERS, JsonbPGetDatum(headers_as_jsonb(headers)));
+	smartcar_item_set_datum(item, HEADERS, datumCopy(built, false, -1));
 	MemoryContextSwitchTo(old_context);
 	return false;
 }

@@ -59,6 +59,7 @@ smartcar_server_scopes(PG_FUNCTION_ARGS)
 	bool		fresh;
 	SmartcarCallSite *site = smartcar_call_site(fcinfo, 0, sizeof(SmartcarCallSite), &fresh);
 	SmartcarSpan option;
+	SmartcarSpan word;
 	SmartcarSpan *names;
 	int			count = 0;
 
@@ -71,8 +72,8 @@ smartcar_server_scopes(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	names = allocate_spans((int) (option.length / 2) + 1);
-	while (smartcar_next_word(&option, &names[count]))
-		count++;
+	while (smartcar_next_word(&option, &word))
+		names[count++] = word;
 	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(names, count));
 }
 

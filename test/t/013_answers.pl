@@ -129,6 +129,24 @@ SKIP:
 	$fresh->finish;
 }
 
+# Of each of many answers only the result is kept until the call ends.
+SKIP:
+{
+	my $many = q(SELECT count(*), count(DISTINCT headers ->> 'x-39') FROM token, smartcar_request('GET', array_fill('/x'::text, ARRAY[$N]), ARRAY[access_token])
+		AS r (path, status, body, content_type, request_id, data_age, fetched_at, unit_system, retry_after, headers, sqlstate, error));
+
+	skip 'there is no /proc', 3 if !-d '/proc/self';
+	my $fresh = Session->new($node);
+	$sandbox->faults({ times => 0, body => {}, headers => { map { ("X-$_" => 'value') } 1 .. 40 } });
+	is($fresh->query($many =~ s/\$N/20/r), '20|1', 'answers with 40 headers');
+	my ($before) = slurp_file('/proc/' . $fresh->backend . '/status') =~ /^VmHWM:\s*(\d+)/m;
+	is($fresh->query($many =~ s/\$N/1000/r), '1000|1', 'and a thousand of them');
+	my ($after) = slurp_file('/proc/' . $fresh->backend . '/status') =~ /^VmHWM:\s*(\d+)/m;
+	note('1000 answers: ', $after - $before, ' kB');
+	cmp_ok($after - $before, '<', 16 * 1024, 'take less than 16 MB');
+	$fresh->finish;
+}
+
 # An answer that is refused in its middle may leave a connection of HTTP/2 of no
 # use to the other requests in it.  They get another one.
 $sandbox->faults({ match => { nth => 3 }, oversize => 64 * $megabyte });

@@ -200,8 +200,44 @@ $sandbox->connect(owner => 'carla', scope => 'read_odometer');
 is_result("SELECT smartcar_disconnect('$shared')", '', 'every owner of a vehicle');
 is_result("SELECT smartcar_permissions('$shared') IS NULL", 't', 'nobody is left');
 is_result("SELECT smartcar_disconnect('$shared')", '', 'once more is no error');
-$sandbox->connect(owner => 'carla');
+
+# somebody else deletes one of them after they were listed
+my $both = "SELECT count(*) FROM smartcar_connections('$shared')";
+$sandbox->connect(owner => $_) foreach qw(carla northwind);
+is($session->query($both), 2, 'two owners again');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
-is_error("SELECT smartcar_disconnect('$shared')", 'SC404', qr{DELETE /v3/connections/}, 'a deletion that is refused');
+is_result("SELECT smartcar_disconnect('$shared')", '', 'a connection that is not there any more');
+is(scalar(grep { /^DELETE/ } requests()), 2, 'is as good as deleted, and the other one is next');
+is($session->query($both), 1, 'which is deleted');
+$sandbox->connect(owner => $_) foreach qw(carla northwind);
+$sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
+is_result("SELECT count(*) FROM smartcar_delete_connections('$shared')", 2, 'the same for smartcar_delete_connections()');
+is($session->query($both), 1, 'which goes on, too');
+$sandbox->faults({ match => { method => 'GET' }, status => 404 });
+is_error("SELECT smartcar_disconnect('$shared')", 'SC404', qr{GET /v3/connections}, 'a list that is not there is an error');
+$sandbox->faults({ match => { method => 'DELETE' }, status => 403 });
+is_error("SELECT smartcar_disconnect('$shared')", 'SC403', qr{DELETE /v3/connections/}, 'and so is a deletion that is refused');
+
+# A list of more than what was asked for, as if the filter were not known: nothing
+# at all is deleted.
+my %asked = (vehicle => $shared, user => $carla->{user_id});
+foreach my $kind (sort keys %asked)
+{
+	my @listed = map {
+		my %is = (%asked, $kind => $_);
+
+		{ id => "of-$_", relationships => { map { $_ => { data => { id => $is{$_} } } } keys %is } }
+	} $asked{$kind}, 'another';
+
+	foreach my $call (qw(smartcar_disconnect smartcar_delete_connections))
+	{
+		$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => \@listed } });
+		is_error("SELECT $call('$shared', user_id => '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call(): one of another $kind");
+		is_deeply([ grep { /^DELETE/ } requests() ], [], 'nothing is deleted');
+	}
+}
+$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => [ { id => 'c', relationships => {} } ] } }, { match => { path => '/c$' }, status => 204, body => '' });
+is_result("SELECT smartcar_disconnect('$shared')", '', 'a connection that does not say whose it is');
+is_deeply([ map { s/\?.*//r } requests() ], [ 'GET /v3/connections', 'DELETE /v3/connections/c' ], 'is the one that was asked for');
 
 done_testing();

@@ -85,7 +85,24 @@ is_deeply(requests(), { tokens => 1, 401 => 1, 200 => 1 }, 'once, and the call i
 $sandbox->ask('advance', { seconds => 3700 });
 $sandbox->faults();
 is($session->query($bulk), '20|20|0', 'the same in a call for many');
-is_deeply(requests(), { tokens => 1, 401 => 20, 200 => 20 }, 'one new token for all of them');
+my $count = requests();
+is_deeply([ @$count{qw(tokens 200)} ], [ 1, 20 ], 'one new token for all of them');
+
+my $hundreds = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_vehicle(
+	ARRAY(SELECT 'vehicle-' || lpad((n % 20 + 1)::text, 6, '0') FROM generate_series(1, 300) n)));
+$sandbox->ask('advance', { seconds => 3700 });
+$sandbox->faults();
+is($session->query($hundreds), '300|300|0', 'in one for hundreds');
+$count = requests();
+cmp_ok($count->{401}, '<', 40, 'the rest waits for the new token');
+is_deeply([ @$count{qw(tokens 200)} ], [ 1, 300 ], 'and is asked for once');
+
+# what is refused because of the vehicle is no reason for a token each
+$sandbox->faults({ match => { path => '/vehicle-00000[36]$' }, status => 401, times => 0 });
+is($session->query($hundreds), '300|270|30', 'some of which are always refused');
+$count = requests();
+cmp_ok($count->{tokens}, '<=', 2, 'are no reason for many tokens');
+is($count->{200}, 270, 'nor to ask again for the others');
 
 # in the middle of a walk through pages
 $sandbox->ask('fleet', { owners => 1, vehicles => 120 });
@@ -98,6 +115,11 @@ is($session->error($call)->{sqlstate}, 'SC401', 'one that is always refused');
 is_deeply(requests(), { tokens => 1, 401 => 2 }, 'is replaced once');
 is($session->query($bulk), '20|0|20', 'the same in a call for many');
 is(requests()->{tokens}, 2, 'once for all of them');
+$sandbox->faults({ match => { path => '^/v3/' }, status => 401, times => 0 });
+is($session->query($hundreds), '300|0|300', 'in one for hundreds');
+$count = requests();
+is($count->{tokens}, 1, 'once, too');
+cmp_ok($count->{401}, '<', 340, 'and hardly any is asked for twice');
 
 # Wrong credentials
 
