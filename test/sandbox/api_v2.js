@@ -49,10 +49,10 @@ function listPermissions(request, connection) {
 
 // The headers that tell how fresh a reading is, and in which units.
 function readingHeaders({clock}, imperial, units) {
-  const fetched = clock.iso();
+  const now = clock.now();
 
   return {
-    'SC-Data-Age': clock.iso(clock.now() - 90000), 'SC-Fetched-At': fetched,
+    'SC-Data-Age': clock.iso(now - 90000), 'SC-Fetched-At': clock.iso(now),
     ...(units && {'SC-Unit-System': imperial ? 'imperial' : 'metric'}),
   };
 }

@@ -230,6 +230,9 @@ is($session->query("CALL smartcar_disconnect_vehicle('vehicle-000003', server =>
 $sandbox->faults({ match => { method => 'DELETE' }, times => 0, status => 500 });
 is($session->error("CALL smartcar_disconnect_vehicle('vehicle-000004', server => 'v3')")->{sqlstate}, 'SC500', 'one that Smartcar keeps');
 is(status('status', "vehicle_id = 'vehicle-000004'"), 'connected', 'is kept here');
+$sandbox->faults({ match => { path => '^/v3/connections$' }, times => 0, status => 404 });
+is($session->error("CALL smartcar_disconnect_vehicle('vehicle-000004', server => 'v3')")->{sqlstate}, 'SC404', 'one of which nothing can be learned');
+is(status('status', "vehicle_id = 'vehicle-000004'"), 'connected', 'too');
 $sandbox->faults();
 is($session->query("CALL smartcar_disconnect_vehicle('$model_x', '$user{ben}', 'smartcar')"), '', 'a vehicle is disconnected in version 2.0');
 is(status('vehicle_id', "server = 'smartcar' AND status = 'connected'"), $model_3, 'and gone');
