@@ -154,9 +154,23 @@ INSERT INTO smartcar_connection (server, user_id, vehicle_id, connection_id, per
 	SELECT (ARRAY['app_1', 'gone', 'app_2'])[1 + i % 3], 'user', 'vehicle-' || i, 'connection-' || i, '{scope_1}', now(), now() FROM generate_series(1, 1200) AS i;
 SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) AS scans \gset
 SELECT server, action, count(*), count(missing_scopes) AS missing FROM smartcar_status GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT count(smartcar_connect_url(server => 'app_' || 1 + i % 8)), count(smartcar_hash_challenge('x', server => 'app_' || 1 + i % 8)) FROM generate_series(1, 1000) AS i;
+SELECT count(smartcar_connect_url(server => 'app_' || 1 + i % 8)), count(smartcar_hash_challenge('x', server => 'app_' || 1 + i % 8)),
+	count(smartcar_server_scopes()) FROM generate_series(1, 1000) AS i;
 SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) - :scans < 100 AS few_scans;
 ROLLBACK;
+
+-- servers that were replaced leave nothing behind
+CREATE FUNCTION pg_temp.memory() RETURNS TABLE (sites bigint, is_small boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	link text;
+BEGIN
+	FOR i IN 1..2000 LOOP
+		link := smartcar_connect_url(server => 'app_' || 1 + i % 12);
+	END LOOP;
+	RETURN QUERY SELECT count(*), sum(total_bytes) < 100000 FROM pg_backend_memory_contexts WHERE name = 'smartcar_tesla call site';
+END
+$$;
+SELECT * FROM pg_temp.memory();
 
 -- parallel workers see the setting and the server
 CREATE TABLE owners AS SELECT i AS id, md5(i::text) AS state FROM generate_series(1, 20000) AS i;
