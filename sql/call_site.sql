@@ -79,6 +79,99 @@ $$;
 SELECT pg_temp.attempt(scope, server) FROM (VALUES
 	('{read_vin}'::text[], 'smartcar'), ('{read_vim}', 'smartcar'), ('{read_vin}', 'missing'), ('{read_vin}', 'smartcar'), (NULL, 'other'), ('{}', 'other'), (NULL, 'other')) AS v (scope, server);
 
+-- servers in turn, also more of them than a call site remembers
+DO $$
+BEGIN
+	FOR i IN 1..12 LOOP
+		EXECUTE format('CREATE SERVER app_%s FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id %L, scope %L, extra_scopes %L, virtual_key_domain %L)',
+			i, 'client-' || i, 'scope_' || i, 'scope_' || i || ' scope_changed', 'key-' || i || '.app.car');
+		EXECUTE format('CREATE USER MAPPING FOR PUBLIC SERVER app_%s OPTIONS (management_token %L)', i, 'token-' || i);
+	END LOOP;
+END
+$$;
+CREATE TEMPORARY VIEW row_of_app AS SELECT servers, i, 1 + i % servers AS app FROM (VALUES (2), (7), (8), (9), (12)) AS v (servers), generate_series(1, 120) AS i;
+SELECT servers, count(*), count(DISTINCT link) AS links,
+	bool_and(pg_temp.application(link) = 'client-' || app) AS application, bool_and(scopes = ARRAY['scope_' || app]) AS scopes,
+	bool_and(wanted = scopes) AS wanted, bool_and(key LIKE '%/key-' || app || '.app.car') AS key,
+	bool_and(hash = smartcar_hash_challenge('x', 'token-' || app)) AS token, bool_and(hash_by_argument = smartcar_hash_challenge('x', 'argument-' || i)) AS argument
+FROM (SELECT *, smartcar_connect_url(server => 'app_' || app) AS link, smartcar_server_scopes('app_' || app) AS scopes,
+		smartcar_wanted_scopes('app_' || app) AS wanted, smartcar_virtual_key_url(server => 'app_' || app) AS key,
+		smartcar_hash_challenge('x', server => 'app_' || app) AS hash,
+		smartcar_hash_challenge('x', 'argument-' || i, 'app_' || app) AS hash_by_argument
+	FROM (TABLE row_of_app ORDER BY servers, md5(i::text)) AS shuffled) AS x
+GROUP BY servers ORDER BY servers;
+-- the setting's server and a named one that is the same
+SELECT DISTINCT server, pg_temp.application(smartcar_connect_url(server => server)) AS application
+FROM generate_series(1, 36) AS i, LATERAL (SELECT CASE WHEN i % 3 = 0 THEN NULL WHEN i % 3 = 1 THEN 'smartcar' ELSE 'app_' || 1 + i % 12 END) AS v (server) ORDER BY 1;
+
+-- a server changes, is dropped, and is not for everybody, while others stay
+CREATE ROLE regress_call_site;
+GRANT USAGE ON FOREIGN SERVER smartcar, app_1, app_3 TO regress_call_site;
+CREATE USER MAPPING FOR regress_call_site SERVER app_3 OPTIONS (management_token 'role-token');
+CREATE FUNCTION pg_temp.changes_of_several() RETURNS TABLE (step text, applications text, tokens text, wanted text) LANGUAGE plpgsql AS $$
+DECLARE
+	name text;
+	link text;
+	hash text;
+BEGIN
+	FOR i IN 1..7 LOOP
+		IF i = 1 THEN step := 'at first';
+		ELSIF i = 2 THEN step := 'options of 2'; ALTER SERVER app_2 OPTIONS (SET client_id 'changed', SET scope 'scope_changed');
+		ELSIF i = 3 THEN step := 'mapping of 3'; ALTER USER MAPPING FOR PUBLIC SERVER app_3 OPTIONS (SET management_token 'changed');
+		ELSIF i = 4 THEN step := 'without 1'; DROP SERVER app_1 CASCADE;
+		ELSIF i = 5 THEN step := 'with a new 1'; CREATE SERVER app_1 FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'new', scope 'read_vin');
+			CREATE USER MAPPING FOR PUBLIC SERVER app_1 OPTIONS (management_token 'new'); GRANT USAGE ON FOREIGN SERVER app_1 TO regress_call_site;
+		ELSIF i = 6 THEN step := 'role'; SET LOCAL ROLE regress_call_site;
+		ELSE step := 'role back'; RESET ROLE;
+		END IF;
+		applications := NULL; tokens := NULL; wanted := NULL;
+		FOREACH name IN ARRAY '{app_1,app_2,app_3,missing,app_2,app_1,app_3}'::text[] LOOP
+			BEGIN
+				link := smartcar_connect_url(server => name, state => 'state');
+				hash := smartcar_hash_challenge('x', server => name);
+				applications := concat_ws(' ', applications, pg_temp.application(link));
+				tokens := concat_ws(' ', tokens, CASE hash WHEN smartcar_hash_challenge('x', 'changed') THEN 'changed' WHEN smartcar_hash_challenge('x', 'new') THEN 'new'
+					WHEN smartcar_hash_challenge('x', 'role-token') THEN 'role-token' WHEN smartcar_hash_challenge('x', replace(name, 'app_', 'token-')) THEN 'own' ELSE 'another' END);
+			EXCEPTION WHEN OTHERS THEN
+				applications := concat_ws(' ', applications, SQLSTATE); tokens := concat_ws(' ', tokens, SQLSTATE);
+			END;
+			wanted := concat_ws(' ', wanted, COALESCE(smartcar_wanted_scopes(name)::text, 'NULL'));
+		END LOOP;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+SET client_min_messages = warning;
+BEGIN;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO regress_call_site;
+SELECT step, applications, tokens, wanted FROM pg_temp.changes_of_several();
+ROLLBACK;
+RESET client_min_messages;
+
+-- each server is looked up once and not once per row, which costs scans of pg_depend
+BEGIN;
+INSERT INTO smartcar_connection (server, user_id, vehicle_id, connection_id, permissions, connected_at, synced_at)
+	SELECT (ARRAY['app_1', 'gone', 'app_2'])[1 + i % 3], 'user', 'vehicle-' || i, 'connection-' || i, '{scope_1}', now(), now() FROM generate_series(1, 1200) AS i;
+SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) AS scans \gset
+SELECT server, action, count(*), count(missing_scopes) AS missing FROM smartcar_status GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(smartcar_connect_url(server => 'app_' || 1 + i % 8)), count(smartcar_hash_challenge('x', server => 'app_' || 1 + i % 8)),
+	count(smartcar_server_scopes()) FROM generate_series(1, 1000) AS i;
+SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) - :scans < 100 AS few_scans;
+ROLLBACK;
+
+-- servers that were replaced leave nothing behind
+CREATE FUNCTION pg_temp.memory() RETURNS TABLE (sites bigint, is_small boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	link text;
+BEGIN
+	FOR i IN 1..2000 LOOP
+		link := smartcar_connect_url(server => 'app_' || 1 + i % 12);
+	END LOOP;
+	RETURN QUERY SELECT count(*), sum(total_bytes) < 100000 FROM pg_backend_memory_contexts WHERE name = 'smartcar_tesla call site';
+END
+$$;
+SELECT * FROM pg_temp.memory();
+
 -- parallel workers see the setting and the server
 CREATE TABLE owners AS SELECT i AS id, md5(i::text) AS state FROM generate_series(1, 20000) AS i;
 ANALYZE owners;
@@ -93,3 +186,12 @@ RESET ALL;
 DROP TABLE owners;
 DROP SERVER smartcar CASCADE;
 DROP SERVER other CASCADE;
+SET client_min_messages = warning;
+DO $$
+BEGIN
+	FOR i IN 1..12 LOOP
+		EXECUTE format('DROP SERVER app_%s CASCADE', i);
+	END LOOP;
+END
+$$;
+DROP ROLE regress_call_site;

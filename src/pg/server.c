@@ -29,6 +29,24 @@
 
 #include "pg/text.h"
 
+/*
+ * A fleet's rows may be about several applications in turn.  Beyond so many, the
+ * one that was used longest ago is looked up again.
+ */
+#define SERVERS_PER_CALL	8
+
+/*
+ * What hangs on fn_extra: a site for each server, the one used last first.  Those
+ * after count are NULL, or not in use.
+ */
+typedef struct CallSites
+{
+	uint64		generation;
+	Oid			userid;
+	int			count;
+	SmartcarCallSite *sites[SERVERS_PER_CALL];
+} CallSites;
+
 /* The setting smartcar_tesla.server. */
 static char *server_setting = NULL;
 
@@ -149,54 +167,55 @@ load_server(SmartcarServer *server, const char *argument, bool is_lenient,
 	store_options(server, foreign_server->options, ForeignServerRelationId);
 }
 
-/*
- * The call site of the function that is being called, made or brought up to
- * date if need be.
- */
-static SmartcarCallSite *
-find_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool is_lenient,
-			   bool *fresh)
+static bool
+is_site_for(const SmartcarCallSite *site, const text *argument)
 {
-	SmartcarCallSite *site = (SmartcarCallSite *) fcinfo->flinfo->fn_extra;
-	const text *argument = PG_ARGISNULL(server_argument) ? NULL :
-		PG_GETARG_TEXT_PP(server_argument);
+	if (argument == NULL || site->argument == NULL)
+		return argument == NULL && site->argument == NULL;
+	return smartcar_span_equal(smartcar_span_from_text(argument),
+							   smartcar_span_from_string(site->argument));
+}
+
+/*
+ * Empties all sites.  Looking up a server can take in invalidations, so the
+ * generation is the one from before it.
+ */
+static void
+forget_sites(CallSites *all)
+{
+	for (int i = 0; i < all->count; i++)
+		MemoryContextReset(all->sites[i]->context);
+	all->count = 0;
+	all->generation = current_generation;
+	all->userid = GetUserId();
+}
+
+/*
+ * Makes a site after those in use, in place of the last one if there are as many
+ * as may be.  If something fails below, it is not in use, and is made again.
+ */
+static void
+add_site(CallSites *all, MemoryContext parent, Size size, const text *argument, bool is_lenient)
+{
+	SmartcarCallSite *site;
 	MemoryContext context;
 
-	Assert(size >= sizeof(SmartcarCallSite));
-
-	if (site != NULL && site->ready &&
-		site->generation == current_generation &&
-		site->userid == GetUserId() &&
-		(argument == NULL) == (site->argument == NULL) &&
-		(argument == NULL ||
-		 smartcar_span_equal(smartcar_span_from_text(argument),
-							 smartcar_span_from_string(site->argument))))
-	{
-		*fresh = false;
-		return site;
-	}
-
+	if (all->count == SERVERS_PER_CALL)
+		all->count--;
+	site = all->sites[all->count];
 	if (site == NULL)
 	{
-		site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, size);
-		site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
-											  "smartcar_tesla call site",
+		site = MemoryContextAllocZero(parent, size);
+		site->context = AllocSetContextCreate(parent, "smartcar_tesla call site",
 											  ALLOCSET_SMALL_SIZES);
-		fcinfo->flinfo->fn_extra = site;
+		all->sites[all->count] = site;
 	}
 
-	/* If something fails below, the next call starts from here again. */
 	context = site->context;
 	MemoryContextReset(context);
 	memset(site, 0, size);
 	site->context = context;
 
-	/*
-	 * Looking up the server can take in invalidations, so the generation is
-	 * the one from before it.
-	 */
-	site->generation = current_generation;
-	site->userid = GetUserId();
 	if (argument != NULL)
 	{
 		SmartcarSpan name = smartcar_span_from_text(argument);
@@ -207,9 +226,46 @@ find_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool is_
 		site->argument = copy;
 	}
 	load_server(&site->server, site->argument, is_lenient, context);
-	site->ready = true;
+	all->count++;
+}
 
-	*fresh = true;
+/*
+ * The call site of the function that is being called, for the server of this
+ * row; made if need be.
+ */
+static SmartcarCallSite *
+find_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool is_lenient,
+			   bool *fresh)
+{
+	CallSites  *all = (CallSites *) fcinfo->flinfo->fn_extra;
+	const text *argument = PG_ARGISNULL(server_argument) ? NULL :
+		PG_GETARG_TEXT_PP(server_argument);
+	SmartcarCallSite *site;
+	int			found = 0;
+
+	Assert(size >= sizeof(SmartcarCallSite));
+
+	if (all == NULL)
+	{
+		all = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSites));
+		fcinfo->flinfo->fn_extra = all;
+	}
+	if (all->generation != current_generation || all->userid != GetUserId())
+		forget_sites(all);
+
+	while (found < all->count && !is_site_for(all->sites[found], argument))
+		found++;
+	*fresh = found == all->count;
+	if (*fresh)
+	{
+		add_site(all, fcinfo->flinfo->fn_mcxt, size, argument, is_lenient);
+		found = all->count - 1;
+	}
+
+	site = all->sites[found];
+	for (; found > 0; found--)
+		all->sites[found] = all->sites[found - 1];
+	all->sites[0] = site;
 	return site;
 }
 

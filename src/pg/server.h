@@ -32,20 +32,17 @@ typedef struct SmartcarServer
 } SmartcarServer;
 
 /*
- * What a call site remembers from one row to the next, so that a query looks
- * its server up once.  It hangs on fn_extra; a function that remembers more
- * makes this the first member of its own struct.
+ * What a call site remembers of a server from one row to the next, so that a
+ * query looks its servers up once.  A function that remembers more makes this
+ * the first member of its own struct.
  *
  * Everything that is remembered lives in context, which is reset when a server
- * or user mapping has changed, another role is in force, or another server was
- * asked for.
+ * or user mapping has changed, another role is in force, or too many other
+ * servers were asked for.
  */
 typedef struct SmartcarCallSite
 {
 	MemoryContext context;
-	bool		ready;
-	uint64		generation;
-	Oid			userid;
 	const char *argument;		/* the argument "server"; NULL if it was NULL */
 	SmartcarServer server;
 } SmartcarCallSite;

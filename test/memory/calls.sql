@@ -55,6 +55,12 @@ SELECT make_server('closed', :'closed');
 SELECT make_server('impatient', :'http', $$, timeout '300ms'$$);
 \o
 
+-- More servers in turn than a call site remembers, each with a key at OpenSSL.
+SELECT 'wrong hashes of servers in turn'
+FROM (SELECT i, smartcar_hash_challenge('x', server => name) AS by_mapping, smartcar_hash_challenge('x', i::text, name) AS by_argument
+	FROM generate_series(1, 44) AS i, LATERAL (SELECT (array_agg(srvname::text ORDER BY srvname))[1 + i % count(*)] FROM pg_foreign_server) AS v (name)) AS x
+HAVING count(DISTINCT by_mapping) <> 1 OR count(DISTINCT by_argument) <> 44;
+
 -- One vehicle or owner.
 SELECT expected, got, query
 FROM (VALUES
