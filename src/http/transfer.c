@@ -47,6 +47,19 @@ check_option(CURLcode code, const char *option)
 }
 
 /*
+ * The same for an option that has no meaning where libcurl was built without
+ * what it is about.
+ */
+#define set_option_if_built_in(easy, option, value) \
+	check_option(built_in(curl_easy_setopt((easy), (option), (value))), #option)
+
+static CURLcode
+built_in(CURLcode code)
+{
+	return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+}
+
+/*
  * Tells libcurl to end a transfer.  What is still to come of the answer would be
  * in the way of the next one, so the connection is not kept.
  */
@@ -209,8 +222,8 @@ set_tls(CURL *easy, const SmartcarHttpSettings *settings, const SmartcarRequest 
 	if (settings->ca_file != NULL)
 		set_option(easy, CURLOPT_CAINFO, settings->ca_file);
 #if LIBCURL_VERSION_NUM >= 0x075700
-	/* the pool would remember the authorities for a day */
-	set_option(easy, CURLOPT_CA_CACHE_TIMEOUT, MAX_CONNECTION_LIFETIME);
+	/* the pool would remember the authorities for a day, with OpenSSL */
+	set_option_if_built_in(easy, CURLOPT_CA_CACHE_TIMEOUT, MAX_CONNECTION_LIFETIME);
 #endif
 }
 
@@ -225,7 +238,8 @@ set_connection(CURL *easy, const SmartcarRequest *request, bool again)
 	set_option(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 
-	set_option(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+	/* without HTTP/2 there is still HTTP/1.1 */
+	set_option_if_built_in(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
 	set_option(easy, CURLOPT_PIPEWAIT, 1L);
 	set_option(easy, CURLOPT_MAXAGE_CONN, MAX_CONNECTION_IDLE);
 #if LIBCURL_VERSION_NUM >= 0x075000
