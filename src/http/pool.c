@@ -23,6 +23,32 @@ static CURLM *pool = NULL;
 /* The descriptors that the server's own bookkeeping leaves to us. */
 static int	reserved_descriptors = 0;
 
+/* The first libcurl that can leave a thread of its resolver behind. */
+#define FIRST_WITH_QUICK_EXIT	0x075700
+
+/*
+ * Says what would make the session deaf to a cancel: a resolver that blocks, or
+ * a thread that libcurl has to wait for.
+ */
+static void
+warn_of_resolver(void)
+{
+	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+
+	if ((curl->features & CURL_VERSION_ASYNCHDNS) == 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("libcurl resolves host names without a thread"),
+				 errdetail("A statement cannot be canceled while a name is being resolved.")));
+	else if (curl->ares == NULL &&
+			 Min(curl->version_num, LIBCURL_VERSION_NUM) < FIRST_WITH_QUICK_EXIT)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("libcurl %s waits for the thread that resolves a host name",
+						curl->version),
+				 errdetail("A statement cannot be canceled while a name is being resolved.")));
+}
+
 /*
  * Done in the backend and not when the library is loaded, which may be in the
  * postmaster.
@@ -30,7 +56,6 @@ static int	reserved_descriptors = 0;
 static void
 create_pool(void)
 {
-	const curl_version_info_data *curl;
 	CURLcode	code = curl_global_init(CURL_GLOBAL_DEFAULT);
 
 	if (code != CURLE_OK)
@@ -38,13 +63,7 @@ create_pool(void)
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("could not initialize libcurl: %s", curl_easy_strerror(code))));
 
-	/* a resolver that blocks would make the session deaf to a cancel */
-	curl = curl_version_info(CURLVERSION_NOW);
-	if ((curl->features & CURL_VERSION_ASYNCHDNS) == 0)
-		ereport(WARNING,
-				(errcode(ERRCODE_WARNING),
-				 errmsg("libcurl resolves host names without a thread"),
-				 errdetail("A statement cannot be canceled while a name is being resolved.")));
+	warn_of_resolver();
 
 	pool = curl_multi_init();
 	if (pool == NULL)

@@ -53,7 +53,8 @@ typedef struct Slot
 	CURLcode	end;			/* of the try, once it is SLOT_ENDED */
 	int			tries;
 	int64		began;			/* all times are in milliseconds */
-	int64		try_began;
+	int64		connected;		/* when its try last had a connection, or
+								 * began */
 	int64		resumes;
 } Slot;
 
@@ -141,7 +142,7 @@ start_try(Run *run, Slot *slot)
 							  time_left(run, slot), slot->tries > 0);
 	check_pool(curl_multi_add_handle(run->pool, slot->transfer.easy));
 	slot->state = SLOT_BUSY;
-	slot->try_began = now();
+	slot->connected = now();
 	slot->tries++;
 }
 
@@ -236,6 +237,24 @@ slot_of(CURL *easy)
 }
 
 /*
+ * Notes when tries have a connection.  It is lost only while libcurl works, so
+ * this is done just before.
+ */
+static void
+note_connections(Run *run)
+{
+	int64		time = now();
+
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+
+		if (slot->state == SLOT_BUSY && smartcar_transfer_has_connection(&slot->transfer))
+			slot->connected = time;
+	}
+}
+
+/*
  * Lets libcurl do what it can without waiting.  It may start a thread that
  * resolves a name, and a thread takes over the signal mask; a signal for the
  * backend must not go to that thread.
@@ -260,7 +279,8 @@ perform(Run *run)
  *
  * libcurl sees to that where it makes one.  But of many requests one makes a
  * connection, and the others wait whether it can be theirs, too; when it fails,
- * the next one of them tries, with a time of its own.
+ * the next one of them tries, with a time of its own.  And when a kept connection
+ * breaks, it makes another within the same try, which has its time, too.
  */
 static void
 end_what_is_overdue(Run *run)
@@ -272,7 +292,7 @@ end_what_is_overdue(Run *run)
 		Slot	   *slot = &run->slots[i];
 
 		if (slot->state == SLOT_BUSY &&
-			(time - slot->try_began > run->settings->connect_timeout ||
+			(time - slot->connected > run->settings->connect_timeout ||
 			 time - slot->began > run->settings->timeout) &&
 			!smartcar_transfer_has_connection(&slot->transfer))
 		{
@@ -364,6 +384,7 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 		 */
 		CHECK_FOR_INTERRUPTS();
 		exit_if_orphaned();
+		note_connections(run);
 		perform(run);
 		if (!collect(run))
 			wait_for_network(run, wait);

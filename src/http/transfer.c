@@ -47,6 +47,19 @@ check_option(CURLcode code, const char *option)
 }
 
 /*
+ * The same for an option that has no meaning where libcurl was built without
+ * what it is about.
+ */
+#define set_option_if_built_in(easy, option, value) \
+	check_option(built_in(curl_easy_setopt((easy), (option), (value))), #option)
+
+static CURLcode
+built_in(CURLcode code)
+{
+	return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+}
+
+/*
  * Tells libcurl to end a transfer.  What is still to come of the answer would be
  * in the way of the next one, so the connection is not kept.
  */
@@ -187,16 +200,30 @@ set_reach(CURL *easy, const SmartcarRequest *request)
 }
 
 static void
-set_tls(CURL *easy, const SmartcarHttpSettings *settings)
+set_tls(CURL *easy, const SmartcarHttpSettings *settings, const SmartcarRequest *request)
 {
+	long		versions = CURL_SSLVERSION_TLSv1_2;
+
+	/*
+	 * No other request may join the connection of one that is sent once: when
+	 * a connection breaks that had a second user, libcurl sends everything on
+	 * it again.  A connection is joined only where the settings of TLS are
+	 * the same, so these are told apart by naming the newest version, which
+	 * all the others may use, too.  To ask for HTTP/1.1 would not do: libcurl
+	 * 7.88 lets requests that may use HTTP/2 join such a connection in use
+	 * (ConnectionExists() in its url.c).
+	 */
+	if (!request->idempotent)
+		versions |= CURL_SSLVERSION_MAX_TLSv1_3;
+
 	set_option(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	set_option(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	set_option(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	set_option(easy, CURLOPT_SSLVERSION, versions);
 	if (settings->ca_file != NULL)
 		set_option(easy, CURLOPT_CAINFO, settings->ca_file);
 #if LIBCURL_VERSION_NUM >= 0x075700
-	/* the pool would remember the authorities for a day */
-	set_option(easy, CURLOPT_CA_CACHE_TIMEOUT, MAX_CONNECTION_LIFETIME);
+	/* the pool would remember the authorities for a day, with OpenSSL */
+	set_option_if_built_in(easy, CURLOPT_CA_CACHE_TIMEOUT, MAX_CONNECTION_LIFETIME);
 #endif
 }
 
@@ -211,7 +238,8 @@ set_connection(CURL *easy, const SmartcarRequest *request, bool again)
 	set_option(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 
-	set_option(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+	/* without HTTP/2 there is still HTTP/1.1 */
+	set_option_if_built_in(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
 	set_option(easy, CURLOPT_PIPEWAIT, 1L);
 	set_option(easy, CURLOPT_MAXAGE_CONN, MAX_CONNECTION_IDLE);
 #if LIBCURL_VERSION_NUM >= 0x075000
@@ -221,13 +249,16 @@ set_connection(CURL *easy, const SmartcarRequest *request, bool again)
 	/*
 	 * When a kept connection turns out to be closed, libcurl sends a request
 	 * again over a new one.  It cannot know whether the server has already
-	 * done what it was asked, and of a code that is good once it has.
+	 * done what it was asked, and of a code that is good once it has.  Nor
+	 * can anything else use the connection later, so it is not kept.
 	 *
 	 * And when a try has failed, the connection may be the reason, even if it
 	 * is still there, as in HTTP/2 it may be.
 	 */
 	if (!request->idempotent || again)
 		set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
+	if (!request->idempotent)
+		set_option(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 static void
@@ -317,7 +348,7 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	set_option(easy, CURLOPT_TIMEOUT_MS, (long) timeout);
 	set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) Min(settings->connect_timeout, timeout));
 	set_reach(easy, request);
-	set_tls(easy, settings);
+	set_tls(easy, settings, request);
 	set_connection(easy, request, again);
 	set_phases(transfer);
 	set_content(easy, request);

@@ -48,7 +48,8 @@ typedef struct SmartcarRequest
 
 	/*
 	 * Whether it does no harm that the server gets the request twice.  One
-	 * for which it does is sent once, over a connection of its own.
+	 * for which it does is sent once, over a connection that has no other
+	 * request before, beside or after it.
 	 */
 	bool		idempotent;
 } SmartcarRequest;

@@ -21,6 +21,9 @@ $node->start;
 Sandbox::create_server($node, 'smartcar', $sandbox->url);
 Sandbox::create_server($node, 'hasty', $sandbox->url, timeout => '300ms');
 Sandbox::create_server($node, 'closed', $sandbox->url('closed_port'));
+# a name, so that a new connection takes a moment
+my $by_name = $sandbox->url =~ s/127\.0\.0\.1/localhost/r;
+Sandbox::create_server($node, 'by_name', $by_name, connect_timeout => '500ms');
 Sandbox::create_server($node, 'three', $sandbox->url, max_concurrency => '3');
 
 my $session = Session->new($node);
@@ -248,6 +251,16 @@ is(ports(), 1, 'over one connection');
 $session->query("BEGIN; SELECT smartcar_user('wrong'); ROLLBACK");
 $session->query($get);
 is(ports(), 1, 'which an error does not end');
+
+# A kept connection that breaks under a request which has waited for longer than
+# one may take to connect: libcurl makes another, which has that time anew.
+{
+	on('by_name')->query($get);
+	$sandbox->faults({ delay_ms => 1500, drop => 'after' });
+	is($session->query($get), $ada->{user_id}, 'a kept connection that breaks late is made again');
+	is(scalar $sandbox->log, 2, 'and the request, too');
+	is(ports(), 2, 'over a new one');
+}
 
 # So many at once as the option says, and no fewer.
 foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
