@@ -1157,6 +1157,8 @@ CREATE TABLE smartcar_session (
 	PRIMARY KEY (server, state_hash)
 );
 
+CREATE INDEX smartcar_session_expires_at ON smartcar_session (server, expires_at);
+
 COMMENT ON TABLE smartcar_session IS
 'Links that were given out, one row each, by the SHA-256 of their state. status: open until the callback comes; exchanging while its code is exchanged, and for ever if the server went down in that moment, in which case the owner has to connect again; finished; failed, with the error of the callback or of the exchange.';
 
@@ -1229,6 +1231,8 @@ CREATE TABLE smartcar_webhook_event (
 	received_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (server, event_id)
 );
+
+CREATE INDEX smartcar_webhook_event_received_at ON smartcar_webhook_event (server, received_at);
 
 COMMENT ON TABLE smartcar_webhook_event IS
 'Events of webhooks that were seen, kept while Smartcar may repeat them.';
