@@ -1157,6 +1157,8 @@ CREATE TABLE smartcar_session (
 	PRIMARY KEY (server, state_hash)
 );
 
+CREATE INDEX smartcar_session_expires_at ON smartcar_session (server, expires_at);
+
 COMMENT ON TABLE smartcar_session IS
 'Links that were given out, one row each, by the SHA-256 of their state. status: open until the callback comes; exchanging while its code is exchanged, and for ever if the server went down in that moment, in which case the owner has to connect again; finished; failed, with the error of the callback or of the exchange.';
 
@@ -1183,7 +1185,17 @@ CREATE TABLE smartcar_account (
 );
 
 CREATE INDEX smartcar_account_external_id ON smartcar_account (server, external_id);
-CREATE INDEX smartcar_account_access_expires_at ON smartcar_account (access_expires_at) WHERE status = 'active';
+
+-- What is due; an account is in two of them, and one whose refresh fails in the
+-- last two.  A lease is in none, so that a claim changes no index.
+CREATE INDEX smartcar_account_access_expires_at ON smartcar_account (server, access_expires_at)
+	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts = 0;
+CREATE INDEX smartcar_account_refresh_expires_at ON smartcar_account (server, refresh_expires_at)
+	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts = 0;
+CREATE INDEX smartcar_account_failed_access_expires_at ON smartcar_account (server, access_expires_at)
+	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts <> 0;
+CREATE INDEX smartcar_account_failed_next_attempt_at ON smartcar_account (server, next_attempt_at)
+	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts <> 0;
 
 COMMENT ON TABLE smartcar_account IS
 'Smartcar users of an application. access_token, refresh_token: sealed, v2.0 only. status: reauthenticate once Smartcar has definitely refused the refresh token. lease, leased_until: who refreshes it at the moment. attempts, next_attempt_at: refreshes that failed since the last good one, and when the next one is due. created_at: when its owner last connected.';
@@ -1229,6 +1241,8 @@ CREATE TABLE smartcar_webhook_event (
 	received_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (server, event_id)
 );
+
+CREATE INDEX smartcar_webhook_event_received_at ON smartcar_webhook_event (server, received_at);
 
 COMMENT ON TABLE smartcar_webhook_event IS
 'Events of webhooks that were seen, kept while Smartcar may repeat them.';

@@ -17,7 +17,9 @@
 
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -27,6 +29,9 @@
 
 /* In milliseconds: two of them fit into the minute in which an old token is good. */
 #define LEASE				20000
+
+/* No id of Smartcar's is longer; it is a UUID. */
+#define HELD_KEY_SIZE		128
 
 /* An account that was due when it was read. */
 typedef struct Candidate
@@ -46,16 +51,45 @@ typedef struct Candidate
 	"AND " SMARTCAR_NOT_LEASED
 
 /*
- * It is due, and was not refreshed by this run: where access_within is longer
- * than a token lives, a new token is due again as soon as it is there.
+ * It was not refreshed by this run: where access_within is longer than a token
+ * lives, a new token is due again as soon as it is there.
  */
-#define IS_DUE \
-	"(access_expires_at <= @now + $2 OR refresh_expires_at <= @now + $3 OR access_expires_at IS NULL) " \
-	"AND (refreshed_at IS NULL OR refreshed_at < $4 OR refreshed_at > @now + interval '1 minute')"
+#define IS_NOT_DONE \
+	"(refreshed_at IS NULL OR refreshed_at < $4 OR refreshed_at > @now + interval '1 minute')"
 
-static const char due_accounts[] =
-	"FROM @.smartcar_account WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
-	"AND " IS_DUE " AND " CAN_BE_CLAIMED;
+#define IS_DUE \
+	"(access_expires_at <= @now + $2 OR refresh_expires_at <= @now + $3 OR access_expires_at IS NULL)"
+
+/*
+ * What is due, the most urgent first.  An account is in one of them only.  Each
+ * is read from an index, which all of them together could not be: what has
+ * failed, by the end of its pause; the others, by the end of either token.
+ */
+static const char *const due_conditions[] = {
+	"attempts <> 0 AND " IS_DUE,
+	"attempts = 0 AND access_expires_at <= @now + $2",
+	"attempts = 0 AND refresh_expires_at <= @now + $3 AND access_expires_at IS NOT NULL AND (access_expires_at <= @now + $2) IS NOT TRUE",
+	"attempts = 0 AND access_expires_at IS NULL"
+};
+
+/*
+ * The accounts that are due, to select from.  What ends the statement of each
+ * condition keeps its index from being read further than is needed.
+ */
+static char *
+due_accounts(const char *end)
+{
+	StringInfoData result;
+
+	initStringInfo(&result);
+	for (int i = 0; i < lengthof(due_conditions); i++)
+		appendStringInfo(&result,
+						 "%s(SELECT %d AS urgency, user_id, lease, refreshed_at, access_expires_at FROM @.smartcar_account "
+						 "WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
+						 "AND %s AND " IS_NOT_DONE " AND " CAN_BE_CLAIMED "%s)",
+						 i == 0 ? "" : " UNION ALL ", i, due_conditions[i], end);
+	return psprintf("(%s) AS due", result.data);
+}
 
 static void
 pass_interval(SmartcarParameters *parameters, const Interval *interval)
@@ -91,6 +125,8 @@ new_lease(void)
 void
 smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server, int batch)
 {
+	HASHCTL		hash_control = {0};
+
 	memset(claims, 0, sizeof(*claims));
 	claims->server = server;
 	claims->max_accounts = -1;
@@ -99,6 +135,32 @@ smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server, int 
 	claims->began = GetCurrentTimestamp();
 	claims->context = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla claims",
 											ALLOCSET_DEFAULT_SIZES);
+	hash_control.keysize = HELD_KEY_SIZE;
+	hash_control.entrysize = HELD_KEY_SIZE;
+	hash_control.hcxt = CurrentMemoryContext;
+	claims->held = hash_create("smartcar_tesla held accounts", 64, &hash_control,
+							   HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+}
+
+/* Notes that an account has our lease, or has it no more. */
+static void
+note_held(SmartcarClaims *claims, const char *user_id, bool is_held)
+{
+	char		key[HELD_KEY_SIZE];
+	bool		found;
+
+	strlcpy(key, user_id, sizeof(key));
+	(void) hash_search(claims->held, key, is_held ? HASH_ENTER : HASH_REMOVE, &found);
+}
+
+/*
+ * An account was refreshed, or its failure stored, either of which has ended
+ * its lease.
+ */
+void
+smartcar_claims_done(SmartcarClaims *claims, const SmartcarClaim *claim)
+{
+	note_held(claims, claim->user_id, false);
 }
 
 int64
@@ -107,7 +169,7 @@ smartcar_claims_count_due(const SmartcarClaims *claims)
 	SmartcarParameters parameters = {0};
 
 	pass_due(claims, &parameters);
-	smartcar_manager_run(psprintf("SELECT count(*) %s", due_accounts), &parameters);
+	smartcar_manager_run_by_index(psprintf("SELECT count(*) FROM %s", due_accounts("")), &parameters);
 	return strtoll(smartcar_result_string(0, 0), NULL, 10);
 }
 
@@ -143,6 +205,7 @@ claim_account(SmartcarClaims *claims, const Candidate *candidate)
 	claim->attempts = pg_strtoint32(smartcar_result_string(0, 1));
 	smartcar_result_time(0, 2, &claim->until);
 	claims->claimed++;
+	note_held(claims, claim->user_id, true);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -196,8 +259,9 @@ smartcar_claims_fill(SmartcarClaims *claims)
 
 	pass_due(claims, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(wanted * 4), false);
-	found = (int) smartcar_manager_run(psprintf("SELECT user_id, lease, refreshed_at %s ORDER BY attempts = 0, access_expires_at LIMIT $5",
-												due_accounts), &parameters);
+	found = (int) smartcar_manager_run_by_index(psprintf("SELECT user_id, lease, refreshed_at FROM %s ORDER BY urgency, access_expires_at LIMIT $5",
+														 due_accounts(" ORDER BY access_expires_at LIMIT $5")),
+												&parameters);
 	candidates = palloc(Max(found, 1) * sizeof(Candidate));
 	for (int i = 0; i < found; i++)
 	{
@@ -241,26 +305,47 @@ smartcar_claims_next_attempt(const SmartcarClaims *claims, int within, Timestamp
 		return false;
 	pass_due(claims, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(within), false);
-	smartcar_manager_run("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
-						 "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
-						 "AND error_sqlstate NOT IN ('XX001', '55000') "
-						 "AND greatest(next_attempt_at, leased_until) <= @now + $5 * interval '1 ms' "
-						 "AND " IS_DUE,
-						 &parameters);
+	smartcar_manager_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
+								  "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
+								  "AND error_sqlstate NOT IN ('XX001', '55000') "
+								  "AND (next_attempt_at <= @now + $5 * interval '1 ms' OR next_attempt_at IS NULL) "
+								  "AND greatest(next_attempt_at, leased_until) <= @now + $5 * interval '1 ms' "
+								  "AND " IS_DUE " AND " IS_NOT_DONE,
+								  &parameters);
 	return smartcar_result_time(0, 0, time);
 }
 
 /*
- * Gives back what was claimed and not refreshed, and commits.
+ * Gives back what was claimed and not refreshed, and commits.  It is found by
+ * its ids: with an index of the leases, every claim would change all indexes.
  */
 void
-smartcar_claims_release(const SmartcarClaims *claims)
+smartcar_claims_release(SmartcarClaims *claims)
 {
-	SmartcarParameters parameters = {0};
+	long		count = hash_get_num_entries(claims->held);
 
-	smartcar_parameter_string(&parameters, claims->server->name);
-	smartcar_parameter(&parameters, UUIDOID, claims->lease, false);
-	smartcar_manager_run("UPDATE @.smartcar_account SET lease = NULL, leased_until = NULL WHERE server = $1 AND lease = $2",
-						 &parameters);
+	if (count > 0)
+	{
+		SmartcarParameters parameters = {0};
+		Datum	   *user_ids = palloc(count * sizeof(Datum));
+		HASH_SEQ_STATUS scan;
+		const char *user_id;
+		int			i = 0;
+
+		hash_seq_init(&scan, claims->held);
+		while ((user_id = hash_seq_search(&scan)) != NULL)
+		{
+			user_ids[i++] = CStringGetTextDatum(user_id);
+			note_held(claims, user_id, false);
+		}
+		smartcar_parameter_string(&parameters, claims->server->name);
+		smartcar_parameter(&parameters, UUIDOID, claims->lease, false);
+		smartcar_parameter(&parameters, TEXTARRAYOID,
+						   PointerGetDatum(construct_array(user_ids, i, TEXTOID, -1, false, TYPALIGN_INT)),
+						   false);
+		smartcar_manager_run_by_index("UPDATE @.smartcar_account SET lease = NULL, leased_until = NULL "
+									  "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
+									  &parameters);
+	}
 	smartcar_manager_commit();
 }

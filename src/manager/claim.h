@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "utils/hsearch.h"
 
 #include "pg/server.h"
 
@@ -37,6 +38,7 @@ typedef struct SmartcarClaims
 	Datum		lease;			/* of this run */
 	TimestampTz began;
 	int64		claimed;
+	HTAB	   *held;			/* accounts that have our lease, or had it */
 
 	/* those that wait for their request */
 	MemoryContext context;
@@ -53,6 +55,7 @@ extern void smartcar_claims_fill(SmartcarClaims *claims);
 extern const SmartcarClaim *smartcar_claims_take(SmartcarClaims *claims);
 extern bool smartcar_claims_next_attempt(const SmartcarClaims *claims, int within,
 										 TimestampTz *time);
-extern void smartcar_claims_release(const SmartcarClaims *claims);
+extern void smartcar_claims_done(SmartcarClaims *claims, const SmartcarClaim *claim);
+extern void smartcar_claims_release(SmartcarClaims *claims);
 
 #endif							/* SMARTCAR_CLAIM_H */

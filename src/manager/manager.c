@@ -233,7 +233,7 @@ write_out(const char *statement, const char *schema, int time_parameter)
  * can put anything into.
  */
 static uint64
-run(const char *statement, const char *schema, const SmartcarParameters *given)
+run(const char *statement, const char *schema, const SmartcarParameters *given, bool by_index)
 {
 	SmartcarParameters parameters = *given;
 	MemoryContext context = CurrentMemoryContext;
@@ -250,6 +250,9 @@ run(const char *statement, const char *schema, const SmartcarParameters *given)
 		smartcar_parameter_time(&parameters, GetCurrentTimestamp());
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	if (by_index)
+		(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	result = SPI_execute_with_args(written, parameters.count, parameters.types,
 								   parameters.values, parameters.nulls, false, 0);
 	if (result < 0)
@@ -262,8 +265,8 @@ run(const char *statement, const char *schema, const SmartcarParameters *given)
 	return SPI_processed;
 }
 
-uint64
-smartcar_manager_run(const char *statement, const SmartcarParameters *parameters)
+static uint64
+run_as_owner(const char *statement, const SmartcarParameters *parameters, bool by_index)
 {
 	ExtensionHome home = find_home();
 	Oid			caller;
@@ -272,9 +275,21 @@ smartcar_manager_run(const char *statement, const SmartcarParameters *parameters
 
 	GetUserIdAndSecContext(&caller, &security_context);
 	SetUserIdAndSecContext(home.owner, security_context | SECURITY_LOCAL_USERID_CHANGE);
-	rows = run(statement, home.schema, parameters);
+	rows = run(statement, home.schema, parameters, by_index);
 	SetUserIdAndSecContext(caller, security_context);
 	return rows;
+}
+
+uint64
+smartcar_manager_run(const char *statement, const SmartcarParameters *parameters)
+{
+	return run_as_owner(statement, parameters, false);
+}
+
+uint64
+smartcar_manager_run_by_index(const char *statement, const SmartcarParameters *parameters)
+{
+	return run_as_owner(statement, parameters, true);
 }
 
 uint64
@@ -282,7 +297,7 @@ smartcar_manager_run_as_caller(const char *statement, const SmartcarParameters *
 {
 	ExtensionHome home = find_home();
 
-	return run(statement, home.schema, parameters);
+	return run(statement, home.schema, parameters, false);
 }
 
 char *

@@ -61,6 +61,14 @@ extern void smartcar_manager_wait_until(TimestampTz end);
  * everybody from using an index.
  */
 extern uint64 smartcar_manager_run(const char *statement, const SmartcarParameters *parameters);
+
+/*
+ * The same of what should read no more than its rows.  How many are due changes
+ * by the minute; statistics that are older would have the whole table scanned.
+ */
+extern uint64 smartcar_manager_run_by_index(const char *statement,
+											const SmartcarParameters *parameters);
+
 extern uint64 smartcar_manager_run_as_caller(const char *statement,
 											 const SmartcarParameters *parameters);
 

@@ -140,6 +140,7 @@ store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate
 							 "WHERE server = $1 AND user_id = $2 AND lease = $3",
 							 &parameters) == 0)
 		return false;
+	smartcar_claims_done(&refresh->claims, claim);
 	if (is_refused)
 		refresh->refused++;
 	note_failure(refresh, claim, !is_refused);
@@ -193,6 +194,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 								   refresh->claims.lease, claim->refresh_token,
 								   &refreshing->request))
 			refresh->refreshed++;
+		smartcar_claims_done(&refresh->claims, claim);
 		note_failure(refresh, claim, false);
 	}
 	else if (is_our_fault(error))

@@ -231,9 +231,9 @@ smartcar_forget_the_past(const SmartcarServer *server)
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
-	smartcar_manager_run("DELETE FROM @.smartcar_session WHERE server = $1 AND expires_at < @now - interval '30 days'",
-						 &parameters);
-	smartcar_manager_run("DELETE FROM @.smartcar_webhook_event WHERE server = $1 AND received_at < @now - interval '1 day'",
-						 &parameters);
+	smartcar_manager_run_by_index("DELETE FROM @.smartcar_session WHERE server = $1 AND expires_at < @now - interval '30 days'",
+								  &parameters);
+	smartcar_manager_run_by_index("DELETE FROM @.smartcar_webhook_event WHERE server = $1 AND received_at < @now - interval '1 day'",
+								  &parameters);
 	smartcar_manager_commit();
 }
