@@ -66,7 +66,7 @@ typedef struct Candidate
  * failed, by the end of its pause; the others, by the end of either token.
  */
 static const char *const due_conditions[] = {
-	"attempts <> 0 AND " IS_DUE,
+	("attempts <> 0 AND " IS_DUE),
 	"attempts = 0 AND access_expires_at <= @now + $2",
 	"attempts = 0 AND refresh_expires_at <= @now + $3 AND access_expires_at IS NOT NULL AND (access_expires_at <= @now + $2) IS NOT TRUE",
 	"attempts = 0 AND access_expires_at IS NULL"
