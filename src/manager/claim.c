@@ -19,19 +19,16 @@
 #include "common/pg_prng.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "manager/account.h"
 #include "manager/manager.h"
+#include "manager/user_set.h"
 
 /* In milliseconds: two of them fit into the minute in which an old token is good. */
 #define LEASE				20000
-
-/* No id of Smartcar's is longer; it is a UUID. */
-#define HELD_KEY_SIZE		128
 
 /* An account that was due when it was read. */
 typedef struct Candidate
@@ -63,7 +60,8 @@ typedef struct Candidate
 /*
  * What is due, the most urgent first.  An account is in one of them only.  Each
  * is read from an index, which all of them together could not be: what has
- * failed, by the end of its pause; the others, by the end of either token.
+ * failed, by the end of its pause or of its access token; the others, by the end
+ * of either token.
  */
 static const char *const due_conditions[] = {
 	("attempts <> 0 AND " IS_DUE),
@@ -125,8 +123,6 @@ new_lease(void)
 void
 smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server, int batch)
 {
-	HASHCTL		hash_control = {0};
-
 	memset(claims, 0, sizeof(*claims));
 	claims->server = server;
 	claims->max_accounts = -1;
@@ -135,22 +131,7 @@ smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server, int 
 	claims->began = GetCurrentTimestamp();
 	claims->context = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla claims",
 											ALLOCSET_DEFAULT_SIZES);
-	hash_control.keysize = HELD_KEY_SIZE;
-	hash_control.entrysize = HELD_KEY_SIZE;
-	hash_control.hcxt = CurrentMemoryContext;
-	claims->held = hash_create("smartcar_tesla held accounts", 64, &hash_control,
-							   HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-}
-
-/* Notes that an account has our lease, or has it no more. */
-static void
-note_held(SmartcarClaims *claims, const char *user_id, bool is_held)
-{
-	char		key[HELD_KEY_SIZE];
-	bool		found;
-
-	strlcpy(key, user_id, sizeof(key));
-	(void) hash_search(claims->held, key, is_held ? HASH_ENTER : HASH_REMOVE, &found);
+	claims->held = smartcar_user_set_create("smartcar_tesla held accounts");
 }
 
 /*
@@ -160,7 +141,7 @@ note_held(SmartcarClaims *claims, const char *user_id, bool is_held)
 void
 smartcar_claims_done(SmartcarClaims *claims, const SmartcarClaim *claim)
 {
-	note_held(claims, claim->user_id, false);
+	smartcar_user_set_note(claims->held, claim->user_id, false);
 }
 
 int64
@@ -205,7 +186,7 @@ claim_account(SmartcarClaims *claims, const Candidate *candidate)
 	claim->attempts = pg_strtoint32(smartcar_result_string(0, 1));
 	smartcar_result_time(0, 2, &claim->until);
 	claims->claimed++;
-	note_held(claims, claim->user_id, true);
+	smartcar_user_set_note(claims->held, claim->user_id, true);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -336,7 +317,7 @@ smartcar_claims_release(SmartcarClaims *claims)
 		while ((user_id = hash_seq_search(&scan)) != NULL)
 		{
 			user_ids[i++] = CStringGetTextDatum(user_id);
-			note_held(claims, user_id, false);
+			smartcar_user_set_note(claims->held, user_id, false);
 		}
 		smartcar_parameter_string(&parameters, claims->server->name);
 		smartcar_parameter(&parameters, UUIDOID, claims->lease, false);

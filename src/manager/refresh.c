@@ -37,6 +37,7 @@
 #include "manager/progress.h"
 #include "manager/seal.h"
 #include "manager/session.h"
+#include "manager/user_set.h"
 #include "pg/compat.h"
 #include "pg/tuple.h"
 
@@ -51,9 +52,6 @@ PG_FUNCTION_INFO_V1(smartcar_refresh);
 
 /* How long a run stays for another attempt at what it has failed. */
 #define SOON				20000
-
-/* No id of Smartcar's is longer; it is a UUID. */
-#define FAILED_KEY_SIZE		128
 
 /* How many accounts are claimed for each request that runs. */
 #define CLAIM_FACTOR		2
@@ -108,11 +106,7 @@ delay_after(int attempts, int64 retry_after)
 static void
 note_failure(Refresh *refresh, const SmartcarClaim *claim, bool has_failed)
 {
-	char		key[FAILED_KEY_SIZE];
-	bool		found;
-
-	strlcpy(key, claim->user_id, sizeof(key));
-	(void) hash_search(refresh->failed, key, has_failed ? HASH_ENTER : HASH_REMOVE, &found);
+	smartcar_user_set_note(refresh->failed, claim->user_id, has_failed);
 }
 
 /*
@@ -320,7 +314,6 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	SmartcarServer *server;
 	Refresh    *refresh;
 	SmartcarCall *call;
-	HASHCTL		hash_control = {0};
 	Datum		result;
 
 	smartcar_manager_begin_procedure(fcinfo, "smartcar_refresh()");
@@ -343,11 +336,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		refresh->claims.refresh_within = PG_GETARG_INTERVAL_P(REFRESH_WITHIN);
 	if (!PG_ARGISNULL(MAX_ACCOUNTS))
 		refresh->claims.max_accounts = Max(PG_GETARG_INT64(MAX_ACCOUNTS), 0);
-	hash_control.keysize = FAILED_KEY_SIZE;
-	hash_control.entrysize = FAILED_KEY_SIZE;
-	hash_control.hcxt = CurrentMemoryContext;
-	refresh->failed = hash_create("smartcar_tesla failed accounts", 64, &hash_control,
-								  HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	refresh->failed = smartcar_user_set_create("smartcar_tesla failed accounts");
 
 	/* what is missing is missed before anything is sent or claimed */
 	smartcar_key_ring_read(&refresh->ring, server);
