@@ -17,6 +17,7 @@ use warnings;
 
 use Carp;
 use FindBin;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
@@ -61,6 +62,31 @@ sub create_server
 	$options{scope} //= 'read_odometer read_location';
 	Sandbox::create_server($node, $name, $origin, %options);
 	return;
+}
+
+# A running node with a server for the sandbox, whose tables change only when a test
+# changes them.
+sub start_node
+{
+	my ($sandbox) = @_;
+	my $node = PostgreSQL::Test::Cluster->new('main');
+
+	$node->init;
+	$node->append_conf('postgresql.conf', "autovacuum = off\n");
+	$node->start;
+	create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
+	return $node;
+}
+
+# The statement with which the callback of an owner is taken, who has begun with a
+# link of version 2.0 and has consented at the sandbox as given.
+sub callback_of
+{
+	my ($node, $sandbox, $owner, $external_id, %given) = @_;
+	my $answer = $sandbox->connect(owner => $owner, %given);
+	my ($state) = $node->safe_psql('postgres', "SELECT smartcar_begin_connect('$external_id')") =~ /[?&]state=([^&]*)/;
+
+	return "CALL smartcar_finish_connect('https://example.com/callback?code=$answer->{code}&state=$state&user_id=$answer->{user_id}')";
 }
 
 # Adds accounts to the sandbox's fleet, and the same to a node.  Their access

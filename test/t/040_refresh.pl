@@ -16,11 +16,7 @@ use Sandbox;
 use Session;
 
 my $sandbox = Sandbox->start;
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\n");
-$node->start;
-Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
+my $node = Manager::start_node($sandbox);
 
 my $session = Session->new($node);
 my $refresh = 'CALL smartcar_refresh()';

@@ -40,11 +40,7 @@ sub sql
 # The statement that finishes what an owner has begun and consented to.
 sub finish
 {
-	my ($owner, $external_id, %given) = @_;
-	my $answer = $sandbox->connect(owner => $owner, %given);
-	my ($state) = sql("SELECT smartcar_begin_connect('$external_id')") =~ /[?&]state=([^&]*)/;
-
-	return "CALL smartcar_finish_connect('https://example.com/callback?code=$answer->{code}&state=$state&user_id=$answer->{user_id}')";
+	return Manager::callback_of($node, $sandbox, @_);
 }
 
 sub accounts

@@ -40,11 +40,7 @@ sub sql
 
 sub connect_owner
 {
-	my ($owner, $external_id) = @_;
-	my $answer = $sandbox->connect(owner => $owner);
-	my ($state) = sql("SELECT smartcar_begin_connect('$external_id')") =~ /[?&]state=([^&]*)/;
-
-	return $session->query("CALL smartcar_finish_connect('https://example.com/callback?code=$answer->{code}&state=$state&user_id=$answer->{user_id}')");
+	return $session->query(Manager::callback_of($node, $sandbox, @_));
 }
 
 # Starts a synchronization, of which the answer to one question is on its way.

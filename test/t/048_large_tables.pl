@@ -18,11 +18,7 @@ my $others = 20_000;
 my @tables = qw(smartcar_account smartcar_session smartcar_webhook_event);
 
 my $sandbox = Sandbox->start;
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\n");
-$node->start;
-Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
+my $node = Manager::start_node($sandbox);
 
 my $session = Session->new($node);
 

@@ -56,10 +56,8 @@ sub requests
 sub connect_owner
 {
 	my ($owner) = @_;
-	my $given = $sandbox->connect(owner => $owner);
-	my ($state) = $session->query("SELECT smartcar_begin_connect('id of $owner')") =~ /[?&]state=([^&]*)/;
 
-	return $session->query("CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$state&user_id=$given->{user_id}')");
+	return $session->query(Manager::callback_of($node, $sandbox, $owner, "id of $owner"));
 }
 
 # Version 2.0: owners by their tokens
