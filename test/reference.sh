@@ -45,7 +45,7 @@ raised()
 		names | awk -v name="$name" '$3 == name { print $1, $3 }' | grep . || echo "unknown $name"
 	done
 	grep -rhoE "MAKE_SQLSTATE\('.', '.', '.', '.', '.'\)" src | tr -dc "A-Z0-9\n" | sed 's/^MAKESQLSTATE//'
-	# made of the status of an answer, see sqlstate_of() in src/call/call_error.c
+	# made of the status of an answer, see sqlstate_of() in src/call/failure.c
 	printf '%s\n' SC3xx SC4xx SC5xx
 	echo "$raised_by_postgres"
 }

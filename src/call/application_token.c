@@ -172,7 +172,7 @@ smartcar_application_access_token(SmartcarServer *server)
  * Called when a token was not accepted, so that the next one is a new one.
  */
 void
-smartcar_forget_application_token(SmartcarServer *server)
+smartcar_application_token_drop(SmartcarServer *server)
 {
 	Credentials credentials;
 	KeptToken  *token;

@@ -15,6 +15,6 @@
 #include "pg/server.h"
 
 extern const char *smartcar_application_access_token(SmartcarServer *server);
-extern void smartcar_forget_application_token(SmartcarServer *server);
+extern void smartcar_application_token_drop(SmartcarServer *server);
 
 #endif							/* SMARTCAR_APPLICATION_TOKEN_H */

@@ -15,7 +15,7 @@
 #include "utils/memutils.h"
 
 #include "call/application_token.h"
-#include "call/call_request.h"
+#include "call/request.h"
 #include "pg/compat.h"
 #include "pg/text.h"
 
@@ -95,7 +95,7 @@ smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
 
-	item->error = smartcar_error_unusable(call, item, reason);
+	item->error = smartcar_failure_unusable(call, item, reason);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -121,7 +121,7 @@ smartcar_item_keep(SmartcarItem *item, SmartcarSpan text)
  * requests.
  */
 void *
-smartcar_item_gathered(SmartcarItem *item, Size size)
+smartcar_item_state(SmartcarItem *item, Size size)
 {
 	if (item->gathered == NULL)
 		item->gathered = MemoryContextAllocZero(item->context, size);
@@ -280,11 +280,11 @@ token_was_refused(SmartcarCall *call, SmartcarItem *item, int status)
 static bool
 take_answer(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *response)
 {
-	SmartcarAnswer answer;
+	SmartcarApiResponse answer;
 
 	if (token_was_refused(call, item, response->status))
 		return false;
-	return smartcar_item_read_answer(call, item, response, &answer) &&
+	return smartcar_item_read_response(call, item, response, &answer) &&
 		item->operation->take(call, item, &answer) && item->error == NULL;
 }
 
@@ -316,7 +316,7 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 	else
 	{
 		old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
-		item->error = smartcar_error_from_outcome(call, item, response);
+		item->error = smartcar_failure_from_outcome(call, item, response);
 		MemoryContextSwitchTo(old_context);
 	}
 
@@ -412,7 +412,7 @@ smartcar_call_run(SmartcarCall *call)
 		 * accepted.  That befalls an item once, but in the second round there
 		 * may be new ones.
 		 */
-		smartcar_forget_application_token(call->server);
+		smartcar_application_token_drop(call->server);
 		call->credentials = smartcar_call_credentials(call, call->authorization);
 		call->next_item = 0;
 		call->refused_in_row = 0;

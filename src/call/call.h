@@ -26,7 +26,7 @@
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
-#include "call/call_error.h"
+#include "call/failure.h"
 #include "core/endpoint.h"
 #include "http/transport.h"
 #include "pg/server.h"
@@ -37,13 +37,13 @@ struct SmartcarCall;
 struct SmartcarItem;
 
 /* An answer, in the encoding of the database. */
-typedef struct SmartcarAnswer
+typedef struct SmartcarApiResponse
 {
 	int			status;
 	SmartcarSpan headers;
 	SmartcarSpan body;
 	JsonbContainer *json;		/* an object; NULL if it need not be one */
-} SmartcarAnswer;
+} SmartcarApiResponse;
 
 typedef struct SmartcarOperation
 {
@@ -64,7 +64,7 @@ typedef struct SmartcarOperation
 	 * another request to make.
 	 */
 	bool		(*take) (struct SmartcarCall *call, struct SmartcarItem *item,
-						 const SmartcarAnswer *answer);
+						 const SmartcarApiResponse *answer);
 } SmartcarOperation;
 
 typedef struct SmartcarItem
@@ -97,7 +97,7 @@ typedef struct SmartcarItem
 	bool		token_refused;	/* the application token was not accepted */
 
 	/* what came of it */
-	SmartcarCallError *error;	/* NULL: nothing went wrong */
+	SmartcarFailure *error;	/* NULL: nothing went wrong */
 	Datum		values[SMARTCAR_CALL_MAX_COLUMNS];
 	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS];
 } SmartcarItem;
@@ -151,12 +151,12 @@ extern void smartcar_item_set_user_id(SmartcarItem *item, SmartcarSpan user_id);
 extern MemoryContext smartcar_item_error_context(const SmartcarCall *call,
 												 const SmartcarItem *item);
 extern SmartcarSpan smartcar_item_keep(SmartcarItem *item, SmartcarSpan text);
-extern void *smartcar_item_gathered(SmartcarItem *item, Size size);
-extern bool smartcar_item_read_answer(SmartcarCall *call, SmartcarItem *item,
+extern void *smartcar_item_state(SmartcarItem *item, Size size);
+extern bool smartcar_item_read_response(SmartcarCall *call, SmartcarItem *item,
 									  const SmartcarResponse *response,
-									  SmartcarAnswer *answer);
+									  SmartcarApiResponse *answer);
 extern void smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item,
-								 const SmartcarAnswer *answer, JsonbContainer *object);
+								 const SmartcarApiResponse *answer, JsonbContainer *object);
 extern void smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason);
 
 #endif							/* SMARTCAR_CALL_H */

@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * request.c
- *	  The SQL functions that reach every endpoint of Smartcar's APIs.
- *
- * They raise an error only where no answer came; a status is for the caller to
- * look at.
+ *	  How an operation describes a request.
  *
  * src/call/request.c
  *
@@ -12,399 +9,189 @@
  */
 #include "postgres.h"
 
-#include "fmgr.h"
-#include "miscadmin.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/timestamp.h"
+#include "call/request.h"
 
-#include "call/call_request.h"
-#include "call/call_result.h"
-#include "core/utf8.h"
-#include "http/header.h"
+#include <openssl/evp.h>
+
+#include "call/application_token.h"
+#include "core/percent.h"
+#include "pg/secret.h"
 #include "pg/text.h"
-#include "pg/timestamp.h"
 
-PG_FUNCTION_INFO_V1(smartcar_request);
-PG_FUNCTION_INFO_V1(smartcar_request_many);
-
-/* The columns of the SQL type smartcar_response. */
-enum
-{
-	STATUS,
-	BODY,
-	CONTENT_TYPE,
-	REQUEST_ID,
-	DATA_AGE,
-	FETCHED_AT,
-	UNIT_SYSTEM,
-	RETRY_AFTER,
-	HEADERS,
-	COLUMNS
+/* The option that holds the origin of each host. */
+static const SmartcarOption host_options[SMARTCAR_HOST_COUNT] = {
+	[SMARTCAR_HOST_AUTH] = SMARTCAR_OPTION_AUTH_ORIGIN,
+	[SMARTCAR_HOST_IAM] = SMARTCAR_OPTION_IAM_ORIGIN,
+	[SMARTCAR_HOST_API] = SMARTCAR_OPTION_API_ORIGIN,
+	[SMARTCAR_HOST_VEHICLE] = SMARTCAR_OPTION_VEHICLE_ORIGIN,
+	[SMARTCAR_HOST_MANAGEMENT] = SMARTCAR_OPTION_MANAGEMENT_ORIGIN
 };
 
-/* The arguments of the SQL functions. */
-enum
+SmartcarOption
+smartcar_host_option(SmartcarHost host)
 {
-	METHOD_ARGUMENT,
-	PATH_ARGUMENT,
-	ACCESS_TOKEN_ARGUMENT,
-	USER_ID_ARGUMENT,
-	QUERY_ARGUMENT,
-	BODY_ARGUMENT,
-	UNIT_SYSTEM_ARGUMENT,
-	ORIGIN_ARGUMENT,
-	SERVER_ARGUMENT
-};
-
-typedef struct QueryParameter
-{
-	const char *name;
-	SmartcarSpan value;
-} QueryParameter;
-
-typedef struct RequestArguments
-{
-	const char *method;
-	SmartcarHost host;
-	QueryParameter *query;
-	int			query_count;
-	SmartcarSpan body;
-	SmartcarSpan unit_system;
-} RequestArguments;
-
-static void
-prepare(SmartcarCall *call, SmartcarItem *item)
-{
-	const RequestArguments *arguments = (const RequestArguments *) call->arguments;
-
-	smartcar_request_begin(call, item, arguments->method, arguments->host, item->id);
-	for (int i = 0; i < arguments->query_count; i++)
-		smartcar_request_query(item, arguments->query[i].name, arguments->query[i].value);
-	if (arguments->unit_system.data != NULL)
-		smartcar_request_header(item, "SC-Unit-System", arguments->unit_system);
-	if (arguments->body.data != NULL)
-		smartcar_request_body(item, "application/json", arguments->body);
+	return host_options[host];
 }
 
 /*
- * The value of a header as text of the database; false if it cannot be one.
+ * Notes a text that must not be seen in any message of this call.
  */
-static bool
-header_text(SmartcarSpan value, SmartcarSpan *converted)
+void
+smartcar_call_hide(SmartcarCall *call, const char *secret)
 {
-	return smartcar_utf8_valid(value) && memchr(value.data, '\0', value.length) == NULL &&
-		smartcar_try_text_from_utf8(value, converted);
-}
+	MemoryContext old_context = MemoryContextSwitchTo(call->context);
 
-/*
- * All values of a header in one.  name is where it stands; no data if it has
- * come before, since there may be thousands of the same.
- */
-static SmartcarSpan
-joined_values(SmartcarSpan lines, SmartcarSpan name)
-{
-	StringInfoData values;
-	SmartcarSpan other;
-	SmartcarSpan value;
-
-	initStringInfo(&values);
-	while (smartcar_header_next(&lines, &other, &value))
-	{
-		if (!smartcar_span_equal_ignoring_case(name, other))
-			continue;
-		if (other.data < name.data)
-		{
-			pfree(values.data);
-			return smartcar_span(NULL, 0);
-		}
-		if (other.data > name.data)
-			appendStringInfoString(&values, ", ");
-		appendBinaryStringInfo(&values, value.data, (int) value.length);
-	}
-	return smartcar_span(values.data, values.len);
-}
-
-/*
- * The headers as an object, their names in lower case.  A header that comes
- * several times has its values in one, as HTTP has it; what the database has no
- * text for is left out.
- */
-static Jsonb *
-headers_as_jsonb(SmartcarSpan lines)
-{
-	JsonbParseState *state = NULL;
-	SmartcarSpan rest = lines;
-	SmartcarSpan name;
-	SmartcarSpan value;
-
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	while (smartcar_header_next(&rest, &name, &value))
-	{
-		SmartcarSpan values;
-		JsonbValue	json;
-		char	   *lower;
-
-		CHECK_FOR_INTERRUPTS();
-		values = joined_values(lines, name);
-		if (values.data == NULL || !smartcar_span_is_visible(name) ||
-			!header_text(values, &value))
-			continue;
-
-		lower = pnstrdup(name.data, name.length);
-		for (char *c = lower; *c != '\0'; c++)
-			*c = smartcar_ascii_lower(*c);
-		json.type = jbvString;
-		json.val.string.val = lower;
-		json.val.string.len = (int) name.length;
-		pushJsonbValue(&state, WJB_KEY, &json);
-
-		json.val.string.val = unconstify(char *, value.data);
-		json.val.string.len = (int) value.length;
-		pushJsonbValue(&state, WJB_VALUE, &json);
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-static void
-set_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan lines,
-		   const char *name)
-{
-	SmartcarSpan value = smartcar_header_value(lines, smartcar_span_from_string(name));
-
-	if (value.data != NULL && header_text(value, &value))
-		smartcar_item_set_text(call, item, column, value);
-}
-
-static void
-set_time_header(SmartcarItem *item, int column, SmartcarSpan lines, const char *name)
-{
-	TimestampTz timestamp;
-
-	if (smartcar_timestamptz(smartcar_header_value(lines, smartcar_span_from_string(name)),
-							 &timestamp))
-		smartcar_item_set_datum(item, column, TimestampTzGetDatum(timestamp));
-}
-
-static bool
-take(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
-{
-	SmartcarSpan headers = answer->headers;
-	int64		retry_after =
-		smartcar_error_retry_after(smartcar_header_value(headers, SMARTCAR_SPAN("Retry-After")));
-	MemoryContext old_context;
-	Datum		built;
-
-	smartcar_item_set_datum(item, STATUS, Int32GetDatum(answer->status));
-	smartcar_item_set_text(call, item, BODY, answer->body);
-	set_header(call, item, CONTENT_TYPE, headers, "Content-Type");
-	set_header(call, item, REQUEST_ID, headers, "SC-Request-Id");
-	set_time_header(item, DATA_AGE, headers, "SC-Data-Age");
-	set_time_header(item, FETCHED_AT, headers, "SC-Fetched-At");
-	set_header(call, item, UNIT_SYSTEM, headers, "SC-Unit-System");
-
-	/* what is left over from its making goes with the answer */
-	built = JsonbPGetDatum(headers_as_jsonb(headers));
-	old_context = MemoryContextSwitchTo(call->context);
-	if (retry_after != SMARTCAR_NO_RETRY_AFTER)
-		smartcar_item_set_datum(item, RETRY_AFTER, Int64GetDatum(retry_after));
-	smartcar_item_set_datum(item, HEADERS, datumCopy(built, false, -1));
+	if (secret[0] != '\0')
+		call->secrets = lappend(call->secrets, pstrdup(secret));
 	MemoryContextSwitchTo(old_context);
-	return false;
 }
 
 /*
- * A method, in capitals.
+ * The value of an Authorization header by RFC 7617.
  */
-static const char *
-method_argument(FunctionCallInfo fcinfo)
+static char *
+basic_credentials(SmartcarCall *call, const char *user, const char *password)
 {
-	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-	SmartcarSpan method = smartcar_argument_span(fcinfo, METHOD_ARGUMENT);
+	char	   *pair = psprintf("%s:%s", user, password);
+	size_t		length = strlen(pair);
+	char	   *encoded = palloc((length + 2) / 3 * 4 + 1);
 
-	if (method.data == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("method must not be null")));
-	for (int i = 0; i < lengthof(methods); i++)
+	EVP_EncodeBlock((unsigned char *) encoded, (const unsigned char *) pair, (int) length);
+	explicit_bzero(pair, length);
+	pfree(pair);
+
+	smartcar_call_hide(call, password);
+	smartcar_call_hide(call, encoded);
+	return psprintf("Basic %s", encoded);
+}
+
+/*
+ * The credentials that items use which have no token of their own.
+ */
+SmartcarSpan
+smartcar_call_credentials(SmartcarCall *call, SmartcarAuthorization authorization)
+{
+	SmartcarServer *server = call->server;
+	const char *value = NULL;
+	const char *token;
+	const char *client_id;
+
+	switch (authorization)
 	{
-		if (smartcar_span_equal_ignoring_case(method, smartcar_span_from_string(methods[i])))
-			return methods[i];
+		case SMARTCAR_AUTHORIZE_CLIENT:
+			client_id = smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID);
+			if (client_id == NULL)
+				smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
+			value = basic_credentials(call, client_id,
+									  smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL));
+			break;
+		case SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT:
+		case SMARTCAR_AUTHORIZE_MANAGEMENT:
+			value = basic_credentials(call, "default",
+									  smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL));
+			break;
+		case SMARTCAR_AUTHORIZE_APPLICATION:
+			token = smartcar_application_access_token(server);
+			smartcar_call_hide(call, token);
+			value = psprintf("Bearer %s", token);
+			break;
+		case SMARTCAR_AUTHORIZE_NOT:
+		case SMARTCAR_AUTHORIZE_OWNER:
+			break;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid method: \"%s\"", smartcar_excerpt(method)),
-			 errdetail("Valid methods are GET, HEAD, POST, PUT, PATCH and DELETE.")));
-	return NULL;				/* keep compiler quiet */
+	return smartcar_span_from_string(value);
 }
 
-static SmartcarHost
-host_argument(FunctionCallInfo fcinfo, SmartcarApiVersion version)
+void
+smartcar_append_encoded(StringInfo target, SmartcarSpan value)
 {
-	SmartcarSpan origin = smartcar_argument_span(fcinfo, ORIGIN_ARGUMENT);
+	size_t		length = smartcar_percent_encoded_length(value);
 
-	if (origin.data == NULL)
-		return version == SMARTCAR_API_V3 ? SMARTCAR_HOST_VEHICLE : SMARTCAR_HOST_API;
-	if (smartcar_span_equal(origin, SMARTCAR_SPAN("api")))
-		return SMARTCAR_HOST_API;
-	if (smartcar_span_equal(origin, SMARTCAR_SPAN("vehicle")))
-		return SMARTCAR_HOST_VEHICLE;
-	if (smartcar_span_equal(origin, SMARTCAR_SPAN("management")))
-		return SMARTCAR_HOST_MANAGEMENT;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid origin: \"%s\"", smartcar_excerpt(origin)),
-			 errdetail("Valid origins are \"api\", \"vehicle\" and \"management\".")));
-	return SMARTCAR_HOST_API;	/* keep compiler quiet */
+	enlargeStringInfo(target, (int) length);
+	smartcar_percent_encode(target->data + target->len, value);
+	target->len += (int) length;
+	target->data[target->len] = '\0';
 }
 
-static SmartcarSpan
-unit_system_argument(FunctionCallInfo fcinfo)
+void
+smartcar_request_header(SmartcarItem *item, const char *name, SmartcarSpan value)
 {
-	SmartcarSpan unit_system = smartcar_argument_span(fcinfo, UNIT_SYSTEM_ARGUMENT);
+	SmartcarRequest *request = &item->request;
 
-	if (unit_system.data != NULL &&
-		!smartcar_span_equal(unit_system, SMARTCAR_SPAN("metric")) &&
-		!smartcar_span_equal(unit_system, SMARTCAR_SPAN("imperial")))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid unit_system: \"%s\"", smartcar_excerpt(unit_system)),
-				 errdetail("Valid unit systems are \"metric\" and \"imperial\".")));
-	return unit_system;
+	Assert(request->header_count < SMARTCAR_REQUEST_MAX_HEADERS);
+	request->headers[request->header_count++] = psprintf("%s: %.*s", name,
+														 (int) value.length, value.data);
 }
 
-/* The value of a parameter as it stands in a URL; null leaves it out. */
-static SmartcarSpan
-parameter_value(const JsonbValue *value)
+/*
+ * Begins a request, whose path is below the base of the host.
+ */
+void
+smartcar_request_begin(SmartcarCall *call, SmartcarItem *item, const char *method,
+					   SmartcarHost host, SmartcarSpan path)
 {
-	switch (value->type)
-	{
-		case jbvNull:
-			return smartcar_span(NULL, 0);
-		case jbvString:
-			return smartcar_utf8_from_bytes(value->val.string.val, value->val.string.len);
-		case jbvNumeric:
-			return smartcar_span_from_string(DatumGetCString(DirectFunctionCall1(numeric_out,
-																				 NumericGetDatum(value->val.numeric))));
-		case jbvBool:
-			return value->val.boolean ? SMARTCAR_SPAN("true") : SMARTCAR_SPAN("false");
-		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("invalid value in query"),
-					 errdetail("The value of a parameter is text, a number, a boolean or null.")));
-	}
-	return smartcar_span(NULL, 0);	/* keep compiler quiet */
+	SmartcarSpan credentials = call->credentials;
+
+	item->host = host;
+	item->path = psprintf("%s%.*s", smartcar_host_base(host), (int) path.length, path.data);
+	initStringInfo(&item->url);
+	appendStringInfoString(&item->url, smartcar_server_option(call->server, host_options[host]));
+	appendStringInfoString(&item->url, item->path);
+
+	item->request.method = method;
+	item->request.idempotent = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	smartcar_request_header(item, "Accept", SMARTCAR_SPAN("application/json"));
+	if (item->access_token.data != NULL)
+		credentials = smartcar_span_from_string(psprintf("Bearer %.*s",
+														 (int) item->access_token.length,
+														 item->access_token.data));
+	if (credentials.data != NULL)
+		smartcar_request_header(item, "Authorization", credentials);
+	if (item->user_id.data != NULL && call->authorization == SMARTCAR_AUTHORIZE_APPLICATION)
+		smartcar_request_header(item, "sc-user-id", item->user_id);
 }
 
-static void
-take_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
+/*
+ * Begins a request to one of the known endpoints.
+ */
+void
+smartcar_request_endpoint(SmartcarCall *call, SmartcarItem *item, SmartcarEndpoint endpoint,
+						  SmartcarSpan id)
 {
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue	value;
-	Jsonb	   *query;
+	const SmartcarEndpointInfo *info = &smartcar_endpoints[endpoint];
+	size_t		length = smartcar_endpoint_path_length(endpoint, id);
+	char	   *path = palloc(length);
 
-	if (PG_ARGISNULL(QUERY_ARGUMENT))
+	smartcar_endpoint_path_write(endpoint, id, path);
+	smartcar_request_begin(call, item, info->method, info->host, smartcar_span(path, length));
+}
+
+/*
+ * Adds a parameter to the URL of a request, unless there is no value.
+ */
+void
+smartcar_request_query(SmartcarItem *item, const char *name, SmartcarSpan value)
+{
+	bool		is_first = strchr(item->url.data, '?') == NULL;
+
+	if (value.data == NULL)
 		return;
-	query = PG_GETARG_JSONB_P(QUERY_ARGUMENT);
-	if (!JB_ROOT_IS_OBJECT(query))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query must be a JSON object"),
-				 errhint("An example is '{\"limit\": 10}'.")));
-
-	arguments->query = palloc((JB_ROOT_COUNT(query) + 1) * sizeof(QueryParameter));
-	iterator = JsonbIteratorInit(&query->root);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-		{
-			SmartcarSpan name = smartcar_utf8_from_bytes(value.val.string.val,
-														 value.val.string.len);
-
-			arguments->query[arguments->query_count].name = pnstrdup(name.data, name.length);
-		}
-		else if (token == WJB_VALUE)
-			arguments->query[arguments->query_count++].value = parameter_value(&value);
-	}
+	appendStringInfoChar(&item->url, is_first ? '?' : '&');
+	smartcar_append_encoded(&item->url, smartcar_span_from_string(name));
+	appendStringInfoChar(&item->url, '=');
+	smartcar_append_encoded(&item->url, value);
 }
 
-/*
- * libcurl, told to send the one with the other, would wait for the body of the
- * answer, which never comes.
- */
-static void
-refuse_body_of_head(const char *method)
+void
+smartcar_request_query_number(SmartcarItem *item, const char *name, int64 value)
 {
-	if (strcmp(method, "HEAD") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a request with the method HEAD has no body")));
+	smartcar_request_query(item, name,
+						   smartcar_span_from_string(psprintf(INT64_FORMAT, value)));
 }
 
-static SmartcarSpan
-body_argument(FunctionCallInfo fcinfo, const char *method)
+void
+smartcar_request_body(SmartcarItem *item, const char *content_type, SmartcarSpan body)
 {
-	Jsonb	   *body;
-	char	   *written;
-
-	if (PG_ARGISNULL(BODY_ARGUMENT))
-		return smartcar_span(NULL, 0);
-	refuse_body_of_head(method);
-	body = PG_GETARG_JSONB_P(BODY_ARGUMENT);
-	written = JsonbToCString(NULL, &body->root, VARSIZE(body));
-	return smartcar_utf8_from_bytes(written, (int) strlen(written));
-}
-
-static void
-begin(FunctionCallInfo fcinfo, SmartcarCall *call)
-{
-	RequestArguments *arguments = palloc0(sizeof(RequestArguments));
-
-	arguments->method = method_argument(fcinfo);
-	arguments->host = host_argument(fcinfo, call->version);
-	arguments->unit_system = unit_system_argument(fcinfo);
-	arguments->body = body_argument(fcinfo, arguments->method);
-	take_query(fcinfo, arguments);
-	call->arguments = arguments;
-
-	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
-		call->authorization = SMARTCAR_AUTHORIZE_MANAGEMENT;
-	else if (arguments->host == SMARTCAR_HOST_VEHICLE)
-		call->authorization = SMARTCAR_AUTHORIZE_APPLICATION;
-	else
-		call->authorization = SMARTCAR_AUTHORIZE_OWNER;
-}
-
-static const SmartcarOperation request = {
-	.takes_anything = true,
-	.prepare = prepare,
-	.take = take
-};
-
-static const SmartcarTypedCall request_call = {
-	.name = "smartcar_request",
-	.id_name = "path",
-	.ids_name = "paths",
-	.id_argument = PATH_ARGUMENT,
-	.access_token_argument = ACCESS_TOKEN_ARGUMENT,
-	.user_id_argument = USER_ID_ARGUMENT,
-	.server_argument = SERVER_ARGUMENT,
-	.columns = COLUMNS,
-	.id_is_path = true,
-	.operations = {&request, &request},
-	.begin = begin
-};
-
-Datum
-smartcar_request(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_one(fcinfo, &request_call);
-}
-
-Datum
-smartcar_request_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &request_call);
+	smartcar_request_header(item, "Content-Type", smartcar_span_from_string(content_type));
+	item->request.body = body;
 }

@@ -14,7 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "call/call.h"
-#include "call/call_request.h"
+#include "call/request.h"
 #include "pg/json.h"
 
 /*
@@ -81,7 +81,7 @@ prepare_token_request(SmartcarCall *call, SmartcarItem *item)
 
 /* A text of the answer, kept for as long as the request. */
 static SmartcarSpan
-keep_member(MemoryContext context, const SmartcarAnswer *answer, const char *name)
+keep_member(MemoryContext context, const SmartcarApiResponse *answer, const char *name)
 {
 	SmartcarSpan value = smartcar_json_text_member(answer->json, name);
 
@@ -93,7 +93,7 @@ keep_member(MemoryContext context, const SmartcarAnswer *answer, const char *nam
 }
 
 static bool
-take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswer *answer)
+take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
 {
 	SmartcarTokenRequest *request = (SmartcarTokenRequest *) item->arguments;
 
@@ -122,7 +122,7 @@ const SmartcarOperation smartcar_token_operation = {
 /*
  * Asks for a token.  Returns what went wrong with the request, or NULL.
  */
-const SmartcarCallError *
+const SmartcarFailure *
 smartcar_try_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
 {
 	SmartcarCall call;
@@ -141,8 +141,8 @@ smartcar_try_token_request(SmartcarServer *server, SmartcarTokenRequest *request
 void
 smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
 {
-	const SmartcarCallError *error = smartcar_try_token_request(server, request);
+	const SmartcarFailure *error = smartcar_try_token_request(server, request);
 
 	if (error != NULL)
-		smartcar_call_error_raise(error);
+		smartcar_failure_raise(error);
 }

@@ -48,7 +48,7 @@ extern void smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan
 extern void smartcar_token_form_add(SmartcarTokenRequest *request, const char *name,
 									SmartcarSpan value);
 extern void smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request);
-extern const SmartcarCallError *smartcar_try_token_request(SmartcarServer *server,
+extern const SmartcarFailure *smartcar_try_token_request(SmartcarServer *server,
 														   SmartcarTokenRequest *request);
 
 #endif							/* SMARTCAR_TOKEN_REQUEST_H */

@@ -18,7 +18,7 @@
 
 #define TEXT(literal)	{(literal), sizeof(literal) - 1}
 
-const SmartcarPermission smartcar_permissions[SMARTCAR_PERMISSION_COUNT] = {
+const SmartcarPermission smartcar_permission_table[SMARTCAR_PERMISSION_COUNT] = {
 	{TEXT("control_charge"), SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT},
 	{TEXT("control_climate"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
 	{TEXT("control_navigation"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
@@ -80,7 +80,7 @@ static const struct
 #define SHORTEST_NAME	8		/* read_vin */
 #define LONGEST_NAME	26		/* read_extended_vehicle_info */
 
-/* the index in smartcar_permissions plus one; 0 is an empty slot */
+/* the index in smartcar_permission_table plus one; 0 is an empty slot */
 static const uint8_t slots[SLOT_COUNT] = {
 	[SLOT(14, 'o', 'g', 'e')] = 1,	/* control_charge */
 	[SLOT(15, 'o', 't', 'e')] = 2,	/* control_climate */
@@ -173,7 +173,7 @@ equal_names(const char *a, const char *b, size_t length)
 }
 
 /*
- * The index of a permission in smartcar_permissions, or -1 if it is none of
+ * The index of a permission in smartcar_permission_table, or -1 if it is none of
  * the known ones.  The name comes without "required:".
  */
 int
@@ -186,8 +186,8 @@ smartcar_permission_find(SmartcarSpan name)
 		return -1;
 	index = slots[SLOT(name.length, data[5], data[name.length - 2],
 					   data[name.length - 1])] - 1;
-	if (index < 0 || smartcar_permissions[index].name.length != name.length ||
-		!equal_names(smartcar_permissions[index].name.data, name.data, name.length))
+	if (index < 0 || smartcar_permission_table[index].name.length != name.length ||
+		!equal_names(smartcar_permission_table[index].name.data, name.data, name.length))
 		return -1;
 	return index;
 }

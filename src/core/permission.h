@@ -42,7 +42,7 @@ typedef struct SmartcarPermission
  * The permissions in the order of Smartcar's Tesla page, those without a Tesla
  * permission last.  An index into this table identifies a known permission.
  */
-extern const SmartcarPermission smartcar_permissions[SMARTCAR_PERMISSION_COUNT];
+extern const SmartcarPermission smartcar_permission_table[SMARTCAR_PERMISSION_COUNT];
 
 extern bool smartcar_permission_strip_required(SmartcarSpan *name);
 extern bool smartcar_permission_well_formed(SmartcarSpan name);

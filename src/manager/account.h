@@ -39,13 +39,13 @@ extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarK
 								   const char *user_id, Datum lease,
 								   bytea *old_refresh_token,
 								   const SmartcarTokenRequest *answer);
-extern const SmartcarCallError *smartcar_account_settle(SmartcarServer *server,
+extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
 														SmartcarKeyRing *ring,
 														const char *provisional_id,
 														SmartcarSpan access_token,
 														const char **user_id);
-extern void smartcar_account_note_refusal(const SmartcarServer *server, const char *user_id,
-										  const SmartcarErrorAnswer *error);
+extern void smartcar_account_record_refusal(const SmartcarServer *server, const char *user_id,
+										  const SmartcarApiError *error);
 extern void smartcar_account_note(const SmartcarServer *server, const char *user_id,
 								  const char *external_id);
 

@@ -24,7 +24,7 @@
 #include "utils/uuid.h"
 
 #include "manager/account.h"
-#include "manager/manager.h"
+#include "manager/spi.h"
 #include "manager/user_set.h"
 
 /* In milliseconds: two of them fit into the minute in which an old token is good. */
@@ -150,7 +150,7 @@ smartcar_claims_count_due(const SmartcarClaims *claims)
 	SmartcarParameters parameters = {0};
 
 	pass_due(claims, &parameters);
-	smartcar_manager_run_by_index(psprintf("SELECT count(*) FROM %s", due_accounts("")), &parameters);
+	smartcar_spi_run_by_index(psprintf("SELECT count(*) FROM %s", due_accounts("")), &parameters);
 	return strtoll(smartcar_result_string(0, 0), NULL, 10);
 }
 
@@ -172,7 +172,7 @@ claim_account(SmartcarClaims *claims, const Candidate *candidate)
 	smartcar_parameter(&parameters, UUIDOID, claims->lease, false);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(LEASE), false);
 	smartcar_parameter_time(&parameters, candidate->refreshed_at);
-	if (smartcar_manager_run("UPDATE @.smartcar_account SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
+	if (smartcar_spi_run("UPDATE @.smartcar_account SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
 							 "WHERE server = $1 AND user_id = $2 AND lease IS NOT DISTINCT FROM $3 AND refreshed_at IS NOT DISTINCT FROM $6 AND status = 'active' "
 							 "AND " CAN_BE_CLAIMED " "
 							 "RETURNING refresh_token, attempts, leased_until",
@@ -240,7 +240,7 @@ smartcar_claims_fill(SmartcarClaims *claims)
 
 	pass_due(claims, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(wanted * 4), false);
-	found = (int) smartcar_manager_run_by_index(psprintf("SELECT user_id, lease, refreshed_at FROM %s ORDER BY urgency, access_expires_at LIMIT $5",
+	found = (int) smartcar_spi_run_by_index(psprintf("SELECT user_id, lease, refreshed_at FROM %s ORDER BY urgency, access_expires_at LIMIT $5",
 														 due_accounts(" ORDER BY access_expires_at LIMIT $5")),
 												&parameters);
 	candidates = palloc(Max(found, 1) * sizeof(Candidate));
@@ -259,7 +259,7 @@ smartcar_claims_fill(SmartcarClaims *claims)
 	qsort(candidates, Min(found, wanted), sizeof(Candidate), compare_candidates);
 	for (int i = 0; i < Min(found, wanted); i++)
 		claim_account(claims, &candidates[i]);
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 }
 
 /*
@@ -267,7 +267,7 @@ smartcar_claims_fill(SmartcarClaims *claims)
  * is none.
  */
 const SmartcarClaim *
-smartcar_claims_take(SmartcarClaims *claims)
+smartcar_claims_next(SmartcarClaims *claims)
 {
 	return smartcar_claims_used_up(claims) ? NULL : &claims->queue[claims->next++];
 }
@@ -286,7 +286,7 @@ smartcar_claims_next_attempt(const SmartcarClaims *claims, int within, Timestamp
 		return false;
 	pass_due(claims, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(within), false);
-	smartcar_manager_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
+	smartcar_spi_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
 								  "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
 								  "AND error_sqlstate NOT IN ('XX001', '55000') "
 								  "AND (next_attempt_at <= @now + $5 * interval '1 ms' OR next_attempt_at IS NULL) "
@@ -324,9 +324,9 @@ smartcar_claims_release(SmartcarClaims *claims)
 		smartcar_parameter(&parameters, TEXTARRAYOID,
 						   PointerGetDatum(construct_array(user_ids, i, TEXTOID, -1, false, TYPALIGN_INT)),
 						   false);
-		smartcar_manager_run_by_index("UPDATE @.smartcar_account SET lease = NULL, leased_until = NULL "
+		smartcar_spi_run_by_index("UPDATE @.smartcar_account SET lease = NULL, leased_until = NULL "
 									  "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
 									  &parameters);
 	}
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 }

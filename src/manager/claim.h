@@ -52,7 +52,7 @@ extern void smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *
 extern int64 smartcar_claims_count_due(const SmartcarClaims *claims);
 extern bool smartcar_claims_used_up(const SmartcarClaims *claims);
 extern void smartcar_claims_fill(SmartcarClaims *claims);
-extern const SmartcarClaim *smartcar_claims_take(SmartcarClaims *claims);
+extern const SmartcarClaim *smartcar_claims_next(SmartcarClaims *claims);
 extern bool smartcar_claims_next_attempt(const SmartcarClaims *claims, int within,
 										 TimestampTz *time);
 extern void smartcar_claims_done(SmartcarClaims *claims, const SmartcarClaim *claim);

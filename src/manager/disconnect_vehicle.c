@@ -13,8 +13,8 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "call/call_result.h"
-#include "manager/manager.h"
+#include "api/sql_function.h"
+#include "manager/spi.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_disconnect_vehicle);
@@ -32,7 +32,7 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	SmartcarCall call;
 	SmartcarParameters parameters = {0};
 
-	smartcar_manager_begin_procedure(fcinfo, "smartcar_disconnect_vehicle()");
+	smartcar_spi_begin_procedure(fcinfo, "smartcar_disconnect_vehicle()");
 	server = smartcar_required_server(fcinfo, SERVER);
 	if (PG_ARGISNULL(VEHICLE_ID))
 		ereport(ERROR,
@@ -54,7 +54,7 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	 */
 	if (call.items[0].error != NULL &&
 		!(version == SMARTCAR_API_V2 && call.items[0].error->answer.status == 404))
-		smartcar_call_error_raise(call.items[0].error);
+		smartcar_failure_raise(call.items[0].error);
 
 	/*
 	 * Of one owner or of all, as Smartcar was asked.  The rows are locked in
@@ -64,11 +64,11 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(VEHICLE_ID), false);
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
-	smartcar_manager_run("WITH locked AS (SELECT user_id FROM @.smartcar_connection WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL) "
+	smartcar_spi_run("WITH locked AS (SELECT user_id FROM @.smartcar_connection WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL) "
 						 "ORDER BY user_id COLLATE \"C\" FOR UPDATE) "
 						 "DELETE FROM @.smartcar_connection WHERE server = $1 AND vehicle_id = $2 AND user_id IN (SELECT user_id FROM locked)",
 						 &parameters);
-	smartcar_manager_commit();
-	smartcar_manager_end();
+	smartcar_spi_commit();
+	smartcar_spi_end();
 	PG_RETURN_VOID();
 }

@@ -26,16 +26,16 @@
 #include "call/application_token.h"
 #include "core/hex.h"
 #include "manager/account.h"
-#include "manager/callback_user.h"
+#include "api/callback_user.h"
 #include "manager/key_ring.h"
-#include "manager/manager.h"
-#include "manager/round_trip.h"
-#include "manager/vehicle_sync.h"
+#include "manager/spi.h"
+#include "manager/session.h"
+#include "manager/sync_vehicles.h"
 #include "pg/action.h"
-#include "pg/callback.h"
+#include "func/callback.h"
 #include "pg/secret.h"
 #include "pg/text.h"
-#include "pg/tuple.h"
+#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_finish_connect);
 
@@ -80,7 +80,7 @@ typedef enum Errand
 
 static Errand
 errand_of(const SmartcarServer *server, const SmartcarCallback *callback,
-		  const SmartcarRoundTrip *session)
+		  const SmartcarSession *session)
 {
 	bool		is_v2 = smartcar_server_api_version(server) == SMARTCAR_API_V2;
 	SmartcarCallbackField needed = is_v2 ? SMARTCAR_CALLBACK_CODE : SMARTCAR_CALLBACK_USER_ID;
@@ -117,15 +117,15 @@ prepare_errand(SmartcarServer *server, Errand errand, SmartcarKeyRing *ring)
  * to connect again.
  */
 static void
-fail_session(const SmartcarServer *server, const SmartcarRoundTrip *session,
-			 SmartcarRoundTripResult *outcome, const SmartcarCallError *error)
+fail_session(const SmartcarServer *server, const SmartcarSession *session,
+			 SmartcarSessionResult *outcome, const SmartcarFailure *error)
 {
 	outcome->status = "failed";
 	outcome->error = error->message;
 	outcome->action = error->answer.action == SMARTCAR_ACTION_FIX_SETUP ?
 		SMARTCAR_ACTION_FIX_SETUP : SMARTCAR_ACTION_CONNECT;
-	smartcar_round_trip_end(server, session, outcome, error->detail);
-	smartcar_call_error_raise(error);
+	smartcar_session_end(server, session, outcome, error->detail);
+	smartcar_failure_raise(error);
 }
 
 /*
@@ -134,9 +134,9 @@ fail_session(const SmartcarServer *server, const SmartcarRoundTrip *session,
  * ends the session.
  */
 static void
-store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarRoundTrip *session,
+store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarSession *session,
 			 const char *provisional_id, const SmartcarTokenRequest *request,
-			 SmartcarRoundTripResult *outcome)
+			 SmartcarSessionResult *outcome)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -147,7 +147,7 @@ store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Smartcar
 	PG_TRY();
 	{
 		smartcar_account_store(server, ring, provisional_id, session->external_id, request);
-		smartcar_round_trip_note_tokens(server, session);
+		smartcar_session_record_tokens(server, session);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -165,11 +165,11 @@ store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Smartcar
 		outcome->status = "failed";
 		outcome->error = error->message;
 		outcome->action = SMARTCAR_ACTION_CONNECT;
-		smartcar_round_trip_end(server, session, outcome, error->detail);
+		smartcar_session_end(server, session, outcome, error->detail);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 	RESUME_INTERRUPTS();
 }
 
@@ -181,12 +181,12 @@ store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Smartcar
  */
 static const char *
 take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback *callback,
-		  const SmartcarRoundTrip *session, SmartcarRoundTripResult *outcome)
+		  const SmartcarSession *session, SmartcarSessionResult *outcome)
 {
 	char		digits[2 * PROVISIONAL_BYTES + 1] = {0};
 	const char *provisional_id;
 	SmartcarTokenRequest request;
-	const SmartcarCallError *error;
+	const SmartcarFailure *error;
 
 	smartcar_hex_encode((const unsigned char *) VARDATA(session->state_hash), PROVISIONAL_BYTES,
 						digits);
@@ -207,7 +207,7 @@ take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback 
 						error->message),
 				 error->detail ? errdetail_internal("%s", error->detail) : 0,
 				 errhint("CALL smartcar_sync() asks again.")));
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 	return request.access_token.data;
 }
 
@@ -220,13 +220,13 @@ take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback 
  */
 static void
 take_user(SmartcarServer *server, const SmartcarCallback *callback,
-		  const SmartcarRoundTrip *session, SmartcarRoundTripResult *outcome)
+		  const SmartcarSession *session, SmartcarSessionResult *outcome)
 {
 	const char *user_id = field(callback, SMARTCAR_CALLBACK_USER_ID);
 	bool		is_known = session->external_id != NULL &&
 		smartcar_is_known_user(server, user_id, session->external_id);
 
-	smartcar_round_trip_claim(server, session);
+	smartcar_session_claim(server, session);
 	if (!is_known)
 	{
 		outcome->status = "failed";
@@ -236,7 +236,7 @@ take_user(SmartcarServer *server, const SmartcarCallback *callback,
 	}
 	outcome->user_id = user_id;
 	smartcar_account_note(server, user_id, session->external_id);
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 }
 
 /*
@@ -244,8 +244,8 @@ take_user(SmartcarServer *server, const SmartcarCallback *callback,
  * smartcar_sync(), so it is a warning.
  */
 static void
-sync_vehicles(SmartcarServer *server, const SmartcarRoundTrip *session, const char *access_token,
-			  SmartcarRoundTripResult *outcome)
+sync_vehicles(SmartcarServer *server, const SmartcarSession *session, const char *access_token,
+			  SmartcarSessionResult *outcome)
 {
 	SmartcarUser user = {
 		.user_id = outcome->user_id,
@@ -253,7 +253,7 @@ sync_vehicles(SmartcarServer *server, const SmartcarRoundTrip *session, const ch
 		.access_token = access_token,
 		.has_just_connected = true
 	};
-	const SmartcarCallError *error;
+	const SmartcarFailure *error;
 
 	smartcar_sync_users(server, &user, 1);
 	outcome->vehicle_ids = user.vehicle_ids;
@@ -272,19 +272,19 @@ sync_vehicles(SmartcarServer *server, const SmartcarRoundTrip *session, const ch
  * and nothing is known about another one who has the same vehicle.
  */
 static void
-clear_error(const SmartcarServer *server, const SmartcarRoundTrip *session)
+clear_error(const SmartcarServer *server, const SmartcarSession *session)
 {
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, session->vehicle_id);
 	smartcar_parameter_string(&parameters, session->external_id);
-	smartcar_manager_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
+	smartcar_spi_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
 						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
 						 "WHERE server = $1 AND vehicle_id = $2 AND error_action = 'reauthenticate' "
 						 "AND (external_id = $3 OR external_id IS NULL OR $3 IS NULL)",
 						 &parameters);
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 }
 
 static void
@@ -296,7 +296,7 @@ set_text(Datum *values, bool *nulls, int column, const char *value)
 }
 
 static Datum
-form_outcome(FunctionCallInfo fcinfo, const SmartcarRoundTripResult *outcome)
+form_outcome(FunctionCallInfo fcinfo, const SmartcarSessionResult *outcome)
 {
 	TupleDesc	descriptor = smartcar_row_descriptor(fcinfo, COLUMNS);
 	Datum		values[COLUMNS] = {0};
@@ -325,13 +325,13 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	SmartcarCallback callback;
 	const char *error;
 	const char *error_description;
-	SmartcarRoundTrip session = {0};
-	SmartcarRoundTripResult outcome = {.action = SMARTCAR_ACTION_UNKNOWN};
+	SmartcarSession session = {0};
+	SmartcarSessionResult outcome = {.action = SMARTCAR_ACTION_UNKNOWN};
 	const char *access_token = NULL;
 	Errand		errand;
 	Datum		result;
 
-	smartcar_manager_begin_procedure(fcinfo, "smartcar_finish_connect()");
+	smartcar_spi_begin_procedure(fcinfo, "smartcar_finish_connect()");
 	server = smartcar_required_server(fcinfo, 1);
 	if (input.data == NULL)
 		ereport(ERROR,
@@ -342,14 +342,14 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	/* what the database cannot hold is refused before anything is spent */
 	error = field(&callback, SMARTCAR_CALLBACK_ERROR);
 	error_description = field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
-	smartcar_round_trip_find(server, &callback, &session);
-	smartcar_round_trip_check_owner(&session, smartcar_argument_span(fcinfo, 3));
+	smartcar_session_find(server, &callback, &session);
+	smartcar_session_check_owner(&session, smartcar_argument_span(fcinfo, 3));
 	errand = errand_of(server, &callback, &session);
 	prepare_errand(server, errand, &ring);
 	if (errand != TAKE_USER)
 	{
-		smartcar_round_trip_claim(server, &session);
-		smartcar_manager_commit();
+		smartcar_session_claim(server, &session);
+		smartcar_spi_commit();
 	}
 
 	outcome.status = "finished";
@@ -381,13 +381,13 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	if (outcome.user_id != NULL)
 	{
 		sync_vehicles(server, &session, access_token, &outcome);
-		smartcar_manager_commit();
+		smartcar_spi_commit();
 	}
 	smartcar_key_ring_wipe(&ring);
-	smartcar_round_trip_end(server, &session, &outcome, error_description);
+	smartcar_session_end(server, &session, &outcome, error_description);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_outcome(fcinfo, &outcome);
-	smartcar_manager_end();
+	smartcar_spi_end();
 	PG_RETURN_DATUM(result);
 }

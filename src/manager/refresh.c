@@ -30,16 +30,16 @@
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
 
-#include "call/call_request.h"
+#include "call/request.h"
 #include "manager/account.h"
 #include "manager/claim.h"
-#include "manager/manager.h"
+#include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/session.h"
+#include "manager/begin_connect.h"
 #include "manager/user_set.h"
 #include "pg/compat.h"
-#include "pg/tuple.h"
+#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -65,7 +65,7 @@ typedef struct Refresh
 	int64		refreshed;
 	HTAB	   *failed;			/* the accounts that have failed in the end */
 	int64		refused;
-	const SmartcarCallError *setup_error;	/* ours, not an account's */
+	const SmartcarFailure *setup_error;	/* ours, not an account's */
 } Refresh;
 
 /* An account whose request is on its way. */
@@ -128,7 +128,7 @@ store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate
 	smartcar_parameter_string(&parameters, description);
 	smartcar_parameter(&parameters, INT4OID,
 					   Int32GetDatum(delay_after(claim->attempts + 1, retry_after)), false);
-	if (smartcar_manager_run("UPDATE @.smartcar_account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
+	if (smartcar_spi_run("UPDATE @.smartcar_account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
 							 "next_attempt_at = @now + $7 * interval '1 ms', "
 							 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
 							 "WHERE server = $1 AND user_id = $2 AND lease = $3",
@@ -147,7 +147,7 @@ store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate
  * owner has to connect again are those of callbacks.
  */
 static bool
-is_definite(const SmartcarCallError *error)
+is_definite(const SmartcarFailure *error)
 {
 	return error->answer.status == 400 && error->answer.action == SMARTCAR_ACTION_CONNECT &&
 		(smartcar_span_equal(error->answer.type, SMARTCAR_SPAN("invalid_grant")) ||
@@ -159,18 +159,18 @@ is_definite(const SmartcarCallError *error)
  * nothing that another account would mend.
  */
 static bool
-is_our_fault(const SmartcarCallError *error)
+is_our_fault(const SmartcarFailure *error)
 {
 	return error->answer.status == 401 || error->sqlstate == SMARTCAR_SQLSTATE_TLS;
 }
 
 static void
-note_setup_error(Refresh *refresh, const SmartcarCallError *error)
+note_setup_error(Refresh *refresh, const SmartcarFailure *error)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(refresh->call.context);
 
 	if (refresh->setup_error == NULL)
-		refresh->setup_error = smartcar_call_error_copy(error);
+		refresh->setup_error = smartcar_failure_copy(error);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -180,7 +180,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 	Refresh    *refresh = (Refresh *) call;
 	Refreshing *refreshing = (Refreshing *) item->gathered;
 	const SmartcarClaim *claim = &refreshing->claim;
-	const SmartcarCallError *error = item->error;
+	const SmartcarFailure *error = item->error;
 
 	if (error == NULL)
 	{
@@ -200,8 +200,8 @@ finish(SmartcarCall *call, SmartcarItem *item)
 						   error->message,
 						   is_definite(error), error->answer.retry_after) &&
 			 is_definite(error))
-		smartcar_account_note_refusal(call->server, claim->user_id, &error->answer);
-	smartcar_manager_commit();
+		smartcar_account_record_refusal(call->server, claim->user_id, &error->answer);
+	smartcar_spi_commit();
 	smartcar_progress_add(&refresh->progress, 1);
 }
 
@@ -221,7 +221,7 @@ open_token(Refresh *refresh, const SmartcarClaim *claim)
 		return token;
 	store_failure(refresh, claim, unpack_sql_state(sqlstate),
 				  "the stored refresh token cannot be opened", false, SMARTCAR_NO_RETRY_AFTER);
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 	smartcar_progress_add(&refresh->progress, 1);
 	return NULL;
 }
@@ -250,7 +250,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 			/* smartcar_reseal_tokens() waits only for older claims */
 			smartcar_key_ring_reread(&refresh->ring, call->server);
 		}
-		claim = smartcar_claims_take(&refresh->claims);
+		claim = smartcar_claims_next(&refresh->claims);
 		if (claim == NULL)
 			return false;
 		if (claim->until < GetCurrentTimestamp() + call->settings.timeout * INT64CONST(1000))
@@ -289,8 +289,8 @@ wait_for_failures(Refresh *refresh)
 
 	if (!smartcar_claims_next_attempt(&refresh->claims, SOON, &due))
 		return false;
-	smartcar_manager_commit();
-	smartcar_manager_wait_until(due);
+	smartcar_spi_commit();
+	smartcar_spi_wait_until(due);
 	return true;
 }
 
@@ -316,7 +316,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	SmartcarCall *call;
 	Datum		result;
 
-	smartcar_manager_begin_procedure(fcinfo, "smartcar_refresh()");
+	smartcar_spi_begin_procedure(fcinfo, "smartcar_refresh()");
 	server = smartcar_required_server(fcinfo, SERVER);
 
 	refresh = palloc0(sizeof(Refresh));
@@ -344,20 +344,20 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 
 	smartcar_progress_begin(&refresh->progress, "smartcar_refresh()", "accounts",
 							smartcar_claims_count_due(&refresh->claims));
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 	do
 	{
 		smartcar_call_run(call);
 		smartcar_claims_release(&refresh->claims);
 	} while (refresh->setup_error == NULL && wait_for_failures(refresh));
-	smartcar_forget_the_past(server);
+	smartcar_delete_expired_rows(server);
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
 	if (refresh->setup_error != NULL)
-		smartcar_call_error_raise(refresh->setup_error);
+		smartcar_failure_raise(refresh->setup_error);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_counts(fcinfo, refresh);
-	smartcar_manager_end();
+	smartcar_spi_end();
 	PG_RETURN_DATUM(result);
 }

@@ -22,7 +22,7 @@
 
 #include "manager/account.h"
 #include "manager/key_ring.h"
-#include "manager/manager.h"
+#include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
 #include "pg/text.h"
@@ -81,13 +81,13 @@ reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const 
 	smartcar_parameter_bytea(&parameters, refresh_token);
 	smartcar_parameter_bytea(&parameters, new_access);
 	smartcar_parameter_bytea(&parameters, new_refresh);
-	rows = smartcar_manager_run("UPDATE @.smartcar_account SET access_token = COALESCE($5, access_token), refresh_token = COALESCE($6, refresh_token) "
+	rows = smartcar_spi_run("UPDATE @.smartcar_account SET access_token = COALESCE($5, access_token), refresh_token = COALESCE($6, refresh_token) "
 								"WHERE server = $1 AND user_id = $2 AND access_token IS NOT DISTINCT FROM $3 AND refresh_token IS NOT DISTINCT FROM $4 "
 								"AND " SMARTCAR_NOT_LEASED,
 								&parameters);
 
 	/* with a lock on one account held, there would be an order to keep */
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 	return rows > 0 ? DONE : LEFT;
 }
 
@@ -104,12 +104,12 @@ wait_for_older_keys(void)
 	LOCKTAG		table;
 	bool		is_null;
 
-	smartcar_manager_run("SELECT typrelid FROM pg_catalog.pg_type WHERE oid = pg_catalog.pg_typeof(NULL::@.smartcar_account)",
+	smartcar_spi_run("SELECT typrelid FROM pg_catalog.pg_type WHERE oid = pg_catalog.pg_typeof(NULL::@.smartcar_account)",
 						 &none);
 	SET_LOCKTAG_RELATION(table, MyDatabaseId,
 						 DatumGetObjectId(smartcar_result_datum(0, 0, &is_null)));
 	WaitForLockers(table, ShareLock, false);
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 }
 
 /*
@@ -135,7 +135,7 @@ reseal_accounts(const SmartcarServer *server, const SmartcarKeyRing *ring,
 		smartcar_parameter_string(&parameters, server->name);
 		smartcar_parameter_string(&parameters, last);
 		smartcar_parameter(&parameters, INT4OID, Int32GetDatum(BATCH), false);
-		count = (int) smartcar_manager_run("SELECT user_id, access_token, refresh_token FROM @.smartcar_account "
+		count = (int) smartcar_spi_run("SELECT user_id, access_token, refresh_token FROM @.smartcar_account "
 										   "WHERE server = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
 										   &parameters);
 		for (int i = 0; i < count; i++)
@@ -144,7 +144,7 @@ reseal_accounts(const SmartcarServer *server, const SmartcarKeyRing *ring,
 			access_tokens[i] = smartcar_result_bytea(i, 1);
 			refresh_tokens[i] = smartcar_result_bytea(i, 2);
 		}
-		smartcar_manager_commit();
+		smartcar_spi_commit();
 		for (int i = 0; i < count; i++)
 		{
 			switch (reseal_account(server, ring, user_ids[i], access_tokens[i],
@@ -176,7 +176,7 @@ smartcar_reseal_tokens(PG_FUNCTION_ARGS)
 	SmartcarProgress progress;
 	MemoryContext batch;
 
-	smartcar_manager_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
+	smartcar_spi_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
 	server = smartcar_required_server(fcinfo, 0);
 	smartcar_key_ring_read(&ring, server);
 	smartcar_progress_begin(&progress, "smartcar_reseal_tokens()", "accounts", 0);
@@ -185,10 +185,10 @@ smartcar_reseal_tokens(PG_FUNCTION_ARGS)
 
 	wait_for_older_keys();
 	while (reseal_accounts(server, &ring, &progress, batch) > 0)
-		smartcar_manager_wait_until(GetCurrentTimestamp() + PAUSE);
+		smartcar_spi_wait_until(GetCurrentTimestamp() + PAUSE);
 
 	smartcar_key_ring_wipe(&ring);
 	smartcar_progress_end(&progress);
-	smartcar_manager_end();
+	smartcar_spi_end();
 	PG_RETURN_VOID();
 }

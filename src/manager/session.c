@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * session.c
- *	  The SQL functions that begin a round trip of an owner through Connect.
- *
- * The state of a link is 256 random bits.  Only its SHA-256 is stored, so that
- * nobody who reads the table can make a callback that is taken.
+ *	  The session of a callback: found by its state, taken once, and ended.
  *
  * src/manager/session.c
  *
@@ -14,226 +11,137 @@
 
 #include "manager/session.h"
 
-#include <openssl/evp.h>
-
-#include "catalog/pg_type.h"
-#include "fmgr.h"
-#include "utils/builtins.h"
-#include "utils/timestamp.h"
-
-#include "core/hex.h"
-#include "manager/manager.h"
-#include "pg/compat.h"
-#include "pg/server.h"
-#include "pg/text.h"
-
-PG_FUNCTION_INFO_V1(smartcar_begin_connect);
-PG_FUNCTION_INFO_V1(smartcar_begin_reauth);
-
-#define STATE_BYTES		32
-#define HASH_BYTES		32
-
-#define MAX_LIFETIME_DAYS		30
-#define MAX_EXTERNAL_ID_LENGTH	512
+#include "manager/spi.h"
+#include "manager/begin_connect.h"
+#include "pg/action.h"
 
 /*
- * What a state is stored under.
+ * A callback whose state opens no session: the error says why, and nothing is
+ * changed.
  */
-bytea *
-smartcar_state_hash(SmartcarSpan state)
-{
-	bytea	   *hash = palloc(VARHDRSZ + HASH_BYTES);
-
-	SET_VARSIZE(hash, VARHDRSZ + HASH_BYTES);
-	if (!EVP_Digest(state.data, state.length, (unsigned char *) VARDATA(hash), NULL,
-					EVP_sha256(), NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not compute a digest")));
-	return hash;
-}
-
-static char *
-new_state(void)
-{
-	unsigned char bytes[STATE_BYTES];
-	char	   *state = palloc(2 * STATE_BYTES + 1);
-
-	if (!pg_strong_random(bytes, sizeof(bytes)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate random bytes")));
-	smartcar_hex_encode(bytes, sizeof(bytes), state);
-	state[2 * STATE_BYTES] = '\0';
-	return state;
-}
-
 static void
-pass_argument(SmartcarParameters *parameters, FunctionCallInfo fcinfo, int argument, Oid type)
+refuse_state(const SmartcarServer *server, bytea *hash)
 {
-	smartcar_parameter(parameters, type, PG_GETARG_DATUM(argument), PG_ARGISNULL(argument));
-}
-
-/*
- * Stores a session and returns its link.  The link is made by a statement that
- * runs as the caller, who must be allowed to use the server.
- */
-static Datum
-begin_session(const SmartcarServer *server, const char *state, const char *kind,
-			  const char *link_statement, const SmartcarParameters *link_parameters,
-			  const SmartcarParameters *stored)
-{
-	MemoryContext result_context = CurrentMemoryContext;
 	SmartcarParameters parameters = {0};
-	char	   *link;
-	text	   *result;
-
-	smartcar_manager_begin();
-	smartcar_manager_run_as_caller(link_statement, link_parameters);
-	link = smartcar_result_string(0, 0);
+	const char *reason = "This state was never given out for this server.";
 
 	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_bytea(&parameters, smartcar_state_hash(smartcar_span_from_string(state)));
-	smartcar_parameter_string(&parameters, kind);
-	for (int i = 0; i < stored->count; i++)
-		smartcar_parameter(&parameters, stored->types[i], stored->values[i],
-						   stored->nulls[i] == 'n');
-	smartcar_parameter_string(&parameters,
-							  smartcar_server_option(server, SMARTCAR_OPTION_REDIRECT_URI));
-	smartcar_manager_run("INSERT INTO @.smartcar_session (server, state_hash, link, external_id, vehicle_id, scope, redirect_uri, expires_at) "
-						 "VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, $9), now() + $8)",
-						 &parameters);
-
-	MemoryContextSwitchTo(result_context);
-	result = cstring_to_text(link);
-	smartcar_manager_end();
-	PG_RETURN_TEXT_P(result);
+	smartcar_parameter_bytea(&parameters, hash);
+	if (smartcar_spi_run("SELECT status, expires_at <= @now FROM @.smartcar_session WHERE server = $1 AND state_hash = $2",
+							 &parameters) > 0)
+	{
+		if (strcmp(smartcar_result_string(0, 0), "exchanging") == 0)
+			reason = "Its code is being exchanged, or was when the server went down; then the owner has to connect again.";
+		else if (strcmp(smartcar_result_string(0, 0), "open") != 0)
+			reason = "It has come before.";
+		else
+			reason = "Its time is over.";
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("the state of the callback opens no session"),
+			 errdetail("%s", reason)));
 }
 
 static void
-check_lifetime(FunctionCallInfo fcinfo, int argument)
+pass_session(SmartcarParameters *parameters, const SmartcarServer *server,
+			 const SmartcarSession *session)
 {
-	const Interval *lifetime;
-
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("lifetime must not be null")));
-	lifetime = PG_GETARG_INTERVAL_P(argument);
-	if (lifetime->month != 0 || lifetime->day < 0 || lifetime->day > MAX_LIFETIME_DAYS ||
-		lifetime->time < 0 ||
-		lifetime->time > (MAX_LIFETIME_DAYS - lifetime->day) * USECS_PER_DAY ||
-		(lifetime->day == 0 && lifetime->time == 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("lifetime must be longer than 0 and not longer than %d days",
-						MAX_LIFETIME_DAYS)));
+	smartcar_parameter_string(parameters, server->name);
+	smartcar_parameter_bytea(parameters, session->state_hash);
 }
 
 /*
- * An id of the application's own ends up in the keys of tables.  Version 3 of
- * the API needs one: without it, nothing proves whose callback it is.
- */
-static void
-check_external_id(FunctionCallInfo fcinfo, int argument, const SmartcarServer *server)
-{
-	SmartcarSpan external_id = smartcar_argument_span(fcinfo, argument);
-
-	if (external_id.length > MAX_EXTERNAL_ID_LENGTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("external_id must not be longer than %d bytes", MAX_EXTERNAL_ID_LENGTH)));
-	if (external_id.length == 0 && smartcar_server_api_version(server) == SMARTCAR_API_V3)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("external_id must not be null"),
-				 errdetail("In version 3 of Smartcar's API it is what proves whose callback it is.")));
-}
-
-Datum
-smartcar_begin_connect(PG_FUNCTION_ARGS)
-{
-	enum
-	{
-		EXTERNAL_ID, SCOPE, MAKE, FORCE_PROMPT, REDIRECT_URI, LIFETIME, SERVER
-	};
-	SmartcarServer *server = smartcar_required_server(fcinfo, SERVER);
-	SmartcarParameters link = {0};
-	SmartcarParameters stored = {0};
-	char	   *state = new_state();
-
-	check_external_id(fcinfo, EXTERNAL_ID, server);
-	check_lifetime(fcinfo, LIFETIME);
-	pass_argument(&link, fcinfo, SCOPE, TEXTARRAYOID);
-	smartcar_parameter_string(&link, state);
-	pass_argument(&link, fcinfo, MAKE, TEXTOID);
-	pass_argument(&link, fcinfo, FORCE_PROMPT, BOOLOID);
-	pass_argument(&link, fcinfo, EXTERNAL_ID, TEXTOID);
-	pass_argument(&link, fcinfo, REDIRECT_URI, TEXTOID);
-	smartcar_parameter_string(&link, server->name);
-
-	pass_argument(&stored, fcinfo, EXTERNAL_ID, TEXTOID);
-	smartcar_parameter_string(&stored, NULL);
-	pass_argument(&stored, fcinfo, SCOPE, TEXTARRAYOID);
-	pass_argument(&stored, fcinfo, REDIRECT_URI, TEXTOID);
-	pass_argument(&stored, fcinfo, LIFETIME, INTERVALOID);
-	return begin_session(server, state, "connect",
-						 "SELECT @.smartcar_connect_url(scope => $1, state => $2, make => $3, force_prompt => $4, external_id => $5, redirect_uri => $6, server => $7)",
-						 &link, &stored);
-}
-
-Datum
-smartcar_begin_reauth(PG_FUNCTION_ARGS)
-{
-	enum
-	{
-		EXTERNAL_ID, SCOPE, VEHICLE_ID, REDIRECT_URI, LIFETIME, SERVER
-	};
-	SmartcarServer *server = smartcar_required_server(fcinfo, SERVER);
-	SmartcarParameters link = {0};
-	SmartcarParameters stored = {0};
-	char	   *state = new_state();
-	bool		for_vehicle = !PG_ARGISNULL(VEHICLE_ID);
-
-	check_external_id(fcinfo, EXTERNAL_ID, server);
-	check_lifetime(fcinfo, LIFETIME);
-	if (for_vehicle)
-		pass_argument(&link, fcinfo, VEHICLE_ID, TEXTOID);
-	else
-		pass_argument(&link, fcinfo, SCOPE, TEXTARRAYOID);
-	smartcar_parameter_string(&link, state);
-	pass_argument(&link, fcinfo, REDIRECT_URI, TEXTOID);
-	smartcar_parameter_string(&link, server->name);
-	if (for_vehicle)
-		pass_argument(&link, fcinfo, EXTERNAL_ID, TEXTOID);
-
-	pass_argument(&stored, fcinfo, EXTERNAL_ID, TEXTOID);
-	pass_argument(&stored, fcinfo, VEHICLE_ID, TEXTOID);
-	pass_argument(&stored, fcinfo, SCOPE, TEXTARRAYOID);
-	pass_argument(&stored, fcinfo, REDIRECT_URI, TEXTOID);
-	pass_argument(&stored, fcinfo, LIFETIME, INTERVALOID);
-	if (for_vehicle)
-		return begin_session(server, state, "reauthenticate",
-							 "SELECT @.smartcar_reauth_vehicle_url(vehicle_id => $1, state => $2, redirect_uri => $3, server => $4, external_id => $5)",
-							 &link, &stored);
-	return begin_session(server, state, "update_access",
-						 "SELECT @.smartcar_reauth_url(scope => $1, state => $2, redirect_uri => $3, server => $4)",
-						 &link, &stored);
-}
-
-/*
- * What nobody needs any more: sessions that ended long ago, and events that
- * will not be repeated.
+ * Finds the session of a callback.
  */
 void
-smartcar_forget_the_past(const SmartcarServer *server)
+smartcar_session_find(const SmartcarServer *server, const SmartcarCallback *callback,
+						 SmartcarSession *session)
 {
 	SmartcarParameters parameters = {0};
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_manager_run_by_index("DELETE FROM @.smartcar_session WHERE server = $1 AND expires_at < @now - interval '30 days'",
-								  &parameters);
-	smartcar_manager_run_by_index("DELETE FROM @.smartcar_webhook_event WHERE server = $1 AND received_at < @now - interval '1 day'",
-								  &parameters);
-	smartcar_manager_commit();
+	if ((callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_STATE)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the callback has no state")));
+	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
+	pass_session(&parameters, server, session);
+	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri FROM @.smartcar_session "
+							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
+							 &parameters) == 0)
+		refuse_state(server, session->state_hash);
+	session->link = smartcar_result_string(0, 0);
+	session->external_id = smartcar_result_string(0, 1);
+	session->vehicle_id = smartcar_result_string(0, 2);
+	session->redirect_uri = smartcar_result_string(0, 3);
+}
+
+/*
+ * A callback comes through a browser, and the state in it does not tell whose:
+ * somebody may have sent his link to another owner, to get hold of that one's
+ * vehicle.  Whoever knows who is logged in says so.
+ */
+void
+smartcar_session_check_owner(const SmartcarSession *session, SmartcarSpan external_id)
+{
+	if (external_id.data != NULL &&
+		(session->external_id == NULL ||
+		 !smartcar_span_equal(external_id, smartcar_span_from_string(session->external_id))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the session of the callback was begun for another owner"),
+				 errdetail("Nothing was sent, and the session is still open.")));
+}
+
+/*
+ * Takes the session for ourselves, unless somebody else has by now.
+ */
+void
+smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *session)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_session(&parameters, server, session);
+	if (smartcar_spi_run("UPDATE @.smartcar_session SET status = 'exchanging' "
+							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
+							 &parameters) == 0)
+		refuse_state(server, session->state_hash);
+}
+
+/*
+ * The tokens are safe, and with them the session is finished, whatever else can
+ * be found out.
+ */
+void
+smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSession *session)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_session(&parameters, server, session);
+	smartcar_spi_run("UPDATE @.smartcar_session SET status = 'finished', ended_at = @now "
+						 "WHERE server = $1 AND state_hash = $2",
+						 &parameters);
+}
+
+/*
+ * Ends the session with what has come of it, and commits.
+ */
+void
+smartcar_session_end(const SmartcarServer *server, const SmartcarSession *session,
+						const SmartcarSessionResult *outcome, const char *description)
+{
+	SmartcarParameters parameters = {0};
+
+	pass_session(&parameters, server, session);
+	smartcar_parameter_string(&parameters, outcome->status);
+	smartcar_parameter_string(&parameters, outcome->user_id);
+	smartcar_parameter_string(&parameters, outcome->error);
+	smartcar_parameter_string(&parameters, description);
+	smartcar_parameter_string(&parameters, outcome->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
+							  smartcar_action_label(outcome->action));
+	smartcar_spi_run("UPDATE @.smartcar_session SET status = $3, ended_at = @now, user_id = $4, "
+						 "error = $5, error_description = $6, action = $7::@.smartcar_action "
+						 "WHERE server = $1 AND state_hash = $2",
+						 &parameters);
+	smartcar_spi_commit();
 }

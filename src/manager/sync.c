@@ -24,14 +24,14 @@
 #include "utils/timestamp.h"
 
 #include "manager/account.h"
-#include "manager/connection_sync.h"
+#include "manager/sync_list.h"
 #include "manager/key_ring.h"
-#include "manager/manager.h"
+#include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/session.h"
-#include "manager/vehicle_sync.h"
-#include "pg/tuple.h"
+#include "manager/begin_connect.h"
+#include "manager/sync_vehicles.h"
+#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
 
@@ -86,7 +86,7 @@ count_users(Sync *sync)
 	SmartcarParameters parameters = {0};
 
 	pass_users(sync, &parameters);
-	smartcar_manager_run(psprintf("SELECT count(*) %s", wanted_users(sync)), &parameters);
+	smartcar_spi_run(psprintf("SELECT count(*) %s", wanted_users(sync)), &parameters);
 	return strtoll(smartcar_result_string(0, 0), NULL, 10);
 }
 
@@ -102,7 +102,7 @@ read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
 	pass_users(sync, &parameters);
 	smartcar_parameter_string(&parameters, sync->last_user_id);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
-	count = (int) smartcar_manager_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
+	count = (int) smartcar_spi_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
 												"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
 												wanted_users(sync)), &parameters);
 	for (int i = 0; i < count; i++)
@@ -121,12 +121,12 @@ read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
 static bool
 settle(Sync *sync, SmartcarUser *user)
 {
-	const SmartcarCallError *error =
+	const SmartcarFailure *error =
 		smartcar_account_settle(sync->server, &sync->ring, user->user_id,
 								smartcar_span_from_string(user->access_token), &user->user_id);
 
 	/* not to be held while Smartcar is asked about the vehicles */
-	smartcar_manager_commit();
+	smartcar_spi_commit();
 	if (error == NULL)
 		return true;
 	ereport(WARNING,
@@ -200,7 +200,7 @@ sync_accounts(Sync *sync)
 		users = palloc(limit * sizeof(SmartcarUser));
 		tokens = palloc(limit * sizeof(bytea *));
 		found = count = read_users(sync, users, tokens, limit);
-		smartcar_manager_commit();
+		smartcar_spi_commit();
 		if (by_token)
 			smartcar_key_ring_reread(&sync->ring, sync->server);
 		if (found > 0)
@@ -215,7 +215,7 @@ sync_accounts(Sync *sync)
 		failed = smartcar_warn_of_users(users, count);
 		sync->synced += count - failed;
 		sync->failed += failed;
-		smartcar_manager_commit();
+		smartcar_spi_commit();
 		smartcar_progress_add(&sync->progress, found);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
@@ -241,7 +241,7 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	Sync		sync = {0};
 	Datum		result;
 
-	smartcar_manager_begin_procedure(fcinfo, "smartcar_sync()");
+	smartcar_spi_begin_procedure(fcinfo, "smartcar_sync()");
 	sync.server = smartcar_required_server(fcinfo, SERVER);
 	sync.fcinfo = fcinfo;
 	sync.began = GetCurrentTimestamp();
@@ -256,11 +256,11 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	else
 		sync_accounts(&sync);
 	if (for_all)
-		smartcar_forget_the_past(sync.server);
+		smartcar_delete_expired_rows(sync.server);
 	smartcar_progress_end(&sync.progress);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_counts(fcinfo, &sync);
-	smartcar_manager_end();
+	smartcar_spi_end();
 	PG_RETURN_DATUM(result);
 }

@@ -27,7 +27,7 @@
 #include "port/pg_bitutils.h"
 
 #include "pg/compat.h"
-#include "pg/tuple.h"
+#include "pg/datum.h"
 
 /*
  * A text whose one-byte header tells its length, itself included.

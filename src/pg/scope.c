@@ -161,7 +161,7 @@ smartcar_check_link_permission(SmartcarSpan name, SmartcarSpan extra_scopes)
 
 	smartcar_closest_match_begin(&closest, name);
 	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
-		smartcar_closest_match_try(&closest, smartcar_permissions[i].name);
+		smartcar_closest_match_try(&closest, smartcar_permission_table[i].name);
 	while (smartcar_next_word(&extra_scopes, &word))
 	{
 		smartcar_permission_strip_required(&word);

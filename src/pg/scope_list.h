@@ -19,7 +19,7 @@
 
 typedef struct SmartcarScope
 {
-	int			index;			/* in smartcar_permissions, or -1 */
+	int			index;			/* in smartcar_permission_table, or -1 */
 	SmartcarSpan name;			/* without "required:" */
 } SmartcarScope;
 

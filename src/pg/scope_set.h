@@ -23,7 +23,7 @@ struct smartcar_names_hash;
 
 typedef struct SmartcarScopeSet
 {
-	uint32		known;			/* a bit for each of smartcar_permissions */
+	uint32		known;			/* a bit for each of smartcar_permission_table */
 	struct smartcar_names_hash *others; /* NULL while there are none */
 } SmartcarScopeSet;
 

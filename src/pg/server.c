@@ -44,7 +44,7 @@ typedef struct CallSites
 	uint64		generation;
 	Oid			userid;
 	int			count;
-	SmartcarCallSite *sites[SERVERS_PER_CALL];
+	SmartcarFnState *sites[SERVERS_PER_CALL];
 } CallSites;
 
 /* The setting smartcar_tesla.server. */
@@ -168,7 +168,7 @@ load_server(SmartcarServer *server, const char *argument, bool is_lenient,
 }
 
 static bool
-is_site_for(const SmartcarCallSite *site, const text *argument)
+is_site_for(const SmartcarFnState *site, const text *argument)
 {
 	if (argument == NULL || site->argument == NULL)
 		return argument == NULL && site->argument == NULL;
@@ -197,7 +197,7 @@ forget_sites(CallSites *all)
 static void
 add_site(CallSites *all, MemoryContext parent, Size size, const text *argument, bool is_lenient)
 {
-	SmartcarCallSite *site;
+	SmartcarFnState *site;
 	MemoryContext context;
 
 	if (all->count == SERVERS_PER_CALL)
@@ -233,17 +233,17 @@ add_site(CallSites *all, MemoryContext parent, Size size, const text *argument, 
  * The call site of the function that is being called, for the server of this
  * row; made if need be.
  */
-static SmartcarCallSite *
+static SmartcarFnState *
 find_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool is_lenient,
 			   bool *fresh)
 {
 	CallSites  *all = (CallSites *) fcinfo->flinfo->fn_extra;
 	const text *argument = PG_ARGISNULL(server_argument) ? NULL :
 		PG_GETARG_TEXT_PP(server_argument);
-	SmartcarCallSite *site;
+	SmartcarFnState *site;
 	int			found = 0;
 
-	Assert(size >= sizeof(SmartcarCallSite));
+	Assert(size >= sizeof(SmartcarFnState));
 
 	if (all == NULL)
 	{
@@ -274,8 +274,8 @@ find_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool is_
  * struct which the caller keeps at the call site.  *fresh tells that everything
  * but the server is zero, as at the first row.
  */
-SmartcarCallSite *
-smartcar_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
+SmartcarFnState *
+smartcar_fn_state(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
 {
 	return find_call_site(fcinfo, server_argument, size, false, fresh);
 }
@@ -284,8 +284,8 @@ smartcar_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool
  * The same for rows that may be about a server which is no longer there, or may
  * not be used.
  */
-SmartcarCallSite *
-smartcar_lenient_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
+SmartcarFnState *
+smartcar_lenient_fn_state(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
 {
 	return find_call_site(fcinfo, server_argument, size, true, fresh);
 }
@@ -297,8 +297,8 @@ SmartcarServer *
 smartcar_required_server(FunctionCallInfo fcinfo, int server_argument)
 {
 	bool		fresh;
-	SmartcarCallSite *site = smartcar_call_site(fcinfo, server_argument,
-												sizeof(SmartcarCallSite), &fresh);
+	SmartcarFnState *site = smartcar_fn_state(fcinfo, server_argument,
+												sizeof(SmartcarFnState), &fresh);
 
 	if (!OidIsValid(site->server.serverid))
 		smartcar_missing_value(&site->server, SMARTCAR_OPTION_CLIENT_ID, NULL);

@@ -40,18 +40,18 @@ typedef struct SmartcarServer
  * or user mapping has changed, another role is in force, or too many other
  * servers were asked for.
  */
-typedef struct SmartcarCallSite
+typedef struct SmartcarFnState
 {
 	MemoryContext context;
 	const char *argument;		/* the argument "server"; NULL if it was NULL */
 	SmartcarServer server;
-} SmartcarCallSite;
+} SmartcarFnState;
 
 extern void smartcar_server_init(void);
-extern SmartcarCallSite *smartcar_call_site(FunctionCallInfo fcinfo, int server_argument,
+extern SmartcarFnState *smartcar_fn_state(FunctionCallInfo fcinfo, int server_argument,
 											Size size, bool *fresh);
 extern SmartcarServer *smartcar_required_server(FunctionCallInfo fcinfo, int server_argument);
-extern SmartcarCallSite *smartcar_lenient_call_site(FunctionCallInfo fcinfo,
+extern SmartcarFnState *smartcar_lenient_fn_state(FunctionCallInfo fcinfo,
 													int server_argument, Size size,
 													bool *fresh);
 

@@ -23,7 +23,7 @@ search_all(SmartcarSpan name)
 {
 	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
 	{
-		if (smartcar_span_equal(smartcar_permissions[i].name, name))
+		if (smartcar_span_equal(smartcar_permission_table[i].name, name))
 			return i;
 	}
 	return -1;
@@ -53,7 +53,7 @@ check_tables(void)
 
 	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
 	{
-		SmartcarSpan name = smartcar_permissions[i].name;
+		SmartcarSpan name = smartcar_permission_table[i].name;
 		SmartcarSpan required = block_join(REQUIRED, name, NOTHING);
 
 		PROPERTY(smartcar_permission_find(name) == i, name, "every known name is found");
@@ -62,8 +62,8 @@ check_tables(void)
 		PROPERTY(smartcar_permission_strip_required(&required) &&
 				 smartcar_permission_find(required) == i, name,
 				 "every known name is found behind its \"required:\"");
-		mapped += smartcar_permissions[i].tesla != SMARTCAR_TESLA_NONE;
-		PROPERTY((smartcar_permissions[i].tesla != SMARTCAR_TESLA_NONE) ==
+		mapped += smartcar_permission_table[i].tesla != SMARTCAR_TESLA_NONE;
+		PROPERTY((smartcar_permission_table[i].tesla != SMARTCAR_TESLA_NONE) ==
 				 (i < SMARTCAR_MAPPED_PERMISSION_COUNT), name,
 				 "those without a Tesla permission come last");
 	}
@@ -145,7 +145,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size >= 3)
 	{
-		SmartcarSpan known = smartcar_permissions[data[0] % SMARTCAR_PERMISSION_COUNT].name;
+		SmartcarSpan known = smartcar_permission_table[data[0] % SMARTCAR_PERMISSION_COUNT].name;
 		char	   *near = block_new(known.length);
 
 		memcpy(near, known.data, known.length);

@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * callback_user.c
+ *	  Whose callback it is, in version 3 of the API.
+ *
+ * src/api/callback_user.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "api/callback_user.h"
+
+#include "api/connection_pages.h"
+#include "pg/text.h"
+
+/* Whether Smartcar knows the user of a callback under the session's id. */
+typedef struct UserCheck
+{
+	SmartcarConnectionFilter filter;
+	SmartcarSpan external_id;	/* in the encoding of the database */
+	bool		is_known;
+} UserCheck;
+
+static void
+prepare_check(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarConnectionWalk walk = {0};
+
+	smartcar_connections_ask(call, item, &walk, &((UserCheck *) item->arguments)->filter);
+}
+
+static void
+note_known(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+{
+	UserCheck  *check = (UserCheck *) item->arguments;
+
+	/*
+	 * where the answer tells whom it is about, it must not be about another
+	 * one
+	 */
+	if (smartcar_span_equal(connection->user_id, item->user_id) &&
+		(connection->external_id.data == NULL ||
+		 smartcar_span_equal(connection->external_id, check->external_id)))
+		check->is_known = true;
+}
+
+static bool
+take_check(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	SmartcarConnectionWalk walk = {0};
+
+	(void) smartcar_connections_parse(call, item, &walk, answer, note_known);
+	return false;
+}
+
+/*
+ * Whether Smartcar has connections of a user under an id of the application's
+ * own.
+ */
+bool
+smartcar_is_known_user(SmartcarServer *server, const char *user_id, const char *external_id)
+{
+	static const SmartcarOperation operation = {
+		.prepare = prepare_check,
+		.take = take_check
+	};
+	UserCheck	check = {0};
+	SmartcarCall call;
+
+	smartcar_call_begin(&call, server, &operation, 1);
+	smartcar_item_set_user_id(&call.items[0], smartcar_span_from_string(user_id));
+	check.filter = smartcar_item_filter(&call, &call.items[0]);
+	check.filter.external_id = smartcar_utf8_from_bytes(external_id, (int) strlen(external_id));
+	check.external_id = smartcar_span_from_string(external_id);
+	call.items[0].arguments = &check;
+	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_APPLICATION);
+	smartcar_call_run(&call);
+	if (call.items[0].error != NULL)
+		smartcar_failure_raise(call.items[0].error);
+	return check.is_known;
+}

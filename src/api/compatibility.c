@@ -1,0 +1,164 @@
+/*-------------------------------------------------------------------------
+ *
+ * compatibility.c
+ *	  The call that tells what a vehicle can do before its owner connects it.
+ *
+ * Smartcar has this in version 2.0 of its API alone, so it is called there
+ * whatever version a server is set to.
+ *
+ * src/api/compatibility.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "call/request.h"
+#include "api/sql_function.h"
+#include "pg/check.h"
+#include "pg/flags.h"
+#include "pg/json.h"
+#include "pg/scope.h"
+#include "pg/text.h"
+
+PG_FUNCTION_INFO_V1(smartcar_compatibility);
+PG_FUNCTION_INFO_V1(smartcar_compatibility_many);
+
+enum
+{
+	COMPATIBLE,
+	REASON,
+	CAPABILITIES,
+	COLUMNS
+};
+
+typedef struct CompatibilityArguments
+{
+	SmartcarSpan scope;
+	SmartcarSpan country;
+	SmartcarSpan flags;
+	SmartcarSpan mode;
+} CompatibilityArguments;
+
+static void
+prepare(SmartcarCall *call, SmartcarItem *item)
+{
+	const CompatibilityArguments *arguments = (const CompatibilityArguments *) call->arguments;
+
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_COMPATIBILITY, item->id);
+	smartcar_request_query(item, "vin", item->id);
+	smartcar_request_query(item, "scope", arguments->scope);
+	smartcar_request_query(item, "country", arguments->country);
+	smartcar_request_query(item, "flags", arguments->flags);
+	smartcar_request_query(item, "mode", arguments->mode);
+}
+
+static bool
+take(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	JsonbValue	capabilities;
+	MemoryContext old_context;
+	bool		compatible;
+
+	if (!smartcar_json_boolean_member(answer->json, "compatible", &compatible))
+	{
+		smartcar_item_fail(call, item, "It has no \"compatible\" that is true or false.");
+		return false;
+	}
+	smartcar_item_set_datum(item, COMPATIBLE, BoolGetDatum(compatible));
+	smartcar_item_set_text(call, item, REASON, smartcar_json_text_member(answer->json, "reason"));
+
+	if (smartcar_json_member(answer->json, "capabilities", &capabilities) != NULL)
+	{
+		old_context = MemoryContextSwitchTo(call->context);
+		smartcar_item_set_datum(item, CAPABILITIES,
+								JsonbPGetDatum(JsonbValueToJsonb(&capabilities)));
+		MemoryContextSwitchTo(old_context);
+	}
+	return false;
+}
+
+/* A permission is asked for by its bare name. */
+static SmartcarSpan
+joined_scope(FunctionCallInfo fcinfo, const SmartcarServer *server, int argument)
+{
+	StringInfoData joined;
+	SmartcarTextArray walk;
+	SmartcarSpan option =
+		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_SCOPE));
+	SmartcarSpan name;
+
+	initStringInfo(&joined);
+	if (PG_ARGISNULL(argument))
+	{
+		if (option.data == NULL)
+			smartcar_missing_value(server, SMARTCAR_OPTION_SCOPE, "scope");
+		while (smartcar_next_word(&option, &name))
+		{
+			smartcar_resolve_permission(&name);
+			appendStringInfo(&joined, " %.*s", (int) name.length, name.data);
+		}
+	}
+	else
+	{
+		smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(argument), "scope");
+		while (smartcar_text_array_next(&walk, &name))
+		{
+			smartcar_resolve_permission(&name);
+			appendStringInfo(&joined, " %.*s", (int) name.length, name.data);
+		}
+	}
+	if (joined.len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("scope must not be empty")));
+	return smartcar_span(joined.data + 1, joined.len - 1);
+}
+
+static void
+begin(FunctionCallInfo fcinfo, SmartcarCall *call)
+{
+	CompatibilityArguments *arguments = palloc0(sizeof(CompatibilityArguments));
+
+	arguments->scope = joined_scope(fcinfo, call->server, 1);
+	arguments->country = smartcar_argument_utf8(fcinfo, 2);
+	arguments->mode = smartcar_argument_span(fcinfo, 3);
+	if (arguments->mode.data != NULL)
+		smartcar_check_mode(arguments->mode);
+	else
+		arguments->mode = smartcar_server_option_utf8(call->server, SMARTCAR_OPTION_MODE);
+	arguments->flags = smartcar_flags_argument(fcinfo, 4);
+	call->arguments = arguments;
+}
+
+static const SmartcarOperation compatibility = {
+	.prepare = prepare,
+	.take = take
+};
+
+static const SmartcarTypedCall compatibility_call = {
+	.name = "smartcar_compatibility",
+	.id_name = "vin",
+	.ids_name = "vins",
+	.id_argument = 0,
+	.access_token_argument = SMARTCAR_NO_ARGUMENT,
+	.user_id_argument = SMARTCAR_NO_ARGUMENT,
+	.server_argument = 5,
+	.columns = COLUMNS,
+	.operations = {&compatibility, &compatibility},
+	.authorizations = {SMARTCAR_AUTHORIZE_CLIENT, SMARTCAR_AUTHORIZE_CLIENT},
+	.begin = begin
+};
+
+Datum
+smartcar_compatibility(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &compatibility_call);
+}
+
+Datum
+smartcar_compatibility_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &compatibility_call);
+}

@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection_pages.h
+ *	  Connections: which user has given the application which vehicle.
+ *
+ * The v3 API has no other list of vehicles or permissions, so several typed
+ * calls walk the pages of its connections.
+ *
+ * src/api/connection_pages.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_CONNECTION_PAGES_H
+#define SMARTCAR_CONNECTION_PAGES_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "call/call.h"
+#include "api/page_trail.h"
+#include "pg/text_array.h"
+
+/* What either API says about a connection; no data for what it does not say. */
+typedef struct SmartcarConnection
+{
+	SmartcarSpan connection_id;
+	SmartcarSpan user_id;
+	SmartcarSpan vehicle_id;
+	SmartcarSpan external_id;
+	SmartcarSpan mode;
+	JsonbContainer *permissions;
+	SmartcarSpan make;
+	SmartcarSpan model;
+	int32		year;			/* 0: not known */
+	SmartcarSpan powertrain_type;
+	SmartcarSpan connected_at;
+	SmartcarSpan updated_at;
+} SmartcarConnection;
+
+/* Which connections; no data: whichever. */
+typedef struct SmartcarConnectionFilter
+{
+	SmartcarSpan vehicle_id;
+	SmartcarSpan user_id;
+	SmartcarSpan external_id;
+	SmartcarSpan mode;
+} SmartcarConnectionFilter;
+
+/* How far an item has come in the pages of the v3 API; starts as zeros. */
+typedef struct SmartcarConnectionWalk
+{
+	int			page;			/* the one that was asked for last */
+	int			first_count;	/* connections on the first page */
+	SmartcarSpan first_id;		/* the first one of the last page */
+	SmartcarPageTrail trail;
+} SmartcarConnectionWalk;
+
+typedef void (*SmartcarConnectionVisitor) (SmartcarCall *call, SmartcarItem *item,
+										 const SmartcarConnection *connection);
+
+/*
+ * The same for the deletion of connections, which the v3 API does one at a
+ * time, so that they are listed first.  It is the first member of what an item
+ * has gathered.
+ */
+typedef struct SmartcarConnectionDeletion
+{
+	SmartcarConnectionWalk walk;
+	SmartcarTextList ids;
+	int			deleted;
+	SmartcarConnectionVisitor note;	/* is told of each, too; may be NULL */
+} SmartcarConnectionDeletion;
+
+extern void smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item,
+									 SmartcarConnectionWalk *walk,
+									 const SmartcarConnectionFilter *filter);
+extern bool smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item,
+									  SmartcarConnectionWalk *walk,
+									  const SmartcarApiResponse *answer,
+									  SmartcarConnectionVisitor take);
+extern void smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item);
+extern bool smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
+								   const SmartcarApiResponse *answer);
+extern void smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item);
+extern void smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connection);
+
+extern SmartcarConnectionFilter smartcar_item_filter(const SmartcarCall *call,
+													 const SmartcarItem *item);
+
+#endif							/* SMARTCAR_CONNECTION_PAGES_H */

@@ -1,0 +1,340 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_function.c
+ *	  Typed calls as SQL functions: for one, for one with a list, for many.
+ *
+ * The function for one raises an error.  The function for many returns a row
+ * for each element, in the order of the elements, whatever became of it: first
+ * what it is about, then the columns of the call, then the SQLSTATE that the
+ * function for one would have raised, and the error.
+ *
+ * src/api/sql_function.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "api/sql_function.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "pg/scope.h"
+#include "pg/text.h"
+
+/* A column of an item, which must have been allocated by the call. */
+void
+smartcar_item_set_datum(SmartcarItem *item, int column, Datum value)
+{
+	item->values[column] = value;
+	item->nulls[column] = false;
+}
+
+/* The same for text, which is copied; no data leaves the column NULL. */
+void
+smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan value)
+{
+	MemoryContext old_context;
+
+	if (value.data == NULL)
+		return;
+	old_context = MemoryContextSwitchTo(call->context);
+	smartcar_item_set_datum(item, column,
+							PointerGetDatum(cstring_to_text_with_len(value.data,
+																	 (int) value.length)));
+	MemoryContextSwitchTo(old_context);
+}
+
+static void
+begin_call(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *call,
+		   int item_count)
+{
+	SmartcarServer *server = smartcar_required_server(fcinfo, typed->server_argument);
+	SmartcarApiVersion version = smartcar_server_api_version(server);
+
+	if (typed->operations[version] == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s() does not exist in version %s of Smartcar's API", typed->name,
+						smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION)),
+				 errdetail("Server \"%s\" uses that version.", server->name)));
+	smartcar_call_begin(call, server, typed->operations[version], item_count);
+	call->authorization = typed->authorizations[version];
+	if (typed->begin != NULL)
+		typed->begin(fcinfo, call);
+}
+
+static void
+run_call(SmartcarCall *call)
+{
+	smartcar_call_authorize(call, call->authorization);
+	smartcar_call_run(call);
+}
+
+/* An argument; no data where there is none or it is NULL. */
+static SmartcarSpan
+optional_argument(FunctionCallInfo fcinfo, int argument)
+{
+	if (argument == SMARTCAR_NO_ARGUMENT)
+		return smartcar_span(NULL, 0);
+	return smartcar_argument_span(fcinfo, argument);
+}
+
+static void
+set_id(SmartcarCall *call, SmartcarItem *item, SmartcarSpan value,
+	   const SmartcarTypedCall *typed)
+{
+	if (typed->id_is_path)
+		smartcar_item_set_path(item, value);
+	else
+		smartcar_item_set_id(item, value, typed->id_name);
+}
+
+/*
+ * Makes the call of a function for one.
+ */
+static void
+call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *call)
+{
+	SmartcarSpan id = optional_argument(fcinfo, typed->id_argument);
+	SmartcarSpan token = optional_argument(fcinfo, typed->access_token_argument);
+	SmartcarSpan user_id = optional_argument(fcinfo, typed->user_id_argument);
+
+	begin_call(fcinfo, typed, call, 1);
+	if (id.data != NULL)
+		set_id(call, &call->items[0], id, typed);
+	if (token.data != NULL)
+		smartcar_item_set_access_token(call, &call->items[0], token);
+	if (user_id.data != NULL)
+		smartcar_item_set_user_id(&call->items[0], user_id);
+	run_call(call);
+	if (call->items[0].error != NULL)
+		smartcar_failure_raise(call->items[0].error);
+}
+
+/*
+ * A function for one, whose result is a row, or a value if there is one column.
+ */
+Datum
+smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
+{
+	SmartcarCall call;
+	SmartcarItem *item;
+	TupleDesc	descriptor;
+
+	/* nothing is known about no vehicle */
+	if (typed->id_argument != SMARTCAR_NO_ARGUMENT && PG_ARGISNULL(typed->id_argument))
+		PG_RETURN_NULL();
+
+	call_one(fcinfo, typed, &call);
+	if (typed->columns == 0)
+		PG_RETURN_VOID();
+	item = &call.items[0];
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+	{
+		if (item->nulls[0])
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(item->values[0]);
+	}
+
+	if (descriptor->natts != typed->columns)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("result type is not the one of the extension")));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor),
+													  item->values, item->nulls)));
+}
+
+/*
+ * A function for one, whose result is the elements of the array that the call
+ * has as its only column, each a row of its own.
+ */
+Datum
+smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	SmartcarCall call;
+	ArrayIterator iterator;
+	Datum		element;
+	bool		is_null;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	call_one(fcinfo, typed, &call);
+
+	iterator = array_create_iterator(DatumGetArrayTypeP(call.items[0].values[0]), 0, NULL);
+	while (array_iterate(iterator, &element, &is_null))
+	{
+		if (type_is_rowtype(ARR_ELEMTYPE(DatumGetArrayTypeP(call.items[0].values[0]))))
+		{
+			HeapTupleHeader row = DatumGetHeapTupleHeader(element);
+			HeapTupleData tuple = {0};
+
+			tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+			tuple.t_data = row;
+			tuplestore_puttuple(result->setResult, &tuple);
+		}
+		else
+			tuplestore_putvalues(result->setResult, result->setDesc, &element, &is_null);
+	}
+	return (Datum) 0;
+}
+
+static int
+element_count(FunctionCallInfo fcinfo, int argument)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(argument);
+
+	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
+/*
+ * Of the arrays of a function for many, the one that has an element for each
+ * item.  Another has as many, or one for all of them, or is NULL.
+ */
+static int
+leading_argument(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
+{
+	if (typed->id_argument != SMARTCAR_NO_ARGUMENT)
+		return typed->id_argument;
+	if (typed->user_id_argument != SMARTCAR_NO_ARGUMENT && !PG_ARGISNULL(typed->user_id_argument))
+		return typed->user_id_argument;
+	return typed->access_token_argument;
+}
+
+typedef void (*ItemSetter) (SmartcarCall *call, SmartcarItem *item, SmartcarSpan value,
+							const SmartcarTypedCall *typed);
+
+static void
+set_access_token(SmartcarCall *call, SmartcarItem *item, SmartcarSpan value,
+				 const SmartcarTypedCall *typed)
+{
+	smartcar_item_set_access_token(call, item, value);
+}
+
+static void
+set_user_id(SmartcarCall *call, SmartcarItem *item, SmartcarSpan value,
+			const SmartcarTypedCall *typed)
+{
+	smartcar_item_set_user_id(item, value);
+}
+
+static void
+set_items(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *call,
+		  int argument, const char *name, ItemSetter set)
+{
+	SmartcarTextArray walk;
+	SmartcarSpan value = {NULL, 0};
+
+	if (argument == SMARTCAR_NO_ARGUMENT || PG_ARGISNULL(argument))
+		return;
+	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(argument), name);
+	if (walk.count != call->item_count && walk.count != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("%s has %d elements, but there are %d to call about", name, walk.count,
+						call->item_count),
+				 errhint("Pass as many, or one for all of them.")));
+	for (int i = 0; i < call->item_count; i++)
+	{
+		if (i == 0 || walk.count > 1)
+			smartcar_text_array_next(&walk, &value);
+		set(call, &call->items[i], value, typed);
+	}
+}
+
+/* The row type smartcar_error is that of the last column. */
+static Datum
+error_datum(const SmartcarFailure *error, TupleDesc row)
+{
+	Oid			type = TupleDescAttr(row, row->natts - 1)->atttypid;
+	TupleDesc	descriptor = lookup_rowtype_tupdesc(type, -1);
+	Datum		datum = smartcar_error_form(&error->answer, descriptor);
+
+	ReleaseTupleDesc(descriptor);
+	return datum;
+}
+
+/* Whether the first column tells what a row is about; a token it never tells. */
+static bool
+has_about_column(const SmartcarTypedCall *typed)
+{
+	return typed->id_argument != SMARTCAR_NO_ARGUMENT ||
+		typed->user_id_argument != SMARTCAR_NO_ARGUMENT;
+}
+
+static void
+put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarItem *item,
+		 SmartcarSpan about)
+{
+	Datum		values[SMARTCAR_CALL_MAX_COLUMNS + 3] = {0};
+	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS + 3];
+	int			column = 0;
+
+	memset(nulls, true, sizeof(nulls));
+	if (about.data != NULL)
+	{
+		values[column] = PointerGetDatum(cstring_to_text_with_len(about.data,
+																  (int) about.length));
+		nulls[column] = false;
+	}
+	if (has_about_column(typed))
+		column++;
+	for (int i = 0; i < typed->columns; i++, column++)
+	{
+		values[column] = item->values[i];
+		nulls[column] = item->error != NULL || item->nulls[i];
+	}
+	if (item->error != NULL)
+	{
+		values[column] = CStringGetTextDatum(unpack_sql_state(item->error->sqlstate));
+		values[column + 1] = error_datum(item->error, result->setDesc);
+		nulls[column] = nulls[column + 1] = false;
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * A function for many.
+ */
+Datum
+smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			leader = leading_argument(fcinfo, typed);
+	bool		has_about = leader != typed->access_token_argument;
+	SmartcarCall call;
+	SmartcarTextArray about_walk;
+	SmartcarSpan about = {NULL, 0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (leader == SMARTCAR_NO_ARGUMENT || PG_ARGISNULL(leader))
+		return (Datum) 0;
+	if (result->setDesc->natts != has_about_column(typed) + typed->columns + 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("result type is not the one of the extension")));
+
+	begin_call(fcinfo, typed, &call, element_count(fcinfo, leader));
+	set_items(fcinfo, typed, &call, typed->id_argument, typed->ids_name, set_id);
+	set_items(fcinfo, typed, &call, typed->access_token_argument, "access_tokens",
+			  set_access_token);
+	set_items(fcinfo, typed, &call, typed->user_id_argument, "user_ids", set_user_id);
+	if (call.item_count == 0)
+		return (Datum) 0;
+	run_call(&call);
+
+	if (has_about)
+		smartcar_text_array_begin(&about_walk, PG_GETARG_ARRAYTYPE_P(leader), "");
+	for (int i = 0; i < call.item_count; i++)
+	{
+		if (has_about)
+			smartcar_text_array_next(&about_walk, &about);
+		put_item(result, typed, &call.items[i], about);
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_function.h
+ *	  Typed calls as SQL functions: for one, for one with a list, for many.
+ *
+ * src/api/sql_function.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SQL_FUNCTION_H
+#define SMARTCAR_SQL_FUNCTION_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "call/call.h"
+
+#define SMARTCAR_NO_ARGUMENT	(-1)
+
+/*
+ * A typed call: what it does in each version of the API, and what the arguments
+ * of its SQL functions are.  The function for many has arrays for the first
+ * three in the same places.
+ */
+typedef struct SmartcarTypedCall
+{
+	const char *name;			/* of the SQL functions */
+	const char *id_name;		/* of the argument below, for messages */
+	const char *ids_name;		/* the same of the function for many */
+	int			id_argument;	/* SMARTCAR_NO_ARGUMENT where there is none */
+	int			access_token_argument;
+	int			user_id_argument;
+	int			server_argument;
+	int			columns;		/* of the result for one; 0: it is void */
+
+	/* whether the id is the path of an endpoint */
+	bool		id_is_path;
+
+	/* by version; an operation that is NULL does not exist in it */
+	const SmartcarOperation *operations[2];
+	SmartcarAuthorization authorizations[2];
+
+	/*
+	 * Takes the other arguments, where there are any; may be NULL.  It may
+	 * set another authorization.
+	 */
+	void		(*begin) (FunctionCallInfo fcinfo, SmartcarCall *call);
+} SmartcarTypedCall;
+
+/* Most functions about a vehicle: (vehicle_id, access_token, user_id, server). */
+#define SMARTCAR_VEHICLE_ARGUMENTS \
+	.id_name = "vehicle_id", .ids_name = "vehicle_ids", .id_argument = 0, \
+	.access_token_argument = 1, .user_id_argument = 2, .server_argument = 3
+
+/* Those that others than their SQL functions use. */
+extern const SmartcarTypedCall smartcar_user_call;
+extern const SmartcarTypedCall smartcar_vehicles_call;
+extern const SmartcarTypedCall smartcar_vehicle_call;
+extern const SmartcarTypedCall smartcar_permissions_call;
+extern const SmartcarTypedCall smartcar_tesla_access_call;
+extern const SmartcarTypedCall smartcar_virtual_key_call;
+extern const SmartcarTypedCall smartcar_disconnect_call;
+
+extern Datum smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
+extern Datum smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
+extern Datum smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
+
+extern void smartcar_item_set_datum(SmartcarItem *item, int column, Datum value);
+extern void smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column,
+								   SmartcarSpan value);
+
+#endif							/* SMARTCAR_SQL_FUNCTION_H */

@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * tesla.c
+ *	  Calls about what a Tesla account allows.
+ *
+ * The v3 API has no endpoints for Tesla; what they told stands in signals.
+ *
+ * src/api/tesla.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "call/request.h"
+#include "api/sql_function.h"
+#include "pg/json.h"
+#include "pg/text_array.h"
+
+PG_FUNCTION_INFO_V1(smartcar_tesla_access);
+PG_FUNCTION_INFO_V1(smartcar_tesla_access_many);
+PG_FUNCTION_INFO_V1(smartcar_tesla_virtual_key);
+PG_FUNCTION_INFO_V1(smartcar_tesla_virtual_key_many);
+PG_FUNCTION_INFO_V1(smartcar_tesla_migration);
+PG_FUNCTION_INFO_V1(smartcar_tesla_migration_many);
+
+/*
+ * The body of a signal.  An answer of the v3 API is good even if the signal
+ * could not be read; then the item gets the error of the signal.
+ */
+static JsonbContainer *
+signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	JsonbContainer *data = smartcar_json_object_member(answer->json, "data");
+	JsonbContainer *attributes = data ? smartcar_json_object_member(data, "attributes") : NULL;
+	JsonbContainer *status = attributes ? smartcar_json_object_member(attributes, "status") : NULL;
+	JsonbContainer *body = attributes ? smartcar_json_object_member(attributes, "body") : NULL;
+	JsonbContainer *error = status ? smartcar_json_object_member(status, "error") : NULL;
+
+	if (error != NULL)
+		smartcar_item_refuse(call, item, answer, error);
+	else if (status != NULL &&
+			 smartcar_span_equal(smartcar_json_text_member(status, "value"),
+								 SMARTCAR_SPAN("UNAVAILABLE")))
+		return NULL;
+	else if (body == NULL)
+		smartcar_item_fail(call, item, "It has no signal with a body.");
+	return body;
+}
+
+static void
+set_texts(SmartcarCall *call, SmartcarItem *item, int column, JsonbContainer *array)
+{
+	SmartcarTextList list = {0};
+	MemoryContext old_context = MemoryContextSwitchTo(call->context);
+
+	if (array != NULL)
+	{
+		smartcar_text_list_add_all(&list, item->context, array);
+		smartcar_item_set_datum(item, column, smartcar_text_list_datum(&list));
+	}
+	MemoryContextSwitchTo(old_context);
+}
+
+/* smartcar_tesla_access() */
+
+enum
+{
+	ACCESS_TYPE,
+	TESLA_SCOPES,
+	ACCESS_COLUMNS
+};
+
+static void
+prepare_access_v2(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_TESLA_ACCESS, item->id);
+}
+
+static bool
+take_access_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	smartcar_item_set_text(call, item, ACCESS_TYPE,
+						   smartcar_json_text_member(answer->json, "accessType"));
+	set_texts(call, item, TESLA_SCOPES, smartcar_json_array_member(answer->json, "permissions"));
+	return false;
+}
+
+static const SmartcarOperation access_v2 = {
+	.prepare = prepare_access_v2,
+	.take = take_access_v2
+};
+
+/* first what was granted, then by whom */
+static void
+prepare_access_v3(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item,
+							  item->step == 0 ? SMARTCAR_ENDPOINT_ACCOUNT_PERMISSIONS :
+							  SMARTCAR_ENDPOINT_ACCOUNT_ROLE, item->id);
+}
+
+static bool
+take_access_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	JsonbContainer *body = signal_body(call, item, answer);
+
+	if (item->error != NULL)
+		return false;
+	if (item->step == 0)
+	{
+		if (body != NULL)
+			set_texts(call, item, TESLA_SCOPES, smartcar_json_array_member(body, "values"));
+		item->step++;
+		return true;
+	}
+	if (body != NULL)
+		smartcar_item_set_text(call, item, ACCESS_TYPE, smartcar_json_text_member(body, "value"));
+	return false;
+}
+
+static const SmartcarOperation access_v3 = {
+	.prepare = prepare_access_v3,
+	.take = take_access_v3
+};
+
+const SmartcarTypedCall smartcar_tesla_access_call = {
+	.name = "smartcar_tesla_access",
+	SMARTCAR_VEHICLE_ARGUMENTS,
+	.columns = ACCESS_COLUMNS,
+	.operations = {&access_v2, &access_v3},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
+};
+
+/* smartcar_tesla_virtual_key() and smartcar_tesla_migration() */
+
+static void
+take_boolean(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object, const char *name)
+{
+	bool		value;
+
+	if (smartcar_json_boolean_member(object, name, &value))
+		smartcar_item_set_datum(item, 0, BoolGetDatum(value));
+	else
+		smartcar_item_fail(call, item, psprintf("It has no \"%s\" that is true or false.", name));
+}
+
+static void
+prepare_virtual_key(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item,
+							  call->version == SMARTCAR_API_V3 ?
+							  SMARTCAR_ENDPOINT_DIGITAL_KEY :
+							  SMARTCAR_ENDPOINT_TESLA_VIRTUAL_KEY, item->id);
+}
+
+static bool
+take_virtual_key_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	take_boolean(call, item, answer->json, "isPaired");
+	return false;
+}
+
+static bool
+take_virtual_key_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	JsonbContainer *body = signal_body(call, item, answer);
+
+	if (body != NULL)
+		take_boolean(call, item, body, "value");
+	return false;
+}
+
+static const SmartcarOperation virtual_key_v2 = {
+	.prepare = prepare_virtual_key,
+	.take = take_virtual_key_v2
+};
+
+static const SmartcarOperation virtual_key_v3 = {
+	.prepare = prepare_virtual_key,
+	.take = take_virtual_key_v3
+};
+
+const SmartcarTypedCall smartcar_virtual_key_call = {
+	.name = "smartcar_tesla_virtual_key",
+	SMARTCAR_VEHICLE_ARGUMENTS,
+	.columns = 1,
+	.operations = {&virtual_key_v2, &virtual_key_v3},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
+};
+
+static void
+prepare_migration(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_TESLA_MIGRATION, item->id);
+}
+
+static bool
+take_migration(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	take_boolean(call, item, answer->json, "requiresMigration");
+	return false;
+}
+
+static const SmartcarOperation migration_v2 = {
+	.prepare = prepare_migration,
+	.take = take_migration
+};
+
+static const SmartcarTypedCall migration_call = {
+	.name = "smartcar_tesla_migration",
+	SMARTCAR_VEHICLE_ARGUMENTS,
+	.columns = 1,
+	.operations = {&migration_v2, NULL},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NOT}
+};
+
+Datum
+smartcar_tesla_access(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &smartcar_tesla_access_call);
+}
+
+Datum
+smartcar_tesla_access_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &smartcar_tesla_access_call);
+}
+
+Datum
+smartcar_tesla_virtual_key(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &smartcar_virtual_key_call);
+}
+
+Datum
+smartcar_tesla_virtual_key_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &smartcar_virtual_key_call);
+}
+
+Datum
+smartcar_tesla_migration(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &migration_call);
+}
+
+Datum
+smartcar_tesla_migration_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &migration_call);
+}

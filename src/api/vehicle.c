@@ -1,0 +1,397 @@
+/*-------------------------------------------------------------------------
+ *
+ * vehicle.c
+ *	  Calls about owners and their vehicles.
+ *
+ * src/api/vehicle.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "call/request.h"
+#include "api/sql_function.h"
+#include "api/connection_pages.h"
+#include "pg/json.h"
+#include "pg/text_array.h"
+
+PG_FUNCTION_INFO_V1(smartcar_user);
+PG_FUNCTION_INFO_V1(smartcar_user_many);
+PG_FUNCTION_INFO_V1(smartcar_vehicles);
+PG_FUNCTION_INFO_V1(smartcar_vehicles_many);
+PG_FUNCTION_INFO_V1(smartcar_vehicle);
+PG_FUNCTION_INFO_V1(smartcar_vehicle_many);
+PG_FUNCTION_INFO_V1(smartcar_permissions_one);
+PG_FUNCTION_INFO_V1(smartcar_permissions_many);
+
+/* The most that the API gives at once. */
+#define VEHICLES_LIMIT	50
+
+/*
+ * A list that comes page by page, with an offset.
+ */
+typedef struct OffsetList
+{
+	SmartcarTextList texts;
+	SmartcarPageTrail trail;	/* of the v2.0 API */
+	SmartcarConnectionWalk walk;	/* of the v3 API */
+	int			matches;		/* connections among the pages of it */
+} OffsetList;
+
+static OffsetList *
+list_of(SmartcarItem *item)
+{
+	return (OffsetList *) smartcar_item_state(item, sizeof(OffsetList));
+}
+
+static void
+set_list(SmartcarCall *call, SmartcarItem *item)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(call->context);
+
+	smartcar_item_set_datum(item, 0, smartcar_text_list_datum(&list_of(item)->texts));
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * Takes a page of the v2.0 API; returns whether there is another.  paging.count
+ * is the number of elements on all pages.
+ */
+static bool
+take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer,
+		  const char *member)
+{
+	OffsetList *list = list_of(item);
+	JsonbContainer *elements = smartcar_json_array_member(answer->json, member);
+	JsonbContainer *paging = smartcar_json_object_member(answer->json, "paging");
+	int			before = list->texts.count;
+	int32		count = 0;
+
+	if (elements == NULL)
+	{
+		smartcar_item_fail(call, item, psprintf("It has no list \"%s\".", member));
+		return false;
+	}
+	smartcar_text_list_add_all(&list->texts, item->context, elements);
+	if (list->texts.count > before &&
+		smartcar_page_trail_returns(&list->trail, item->context, list->texts.elements[before]))
+	{
+		smartcar_item_fail(call, item, "It is the same page as one before.");
+		return false;
+	}
+	if (paging != NULL)
+		smartcar_json_integer_member(paging, "count", &count);
+	if (list->texts.count < count && list->texts.count > before)
+		return true;
+	set_list(call, item);
+	return false;
+}
+
+/* smartcar_user() */
+
+static void
+prepare_user(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_USER, item->id);
+}
+
+static bool
+take_user(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	SmartcarSpan id = smartcar_json_text_member(answer->json, "id");
+
+	if (id.length == 0)
+		smartcar_item_fail(call, item, "It has no \"id\".");
+	else
+		smartcar_item_set_text(call, item, 0, id);
+	return false;
+}
+
+static const SmartcarOperation user_v2 = {
+	.prepare = prepare_user,
+	.take = take_user
+};
+
+const SmartcarTypedCall smartcar_user_call = {
+	.name = "smartcar_user",
+	.id_argument = SMARTCAR_NO_ARGUMENT,
+	.access_token_argument = 0,
+	.user_id_argument = SMARTCAR_NO_ARGUMENT,
+	.server_argument = 1,
+	.columns = 1,
+	.operations = {&user_v2, NULL},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NOT}
+};
+
+/* smartcar_vehicles() */
+
+static void
+prepare_vehicles_v2(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_VEHICLES, item->id);
+	smartcar_request_query_number(item, "limit", VEHICLES_LIMIT);
+	smartcar_request_query_number(item, "offset", list_of(item)->texts.count);
+}
+
+static bool
+take_vehicles_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	return take_page(call, item, answer, "vehicles");
+}
+
+static const SmartcarOperation vehicles_v2 = {
+	.prepare = prepare_vehicles_v2,
+	.take = take_vehicles_v2
+};
+
+static void
+prepare_connections(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
+
+	smartcar_connections_ask(call, item, &list_of(item)->walk, &filter);
+}
+
+static void
+note_vehicle(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+{
+	if (connection->vehicle_id.length > 0)
+		smartcar_text_list_add(&list_of(item)->texts, item->context, connection->vehicle_id);
+}
+
+static bool
+take_vehicles_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	if (smartcar_connections_parse(call, item, &list_of(item)->walk, answer, note_vehicle))
+		return true;
+	set_list(call, item);
+	return false;
+}
+
+static const SmartcarOperation vehicles_v3 = {
+	.prepare = prepare_connections,
+	.take = take_vehicles_v3
+};
+
+/*
+ * Without a user, the v3 API would list the vehicles of everybody, which is
+ * what smartcar_connections() is for.
+ */
+static void
+begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
+{
+	if (call->version == SMARTCAR_API_V3 && PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("user_id must not be null"),
+				 errdetail("Version 3 of the API wants to know whose vehicles are meant."),
+				 errhint("smartcar_connections() lists those of all users.")));
+}
+
+const SmartcarTypedCall smartcar_vehicles_call = {
+	.name = "smartcar_vehicles",
+	.id_argument = SMARTCAR_NO_ARGUMENT,
+	.access_token_argument = 0,
+	.user_id_argument = 1,
+	.server_argument = 2,
+	.columns = 1,
+	.operations = {&vehicles_v2, &vehicles_v3},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION},
+	.begin = begin_vehicles
+};
+
+/* smartcar_vehicle() */
+
+enum
+{
+	VEHICLE_ID,
+	MAKE,
+	MODEL,
+	YEAR,
+	MODE,
+	POWERTRAIN_TYPE,
+	VEHICLE_COLUMNS
+};
+
+static void
+prepare_vehicle(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_request_endpoint(call, item,
+							  call->version == SMARTCAR_API_V3 ?
+							  SMARTCAR_ENDPOINT_V3_VEHICLE : SMARTCAR_ENDPOINT_VEHICLE,
+							  item->id);
+}
+
+static void
+set_vehicle(SmartcarCall *call, SmartcarItem *item, JsonbContainer *vehicle)
+{
+	int32		year;
+
+	smartcar_item_set_text(call, item, MAKE, smartcar_json_text_member(vehicle, "make"));
+	smartcar_item_set_text(call, item, MODEL, smartcar_json_text_member(vehicle, "model"));
+	smartcar_item_set_text(call, item, MODE, smartcar_json_text_member(vehicle, "mode"));
+	smartcar_item_set_text(call, item, POWERTRAIN_TYPE,
+						   smartcar_json_text_member(vehicle, "powertrainType"));
+	if (smartcar_json_integer_member(vehicle, "year", &year))
+		smartcar_item_set_datum(item, YEAR, Int32GetDatum(year));
+}
+
+static bool
+take_vehicle_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	smartcar_item_set_text(call, item, VEHICLE_ID, smartcar_json_text_member(answer->json, "id"));
+	set_vehicle(call, item, answer->json);
+	return false;
+}
+
+static bool
+take_vehicle_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	JsonbContainer *data = smartcar_json_object_member(answer->json, "data");
+	JsonbContainer *attributes = data ? smartcar_json_object_member(data, "attributes") : NULL;
+
+	if (attributes == NULL)
+	{
+		smartcar_item_fail(call, item, "It has no \"data\" with \"attributes\".");
+		return false;
+	}
+	smartcar_item_set_text(call, item, VEHICLE_ID, smartcar_json_text_member(data, "id"));
+	set_vehicle(call, item, attributes);
+	return false;
+}
+
+static const SmartcarOperation vehicle_v2 = {
+	.prepare = prepare_vehicle,
+	.take = take_vehicle_v2
+};
+
+static const SmartcarOperation vehicle_v3 = {
+	.prepare = prepare_vehicle,
+	.take = take_vehicle_v3
+};
+
+const SmartcarTypedCall smartcar_vehicle_call = {
+	.name = "smartcar_vehicle",
+	SMARTCAR_VEHICLE_ARGUMENTS,
+	.columns = VEHICLE_COLUMNS,
+	.operations = {&vehicle_v2, &vehicle_v3},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
+};
+
+/* smartcar_permissions() */
+
+/*
+ * How many there are on a page is left to the API, which does not say what it
+ * allows.
+ */
+static void
+prepare_permissions_v2(SmartcarCall *call, SmartcarItem *item)
+{
+	int			offset = list_of(item)->texts.count;
+
+	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_PERMISSIONS, item->id);
+	if (offset > 0)
+		smartcar_request_query_number(item, "offset", offset);
+}
+
+static bool
+take_permissions_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	return take_page(call, item, answer, "permissions");
+}
+
+static const SmartcarOperation permissions_v2 = {
+	.prepare = prepare_permissions_v2,
+	.take = take_permissions_v2
+};
+
+static void
+note_permissions(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+{
+	OffsetList *list = list_of(item);
+
+	if (list->matches++ == 0 && connection->permissions != NULL)
+		smartcar_text_list_add_all(&list->texts, item->context, connection->permissions);
+}
+
+/*
+ * A vehicle of two users may have given different permissions, and to pick one
+ * of them, or all, could only be wrong.
+ */
+static bool
+take_permissions_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+{
+	OffsetList *list = list_of(item);
+
+	if (smartcar_connections_parse(call, item, &list->walk, answer, note_permissions))
+		return true;
+	if (list->matches > 1)
+		smartcar_item_fail(call, item,
+						   "It lists several connections of this vehicle. Pass the user_id of one of them.");
+	else if (list->matches == 1)
+		set_list(call, item);
+	return false;
+}
+
+static const SmartcarOperation permissions_v3 = {
+	.prepare = prepare_connections,
+	.take = take_permissions_v3
+};
+
+const SmartcarTypedCall smartcar_permissions_call = {
+	.name = "smartcar_permissions",
+	SMARTCAR_VEHICLE_ARGUMENTS,
+	.columns = 1,
+	.operations = {&permissions_v2, &permissions_v3},
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
+};
+
+Datum
+smartcar_user(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &smartcar_user_call);
+}
+
+Datum
+smartcar_user_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &smartcar_user_call);
+}
+
+Datum
+smartcar_vehicles(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_list(fcinfo, &smartcar_vehicles_call);
+}
+
+Datum
+smartcar_vehicles_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &smartcar_vehicles_call);
+}
+
+Datum
+smartcar_vehicle(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &smartcar_vehicle_call);
+}
+
+Datum
+smartcar_vehicle_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &smartcar_vehicle_call);
+}
+
+Datum
+smartcar_permissions_one(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_one(fcinfo, &smartcar_permissions_call);
+}
+
+Datum
+smartcar_permissions_many(PG_FUNCTION_ARGS)
+{
+	return smartcar_call_many(fcinfo, &smartcar_permissions_call);
+}

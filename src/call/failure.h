@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * failure.h
+ *	  What went wrong in a call to Smartcar, as SQL has it.
+ *
+ * src/call/failure.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_FAILURE_H
+#define SMARTCAR_FAILURE_H
+
+#include "postgres.h"
+
+#include "http/transport.h"
+#include "pg/api_error.h"
+
+/* Where there was no answer, or none that can be used. */
+#define SMARTCAR_SQLSTATE_CONNECTION	MAKE_SQLSTATE('S', 'C', '0', '0', '1')
+#define SMARTCAR_SQLSTATE_TLS			MAKE_SQLSTATE('S', 'C', '0', '0', '2')
+#define SMARTCAR_SQLSTATE_TIMEOUT		MAKE_SQLSTATE('S', 'C', '0', '0', '3')
+#define SMARTCAR_SQLSTATE_UNUSABLE		MAKE_SQLSTATE('S', 'C', '0', '0', '4')
+
+typedef struct SmartcarFailure
+{
+	int			sqlstate;
+	const char *message;
+	const char *detail;			/* NULL: none */
+	const char *hint;			/* NULL: none */
+	SmartcarApiError answer;
+} SmartcarFailure;
+
+struct SmartcarCall;
+struct SmartcarItem;
+
+extern SmartcarFailure *smartcar_failure_from_response(struct SmartcarCall *call,
+													 struct SmartcarItem *item,
+													 const SmartcarApiError *answer,
+													 int http_status);
+extern SmartcarFailure *smartcar_failure_from_outcome(struct SmartcarCall *call,
+													  struct SmartcarItem *item,
+													  const SmartcarResponse *response);
+extern SmartcarFailure *smartcar_failure_unusable(struct SmartcarCall *call,
+												  struct SmartcarItem *item,
+												  const char *reason);
+extern SmartcarFailure *smartcar_failure_copy(const SmartcarFailure *error);
+extern void smartcar_failure_raise(const SmartcarFailure *error);
+
+#endif							/* SMARTCAR_FAILURE_H */

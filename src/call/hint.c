@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * hint.c
+ *	  What to do about an error, in words.
+ *
+ * src/call/hint.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "call/hint.h"
+
+#include "mb/pg_wchar.h"
+
+#include "core/completion.h"
+#include "core/virtual_key.h"
+#include "pg/check.h"
+#include "pg/server_link.h"
+#include "pg/text.h"
+
+/* What somebody else wrote must not fill a log. */
+#define MAX_MESSAGE	500
+
+/* A sentence that ends in a link, or in the function that makes it. */
+static const char *
+with_link(const char *sentence, const char *link, const char *function)
+{
+	if (link != NULL)
+		return psprintf("%s: %s", sentence, link);
+	return psprintf("%s. %s makes the link.", sentence, function);
+}
+
+/*
+ * The link that an answer brings is half-built, and is used only if it leads
+ * where ours lead.
+ */
+static const char *
+login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
+		   const SmartcarApiError *answer)
+{
+	SmartcarSpan origin =
+		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_CONNECT_ORIGIN));
+	SmartcarCompletion completion = {0};
+	char	   *link;
+	size_t		length;
+
+	if (answer->resolution_url.length == 0 ||
+		answer->resolution_url.length > SMARTCAR_LINK_MAX_LENGTH ||
+		!smartcar_url_has_origin(answer->resolution_url, origin))
+		return smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE, vehicle_id);
+
+	completion.url = answer->resolution_url;
+	completion.redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
+	length = smartcar_completion_write(&completion, NULL);
+	link = palloc(length + 1);
+	smartcar_completion_write(&completion, link);
+	link[length] = '\0';
+	return link;
+}
+
+static const char *
+key_link(const SmartcarServer *server, const SmartcarApiError *answer)
+{
+	if (answer->resolution_url.length > 0 &&
+		smartcar_virtual_key_url_valid(answer->resolution_url))
+		return pnstrdup(answer->resolution_url.data, answer->resolution_url.length);
+	return psprintf("%s%s", SMARTCAR_VIRTUAL_KEY_BASE,
+					smartcar_server_option(server, SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN));
+}
+
+static const char *
+retry_advice(const SmartcarApiError *answer)
+{
+	if (answer->retry_after != SMARTCAR_NO_RETRY_AFTER)
+		return psprintf("Try again in " INT64_FORMAT " seconds.", answer->retry_after);
+	return "Try again later.";
+}
+
+static const char *
+setup_advice(const SmartcarApiError *answer)
+{
+	if (answer->doc_url.length <= MAX_MESSAGE &&
+		smartcar_span_starts_with(answer->doc_url, SMARTCAR_SPAN("https://")) &&
+		smartcar_span_is_visible(answer->doc_url))
+		return psprintf("Nothing that an owner can do will help; see %.*s",
+						(int) answer->doc_url.length, answer->doc_url.data);
+	return "Check the options of the server, those of its user mapping, and the application's settings at Smartcar.";
+}
+
+/*
+ * The hint of an error, or NULL if there is nothing to be done.  vehicle_id has
+ * no data if the request was about no vehicle.
+ */
+const char *
+smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
+				const SmartcarApiError *answer)
+{
+	SmartcarSpan none = smartcar_span(NULL, 0);
+
+	switch (answer->action)
+	{
+		case SMARTCAR_ACTION_RETRY:
+			return retry_advice(answer);
+		case SMARTCAR_ACTION_REFRESH_TOKEN:
+			return smartcar_server_api_version(server) == SMARTCAR_API_V3 ?
+				"Check the options \"api_client_id\" and \"api_client_secret\" of the user mapping." :
+				"Get a new access token with smartcar_refresh_token().";
+		case SMARTCAR_ACTION_UPDATE_ACCESS:
+			return with_link("The owner can grant what is missing",
+							 smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS, none),
+							 "smartcar_reauth_url()");
+		case SMARTCAR_ACTION_REAUTHENTICATE:
+			return with_link("The owner has to log in again",
+							 login_link(server, vehicle_id, answer),
+							 "smartcar_reauth_vehicle_url()");
+		case SMARTCAR_ACTION_CONNECT:
+			return with_link("The owner has to connect again",
+							 smartcar_server_link(server, SMARTCAR_LINK_CONNECT, none),
+							 "smartcar_connect_url()");
+		case SMARTCAR_ACTION_ADD_VIRTUAL_KEY:
+			return with_link("The owner has to add the virtual key", key_link(server, answer), "");
+		case SMARTCAR_ACTION_ASK_OWNER:
+			if (answer->suggested_user_message.length > 0)
+				return psprintf("Tell the owner: %.*s",
+								pg_mbcliplen(answer->suggested_user_message.data,
+											 (int) answer->suggested_user_message.length,
+											 MAX_MESSAGE),
+								answer->suggested_user_message.data);
+			return "The owner has to act at the car or in Tesla's app.";
+		case SMARTCAR_ACTION_FIX_SETUP:
+			return setup_advice(answer);
+		case SMARTCAR_ACTION_NONE:
+		case SMARTCAR_ACTION_UNKNOWN:
+			break;
+	}
+	return NULL;
+}

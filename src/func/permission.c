@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * permission.c
+ *	  The SQL functions on permissions.
+ *
+ * src/func/permission.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "core/permission.h"
+#include "pg/scope.h"
+#include "pg/scope_list.h"
+#include "pg/scope_set.h"
+#include "pg/server.h"
+#include "pg/text.h"
+
+PG_FUNCTION_INFO_V1(smartcar_known_permissions);
+PG_FUNCTION_INFO_V1(smartcar_server_scopes);
+PG_FUNCTION_INFO_V1(smartcar_tesla_permission);
+PG_FUNCTION_INFO_V1(smartcar_tesla_scope);
+PG_FUNCTION_INFO_V1(smartcar_tesla_permissions);
+PG_FUNCTION_INFO_V1(smartcar_has_scopes);
+PG_FUNCTION_INFO_V1(smartcar_missing_scopes);
+PG_FUNCTION_INFO_V1(smartcar_missing_tesla_permissions);
+PG_FUNCTION_INFO_V1(smartcar_require);
+
+/* Room for as many names as an array has elements. */
+static SmartcarSpan *
+allocate_spans(int count)
+{
+	return (SmartcarSpan *) palloc(Max(count, 1) * sizeof(SmartcarSpan));
+}
+
+static SmartcarTeslaPermission
+tesla_permission_of(int index)
+{
+	return index < 0 ? SMARTCAR_TESLA_NONE : smartcar_permission_table[index].tesla;
+}
+
+Datum
+smartcar_known_permissions(PG_FUNCTION_ARGS)
+{
+	SmartcarSpan names[SMARTCAR_PERMISSION_COUNT];
+
+	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
+		names[i] = smartcar_permission_table[i].name;
+	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(names, SMARTCAR_PERMISSION_COUNT));
+}
+
+Datum
+smartcar_server_scopes(PG_FUNCTION_ARGS)
+{
+	bool		fresh;
+	SmartcarFnState *site = smartcar_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh);
+	SmartcarSpan option;
+	SmartcarSpan word;
+	SmartcarSpan *names;
+	int			count = 0;
+
+	/* here the server itself is what was asked for */
+	if (!OidIsValid(site->server.serverid))
+		smartcar_missing_value(&site->server, SMARTCAR_OPTION_SCOPE, NULL);
+	option = smartcar_span_from_string(smartcar_server_option(&site->server,
+															  SMARTCAR_OPTION_SCOPE));
+	if (option.data == NULL)
+		PG_RETURN_NULL();
+
+	names = allocate_spans((int) (option.length / 2) + 1);
+	while (smartcar_next_word(&option, &word))
+		names[count++] = word;
+	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(names, count));
+}
+
+static Datum
+text_or_null(FunctionCallInfo fcinfo, SmartcarSpan value)
+{
+	if (value.data == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(value.data, (int) value.length));
+}
+
+Datum
+smartcar_tesla_permission(PG_FUNCTION_ARGS)
+{
+	SmartcarSpan name = smartcar_span_from_text(PG_GETARG_TEXT_PP(0));
+	SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
+
+	return text_or_null(fcinfo, smartcar_tesla_permission_name(tesla));
+}
+
+Datum
+smartcar_tesla_scope(PG_FUNCTION_ARGS)
+{
+	SmartcarSpan name = smartcar_span_from_text(PG_GETARG_TEXT_PP(0));
+	SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
+
+	return text_or_null(fcinfo, smartcar_tesla_permission_scope(tesla));
+}
+
+/*
+ * The names of the Tesla permissions that the permissions of an array need,
+ * except those in have, which is a bit mask of SmartcarTeslaPermission.
+ */
+static ArrayType *
+needed_tesla_permissions(ArrayType *scope, const char *argument, unsigned int have)
+{
+	SmartcarSpan names[SMARTCAR_TESLA_PERMISSION_COUNT];
+	SmartcarTextArray walk;
+	SmartcarSpan name;
+	int			count = 0;
+
+	have |= 1U << SMARTCAR_TESLA_NONE;
+	smartcar_text_array_begin(&walk, scope, argument);
+	while (smartcar_text_array_next(&walk, &name))
+	{
+		SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
+
+		if (have & (1U << tesla))
+			continue;
+		have |= 1U << tesla;
+		names[count++] = smartcar_tesla_permission_name(tesla);
+	}
+	return smartcar_build_text_array(names, count);
+}
+
+Datum
+smartcar_tesla_permissions(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_ARRAYTYPE_P(needed_tesla_permissions(PG_GETARG_ARRAYTYPE_P(0), "scope", 0));
+}
+
+Datum
+smartcar_missing_tesla_permissions(PG_FUNCTION_ARGS)
+{
+	SmartcarTextArray walk;
+	SmartcarSpan scope;
+	unsigned int have = 0;
+
+	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(0), "granted_tesla_scopes");
+	while (smartcar_text_array_next(&walk, &scope))
+		have |= 1U << smartcar_tesla_permission_find_scope(scope);
+	PG_RETURN_ARRAYTYPE_P(needed_tesla_permissions(PG_GETARG_ARRAYTYPE_P(1), "wanted", have));
+}
+
+Datum
+smartcar_has_scopes(PG_FUNCTION_ARGS)
+{
+	SmartcarScopeSet granted = {0, NULL};
+	const SmartcarScopeList *wanted;
+
+	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(0), "granted");
+	wanted = smartcar_scope_list(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
+	for (int i = 0; i < wanted->count; i++)
+	{
+		if (!smartcar_scope_set_has(&granted, wanted->scopes[i].index, wanted->scopes[i].name))
+			PG_RETURN_BOOL(false);
+	}
+	PG_RETURN_BOOL(true);
+}
+
+Datum
+smartcar_missing_scopes(PG_FUNCTION_ARGS)
+{
+	SmartcarScopeSet granted = {0, NULL};
+	const SmartcarScopeList *wanted;
+	SmartcarSpan *missing;
+	int			count = 0;
+
+	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(0), "granted");
+	wanted = smartcar_scope_list(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
+	missing = allocate_spans(wanted->count);
+	for (int i = 0; i < wanted->count; i++)
+	{
+		if (!smartcar_scope_set_has(&granted, wanted->scopes[i].index, wanted->scopes[i].name))
+			missing[count++] = wanted->scopes[i].name;
+	}
+	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(missing, count));
+}
+
+Datum
+smartcar_require(PG_FUNCTION_ARGS)
+{
+	SmartcarTextArray walk;
+	SmartcarSpan name;
+	SmartcarSpan *names;
+	int			count = 0;
+
+	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(0), "scope");
+	names = allocate_spans(walk.count);
+	while (smartcar_text_array_next(&walk, &name))
+	{
+		SmartcarSpan bare = name;
+		int			index = smartcar_resolve_permission(&bare);
+
+		if (bare.length == name.length && tesla_permission_of(index) != SMARTCAR_TESLA_NONE)
+			name = smartcar_span_from_string(psprintf("required:%.*s",
+													  (int) bare.length, bare.data));
+		names[count++] = name;
+	}
+	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(names, count));
+}

@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * webhook.c
+ *	  The SQL functions on webhooks.
+ *
+ * A signature is made over the bytes that were sent.  Text that went through
+ * jsonb, or through a parser and back, is other bytes: "100.0" comes out as
+ * 100, keys change places, spaces vanish.  So the body is taken as bytea, or
+ * as the text that those bytes are, and in no other form.
+ *
+ * src/func/webhook.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/crypto.h>
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "core/hex.h"
+#include "pg/hmac.h"
+#include "pg/secret.h"
+#include "pg/server.h"
+#include "pg/text.h"
+
+PG_FUNCTION_INFO_V1(smartcar_hash_challenge);
+PG_FUNCTION_INFO_V1(smartcar_verify_webhook_bytea);
+PG_FUNCTION_INFO_V1(smartcar_verify_webhook_text);
+
+#define SIGNATURE_LENGTH	(2 * SMARTCAR_HMAC_LENGTH)
+
+typedef struct WebhookCallSite
+{
+	SmartcarFnState site;		/* must be first */
+	MemoryContext key_context;	/* of what belongs to the key */
+	bool		from_argument;
+	SmartcarSpan key;
+	SmartcarHmac *hmac;			/* NULL until there is a key */
+} WebhookCallSite;
+
+static void
+remember_key(WebhookCallSite *call, SmartcarSpan token, bool from_argument)
+{
+	char	   *copy;
+
+	call->hmac = NULL;
+	if (call->key_context == NULL)
+		call->key_context = AllocSetContextCreate(call->site.context,
+												  "smartcar_tesla webhook key",
+												  ALLOCSET_SMALL_SIZES);
+	else
+	{
+		if (call->key.length > 0)
+			explicit_bzero(unconstify(char *, call->key.data), call->key.length);
+		call->key = smartcar_span(NULL, 0);
+		MemoryContextReset(call->key_context);
+	}
+
+	copy = MemoryContextAlloc(call->key_context, token.length);
+	memcpy(copy, token.data, token.length);
+	call->key = smartcar_span(copy, token.length);
+	call->from_argument = from_argument;
+	call->hmac = smartcar_hmac_create(call->key_context, call->key);
+}
+
+/*
+ * The HMAC with the management token that this call uses: the argument, or the
+ * one of the user mapping, which is read once per query.  All three functions
+ * have the two arguments in the same places.
+ */
+static SmartcarHmac *
+management_hmac(FunctionCallInfo fcinfo)
+{
+	bool		fresh;
+	WebhookCallSite *call = (WebhookCallSite *)
+		smartcar_fn_state(fcinfo, PG_NARGS() - 1, sizeof(WebhookCallSite), &fresh);
+	SmartcarSpan argument = smartcar_argument_utf8(fcinfo, PG_NARGS() - 2);
+
+	if (argument.data == NULL)
+	{
+		if (call->hmac == NULL || call->from_argument)
+		{
+			const char *token = smartcar_secret(&call->site.server,
+												SMARTCAR_OPTION_MANAGEMENT_TOKEN,
+												"management_token");
+
+			remember_key(call, smartcar_span_from_string(token), false);
+		}
+		return call->hmac;
+	}
+
+	/* anybody can compute the HMAC with an empty key */
+	if (argument.length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("management_token must not be empty")));
+	if (call->hmac == NULL || !call->from_argument || !smartcar_span_equal(call->key, argument))
+		remember_key(call, argument, true);
+	return call->hmac;
+}
+
+Datum
+smartcar_hash_challenge(PG_FUNCTION_ARGS)
+{
+	unsigned char digest[SMARTCAR_HMAC_LENGTH];
+	text	   *result;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	smartcar_hmac_compute(management_hmac(fcinfo), smartcar_argument_utf8(fcinfo, 0), digest);
+
+	result = (text *) palloc(VARHDRSZ + SIGNATURE_LENGTH);
+	SET_VARSIZE(result, VARHDRSZ + SIGNATURE_LENGTH);
+	smartcar_hex_encode(digest, SMARTCAR_HMAC_LENGTH, VARDATA(result));
+	PG_RETURN_TEXT_P(result);
+}
+
+/*
+ * The token is looked up even if the signature cannot be right, so that a
+ * configuration without one is noticed by the first event, whatever it is.
+ */
+static bool
+verify(FunctionCallInfo fcinfo, SmartcarSpan body)
+{
+	SmartcarHmac *hmac = management_hmac(fcinfo);
+	unsigned char claimed[SMARTCAR_HMAC_LENGTH];
+	unsigned char digest[SMARTCAR_HMAC_LENGTH];
+
+	if (body.data == NULL ||
+		!smartcar_hex_decode(smartcar_argument_span(fcinfo, 1), claimed, SMARTCAR_HMAC_LENGTH))
+		return false;
+	smartcar_hmac_compute(hmac, body, digest);
+	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
+}
+
+Datum
+smartcar_verify_webhook_bytea(PG_FUNCTION_ARGS)
+{
+	/* a bytea has the layout of a text */
+	PG_RETURN_BOOL(verify(fcinfo, smartcar_argument_span(fcinfo, 0)));
+}
+
+Datum
+smartcar_verify_webhook_text(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(verify(fcinfo, smartcar_argument_utf8(fcinfo, 0)));
+}

@@ -1,0 +1,334 @@
+/*-------------------------------------------------------------------------
+ *
+ * spi.c
+ *	  Statements on the tables of the connection manager.
+ *
+ * src/manager/spi.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/spi.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "pg/compat.h"
+
+#define TIME	"@now"
+
+/* The role and the schema of the extension. */
+typedef struct ExtensionHome
+{
+	Oid			owner;
+	const char *schema;			/* quoted */
+} ExtensionHome;
+
+static ExtensionHome
+find_home(void)
+{
+	ExtensionHome home = {InvalidOid, NULL};
+	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("smartcar_tesla"));
+	scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
+
+		home.owner = form->extowner;
+		home.schema = quote_identifier(get_namespace_name(form->extnamespace));
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	if (home.schema == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"%s\" does not exist", "smartcar_tesla")));
+	return home;
+}
+
+void
+smartcar_parameter(SmartcarParameters *parameters, Oid type, Datum value, bool is_null)
+{
+	int			number = parameters->count++;
+
+	Assert(number < SMARTCAR_MAX_PARAMETERS);
+	parameters->types[number] = type;
+	parameters->values[number] = value;
+	parameters->nulls[number] = is_null ? 'n' : ' ';
+}
+
+void
+smartcar_parameter_text(SmartcarParameters *parameters, SmartcarSpan value)
+{
+	Datum		datum = (Datum) 0;
+
+	if (value.data != NULL)
+		datum = PointerGetDatum(cstring_to_text_with_len(value.data, (int) value.length));
+	smartcar_parameter(parameters, TEXTOID, datum, value.data == NULL);
+}
+
+void
+smartcar_parameter_string(SmartcarParameters *parameters, const char *value)
+{
+	smartcar_parameter_text(parameters, smartcar_span_from_string(value));
+}
+
+void
+smartcar_parameter_time(SmartcarParameters *parameters, TimestampTz value)
+{
+	smartcar_parameter(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(value),
+					   TIMESTAMP_NOT_FINITE(value));
+}
+
+void
+smartcar_parameter_bytea(SmartcarParameters *parameters, bytea *value)
+{
+	smartcar_parameter(parameters, BYTEAOID, PointerGetDatum(value), value == NULL);
+}
+
+/*
+ * Begins work that the transaction of the caller commits or rolls back.
+ */
+void
+smartcar_spi_begin(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+/*
+ * A transaction of a procedure sees what others have committed by then,
+ * whatever the session's default is: a claim or a token must not fail for
+ * having been serialized.
+ */
+static void
+read_committed(void)
+{
+	XactIsoLevel = XACT_READ_COMMITTED;
+}
+
+/*
+ * Commits, and only returns when that would outlive a crash.  What Smartcar
+ * has given cannot be asked for again.
+ */
+void
+smartcar_spi_commit(void)
+{
+	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		(void) set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+	SPI_commit();
+	read_committed();
+}
+
+/*
+ * Begins the work of a procedure, which commits as it goes and must not run
+ * where it cannot: what it gets from Smartcar could then be rolled back.
+ */
+void
+smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name)
+{
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		((CallContext *) fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run inside a transaction block", name),
+				 errdetail("It commits what it gets from Smartcar at once, so that a rollback cannot lose it. Nothing was sent."),
+				 errhint("Call it as a statement of its own, with autocommit.")));
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect_ext failed");
+
+	/* the transaction of the CALL has its isolation level already */
+	smartcar_spi_commit();
+}
+
+void
+smartcar_spi_end(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+
+	/* the procedure that called ours goes on in the transaction that is left */
+	if (!FirstSnapshotSet)
+		XactIsoLevel = DefaultXactIsoLevel;
+}
+
+void
+smartcar_spi_wait_until(TimestampTz end)
+{
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = smartcar_new_wait_event("SmartcarPause");
+	for (;;)
+	{
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+
+		CHECK_FOR_INTERRUPTS();
+		if (left <= 0)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
+						 wait_event);
+		ResetLatch(MyLatch);
+	}
+}
+
+/*
+ * The statement with the schema and the parameter that is the time in their
+ * places.
+ */
+static char *
+write_out(const char *statement, const char *schema, int time_parameter)
+{
+	StringInfoData result;
+	const char *place;
+
+	initStringInfo(&result);
+	for (; (place = strchr(statement, '@')) != NULL; statement = place)
+	{
+		appendBinaryStringInfo(&result, statement, place - statement);
+		if (strncmp(place, TIME, strlen(TIME)) == 0)
+		{
+			appendStringInfo(&result, "$%d", time_parameter);
+			place += strlen(TIME);
+		}
+		else
+		{
+			Assert(place[1] == '.');
+			appendStringInfo(&result, "%s.", schema);
+			place += 2;
+		}
+	}
+	appendStringInfoString(&result, statement);
+	return result.data;
+}
+
+/*
+ * Runs a statement as whoever is the user now, with a search path that nobody
+ * can put anything into.
+ */
+static uint64
+run(const char *statement, const char *schema, const SmartcarParameters *given, bool by_index)
+{
+	SmartcarParameters parameters = *given;
+	MemoryContext context = CurrentMemoryContext;
+	char	   *written = write_out(statement, schema, given->count + 1);
+	int			nest_level = NewGUCNestLevel();
+	int			result;
+
+	/* a procedure runs thousands of statements before its end */
+	if (SPI_tuptable != NULL)
+		SPI_freetuptable(SPI_tuptable);
+	SPI_tuptable = NULL;
+
+	if (strstr(statement, TIME) != NULL)
+		smartcar_parameter_time(&parameters, GetCurrentTimestamp());
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (by_index)
+		(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	result = SPI_execute_with_args(written, parameters.count, parameters.types,
+								   parameters.values, parameters.nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_with_args returned %d", result);
+
+	/* SPI leaves its own behind, which lasts as long as the procedure */
+	MemoryContextSwitchTo(context);
+	AtEOXact_GUC(false, nest_level);
+	pfree(written);
+	return SPI_processed;
+}
+
+static uint64
+run_as_owner(const char *statement, const SmartcarParameters *parameters, bool by_index)
+{
+	ExtensionHome home = find_home();
+	Oid			caller;
+	int			security_context;
+	uint64		rows;
+
+	GetUserIdAndSecContext(&caller, &security_context);
+	SetUserIdAndSecContext(home.owner, security_context | SECURITY_LOCAL_USERID_CHANGE);
+	rows = run(statement, home.schema, parameters, by_index);
+	SetUserIdAndSecContext(caller, security_context);
+	return rows;
+}
+
+uint64
+smartcar_spi_run(const char *statement, const SmartcarParameters *parameters)
+{
+	return run_as_owner(statement, parameters, false);
+}
+
+uint64
+smartcar_spi_run_by_index(const char *statement, const SmartcarParameters *parameters)
+{
+	return run_as_owner(statement, parameters, true);
+}
+
+uint64
+smartcar_spi_run_as_caller(const char *statement, const SmartcarParameters *parameters)
+{
+	ExtensionHome home = find_home();
+
+	return run(statement, home.schema, parameters, false);
+}
+
+char *
+smartcar_result_string(uint64 row, int column)
+{
+	char	   *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column + 1);
+
+	return value;
+}
+
+Datum
+smartcar_result_datum(uint64 row, int column, bool *is_null)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column + 1, is_null);
+}
+
+bytea *
+smartcar_result_bytea(uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = smartcar_result_datum(row, column, &is_null);
+
+	return is_null ? NULL : DatumGetByteaPCopy(value);
+}
+
+bool
+smartcar_result_time(uint64 row, int column, TimestampTz *time)
+{
+	bool		is_null;
+	Datum		value = smartcar_result_datum(row, column, &is_null);
+
+	*time = is_null ? DT_NOEND : DatumGetTimestampTz(value);
+	return !is_null;
+}

@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * spi.h
+ *	  Statements on the tables of the connection manager.
+ *
+ * This is the main header of src/manager.  What lives in this folder: what is
+ * kept in tables, that is sessions, accounts with their sealed tokens,
+ * connections and events, and the procedures that keep it up to date.  What must
+ * not live here: requests; this folder makes calls of src/call.
+ *
+ * The tables are open to nobody, so statements on them run as the owner of the
+ * extension.  The switch is made around each statement, with a search path that
+ * nobody can put anything into, and never stands across a commit.
+ *
+ * src/manager/spi.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SPI_H
+#define SMARTCAR_SPI_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "datatype/timestamp.h"
+#include "executor/spi.h"
+
+#include "core/span.h"
+
+#define SMARTCAR_MAX_PARAMETERS	24
+
+typedef struct SmartcarParameters
+{
+	int			count;
+	Oid			types[SMARTCAR_MAX_PARAMETERS];
+	Datum		values[SMARTCAR_MAX_PARAMETERS];
+	char		nulls[SMARTCAR_MAX_PARAMETERS];
+} SmartcarParameters;
+
+/* A parameter without a value is NULL; its number is the order of the calls. */
+extern void smartcar_parameter(SmartcarParameters *parameters, Oid type, Datum value,
+							   bool is_null);
+extern void smartcar_parameter_text(SmartcarParameters *parameters, SmartcarSpan value);
+extern void smartcar_parameter_string(SmartcarParameters *parameters, const char *value);
+extern void smartcar_parameter_time(SmartcarParameters *parameters, TimestampTz value);
+extern void smartcar_parameter_bytea(SmartcarParameters *parameters, bytea *value);
+
+/* Begins and ends work on the tables; a procedure may commit in between. */
+extern void smartcar_spi_begin(void);
+extern void smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name);
+extern void smartcar_spi_commit(void);
+extern void smartcar_spi_end(void);
+
+/* Waits, and serves interrupts; nothing should be locked. */
+extern void smartcar_spi_wait_until(TimestampTz end);
+
+/*
+ * Runs a statement, in which "@." stands for the schema of the extension and
+ * "@now" for the time, and returns the number of rows.  A call of
+ * clock_timestamp() instead would keep Citus from running an UPDATE, and
+ * everybody from using an index.
+ */
+extern uint64 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters);
+
+/*
+ * The same of what should read no more than its rows.  How many are due changes
+ * by the minute; statistics that are older would have the whole table scanned.
+ */
+extern uint64 smartcar_spi_run_by_index(const char *statement,
+											const SmartcarParameters *parameters);
+
+extern uint64 smartcar_spi_run_as_caller(const char *statement,
+											 const SmartcarParameters *parameters);
+
+/* A value of the last result, kept by the current context; NULL if it is. */
+extern char *smartcar_result_string(uint64 row, int column);
+extern bytea *smartcar_result_bytea(uint64 row, int column);
+extern bool smartcar_result_time(uint64 row, int column, TimestampTz *time);
+extern Datum smartcar_result_datum(uint64 row, int column, bool *is_null);
+
+#endif							/* SMARTCAR_SPI_H */

@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ *
+ * datum.c
+ *	  Composite results.
+ *
+ * src/pg/datum.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pg/datum.h"
+
+#include "access/htup_details.h"
+#include "funcapi.h"
+
+static void
+refuse_type(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("result type is not the one of the extension")));
+}
+
+/*
+ * Looks up the descriptor of the result type.  It lives as long as the call
+ * site.
+ */
+TupleDesc
+smartcar_result_descriptor(FunctionCallInfo fcinfo, int max_columns)
+{
+	TupleDesc	descriptor;
+	MemoryContext old_context;
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
+		descriptor->natts > max_columns)
+		refuse_type();
+
+	old_context = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	descriptor = BlessTupleDesc(CreateTupleDescCopy(descriptor));
+	MemoryContextSwitchTo(old_context);
+	return descriptor;
+}
+
+TupleDesc
+smartcar_row_descriptor(FunctionCallInfo fcinfo, int columns)
+{
+	TupleDesc	descriptor;
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
+		descriptor->natts != columns)
+		refuse_type();
+	return BlessTupleDesc(descriptor);
+}
+
+/*
+ * The row of a function that returns one.
+ */
+Datum
+smartcar_form_single_row(FunctionCallInfo fcinfo, int columns, Datum *values, bool *nulls)
+{
+	TupleDesc	descriptor = smartcar_row_descriptor(fcinfo, columns);
+
+	return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
+}
