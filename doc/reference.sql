@@ -40,12 +40,12 @@ CREATE TEMP TABLE subject (place serial, title text, functions text[]);
 INSERT INTO subject (title, functions) VALUES
 	('Links', '{smartcar_connect_url,smartcar_reauth_url,smartcar_reauth_vehicle_url,smartcar_complete_reauth_url}'),
 	('The callback', '{smartcar_parse_callback}'),
-	('Permissions', '{smartcar_known_permissions,smartcar_tesla_permission,smartcar_tesla_scope,smartcar_tesla_permissions,smartcar_has_scopes,smartcar_missing_scopes,smartcar_missing_tesla_permissions,smartcar_require,smartcar_server_scopes}'),
+	('Permissions', '{smartcar_known_permissions,smartcar_tesla_permission,smartcar_tesla_scope,smartcar_tesla_permissions,smartcar_has_scopes,smartcar_missing_scopes,smartcar_missing_tesla_permissions,smartcar_add_required,smartcar_server_scopes}'),
 	('Virtual keys', '{smartcar_virtual_key_required,smartcar_virtual_key_url}'),
 	('Errors', '{smartcar_parse_error,smartcar_error_action}'),
 	('Webhooks', '{smartcar_receive_webhook,smartcar_verify_webhook,smartcar_hash_challenge}'),
-	('Tokens', '{smartcar_exchange_code,smartcar_refresh_token,smartcar_application_token,smartcar_token_expired}'),
-	('Calls to Smartcar', '{smartcar_user,smartcar_vehicles,smartcar_vehicle,smartcar_permissions,smartcar_tesla_access,smartcar_tesla_virtual_key,smartcar_tesla_migration,smartcar_connections,smartcar_delete_connections,smartcar_disconnect,smartcar_compatibility,smartcar_request}'),
+	('Tokens', '{smartcar_exchange_code,smartcar_refresh_token,smartcar_get_application_token,smartcar_token_expired}'),
+	('Calls to Smartcar', '{smartcar_get_user,smartcar_get_vehicles,smartcar_get_vehicle,smartcar_get_permissions,smartcar_get_tesla_access,smartcar_get_virtual_key,smartcar_get_tesla_migration,smartcar_get_connections,smartcar_delete_connections,smartcar_disconnect,smartcar_get_compatibility,smartcar_request}'),
 	('The connection manager', '{smartcar_begin_connect,smartcar_begin_reauth,smartcar_finish_connect,smartcar_refresh,smartcar_sync,smartcar_access_token,smartcar_disconnect_vehicle,smartcar_reseal_tokens,smartcar_grant}'),
 	('Called by smartcar_status', '{smartcar_next_action,smartcar_action_url,smartcar_wanted_scopes,smartcar_may_use}'),
 	('The installation', '{smartcar_info,smartcar_tesla_validator}');

@@ -25,7 +25,7 @@ INSERT INTO option_purpose VALUES
 	('management_origin', 'the v2.0 management API'),
 	('ca_file', 'certificates of authorities to be trusted beside the system''s; see [Install](install.md#which-authorities-are-trusted)'),
 	('token_key_file', 'the keys that [seal stored tokens](how-to/back-up-and-keys.md#the-key-file)'),
-	('client_secret', 'of the v2.0 token endpoint and of `smartcar_compatibility`'),
+	('client_secret', 'of the v2.0 token endpoint and of `smartcar_get_compatibility`'),
 	('client_secret_file', 'a file with the same'),
 	('api_client_id', 'of the v3 client credentials; begins with `client_`'),
 	('api_client_secret', 'of the v3 client credentials'),

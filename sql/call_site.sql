@@ -150,7 +150,7 @@ RESET client_min_messages;
 
 -- each server is looked up once and not once per row, which costs scans of pg_depend
 BEGIN;
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, connection_id, permissions, connected_at, synced_at)
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, connection_id, permissions, connected_at, synced_at)
 	SELECT (ARRAY['app_1', 'gone', 'app_2'])[1 + i % 3], 'user', 'vehicle-' || i, 'connection-' || i, '{scope_1}', now(), now() FROM generate_series(1, 1200) AS i;
 SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) AS scans \gset
 SELECT server, action, count(*), count(missing_scopes) AS missing FROM smartcar_status GROUP BY 1, 2 ORDER BY 1, 2;

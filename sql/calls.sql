@@ -28,29 +28,29 @@ CREATE TEMP TABLE call (position int GENERATED ALWAYS AS IDENTITY, expression te
 INSERT INTO call (expression) VALUES
 	($$smartcar_exchange_code('c', server => %s)$$),
 	($$smartcar_refresh_token('r', server => %s)$$),
-	($$smartcar_application_token(%s)$$),
-	($$smartcar_user('t', %s)$$),
-	($$smartcar_user(ARRAY['t'], %s)$$),
-	($$smartcar_vehicles('t', 'u', %s)$$),
-	($$smartcar_vehicles(ARRAY['t'], ARRAY['u'], %s)$$),
-	($$smartcar_vehicle('v', 't', server => %s)$$),
-	($$smartcar_vehicle(ARRAY['v'], ARRAY['t'], server => %s)$$),
-	($$smartcar_permissions('v', 't', server => %s)$$),
-	($$smartcar_permissions(ARRAY['v'], ARRAY['t'], server => %s)$$),
-	($$smartcar_tesla_access('v', 't', server => %s)$$),
-	($$smartcar_tesla_access(ARRAY['v'], ARRAY['t'], server => %s)$$),
-	($$smartcar_tesla_virtual_key('v', 't', server => %s)$$),
-	($$smartcar_tesla_virtual_key(ARRAY['v'], ARRAY['t'], server => %s)$$),
-	($$smartcar_tesla_migration('v', 't', server => %s)$$),
-	($$smartcar_tesla_migration(ARRAY['v'], ARRAY['t'], server => %s)$$),
-	($$smartcar_connections(server => %s)$$),
-	($$smartcar_connections(ARRAY['v'], server => %s)$$),
+	($$smartcar_get_application_token(%s)$$),
+	($$smartcar_get_user('t', %s)$$),
+	($$smartcar_get_user(ARRAY['t'], %s)$$),
+	($$smartcar_get_vehicles('t', 'u', %s)$$),
+	($$smartcar_get_vehicles(ARRAY['t'], ARRAY['u'], %s)$$),
+	($$smartcar_get_vehicle('v', 't', server => %s)$$),
+	($$smartcar_get_vehicle(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_permissions('v', 't', server => %s)$$),
+	($$smartcar_get_permissions(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_tesla_access('v', 't', server => %s)$$),
+	($$smartcar_get_tesla_access(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_virtual_key('v', 't', server => %s)$$),
+	($$smartcar_get_virtual_key(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_tesla_migration('v', 't', server => %s)$$),
+	($$smartcar_get_tesla_migration(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_connections(server => %s)$$),
+	($$smartcar_get_connections(ARRAY['v'], server => %s)$$),
 	($$smartcar_delete_connections('v', server => %s)$$),
 	($$smartcar_delete_connections(ARRAY['v'], server => %s)$$),
 	($$smartcar_disconnect('v', server => %s)$$),
 	($$smartcar_disconnect(ARRAY['v'], server => %s)$$),
-	($$smartcar_compatibility('v', server => %s)$$),
-	($$smartcar_compatibility(ARRAY['v'], server => %s)$$),
+	($$smartcar_get_compatibility('v', server => %s)$$),
+	($$smartcar_get_compatibility(ARRAY['v'], server => %s)$$),
 	($$smartcar_request('POST', '/x', 't', server => %s)$$),
 	($$smartcar_request('POST', ARRAY['/x'], ARRAY['t'], server => %s)$$);
 
@@ -102,26 +102,26 @@ EXCEPTION WHEN SQLSTATE 'SC001' THEN
 END $$;
 
 -- Nothing is asked about nothing.
-SELECT smartcar_exchange_code(NULL), smartcar_refresh_token(NULL), smartcar_vehicle(NULL, 't'),
-	   smartcar_permissions(NULL, 't'), smartcar_tesla_access(NULL, 't'), smartcar_tesla_virtual_key(NULL, 't'),
-	   smartcar_tesla_migration(NULL, 't'), smartcar_disconnect(NULL), smartcar_compatibility(NULL::text),
+SELECT smartcar_exchange_code(NULL), smartcar_refresh_token(NULL), smartcar_get_vehicle(NULL, 't'),
+	   smartcar_get_permissions(NULL, 't'), smartcar_get_tesla_access(NULL, 't'), smartcar_get_virtual_key(NULL, 't'),
+	   smartcar_get_tesla_migration(NULL, 't'), smartcar_disconnect(NULL), smartcar_get_compatibility(NULL::text),
 	   smartcar_request('GET', NULL, 't');
-SELECT * FROM smartcar_user(NULL::text[]);
-SELECT * FROM smartcar_user('{}'::text[]);
-SELECT * FROM smartcar_vehicles(NULL::text[], NULL);
-SELECT * FROM smartcar_vehicle(NULL::text[], ARRAY['t']);
-SELECT * FROM smartcar_vehicle('{}'::text[], ARRAY['t']);
-SELECT * FROM smartcar_vehicle('{}'::text[], '{}'::text[]);
-SELECT * FROM smartcar_connections('{}'::text[]);
+SELECT * FROM smartcar_get_user(NULL::text[]);
+SELECT * FROM smartcar_get_user('{}'::text[]);
+SELECT * FROM smartcar_get_vehicles(NULL::text[], NULL);
+SELECT * FROM smartcar_get_vehicle(NULL::text[], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle('{}'::text[], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle('{}'::text[], '{}'::text[]);
+SELECT * FROM smartcar_get_connections('{}'::text[]);
 SELECT * FROM smartcar_request('GET', NULL::text[]);
 
 -- What must not be left out.
-SELECT smartcar_user(NULL::text);
-SELECT smartcar_vehicles(NULL::text);
-SELECT smartcar_vehicles(NULL::text, server => 'third');
-SELECT * FROM smartcar_vehicles(ARRAY['t'], server => 'third');
-SELECT smartcar_vehicle('v');
-SELECT * FROM smartcar_vehicle(ARRAY['v', 'w']);
+SELECT smartcar_get_user(NULL::text);
+SELECT smartcar_get_vehicles(NULL::text);
+SELECT smartcar_get_vehicles(NULL::text, server => 'third');
+SELECT * FROM smartcar_get_vehicles(ARRAY['t'], server => 'third');
+SELECT smartcar_get_vehicle('v');
+SELECT * FROM smartcar_get_vehicle(ARRAY['v', 'w']);
 SELECT smartcar_request('GET', '/x');
 SELECT smartcar_request(NULL, '/x', 't');
 SELECT * FROM smartcar_delete_connections();
@@ -130,42 +130,42 @@ SELECT smartcar_exchange_code('c', refresh_lifetime => NULL);
 SELECT smartcar_refresh_token('r', refresh_lifetime => NULL);
 
 -- Arrays of other lengths, with NULLs, and with more dimensions than one.
-SELECT * FROM smartcar_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u']);
-SELECT * FROM smartcar_vehicle(ARRAY['a', 'b', 'c'], '{}'::text[]);
-SELECT * FROM smartcar_vehicle(ARRAY['a'], ARRAY['t'], ARRAY['u', 'v']);
-SELECT * FROM smartcar_vehicles(ARRAY['t', 'u'], ARRAY['a']);
+SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u']);
+SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b', 'c'], '{}'::text[]);
+SELECT * FROM smartcar_get_vehicle(ARRAY['a'], ARRAY['t'], ARRAY['u', 'v']);
+SELECT * FROM smartcar_get_vehicles(ARRAY['t', 'u'], ARRAY['a']);
 SELECT * FROM smartcar_request('GET', ARRAY['/a', '/b'], ARRAY['t', 'u', 'v']);
-SELECT * FROM smartcar_vehicle(ARRAY['a', NULL], ARRAY['t']);
-SELECT * FROM smartcar_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL]);
-SELECT * FROM smartcar_vehicle(ARRAY['a', 'b'], ARRAY['t'], ARRAY[NULL]::text[]);
-SELECT * FROM smartcar_user(ARRAY[NULL]::text[]);
-SELECT * FROM smartcar_compatibility(ARRAY['a', NULL]);
+SELECT * FROM smartcar_get_vehicle(ARRAY['a', NULL], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL]);
+SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b'], ARRAY['t'], ARRAY[NULL]::text[]);
+SELECT * FROM smartcar_get_user(ARRAY[NULL]::text[]);
+SELECT * FROM smartcar_get_compatibility(ARRAY['a', NULL]);
 SELECT * FROM smartcar_request('GET', ARRAY['/a', NULL], ARRAY['t']);
-SELECT * FROM smartcar_vehicle(ARRAY[['a', 'b']], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle(ARRAY[['a', 'b']], ARRAY['t']);
 
 -- Values that cannot be sent.
-SELECT smartcar_vehicle('', 't');
-SELECT smartcar_vehicle('..', 't');
-SELECT smartcar_vehicle('%2e%2E', 't');
-SELECT * FROM smartcar_vehicle(ARRAY['a', '.'], ARRAY['t']);
-SELECT smartcar_compatibility('');
-SELECT smartcar_user('');
-SELECT smartcar_user('a b');
-SELECT smartcar_user(E'a\r\nX: y');
-SELECT smartcar_user('ü');
-SELECT smartcar_vehicle('v', 't', 'a b', 'third');
-SELECT smartcar_vehicles(user_id => E'a\nb', access_token => NULL, server => 'third');
+SELECT smartcar_get_vehicle('', 't');
+SELECT smartcar_get_vehicle('..', 't');
+SELECT smartcar_get_vehicle('%2e%2E', 't');
+SELECT * FROM smartcar_get_vehicle(ARRAY['a', '.'], ARRAY['t']);
+SELECT smartcar_get_compatibility('');
+SELECT smartcar_get_user('');
+SELECT smartcar_get_user('a b');
+SELECT smartcar_get_user(E'a\r\nX: y');
+SELECT smartcar_get_user('ü');
+SELECT smartcar_get_vehicle('v', 't', 'a b', 'third');
+SELECT smartcar_get_vehicles(user_id => E'a\nb', access_token => NULL, server => 'third');
 SELECT smartcar_exchange_code('');
 SELECT smartcar_refresh_token('');
 SELECT smartcar_exchange_code('c', 'ftp://example.com');
 SELECT smartcar_exchange_code('c', flags => '[]');
 SELECT smartcar_refresh_token('r', flags => '{"a": []}');
-SELECT smartcar_connections(mode => 'dead');
-SELECT smartcar_connections(external_id => 'e');
-SELECT smartcar_compatibility('v', mode => 'dead');
-SELECT smartcar_compatibility('v', '{}');
-SELECT smartcar_compatibility('v', ARRAY[NULL]::text[]);
-SELECT smartcar_compatibility('v', flags => '7');
+SELECT smartcar_get_connections(mode => 'dead');
+SELECT smartcar_get_connections(external_id => 'e');
+SELECT smartcar_get_compatibility('v', mode => 'dead');
+SELECT smartcar_get_compatibility('v', '{}');
+SELECT smartcar_get_compatibility('v', ARRAY[NULL]::text[]);
+SELECT smartcar_get_compatibility('v', flags => '7');
 
 -- The same for a request to any endpoint; the paths have a test of their own.
 SELECT smartcar_request('OPTIONS', '/x', 't');
@@ -181,21 +181,21 @@ SELECT smartcar_request('GET', '/x', 't', origin => 'auth');
 
 -- The SQLSTATEs of some of these.
 SELECT expression, state
-  FROM (VALUES ($$smartcar_user(NULL::text)$$),
-			   ($$smartcar_vehicles(NULL::text, server => 'third')$$),
+  FROM (VALUES ($$smartcar_get_user(NULL::text)$$),
+			   ($$smartcar_get_vehicles(NULL::text, server => 'third')$$),
 			   ($$smartcar_delete_connections()$$),
 			   ($$smartcar_refresh_token('r', NULL)$$),
 			   ($$smartcar_request(NULL, '/x', 't')$$),
-			   ($$smartcar_vehicle(ARRAY['a', NULL], ARRAY['t'])$$),
-			   ($$smartcar_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL])$$),
-			   ($$smartcar_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u'])$$),
-			   ($$smartcar_vehicle(ARRAY[['a', 'b']], ARRAY['t'])$$),
-			   ($$smartcar_vehicle('..', 't')$$),
-			   ($$smartcar_user('a b')$$),
+			   ($$smartcar_get_vehicle(ARRAY['a', NULL], ARRAY['t'])$$),
+			   ($$smartcar_get_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL])$$),
+			   ($$smartcar_get_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u'])$$),
+			   ($$smartcar_get_vehicle(ARRAY[['a', 'b']], ARRAY['t'])$$),
+			   ($$smartcar_get_vehicle('..', 't')$$),
+			   ($$smartcar_get_user('a b')$$),
 			   ($$smartcar_exchange_code('')$$),
-			   ($$smartcar_connections(mode => 'dead')$$),
-			   ($$smartcar_connections(external_id => 'e')$$),
-			   ($$smartcar_compatibility('v', '{}')$$),
+			   ($$smartcar_get_connections(mode => 'dead')$$),
+			   ($$smartcar_get_connections(external_id => 'e')$$),
+			   ($$smartcar_get_compatibility('v', '{}')$$),
 			   ($$smartcar_request('GET', '/x?y', 't')$$),
 			   ($$smartcar_request('GET', '/x', 't', query => '[]')$$)) AS v (expression),
 	   outcome(expression, NULL);
@@ -210,10 +210,10 @@ SELECT state, regexp_replace(message, ' \w+$', ' ...') AS message, count(*)
   FROM call, outcome(expression, 'smartcar') GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT smartcar_token_expired('infinity');
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION smartcar_user(text, text) TO regress_smartcar_caller;
+GRANT EXECUTE ON FUNCTION smartcar_get_user(text, text) TO regress_smartcar_caller;
 SET ROLE regress_smartcar_caller;
-SELECT state, message FROM call, outcome(expression, 'smartcar') WHERE expression LIKE 'smartcar_user(''%';
-SELECT state, message FROM call, outcome(expression, 'third') WHERE expression LIKE 'smartcar_user(''%';
+SELECT state, message FROM call, outcome(expression, 'smartcar') WHERE expression LIKE 'smartcar_get_user(''%';
+SELECT state, message FROM call, outcome(expression, 'third') WHERE expression LIKE 'smartcar_get_user(''%';
 RESET ROLE;
 
 DROP OWNED BY regress_smartcar_caller;

@@ -17,18 +17,18 @@ SET smartcar_tesla.server = 'manager';
 -- the tables
 SELECT table_name, string_agg(column_name || ' ' || udt_name || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END, ', ' ORDER BY ordinal_position) AS columns
 	FROM information_schema.columns
-	WHERE table_name IN ('smartcar_session', 'smartcar_account', 'smartcar_connection', 'smartcar_webhook_event') GROUP BY 1 ORDER BY 1;
+	WHERE table_name IN ('smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event') GROUP BY 1 ORDER BY 1;
 SELECT conrelid::regclass AS relation, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-	WHERE conrelid IN ('smartcar_session'::regclass, 'smartcar_account'::regclass, 'smartcar_connection'::regclass, 'smartcar_webhook_event'::regclass)
+	WHERE conrelid IN ('smartcar_tesla.session'::regclass, 'smartcar_tesla.account'::regclass, 'smartcar_tesla.connection'::regclass, 'smartcar_tesla.webhook_event'::regclass)
 		AND contype <> 'n'
 	ORDER BY conrelid::regclass::text, 2;
-SELECT indexdef FROM pg_indexes WHERE tablename IN ('smartcar_session', 'smartcar_account', 'smartcar_connection', 'smartcar_webhook_event') ORDER BY 1;
+SELECT indexdef FROM pg_indexes WHERE tablename IN ('smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event') ORDER BY 1;
 \set VERBOSITY sqlstate
-INSERT INTO smartcar_session (server, state_hash, link, expires_at) VALUES ('s', '\x00', 'connect', now());
-INSERT INTO smartcar_session (server, state_hash, link, expires_at) VALUES ('s', sha256('x'), 'other', now());
-INSERT INTO smartcar_session (server, state_hash, link, expires_at, status) VALUES ('s', sha256('x'), 'connect', now(), 'other');
-INSERT INTO smartcar_account (server, user_id, status) VALUES ('s', 'u', 'other');
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, status) VALUES ('s', 'u', 'v', 'other');
+INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at) VALUES ('s', '\x00', 'connect', now());
+INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at) VALUES ('s', sha256('x'), 'other', now());
+INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at, status) VALUES ('s', sha256('x'), 'connect', now(), 'other');
+INSERT INTO smartcar_tesla.account (server, user_id, status) VALUES ('s', 'u', 'other');
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, status) VALUES ('s', 'u', 'v', 'other');
 \set VERBOSITY default
 
 -- a session is found by the hash of its state, and nowhere holds the state itself
@@ -48,15 +48,15 @@ SELECT name, replace(link, state, '(state)') AS link FROM begun ORDER BY name CO
 SELECT bool_and(state ~ '^[0-9a-f]{64}$') AS is_256_bits, count(DISTINCT state) AS different FROM begun;
 SELECT b.name, s.server, s.link, s.external_id, s.vehicle_id, s.redirect_uri, s.scope, s.status, s.expires_at - s.created_at AS lifetime,
 		s.ended_at, s.user_id, s.error, s.error_description, s.action
-	FROM begun b FULL JOIN smartcar_session s ON s.state_hash = sha256(b.state::bytea) ORDER BY b.name COLLATE "C";
-SELECT count(*) AS holds_a_state FROM smartcar_session s, begun b WHERE position(b.state IN s::text) > 0 OR position(encode(decode(b.state, 'hex'), 'escape') IN s::text) > 0;
+	FROM begun b FULL JOIN smartcar_tesla.session s ON s.state_hash = sha256(b.state::bytea) ORDER BY b.name COLLATE "C";
+SELECT count(*) AS holds_a_state FROM smartcar_tesla.session s, begun b WHERE position(b.state IN s::text) > 0 OR position(encode(decode(b.state, 'hex'), 'escape') IN s::text) > 0;
 -- states differ from row to row of one statement
 SELECT count(DISTINCT smartcar_begin_connect(i::text)) FROM generate_series(1, 100) AS i;
 -- they are made in the transaction of the caller
 BEGIN;
 SELECT smartcar_begin_connect('rolled back') IS NOT NULL AS begun;
 ROLLBACK;
-SELECT count(*) FROM smartcar_session WHERE external_id = 'rolled back';
+SELECT count(*) FROM smartcar_tesla.session WHERE external_id = 'rolled back';
 BEGIN READ ONLY;
 SELECT smartcar_begin_connect();
 ROLLBACK;
@@ -102,10 +102,10 @@ CALL smartcar_disconnect_vehicle('v');
 CALL smartcar_reseal_tokens();
 SET smartcar_tesla.server = 'manager';
 -- what was refused has begun nothing
-SELECT count(*) FROM smartcar_session WHERE external_id IS NULL;
+SELECT count(*) FROM smartcar_tesla.session WHERE external_id IS NULL;
 -- ids of any script, and what is in a link is in the session as it was given
-SELECT smartcar_begin_connect(E'\u00fcn\u00efc\u00f6de \U0001F697 ''";--%_\\ @.smartcar_session') IS NOT NULL AS begun;
-SELECT external_id FROM smartcar_session WHERE external_id LIKE E'\u00fcn%';
+SELECT smartcar_begin_connect(E'\u00fcn\u00efc\u00f6de \U0001F697 ''";--%_\\ smartcar_tesla.session') IS NOT NULL AS begun;
+SELECT external_id FROM smartcar_tesla.session WHERE external_id LIKE E'\u00fcn%';
 
 -- inside a transaction block, procedures stop before anything
 BEGIN;
@@ -148,7 +148,7 @@ CALL smartcar_disconnect_vehicle(NULL);
 CALL smartcar_refresh(server => 'no_such_server');
 CALL smartcar_sync(server => 'no_such_server');
 -- none of them has ended a session
-SELECT status, count(*) FROM smartcar_session GROUP BY 1;
+SELECT status, count(*) FROM smartcar_tesla.session GROUP BY 1;
 
 -- callbacks whose state opens nothing; v3 has no tokens, so there is no need for a key
 CALL smartcar_finish_connect('code=c', 'manager_v3');
@@ -160,34 +160,34 @@ CALL smartcar_finish_connect(:'callback', 'manager_v3');
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'v3' \gset
 CALL smartcar_finish_connect(:'callback', 'manager_v3');
 CALL smartcar_finish_connect(:'callback', 'manager_v3');
-SELECT external_id, status, ended_at >= created_at AS ended, user_id, error, error_description, action FROM smartcar_session WHERE status <> 'open';
+SELECT external_id, status, ended_at >= created_at AS ended, user_id, error, error_description, action FROM smartcar_tesla.session WHERE status <> 'open';
 -- the one of a vehicle needs nothing but its state, and clears what was wrong with the login
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_at) VALUES
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_at) VALUES
 	('manager_v3', 'user-9', 'vehicle-3', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now()),
 	('manager_v3', 'user-9', 'vehicle-4', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now()),
 	('manager', 'user-9', 'vehicle-3', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now()),
 	('manager_v3', 'user-8', 'vehicle-3', 'VEHICLE_STATE', 'DOOR_OPEN', 'door', 'ask_owner', now());
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id, error_type, error_code, error_description, error_action, error_at) VALUES
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, error_type, error_code, error_description, error_action, error_at) VALUES
 	('manager_v3', 'user-7', 'vehicle-3', 'owner-7', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now());
 SELECT 'https://example.com/callback?vehicle_id=vehicle-4&state=' || state AS callback FROM begun WHERE name = 'v3 vehicle' \gset
 CALL smartcar_finish_connect(:'callback', 'manager_v3');
-SELECT server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_url, error_at IS NOT NULL AS has_time FROM smartcar_connection ORDER BY 1, 2, 3;
+SELECT server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_url, error_at IS NOT NULL AS has_time FROM smartcar_tesla.connection ORDER BY 1, 2, 3;
 -- one that comes too late, and one whose code was being exchanged when the server went down
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('late', server => 'manager_v3')) AS callback \gset
-UPDATE smartcar_session SET expires_at = clock_timestamp() WHERE external_id = 'late';
+UPDATE smartcar_tesla.session SET expires_at = clock_timestamp() WHERE external_id = 'late';
 CALL smartcar_finish_connect(:'callback', 'manager_v3');
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('crashed', server => 'manager_v3')) AS callback \gset
-UPDATE smartcar_session SET status = 'exchanging' WHERE external_id = 'crashed';
+UPDATE smartcar_tesla.session SET status = 'exchanging' WHERE external_id = 'crashed';
 CALL smartcar_finish_connect(:'callback', 'manager_v3');
 -- one that has no user
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('nobody', server => 'manager_v3')) AS callback \gset
 CALL smartcar_finish_connect(:'callback', 'manager_v3');
-SELECT external_id, status, error, action FROM smartcar_session WHERE external_id IN ('late', 'crashed', 'nobody') ORDER BY 1;
+SELECT external_id, status, error, action FROM smartcar_tesla.session WHERE external_id IN ('late', 'crashed', 'nobody') ORDER BY 1;
 
 -- tokens that are not there
 SELECT smartcar_access_token() IS NULL AS nobody;
 SELECT smartcar_access_token('owner-7');
-INSERT INTO smartcar_account (server, user_id, external_id, status, access_token, access_expires_at) VALUES
+INSERT INTO smartcar_tesla.account (server, user_id, external_id, status, access_token, access_expires_at) VALUES
 	('manager', 'user-1', 'twice', 'active', NULL, NULL), ('manager', 'user-2', 'twice', 'active', NULL, NULL),
 	('manager', 'user-3', 'refused', 'reauthenticate', '\x01', now() + interval '1 hour'),
 	('manager', 'user-4', 'expired', 'active', '\x01', now() - interval '1 hour'),
@@ -204,9 +204,9 @@ SELECT smartcar_access_token('garbage', 'user-5');
 SELECT smartcar_access_token('owner-7');
 SELECT smartcar_access_token('owner-7', server => 'manager_v3');
 DROP TABLE begun;
-DELETE FROM smartcar_session;
-DELETE FROM smartcar_account;
-DELETE FROM smartcar_connection;
+DELETE FROM smartcar_tesla.session;
+DELETE FROM smartcar_tesla.account;
+DELETE FROM smartcar_tesla.connection;
 DROP SERVER manager;
 DROP SERVER manager_v3;
 DROP SERVER empty;

@@ -10,8 +10,8 @@ CREATE SERVER rights FOREIGN DATA WRAPPER smartcar_tesla
 CREATE SERVER rights_other FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'other');
 CREATE USER MAPPING FOR PUBLIC SERVER rights OPTIONS (management_token 'amt');
 SET smartcar_tesla.server = 'rights';
-INSERT INTO smartcar_account (server, user_id, external_id, access_token, refresh_token, access_expires_at) VALUES ('rights', 'user-1', 'owner-1', '\x01', '\x02', now() + interval '1 day');
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id) VALUES ('rights', 'user-1', 'vehicle-1', 'owner-1'), ('rights_other', 'user-2', 'vehicle-2', 'owner-2');
+INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, refresh_token, access_expires_at) VALUES ('rights', 'user-1', 'owner-1', '\x01', '\x02', now() + interval '1 day');
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id) VALUES ('rights', 'user-1', 'vehicle-1', 'owner-1'), ('rights_other', 'user-2', 'vehicle-2', 'owner-2');
 
 CREATE ROLE regress_smartcar_nobody;
 CREATE ROLE "regress smartcar ""app""";
@@ -34,7 +34,7 @@ INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('
 	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_disconnect_vehicle(''v'')'), ('CALL smartcar_reseal_tokens()'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
 	('SELECT smartcar_wanted_scopes(NULL)'), ('SELECT smartcar_action_url(NULL, ''update_access'', NULL, NULL)'), ('SELECT smartcar_next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
-INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['smartcar_session', 'smartcar_account', 'smartcar_connection', 'smartcar_webhook_event']) AS relation,
+INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event']) AS relation,
 	unnest(ARRAY['SELECT FROM %I', 'INSERT INTO %I DEFAULT VALUES', 'UPDATE %I SET server = server', 'DELETE FROM %I', 'TRUNCATE %I', 'LOCK %I', 'CREATE TRIGGER t BEFORE INSERT ON %I EXECUTE FUNCTION suppress_redundant_updates_trigger()',
 		'CREATE RULE r AS ON INSERT TO %I DO INSTEAD NOTHING', 'CREATE POLICY p ON %I', 'ALTER TABLE %I ADD extra text', 'COPY %I TO STDOUT']) AS statement;
 INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DELETE FROM smartcar_status'), ('SELECT access_token FROM smartcar_status'), ('CREATE OR REPLACE VIEW smartcar_status AS SELECT 1');
@@ -74,11 +74,11 @@ SELECT smartcar_begin_connect('member') IS NOT NULL AS begun;
 RESET ROLE;
 
 -- no way to a token: neither by the statistics, nor by a function that the planner runs early
-ANALYZE smartcar_account;
+ANALYZE smartcar_tesla.account;
 CREATE SCHEMA hostile;
 GRANT CREATE, USAGE ON SCHEMA hostile TO "regress smartcar ""app""";
 SET ROLE "regress smartcar ""app""";
-SELECT count(*) AS statistics FROM pg_stats WHERE tablename = 'smartcar_account';
+SELECT count(*) AS statistics FROM pg_stats WHERE tablename = 'smartcar_tesla.account';
 CREATE FUNCTION hostile.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'seen: %', $1; RETURN true; END $$;
 SELECT vehicle_id FROM smartcar_status WHERE server = 'rights' AND hostile.tell(external_id);
 -- rows of a server that the role may not use
@@ -108,9 +108,9 @@ CREATE TABLE hostile.smartcar_session (server text, state_hash bytea, link text,
 CREATE TABLE hostile.smartcar_connection (server text);
 CREATE TABLE hostile.smartcar_account (server text);
 CREATE TABLE hostile.smartcar_webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
-CREATE TEMP TABLE smartcar_session (server text);
-CREATE TEMP TABLE smartcar_webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
-CREATE TEMP TABLE smartcar_connection (server text);
+CREATE TEMP TABLE smartcar_tesla.session (server text);
+CREATE TEMP TABLE smartcar_tesla.webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
+CREATE TEMP TABLE smartcar_tesla.connection (server text);
 CREATE TYPE pg_temp.text AS (x integer);
 CREATE TYPE pg_temp.smartcar_action AS ENUM ('hostile');
 SET search_path = hostile, pg_temp, pg_catalog, public;
@@ -136,12 +136,12 @@ CALL public.smartcar_refresh();
 RESET search_path;
 SELECT count(*) AS stolen FROM hostile.smartcar_session;
 SELECT (SELECT count(*) FROM pg_temp.smartcar_session) + (SELECT count(*) FROM pg_temp.smartcar_webhook_event) + (SELECT count(*) FROM hostile.smartcar_webhook_event) AS stolen;
-SELECT external_id, status, error, expires_at - created_at AS lifetime FROM public.smartcar_session WHERE external_id = 'hostile' ORDER BY 2;
-SELECT server, error_type, error_action, access_type, virtual_key_paired FROM public.smartcar_connection ORDER BY 1;
-SELECT event_id FROM public.smartcar_webhook_event ORDER BY 1;
+SELECT external_id, status, error, expires_at - created_at AS lifetime FROM public.smartcar_tesla.session WHERE external_id = 'hostile' ORDER BY 2;
+SELECT server, error_type, error_action, access_type, virtual_key_paired FROM public.smartcar_tesla.connection ORDER BY 1;
+SELECT event_id FROM public.smartcar_tesla.webhook_event ORDER BY 1;
 -- who was the owner for a statement is nobody else afterwards, even where it failed
 SET ROLE "regress smartcar ""app""";
-SELECT pg_temp.try('SELECT set_config(''transaction_read_only'', ''on'', true), smartcar_begin_connect(''owner'')'), current_user, pg_temp.try('SELECT FROM public.smartcar_account');
+SELECT pg_temp.try('SELECT set_config(''transaction_read_only'', ''on'', true), smartcar_begin_connect(''owner'')'), current_user, pg_temp.try('SELECT FROM public.smartcar_tesla.account');
 RESET ROLE;
 
 -- without USAGE on the server the functions are of no use
@@ -161,10 +161,10 @@ DROP SCHEMA hostile CASCADE;
 DROP OWNED BY regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
 RESET client_min_messages;
 DROP ROLE regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
-DELETE FROM public.smartcar_session;
-DELETE FROM public.smartcar_account;
-DELETE FROM public.smartcar_connection;
-DELETE FROM public.smartcar_webhook_event;
+DELETE FROM public.smartcar_tesla.session;
+DELETE FROM public.smartcar_tesla.account;
+DELETE FROM public.smartcar_tesla.connection;
+DELETE FROM public.smartcar_tesla.webhook_event;
 DROP SERVER rights CASCADE;
 DROP SERVER rights_other;
 RESET smartcar_tesla.server;

@@ -79,7 +79,7 @@ SELECT u AS error_url, smartcar_action_url('status', 'add_virtual_key', 'v', u) 
 SELECT smartcar_action_url('status', 'reauthenticate', 'v', 'https://www.tesla.com/_ak/other.app.car');
 
 -- the view
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id, status, make, model, year, mode, permissions, access_type, tesla_scopes, virtual_key_paired,
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status, make, model, year, mode, permissions, access_type, tesla_scopes, virtual_key_paired,
 	error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) VALUES
 	('status', 'user-1', 'vehicle-1', 'owner-1', 'connected', 'TESLA', 'Model 3', 2021, 'live', '{read_location,read_odometer,control_charge}', 'OWNER', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', true,
 		NULL, NULL, NULL, NULL, NULL, NULL, '2026-01-01 UTC', '2026-01-02 UTC'),
@@ -97,9 +97,9 @@ SELECT * FROM smartcar_status ORDER BY server, user_id, vehicle_id;
 \x off
 SELECT action, count(*) FROM smartcar_status GROUP BY 1 ORDER BY 1;
 -- an owner, or a vehicle, is found by an index
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id)
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id)
 	SELECT 'fleet', 'user-' || i, 'vehicle-' || i, 'owner-' || i FROM generate_series(1, 5000) AS i;
-ANALYZE smartcar_connection;
+ANALYZE smartcar_tesla.connection;
 CREATE FUNCTION pg_temp.scans(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
@@ -118,7 +118,7 @@ SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table
 SELECT * FROM pg_temp.scans('SELECT action, count(*) FROM smartcar_status GROUP BY 1') AS line WHERE line IS NOT NULL;
 SELECT action, count(*) FROM smartcar_status GROUP BY 1 ORDER BY 1;
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
-DELETE FROM smartcar_connection WHERE server = 'fleet';
+DELETE FROM smartcar_tesla.connection WHERE server = 'fleet';
 -- what a server wants may change in between
 ALTER SERVER status OPTIONS (SET scope 'read_vin');
 SELECT user_id, vehicle_id, action, missing_scopes, missing_tesla_permissions FROM smartcar_status ORDER BY 1, 2;
@@ -131,7 +131,7 @@ CREATE SERVER status FOREIGN DATA WRAPPER status_wrapper;
 SELECT user_id, vehicle_id, action FROM smartcar_status WHERE server = 'status' ORDER BY 1, 2;
 SELECT smartcar_may_use('status'), smartcar_wanted_scopes('status') IS NULL AS wants_nothing;
 DROP FOREIGN DATA WRAPPER status_wrapper CASCADE;
-DELETE FROM smartcar_connection;
+DELETE FROM smartcar_tesla.connection;
 DROP SERVER status_other;
 DROP SERVER status_empty;
 RESET timezone;

@@ -20,8 +20,8 @@ CREATE FUNCTION pg_temp.error_event(id text, state text, error text, vehicle tex
 CREATE FUNCTION pg_temp.signal_event(id text, signals text, vehicle text DEFAULT 'vehicle-1') RETURNS text LANGUAGE sql AS
 	$$ SELECT format('{"eventId":"%s","eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"%s"},"signals":[%s]},"meta":{"version":"4.0"}}', id, vehicle, signals) $$;
 CREATE TEMP VIEW rows_now AS SELECT server, user_id, vehicle_id, tesla_scopes, access_type, virtual_key_paired, error_type, error_code, error_description, error_action, error_url,
-	error_at IS NOT NULL AS has_time, updated_at > created_at AS changed FROM smartcar_connection;
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id) VALUES
+	error_at IS NOT NULL AS has_time, updated_at > created_at AS changed FROM smartcar_tesla.connection;
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id) VALUES
 	('hook', 'user-1', 'vehicle-1', 'owner-1'), ('hook', 'user-2', 'vehicle-1', 'owner-2'), ('hook', 'user-1', 'vehicle-2', 'owner-1'), ('hook_other', 'user-1', 'vehicle-1', 'owner-1');
 
 -- the challenge, in both forms, is answered without a signature
@@ -50,7 +50,7 @@ SELECT smartcar_receive_webhook(NULL, NULL) IS NULL AS nothing, smartcar_receive
 SELECT pg_temp.send(pg_temp.error_event('e-1', 'ERROR', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","description":"Log in again.","resolution":{"type":"REAUTHENTICATE","url":"https://connect.smartcar.com/x"}')) AS answer;
 SELECT * FROM rows_now ORDER BY 1, 2, 3;
 -- a repeat is taken and not applied
-UPDATE smartcar_connection SET error_description = 'untouched' WHERE error_type IS NOT NULL;
+UPDATE smartcar_tesla.connection SET error_description = 'untouched' WHERE error_type IS NOT NULL;
 SELECT pg_temp.send(pg_temp.error_event('e-1', 'ERROR', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","description":"Log in again."')) AS answer;
 SELECT pg_temp.send(pg_temp.error_event('e-1', 'RESOLVED', '"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED"')) AS answer;
 SELECT error_code, error_description FROM rows_now WHERE error_type IS NOT NULL;
@@ -89,17 +89,17 @@ SELECT pg_temp.send(pg_temp.signal_event('u-1', '{"code":"vehicleuseraccount-rol
 	pg_temp.send('{"eventId":"u-3","eventType":"VEHICLE_STATE"}'), pg_temp.send('{"eventId":"u-4","eventType":"VEHICLE_STATE","data":{}}'), pg_temp.send('{"eventId":"u-5","eventType":"VEHICLE_ERROR","data":{"vehicle":{}}}'), pg_temp.send('{}');
 
 -- forged: as another one wrote it, with the token of another application, changed by a byte, or not signed
-CREATE TEMP TABLE before AS SELECT * FROM smartcar_connection;
+CREATE TEMP TABLE before AS SELECT * FROM smartcar_tesla.connection;
 SELECT what, smartcar_receive_webhook(convert_to(body, 'UTF8'), signature) AS answer FROM (VALUES
 	('of another application', pg_temp.error_event('f-1', 'ERROR', '"type":"BILLING"'), smartcar_hash_challenge(pg_temp.error_event('f-1', 'ERROR', '"type":"BILLING"'), 'other-amt')),
 	('changed', pg_temp.error_event('f-2', 'ERROR', '"type":"BILLING"') || ' ', smartcar_hash_challenge(pg_temp.error_event('f-2', 'ERROR', '"type":"BILLING"'), 'amt')),
 	('not signed', pg_temp.error_event('f-3', 'ERROR', '"type":"BILLING"'), NULL), ('with nothing', pg_temp.error_event('f-4', 'ERROR', '"type":"BILLING"'), ''),
 	('with something', pg_temp.error_event('f-5', 'ERROR', '"type":"BILLING"'), repeat('0', 64)), ('with a prefix', pg_temp.error_event('f-6', 'ERROR', '"type":"BILLING"'), 'sha256=' || smartcar_hash_challenge(pg_temp.error_event('f-6', 'ERROR', '"type":"BILLING"'), 'amt')),
 	('that takes the place of a true one', pg_temp.error_event('f-7', 'ERROR', '"type":"BILLING"'), repeat('f', 64))) AS v (what, body, signature);
-SELECT count(*) AS changed FROM (TABLE before EXCEPT TABLE smartcar_connection) AS d;
-SELECT count(*) AS noted FROM smartcar_webhook_event WHERE event_id LIKE 'f-%';
+SELECT count(*) AS changed FROM (TABLE before EXCEPT TABLE smartcar_tesla.connection) AS d;
+SELECT count(*) AS noted FROM smartcar_tesla.webhook_event WHERE event_id LIKE 'f-%';
 SELECT pg_temp.send(pg_temp.error_event('f-7', 'ERROR', '"type":"BILLING"', '"id":"vehicle-2"')) AS the_true_one;
-SELECT server, count(*) AS noted FROM smartcar_webhook_event GROUP BY 1 ORDER BY 1;
+SELECT server, count(*) AS noted FROM smartcar_tesla.webhook_event GROUP BY 1 ORDER BY 1;
 SELECT upper(smartcar_hash_challenge(body, 'amt')) <> smartcar_hash_challenge(body, 'amt') AS differs, smartcar_receive_webhook(body::bytea, upper(smartcar_hash_challenge(body, 'amt'))) AS upper_case FROM (VALUES ('{"eventId":"g-1"}')) AS v (body);
 
 -- an event in a transaction that is rolled back comes again
@@ -110,10 +110,10 @@ SELECT pg_temp.send(pg_temp.error_event('r-1', 'ERROR', '"type":"BILLING"'));
 SELECT error_type FROM rows_now WHERE server = 'hook' AND user_id = 'user-1' AND vehicle_id = 'vehicle-1';
 
 -- any id
-SELECT pg_temp.send(pg_temp.error_event(E'\u00fc \U0001F697 '';--', 'ERROR', '"type":"BILLING","description":"It''s \"$1\" @.smartcar_connection \u00e9"'));
-SELECT event_id FROM smartcar_webhook_event WHERE event_id LIKE E'\u00fc%';
+SELECT pg_temp.send(pg_temp.error_event(E'\u00fc \U0001F697 '';--', 'ERROR', '"type":"BILLING","description":"It''s \"$1\" smartcar_tesla.connection \u00e9"'));
+SELECT event_id FROM smartcar_tesla.webhook_event WHERE event_id LIKE E'\u00fc%';
 SELECT error_description FROM rows_now WHERE server = 'hook' AND user_id = 'user-1' AND vehicle_id = 'vehicle-1';
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, external_id) VALUES ('hook', 'user-3', 'vehicle-3', repeat('x', 9000));
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id) VALUES ('hook', 'user-3', 'vehicle-3', repeat('x', 9000));
 SELECT pg_temp.send(pg_temp.error_event('l-1', 'ERROR', '"type":"BILLING"', '"id":"vehicle-3"', '"id":"user-3"')) AS too_long_to_notify;
 SELECT error_type FROM rows_now WHERE vehicle_id = 'vehicle-3';
 
@@ -121,8 +121,8 @@ SELECT error_type FROM rows_now WHERE vehicle_id = 'vehicle-3';
 SELECT smartcar_receive_webhook('{}', repeat('0', 64), 'hook_bare');
 SELECT smartcar_receive_webhook('{"eventType":"VERIFY","data":{"challenge":"c"}}', NULL, 'hook_bare');
 SELECT smartcar_receive_webhook('{}', NULL, 'no_such_server');
-DELETE FROM smartcar_connection;
-DELETE FROM smartcar_webhook_event;
+DELETE FROM smartcar_tesla.connection;
+DELETE FROM smartcar_tesla.webhook_event;
 DROP SERVER hook CASCADE;
 DROP SERVER hook_other CASCADE;
 DROP SERVER hook_bare;

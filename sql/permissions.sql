@@ -61,9 +61,9 @@ SELECT smartcar_missing_tesla_permissions('{vehicle_device_data,openid,offline_a
 SELECT smartcar_missing_tesla_permissions('{}', '{read_vin}'), smartcar_missing_tesla_permissions('{vehicle_device_data}', '{read_vin}');
 SELECT smartcar_missing_tesla_permissions(NULL, '{read_vin}'), smartcar_missing_tesla_permissions('{}', NULL);
 
-SELECT smartcar_require('{read_vin,required:read_location,read_alerts,unknown_one,required:unknown_one}');
-SELECT smartcar_require('{}'), smartcar_require(NULL);
-SELECT smartcar_require(smartcar_require('{read_vin,read_alerts}')) = smartcar_require('{read_vin,read_alerts}') AS idempotent;
+SELECT smartcar_add_required('{read_vin,required:read_location,read_alerts,unknown_one,required:unknown_one}');
+SELECT smartcar_add_required('{}'), smartcar_add_required(NULL);
+SELECT smartcar_add_required(smartcar_add_required('{read_vin,read_alerts}')) = smartcar_add_required('{read_vin,read_alerts}') AS idempotent;
 
 -- malformed arrays
 SELECT smartcar_has_scopes('{read_vin,NULL}', '{read_vin}');
@@ -77,9 +77,9 @@ SELECT smartcar_missing_scopes('{}', '{NULL}');
 SELECT smartcar_missing_scopes(ARRAY[E'a\nb'], '{}');
 SELECT smartcar_tesla_permissions('{NULL}');
 SELECT smartcar_tesla_permissions('{{read_vin}}');
-SELECT smartcar_require('{NULL}');
-SELECT smartcar_require('{{read_vin}}');
-SELECT smartcar_require('{"a b"}');
+SELECT smartcar_add_required('{NULL}');
+SELECT smartcar_add_required('{{read_vin}}');
+SELECT smartcar_add_required('{"a b"}');
 SELECT smartcar_missing_tesla_permissions('{NULL}', '{}');
 SELECT smartcar_missing_tesla_permissions('{{x}}', '{}');
 

@@ -20,7 +20,7 @@ INSERT INTO open_to_public VALUES
 	('smartcar_has_scopes(text[],text[])'),
 	('smartcar_missing_scopes(text[],text[])'),
 	('smartcar_missing_tesla_permissions(text[],text[])'),
-	('smartcar_require(text[])'),
+	('smartcar_add_required(text[])'),
 	('smartcar_virtual_key_required(text,text,integer)'),
 	('smartcar_virtual_key_url(text,text)'),
 	('smartcar_error_action(text,text)'),

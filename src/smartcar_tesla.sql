@@ -271,12 +271,12 @@ granted_tesla_scopes: what Tesla''s API says was granted, for example {vehicle_c
 wanted: Smartcar permissions; "required:" is ignored. NULL for either gives NULL; nothing missing gives an empty array.
 Errors: 22023 for a name that cannot be one of a permission, 22004 for a NULL in an array, 2202E for an array of more than one dimension.';
 
-CREATE FUNCTION smartcar_require(scope text[])
+CREATE FUNCTION smartcar_add_required(scope text[])
 RETURNS text[]
-AS 'MODULE_PATHNAME', 'smartcar_require'
+AS 'MODULE_PATHNAME', 'smartcar_add_required'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-COMMENT ON FUNCTION smartcar_require(text[]) IS
+COMMENT ON FUNCTION smartcar_add_required(text[]) IS
 'The same permissions with "required:" in front of each that needs a Tesla permission, for a link whose owner must not leave Tesla without ticking them ("Requiring Tesla Permissions", https://smartcar.com/docs/help/oem-integrations/tesla/developers).
 scope: Smartcar permissions; one that is required already stays so. NULL gives NULL.
 Errors: 22023 for a name that cannot be one of a permission, 22004 for a NULL in the array, 2202E for an array of more than one dimension.';
@@ -511,20 +511,20 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_refresh_token(text, interval, jsonb, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_application_token(
+CREATE FUNCTION smartcar_get_application_token(
 	server text DEFAULT NULL,
 	OUT access_token text,
 	OUT token_type text,
 	OUT expires_at timestamptz)
-AS 'MODULE_PATHNAME', 'smartcar_application_token'
+AS 'MODULE_PATHNAME', 'smartcar_get_application_token'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_application_token(text) IS
+COMMENT ON FUNCTION smartcar_get_application_token(text) IS
 'The access token of the application, v3 (https://smartcar.com/docs/api-reference/authorization/request-access-token), got with the options api_client_id and api_client_secret of the user mapping. The backend keeps it until a minute before it ends. Calls to the v3 API get it by themselves.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_application_token(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_application_token(text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_token_expired(
 	expires_at timestamptz,
@@ -542,7 +542,7 @@ tolerance: how much earlier than its end a token counts as ended; NULL gives NUL
 -- Calls to Smartcar
 --
 
-CREATE TYPE smartcar_vehicle_connection AS (
+CREATE TYPE smartcar_connection AS (
 	connection_id text,
 	user_id text,
 	vehicle_id text,
@@ -557,20 +557,20 @@ CREATE TYPE smartcar_vehicle_connection AS (
 	updated_at timestamptz
 );
 
-COMMENT ON TYPE smartcar_vehicle_connection IS
+COMMENT ON TYPE smartcar_connection IS
 'A connection: a user has given the application a vehicle. The v2.0 API tells user_id, vehicle_id, mode and connected_at (https://smartcar.com/docs/api-reference/management/get-vehicle-connections); the v3 API tells everything (https://smartcar.com/docs/api-reference/list-connections), external_id where there is one.';
-COMMENT ON COLUMN smartcar_vehicle_connection.connection_id IS 'v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.user_id IS 'Smartcar''s id of the owner';
-COMMENT ON COLUMN smartcar_vehicle_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
-COMMENT ON COLUMN smartcar_vehicle_connection.external_id IS 'the application''s own id of the owner; v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.mode IS 'live, simulated or test';
-COMMENT ON COLUMN smartcar_vehicle_connection.permissions IS 'Smartcar permissions that the application has; v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.make IS 'v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.model IS 'v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.year IS 'model year; v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.powertrain_type IS 'for example BEV; v3 only';
-COMMENT ON COLUMN smartcar_vehicle_connection.connected_at IS 'when the owner connected the vehicle';
-COMMENT ON COLUMN smartcar_vehicle_connection.updated_at IS 'when the connection last changed; v3 only';
+COMMENT ON COLUMN smartcar_connection.connection_id IS 'v3 only';
+COMMENT ON COLUMN smartcar_connection.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
+COMMENT ON COLUMN smartcar_connection.external_id IS 'the application''s own id of the owner; v3 only';
+COMMENT ON COLUMN smartcar_connection.mode IS 'live, simulated or test';
+COMMENT ON COLUMN smartcar_connection.permissions IS 'Smartcar permissions that the application has; v3 only';
+COMMENT ON COLUMN smartcar_connection.make IS 'v3 only';
+COMMENT ON COLUMN smartcar_connection.model IS 'v3 only';
+COMMENT ON COLUMN smartcar_connection.year IS 'model year; v3 only';
+COMMENT ON COLUMN smartcar_connection.powertrain_type IS 'for example BEV; v3 only';
+COMMENT ON COLUMN smartcar_connection.connected_at IS 'when the owner connected the vehicle';
+COMMENT ON COLUMN smartcar_connection.updated_at IS 'when the connection last changed; v3 only';
 
 CREATE TYPE smartcar_response AS (
 	status integer,
@@ -665,22 +665,22 @@ Result: a row for each element, in the order of the elements, whatever became of
 
 REVOKE EXECUTE ON FUNCTION smartcar_request(text, text[], text[], text[], jsonb, jsonb, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_user(
+CREATE FUNCTION smartcar_get_user(
 	access_token text,
 	server text DEFAULT NULL)
 RETURNS text
-AS 'MODULE_PATHNAME', 'smartcar_user'
+AS 'MODULE_PATHNAME', 'smartcar_get_user'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_user(text, text) IS
+COMMENT ON FUNCTION smartcar_get_user(text, text) IS
 'The id of the Smartcar user whom an access token belongs to, v2.0 (https://smartcar.com/docs/api-reference/user). In v3 the callback tells it.
 access_token: of the owner.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. 0A000 on a server that uses the v3 API.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_user(text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_user(text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_user(
+CREATE FUNCTION smartcar_get_user(
 	access_tokens text[],
 	server text DEFAULT NULL,
 	OUT user_id text,
@@ -690,32 +690,32 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_user_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_user(text[], text) IS
-'The same as smartcar_user for many owners at once.
+COMMENT ON FUNCTION smartcar_get_user(text[], text) IS
+'The same as smartcar_get_user for many owners at once.
 access_tokens: without NULLs; NULL gives no rows.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_user(text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_user(text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_vehicles(
+CREATE FUNCTION smartcar_get_vehicles(
 	access_token text DEFAULT NULL,
 	user_id text DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS SETOF text
-AS 'MODULE_PATHNAME', 'smartcar_vehicles'
+AS 'MODULE_PATHNAME', 'smartcar_get_vehicles'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_vehicles(text, text, text) IS
+COMMENT ON FUNCTION smartcar_get_vehicles(text, text, text) IS
 'The ids of an owner''s vehicles, from all pages (v2.0: GET /vehicles; v3: GET /connections).
 access_token: of the owner; the v2.0 API needs one.
 user_id: the owner; the v3 API needs one.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names. In v3, its option mode, live if there is none, says which vehicles are listed.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_vehicles(text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_vehicles(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_vehicles(
+CREATE FUNCTION smartcar_get_vehicles(
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
 	server text DEFAULT NULL,
@@ -727,15 +727,15 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_vehicles_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_vehicles(text[], text[], text) IS
-'The same as smartcar_vehicles for many owners at once.
+COMMENT ON FUNCTION smartcar_get_vehicles(text[], text[], text) IS
+'The same as smartcar_get_vehicles for many owners at once.
 access_tokens, user_ids: as many of one as of the other, or NULL; if both are NULL there are no rows.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once. user_id is NULL where none was given.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_vehicles(text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_vehicles(text[], text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_vehicle(
+CREATE FUNCTION smartcar_get_vehicle(
 	vehicle_id text,
 	access_token text DEFAULT NULL,
 	user_id text DEFAULT NULL,
@@ -746,10 +746,10 @@ CREATE FUNCTION smartcar_vehicle(
 	OUT year integer,
 	OUT mode text,
 	OUT powertrain_type text)
-AS 'MODULE_PATHNAME', 'smartcar_vehicle'
+AS 'MODULE_PATHNAME', 'smartcar_get_vehicle'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_vehicle(text, text, text, text) IS
+COMMENT ON FUNCTION smartcar_get_vehicle(text, text, text, text) IS
 'What a vehicle is (GET /vehicles/{id}).
 vehicle_id: the vehicle; NULL gives NULL.
 access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
@@ -758,9 +758,9 @@ server: the SERVER to use; NULL means the one that the setting smartcar_tesla.se
 Result: mode and powertrain_type only in v3.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_vehicle(text, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_vehicle(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_vehicle(
+CREATE FUNCTION smartcar_get_vehicle(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -778,16 +778,16 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_vehicle_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_vehicle(text[], text[], text[], text) IS
-'The same as smartcar_vehicle for many vehicles at once.
+COMMENT ON FUNCTION smartcar_get_vehicle(text[], text[], text[], text) IS
+'The same as smartcar_get_vehicle for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_vehicle(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_vehicle(text[], text[], text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_permissions(
+CREATE FUNCTION smartcar_get_permissions(
 	vehicle_id text,
 	access_token text DEFAULT NULL,
 	user_id text DEFAULT NULL,
@@ -796,7 +796,7 @@ RETURNS text[]
 AS 'MODULE_PATHNAME', 'smartcar_permissions_one'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_permissions(text, text, text, text) IS
+COMMENT ON FUNCTION smartcar_get_permissions(text, text, text, text) IS
 'The permissions that the application has for a vehicle, from all pages (v2.0: GET /vehicles/{id}/permissions; v3: GET /connections). smartcar_missing_scopes compares them with what it wants. In v3, NULL if there is no such connection, and SC004 if several users have connected the vehicle and none was named.
 vehicle_id: the vehicle; NULL gives NULL.
 access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
@@ -804,9 +804,9 @@ user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_permissions(text, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_permissions(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_permissions(
+CREATE FUNCTION smartcar_get_permissions(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -819,26 +819,26 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_permissions_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_permissions(text[], text[], text[], text) IS
-'The same as smartcar_permissions for many vehicles at once.
+COMMENT ON FUNCTION smartcar_get_permissions(text[], text[], text[], text) IS
+'The same as smartcar_get_permissions for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_permissions(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_permissions(text[], text[], text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_tesla_access(
+CREATE FUNCTION smartcar_get_tesla_access(
 	vehicle_id text,
 	access_token text DEFAULT NULL,
 	user_id text DEFAULT NULL,
 	server text DEFAULT NULL,
 	OUT access_type text,
 	OUT tesla_scopes text[])
-AS 'MODULE_PATHNAME', 'smartcar_tesla_access'
+AS 'MODULE_PATHNAME', 'smartcar_get_tesla_access'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_tesla_access(text, text, text, text) IS
+COMMENT ON FUNCTION smartcar_get_tesla_access(text, text, text, text) IS
 'What the owner has granted at Tesla, and whether the account is the owner''s or a driver''s (v2.0: GET /vehicles/{id}/tesla/user/access; v3: the signals vehicleuseraccount-permissions and vehicleuseraccount-role). smartcar_missing_tesla_permissions compares tesla_scopes with what is wanted.
 vehicle_id: the vehicle; NULL gives NULL.
 access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
@@ -847,9 +847,9 @@ server: the SERVER to use; NULL means the one that the setting smartcar_tesla.se
 Result: access_type OWNER or DRIVER, in v3 what the signal says; tesla_scopes such as vehicle_location. Both are NULL where Tesla does not tell.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_tesla_access(text, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_access(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_tesla_access(
+CREATE FUNCTION smartcar_get_tesla_access(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -863,25 +863,25 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_tesla_access_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_tesla_access(text[], text[], text[], text) IS
-'The same as smartcar_tesla_access for many vehicles at once.
+COMMENT ON FUNCTION smartcar_get_tesla_access(text[], text[], text[], text) IS
+'The same as smartcar_get_tesla_access for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_tesla_access(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_access(text[], text[], text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_tesla_virtual_key(
+CREATE FUNCTION smartcar_get_virtual_key(
 	vehicle_id text,
 	access_token text DEFAULT NULL,
 	user_id text DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS boolean
-AS 'MODULE_PATHNAME', 'smartcar_tesla_virtual_key'
+AS 'MODULE_PATHNAME', 'smartcar_get_virtual_key'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_tesla_virtual_key(text, text, text, text) IS
+COMMENT ON FUNCTION smartcar_get_virtual_key(text, text, text, text) IS
 'Whether the virtual key is paired with a vehicle (v2.0: GET /vehicles/{id}/tesla/virtual_key; v3: the signal connectivitystatus-isdigitalkeypaired, NULL where it is not available).
 vehicle_id: the vehicle; NULL gives NULL.
 access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
@@ -889,9 +889,9 @@ user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_tesla_virtual_key(text, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_virtual_key(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_tesla_virtual_key(
+CREATE FUNCTION smartcar_get_virtual_key(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -904,25 +904,25 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_tesla_virtual_key_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_tesla_virtual_key(text[], text[], text[], text) IS
-'The same as smartcar_tesla_virtual_key for many vehicles at once.
+COMMENT ON FUNCTION smartcar_get_virtual_key(text[], text[], text[], text) IS
+'The same as smartcar_get_virtual_key for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_tesla_virtual_key(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_virtual_key(text[], text[], text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_tesla_migration(
+CREATE FUNCTION smartcar_get_tesla_migration(
 	vehicle_id text,
 	access_token text DEFAULT NULL,
 	user_id text DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS boolean
-AS 'MODULE_PATHNAME', 'smartcar_tesla_migration'
+AS 'MODULE_PATHNAME', 'smartcar_get_tesla_migration'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_tesla_migration(text, text, text, text) IS
+COMMENT ON FUNCTION smartcar_get_tesla_migration(text, text, text, text) IS
 'Whether a vehicle is still on the old integration with Tesla, so that its owner has to connect again (v2.0: GET /vehicles/{id}/tesla/migration).
 vehicle_id: the vehicle; NULL gives NULL.
 access_token: of its owner; the v2.0 API needs one, the v3 API takes the application''s own if it is NULL.
@@ -930,9 +930,9 @@ user_id: the owner, for the v3 API (sc-user-id); the v2.0 API ignores it.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. 0A000 on a server that uses the v3 API.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_tesla_migration(text, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_migration(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_tesla_migration(
+CREATE FUNCTION smartcar_get_tesla_migration(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -945,62 +945,62 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_tesla_migration_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_tesla_migration(text[], text[], text[], text) IS
-'The same as smartcar_tesla_migration for many vehicles at once.
+COMMENT ON FUNCTION smartcar_get_tesla_migration(text[], text[], text[], text) IS
+'The same as smartcar_get_tesla_migration for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_tesla_migration(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_migration(text[], text[], text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_connections(
+CREATE FUNCTION smartcar_get_connections(
 	vehicle_id text DEFAULT NULL,
 	user_id text DEFAULT NULL,
 	external_id text DEFAULT NULL,
 	mode text DEFAULT NULL,
 	server text DEFAULT NULL)
-RETURNS SETOF smartcar_vehicle_connection
-AS 'MODULE_PATHNAME', 'smartcar_connections'
+RETURNS SETOF smartcar_connection
+AS 'MODULE_PATHNAME', 'smartcar_get_connections'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_connections(text, text, text, text, text) IS
+COMMENT ON FUNCTION smartcar_get_connections(text, text, text, text, text) IS
 'The connections of the application, from all pages (v2.0: GET /management/connections with the management token; v3: GET /connections).
 vehicle_id, user_id, external_id: only those with it; the v2.0 API knows no external_id.
 mode: live, simulated or test; NULL means the server''s option, and without that Smartcar''s default, which is live in v3.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. 0A000 for an external_id with the v2.0 API.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_connections(text, text, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_connections(text, text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_connections(
+CREATE FUNCTION smartcar_get_connections(
 	vehicle_ids text[],
 	user_ids text[] DEFAULT NULL,
 	mode text DEFAULT NULL,
 	server text DEFAULT NULL,
 	OUT vehicle_id text,
-	OUT connections smartcar_vehicle_connection[],
+	OUT connections smartcar_connection[],
 	OUT sqlstate text,
 	OUT error smartcar_error)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_connections_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_connections(text[], text[], text, text) IS
-'The same as smartcar_connections for many vehicles at once.
+COMMENT ON FUNCTION smartcar_get_connections(text[], text[], text, text) IS
+'The same as smartcar_get_connections for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 user_ids: as many, or one for all of them, or NULL.
 mode: as there.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_connections(text[], text[], text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_connections(text[], text[], text, text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_delete_connections(
 	vehicle_id text DEFAULT NULL,
 	user_id text DEFAULT NULL,
 	server text DEFAULT NULL)
-RETURNS SETOF smartcar_vehicle_connection
+RETURNS SETOF smartcar_connection
 AS 'MODULE_PATHNAME', 'smartcar_delete_connections'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
@@ -1018,7 +1018,7 @@ CREATE FUNCTION smartcar_delete_connections(
 	user_ids text[] DEFAULT NULL,
 	server text DEFAULT NULL,
 	OUT vehicle_id text,
-	OUT connections smartcar_vehicle_connection[],
+	OUT connections smartcar_connection[],
 	OUT sqlstate text,
 	OUT error smartcar_error)
 RETURNS SETOF record
@@ -1074,7 +1074,7 @@ Result: a row for each element, in the order of the elements, whatever became of
 
 REVOKE EXECUTE ON FUNCTION smartcar_disconnect(text[], text[], text[], text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_compatibility(
+CREATE FUNCTION smartcar_get_compatibility(
 	vin text,
 	scope text[] DEFAULT NULL,
 	country text DEFAULT NULL,
@@ -1084,10 +1084,10 @@ CREATE FUNCTION smartcar_compatibility(
 	OUT compatible boolean,
 	OUT reason text,
 	OUT capabilities jsonb)
-AS 'MODULE_PATHNAME', 'smartcar_compatibility'
+AS 'MODULE_PATHNAME', 'smartcar_get_compatibility'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_compatibility(text, text[], text, text, jsonb, text) IS
+COMMENT ON FUNCTION smartcar_get_compatibility(text, text[], text, text, jsonb, text) IS
 'Whether a vehicle can do what permissions ask for, before its owner connects it (v2.0: GET /compatibility, with client_id and client_secret).
 vin: NULL gives NULL.
 scope: permissions, known to the extension or not; "required:" is ignored; NULL means the server''s option.
@@ -1098,9 +1098,9 @@ server: the SERVER to use; NULL means the one that the setting smartcar_tesla.se
 Result: reason is Smartcar''s word where it is not compatible; capabilities is a list with an object for each permission.
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_compatibility(text, text[], text, text, jsonb, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_compatibility(text, text[], text, text, jsonb, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_compatibility(
+CREATE FUNCTION smartcar_get_compatibility(
 	vins text[],
 	scope text[] DEFAULT NULL,
 	country text DEFAULT NULL,
@@ -1117,8 +1117,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_compatibility_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_compatibility(text[], text[], text, text, jsonb, text) IS
-'The same as smartcar_compatibility for many vehicles at once.
+COMMENT ON FUNCTION smartcar_get_compatibility(text[], text[], text, text, jsonb, text) IS
+'The same as smartcar_get_compatibility for many vehicles at once.
 vins: without NULLs.
 scope: permissions, known to the extension or not; "required:" is ignored; NULL means the server''s option.
 country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which takes US.
@@ -1127,10 +1127,19 @@ flags: as in smartcar_connect_url.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_compatibility(text[], text[], text, text, jsonb, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_compatibility(text[], text[], text, text, jsonb, text) FROM PUBLIC;
 
 --
 -- The connection manager
+--
+-- Its tables have a schema of the extension's own, which no GRANT ... ON ALL
+-- TABLES IN SCHEMA public reaches and no tool that manages public finds.
+--
+
+CREATE SCHEMA smartcar_tesla;
+
+COMMENT ON SCHEMA smartcar_tesla IS 'tables of the extension smartcar_tesla';
+
 --
 -- Nobody has rights on these tables; the functions below reach them as the
 -- owner of the extension.  Their rows are dumped: what opens an account in them
@@ -1138,7 +1147,7 @@ REVOKE EXECUTE ON FUNCTION smartcar_compatibility(text[], text[], text, text, js
 -- the keys of those that grow with the fleet, so that they can be distributed.
 --
 
-CREATE TABLE smartcar_session (
+CREATE TABLE smartcar_tesla.session (
 	server text NOT NULL,
 	state_hash bytea NOT NULL CHECK (octet_length(state_hash) = 32),
 	link text NOT NULL CHECK (link IN ('connect', 'update_access', 'reauthenticate')),
@@ -1157,12 +1166,12 @@ CREATE TABLE smartcar_session (
 	PRIMARY KEY (server, state_hash)
 );
 
-CREATE INDEX smartcar_session_expires_at ON smartcar_session (server, expires_at);
+CREATE INDEX session_expires_at ON smartcar_tesla.session (server, expires_at);
 
-COMMENT ON TABLE smartcar_session IS
+COMMENT ON TABLE smartcar_tesla.session IS
 'Links that were given out, one row each, by the SHA-256 of their state. status: open until the callback comes; exchanging while its code is exchanged, and for ever if the server went down in that moment, in which case the owner has to connect again; finished; failed, with the error of the callback or of the exchange.';
 
-CREATE TABLE smartcar_account (
+CREATE TABLE smartcar_tesla.account (
 	server text NOT NULL,
 	user_id text NOT NULL,
 	external_id text,
@@ -1184,23 +1193,23 @@ CREATE TABLE smartcar_account (
 	PRIMARY KEY (server, user_id)
 );
 
-CREATE INDEX smartcar_account_external_id ON smartcar_account (server, external_id);
+CREATE INDEX account_external_id ON smartcar_tesla.account (server, external_id);
 
 -- What is due; an account is in two of them, and one whose refresh fails in the
 -- last two.  A lease is in none, so that a claim changes no index.
-CREATE INDEX smartcar_account_access_expires_at ON smartcar_account (server, access_expires_at)
+CREATE INDEX account_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts = 0;
-CREATE INDEX smartcar_account_refresh_expires_at ON smartcar_account (server, refresh_expires_at)
+CREATE INDEX account_refresh_expires_at ON smartcar_tesla.account (server, refresh_expires_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts = 0;
-CREATE INDEX smartcar_account_failed_access_expires_at ON smartcar_account (server, access_expires_at)
+CREATE INDEX account_failed_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts <> 0;
-CREATE INDEX smartcar_account_failed_next_attempt_at ON smartcar_account (server, next_attempt_at)
+CREATE INDEX account_failed_next_attempt_at ON smartcar_tesla.account (server, next_attempt_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts <> 0;
 
-COMMENT ON TABLE smartcar_account IS
+COMMENT ON TABLE smartcar_tesla.account IS
 'Smartcar users of an application. access_token, refresh_token: sealed, v2.0 only. status: reauthenticate once Smartcar has definitely refused the refresh token. lease, leased_until: who refreshes it at the moment. attempts, next_attempt_at: refreshes that failed since the last good one, and when the next one is due. created_at: when its owner last connected.';
 
-CREATE TABLE smartcar_connection (
+CREATE TABLE smartcar_tesla.connection (
 	server text NOT NULL,
 	user_id text NOT NULL,
 	vehicle_id text NOT NULL,
@@ -1229,95 +1238,95 @@ CREATE TABLE smartcar_connection (
 	PRIMARY KEY (server, user_id, vehicle_id)
 );
 
-CREATE INDEX smartcar_connection_external_id ON smartcar_connection (server, external_id);
-CREATE INDEX smartcar_connection_vehicle_id ON smartcar_connection (server, vehicle_id);
+CREATE INDEX connection_external_id ON smartcar_tesla.connection (server, external_id);
+CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (server, vehicle_id);
 
-COMMENT ON TABLE smartcar_connection IS
+COMMENT ON TABLE smartcar_tesla.connection IS
 'Users and their vehicles. status: disconnected once an authorization or a list of Smartcar no longer had the vehicle. permissions, access_type, tesla_scopes, virtual_key_paired: what Smartcar said at synced_at. error_*: what is wrong with it, from a call or a webhook.';
 
-CREATE TABLE smartcar_webhook_event (
+CREATE TABLE smartcar_tesla.webhook_event (
 	server text NOT NULL,
 	event_id text NOT NULL,
 	received_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (server, event_id)
 );
 
-CREATE INDEX smartcar_webhook_event_received_at ON smartcar_webhook_event (server, received_at);
+CREATE INDEX webhook_event_received_at ON smartcar_tesla.webhook_event (server, received_at);
 
-COMMENT ON TABLE smartcar_webhook_event IS
+COMMENT ON TABLE smartcar_tesla.webhook_event IS
 'Events of webhooks that were seen, kept while Smartcar may repeat them.';
 
-COMMENT ON COLUMN smartcar_session.server IS 'the SERVER whose link it was';
-COMMENT ON COLUMN smartcar_session.state_hash IS 'SHA-256 of the state, which is stored nowhere itself';
-COMMENT ON COLUMN smartcar_session.link IS 'connect, update_access or reauthenticate';
-COMMENT ON COLUMN smartcar_session.external_id IS 'your own id of the owner';
-COMMENT ON COLUMN smartcar_session.vehicle_id IS 'the vehicle whose owner has to log in again';
-COMMENT ON COLUMN smartcar_session.redirect_uri IS 'that of the link, which the exchange repeats';
-COMMENT ON COLUMN smartcar_session.scope IS 'the permissions that were asked for, if an argument said so';
-COMMENT ON COLUMN smartcar_session.created_at IS 'when the link was made';
-COMMENT ON COLUMN smartcar_session.expires_at IS 'until when its callback is taken';
-COMMENT ON COLUMN smartcar_session.status IS 'open, exchanging, finished or failed';
-COMMENT ON COLUMN smartcar_session.ended_at IS 'when the callback came';
-COMMENT ON COLUMN smartcar_session.user_id IS 'Smartcar''s id of the owner, once finished';
-COMMENT ON COLUMN smartcar_session.error IS 'that of the callback or of the exchange';
-COMMENT ON COLUMN smartcar_session.error_description IS 'the same in words';
-COMMENT ON COLUMN smartcar_session.action IS 'what to do about the error';
+COMMENT ON COLUMN smartcar_tesla.session.server IS 'the SERVER whose link it was';
+COMMENT ON COLUMN smartcar_tesla.session.state_hash IS 'SHA-256 of the state, which is stored nowhere itself';
+COMMENT ON COLUMN smartcar_tesla.session.link IS 'connect, update_access or reauthenticate';
+COMMENT ON COLUMN smartcar_tesla.session.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_tesla.session.vehicle_id IS 'the vehicle whose owner has to log in again';
+COMMENT ON COLUMN smartcar_tesla.session.redirect_uri IS 'that of the link, which the exchange repeats';
+COMMENT ON COLUMN smartcar_tesla.session.scope IS 'the permissions that were asked for, if an argument said so';
+COMMENT ON COLUMN smartcar_tesla.session.created_at IS 'when the link was made';
+COMMENT ON COLUMN smartcar_tesla.session.expires_at IS 'until when its callback is taken';
+COMMENT ON COLUMN smartcar_tesla.session.status IS 'open, exchanging, finished or failed';
+COMMENT ON COLUMN smartcar_tesla.session.ended_at IS 'when the callback came';
+COMMENT ON COLUMN smartcar_tesla.session.user_id IS 'Smartcar''s id of the owner, once finished';
+COMMENT ON COLUMN smartcar_tesla.session.error IS 'that of the callback or of the exchange';
+COMMENT ON COLUMN smartcar_tesla.session.error_description IS 'the same in words';
+COMMENT ON COLUMN smartcar_tesla.session.action IS 'what to do about the error';
 
-COMMENT ON COLUMN smartcar_account.server IS 'the SERVER that the account belongs to';
-COMMENT ON COLUMN smartcar_account.user_id IS 'Smartcar''s id of the owner; begins with "session-" while it is not known yet';
-COMMENT ON COLUMN smartcar_account.external_id IS 'your own id of the owner';
-COMMENT ON COLUMN smartcar_account.status IS 'active, or reauthenticate once the refresh token was refused';
-COMMENT ON COLUMN smartcar_account.access_token IS 'sealed; v2.0 only';
-COMMENT ON COLUMN smartcar_account.access_expires_at IS 'when the access token ends';
-COMMENT ON COLUMN smartcar_account.refresh_token IS 'sealed; v2.0 only';
-COMMENT ON COLUMN smartcar_account.refresh_expires_at IS 'when the refresh token ends, as far as is known';
-COMMENT ON COLUMN smartcar_account.refreshed_at IS 'when it was last refreshed';
-COMMENT ON COLUMN smartcar_account.lease IS 'who refreshes it at the moment';
-COMMENT ON COLUMN smartcar_account.leased_until IS 'until when nobody else does';
-COMMENT ON COLUMN smartcar_account.attempts IS 'refreshes that failed since the last good one';
-COMMENT ON COLUMN smartcar_account.next_attempt_at IS 'when the next one is due';
-COMMENT ON COLUMN smartcar_account.error_sqlstate IS 'of the last failure';
-COMMENT ON COLUMN smartcar_account.error_description IS 'of the last failure';
-COMMENT ON COLUMN smartcar_account.error_at IS 'when it came';
-COMMENT ON COLUMN smartcar_account.created_at IS 'when the account was stored';
-COMMENT ON COLUMN smartcar_account.updated_at IS 'when this row was last changed';
+COMMENT ON COLUMN smartcar_tesla.account.server IS 'the SERVER that the account belongs to';
+COMMENT ON COLUMN smartcar_tesla.account.user_id IS 'Smartcar''s id of the owner; begins with "session-" while it is not known yet';
+COMMENT ON COLUMN smartcar_tesla.account.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_tesla.account.status IS 'active, or reauthenticate once the refresh token was refused';
+COMMENT ON COLUMN smartcar_tesla.account.access_token IS 'sealed; v2.0 only';
+COMMENT ON COLUMN smartcar_tesla.account.access_expires_at IS 'when the access token ends';
+COMMENT ON COLUMN smartcar_tesla.account.refresh_token IS 'sealed; v2.0 only';
+COMMENT ON COLUMN smartcar_tesla.account.refresh_expires_at IS 'when the refresh token ends, as far as is known';
+COMMENT ON COLUMN smartcar_tesla.account.refreshed_at IS 'when it was last refreshed';
+COMMENT ON COLUMN smartcar_tesla.account.lease IS 'who refreshes it at the moment';
+COMMENT ON COLUMN smartcar_tesla.account.leased_until IS 'until when nobody else does';
+COMMENT ON COLUMN smartcar_tesla.account.attempts IS 'refreshes that failed since the last good one';
+COMMENT ON COLUMN smartcar_tesla.account.next_attempt_at IS 'when the next one is due';
+COMMENT ON COLUMN smartcar_tesla.account.error_sqlstate IS 'of the last failure';
+COMMENT ON COLUMN smartcar_tesla.account.error_description IS 'of the last failure';
+COMMENT ON COLUMN smartcar_tesla.account.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_tesla.account.created_at IS 'when the account was stored';
+COMMENT ON COLUMN smartcar_tesla.account.updated_at IS 'when this row was last changed';
 
-COMMENT ON COLUMN smartcar_connection.server IS 'the SERVER that the connection belongs to';
-COMMENT ON COLUMN smartcar_connection.user_id IS 'Smartcar''s id of the owner';
-COMMENT ON COLUMN smartcar_connection.vehicle_id IS 'Smartcar''s id of the vehicle';
-COMMENT ON COLUMN smartcar_connection.connection_id IS 'that of Smartcar, v3 only';
-COMMENT ON COLUMN smartcar_connection.external_id IS 'your own id of the owner';
-COMMENT ON COLUMN smartcar_connection.status IS 'connected or disconnected';
-COMMENT ON COLUMN smartcar_connection.make IS 'as Smartcar writes it';
-COMMENT ON COLUMN smartcar_connection.model IS 'as Smartcar writes it';
-COMMENT ON COLUMN smartcar_connection.year IS 'model year';
-COMMENT ON COLUMN smartcar_connection.mode IS 'live, simulated or test, where Smartcar tells';
-COMMENT ON COLUMN smartcar_connection.powertrain_type IS 'as Smartcar writes it, v3 only';
-COMMENT ON COLUMN smartcar_connection.permissions IS 'Smartcar permissions that the application has';
-COMMENT ON COLUMN smartcar_connection.access_type IS 'OWNER or DRIVER, in v3 what the signal says';
-COMMENT ON COLUMN smartcar_connection.tesla_scopes IS 'what was granted at Tesla, for example vehicle_location';
-COMMENT ON COLUMN smartcar_connection.virtual_key_paired IS 'whether the vehicle has the virtual key';
-COMMENT ON COLUMN smartcar_connection.error_type IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_connection.error_code IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_connection.error_description IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_connection.error_action IS 'what to do about it';
-COMMENT ON COLUMN smartcar_connection.error_url IS 'the link that came with it';
-COMMENT ON COLUMN smartcar_connection.error_at IS 'when it came';
-COMMENT ON COLUMN smartcar_connection.connected_at IS 'when the owner connected the vehicle';
-COMMENT ON COLUMN smartcar_connection.synced_at IS 'when Smartcar was last asked';
-COMMENT ON COLUMN smartcar_connection.created_at IS 'when this row was made';
-COMMENT ON COLUMN smartcar_connection.updated_at IS 'when this row was last changed';
+COMMENT ON COLUMN smartcar_tesla.connection.server IS 'the SERVER that the connection belongs to';
+COMMENT ON COLUMN smartcar_tesla.connection.user_id IS 'Smartcar''s id of the owner';
+COMMENT ON COLUMN smartcar_tesla.connection.vehicle_id IS 'Smartcar''s id of the vehicle';
+COMMENT ON COLUMN smartcar_tesla.connection.connection_id IS 'that of Smartcar, v3 only';
+COMMENT ON COLUMN smartcar_tesla.connection.external_id IS 'your own id of the owner';
+COMMENT ON COLUMN smartcar_tesla.connection.status IS 'connected or disconnected';
+COMMENT ON COLUMN smartcar_tesla.connection.make IS 'as Smartcar writes it';
+COMMENT ON COLUMN smartcar_tesla.connection.model IS 'as Smartcar writes it';
+COMMENT ON COLUMN smartcar_tesla.connection.year IS 'model year';
+COMMENT ON COLUMN smartcar_tesla.connection.mode IS 'live, simulated or test, where Smartcar tells';
+COMMENT ON COLUMN smartcar_tesla.connection.powertrain_type IS 'as Smartcar writes it, v3 only';
+COMMENT ON COLUMN smartcar_tesla.connection.permissions IS 'Smartcar permissions that the application has';
+COMMENT ON COLUMN smartcar_tesla.connection.access_type IS 'OWNER or DRIVER, in v3 what the signal says';
+COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes IS 'what was granted at Tesla, for example vehicle_location';
+COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_paired IS 'whether the vehicle has the virtual key';
+COMMENT ON COLUMN smartcar_tesla.connection.error_type IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_tesla.connection.error_code IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_tesla.connection.error_description IS 'of the last error that still stands';
+COMMENT ON COLUMN smartcar_tesla.connection.error_action IS 'what to do about it';
+COMMENT ON COLUMN smartcar_tesla.connection.error_url IS 'the link that came with it';
+COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_tesla.connection.connected_at IS 'when the owner connected the vehicle';
+COMMENT ON COLUMN smartcar_tesla.connection.synced_at IS 'when Smartcar was last asked';
+COMMENT ON COLUMN smartcar_tesla.connection.created_at IS 'when this row was made';
+COMMENT ON COLUMN smartcar_tesla.connection.updated_at IS 'when this row was last changed';
 
-COMMENT ON COLUMN smartcar_webhook_event.server IS 'the SERVER that received it';
-COMMENT ON COLUMN smartcar_webhook_event.event_id IS 'eventId of the event';
-COMMENT ON COLUMN smartcar_webhook_event.received_at IS 'when it came';
+COMMENT ON COLUMN smartcar_tesla.webhook_event.server IS 'the SERVER that received it';
+COMMENT ON COLUMN smartcar_tesla.webhook_event.event_id IS 'eventId of the event';
+COMMENT ON COLUMN smartcar_tesla.webhook_event.received_at IS 'when it came';
 
-REVOKE ALL ON smartcar_session, smartcar_account, smartcar_connection, smartcar_webhook_event FROM PUBLIC;
+REVOKE ALL ON smartcar_tesla.session, smartcar_tesla.account, smartcar_tesla.connection, smartcar_tesla.webhook_event FROM PUBLIC;
 
-SELECT pg_catalog.pg_extension_config_dump('smartcar_session', '');
-SELECT pg_catalog.pg_extension_config_dump('smartcar_account', '');
-SELECT pg_catalog.pg_extension_config_dump('smartcar_connection', '');
-SELECT pg_catalog.pg_extension_config_dump('smartcar_webhook_event', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.session', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.account', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.connection', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.webhook_event', '');
 
 CREATE FUNCTION smartcar_begin_connect(
 	external_id text DEFAULT NULL,
@@ -1515,7 +1524,7 @@ AS 'MODULE_PATHNAME', 'smartcar_next_action'
 LANGUAGE C STABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION smartcar_next_action(text, text, smartcar_action, text[], text[], text, text, text, integer, boolean) IS
-'What is to be done next about a connection; the view smartcar_status calls it with the columns of smartcar_connection.
+'What is to be done next about a connection; the view smartcar_status calls it with the columns of smartcar_tesla.connection.
 server: whose option "scope" says what is wanted.
 status, error_action, permissions, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 Result: connect for what is disconnected; error_action if there is one; update_access while something has to be ticked at Tesla; connect while something is missing at Smartcar alone; add_virtual_key, or ask_owner for a driver''s account, while a key that is needed is not paired; otherwise none.';
@@ -1559,7 +1568,7 @@ CREATE VIEW smartcar_status WITH (security_barrier) AS
 		smartcar_next_action(c.server, c.status, c.error_action, c.permissions, c.tesla_scopes, c.access_type, c.make, c.model, c.year, c.virtual_key_paired) AS action,
 		smartcar_action_url(c.server, smartcar_next_action(c.server, c.status, c.error_action, c.permissions, c.tesla_scopes, c.access_type, c.make, c.model, c.year, c.virtual_key_paired)::text, c.vehicle_id, c.error_url) AS action_url,
 		c.connected_at, c.synced_at
-	FROM smartcar_connection c
+	FROM smartcar_tesla.connection c
 	WHERE smartcar_may_use(c.server);
 
 COMMENT ON VIEW smartcar_status IS

@@ -58,12 +58,12 @@ FROM account;
 \echo
 CREATE TEMP VIEW garage AS
 SELECT v.make, v.model, v.year, a.access_type,
-	   smartcar_missing_scopes(smartcar_permissions(vehicle, access_token), smartcar_server_scopes()) AS missing_scopes,
+	   smartcar_missing_scopes(smartcar_get_permissions(vehicle, access_token), smartcar_server_scopes()) AS missing_scopes,
 	   smartcar_missing_tesla_permissions(a.tesla_scopes, smartcar_server_scopes()) AS missing_at_tesla,
 	   smartcar_virtual_key_required(v.make, v.model, v.year) AS needs_key,
-	   smartcar_tesla_virtual_key(vehicle, access_token) AS has_key
-FROM account, smartcar_vehicles(access_token) AS vehicle,
-	 smartcar_vehicle(vehicle, access_token) AS v, smartcar_tesla_access(vehicle, access_token) AS a;
+	   smartcar_get_virtual_key(vehicle, access_token) AS has_key
+FROM account, smartcar_get_vehicles(access_token) AS vehicle,
+	 smartcar_get_vehicle(vehicle, access_token) AS v, smartcar_get_tesla_access(vehicle, access_token) AS a;
 
 SELECT concat_ws(' ', make, model, year) AS vehicle, access_type,
 	   array_to_string(missing_scopes, E'\n') AS "missing at Smartcar",
@@ -73,7 +73,7 @@ FROM garage;
 \echo '== 5. What the API says to a command, until that is mended'
 \echo
 SELECT r.status, e.type, e.code, e.action
-FROM account, smartcar_vehicles(access_token) AS vehicle,
+FROM account, smartcar_get_vehicles(access_token) AS vehicle,
 	 smartcar_request('POST', '/vehicles/' || vehicle || '/charge', access_token, body => '{"action": "START"}') AS r,
 	 smartcar_parse_error(r.body, r.status, r.retry_after::text, r.request_id) AS e;
 
@@ -104,5 +104,5 @@ SELECT concat_ws(' ', make, model, year) AS vehicle, missing_scopes, missing_at_
 FROM garage;
 
 SELECT r.status, r.body
-FROM account, smartcar_vehicles(access_token) AS vehicle,
+FROM account, smartcar_get_vehicles(access_token) AS vehicle,
 	 smartcar_request('POST', '/vehicles/' || vehicle || '/charge', access_token, body => '{"action": "START"}') AS r;

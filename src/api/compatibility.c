@@ -22,7 +22,7 @@
 #include "pg/scope.h"
 #include "pg/text.h"
 
-PG_FUNCTION_INFO_V1(smartcar_compatibility);
+PG_FUNCTION_INFO_V1(smartcar_get_compatibility);
 PG_FUNCTION_INFO_V1(smartcar_compatibility_many);
 
 enum
@@ -138,7 +138,7 @@ static const SmartcarOperation compatibility = {
 };
 
 static const SmartcarTypedCall compatibility_call = {
-	.name = "smartcar_compatibility",
+	.name = "smartcar_get_compatibility",
 	.id_name = "vin",
 	.ids_name = "vins",
 	.id_argument = 0,
@@ -152,7 +152,7 @@ static const SmartcarTypedCall compatibility_call = {
 };
 
 Datum
-smartcar_compatibility(PG_FUNCTION_ARGS)
+smartcar_get_compatibility(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &compatibility_call);
 }

@@ -27,7 +27,7 @@
 #include "pg/text_array.h"
 #include "pg/timestamp.h"
 
-PG_FUNCTION_INFO_V1(smartcar_connections);
+PG_FUNCTION_INFO_V1(smartcar_get_connections);
 PG_FUNCTION_INFO_V1(smartcar_connections_many);
 PG_FUNCTION_INFO_V1(smartcar_delete_connections);
 PG_FUNCTION_INFO_V1(smartcar_delete_connections_many);
@@ -35,7 +35,7 @@ PG_FUNCTION_INFO_V1(smartcar_delete_connections_many);
 /* The most that the management API gives at once. */
 #define MANAGED_LIMIT	"100"
 
-/* The columns of the SQL type smartcar_vehicle_connection. */
+/* The columns of the SQL type smartcar_connection. */
 enum
 {
 	CONNECTION_ID,
@@ -177,7 +177,7 @@ row_descriptor(FunctionCallInfo fcinfo)
 	return lookup_rowtype_tupdesc_copy(type, -1);
 }
 
-/* smartcar_connections() */
+/* smartcar_get_connections() */
 
 static SmartcarConnectionFilter
 filter_of(const SmartcarCall *call, const SmartcarItem *item)
@@ -315,7 +315,7 @@ begin_connections(FunctionCallInfo fcinfo, SmartcarCall *call)
 }
 
 static const SmartcarTypedCall connections_call = {
-	.name = "smartcar_connections",
+	.name = "smartcar_get_connections",
 	.id_name = "vehicle_id",
 	.id_argument = 0,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
@@ -337,7 +337,7 @@ begin_connections_many(FunctionCallInfo fcinfo, SmartcarCall *call)
 }
 
 static const SmartcarTypedCall connections_many_call = {
-	.name = "smartcar_connections",
+	.name = "smartcar_get_connections",
 	.id_name = "vehicle_id",
 	.ids_name = "vehicle_ids",
 	.id_argument = 0,
@@ -416,7 +416,7 @@ static const SmartcarTypedCall delete_call = {
 };
 
 Datum
-smartcar_connections(PG_FUNCTION_ARGS)
+smartcar_get_connections(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_list(fcinfo, &connections_call);
 }

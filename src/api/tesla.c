@@ -18,11 +18,11 @@
 #include "pg/json.h"
 #include "pg/text_array.h"
 
-PG_FUNCTION_INFO_V1(smartcar_tesla_access);
+PG_FUNCTION_INFO_V1(smartcar_get_tesla_access);
 PG_FUNCTION_INFO_V1(smartcar_tesla_access_many);
-PG_FUNCTION_INFO_V1(smartcar_tesla_virtual_key);
+PG_FUNCTION_INFO_V1(smartcar_get_virtual_key);
 PG_FUNCTION_INFO_V1(smartcar_tesla_virtual_key_many);
-PG_FUNCTION_INFO_V1(smartcar_tesla_migration);
+PG_FUNCTION_INFO_V1(smartcar_get_tesla_migration);
 PG_FUNCTION_INFO_V1(smartcar_tesla_migration_many);
 
 /*
@@ -63,7 +63,7 @@ set_texts(SmartcarCall *call, SmartcarItem *item, int column, JsonbContainer *ar
 	MemoryContextSwitchTo(old_context);
 }
 
-/* smartcar_tesla_access() */
+/* smartcar_get_tesla_access() */
 
 enum
 {
@@ -126,14 +126,14 @@ static const SmartcarOperation access_v3 = {
 };
 
 const SmartcarTypedCall smartcar_tesla_access_call = {
-	.name = "smartcar_tesla_access",
+	.name = "smartcar_get_tesla_access",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = ACCESS_COLUMNS,
 	.operations = {&access_v2, &access_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
 };
 
-/* smartcar_tesla_virtual_key() and smartcar_tesla_migration() */
+/* smartcar_get_virtual_key() and smartcar_get_tesla_migration() */
 
 static void
 take_boolean(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object, const char *name)
@@ -183,7 +183,7 @@ static const SmartcarOperation virtual_key_v3 = {
 };
 
 const SmartcarTypedCall smartcar_virtual_key_call = {
-	.name = "smartcar_tesla_virtual_key",
+	.name = "smartcar_get_virtual_key",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = 1,
 	.operations = {&virtual_key_v2, &virtual_key_v3},
@@ -209,7 +209,7 @@ static const SmartcarOperation migration_v2 = {
 };
 
 static const SmartcarTypedCall migration_call = {
-	.name = "smartcar_tesla_migration",
+	.name = "smartcar_get_tesla_migration",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = 1,
 	.operations = {&migration_v2, NULL},
@@ -217,7 +217,7 @@ static const SmartcarTypedCall migration_call = {
 };
 
 Datum
-smartcar_tesla_access(PG_FUNCTION_ARGS)
+smartcar_get_tesla_access(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &smartcar_tesla_access_call);
 }
@@ -229,7 +229,7 @@ smartcar_tesla_access_many(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_tesla_virtual_key(PG_FUNCTION_ARGS)
+smartcar_get_virtual_key(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &smartcar_virtual_key_call);
 }
@@ -241,7 +241,7 @@ smartcar_tesla_virtual_key_many(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_tesla_migration(PG_FUNCTION_ARGS)
+smartcar_get_tesla_migration(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &migration_call);
 }

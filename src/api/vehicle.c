@@ -17,11 +17,11 @@
 #include "pg/json.h"
 #include "pg/text_array.h"
 
-PG_FUNCTION_INFO_V1(smartcar_user);
+PG_FUNCTION_INFO_V1(smartcar_get_user);
 PG_FUNCTION_INFO_V1(smartcar_user_many);
-PG_FUNCTION_INFO_V1(smartcar_vehicles);
+PG_FUNCTION_INFO_V1(smartcar_get_vehicles);
 PG_FUNCTION_INFO_V1(smartcar_vehicles_many);
-PG_FUNCTION_INFO_V1(smartcar_vehicle);
+PG_FUNCTION_INFO_V1(smartcar_get_vehicle);
 PG_FUNCTION_INFO_V1(smartcar_vehicle_many);
 PG_FUNCTION_INFO_V1(smartcar_permissions_one);
 PG_FUNCTION_INFO_V1(smartcar_permissions_many);
@@ -89,7 +89,7 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *ans
 	return false;
 }
 
-/* smartcar_user() */
+/* smartcar_get_user() */
 
 static void
 prepare_user(SmartcarCall *call, SmartcarItem *item)
@@ -115,7 +115,7 @@ static const SmartcarOperation user_v2 = {
 };
 
 const SmartcarTypedCall smartcar_user_call = {
-	.name = "smartcar_user",
+	.name = "smartcar_get_user",
 	.id_argument = SMARTCAR_NO_ARGUMENT,
 	.access_token_argument = 0,
 	.user_id_argument = SMARTCAR_NO_ARGUMENT,
@@ -125,7 +125,7 @@ const SmartcarTypedCall smartcar_user_call = {
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NOT}
 };
 
-/* smartcar_vehicles() */
+/* smartcar_get_vehicles() */
 
 static void
 prepare_vehicles_v2(SmartcarCall *call, SmartcarItem *item)
@@ -177,7 +177,7 @@ static const SmartcarOperation vehicles_v3 = {
 
 /*
  * Without a user, the v3 API would list the vehicles of everybody, which is
- * what smartcar_connections() is for.
+ * what smartcar_get_connections() is for.
  */
 static void
 begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
@@ -187,11 +187,11 @@ begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("user_id must not be null"),
 				 errdetail("Version 3 of the API wants to know whose vehicles are meant."),
-				 errhint("smartcar_connections() lists those of all users.")));
+				 errhint("smartcar_get_connections() lists those of all users.")));
 }
 
 const SmartcarTypedCall smartcar_vehicles_call = {
-	.name = "smartcar_vehicles",
+	.name = "smartcar_get_vehicles",
 	.id_argument = SMARTCAR_NO_ARGUMENT,
 	.access_token_argument = 0,
 	.user_id_argument = 1,
@@ -202,7 +202,7 @@ const SmartcarTypedCall smartcar_vehicles_call = {
 	.begin = begin_vehicles
 };
 
-/* smartcar_vehicle() */
+/* smartcar_get_vehicle() */
 
 enum
 {
@@ -273,14 +273,14 @@ static const SmartcarOperation vehicle_v3 = {
 };
 
 const SmartcarTypedCall smartcar_vehicle_call = {
-	.name = "smartcar_vehicle",
+	.name = "smartcar_get_vehicle",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = VEHICLE_COLUMNS,
 	.operations = {&vehicle_v2, &vehicle_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
 };
 
-/* smartcar_permissions() */
+/* smartcar_get_permissions() */
 
 /*
  * How many there are on a page is left to the API, which does not say what it
@@ -341,7 +341,7 @@ static const SmartcarOperation permissions_v3 = {
 };
 
 const SmartcarTypedCall smartcar_permissions_call = {
-	.name = "smartcar_permissions",
+	.name = "smartcar_get_permissions",
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = 1,
 	.operations = {&permissions_v2, &permissions_v3},
@@ -349,7 +349,7 @@ const SmartcarTypedCall smartcar_permissions_call = {
 };
 
 Datum
-smartcar_user(PG_FUNCTION_ARGS)
+smartcar_get_user(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &smartcar_user_call);
 }
@@ -361,7 +361,7 @@ smartcar_user_many(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_vehicles(PG_FUNCTION_ARGS)
+smartcar_get_vehicles(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_list(fcinfo, &smartcar_vehicles_call);
 }
@@ -373,7 +373,7 @@ smartcar_vehicles_many(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_vehicle(PG_FUNCTION_ARGS)
+smartcar_get_vehicle(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &smartcar_vehicle_call);
 }

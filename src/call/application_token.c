@@ -26,7 +26,7 @@
 #include "call/token_request.h"
 #include "pg/secret.h"
 
-PG_FUNCTION_INFO_V1(smartcar_application_token);
+PG_FUNCTION_INFO_V1(smartcar_get_application_token);
 
 #define DIGEST_SIZE		32
 
@@ -184,7 +184,7 @@ smartcar_application_token_drop(SmartcarServer *server)
 }
 
 Datum
-smartcar_application_token(PG_FUNCTION_ARGS)
+smartcar_get_application_token(PG_FUNCTION_ARGS)
 {
 	SmartcarServer *server = smartcar_required_server(fcinfo, 0);
 	TupleDesc	descriptor;

@@ -28,7 +28,7 @@ PG_FUNCTION_INFO_V1(smartcar_tesla_permissions);
 PG_FUNCTION_INFO_V1(smartcar_has_scopes);
 PG_FUNCTION_INFO_V1(smartcar_missing_scopes);
 PG_FUNCTION_INFO_V1(smartcar_missing_tesla_permissions);
-PG_FUNCTION_INFO_V1(smartcar_require);
+PG_FUNCTION_INFO_V1(smartcar_add_required);
 
 /* Room for as many names as an array has elements. */
 static SmartcarSpan *
@@ -184,7 +184,7 @@ smartcar_missing_scopes(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_require(PG_FUNCTION_ARGS)
+smartcar_add_required(PG_FUNCTION_ARGS)
 {
 	SmartcarTextArray walk;
 	SmartcarSpan name;

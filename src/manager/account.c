@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * account.c
- *	  The tokens of an owner in the table smartcar_account.
+ *	  The tokens of an owner in the table smartcar_tesla.account.
  *
  * src/manager/account.c
  *
@@ -52,7 +52,7 @@ clear_refusal(const SmartcarServer *server, const char *user_id)
 	SmartcarParameters parameters = {0};
 
 	pass_account(&parameters, server, user_id);
-	smartcar_spi_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
+	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
 						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
 						 "WHERE server = $1 AND user_id = $2 AND error_action = 'connect'",
 						 &parameters);
@@ -71,7 +71,7 @@ smartcar_account_record_refusal(const SmartcarServer *server, const char *user_i
 	pass_account(&parameters, server, user_id);
 	smartcar_parameter_text(&parameters, error->type);
 	smartcar_parameter_text(&parameters, error->description);
-	smartcar_spi_run("UPDATE @.smartcar_connection SET error_type = $3, error_code = NULL, error_description = $4, "
+	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = $3, error_code = NULL, error_description = $4, "
 						 "error_action = 'connect', error_url = NULL, error_at = @now, updated_at = @now "
 						 "WHERE server = $1 AND user_id = $2",
 						 &parameters);
@@ -87,7 +87,7 @@ begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
 {
 	SmartcarParameters none = {0};
 
-	smartcar_spi_run("LOCK TABLE @.smartcar_account IN ROW EXCLUSIVE MODE", &none);
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE", &none);
 	smartcar_key_ring_reread(ring, server);
 }
 
@@ -127,7 +127,7 @@ smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 	pass_account(&parameters, server, provisional_id);
 	smartcar_parameter_string(&parameters, external_id);
 	pass_tokens(&parameters, server, ring, provisional_id, answer);
-	smartcar_spi_run("INSERT INTO @.smartcar_account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at) "
+	smartcar_spi_run("INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at) "
 						 "VALUES ($1, $2, $3, $4, $5, $6, $7, @now)",
 						 &parameters);
 }
@@ -150,7 +150,7 @@ smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring
 	pass_tokens(&parameters, server, ring, user_id, answer);
 	smartcar_parameter_bytea(&parameters, old_refresh_token);
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
-	if (smartcar_spi_run("UPDATE @.smartcar_account SET status = 'active', access_token = $3, access_expires_at = $4, "
+	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET status = 'active', access_token = $3, access_expires_at = $4, "
 							 "refresh_token = COALESCE($5, refresh_token), refresh_expires_at = COALESCE($6, refresh_expires_at), "
 							 "refreshed_at = @now, lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
 							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = @now "
@@ -173,7 +173,7 @@ lock_account(const SmartcarServer *server, const char *user_id, bool *is_leased,
 
 	pass_account(&parameters, server, user_id);
 	if (smartcar_spi_run("SELECT " SMARTCAR_NOT_LEASED ", access_token, refresh_token "
-							 "FROM @.smartcar_account WHERE server = $1 AND user_id = $2 FOR UPDATE",
+							 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 FOR UPDATE",
 							 &parameters) == 0)
 		return false;
 	*is_leased = strcmp(smartcar_result_string(0, 0), "t") != 0;
@@ -260,9 +260,9 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 	smartcar_parameter_string(&parameters, *user_id);
 	smartcar_parameter_bytea(&parameters, sealed[0]);
 	smartcar_parameter_bytea(&parameters, sealed[1]);
-	if (smartcar_spi_run("INSERT INTO @.smartcar_account AS a (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at, created_at) "
+	if (smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at, created_at) "
 							 "SELECT server, $3, external_id, $4, access_expires_at, $5, refresh_expires_at, refreshed_at, created_at "
-							 "FROM @.smartcar_account WHERE server = $1 AND user_id = $2 "
+							 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 "
 							 "ON CONFLICT (server, user_id) DO UPDATE SET "
 							 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', "
 							 "access_token = EXCLUDED.access_token, access_expires_at = EXCLUDED.access_expires_at, "
@@ -274,7 +274,7 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 		clear_refusal(server, *user_id);
 	parameters.count = 0;
 	pass_account(&parameters, server, provisional_id);
-	smartcar_spi_run("DELETE FROM @.smartcar_account WHERE server = $1 AND user_id = $2",
+	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2",
 						 &parameters);
 	return NULL;
 }
@@ -290,7 +290,7 @@ smartcar_account_note(const SmartcarServer *server, const char *user_id,
 
 	pass_account(&parameters, server, user_id);
 	smartcar_parameter_string(&parameters, external_id);
-	smartcar_spi_run("INSERT INTO @.smartcar_account AS a (server, user_id, external_id) VALUES ($1, $2, $3) "
+	smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id) VALUES ($1, $2, $3) "
 						 "ON CONFLICT (server, user_id) DO UPDATE SET "
 						 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', updated_at = @now",
 						 &parameters);
@@ -322,7 +322,7 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("owners have no tokens in version 3 of Smartcar's API"),
-				 errhint("smartcar_application_token() has the one of the application.")));
+				 errhint("smartcar_get_application_token() has the one of the application.")));
 	if (PG_ARGISNULL(EXTERNAL_ID) && PG_ARGISNULL(USER_ID))
 		PG_RETURN_NULL();
 
@@ -332,7 +332,7 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 					   PG_ARGISNULL(EXTERNAL_ID));
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
 	rows = smartcar_spi_run("SELECT user_id, access_token, status, access_expires_at > @now + interval '10 seconds' "
-								"FROM @.smartcar_account WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL)",
+								"FROM smartcar_tesla.account WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL)",
 								&parameters);
 	if (rows == 0)
 		ereport(ERROR,

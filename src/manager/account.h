@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * account.h
- *	  The tokens of an owner in the table smartcar_account.
+ *	  The tokens of an owner in the table smartcar_tesla.account.
  *
  * src/manager/account.h
  *

@@ -82,7 +82,7 @@ due_accounts(const char *end)
 	initStringInfo(&result);
 	for (int i = 0; i < lengthof(due_conditions); i++)
 		appendStringInfo(&result,
-						 "%s(SELECT %d AS urgency, user_id, lease, refreshed_at, access_expires_at FROM @.smartcar_account "
+						 "%s(SELECT %d AS urgency, user_id, lease, refreshed_at, access_expires_at FROM smartcar_tesla.account "
 						 "WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
 						 "AND %s AND " IS_NOT_DONE " AND " CAN_BE_CLAIMED "%s)",
 						 i == 0 ? "" : " UNION ALL ", i, due_conditions[i], end);
@@ -172,7 +172,7 @@ claim_account(SmartcarClaims *claims, const Candidate *candidate)
 	smartcar_parameter(&parameters, UUIDOID, claims->lease, false);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(LEASE), false);
 	smartcar_parameter_time(&parameters, candidate->refreshed_at);
-	if (smartcar_spi_run("UPDATE @.smartcar_account SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
+	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
 							 "WHERE server = $1 AND user_id = $2 AND lease IS NOT DISTINCT FROM $3 AND refreshed_at IS NOT DISTINCT FROM $6 AND status = 'active' "
 							 "AND " CAN_BE_CLAIMED " "
 							 "RETURNING refresh_token, attempts, leased_until",
@@ -286,7 +286,7 @@ smartcar_claims_next_attempt(const SmartcarClaims *claims, int within, Timestamp
 		return false;
 	pass_due(claims, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(within), false);
-	smartcar_spi_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) FROM @.smartcar_account "
+	smartcar_spi_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) FROM smartcar_tesla.account "
 								  "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
 								  "AND error_sqlstate NOT IN ('XX001', '55000') "
 								  "AND (next_attempt_at <= @now + $5 * interval '1 ms' OR next_attempt_at IS NULL) "
@@ -324,7 +324,7 @@ smartcar_claims_release(SmartcarClaims *claims)
 		smartcar_parameter(&parameters, TEXTARRAYOID,
 						   PointerGetDatum(construct_array(user_ids, i, TEXTOID, -1, false, TYPALIGN_INT)),
 						   false);
-		smartcar_spi_run_by_index("UPDATE @.smartcar_account SET lease = NULL, leased_until = NULL "
+		smartcar_spi_run_by_index("UPDATE smartcar_tesla.account SET lease = NULL, leased_until = NULL "
 									  "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
 									  &parameters);
 	}

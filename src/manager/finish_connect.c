@@ -279,7 +279,7 @@ clear_error(const SmartcarServer *server, const SmartcarSession *session)
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, session->vehicle_id);
 	smartcar_parameter_string(&parameters, session->external_id);
-	smartcar_spi_run("UPDATE @.smartcar_connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
+	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
 						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
 						 "WHERE server = $1 AND vehicle_id = $2 AND error_action = 'reauthenticate' "
 						 "AND (external_id = $3 OR external_id IS NULL OR $3 IS NULL)",

@@ -128,7 +128,7 @@ store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate
 	smartcar_parameter_string(&parameters, description);
 	smartcar_parameter(&parameters, INT4OID,
 					   Int32GetDatum(delay_after(claim->attempts + 1, retry_after)), false);
-	if (smartcar_spi_run("UPDATE @.smartcar_account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
+	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
 							 "next_attempt_at = @now + $7 * interval '1 ms', "
 							 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
 							 "WHERE server = $1 AND user_id = $2 AND lease = $3",

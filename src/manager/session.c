@@ -27,7 +27,7 @@ refuse_state(const SmartcarServer *server, bytea *hash)
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_bytea(&parameters, hash);
-	if (smartcar_spi_run("SELECT status, expires_at <= @now FROM @.smartcar_session WHERE server = $1 AND state_hash = $2",
+	if (smartcar_spi_run("SELECT status, expires_at <= @now FROM smartcar_tesla.session WHERE server = $1 AND state_hash = $2",
 							 &parameters) > 0)
 	{
 		if (strcmp(smartcar_result_string(0, 0), "exchanging") == 0)
@@ -66,7 +66,7 @@ smartcar_session_find(const SmartcarServer *server, const SmartcarCallback *call
 				 errmsg("the callback has no state")));
 	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
 	pass_session(&parameters, server, session);
-	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri FROM @.smartcar_session "
+	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri FROM smartcar_tesla.session "
 							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
 							 &parameters) == 0)
 		refuse_state(server, session->state_hash);
@@ -102,7 +102,7 @@ smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *sess
 	SmartcarParameters parameters = {0};
 
 	pass_session(&parameters, server, session);
-	if (smartcar_spi_run("UPDATE @.smartcar_session SET status = 'exchanging' "
+	if (smartcar_spi_run("UPDATE smartcar_tesla.session SET status = 'exchanging' "
 							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
 							 &parameters) == 0)
 		refuse_state(server, session->state_hash);
@@ -118,7 +118,7 @@ smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSessi
 	SmartcarParameters parameters = {0};
 
 	pass_session(&parameters, server, session);
-	smartcar_spi_run("UPDATE @.smartcar_session SET status = 'finished', ended_at = @now "
+	smartcar_spi_run("UPDATE smartcar_tesla.session SET status = 'finished', ended_at = @now "
 						 "WHERE server = $1 AND state_hash = $2",
 						 &parameters);
 }
@@ -139,7 +139,7 @@ smartcar_session_end(const SmartcarServer *server, const SmartcarSession *sessio
 	smartcar_parameter_string(&parameters, description);
 	smartcar_parameter_string(&parameters, outcome->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
 							  smartcar_action_label(outcome->action));
-	smartcar_spi_run("UPDATE @.smartcar_session SET status = $3, ended_at = @now, user_id = $4, "
+	smartcar_spi_run("UPDATE smartcar_tesla.session SET status = $3, ended_at = @now, user_id = $4, "
 						 "error = $5, error_description = $6, action = $7::@.smartcar_action "
 						 "WHERE server = $1 AND state_hash = $2",
 						 &parameters);

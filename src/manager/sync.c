@@ -72,12 +72,12 @@ static const char *
 wanted_users(const Sync *sync)
 {
 	if (smartcar_server_api_version(sync->server) == SMARTCAR_API_V2)
-		return "FROM @.smartcar_account " OF_OWNER "AND status = 'active'";
+		return "FROM smartcar_tesla.account " OF_OWNER "AND status = 'active'";
 
 	/* those who connected elsewhere are known only by the list of connections */
 	return "FROM (SELECT user_id, max(external_id) AS external_id, NULL::bytea AS access_token, NULL::timestamptz AS access_expires_at "
-		"FROM (SELECT user_id, external_id FROM @.smartcar_account " OF_OWNER
-		"UNION ALL SELECT user_id, external_id FROM @.smartcar_connection " OF_OWNER ") AS each GROUP BY user_id) AS known WHERE true";
+		"FROM (SELECT user_id, external_id FROM smartcar_tesla.account " OF_OWNER
+		"UNION ALL SELECT user_id, external_id FROM smartcar_tesla.connection " OF_OWNER ") AS each GROUP BY user_id) AS known WHERE true";
 }
 
 static int64

@@ -71,7 +71,7 @@ measure_sync()
 	for _ in $(seq "$call_repeats"); do
 		note_run bare_sync 1 "$sync_connections" \
 			"$(bare_client connections $manager_at_once "$sync_connections")"
-		sql -c "TRUNCATE smartcar_connection"
+		sql -c "TRUNCATE smartcar_tesla.connection"
 		quietly sql -v kind=first_sync -v count="$sync_connections" -f "$here/sql/sync.sql"
 		quietly sql -v kind=next_sync -v count="$sync_connections" -f "$here/sql/sync.sql"
 	done
@@ -91,8 +91,8 @@ measure_refresh()
 {
 	local sessions=$1 running=() begun ended session messages=$scratch/messages
 
-	sql -c "UPDATE smartcar_account SET access_expires_at = now() + '1 minute'" \
-		-c "VACUUM ANALYZE smartcar_account"
+	sql -c "UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 minute'" \
+		-c "VACUUM ANALYZE smartcar_tesla.account"
 	begun=$(date +%s.%N)
 	for session in $(seq "$sessions"); do
 		sql -o /dev/null -c "CALL smartcar_refresh(server => 'refresh')" 2>"$messages.$session" &
@@ -103,7 +103,7 @@ measure_refresh()
 	done
 	ended=$(date +%s.%N)
 	sql -c "CALL bench_check('not every account was refreshed',
-		'SELECT count(*) = $refresh_accounts FROM smartcar_account WHERE attempts = 0 AND access_expires_at > now() + ''1 hour''')"
+		'SELECT count(*) = $refresh_accounts FROM smartcar_tesla.account WHERE attempts = 0 AND access_expires_at > now() + ''1 hour''')"
 	note_run refresh "$sessions" "$refresh_accounts" "$(awk "BEGIN { print $ended - $begun }")"
 }
 

@@ -59,12 +59,12 @@ class Garage {
 
   // Which way the last link goes: connect, update_access or reauthenticate.
   async lastLink() {
-    return (await this.sql('SELECT link FROM smartcar_session ORDER BY created_at DESC LIMIT 1'))[0].link;
+    return (await this.sql('SELECT link FROM smartcar_tesla.session ORDER BY created_at DESC LIMIT 1'))[0].link;
   }
 
   // All that can change by a callback or a webhook, as one text.
   async everything() {
-    const tables = ['smartcar_session', 'smartcar_account', 'smartcar_connection', 'smartcar_webhook_event'];
+    const tables = ['smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event'];
     const parts = tables.map((table) => `SELECT '${table}' || t::text AS line FROM ${table} AS t`);
 
     return JSON.stringify(await this.sql(`${parts.join(' UNION ALL ')} ORDER BY 1`));
@@ -73,8 +73,8 @@ class Garage {
   // Pages that were closed may still be served: DELETE, which no reader waits for.
   async startOver() {
     await this.inTurn(async () => {
-      for (const table of ['garage.wish', 'garage.session', 'garage.owner', 'smartcar_webhook_event', 'smartcar_session',
-        'smartcar_connection', 'smartcar_account']) {
+      for (const table of ['garage.wish', 'garage.session', 'garage.owner', 'smartcar_tesla.webhook_event', 'smartcar_tesla.session',
+        'smartcar_tesla.connection', 'smartcar_tesla.account']) {
         await this.sql(`DELETE FROM ${table}`);
       }
     });

@@ -122,7 +122,7 @@ DECLARE
 BEGIN
 	PERFORM setval('stops', 1, false);
 	PERFORM ask('reset', '{}');
-	TRUNCATE smartcar_session, smartcar_account, smartcar_connection, smartcar_webhook_event, callback;
+	TRUNCATE smartcar_tesla.session, smartcar_tesla.account, smartcar_tesla.connection, smartcar_tesla.webhook_event, callback;
 	PERFORM write_keys(1);
 	COMMIT;
 	CALL prepare_callback('first', 'ben', server);
@@ -130,7 +130,7 @@ BEGIN
 	CALL finish('first', ignored_status, ignored_count);
 	CALL prepare_callback('again', 'ben', server);
 	CALL prepare_callback('again_2', 'ben', server);
-	UPDATE smartcar_account SET access_expires_at = now() + interval '1 minute' WHERE access_token IS NOT NULL;
+	UPDATE smartcar_tesla.account SET access_expires_at = now() + interval '1 minute' WHERE access_token IS NOT NULL;
 END $$;
 
 --
@@ -152,11 +152,11 @@ BEGIN
 	RETURN NULL;
 END $$;
 
-CREATE TRIGGER session BEFORE UPDATE OF status ON smartcar_session FOR EACH STATEMENT EXECUTE FUNCTION stop('session');
-CREATE TRIGGER claim BEFORE UPDATE OF lease ON smartcar_account FOR EACH STATEMENT EXECUTE FUNCTION stop('claim');
-CREATE TRIGGER tokens BEFORE INSERT OR UPDATE OF access_token, error_sqlstate ON smartcar_account FOR EACH STATEMENT EXECUTE FUNCTION stop('tokens');
-CREATE TRIGGER settle BEFORE DELETE ON smartcar_account FOR EACH STATEMENT EXECUTE FUNCTION stop('settle');
-CREATE TRIGGER vehicles BEFORE INSERT OR DELETE ON smartcar_connection FOR EACH STATEMENT EXECUTE FUNCTION stop('vehicles');
+CREATE TRIGGER session BEFORE UPDATE OF status ON smartcar_tesla.session FOR EACH STATEMENT EXECUTE FUNCTION stop('session');
+CREATE TRIGGER claim BEFORE UPDATE OF lease ON smartcar_tesla.account FOR EACH STATEMENT EXECUTE FUNCTION stop('claim');
+CREATE TRIGGER tokens BEFORE INSERT OR UPDATE OF access_token, error_sqlstate ON smartcar_tesla.account FOR EACH STATEMENT EXECUTE FUNCTION stop('tokens');
+CREATE TRIGGER settle BEFORE DELETE ON smartcar_tesla.account FOR EACH STATEMENT EXECUTE FUNCTION stop('settle');
+CREATE TRIGGER vehicles BEFORE INSERT OR DELETE ON smartcar_tesla.connection FOR EACH STATEMENT EXECUTE FUNCTION stop('vehicles');
 
 --
 -- What is there in the end
@@ -182,14 +182,14 @@ CREATE VIEW accounts AS
 		leased_until > clock_timestamp() AS leased, attempts, error_sqlstate AS error,
 		CASE WHEN access_token IS NOT NULL THEN concat_ws(', ', key_of(access_token), NULLIF(key_of(refresh_token), key_of(access_token))) END AS keys,
 		CASE WHEN access_token IS NOT NULL THEN access_token_of(server, user_id) END AS access_token
-	FROM smartcar_account;
+	FROM smartcar_tesla.account;
 
 CREATE VIEW vehicles AS
 	SELECT external_id AS owner, model, status, cardinality(permissions) AS permissions, virtual_key_paired AS paired, error_code AS error
-	FROM smartcar_connection ORDER BY external_id, model;
+	FROM smartcar_tesla.connection ORDER BY external_id, model;
 
 CREATE VIEW sessions AS
-	SELECT status, error, count(*) FROM smartcar_session GROUP BY status, error ORDER BY status;
+	SELECT status, error, count(*) FROM smartcar_tesla.session GROUP BY status, error ORDER BY status;
 
 -- What Smartcar was asked: how often a code was exchanged, a token refreshed, one
 -- refreshed that had been used before, and one refused.
@@ -221,6 +221,6 @@ $$;
 CREATE PROCEDURE pass_time() LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM ask('advance', '{"seconds": 61}');
-	UPDATE smartcar_account SET leased_until = leased_until - interval '61 s', next_attempt_at = next_attempt_at - interval '61 s',
+	UPDATE smartcar_tesla.account SET leased_until = leased_until - interval '61 s', next_attempt_at = next_attempt_at - interval '61 s',
 		access_expires_at = now() + interval '1 minute' WHERE access_token IS NOT NULL;
 END $$;

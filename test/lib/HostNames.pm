@@ -57,7 +57,7 @@ sub library
 sub in_use
 {
 	my ($session, $server) = @_;
-	my $result = $session->query("SET statement_timeout = 200; SELECT smartcar_user('x', server => '$server')");
+	my $result = $session->query("SET statement_timeout = 200; SELECT smartcar_get_user('x', server => '$server')");
 
 	$session->query('SET statement_timeout = 0');
 	return $result =~ /57014/;

@@ -109,7 +109,7 @@ sub add_fleet
 	$node->safe_psql('postgres', <<SQL);
 		CREATE TEMPORARY TABLE fleet (user_id text, access_token text, refresh_token text);
 		COPY fleet FROM '$path';
-		INSERT INTO smartcar_account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at)
+		INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at)
 			SELECT '$server', user_id, 'owner of ' || user_id, decode(access_token, 'hex'), now() + '$access_ends',
 				decode(refresh_token, 'hex'), now() + '60 days', now()
 			FROM fleet;
@@ -127,7 +127,7 @@ sub start_over
 	$sandbox->ask('reset', {});
 	delete $fleet{ $sandbox->url };
 	$node->safe_psql('postgres',
-		'TRUNCATE smartcar_account, smartcar_connection, smartcar_session, smartcar_webhook_event');
+		'TRUNCATE smartcar_tesla.account, smartcar_tesla.connection, smartcar_tesla.session, smartcar_tesla.webhook_event');
 	return;
 }
 
@@ -140,7 +140,7 @@ sub stored_tokens
 
 	$kind //= 'refresh';
 	my $rows = $node->safe_psql('postgres',
-		"SELECT server || E'\\t' || user_id || E'\\t$kind\\t' || encode(${kind}_token, 'hex') FROM smartcar_account "
+		"SELECT server || E'\\t' || user_id || E'\\t$kind\\t' || encode(${kind}_token, 'hex') FROM smartcar_tesla.account "
 		  . "WHERE ${kind}_token IS NOT NULL ORDER BY server, user_id");
 	my @users = map { (split /\t/)[1] } split /\n/, $rows;
 
@@ -168,7 +168,7 @@ sub losses
 		dead => scalar @{ $answer->{dead} },
 		lost => scalar @{ $answer->{lost_accounts} },
 		asked_again => $node->safe_psql('postgres',
-			"SELECT count(*) FROM smartcar_account WHERE status <> 'active'")
+			"SELECT count(*) FROM smartcar_tesla.account WHERE status <> 'active'")
 	};
 }
 
@@ -200,7 +200,7 @@ sub pass_time
 
 	$sandbox->ask('advance', { seconds => $seconds });
 	$node->safe_psql('postgres',
-		"UPDATE smartcar_account SET leased_until = leased_until - interval '$seconds s', "
+		"UPDATE smartcar_tesla.account SET leased_until = leased_until - interval '$seconds s', "
 		  . "next_attempt_at = next_attempt_at - interval '$seconds s' "
 		  . 'WHERE leased_until IS NOT NULL OR next_attempt_at IS NOT NULL');
 	return;
@@ -211,7 +211,7 @@ sub make_due
 {
 	my ($node) = @_;
 
-	$node->safe_psql('postgres', "UPDATE smartcar_account SET access_expires_at = now() + '1 minute'");
+	$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 minute'");
 	return;
 }
 

@@ -94,7 +94,7 @@ terminate_while_waiting()
 {
 	local backend='' waited=0 output=$workspace/memory/terminated
 
-	memory_psql -c "SELECT smartcar_vehicle('fault-slow', 'access-000018', server => 'tls')" \
+	memory_psql -c "SELECT smartcar_get_vehicle('fault-slow', 'access-000018', server => 'tls')" \
 		>"$output" 2>&1 &
 	until [ -n "$backend" ]; do
 		waited=$((waited + 1))

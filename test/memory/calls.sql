@@ -69,51 +69,51 @@ FROM (VALUES
 	('00000', $$SELECT smartcar_refresh_token('refresh-000001')$$),
 	('00000', $$SELECT smartcar_refresh_token('refresh-000002', server => 'tls')$$),
 	('SC400', $$SELECT smartcar_refresh_token('no-such-token')$$),
-	('00000', $$SELECT smartcar_application_token()$$),
-	('00000', $$SELECT smartcar_application_token('tls')$$),
-	('00000', $$SELECT smartcar_user('access-000003')$$),
-	('SC401', $$SELECT smartcar_user('no-such-token')$$),
-	('0A000', $$SELECT smartcar_user('access-000003', 'v3')$$),
-	('00000', $$SELECT * FROM smartcar_vehicles('access-000003')$$),
-	('00000', $$SELECT * FROM smartcar_vehicles(user_id => 'user-000003', server => 'v3')$$),
-	('00000', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003')$$),
-	('00000', $$SELECT smartcar_vehicle('vehicle-000003', server => 'v3')$$),
-	('SC403', $$SELECT smartcar_vehicle('no-such-vehicle', 'access-000003')$$),
-	('00000', $$SELECT smartcar_permissions('vehicle-000003', 'access-000003')$$),
-	('00000', $$SELECT smartcar_permissions('vehicle-000003', server => 'v3')$$),
-	('00000', $$SELECT smartcar_tesla_access('vehicle-000003', 'access-000003')$$),
-	('00000', $$SELECT smartcar_tesla_access('vehicle-000003', user_id => 'user-000003', server => 'v3')$$),
-	('00000', $$SELECT smartcar_tesla_virtual_key('vehicle-000003', 'access-000003')$$),
-	('00000', $$SELECT smartcar_tesla_virtual_key('vehicle-000003', user_id => 'user-000003', server => 'tls_v3')$$),
-	('00000', $$SELECT smartcar_tesla_migration('vehicle-000003', 'access-000003')$$),
-	('00000', $$SELECT * FROM smartcar_connections()$$),
-	('00000', $$SELECT * FROM smartcar_connections(server => 'v3')$$),
+	('00000', $$SELECT smartcar_get_application_token()$$),
+	('00000', $$SELECT smartcar_get_application_token('tls')$$),
+	('00000', $$SELECT smartcar_get_user('access-000003')$$),
+	('SC401', $$SELECT smartcar_get_user('no-such-token')$$),
+	('0A000', $$SELECT smartcar_get_user('access-000003', 'v3')$$),
+	('00000', $$SELECT * FROM smartcar_get_vehicles('access-000003')$$),
+	('00000', $$SELECT * FROM smartcar_get_vehicles(user_id => 'user-000003', server => 'v3')$$),
+	('00000', $$SELECT smartcar_get_vehicle('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_get_vehicle('vehicle-000003', server => 'v3')$$),
+	('SC403', $$SELECT smartcar_get_vehicle('no-such-vehicle', 'access-000003')$$),
+	('00000', $$SELECT smartcar_get_permissions('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_get_permissions('vehicle-000003', server => 'v3')$$),
+	('00000', $$SELECT smartcar_get_tesla_access('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_get_tesla_access('vehicle-000003', user_id => 'user-000003', server => 'v3')$$),
+	('00000', $$SELECT smartcar_get_virtual_key('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT smartcar_get_virtual_key('vehicle-000003', user_id => 'user-000003', server => 'tls_v3')$$),
+	('00000', $$SELECT smartcar_get_tesla_migration('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT * FROM smartcar_get_connections()$$),
+	('00000', $$SELECT * FROM smartcar_get_connections(server => 'v3')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000004')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000005', server => 'v3')$$),
 	('00000', $$SELECT smartcar_disconnect('vehicle-000006', 'access-000006')$$),
 	('00000', $$SELECT smartcar_disconnect('vehicle-000006', user_id => 'user-000006')$$),
 	('00000', $$SELECT smartcar_disconnect('vehicle-000007', server => 'v3')$$),
-	('00000', $$SELECT smartcar_compatibility('5YJ3E1EA0NF000001')$$),
-	('00000', $$SELECT smartcar_compatibility('5YJ3E1EA0NF000001', server => 'tls')$$),
-	('SC400', $$SELECT smartcar_compatibility('short')$$),
+	('00000', $$SELECT smartcar_get_compatibility('5YJ3E1EA0NF000001')$$),
+	('00000', $$SELECT smartcar_get_compatibility('5YJ3E1EA0NF000001', server => 'tls')$$),
+	('SC400', $$SELECT smartcar_get_compatibility('short')$$),
 	('00000', $$SELECT smartcar_request('GET', '/vehicles/vehicle-000003/odometer', 'access-000003', query => '{"limit": 1}', unit_system => 'imperial')$$),
 	('00000', $$SELECT smartcar_request('POST', '/vehicles/vehicle-000003/security', 'access-000003', body => '{"action": "LOCK"}', server => 'tls')$$),
 	('00000', $$SELECT smartcar_request('GET', '/connections', server => 'v3')$$),
-	('22004', $$SELECT smartcar_vehicle('vehicle-000003')$$),
-	('22023', $$SELECT smartcar_vehicle('vehicle-000003', 'with space')$$),
-	('SC001', $$SELECT smartcar_vehicle('fault-drop', 'access-000003')$$),
-	('SC001', $$SELECT smartcar_vehicle('fault-reset', 'access-000003', server => 'tls')$$),
-	('SC004', $$SELECT smartcar_vehicle('fault-bomb', 'access-000003', server => 'tls')$$),
-	('00000', $$SELECT smartcar_vehicle('fault-again', 'access-000003')$$),
-	('SC302', $$SELECT smartcar_vehicle('fault-redirect', 'access-000003')$$),
+	('22004', $$SELECT smartcar_get_vehicle('vehicle-000003')$$),
+	('22023', $$SELECT smartcar_get_vehicle('vehicle-000003', 'with space')$$),
+	('SC001', $$SELECT smartcar_get_vehicle('fault-drop', 'access-000003')$$),
+	('SC001', $$SELECT smartcar_get_vehicle('fault-reset', 'access-000003', server => 'tls')$$),
+	('SC004', $$SELECT smartcar_get_vehicle('fault-bomb', 'access-000003', server => 'tls')$$),
+	('00000', $$SELECT smartcar_get_vehicle('fault-again', 'access-000003')$$),
+	('SC302', $$SELECT smartcar_get_vehicle('fault-redirect', 'access-000003')$$),
 	('SC004', $$SELECT smartcar_request('GET', '/vehicles/fault-headers', 'access-000003')$$),
-	('SC003', $$SELECT smartcar_vehicle('fault-slow', 'access-000003', server => 'impatient')$$),
-	('SC001', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'closed')$$),
-	('SC002', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'without_authority')$$),
-	('SC002', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'untrusted')$$),
-	('SC002', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'no_file')$$),
-	('SC003', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'silent')$$),
-	('SC003', $$SELECT smartcar_vehicle('vehicle-000003', 'access-000003', server => 'silent_tls')$$)
+	('SC003', $$SELECT smartcar_get_vehicle('fault-slow', 'access-000003', server => 'impatient')$$),
+	('SC001', $$SELECT smartcar_get_vehicle('vehicle-000003', 'access-000003', server => 'closed')$$),
+	('SC002', $$SELECT smartcar_get_vehicle('vehicle-000003', 'access-000003', server => 'without_authority')$$),
+	('SC002', $$SELECT smartcar_get_vehicle('vehicle-000003', 'access-000003', server => 'untrusted')$$),
+	('SC002', $$SELECT smartcar_get_vehicle('vehicle-000003', 'access-000003', server => 'no_file')$$),
+	('SC003', $$SELECT smartcar_get_vehicle('vehicle-000003', 'access-000003', server => 'silent')$$),
+	('SC003', $$SELECT smartcar_get_vehicle('vehicle-000003', 'access-000003', server => 'silent_tls')$$)
 ) AS calls (expected, query), outcome(query) AS got
 WHERE got <> expected;
 
@@ -122,44 +122,44 @@ WHERE got <> expected;
 SELECT expected, got, name
 FROM (VALUES
 	('user', '{NULL,SC401}',
-		(SELECT array_agg(sqlstate) FROM smartcar_user(ARRAY['access-000008', 'no-such-token']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_user(ARRAY['access-000008', 'no-such-token']))),
 	('vehicles', '{NULL,SC401}',
-		(SELECT array_agg(sqlstate) FROM smartcar_vehicles(ARRAY['access-000008', 'no-such-token']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicles(ARRAY['access-000008', 'no-such-token']))),
 	('vehicles, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_vehicles(user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicles(user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('faults', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC004,SC302,SC409,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
 			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
 				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
 			ARRAY['access-000008']))),
 	('faults over TLS', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC001,SC302,SC409,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
 			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
 				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
 			ARRAY['access-000008'], server => 'tls'))),
 	('vehicle, v3 over TLS', '{NULL,NULL,SC409}',
-		(SELECT array_agg(sqlstate) FROM smartcar_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
 			ARRAY['vehicle-000008', 'vehicle-000009', 'fault-status'], server => 'tls_v3'))),
 	('permissions', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_permissions(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('permissions, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_permissions(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
 	('Tesla access', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_tesla_access(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('Tesla access, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_tesla_access(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('virtual key', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_tesla_virtual_key(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('virtual key, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_tesla_virtual_key(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('migration', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_tesla_migration(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_migration(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('connections', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_connections(ARRAY['vehicle-000008', 'vehicle-000009']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_connections(ARRAY['vehicle-000008', 'vehicle-000009']))),
 	('connections, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_connections(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_connections(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
 	('compatibility', '{NULL,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_compatibility(ARRAY['5YJ3E1EA0NF000001', 'short']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_compatibility(ARRAY['5YJ3E1EA0NF000001', 'short']))),
 	('request', '{NULL,SC001}',
 		(SELECT array_agg(sqlstate) FROM smartcar_request('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008']))),
 	('delete connections', '{NULL,NULL}',
@@ -177,31 +177,31 @@ WHERE got::text IS DISTINCT FROM expected;
 -- the session goes on.
 \set ON_ERROR_STOP off
 \set VERBOSITY terse
-SELECT smartcar_vehicle('fault-status', 'access-000017');
+SELECT smartcar_get_vehicle('fault-status', 'access-000017');
 SELECT 'no error' WHERE :'SQLSTATE' <> 'SC409';
 
 SET statement_timeout = '400ms';
-SELECT * FROM smartcar_vehicle(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
+SELECT * FROM smartcar_get_vehicle(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
 SELECT 'no timeout: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
-SELECT * FROM smartcar_vehicle('fault-slow', 'access-000017', server => 'tls');
+SELECT * FROM smartcar_get_vehicle('fault-slow', 'access-000017', server => 'tls');
 SELECT 'no timeout over TLS: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
 RESET statement_timeout;
 
 SELECT 'the session is broken'
-WHERE (SELECT make FROM smartcar_vehicle('vehicle-000017', 'access-000017')) IS DISTINCT FROM 'TESLA';
+WHERE (SELECT make FROM smartcar_get_vehicle('vehicle-000017', 'access-000017')) IS DISTINCT FROM 'TESLA';
 
 -- Calls within a call that stores what has come while it waits for more.
 CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
-	PERFORM FROM smartcar_vehicle(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');
+	PERFORM FROM smartcar_get_vehicle(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');
 	RETURN NULL;
 END
 $$;
-CREATE TRIGGER ask AFTER INSERT ON smartcar_connection EXECUTE FUNCTION ask();
+CREATE TRIGGER ask AFTER INSERT ON smartcar_tesla.connection EXECUTE FUNCTION ask();
 \o /dev/null
 CALL smartcar_sync(details => false, server => 'v3');
 \o
 SELECT 'the connections were not stored: ' || :'SQLSTATE'
-WHERE :'SQLSTATE' <> '00000' OR NOT EXISTS (SELECT FROM smartcar_connection);
+WHERE :'SQLSTATE' <> '00000' OR NOT EXISTS (SELECT FROM smartcar_tesla.connection);
 
 SELECT pg_backend_pid();

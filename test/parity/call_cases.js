@@ -83,7 +83,7 @@ const seeOurConnections = (connections) => connections.map((connection) =>
 const connectionCase = (what, filter, ours) => ({
   what, prepare: fleet({owners: 5, vehicles: 250}),
   theirs: (api, given, {managementToken}) => allConnections(api, managementToken, filter),
-  ours: () => `SELECT coalesce(jsonb_agg(c), '[]') FROM smartcar_connections(${ours}server => 'calls') c`,
+  ours: () => `SELECT coalesce(jsonb_agg(c), '[]') FROM smartcar_get_connections(${ours}server => 'calls') c`,
   seeTheirs: seeConnections, seeOurs: seeOurConnections,
 });
 const deletionCase = (what, filter, ours) => ({
@@ -99,7 +99,7 @@ const compatibilityCase = (what, {vin, scope, country, ...options}) => ({
 
     return {compatible, reason, capabilities};
   },
-  ours: () => `SELECT to_jsonb(c) FROM smartcar_compatibility(${text(vin)}, '{${scope.join(',')}}', ${text(country)}, ${text(options.mode)},
+  ours: () => `SELECT to_jsonb(c) FROM smartcar_get_compatibility(${text(vin)}, '{${scope.join(',')}}', ${text(country)}, ${text(options.mode)},
     ${text(options.flags && JSON.stringify(options.flags))}, 'calls') c`,
 });
 
@@ -119,11 +119,11 @@ const callCases = [
   {
     what: 'getUser', prepare: one,
     theirs: async (api) => (await api.getUser('access-000001')).id,
-    ours: () => `SELECT to_jsonb(smartcar_user('access-000001', 'calls'))`,
+    ours: () => `SELECT to_jsonb(smartcar_get_user('access-000001', 'calls'))`,
   },
   {
     what: 'getVehicles, page by page', prepare: fleet({owners: 1, vehicles: 120}), theirs: allVehicles,
-    ours: () => `SELECT jsonb_agg(v) FROM smartcar_vehicles('access-000001', server => 'calls') v`,
+    ours: () => `SELECT jsonb_agg(v) FROM smartcar_get_vehicles('access-000001', server => 'calls') v`,
   },
   {
     what: 'Vehicle.attributes', prepare: one,
@@ -132,7 +132,7 @@ const callCases = [
 
       return [id, make, model, year];
     },
-    ours: () => `SELECT jsonb_build_array(id, make, model, year) FROM smartcar_vehicle('vehicle-000001', 'access-000001', server => 'calls')`,
+    ours: () => `SELECT jsonb_build_array(id, make, model, year) FROM smartcar_get_vehicle('vehicle-000001', 'access-000001', server => 'calls')`,
   },
   {
     what: 'getVehicle, v3',
@@ -148,7 +148,7 @@ const callCases = [
 
       return {id: body.data.id, ...body.data.attributes};
     },
-    ours: (given) => `SELECT to_jsonb(v) FROM smartcar_vehicle('vehicle-000001', '${given.application}', server => 'calls_v3') v`,
+    ours: (given) => `SELECT to_jsonb(v) FROM smartcar_get_vehicle('vehicle-000001', '${given.application}', server => 'calls_v3') v`,
     seeOurs: ({powertrain_type: powertrainType, ...rest}) => ({...rest, powertrainType}),
   },
   {
@@ -158,7 +158,7 @@ const callCases = [
 
       return Object.assign(permissions, {last: offset + permissions.length >= paging.count});
     }),
-    ours: () => `SELECT to_jsonb(smartcar_permissions('vehicle-000001', 'access-000001', server => 'calls'))`,
+    ours: () => `SELECT to_jsonb(smartcar_get_permissions('vehicle-000001', 'access-000001', server => 'calls'))`,
   },
   {
     what: 'Vehicle.disconnect', prepare: one,
@@ -168,7 +168,7 @@ const callCases = [
     },
     // done is empty text, and makes the second call wait for the first
     ours: () => `SELECT jsonb_agg(v) FROM smartcar_disconnect('vehicle-000001', 'access-000001', server => 'calls') AS done,
-      smartcar_vehicles('access-000001' || done::text, server => 'calls') AS v`,
+      smartcar_get_vehicles('access-000001' || done::text, server => 'calls') AS v`,
     seeTheirs: (vehicles) => (vehicles.length > 0 ? vehicles : null),
   },
   compatibilityCase('getCompatibility', {vin: '5YJ3E1EA7MF000101', scope: ['read_odometer', 'read_fuel'], country: 'DE'}),
@@ -215,7 +215,7 @@ const callCases = [
 const answered = (what, status, body, headers, more) => ({
   what, faults: [{status, body, ...(headers && {headers}), ...more}],
   theirs: (api) => vehicle(api).attributes(),
-  ours: () => `SELECT to_jsonb(v) FROM smartcar_vehicle(ARRAY['vehicle-000001'], ARRAY['access-000001'], server => 'calls') v`,
+  ours: () => `SELECT to_jsonb(v) FROM smartcar_get_vehicle(ARRAY['vehicle-000001'], ARRAY['access-000001'], server => 'calls') v`,
 });
 
 const full = {
@@ -238,7 +238,7 @@ const errorCases = [
     what: 'a token that is not known', prepare: one,
     faults: [{status: 401, body: {type: 'AUTHENTICATION', description: 'No.', requestId: 'r'}}],
     theirs: (api) => api.getUser('no-such-token'),
-    ours: () => `SELECT to_jsonb(u) FROM smartcar_user(ARRAY['no-such-token'], 'calls') u`,
+    ours: () => `SELECT to_jsonb(u) FROM smartcar_get_user(ARRAY['no-such-token'], 'calls') u`,
   },
   {
     what: 'the management API',
@@ -256,7 +256,7 @@ const errorCases = [
       }
     },
     ours: () => `SELECT jsonb_build_array((error).type, (error).code, (error).status, (error).description, length((error).request_id))
-      FROM smartcar_vehicle(ARRAY['no-such-vehicle'], ARRAY['access-000001'], server => 'calls')`,
+      FROM smartcar_get_vehicle(ARRAY['no-such-vehicle'], ARRAY['access-000001'], server => 'calls')`,
   },
 ];
 

@@ -10,16 +10,16 @@ const {vehicle, client, one, connectAda, answered, full} = require('./call_cases
 const user = {
   prepare: one,
   theirs: async (api) => (await api.getUser('access-000001')).id,
-  ours: () => `SELECT to_jsonb(smartcar_user('access-000001', 'calls'))`,
+  ours: () => `SELECT to_jsonb(smartcar_get_user('access-000001', 'calls'))`,
 };
 const attributes = {
   prepare: one,
   theirs: async (api) => (await vehicle(api).attributes()).model,
-  ours: () => `SELECT to_jsonb(model) FROM smartcar_vehicle('vehicle-000001', 'access-000001', server => 'calls')`,
+  ours: () => `SELECT to_jsonb(model) FROM smartcar_get_vehicle('vehicle-000001', 'access-000001', server => 'calls')`,
 };
 const compatibility = {
   theirs: async (api, given, app) => (await api.getCompatibility('5YJ3E1EA7MF000101', ['read_vin'], app)).compatible,
-  ours: () => `SELECT to_jsonb(compatible) FROM smartcar_compatibility('5YJ3E1EA7MF000101', '{read_vin}', server => 'calls')`,
+  ours: () => `SELECT to_jsonb(compatible) FROM smartcar_get_compatibility('5YJ3E1EA7MF000101', '{read_vin}', server => 'calls')`,
 };
 const ofRequest = (member) => ({requests}) => requests[0][member];
 const rateLimit = {type: 'RATE_LIMIT', code: 'VEHICLE', description: 'x', requestId: 'r'};

@@ -90,7 +90,7 @@ $node->init;
 Sandbox::create_server($node, 'smartcar', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'));
 my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
-my $ask = "SELECT smartcar_user('$ada->{access_token}')";
+my $ask = "SELECT smartcar_get_user('$ada->{access_token}')";
 
 is($session->query("SELECT setting FROM smartcar_info() WHERE name = 'libcurl'"), '7.86.0', 'the other libcurl is used');
 my $resolver = $session->query("SELECT setting FROM smartcar_info() WHERE name = 'libcurl_resolver'");

@@ -37,7 +37,7 @@ Sandbox::create_server($node, 'hasty', $sandbox->url, timeout => '200ms');
 
 my $ada = $sandbox->connect(owner => 'ada');
 $node->safe_psql('postgres', "CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
-my $ask = 'SELECT smartcar_user(access_token) FROM token';
+my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
 
 my $control = Session->new($node);
 my $session = Session->new($node);
@@ -220,7 +220,7 @@ sub left_behind
 	return sprintf '%d sockets, %s contexts, %s requests', scalar @sockets, $contexts, $in_flight;
 }
 {
-	my $bulk = q(SELECT count(*) FROM token, smartcar_vehicle(
+	my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle(
 		array_fill('36ab27d0-fd9d-4455-823a-ce30af709ffc'::text, ARRAY[20]), ARRAY[access_token]) WHERE sqlstate IS NULL);
 	my $before;
 
@@ -251,10 +251,10 @@ sub caught
 		DECLARE caught text; token text = (SELECT access_token FROM token);
 		BEGIN
 			BEGIN
-				PERFORM smartcar_user(token, server => '$server');
+				PERFORM smartcar_get_user(token, server => '$server');
 			EXCEPTION WHEN $condition THEN caught = SQLSTATE;
 			END;
-			RAISE NOTICE 'caught %, then got %', caught, smartcar_user(token);
+			RAISE NOTICE 'caught %, then got %', caught, smartcar_get_user(token);
 		END \$\$);
 }
 $sandbox->faults({ delay_ms => 30000 });

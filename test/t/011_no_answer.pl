@@ -41,7 +41,7 @@ $names = undef if $names && !HostNames::in_use($session, 'slow_name');
 $session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 
 # The same request as one that may be repeated, and as one that may not be.
-my $get = 'SELECT smartcar_user(access_token) FROM token';
+my $get = 'SELECT smartcar_get_user(access_token) FROM token';
 my $post = q(SELECT (smartcar_request('POST', '/vehicles', access_token)).status FROM token);
 
 sub on

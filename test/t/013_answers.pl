@@ -25,7 +25,7 @@ Sandbox::create_server($node, 'roomy', $sandbox->url, max_response_size => '4MB'
 
 my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
-my $ask = 'SELECT smartcar_user(access_token) FROM token';
+my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
 
 $session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 

@@ -40,7 +40,7 @@ sub connect_owner
 }
 my $ada = connect_owner();
 
-my $get = 'SELECT smartcar_user(access_token) FROM token';
+my $get = 'SELECT smartcar_get_user(access_token) FROM token';
 my $post = q(SELECT (smartcar_request('POST', '/user', access_token)).status FROM token);
 my $exchange = 'SELECT (smartcar_exchange_code(code)).token_type FROM token';
 my $refresh = 'INSERT INTO refreshed SELECT r.refresh_token FROM token, smartcar_refresh_token(refresh_token) r';
@@ -245,10 +245,10 @@ $session->finish;
 $session = Session->new($node);
 $sandbox->faults;
 $session->query($get) foreach 1 .. 25;
-is($session->query("SELECT count(smartcar_user(access_token)) FROM token, generate_series(1, 25)"), '25', 'many calls');
+is($session->query("SELECT count(smartcar_get_user(access_token)) FROM token, generate_series(1, 25)"), '25', 'many calls');
 is(scalar $sandbox->log, 50, 'are as many requests');
 is(ports(), 1, 'over one connection');
-$session->query("BEGIN; SELECT smartcar_user('wrong'); ROLLBACK");
+$session->query("BEGIN; SELECT smartcar_get_user('wrong'); ROLLBACK");
 $session->query($get);
 is(ports(), 1, 'which an error does not end');
 

@@ -120,19 +120,19 @@ sub v2_calls
 	return (
 		[ '/oauth/token', 'SELECT smartcar_exchange_code(' . from_table($round, 'code') . ')' ],
 		[ '/oauth/token', 'SELECT smartcar_refresh_token(' . from_table($round, 'refresh_token') . ')' ],
-		[ '/user$', "SELECT smartcar_user($token)" ],
-		[ '/user$', "SELECT * FROM smartcar_user($tokens)" ],
-		[ '/vehicles$', "SELECT smartcar_vehicles($token)" ],
-		[ '/vehicles$', "SELECT * FROM smartcar_vehicles($tokens)" ],
+		[ '/user$', "SELECT smartcar_get_user($token)" ],
+		[ '/user$', "SELECT * FROM smartcar_get_user($tokens)" ],
+		[ '/vehicles$', "SELECT smartcar_get_vehicles($token)" ],
+		[ '/vehicles$', "SELECT * FROM smartcar_get_vehicles($tokens)" ],
 		(map {
 			[ '/vehicles/', "SELECT smartcar_$_('$model_x', $token)" ],
 			[ '/vehicles/', "SELECT * FROM smartcar_$_('{$model_x,$model_s}'::text[], $tokens)" ]
 		} qw(vehicle permissions tesla_access tesla_virtual_key tesla_migration)),
-		[ '/compatibility', q(SELECT smartcar_compatibility('5YJ3E1EA0MF000001')) ],
+		[ '/compatibility', q(SELECT smartcar_get_compatibility('5YJ3E1EA0MF000001')) ],
 		[ '/user$', "SELECT smartcar_request('GET', '/user', $token)" ],
 		[ '/user$', "SELECT * FROM smartcar_request('GET', '{/user}'::text[], $tokens)" ],
 		[ '/connections', q(SELECT smartcar_request('GET', '/connections', origin => 'management')) ],
-		[ '/connections', 'SELECT smartcar_connections()' ],
+		[ '/connections', 'SELECT smartcar_get_connections()' ],
 		[ '/connections', "SELECT smartcar_delete_connections('$model_s')" ],
 		[ '/application', "SELECT smartcar_disconnect('$model_x', $token)" ]);
 }
@@ -142,12 +142,12 @@ sub v3_calls
 	my $user = "user_id => '$owner->{user_id}'";
 
 	return (
-		[ '/oauth2/token', 'SELECT smartcar_application_token()' ],
-		[ '/connections', "SELECT smartcar_vehicles($user)" ],
+		[ '/oauth2/token', 'SELECT smartcar_get_application_token()' ],
+		[ '/connections', "SELECT smartcar_get_vehicles($user)" ],
 		(map { [ '/v3/', "SELECT smartcar_$_('$model_x', $user)" ] }
 			  qw(vehicle permissions tesla_access tesla_virtual_key)),
 		[ '/v3/', "SELECT smartcar_request('GET', '/connections', $user)" ],
-		[ '/v3/', 'SELECT smartcar_connections()' ],
+		[ '/v3/', 'SELECT smartcar_get_connections()' ],
 		[ '/v3/', "SELECT smartcar_delete_connections('$model_s')" ],
 		[ '/v3/', "SELECT smartcar_disconnect('$model_x')" ]);
 }
@@ -198,7 +198,7 @@ foreach my $kind (sort keys %by)
 
 	# which was the token that the backend keeps
 	$session->query('SET client_min_messages = notice');
-	my $token = $session->query('SELECT access_token FROM smartcar_application_token()');
+	my $token = $session->query('SELECT access_token FROM smartcar_get_application_token()');
 	like($token, qr/^[\w.-]{20,}$/, "$v3: the backend has a token of the application");
 	push @hidden, $token;
 	$session->query('SET client_min_messages = debug5');
@@ -214,12 +214,12 @@ foreach my $kind (sort keys %by)
 like($seen, qr/Authorization was .*\(hidden\)/, 'what was repeated is told, but for the secrets');
 $session->query('SET smartcar_tesla.server = closed');
 is(make('SELECT smartcar_exchange_code(' . from_table(5, 'code') . ')'), 'SC001', 'no connection');
-is(make('SELECT smartcar_application_token()'), 'SC001', 'again none');
+is(make('SELECT smartcar_get_application_token()'), 'SC001', 'again none');
 
 # The error of a call for many, which is what those see who log it themselves.
 $session->query('SET smartcar_tesla.server = by_file_2');
 $sandbox->faults({ echo => 1, times => 0 });
-my $errors = $session->query('SELECT error FROM smartcar_user(ARRAY[' . from_table(5, 'access_token') . '])');
+my $errors = $session->query('SELECT error FROM smartcar_get_user(ARRAY[' . from_table(5, 'access_token') . '])');
 like($errors, qr/\(hidden\)/, 'the error of a call for many');
 $seen .= $errors;
 
@@ -227,7 +227,7 @@ $seen .= $errors;
 foreach my $length (0, map { 400 + 10 * $_ } 0 .. 10)
 {
 	$sandbox->faults({ status => 400, body => '<p>' . 'x' x $length . $wrong{access_token} . 'y' x 100 });
-	is(make('SELECT smartcar_vehicles(' . from_table(0, 'access_token') . ')'), 'SC400', 'an error that is a page');
+	is(make('SELECT smartcar_get_vehicles(' . from_table(0, 'access_token') . ')'), 'SC400', 'an error that is a page');
 }
 
 # A block that catches an error and raises another, with all that it was told.
@@ -236,7 +236,7 @@ $seen .= $session->query(q(DO $$
 	DECLARE token text = (SELECT value FROM secret WHERE round = 5 AND name = 'access_token');
 		message text; detail text; hint text; context text;
 	BEGIN
-		PERFORM smartcar_vehicles(token);
+		PERFORM smartcar_get_vehicles(token);
 	EXCEPTION WHEN SQLSTATE 'SC000' THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
 			context = PG_EXCEPTION_CONTEXT;
@@ -245,7 +245,7 @@ $seen .= $session->query(q(DO $$
 
 # While a call waits, others see its statement.
 $sandbox->faults({ delay_ms => 30000 });
-$session->start('SELECT smartcar_user(' . from_table(5, 'access_token') . ')');
+$session->start('SELECT smartcar_get_user(' . from_table(5, 'access_token') . ')');
 for (1 .. 1000)
 {
 	last if $sandbox->log;
@@ -253,7 +253,7 @@ for (1 .. 1000)
 }
 my $control = Session->new($node);
 my $activity = $control->query('SELECT * FROM pg_stat_activity');
-like($activity, qr/SELECT smartcar_user/, 'pg_stat_activity has the statement');
+like($activity, qr/SELECT smartcar_get_user/, 'pg_stat_activity has the statement');
 $control->query('SELECT pg_cancel_backend(' . $session->backend . ')');
 like($session->result(10), qr/57014/, 'the call is canceled');
 

@@ -32,17 +32,17 @@ $session->query(q(
 	CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 	BEGIN
 		INSERT INTO answer SELECT vehicle_id, model, sqlstate
-			FROM smartcar_vehicle(ARRAY(SELECT format('vehicle-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 5) AS i));
+			FROM smartcar_get_vehicle(ARRAY(SELECT format('vehicle-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 5) AS i));
 		RETURN NULL;
 	END $$;
-	CREATE TRIGGER ask AFTER INSERT ON smartcar_connection EXECUTE FUNCTION ask()));
+	CREATE TRIGGER ask AFTER INSERT ON smartcar_tesla.connection EXECUTE FUNCTION ask()));
 $sandbox->faults(
 	{ match => { path => '^/v3/connections' }, delay_ms => 40, times => 0 },
 	map { { match => { path => "/vehicle-00000$_\$" }, delay_ms => 20 * $_, times => 0 } } 1 .. 5);
 
 $session->query("SET statement_timeout = '20s'");
 like($session->query('CALL smartcar_sync(details => false)'), qr/^350\|0$/m, 'the outer call gets its pages');
-is($session->query('SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_connection'), '350|350', 'which are all there');
+is($session->query('SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_tesla.connection'), '350|350', 'which are all there');
 is( $session->query('SELECT vehicle_id, count(DISTINCT model), count(*) = (SELECT count(*) / 5 FROM answer) FROM answer GROUP BY 1 ORDER BY 1'),
 	join("\n", map { "vehicle-00000$_|1|t" } 1 .. 5),
 	'and so does each inner one');
@@ -52,19 +52,19 @@ is($session->query('SELECT count(*) FROM answer WHERE sqlstate IS NOT NULL'), '0
 $session->query(q(
 	CREATE OR REPLACE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 	BEGIN
-		PERFORM smartcar_vehicle('no-such-vehicle');
+		PERFORM smartcar_get_vehicle('no-such-vehicle');
 		RETURN NULL;
 	EXCEPTION WHEN SQLSTATE 'SC000' THEN
 		INSERT INTO answer VALUES ('no-such-vehicle', NULL, SQLSTATE);
 		RETURN NULL;
 	END $$;
-	TRUNCATE answer, smartcar_connection));
+	TRUNCATE answer, smartcar_tesla.connection));
 like($session->query('CALL smartcar_sync(details => false)'), qr/^350\|0$/m, 'the outer call goes on after an inner one has failed');
 is($session->query('SELECT DISTINCT vehicle_id, sqlstate FROM answer'), 'no-such-vehicle|SC404', 'whose error was caught');
 
-$session->query('DROP TRIGGER ask ON smartcar_connection');
+$session->query('DROP TRIGGER ask ON smartcar_tesla.connection');
 $sandbox->faults;
-is($session->query("SELECT model FROM smartcar_vehicle('vehicle-000001')"), 'Model Y', 'the session goes on');
+is($session->query("SELECT model FROM smartcar_get_vehicle('vehicle-000001')"), 'Model Y', 'the session goes on');
 
 $session->finish;
 $node->stop;

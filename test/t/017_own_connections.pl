@@ -91,7 +91,7 @@ is(shared(), '', 'no GET shares a connection with a DELETE');
 	$session->query('SET smartcar_tesla.server = eight');
 	$session->query(q(SELECT smartcar_disconnect('vehicle-000015')));
 	$sandbox->faults({ delay_ms => 100, times => 0 });
-	$session->query('SELECT count(*) FROM smartcar_connections(array_fill(\'vehicle-000016\'::text, ARRAY[8]))');
+	$session->query('SELECT count(*) FROM smartcar_get_connections(array_fill(\'vehicle-000016\'::text, ARRAY[8]))');
 	$ports{ $_->{port} }++ foreach $sandbox->log(method => 'GET', path => '^/v3/');
 	is_deeply([ values %ports ], [8], 'a bulk call after a DELETE still has one connection');
 	$session->finish;

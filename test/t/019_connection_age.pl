@@ -108,7 +108,7 @@ sub ask
 {
 	my ($server) = @_;
 
-	return is($session->query("SELECT smartcar_user(access_token, server => '$server') FROM token"), $ada->{user_id}, "$server: a call");
+	return is($session->query("SELECT smartcar_get_user(access_token, server => '$server') FROM token"), $ada->{user_id}, "$server: a call");
 }
 
 foreach my $server ('http1', 'http2')

@@ -81,7 +81,7 @@ my $first = tokens("smartcar_exchange_code('$code')");
 is($first->{token_type}, 'Bearer', 'a code gives tokens');
 about($first->{expires_in}, 7200, 'the access token ends as the answer says');
 about($first->{refresh_expires_in}, 60 * 24 * 3600, 'the refresh token ends after 60 days');
-is($session->query("SELECT smartcar_user('$first->{access_token}')"),
+is($session->query("SELECT smartcar_get_user('$first->{access_token}')"),
 	'725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11', 'the access token is that of the owner');
 
 my @log = $sandbox->log(path => '/oauth/token$');

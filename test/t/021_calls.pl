@@ -56,33 +56,33 @@ sub is_error
 # The owner
 
 $sandbox->faults();
-is_result("SELECT smartcar_user('$ada->{access_token}')", $ada->{user_id}, 'the user', 'GET /v2.0/user');
-$session->query("SELECT smartcar_user('$ada->{access_token}')");
+is_result("SELECT smartcar_get_user('$ada->{access_token}')", $ada->{user_id}, 'the user', 'GET /v2.0/user');
+$session->query("SELECT smartcar_get_user('$ada->{access_token}')");
 my ($request) = $sandbox->log;
 is($request->{headers}{authorization}, "Bearer $ada->{access_token}", 'the token of the owner is sent');
 is($request->{headers}{accept}, 'application/json', 'and what is wanted');
 is($request->{headers}{'content-type'}, undef, 'and no type of a body that is not there');
 is($request->{headers}{'sc-user-id'}, undef, 'and no user');
-is_error("SELECT smartcar_user('no-such-token')", 'SC401', qr/AUTHENTICATION.*smartcar_refresh_token/, 'a token that is not known');
+is_error("SELECT smartcar_get_user('no-such-token')", 'SC401', qr/AUTHENTICATION.*smartcar_refresh_token/, 'a token that is not known');
 $sandbox->faults({ body => { name => 'Ada' } });
-is_error("SELECT smartcar_user('x')", 'SC004', qr{answer to GET /v2.0/user: It has no "id"}, 'an answer without an id');
+is_error("SELECT smartcar_get_user('x')", 'SC004', qr{answer to GET /v2.0/user: It has no "id"}, 'an answer without an id');
 
 # Vehicles, page by page
 
 $sandbox->faults();
-is_result("SELECT smartcar_vehicles('$ada->{access_token}')", $vehicle, 'the vehicles of an owner', 'GET /v2.0/vehicles?limit=50&offset=0');
+is_result("SELECT smartcar_get_vehicles('$ada->{access_token}')", $vehicle, 'the vehicles of an owner', 'GET /v2.0/vehicles?limit=50&offset=0');
 my $nora = $sandbox->connect(owner => 'nora');
-is_result("SELECT count(*) FROM smartcar_vehicles('$nora->{access_token}')", 0, 'an owner without vehicles');
+is_result("SELECT count(*) FROM smartcar_get_vehicles('$nora->{access_token}')", 0, 'an owner without vehicles');
 
 $sandbox->ask('fleet', { owners => 1, vehicles => 120 });
 $sandbox->faults();
 is_result(
-	q(SELECT count(*), count(DISTINCT v), min(v), max(v) FROM smartcar_vehicles('access-000001') v),
+	q(SELECT count(*), count(DISTINCT v), min(v), max(v) FROM smartcar_get_vehicles('access-000001') v),
 	'120|120|vehicle-000001|vehicle-000120',
 	'more vehicles than a page has',
 	map { "GET /v2.0/vehicles?limit=50&offset=$_" } 0, 50, 100);
 is_result(
-	q(SELECT cardinality(vehicle_ids), user_id IS NULL FROM smartcar_vehicles(ARRAY['access-000001'])),
+	q(SELECT cardinality(vehicle_ids), user_id IS NULL FROM smartcar_get_vehicles(ARRAY['access-000001'])),
 	'120|t', 'the same in an array');
 
 sub page
@@ -93,32 +93,32 @@ sub page
 }
 $sandbox->faults(page([ 'a', 'b' ], 3), page([ 'c' ], 3));
 is_result(
-	"SELECT string_agg(v, ' ') FROM smartcar_vehicles('x') v", 'a b c',
+	"SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a b c',
 	'pages that are smaller than was asked for',
 	map { "GET /v2.0/vehicles?limit=50&offset=$_" } 0, 2);
 $sandbox->faults(page([ 'a', 'b' ]));
-is_result("SELECT string_agg(v, ' ') FROM smartcar_vehicles('x') v", 'a b', 'a page that does not say how many there are');
+is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a b', 'a page that does not say how many there are');
 $sandbox->faults(page([ 'a' ], 100), page([], 100));
-is_result("SELECT string_agg(v, ' ') FROM smartcar_vehicles('x') v", 'a', 'a page without anything is the last');
+is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a', 'a page without anything is the last');
 $sandbox->faults({ %{ page([ 'a', 'b' ], 5) }, times => 0 });
-is_error("SELECT smartcar_vehicles('x')", 'SC004', qr/It is the same page as one before/, 'the same page again and again');
+is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It is the same page as one before/, 'the same page again and again');
 is(scalar requests(), 2, 'is asked for twice');
 $sandbox->faults({ body => {} });
-is_error("SELECT smartcar_vehicles('x')", 'SC004', qr/It has no list "vehicles"/, 'a page without a list');
+is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It has no list "vehicles"/, 'a page without a list');
 $sandbox->faults(page([ 'a' ], 2), { status => 500, times => 3 });
-is_error("SELECT smartcar_vehicles('x')", 'SC500', qr/SERVER:INTERNAL/, 'an error on the second page');
+is_error("SELECT smartcar_get_vehicles('x')", 'SC500', qr/SERVER:INTERNAL/, 'an error on the second page');
 
 # A vehicle
 
 $sandbox->faults();
-is_result("SELECT * FROM smartcar_vehicle($of_ada)", "$vehicle|TESLA|Model 3|2021||", 'a vehicle', "GET /v2.0/vehicles/$vehicle");
-is_error("SELECT smartcar_vehicle('no-such-vehicle', '$ada->{access_token}')", 'SC403', qr/PERMISSION/, 'one that the owner does not have');
+is_result("SELECT * FROM smartcar_get_vehicle($of_ada)", "$vehicle|TESLA|Model 3|2021||", 'a vehicle', "GET /v2.0/vehicles/$vehicle");
+is_error("SELECT smartcar_get_vehicle('no-such-vehicle', '$ada->{access_token}')", 'SC403', qr/PERMISSION/, 'one that the owner does not have');
 $sandbox->faults({ body => { id => 'a', make => undef, year => '2020' } }, { body => { year => 'old' } });
-is_result("SELECT * FROM smartcar_vehicle('a', 'x')", 'a|||2020||', 'a vehicle of which little is known');
-is_result("SELECT * FROM smartcar_vehicle('a', 'x')", '|||||', 'one of which nothing is known');
+is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", 'a|||2020||', 'a vehicle of which little is known');
+is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", '|||||', 'one of which nothing is known');
 $sandbox->faults({ body => { id => 'a' } });
-is_result("SELECT id FROM smartcar_vehicle('a&b?c d', 'x')", 'a', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
-is_error("SELECT smartcar_vehicle('../user', 'x')", '22023', qr/invalid vehicle_id/, 'an id that some servers would take for a path');
+is_result("SELECT id FROM smartcar_get_vehicle('a&b?c d', 'x')", 'a', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
+is_error("SELECT smartcar_get_vehicle('../user', 'x')", '22023', qr/invalid vehicle_id/, 'an id that some servers would take for a path');
 
 # Permissions, page by page
 
@@ -127,71 +127,71 @@ my @more = (@all, map { "read_more_$_" } 1 .. 30 - @all);
 my $ben = $sandbox->connect(owner => 'ben', permissions => \@all);
 $sandbox->faults();
 is_result(
-	"SELECT array_to_string(smartcar_permissions('$ben->{vehicles}[1]', '$ben->{access_token}'), ' ')",
+	"SELECT array_to_string(smartcar_get_permissions('$ben->{vehicles}[1]', '$ben->{access_token}'), ' ')",
 	"@all", 'permissions', "GET /v2.0/vehicles/$ben->{vehicles}[1]/permissions");
 $sandbox->faults(
 	{ body => { permissions => [ @more[ 0 .. 24 ] ], paging => { count => 30, offset => 0 } } },
 	{ body => { permissions => [ @more[ 25 .. 29 ] ], paging => { count => 30, offset => 25 } } });
 is_result(
-	"SELECT array_to_string(smartcar_permissions('a', 'x'), ' ')",
+	"SELECT array_to_string(smartcar_get_permissions('a', 'x'), ' ')",
 	"@more", 'more of them than a page has',
 	'GET /v2.0/vehicles/a/permissions', 'GET /v2.0/vehicles/a/permissions?offset=25');
 $sandbox->faults({ body => { permissions => [], paging => { count => 0 } } });
-is_result("SELECT smartcar_permissions('a', 'x')", '{}', 'none');
+is_result("SELECT smartcar_get_permissions('a', 'x')", '{}', 'none');
 
 # Tesla
 
 $sandbox->faults();
 is_result(
-	"SELECT access_type, array_to_string(tesla_scopes, ' ') FROM smartcar_tesla_access($of_ada)",
+	"SELECT access_type, array_to_string(tesla_scopes, ' ') FROM smartcar_get_tesla_access($of_ada)",
 	'OWNER|vehicle_device_data vehicle_location vehicle_cmds vehicle_charging_cmds user_data',
 	'what an owner has granted', "GET /v2.0/vehicles/$vehicle/tesla/user/access");
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
-is_result("SELECT 'vehicle_location' = ANY (tesla_scopes) FROM smartcar_tesla_access($of_ada)", 'f', 'and has taken back');
+is_result("SELECT 'vehicle_location' = ANY (tesla_scopes) FROM smartcar_get_tesla_access($of_ada)", 'f', 'and has taken back');
 $sandbox->ask('revoke', { owner => 'ada' });
-is_result("SELECT * FROM smartcar_tesla_access($of_ada)", 'OWNER|', 'all of it');
+is_result("SELECT * FROM smartcar_get_tesla_access($of_ada)", 'OWNER|', 'all of it');
 
-is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 'f', 'a car without the key');
+is_result("SELECT smartcar_get_virtual_key($of_ada)", 'f', 'a car without the key');
 $sandbox->ask('vehicle', { id => $vehicle, paired => JSON::PP::true });
 $sandbox->faults();
-is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 't', 'and with it', "GET /v2.0/vehicles/$vehicle/tesla/virtual_key");
+is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'and with it', "GET /v2.0/vehicles/$vehicle/tesla/virtual_key");
 $sandbox->faults({ body => { isPaired => 'true' } });
-is_error("SELECT smartcar_tesla_virtual_key($of_ada)", 'SC004', qr/It has no "isPaired" that is true or false/, 'an answer that is not one');
+is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "isPaired" that is true or false/, 'an answer that is not one');
 
 my $carla = $sandbox->connect(owner => 'carla');
 my $of_carla = "'$carla->{vehicles}[0]', '$carla->{access_token}'";
-is_result("SELECT access_type FROM smartcar_tesla_access($of_carla)", 'DRIVER', 'a driver');
-is_error("SELECT smartcar_tesla_virtual_key($of_carla)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VEHICLE_MISSING/, 'who cannot see the key');
+is_result("SELECT access_type FROM smartcar_get_tesla_access($of_carla)", 'DRIVER', 'a driver');
+is_error("SELECT smartcar_get_virtual_key($of_carla)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VEHICLE_MISSING/, 'who cannot see the key');
 
 my $erik = $sandbox->connect(owner => 'erik');
 my $of_erik = "'$erik->{vehicles}[0]', '$erik->{access_token}'";
 $sandbox->ask('vehicle', { id => $erik->{vehicles}[0], requiresMigration => JSON::PP::true });
 $sandbox->faults();
-is_result("SELECT smartcar_tesla_migration($of_erik)", 't', 'a car that has to be connected again', "GET /v2.0/vehicles/$erik->{vehicles}[0]/tesla/migration");
-is_result("SELECT smartcar_tesla_migration($of_ada)", 'f', 'one that has not');
-is_error("SELECT smartcar_tesla_virtual_key($of_erik)", 'SC501', qr/COMPATIBILITY:PLATFORM_NOT_CAPABLE/, 'what the former interface cannot do');
+is_result("SELECT smartcar_get_tesla_migration($of_erik)", 't', 'a car that has to be connected again', "GET /v2.0/vehicles/$erik->{vehicles}[0]/tesla/migration");
+is_result("SELECT smartcar_get_tesla_migration($of_ada)", 'f', 'one that has not');
+is_error("SELECT smartcar_get_virtual_key($of_erik)", 'SC501', qr/COMPATIBILITY:PLATFORM_NOT_CAPABLE/, 'what the former interface cannot do');
 
 # Compatibility
 
 my $vin = '5YJ3E1EA7MF000101';
 $sandbox->faults();
 is_result(
-	"SELECT compatible, reason IS NULL, jsonb_path_query_array(capabilities, '\$[*].permission') FROM smartcar_compatibility('$vin')",
+	"SELECT compatible, reason IS NULL, jsonb_path_query_array(capabilities, '\$[*].permission') FROM smartcar_get_compatibility('$vin')",
 	't|t|["read_odometer", "read_location"]',
 	'a vehicle that nobody has connected',
 	"GET /v2.0/compatibility?vin=$vin&scope=read_odometer%20read_location");
 is_result(
-	"SELECT compatible, capabilities #>> '{0,capable}' FROM smartcar_compatibility('$vin', '{required:read_fuel}', 'DE', 'simulated', '{\"a\": 1}')",
+	"SELECT compatible, capabilities #>> '{0,capable}' FROM smartcar_get_compatibility('$vin', '{required:read_fuel}', 'DE', 'simulated', '{\"a\": 1}')",
 	't|false', 'every argument',
 	"GET /v2.0/compatibility?vin=$vin&scope=read_fuel&country=DE&flags=a%3A1&mode=simulated");
-is_result("SELECT * FROM smartcar_compatibility('WBA00000000000000')", 'f|MAKE_NOT_COMPATIBLE|[]', 'one that Smartcar cannot reach');
-is_error("SELECT smartcar_compatibility('123')", 'SC400', qr/VALIDATION/, 'what is no VIN');
+is_result("SELECT * FROM smartcar_get_compatibility('WBA00000000000000')", 'f|MAKE_NOT_COMPATIBLE|[]', 'one that Smartcar cannot reach');
+is_error("SELECT smartcar_get_compatibility('123')", 'SC400', qr/VALIDATION/, 'what is no VIN');
 
 # Nothing is asked about nothing
 
 $sandbox->faults();
-is_result('SELECT smartcar_vehicle(NULL, $$x$$) IS NULL, smartcar_permissions(NULL, $$x$$) IS NULL, smartcar_tesla_access(NULL, $$x$$) IS NULL, '
-	  . 'smartcar_tesla_virtual_key(NULL, $$x$$) IS NULL, smartcar_tesla_migration(NULL, $$x$$) IS NULL, smartcar_compatibility(NULL::text) IS NULL',
+is_result('SELECT smartcar_get_vehicle(NULL, $$x$$) IS NULL, smartcar_get_permissions(NULL, $$x$$) IS NULL, smartcar_get_tesla_access(NULL, $$x$$) IS NULL, '
+	  . 'smartcar_get_virtual_key(NULL, $$x$$) IS NULL, smartcar_get_tesla_migration(NULL, $$x$$) IS NULL, smartcar_get_compatibility(NULL::text) IS NULL',
 	't|t|t|t|t|t', 'nothing about no vehicle');
 is(scalar $sandbox->log, 0, 'and no request');
 
@@ -204,7 +204,7 @@ is_result("SELECT smartcar_disconnect('vehicle-000002')", '', 'by the applicatio
 $session->query("SELECT smartcar_disconnect('vehicle-000003')");
 ($request) = $sandbox->log;
 is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=', 'with the management token');
-is_result("SELECT count(*) FROM smartcar_vehicles('access-000001')", 117, 'they are gone');
+is_result("SELECT count(*) FROM smartcar_get_vehicles('access-000001')", 117, 'they are gone');
 is_error("SELECT smartcar_disconnect('vehicle-000003')", 'SC403', qr/PERMISSION/, 'one that is gone');
 is_result('SELECT smartcar_disconnect(NULL)', '', 'nothing');
 $sandbox->faults({ status => 204 });
@@ -214,7 +214,7 @@ is_result("SELECT smartcar_disconnect('a', 'x')", '', 'an answer without a body'
 
 my $shared = $carla->{vehicles}[0];
 my $northwind = $sandbox->connect(owner => 'northwind');
-my $who = "SELECT string_agg(user_id, ' ') FROM smartcar_connections('$shared')";
+my $who = "SELECT string_agg(user_id, ' ') FROM smartcar_get_connections('$shared')";
 my $pair = "DELETE /v2.0/management/connections?vehicle_id=$shared&user_id=";
 $sandbox->faults();
 is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'one of two owners', "$pair$carla->{user_id}");

@@ -64,8 +64,8 @@ sub signal
 # What version 3 does not have
 
 is_error("SELECT $_", '0A000', qr/does not exist in version 3 of Smartcar's API; Server "smartcar" uses that version/, "there is no $_")
-  foreach "smartcar_user('x')", "smartcar_user(ARRAY['x'])", "smartcar_tesla_migration('a')", "smartcar_tesla_migration(ARRAY['a'])";
-is_error("SELECT smartcar_vehicles(NULL::text)", '22004', qr/user_id must not be null.*smartcar_connections/, 'the vehicles of nobody');
+  foreach "smartcar_get_user('x')", "smartcar_get_user(ARRAY['x'])", "smartcar_get_tesla_migration('a')", "smartcar_get_tesla_migration(ARRAY['a'])";
+is_error("SELECT smartcar_get_vehicles(NULL::text)", '22004', qr/user_id must not be null.*smartcar_get_connections/, 'the vehicles of nobody');
 is(scalar $sandbox->log, 0, 'without a request');
 
 # Vehicles
@@ -73,22 +73,22 @@ is(scalar $sandbox->log, 0, 'without a request');
 my $connections = 'GET /v3/connections?filter%5BuserId%5D';
 my $page = 'page%5Bnumber%5D=1&page%5Bsize%5D=100';
 $sandbox->faults();
-is_result("SELECT smartcar_vehicles(user_id => '$ada->{user_id}')", $vehicle, 'the vehicles of an owner', "$connections=$ada->{user_id}&$page");
-is_result("SELECT count(*) FROM smartcar_vehicles(NULL::text, 'no-such-user')", 0, 'of somebody unknown', "$connections=no-such-user&$page");
-$session->query("SELECT smartcar_vehicle($of_ada)");
+is_result("SELECT smartcar_get_vehicles(user_id => '$ada->{user_id}')", $vehicle, 'the vehicles of an owner', "$connections=$ada->{user_id}&$page");
+is_result("SELECT count(*) FROM smartcar_get_vehicles(NULL::text, 'no-such-user')", 0, 'of somebody unknown', "$connections=no-such-user&$page");
+$session->query("SELECT smartcar_get_vehicle($of_ada)");
 my ($request) = $sandbox->log(path => '^/v3/vehicles/');
 is($request->{headers}{'sc-user-id'}, $ada->{user_id}, 'the owner stands in a header');
 like($request->{headers}{authorization}, qr/^Bearer \w+\.\w+/, 'beside the token of the application');
 $sandbox->faults();
-is_result("SELECT * FROM smartcar_vehicle($of_ada)", "$vehicle|TESLA|Model 3|2021|live|BEV", 'a vehicle', "GET /v3/vehicles/$vehicle");
-is_result("SELECT model FROM smartcar_vehicle('$vehicle')", 'Model 3', 'without its owner');
-is_error("SELECT smartcar_vehicle('no-such-vehicle')", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'one that is not connected');
+is_result("SELECT * FROM smartcar_get_vehicle($of_ada)", "$vehicle|TESLA|Model 3|2021|live|BEV", 'a vehicle', "GET /v3/vehicles/$vehicle");
+is_result("SELECT model FROM smartcar_get_vehicle('$vehicle')", 'Model 3', 'without its owner');
+is_error("SELECT smartcar_get_vehicle('no-such-vehicle')", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'one that is not connected');
 $sandbox->faults({ body => { data => { id => 'a' } } });
-is_error("SELECT smartcar_vehicle('a')", 'SC004', qr/It has no "data" with "attributes"/, 'an answer without attributes');
+is_error("SELECT smartcar_get_vehicle('a')", 'SC004', qr/It has no "data" with "attributes"/, 'an answer without attributes');
 $sandbox->faults({ content_type => 'application/vnd.api+json; charset=utf-8' });
-is_result("SELECT model FROM smartcar_vehicle($of_ada)", 'Model 3', 'another type of JSON');
+is_result("SELECT model FROM smartcar_get_vehicle($of_ada)", 'Model 3', 'another type of JSON');
 $sandbox->faults({ content_type => 'text/html' });
-is_error("SELECT model FROM smartcar_vehicle($of_ada)", 'SC004', qr/Its content type is not JSON/, 'what is not JSON');
+is_error("SELECT model FROM smartcar_get_vehicle($of_ada)", 'SC004', qr/Its content type is not JSON/, 'what is not JSON');
 
 # The mode of a server
 
@@ -96,7 +96,7 @@ my $simon = $sandbox->connect(owner => 'simon');
 $session->query("ALTER SERVER smartcar OPTIONS (ADD mode 'simulated')");
 $sandbox->faults();
 is_result(
-	"SELECT smartcar_vehicles(user_id => '$simon->{user_id}')",
+	"SELECT smartcar_get_vehicles(user_id => '$simon->{user_id}')",
 	'7f8e9dac-bb1c-4a2d-8e3f-4a5b6c7d8e9f', 'vehicles of another mode',
 	"$connections=$simon->{user_id}&filter%5Bvehicle.mode%5D=simulated&$page");
 $session->query('ALTER SERVER smartcar OPTIONS (DROP mode)');
@@ -108,34 +108,34 @@ my $ben = $sandbox->connect(owner => 'ben', scope => "@scopes");
 my $car = $ben->{vehicles}[0];
 $sandbox->faults();
 is_result(
-	"SELECT smartcar_permissions('$car', user_id => '$ben->{user_id}')",
+	"SELECT smartcar_get_permissions('$car', user_id => '$ben->{user_id}')",
 	'{read_odometer,read_user_profile}', 'permissions',
 	"GET /v3/connections?filter%5BvehicleId%5D=$car&filter%5BuserId%5D=$ben->{user_id}&$page");
-is_result("SELECT smartcar_permissions('$car')", '{read_odometer,read_user_profile}', 'without the owner');
-is_result("SELECT smartcar_permissions('no-such-vehicle') IS NULL", 't', 'of what is not connected');
+is_result("SELECT smartcar_get_permissions('$car')", '{read_odometer,read_user_profile}', 'without the owner');
+is_result("SELECT smartcar_get_permissions('no-such-vehicle') IS NULL", 't', 'of what is not connected');
 
 my $carla = $sandbox->connect(owner => 'carla', scope => 'read_odometer');
 my $northwind = $sandbox->connect(owner => 'northwind', scope => 'read_vin');
 my $shared = $carla->{vehicles}[0];
-is_error("SELECT smartcar_permissions('$shared')", 'SC004', qr/It lists several connections of this vehicle. Pass the user_id of one of them/, 'a vehicle of two');
-is_result("SELECT smartcar_permissions('$shared', user_id => '$carla->{user_id}')", '{read_odometer}', 'the driver');
-is_result("SELECT smartcar_permissions('$shared', user_id => '$northwind->{user_id}')", '{read_vin}', 'and the owner');
+is_error("SELECT smartcar_get_permissions('$shared')", 'SC004', qr/It lists several connections of this vehicle. Pass the user_id of one of them/, 'a vehicle of two');
+is_result("SELECT smartcar_get_permissions('$shared', user_id => '$carla->{user_id}')", '{read_odometer}', 'the driver');
+is_result("SELECT smartcar_get_permissions('$shared', user_id => '$northwind->{user_id}')", '{read_vin}', 'and the owner');
 
 # Tesla
 
 $sandbox->faults();
 is_result(
-	"SELECT access_type, cardinality(tesla_scopes) FROM smartcar_tesla_access($of_ada)",
+	"SELECT access_type, cardinality(tesla_scopes) FROM smartcar_get_tesla_access($of_ada)",
 	'OWNER|5', 'what an owner has granted',
 	"$signals/vehicleuseraccount-permissions", "$signals/vehicleuseraccount-role");
-is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 'f', 'the virtual key', "$signals/connectivitystatus-isdigitalkeypaired");
+is_result("SELECT smartcar_get_virtual_key($of_ada)", 'f', 'the virtual key', "$signals/connectivitystatus-isdigitalkeypaired");
 $sandbox->ask('vehicle', { id => $vehicle, paired => JSON::PP::true });
-is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 't', 'which was added');
+is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'which was added');
 
 # Signals that could not be read
 
 $sandbox->ask('revoke', { owner => 'ada' });
-is_error("SELECT smartcar_tesla_virtual_key($of_ada)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:PERMISSION.*HTTP status 200/, 'a signal that the account refuses');
+is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:PERMISSION.*HTTP status 200/, 'a signal that the account refuses');
 my %status = (
 	AUTHENTICATION => 401,
 	BILLING => 430,
@@ -152,39 +152,39 @@ my %status = (
 foreach my $type (sort keys %status)
 {
 	$sandbox->faults(signal(status => { value => 'ERROR', error => { type => $type, code => 'SOME_CODE', description => 'Because.' } }));
-	is_error("SELECT smartcar_tesla_virtual_key($of_ada)", "SC$status{$type}", qr/$type:SOME_CODE.*: Because\./, "a signal with the error $type");
+	is_error("SELECT smartcar_get_virtual_key($of_ada)", "SC$status{$type}", qr/$type:SOME_CODE.*: Because\./, "a signal with the error $type");
 }
 is(scalar $sandbox->log(path => '^/v3'), 1, 'and no second request');
 
 $sandbox->faults(signal(status => { value => 'UNAVAILABLE' }), signal(status => { value => 'UNAVAILABLE' }), signal(status => { value => 'UNAVAILABLE' }));
-is_result("SELECT smartcar_tesla_virtual_key($of_ada) IS NULL", 't', 'a signal that is not available');
-is_result("SELECT * FROM smartcar_tesla_access($of_ada)", '|', 'two of them');
+is_result("SELECT smartcar_get_virtual_key($of_ada) IS NULL", 't', 'a signal that is not available');
+is_result("SELECT * FROM smartcar_get_tesla_access($of_ada)", '|', 'two of them');
 $sandbox->faults(
 	signal(status => { value => 'UNAVAILABLE' }),
 	signal(status => { value => 'SUCCESS' }, body => { value => 'DRIVER' }));
-is_result("SELECT * FROM smartcar_tesla_access($of_ada)", 'DRIVER|', 'one of two');
+is_result("SELECT * FROM smartcar_get_tesla_access($of_ada)", 'DRIVER|', 'one of two');
 $sandbox->faults(
 	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
 	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
-is_error("SELECT * FROM smartcar_tesla_access($of_ada)", 'SC403', qr/PERMISSION/, 'the second is an error');
+is_error("SELECT * FROM smartcar_get_tesla_access($of_ada)", 'SC403', qr/PERMISSION/, 'the second is an error');
 $sandbox->faults(
 	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
 	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
 is_result(
-	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_tesla_access(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
+	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_get_tesla_access(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
 	'||SC403', 'then nothing is told of the first');
 $sandbox->faults(signal(status => { value => 'SUCCESS' }));
-is_error("SELECT smartcar_tesla_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');
+is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');
 $sandbox->faults(signal(status => { value => 'SUCCESS' }, body => { value => 'yes' }));
-is_error("SELECT smartcar_tesla_virtual_key($of_ada)", 'SC004', qr/It has no "value" that is true or false/, 'one that is not true or false');
+is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "value" that is true or false/, 'one that is not true or false');
 $sandbox->faults(signal(body => { value => JSON::PP::true }));
-is_result("SELECT smartcar_tesla_virtual_key($of_ada)", 't', 'one without a status');
+is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'one without a status');
 
 # Compatibility is asked of version 2.0
 
 $sandbox->faults();
 is_result(
-	"SELECT compatible FROM smartcar_compatibility('5YJ3E1EA7MF000101', '{read_vin}')",
+	"SELECT compatible FROM smartcar_get_compatibility('5YJ3E1EA7MF000101', '{read_vin}')",
 	't', 'whether a vehicle is compatible', 'GET /v2.0/compatibility?vin=5YJ3E1EA7MF000101&scope=read_vin');
 
 # Disconnecting
@@ -195,14 +195,14 @@ my @requests = requests();
 is($requests[0], "GET /v3/connections?filter%5BvehicleId%5D=$shared&filter%5BuserId%5D=$carla->{user_id}&$page", 'it is looked for');
 like($requests[1], qr{^DELETE /v3/connections/[-0-9a-f]+$}, 'and deleted');
 is(scalar @requests, 2, 'and nothing else');
-is_result("SELECT smartcar_permissions('$shared')", '{read_vin}', 'the other one is still there');
+is_result("SELECT smartcar_get_permissions('$shared')", '{read_vin}', 'the other one is still there');
 $sandbox->connect(owner => 'carla', scope => 'read_odometer');
 is_result("SELECT smartcar_disconnect('$shared')", '', 'every owner of a vehicle');
-is_result("SELECT smartcar_permissions('$shared') IS NULL", 't', 'nobody is left');
+is_result("SELECT smartcar_get_permissions('$shared') IS NULL", 't', 'nobody is left');
 is_result("SELECT smartcar_disconnect('$shared')", '', 'once more is no error');
 
 # somebody else deletes one of them after they were listed
-my $both = "SELECT count(*) FROM smartcar_connections('$shared')";
+my $both = "SELECT count(*) FROM smartcar_get_connections('$shared')";
 $sandbox->connect(owner => $_) foreach qw(carla northwind);
 is($session->query($both), 2, 'two owners again');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 404 });

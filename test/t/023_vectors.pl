@@ -142,14 +142,14 @@ is_token('v094: the times of the Go SDK', q(smartcar_exchange_code('c')), { expi
 # Requests to the API
 
 my $vehicles = { vehicles => ['vehicle1'], paging => { count => 1, offset => 0 } };
-($request, my $result) = request_of(q(smartcar_vehicles('token')), $vehicles);
+($request, my $result) = request_of(q(smartcar_get_vehicles('token')), $vehicles);
 is("$request->{method} $request->{path}", 'GET /v2.0/vehicles', 'v183, on purpose: no slash at the end');
 is($request->{headers}{authorization}, 'Bearer token', 'v183: its credentials');
 is($result, 'vehicle1', 'v183: its answer');
 ($request) = request_of(q(smartcar_request('GET', '/vehicles', 'token', query => '{"limit": 1}')), $vehicles);
 is(address($request), '/v2.0/vehicles?limit=1', 'v183: the same, with one on a page');
 
-($request, $result) = request_of(q(smartcar_user('token')), { id => 'userid' });
+($request, $result) = request_of(q(smartcar_get_user('token')), { id => 'userid' });
 is("$request->{method} " . address($request), 'GET /v2.0/user', 'v184, on purpose: no slash at the end');
 is($request->{headers}{authorization}, 'Bearer token', 'v184: its credentials');
 is($result, 'userid', 'v184: its answer');
@@ -180,7 +180,7 @@ is(address($request), "/v2.0/vehicles/$vehicle/pizza?flags=country%3ADE%20flag%3
 my $connections = { connections => [] };
 client($id, $id, 'https://example.com/');
 $session->query('ALTER USER MAPPING FOR PUBLIC SERVER client OPTIONS (SET management_token $$amt$$)' =~ s/\$\$/'/gr);
-($request) = request_of(q(smartcar_connections(server => 'client')), $connections);
+($request) = request_of(q(smartcar_get_connections(server => 'client')), $connections);
 is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDphbXQ=', 'v188: getManagementToken of the Node SDK');
 
 $session->query("ALTER USER MAPPING FOR PUBLIC SERVER client OPTIONS (SET management_token 'fake-amt')");
@@ -190,7 +190,7 @@ $session->query("ALTER USER MAPPING FOR PUBLIC SERVER client OPTIONS (SET manage
 is("$request->{method} $request->{path}", 'GET /v2.0/management/connections', 'v189: getConnections of the Node SDK');
 is_deeply(fields($request->{query}), { user_id => 'test-user-789', limit => 5, cursor => 'test-cursor' }, 'v189: its query');
 is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDpmYWtlLWFtdA==', 'v189: its credentials');
-($request) = request_of(q(smartcar_connections(user_id => 'test-user-789', server => 'client')), $connections);
+($request) = request_of(q(smartcar_get_connections(user_id => 'test-user-789', server => 'client')), $connections);
 is_deeply(fields($request->{query}), { user_id => 'test-user-789', limit => 100 }, 'v189, on purpose: all pages, as large as they can be');
 
 ($request) = request_of(q(smartcar_delete_connections('vehicle id', 'user-id')), $connections);
@@ -203,7 +203,7 @@ is(scalar $sandbox->log, 0, 'v192: no request');
 
 my $compatible = { compatible => JSON::PP::true };
 client('clientId', 'clientSecret', 'https://example.com/');
-($request) = request_of(q(smartcar_compatibility('fake_vin', '{read_location,read_odometer}', 'US', 'test', '{"test": "test"}', 'client')), $compatible);
+($request) = request_of(q(smartcar_get_compatibility('fake_vin', '{read_location,read_odometer}', 'US', 'test', '{"test": "test"}', 'client')), $compatible);
 is_deeply(
 	fields($request->{query}),
 	{ vin => 'fake_vin', scope => 'read_location read_odometer', country => 'US', flags => 'test:test', mode => 'test' },
@@ -211,11 +211,11 @@ is_deeply(
 is($request->{path}, '/v2.0/compatibility', 'v193, on purpose: in the one version that Smartcar documents');
 is($request->{headers}{authorization}, 'Basic Y2xpZW50SWQ6Y2xpZW50U2VjcmV0', 'v193: its credentials');
 
-($request) = request_of(q(smartcar_compatibility('1234', '{read_odometer}', 'GB', 'test', '{"foo": "bar", "test": true}', 'client')), $compatible);
+($request) = request_of(q(smartcar_get_compatibility('1234', '{read_odometer}', 'GB', 'test', '{"foo": "bar", "test": true}', 'client')), $compatible);
 is(address($request), '/v2.0/compatibility?vin=1234&scope=read_odometer&country=GB&flags=foo%3Abar%20test%3Atrue&mode=test', 'v194: getCompatibility of the Java SDK, but for the same, and its version');
 
 $session->query("ALTER SERVER client OPTIONS (ADD extra_scopes 'scope')");
-($request) = request_of(q(smartcar_compatibility('vin', '{scope}', 'DE', server => 'client')), $compatible);
+($request) = request_of(q(smartcar_get_compatibility('vin', '{scope}', 'DE', server => 'client')), $compatible);
 is($request->{path}, '/v2.0/compatibility', 'v195, on purpose: no slash at the end');
 is_deeply(fields($request->{query}), { country => 'DE', scope => 'scope', vin => 'vin' }, 'v195: the query of the Go SDK');
 

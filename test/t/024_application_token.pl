@@ -22,8 +22,8 @@ Sandbox::create_server($node, 'smartcar', $sandbox->url, api_version => '3');
 $sandbox->ask('fleet', { owners => 20, vehicles => 20 });
 $sandbox->ask('settings', { api_client_secrets => [ 'sandbox-api-secret', 'another-secret' ] });
 
-my $call = q(SELECT model FROM smartcar_vehicle('vehicle-000001'));
-my $bulk = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_vehicle(
+my $call = q(SELECT model FROM smartcar_get_vehicle('vehicle-000001'));
+my $bulk = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle(
 	ARRAY(SELECT 'vehicle-' || lpad(n::text, 6, '0') FROM generate_series(1, 20) n)));
 
 # How many requests there were for tokens, and how many others with which statuses.
@@ -60,7 +60,7 @@ is($request->{headers}{'content-type'}, 'application/x-www-form-urlencoded', 'it
 is($request->{headers}{authorization}, undef, 'no other credentials');
 
 my ($token, $type, $life) = split /\|/, $session->query(
-	"SELECT access_token, token_type, extract(epoch FROM expires_at - now()) FROM smartcar_application_token()");
+	"SELECT access_token, token_type, extract(epoch FROM expires_at - now()) FROM smartcar_get_application_token()");
 is($type, 'Bearer', 'its type');
 cmp_ok($life, '>', 3590, 'its end, not too early');
 cmp_ok($life, '<=', 3600, 'and not too late');
@@ -71,8 +71,8 @@ is(requests()->{tokens}, 1, 'and is not asked for again');
 # A token of one's own
 
 $sandbox->faults();
-is($session->query("SELECT model FROM smartcar_vehicle('vehicle-000001', '$token')"), 'Model Y', 'a token that is handed over');
-is($session->error(q(SELECT smartcar_vehicle('vehicle-000001', 'x')))->{sqlstate}, 'SC401', 'one that is not good');
+is($session->query("SELECT model FROM smartcar_get_vehicle('vehicle-000001', '$token')"), 'Model Y', 'a token that is handed over');
+is($session->error(q(SELECT smartcar_get_vehicle('vehicle-000001', 'x')))->{sqlstate}, 'SC401', 'one that is not good');
 is_deeply(requests(), { tokens => 0, 200 => 1, 401 => 1 }, 'does not bring another');
 
 # Withdrawn before its time
@@ -88,7 +88,7 @@ is($session->query($bulk), '20|20|0', 'the same in a call for many');
 my $count = requests();
 is_deeply([ @$count{qw(tokens 200)} ], [ 1, 20 ], 'one new token for all of them');
 
-my $hundreds = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_vehicle(
+my $hundreds = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle(
 	ARRAY(SELECT 'vehicle-' || lpad((n % 20 + 1)::text, 6, '0') FROM generate_series(1, 300) n)));
 $sandbox->ask('advance', { seconds => 3700 });
 $sandbox->faults();
@@ -107,7 +107,7 @@ is($count->{200}, 270, 'nor to ask again for the others');
 # in the middle of a walk through pages
 $sandbox->ask('fleet', { owners => 1, vehicles => 120 });
 $sandbox->faults({ match => { path => '^/v3/connections', query => 'page%5Bnumber%5D=2' }, status => 401 });
-is($session->query(q(SELECT count(*), count(DISTINCT v) FROM smartcar_vehicles(NULL::text, 'user-000021') v)), '120|120', 'between two pages');
+is($session->query(q(SELECT count(*), count(DISTINCT v) FROM smartcar_get_vehicles(NULL::text, 'user-000021') v)), '120|120', 'between two pages');
 is_deeply(requests(), { tokens => 1, 401 => 1, 200 => 2 }, 'no page is asked for twice');
 
 $sandbox->faults({ match => { path => '^/v3/' }, status => 401, times => 0 });
@@ -147,7 +147,7 @@ $sandbox->faults();
 is($session->query($call), 'Model Y', 'other credentials');
 ($request) = $sandbox->log(path => '^/oauth2/token$');
 like($request->{body}, qr/client_secret=another-secret$/, 'bring another token');
-isnt($session->query('SELECT access_token FROM smartcar_application_token()'), $token, 'and not the old one');
+isnt($session->query('SELECT access_token FROM smartcar_get_application_token()'), $token, 'and not the old one');
 
 # A role with credentials of its own
 
@@ -183,7 +183,7 @@ is(requests()->{200}, 20, 'more applications than a backend keeps tokens for');
 
 # Answers that lack something
 
-my $live = $session->query('SELECT access_token FROM smartcar_application_token()');
+my $live = $session->query('SELECT access_token FROM smartcar_get_application_token()');
 $session->query(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET api_client_id 'client_other')));
 $sandbox->faults({ match => { path => '^/oauth2/token$' }, body => { access_token => $live }, times => 0 });
 is($session->query($call), 'Model Y', 'a token that does not say when it ends') for 1 .. 2;

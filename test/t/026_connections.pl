@@ -56,26 +56,26 @@ sub is_error
 
 my $list = 'GET /v2.0/management/connections?limit=100';
 $sandbox->faults();
-is_result('SELECT count(*) FROM smartcar_connections()', '0', 'no connections at all', $list);
+is_result('SELECT count(*) FROM smartcar_get_connections()', '0', 'no connections at all', $list);
 $sandbox->ask('fleet', { owners => 5, vehicles => 250 });
 my $simon = $sandbox->connect(owner => 'simon');
 $sandbox->faults();
-is($session->query('SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_connections()'), '252|252', 'all of them');
+is($session->query('SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_get_connections()'), '252|252', 'all of them');
 my @requests = $sandbox->log;
 is_deeply([ map { "GET $_->{path}?$_->{query}" =~ s/cursor=[\w-]+$/cursor=.../r } @requests ], [ $list, "$list&cursor=...", "$list&cursor=..." ], 'page by page');
 isnt($requests[1]{query}, $requests[2]{query}, 'with the cursor of the page before');
 is($requests[0]{headers}{authorization}, $management, 'and the management token');
 $sandbox->faults();
-is_result("SELECT * FROM smartcar_connections('vehicle-000001') WHERE connected_at BETWEEN now() - interval '1 minute' AND now() + interval '1 minute'"
+is_result("SELECT * FROM smartcar_get_connections('vehicle-000001') WHERE connected_at BETWEEN now() - interval '1 minute' AND now() + interval '1 minute'"
 	  =~ s/\*/connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, updated_at/r,
 	'|user-000001|vehicle-000001||live||||||', 'of a vehicle', "$list&vehicle_id=vehicle-000001");
-is_result("SELECT count(*), min(vehicle_id) FROM smartcar_connections(user_id => 'user-000002')", '50|vehicle-000051', 'of a user', "$list&user_id=user-000002");
-is_result("SELECT count(*) FROM smartcar_connections('vehicle-000001', 'user-000002')", '0', 'of both', "$list&vehicle_id=vehicle-000001&user_id=user-000002");
-is_result("SELECT vehicle_id FROM smartcar_connections(mode => 'simulated')", '7f8e9dac-bb1c-4a2d-8e3f-4a5b6c7d8e9f', 'of a mode', "$list&mode=simulated");
-is_error("SELECT smartcar_connections(external_id => 'external-000001')", '0A000', qr/version 2.0 of Smartcar's API cannot look for an external_id/, 'of what version 2.0 does not know');
+is_result("SELECT count(*), min(vehicle_id) FROM smartcar_get_connections(user_id => 'user-000002')", '50|vehicle-000051', 'of a user', "$list&user_id=user-000002");
+is_result("SELECT count(*) FROM smartcar_get_connections('vehicle-000001', 'user-000002')", '0', 'of both', "$list&vehicle_id=vehicle-000001&user_id=user-000002");
+is_result("SELECT vehicle_id FROM smartcar_get_connections(mode => 'simulated')", '7f8e9dac-bb1c-4a2d-8e3f-4a5b6c7d8e9f', 'of a mode', "$list&mode=simulated");
+is_error("SELECT smartcar_get_connections(external_id => 'external-000001')", '0A000', qr/version 2.0 of Smartcar's API cannot look for an external_id/, 'of what version 2.0 does not know');
 $session->query("ALTER SERVER smartcar OPTIONS (ADD mode 'test')");
-is_result('SELECT vehicle_id FROM smartcar_connections()', '2c3d4e5f-6071-4829-a3b4-c5d6e7f80910', 'of the mode of the server', "$list&mode=test");
-is_result("SELECT count(*) FROM smartcar_connections(mode => 'simulated')", '1', 'which an argument overrules', "$list&mode=simulated");
+is_result('SELECT vehicle_id FROM smartcar_get_connections()', '2c3d4e5f-6071-4829-a3b4-c5d6e7f80910', 'of the mode of the server', "$list&mode=test");
+is_result("SELECT count(*) FROM smartcar_get_connections(mode => 'simulated')", '1', 'which an argument overrules', "$list&mode=simulated");
 $session->query('ALTER SERVER smartcar OPTIONS (DROP mode)');
 
 sub managed
@@ -85,17 +85,17 @@ sub managed
 	return { body => { connections => [ map { { vehicleId => $_ } } @vehicles ], paging => { cursor => $cursor } } };
 }
 $sandbox->faults(managed('c 1', 'a'), managed('c&2'), managed(undef, 'b'));
-is_result("SELECT string_agg(vehicle_id, ' ') FROM smartcar_connections()", 'a b', 'a page with nothing on it but a cursor', $list, "$list&cursor=c%201", "$list&cursor=c%262");
+is_result("SELECT string_agg(vehicle_id, ' ') FROM smartcar_get_connections()", 'a b', 'a page with nothing on it but a cursor', $list, "$list&cursor=c%201", "$list&cursor=c%262");
 $sandbox->faults(managed('x', 'a'), managed('x', 'b'), managed('x', 'c'));
-is_error('SELECT smartcar_connections()', 'SC004', qr/Its cursor is the one of a page before/, 'a cursor that leads nowhere');
+is_error('SELECT smartcar_get_connections()', 'SC004', qr/Its cursor is the one of a page before/, 'a cursor that leads nowhere');
 is(scalar requests(), 2, 'ends the walk');
 $sandbox->faults(map { managed("c" . $_ % 3, $_) } 1 .. 12);
-is_error('SELECT smartcar_connections()', 'SC004', qr/Its cursor is the one of a page before/, 'cursors that lead round in a circle');
+is_error('SELECT smartcar_get_connections()', 'SC004', qr/Its cursor is the one of a page before/, 'cursors that lead round in a circle');
 cmp_ok(scalar requests(), '<', 9, 'end the walk, too');
 $sandbox->faults({ body => { connections => [ { vehicleId => 'a', createdAt => '2026-01-02T03:04:05.678Z' }, 'b', undef ] } });
-is_result("SELECT vehicle_id, connected_at AT TIME ZONE 'UTC' FROM smartcar_connections()", 'a|2026-01-02 03:04:05.678', 'an older name, and what is no connection');
+is_result("SELECT vehicle_id, connected_at AT TIME ZONE 'UTC' FROM smartcar_get_connections()", 'a|2026-01-02 03:04:05.678', 'an older name, and what is no connection');
 $sandbox->faults({ body => { paging => {} } });
-is_error('SELECT smartcar_connections()', 'SC004', qr/It has no list "connections"/, 'no list');
+is_error('SELECT smartcar_get_connections()', 'SC004', qr/It has no list "connections"/, 'no list');
 
 # Version 3: numbered pages
 
@@ -107,15 +107,15 @@ sub numbered
 	return map { "${pages}page%5Bnumber%5D=$_&page%5Bsize%5D=100" } @_;
 }
 $sandbox->faults();
-is_result("SELECT count(*), count(DISTINCT connection_id) FROM smartcar_connections($v3)", '250|250', 'all of them, version 3', numbered(1, 2, 3));
+is_result("SELECT count(*), count(DISTINCT connection_id) FROM smartcar_get_connections($v3)", '250|250', 'all of them, version 3', numbered(1, 2, 3));
 is_result(
-	"SELECT connection_id, user_id, vehicle_id, external_id, mode, permissions[1], make, model, year, powertrain_type, connected_at = updated_at FROM smartcar_connections('vehicle-000001', $v3)",
+	"SELECT connection_id, user_id, vehicle_id, external_id, mode, permissions[1], make, model, year, powertrain_type, connected_at = updated_at FROM smartcar_get_connections('vehicle-000001', $v3)",
 	'connection-000001|user-000001|vehicle-000001|external-000001|live|read_vehicle_info|TESLA|Model Y|2023|BEV|t',
 	'of a vehicle', $pages . 'filter%5BvehicleId%5D=vehicle-000001&page%5Bnumber%5D=1&page%5Bsize%5D=100');
-is_result("SELECT count(*) FROM smartcar_connections(external_id => 'external-000005', $v3)", '50', 'of an external id');
+is_result("SELECT count(*) FROM smartcar_get_connections(external_id => 'external-000005', $v3)", '50', 'of an external id');
 is((requests())[0], $pages . 'filter%5Buser.externalId%5D=external-000005&page%5Bnumber%5D=1&page%5Bsize%5D=100', 'request of: of an external id');
 is_result(
-	"SELECT vehicle_id FROM smartcar_connections(user_id => '$simon->{user_id}', mode => 'test', $v3)", '2c3d4e5f-6071-4829-a3b4-c5d6e7f80910',
+	"SELECT vehicle_id FROM smartcar_get_connections(user_id => '$simon->{user_id}', mode => 'test', $v3)", '2c3d4e5f-6071-4829-a3b4-c5d6e7f80910',
 	'of a mode', $pages . "filter%5BuserId%5D=$simon->{user_id}&filter%5Bvehicle.mode%5D=test&page%5Bnumber%5D=1&page%5Bsize%5D=100");
 
 # A page of connections from one number to another, with links or without.
@@ -125,7 +125,7 @@ sub page
 
 	return { match => { path => '^/v3/connections$' }, body => { data => [ map { { id => "c$_" } } $first .. $last ], %more } };
 }
-my $count = "SELECT count(*), count(DISTINCT connection_id) FROM smartcar_connections($v3)";
+my $count = "SELECT count(*), count(DISTINCT connection_id) FROM smartcar_get_connections($v3)";
 $sandbox->faults(page(1, 20), page(21, 40), page(41, 45));
 is_result($count, '45|45', 'a server that gives smaller pages, without links', numbered(1, 2, 3));
 $sandbox->faults(page(1, 20), page(21, 40), page(41, 40));
@@ -137,24 +137,24 @@ is_result($count, '6|6', 'but not with a link to the next', numbered(1, 2));
 $sandbox->faults(page(1, 3, links => { next => '/v3/connections?page=2' }), page(4, 3, links => { next => '/v3/connections?page=2' }));
 is_result($count, '3|3', 'an empty page ends it whatever its links', numbered(1, 2));
 $sandbox->faults({ %{ page(1, 100) }, times => 0 });
-is_error("SELECT smartcar_connections($v3)", 'SC004', qr/It is the same page as one before/, 'a server that sends the same page again and again');
+is_error("SELECT smartcar_get_connections($v3)", 'SC004', qr/It is the same page as one before/, 'a server that sends the same page again and again');
 is(scalar requests(), 2, 'is asked twice');
 $sandbox->faults(map { page($_ % 2 * 100 + 1, $_ % 2 * 100 + 100) } 1 .. 12);
-is_error("SELECT smartcar_connections($v3)", 'SC004', qr/It is the same page as one before/, 'one that sends two pages in turn');
+is_error("SELECT smartcar_get_connections($v3)", 'SC004', qr/It is the same page as one before/, 'one that sends two pages in turn');
 $sandbox->faults({ %{ page(1, 100) }, times => 0 });
-is_error("SELECT smartcar_vehicles(user_id => 'x', $v3)", 'SC004', qr/It is the same page as one before/, 'for the vehicles');
+is_error("SELECT smartcar_get_vehicles(user_id => 'x', $v3)", 'SC004', qr/It is the same page as one before/, 'for the vehicles');
 $sandbox->faults({ %{ page(1, 100) }, times => 0 });
 is_error("SELECT smartcar_delete_connections('x', $v3)", 'SC004', qr/It is the same page as one before/, 'and for a deletion');
 is_deeply([ grep { /DELETE/ } requests() ], [], 'which then deletes nothing');
 $sandbox->faults({ match => { path => '^/v3' }, body => { data => [ 7, {}, { relationships => [] }, { id => 'c', attributes => { vehicle => { year => 'x' }, permissions => 'none' } } ] } });
 is_result($count, '3|1', 'what is not known of a connection');
 $sandbox->faults({ match => { path => '^/v3' }, body => {} });
-is_error("SELECT smartcar_connections($v3)", 'SC004', qr/It has no list "data"/, 'no list');
+is_error("SELECT smartcar_get_connections($v3)", 'SC004', qr/It has no list "data"/, 'no list');
 my $external = { externalId => 'E' };
 foreach my $place ({ attributes => $external }, { attributes => { user => $external } }, { relationships => { user => { meta => $external } } }, { relationships => { user => { data => $external } } })
 {
 	$sandbox->faults({ match => { path => '^/v3' }, body => { data => [ { id => 'c', %$place } ] } });
-	is_result("SELECT external_id FROM smartcar_connections($v3)", 'E', 'an external id in ' . join '.', %$place);
+	is_result("SELECT external_id FROM smartcar_get_connections($v3)", 'E', 'an external id in ' . join '.', %$place);
 }
 
 # Deletion with version 2.0
@@ -168,7 +168,7 @@ is_result("SELECT user_id, vehicle_id FROM smartcar_delete_connections('vehicle-
 is_result("SELECT count(*) FROM smartcar_delete_connections('vehicle-000003', 'user-000002')", '0', 'by both that do not belong together');
 $sandbox->faults();
 is_result("SELECT count(*) FROM smartcar_delete_connections(user_id => 'user-000001')", '48', 'by user', "$delete?user_id=user-000001");
-is_result('SELECT count(*) FROM smartcar_connections()', '202', 'the others are there');
+is_result('SELECT count(*) FROM smartcar_get_connections()', '202', 'the others are there');
 $sandbox->faults();
 is_error('SELECT smartcar_delete_connections()', '22004', qr/vehicle_id and user_id must not both be null/, 'those of nobody');
 is(scalar requests(), 0, 'without a request');

@@ -88,7 +88,7 @@ is(request_of(q('GET', '/x', 't'))->{headers}{accept}, 'application/json', 'what
 
 # Origins, each with the credentials that belong to it
 
-my $token = $session->query("SELECT access_token FROM smartcar_application_token()");
+my $token = $session->query("SELECT access_token FROM smartcar_get_application_token()");
 my $management = 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=';
 my @origins = (
 	[ q('GET', '/x', 't'), '/v2.0/x', 'Bearer t' ],

@@ -36,7 +36,7 @@ sub is_refusal
 
 	$sandbox->faults({ match => { path => '^/v' }, times => 0, %$refusal });
 	$server //= 'smartcar';
-	my $error = $session->error("SELECT smartcar_vehicle('$vehicle', 'a-token', server => '$server')");
+	my $error = $session->error("SELECT smartcar_get_vehicle('$vehicle', 'a-token', server => '$server')");
 	$error->{detail} =~ s/ The request id is [0-9a-f-]{36}\.$//;
 	is_deeply($error, $expected, $name);
 	return;
@@ -134,9 +134,9 @@ is_refusal('the shape of version 3', { status => 403, body => { errors => [ { ty
 # The request id
 
 $sandbox->faults({ status => 400, body => { type => 'VALIDATION', requestId => 'of-the-body' }, headers => { 'SC-Request-Id' => 'of-the-header' } });
-like($session->error("SELECT smartcar_user('x')")->{detail}, qr/ The request id is of-the-body\.$/, 'the request id of the answer');
+like($session->error("SELECT smartcar_get_user('x')")->{detail}, qr/ The request id is of-the-body\.$/, 'the request id of the answer');
 $sandbox->faults({ status => 400, body => { type => 'VALIDATION' }, headers => { 'SC-Request-Id' => 'of-the-header' } });
-like($session->error("SELECT smartcar_user('x')")->{detail}, qr/ The request id is of-the-header\.$/, 'or of its header');
+like($session->error("SELECT smartcar_get_user('x')")->{detail}, qr/ The request id is of-the-header\.$/, 'or of its header');
 
 # PL/pgSQL
 
@@ -154,7 +154,7 @@ $session->query(q(
 		WHEN SQLSTATE 'SC000' THEN
 			RETURN 'another: ' || SQLSTATE;
 	END $$));
-my $try = "SELECT try('SELECT smartcar_user(''x'')')";
+my $try = "SELECT try('SELECT smartcar_get_user(''x'')')";
 $sandbox->faults(refusal('PERMISSION'));
 is($session->query($try), 'forbidden: Smartcar refused the request: PERMISSIONtruetrue', 'SC403 can be caught');
 $sandbox->faults(refusal('VEHICLE_STATE'));
@@ -163,8 +163,8 @@ $sandbox->faults({ body => 'x' });
 is($session->query($try), 'another: SC004', 'and an answer that cannot be used');
 $sandbox->faults({ drop => 'before', times => 0 });
 is($session->query($try), 'another: SC001', 'and no answer');
-is($session->error("SELECT try('SELECT smartcar_user('''')')")->{sqlstate}, '22023', 'but not a mistake of the caller');
+is($session->error("SELECT try('SELECT smartcar_get_user('''')')")->{sqlstate}, '22023', 'but not a mistake of the caller');
 $sandbox->faults();
-is($session->query("SELECT try('SELECT smartcar_user(''$ada->{access_token}'')')"), $ada->{user_id}, 'afterwards, calls work');
+is($session->query("SELECT try('SELECT smartcar_get_user(''$ada->{access_token}'')')"), $ada->{user_id}, 'afterwards, calls work');
 
 done_testing();

@@ -32,7 +32,7 @@ my $japanese = { match => { path => '^/v2.0/vehicles/b' }, times => 0, body => {
 my $escaped = { match => { path => '^/v2.0/vehicles/c' }, times => 0, body => '{"id":"c","model":"\u00e9"}' };
 my $far_escaped = { match => { path => '^/v2.0/vehicles/d' }, times => 0, body => '{"id":"d","model":"\u65e5"}' };
 my $refused = { match => { path => '^/v2.0/vehicles/e' }, times => 0, error => { type => 'VALIDATION', description => "Sch\x{f6}n." } };
-my $many = q(SELECT vehicle_id, model, sqlstate, (error).description FROM smartcar_vehicle('{a,b,c,d,e,a}'::text[], '{x}'::text[]));
+my $many = q(SELECT vehicle_id, model, sqlstate, (error).description FROM smartcar_get_vehicle('{a,b,c,d,e,a}'::text[], '{x}'::text[]));
 
 sub rows
 {
@@ -44,8 +44,8 @@ sub rows
 
 $sandbox->faults($fleet, $japanese, $escaped, $far_escaped, $refused);
 is(rows('postgres', $many), "a|Modèle é||\nb|日本||\nc|é||\nd|日||\ne||SC400|Schön.\na|Modèle é||", 'UTF-8');
-is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_vehicle('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
-like(rows('latin1', "SELECT smartcar_vehicle('e', 'x')"), qr/status 400: Schön\. The request/, 'in messages');
+is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_get_vehicle('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
+like(rows('latin1', "SELECT smartcar_get_vehicle('e', 'x')"), qr/status 400: Schön\. The request/, 'in messages');
 my $unusable = qr/This is the answer to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
 like(rows('latin1', $many) . "\n", qr/\Aa\|Modèle é\|\|\nb\|\|SC004\|$unusable\nc\|é\|\|\nd\|\|SC004\|$unusable\ne\|\|SC400\|Schön\.\na\|Modèle é\|\|\n\z/, 'what it does not have is an error of its row');
 
@@ -58,10 +58,10 @@ $sandbox->faults($bytes->('/a$', "caf\xc3\xa9"), $bytes->('/b$', "\xe6\x97\xa5")
 is(rows('postgres', $headers), "/a|200|café|café|\n/b|200|日|日|\n/c|200|||\n/d|200|coffee|coffee|", 'headers, UTF-8');
 is(rows('latin1', $headers), "/a|200|café|café|\n/b|200|||\n/c|200|||\n/d|200|coffee|coffee|", 'headers, LATIN1');
 $sandbox->faults(map { { status => 400, body => { type => 'VALIDATION' }, headers => { 'SC-Request-Id' => $_ } } } "caf\xe9", 'a-b', "caf\xe9");
-my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_user('{t,t}'::text[]));
+my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_get_user('{t,t}'::text[]));
 $node->safe_psql('postgres', q(ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')));
 is(rows('postgres', $ids), "SC400|\nSC400|a-b", 'a request id that is no text is none');
-like(rows('postgres', q(SELECT smartcar_user('t'))), qr/HTTP status 400\.$/m, 'in messages, too');
+like(rows('postgres', q(SELECT smartcar_get_user('t'))), qr/HTTP status 400\.$/m, 'in messages, too');
 
 # smartcar_request() does not look into a body, so it takes an escape for which
 # the database has no character; the status of an error makes no difference.
@@ -76,7 +76,7 @@ foreach my $status (200, 409)
 	}
 }
 $sandbox->faults({ status => 409, body => $door });
-like(rows('latin1', q(SELECT smartcar_user('t'))), qr/SC004|cannot be used/, 'what a typed call has to read it cannot');
+like(rows('latin1', q(SELECT smartcar_get_user('t'))), qr/SC004|cannot be used/, 'what a typed call has to read it cannot');
 
 # What is sent
 
@@ -85,9 +85,9 @@ is(rows('latin1', q(SELECT status FROM smartcar_request('POST', '/x', 't', query
 my ($request) = $sandbox->log;
 is($request->{query}, '%C3%A9=%C3%BC', 'its query is UTF-8');
 is($request->{body}, "{\"\x{e9}\": \"\x{fc}\"}", 'and so is its body');
-is(rows('latin1', q(SELECT id FROM smartcar_vehicle('é', 't'))), 'x', 'an id');
+is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'x', 'an id');
 is(($sandbox->log)[-1]{path}, '/v2.0/vehicles/%C3%A9', 'is UTF-8, too');
-is(rows('latin1', q(SELECT vehicle_id FROM smartcar_vehicle('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
+is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
 $sandbox->faults({ times => 0, body => { access_token => 'a' } });
 is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form');
 is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'is UTF-8, too');
@@ -103,7 +103,7 @@ my ($user_id, $access_token) = split /\t/, $sealed;
 foreach my $database (qw(postgres latin1))
 {
 	is(rows($database, "SET client_min_messages = warning; CREATE SERVER größe FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x', token_key_file '$key_file');
-		INSERT INTO smartcar_account (server, user_id, access_token, access_expires_at) VALUES ('größe', '$user_id', '\\x$access_token', now() + interval '1 hour');
+		INSERT INTO smartcar_tesla.account (server, user_id, access_token, access_expires_at) VALUES ('größe', '$user_id', '\\x$access_token', now() + interval '1 hour');
 		SELECT smartcar_access_token(user_id => '$user_id', server => 'größe')"), 'access-000001', "$database: a token of a server whose name is not ASCII");
 }
 
@@ -119,7 +119,7 @@ my $open = rows('latin1', "SELECT smartcar_begin_connect('Grüße', server => 'v
 ($state) = $open =~ /[?&]state=([^&]*)/;
 like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Owner%E2%80%99s+choice&state=$state', 'v3')"), qr/has no equivalent/,
 	'a description that the database cannot hold');
-is(rows('latin1', "SELECT status FROM smartcar_session ORDER BY created_at DESC LIMIT 1"), 'open', 'leaves the session open');
+is(rows('latin1', "SELECT status FROM smartcar_tesla.session ORDER BY created_at DESC LIMIT 1"), 'open', 'leaves the session open');
 like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Gr%C3%BC%C3%9Fe&state=$state', 'v3')"), qr/^failed\|Grüße\|/, 'for the next one');
 
 my $event = unpack 'H*', '{"eventType":"VERIFY","meta":{"webhookName":"日本"},"data":{"challenge":"c"}}';

@@ -73,29 +73,29 @@ $$;
 
 CREATE TABLE single_call (query text);
 INSERT INTO single_call
-	SELECT format('SELECT smartcar_vehicle(%L, %L)', format('vehicle-%s', lpad(i::text, 6, '0')), format('access-%s', lpad(i::text, 6, '0')))
+	SELECT format('SELECT smartcar_get_vehicle(%L, %L)', format('vehicle-%s', lpad(i::text, 6, '0')), format('access-%s', lpad(i::text, 6, '0')))
 	FROM generate_series(1, 8) AS i;
 INSERT INTO single_call VALUES
-	('SELECT smartcar_user(''access-000001'')'),
-	('SELECT smartcar_vehicles(''access-000001'')'),
-	('SELECT smartcar_permissions(''vehicle-000001'', ''access-000001'')'),
-	('SELECT smartcar_tesla_access(''vehicle-000001'', ''access-000001'')'),
-	('SELECT smartcar_connections(''vehicle-000001'')'),
-	('SELECT smartcar_connections(''vehicle-000001'', server => ''v3'')'),
-	('SELECT smartcar_vehicle(''vehicle-000001'', server => ''v3'')'),
+	('SELECT smartcar_get_user(''access-000001'')'),
+	('SELECT smartcar_get_vehicles(''access-000001'')'),
+	('SELECT smartcar_get_permissions(''vehicle-000001'', ''access-000001'')'),
+	('SELECT smartcar_get_tesla_access(''vehicle-000001'', ''access-000001'')'),
+	('SELECT smartcar_get_connections(''vehicle-000001'')'),
+	('SELECT smartcar_get_connections(''vehicle-000001'', server => ''v3'')'),
+	('SELECT smartcar_get_vehicle(''vehicle-000001'', server => ''v3'')'),
 	('SELECT smartcar_request(''GET'', ''/vehicles/vehicle-000001/odometer'', ''access-000001'', server => ''tls'')'),
-	('SELECT smartcar_user(''no-such-token'')'),
+	('SELECT smartcar_get_user(''no-such-token'')'),
 	('SELECT smartcar_refresh_token(''no-such-token'')'),
-	('SELECT smartcar_vehicle(''no-such-vehicle'', ''access-000001'')'),
-	('SELECT smartcar_vehicle(''fault-bomb'', ''access-000001'')'),
-	('SELECT smartcar_vehicle(''fault-utf8'', ''access-000001'', server => ''tls'')'),
-	('SELECT smartcar_vehicle(''fault-status'', ''access-000001'', server => ''tls'')'),
-	('SELECT smartcar_vehicle(''fault-slow'', ''access-000001'', server => ''impatient'')'),
+	('SELECT smartcar_get_vehicle(''no-such-vehicle'', ''access-000001'')'),
+	('SELECT smartcar_get_vehicle(''fault-bomb'', ''access-000001'')'),
+	('SELECT smartcar_get_vehicle(''fault-utf8'', ''access-000001'', server => ''tls'')'),
+	('SELECT smartcar_get_vehicle(''fault-status'', ''access-000001'', server => ''tls'')'),
+	('SELECT smartcar_get_vehicle(''fault-slow'', ''access-000001'', server => ''impatient'')'),
 	('SELECT smartcar_request(''POST'', ''/vehicles/fault-drop/security'', ''access-000001'', body => ''{}'')'),
 	('SELECT smartcar_request(''POST'', ''/vehicles/fault-drop/security'', ''access-000001'', body => ''{}'', server => ''tls'')'),
 	('SELECT smartcar_request(''GET'', ''/vehicles/fault-close'', ''access-000001'')'),
 	('SELECT smartcar_request(''GET'', ''/vehicles/fault-redirect'', ''access-000001'')'),
-	('SELECT smartcar_vehicle(''vehicle-000001'', ''access-000001'', server => ''untrusted'')');
+	('SELECT smartcar_get_vehicle(''vehicle-000001'', ''access-000001'', server => ''untrusted'')');
 
 CREATE TABLE bulk (id text[], token text[]);
 INSERT INTO bulk
@@ -107,9 +107,9 @@ CREATE FUNCTION make_round() RETURNS TABLE (sqlstate text, calls bigint) LANGUAG
 	SELECT sqlstate, count(*)
 	FROM (SELECT outcome(query) FROM single_call
 		  UNION ALL
-		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_vehicle(id, token) AS v
+		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_get_vehicle(id, token) AS v
 		  UNION ALL
-		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_tesla_virtual_key(id, token, server => 'tls') AS v) AS s (sqlstate)
+		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_get_virtual_key(id, token, server => 'tls') AS v) AS s (sqlstate)
 	GROUP BY sqlstate
 	ORDER BY sqlstate
 $$;

@@ -53,7 +53,7 @@ sub count_left
 {
 	my $count;
 
-	return $node->psql('postgres', "SELECT count(*) FROM smartcar_account WHERE access_expires_at < now() + interval '1 hour'",
+	return $node->psql('postgres', "SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at < now() + interval '1 hour'",
 		stdout => \$count) == 0 ? $count : undef;
 }
 

@@ -90,27 +90,27 @@ sub write_script
 	return;
 }
 
-my ($function) = $script =~ /^(CREATE FUNCTION smartcar_require\(.*?;\n)/ms or die 'the function is not there';
-my ($comment) = $script =~ /^(COMMENT ON FUNCTION smartcar_require\(.*?';\n)/ms or die 'its comment is not there';
+my ($function) = $script =~ /^(CREATE FUNCTION smartcar_add_required\(.*?;\n)/ms or die 'the function is not there';
+my ($comment) = $script =~ /^(COMMENT ON FUNCTION smartcar_add_required\(.*?';\n)/ms or die 'its comment is not there';
 my $earlier = $script =~ s/\Q$function\E//r =~ s/\Q$comment\E//r;
 
 write_script('before', $earlier);
 
 my %wrong = (
-	'without the comment' => [ $function, qr/^- comment function public\.smartcar_require/m ],
-	'with another comment' => [ $function . "COMMENT ON FUNCTION smartcar_require(text[]) IS 'other';\n", qr/^\+ comment function public\.smartcar_require\(text\[\]\): other$/m ],
-	'without the function' => [ "SELECT 1;\n", qr/^- member function public\.smartcar_require/m ],
-	'with another volatility' => [ ($function =~ s/IMMUTABLE/VOLATILE/r) . $comment, qr/^\+ function public\.smartcar_require/m ],
-	'with a right too few' => [ $function . $comment . "REVOKE EXECUTE ON FUNCTION smartcar_require(text[]) FROM PUBLIC;\n", qr/^\+ rights on function public\.smartcar_require/m ],
-	'with a right that nobody had' => [ $function . $comment . "GRANT SELECT ON smartcar_account TO PUBLIC;\n", qr/^\+ rights on public\.smartcar_account/m ],
-	'with a column too many' => [ $function . $comment . "ALTER TABLE smartcar_account ADD extra text;\n", qr/^\+ column .*smartcar_account\.extra/m ],
-	'with another default' => [ $function . $comment . "ALTER TABLE smartcar_account ALTER attempts SET DEFAULT 1;\n", qr/^\+ column .*attempts/m ],
-	'without a check' => [ $function . $comment . "ALTER TABLE smartcar_account DROP CONSTRAINT smartcar_account_status_check;\n", qr/^- constraint .*status_check/m ],
+	'without the comment' => [ $function, qr/^- comment function public\.smartcar_add_required/m ],
+	'with another comment' => [ $function . "COMMENT ON FUNCTION smartcar_add_required(text[]) IS 'other';\n", qr/^\+ comment function public\.smartcar_add_required\(text\[\]\): other$/m ],
+	'without the function' => [ "SELECT 1;\n", qr/^- member function public\.smartcar_add_required/m ],
+	'with another volatility' => [ ($function =~ s/IMMUTABLE/VOLATILE/r) . $comment, qr/^\+ function public\.smartcar_add_required/m ],
+	'with a right too few' => [ $function . $comment . "REVOKE EXECUTE ON FUNCTION smartcar_add_required(text[]) FROM PUBLIC;\n", qr/^\+ rights on function public\.smartcar_add_required/m ],
+	'with a right that nobody had' => [ $function . $comment . "GRANT SELECT ON smartcar_tesla.account TO PUBLIC;\n", qr/^\+ rights on public\.smartcar_account/m ],
+	'with a column too many' => [ $function . $comment . "ALTER TABLE smartcar_tesla.account ADD extra text;\n", qr/^\+ column .*smartcar_tesla.account\.extra/m ],
+	'with another default' => [ $function . $comment . "ALTER TABLE smartcar_tesla.account ALTER attempts SET DEFAULT 1;\n", qr/^\+ column .*attempts/m ],
+	'without a check' => [ $function . $comment . "ALTER TABLE smartcar_tesla.account DROP CONSTRAINT smartcar_account_status_check;\n", qr/^- constraint .*status_check/m ],
 	'with an index too few' => [ $function . $comment . "DROP INDEX smartcar_account_external_id;\n", qr/^- index .*smartcar_account_external_id/m ],
 	'with another label' => [ $function . $comment . "ALTER TYPE smartcar_action ADD VALUE 'other';\n", qr/^\+ label .*other/m ],
-	'with rows that are not dumped' => [ $function . $comment . "SELECT pg_catalog.pg_extension_config_dump('smartcar_account', 'WHERE false');\n", qr/^\+ dumped .*WHERE false/m ],
+	'with rows that are not dumped' => [ $function . $comment . "SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.account', 'WHERE false');\n", qr/^\+ dumped .*WHERE false/m ],
 	'with a comment on a column too few' => [ $function . $comment . "COMMENT ON COLUMN smartcar_status.action IS NULL;\n", qr/^- comment column action/m ],
-	'with a function that is no member' => [ $function . $comment . "ALTER EXTENSION smartcar_tesla DROP FUNCTION smartcar_require(text[]);\n", qr/^- member function public\.smartcar_require/m ]);
+	'with a function that is no member' => [ $function . $comment . "ALTER EXTENSION smartcar_tesla DROP FUNCTION smartcar_add_required(text[]);\n", qr/^- member function public\.smartcar_add_required/m ]);
 
 $fresh =~ s/^extension .*\n?//m;
 my $number = 0;

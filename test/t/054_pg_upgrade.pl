@@ -19,7 +19,7 @@ use Sandbox;
 use Session;
 
 my $sandbox = Sandbox->start;
-my @tables = qw(smartcar_account smartcar_connection smartcar_session smartcar_webhook_event);
+my @tables = qw(smartcar_tesla.account smartcar_tesla.connection smartcar_tesla.session smartcar_tesla.webhook_event);
 
 sub upgrade
 {
@@ -74,7 +74,7 @@ SQL
 		return join "\n", map { $node->safe_psql('postgres', $_) } @queries;
 	};
 	my $before = $content->($old);
-	like($before, qr/^smartcar_account\|1\|.*^smartcar_connection\|2\|.*^smartcar_session\|2\|.*^smartcar_webhook_event\|1\|/ms, "$name: every table has rows");
+	like($before, qr/^smartcar_tesla.account\|1\|.*^smartcar_tesla.connection\|2\|.*^smartcar_tesla.session\|2\|.*^smartcar_tesla.webhook_event\|1\|/ms, "$name: every table has rows");
 	$session->finish;
 	$old->stop;
 
@@ -90,7 +90,7 @@ SQL
 	is($content->($new), $before, "$name: everything is as it was");
 	like($new->safe_psql('postgres', q(SET enable_seqscan = off; EXPLAIN SELECT * FROM grants WHERE NOT smartcar_has_scopes(scope, '{read_odometer}') AND owner > '')),
 		qr/who_lacks/, "$name: the index is used");
-	is($new->safe_psql('postgres', "SELECT smartcar_user(smartcar_access_token('owner-ben'))"), $ben->{user_id}, "$name: the access token opens and works");
+	is($new->safe_psql('postgres', "SELECT smartcar_get_user(smartcar_access_token('owner-ben'))"), $ben->{user_id}, "$name: the access token opens and works");
 	Manager::make_due($new);
 	is(Manager::counts($new->safe_psql('postgres', 'CALL smartcar_refresh()')), '1|0|0', "$name: and so does the refresh token");
 	is($new->safe_psql('postgres', 'CALL smartcar_sync()'), '1|0', "$name: smartcar_sync()");

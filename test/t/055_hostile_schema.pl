@@ -117,7 +117,7 @@ my %session = map { my $session = Session->new($node); $session->query("SET SESS
 foreach my $session (values %session)
 {
 	$session->query("CREATE TEMPORARY TABLE $_ (server pg_catalog.text, user_id pg_catalog.text, vehicle_id pg_catalog.text)")
-		foreach qw(smartcar_session smartcar_account smartcar_connection smartcar_webhook_event pg_extension);
+		foreach qw(smartcar_tesla.session smartcar_account smartcar_tesla.connection smartcar_webhook_event pg_extension);
 	$session->query('SET search_path = pg_temp, public, pg_catalog');
 }
 
@@ -137,7 +137,7 @@ like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, publ
 is($session{operator}->query("CALL public.smartcar_disconnect_vehicle('$ada->{vehicles}[0]')"), '', 'smartcar_disconnect_vehicle()');
 is(called(), '', 'no trap was called by any of them');
 is($session{$_}->query('SELECT (SELECT pg_catalog.count(*) FROM pg_temp.smartcar_account), (SELECT pg_catalog.count(*) FROM pg_temp.smartcar_session)'), '0|0', "and nothing reached the temporary tables of $_") foreach qw(app operator);
-is(sql('SELECT (SELECT count(*) FROM public.smartcar_account), (SELECT count(*) FROM public.smartcar_webhook_event)'), '1|1', 'but those of the extension');
+is(sql('SELECT (SELECT count(*) FROM public.smartcar_tesla.account), (SELECT count(*) FROM public.smartcar_tesla.webhook_event)'), '1|1', 'but those of the extension');
 
 # What is in the way stops the script, and is not taken over.
 foreach my $case (
@@ -187,7 +187,7 @@ $node->psql('postgres', "SET SESSION AUTHORIZATION mallory; $_->[1]", stderr => 
 	foreach (
 	[ 'create the extension', 'CREATE SCHEMA AUTHORIZATION mallory; CREATE EXTENSION smartcar_tesla SCHEMA mallory', 'permission denied|already exists' ],
 	[ 'make an event trigger', 'CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION public.trap()', 'permission denied|must be superuser' ],
-	[ 'put a trigger on a table', 'CREATE TRIGGER t BEFORE UPDATE ON public.smartcar_account EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'permission denied' ],
+	[ 'put a trigger on a table', 'CREATE TRIGGER t BEFORE UPDATE ON public.smartcar_tesla.account EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'permission denied' ],
 	[ 'put a rule on the view', 'CREATE RULE r AS ON UPDATE TO public.smartcar_status DO INSTEAD NOTHING', 'must be owner' ],
 	[ 'make a cast to its types', 'CREATE CAST (text AS public.smartcar_action) WITH INOUT AS IMPLICIT', 'must be owner' ],
 	[ 'replace a function', q(CREATE OR REPLACE FUNCTION public.smartcar_may_use(server pg_catalog.text) RETURNS boolean LANGUAGE sql AS 'SELECT true'), 'must be owner' ]);

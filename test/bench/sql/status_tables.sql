@@ -10,7 +10,7 @@ CREATE SERVER status FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 
 -- One of ten has not granted all at Tesla, one of ten not all at Smartcar, one
 -- of ten has no virtual key.
-INSERT INTO smartcar_connection (server, user_id, vehicle_id, connection_id, external_id, make, model, year, mode, powertrain_type,
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, connection_id, external_id, make, model, year, mode, powertrain_type,
 								 permissions, access_type, tesla_scopes, virtual_key_paired, connected_at, synced_at)
 	SELECT 'status', 'user-' || i, 'vehicle-' || i, 'connection-' || i, 'external-' || i, 'TESLA',
 		   (ARRAY['Model 3', 'Model Y', 'Model S', 'Model X'])[1 + i % 4], 2018 + i % 8, 'live', 'BEV',
@@ -21,8 +21,8 @@ INSERT INTO smartcar_connection (server, user_id, vehicle_id, connection_id, ext
 				ELSE '{openid,offline_access,user_data,vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds}' END,
 		   i % 10 <> 4, now(), now()
 	FROM bench_run, generate_series(1, rows) AS i;
-VACUUM (FREEZE, ANALYZE) smartcar_connection;
-CALL bench_warm('smartcar_connection');
+VACUUM (FREEZE, ANALYZE) smartcar_tesla.connection;
+CALL bench_warm('smartcar_tesla.connection');
 
 -- kind: view, floor, lookup
 CREATE TABLE bench_status_sample (

@@ -28,7 +28,7 @@ const apart = {
     const response = await other.context().request.get(`${garage.url}/connect?vehicle=${ADAS_CAR}`, {maxRedirects: 0});
 
     assert.equal(response.status(), 303);
-    assert.deepEqual((await garage.sql("SELECT DISTINCT link FROM smartcar_session WHERE status = 'open'")).map(({link}) => link), ['connect']);
+    assert.deepEqual((await garage.sql("SELECT DISTINCT link FROM smartcar_tesla.session WHERE status = 'open'")).map(({link}) => link), ['connect']);
   },
 };
 
@@ -142,7 +142,7 @@ const rights = {
     await signIn(page, garage, 'Ada');
     await connect(page, garage, {owner: 'ada'});
 
-    const statements = ['SELECT * FROM smartcar_account', 'SELECT * FROM smartcar_session', 'CALL smartcar_refresh()',
+    const statements = ['SELECT * FROM smartcar_tesla.account', 'SELECT * FROM smartcar_tesla.session', 'CALL smartcar_refresh()',
       "SELECT smartcar_access_token('x')", "SELECT smartcar_exchange_code('x')", 'CALL garage.look_after()'];
 
     for (const statement of statements) {

@@ -58,7 +58,7 @@ const ends = {
 
     await page.waitForTimeout(500);
     await garage.restartServer(async () => {
-      assert.deepEqual((await garage.sql('SELECT status FROM smartcar_session')).map(({status}) => status), ['finished'],
+      assert.deepEqual((await garage.sql('SELECT status FROM smartcar_tesla.session')).map(({status}) => status), ['finished'],
         'it did not end before the owner was connected');
     });
     assert.equal((await underWay).status(), 303);

@@ -84,7 +84,7 @@ const missed = {
     assert.equal((await card(page, 'Model 3')).badge, 'Ready');
     await visitor.context.setOffline(false);
     await waitForBadge(page, 'One moment');
-    await garage.restartServer(() => garage.sql('UPDATE smartcar_connection SET error_type = NULL, error_action = NULL'));
+    await garage.restartServer(() => garage.sql('UPDATE smartcar_tesla.connection SET error_type = NULL, error_action = NULL'));
     await waitForBadge(page, 'Ready');
   },
 };
@@ -96,7 +96,7 @@ const deaf = {
 
     await connected(all);
     await garage.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'garage listener' AND datname = current_database()");
-    await garage.sql("UPDATE smartcar_connection SET error_type = 'X', error_action = 'retry'");
+    await garage.sql("UPDATE smartcar_tesla.connection SET error_type = 'X', error_action = 'retry'");
     await waitForBadge(page, 'One moment');
   },
 };
@@ -110,7 +110,7 @@ const behindProxy = {
     await connected(all);
     await page.route('**/events', (route) => route.fulfill({status: 502}), {times: 1});
     await page.reload();
-    await garage.sql("UPDATE smartcar_connection SET error_type = 'X', error_action = 'retry'");
+    await garage.sql("UPDATE smartcar_tesla.connection SET error_type = 'X', error_action = 'retry'");
 
     const answer = await page.waitForResponse((each) => each.url() === `${garage.url}/events` && each.status() === 200);
 
