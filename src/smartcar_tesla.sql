@@ -526,18 +526,6 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_application_token(text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_token_expired(
-	expires_at timestamptz,
-	tolerance interval DEFAULT '10 seconds')
-RETURNS boolean
-AS 'MODULE_PATHNAME', 'smartcar_token_expired'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-
-COMMENT ON FUNCTION smartcar_token_expired(timestamptz, interval) IS
-'Whether a token has ended, or will within the tolerance, by the time of the statement.
-expires_at: NULL gives NULL.
-tolerance: how much earlier than its end a token counts as ended; NULL gives NULL.';
-
 --
 -- Calls to Smartcar
 --
@@ -625,7 +613,7 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_request(text, text, text, text, jsonb, jsonb, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_request(
+CREATE FUNCTION smartcar_request_many(
 	method text,
 	paths text[],
 	access_tokens text[] DEFAULT NULL,
@@ -651,7 +639,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_request_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_request(text, text[], text[], text[], jsonb, jsonb, text, text, text) IS
+COMMENT ON FUNCTION smartcar_request_many(text, text[], text[], text[], jsonb, jsonb, text, text, text) IS
 'The same as smartcar_request for many paths at once.
 method: as there.
 paths: without NULLs.
@@ -663,7 +651,7 @@ origin: which of the server''s origins is meant, api (v2.0), vehicle (v3) or man
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once. response_body and response_unit_system are body and unit_system of smartcar_response.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_request(text, text[], text[], text[], jsonb, jsonb, text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_request_many(text, text[], text[], text[], jsonb, jsonb, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_user(
 	access_token text,
@@ -679,24 +667,6 @@ server: the SERVER to use; NULL means the one that the setting smartcar_tesla.se
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used. 0A000 on a server that uses the v3 API.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_user(text, text) FROM PUBLIC;
-
-CREATE FUNCTION smartcar_get_user(
-	access_tokens text[],
-	server text DEFAULT NULL,
-	OUT user_id text,
-	OUT sqlstate text,
-	OUT error smartcar_error)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_user_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_get_user(text[], text) IS
-'The same as smartcar_get_user for many owners at once.
-access_tokens: without NULLs; NULL gives no rows.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_get_user(text[], text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_vehicles(
 	access_token text DEFAULT NULL,
@@ -714,26 +684,6 @@ server: the SERVER to use; NULL means the one that the setting smartcar_tesla.se
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_vehicles(text, text, text) FROM PUBLIC;
-
-CREATE FUNCTION smartcar_get_vehicles(
-	access_tokens text[] DEFAULT NULL,
-	user_ids text[] DEFAULT NULL,
-	server text DEFAULT NULL,
-	OUT user_id text,
-	OUT vehicle_ids text[],
-	OUT sqlstate text,
-	OUT error smartcar_error)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_vehicles_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_get_vehicles(text[], text[], text) IS
-'The same as smartcar_get_vehicles for many owners at once.
-access_tokens, user_ids: as many of one as of the other, or NULL; if both are NULL there are no rows.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once. user_id is NULL where none was given.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_get_vehicles(text[], text[], text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_vehicle(
 	vehicle_id text,
@@ -760,7 +710,7 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_vehicle(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_get_vehicle(
+CREATE FUNCTION smartcar_get_vehicle_many(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -775,17 +725,17 @@ CREATE FUNCTION smartcar_get_vehicle(
 	OUT sqlstate text,
 	OUT error smartcar_error)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_vehicle_many'
+AS 'MODULE_PATHNAME', 'smartcar_get_vehicle_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_get_vehicle(text[], text[], text[], text) IS
+COMMENT ON FUNCTION smartcar_get_vehicle_many(text[], text[], text[], text) IS
 'The same as smartcar_get_vehicle for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_get_vehicle(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_vehicle_many(text[], text[], text[], text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_permissions(
 	vehicle_id text,
@@ -793,7 +743,7 @@ CREATE FUNCTION smartcar_get_permissions(
 	user_id text DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS text[]
-AS 'MODULE_PATHNAME', 'smartcar_permissions_one'
+AS 'MODULE_PATHNAME', 'smartcar_get_permissions'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smartcar_get_permissions(text, text, text, text) IS
@@ -806,7 +756,7 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_permissions(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_get_permissions(
+CREATE FUNCTION smartcar_get_permissions_many(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -816,17 +766,17 @@ CREATE FUNCTION smartcar_get_permissions(
 	OUT sqlstate text,
 	OUT error smartcar_error)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_permissions_many'
+AS 'MODULE_PATHNAME', 'smartcar_get_permissions_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_get_permissions(text[], text[], text[], text) IS
+COMMENT ON FUNCTION smartcar_get_permissions_many(text[], text[], text[], text) IS
 'The same as smartcar_get_permissions for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_get_permissions(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_permissions_many(text[], text[], text[], text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_tesla_access(
 	vehicle_id text,
@@ -849,7 +799,7 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_access(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_get_tesla_access(
+CREATE FUNCTION smartcar_get_tesla_access_many(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -860,17 +810,17 @@ CREATE FUNCTION smartcar_get_tesla_access(
 	OUT sqlstate text,
 	OUT error smartcar_error)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_tesla_access_many'
+AS 'MODULE_PATHNAME', 'smartcar_get_tesla_access_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_get_tesla_access(text[], text[], text[], text) IS
+COMMENT ON FUNCTION smartcar_get_tesla_access_many(text[], text[], text[], text) IS
 'The same as smartcar_get_tesla_access for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_access(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_access_many(text[], text[], text[], text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_virtual_key(
 	vehicle_id text,
@@ -891,7 +841,7 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_virtual_key(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_get_virtual_key(
+CREATE FUNCTION smartcar_get_virtual_key_many(
 	vehicle_ids text[],
 	access_tokens text[] DEFAULT NULL,
 	user_ids text[] DEFAULT NULL,
@@ -901,17 +851,17 @@ CREATE FUNCTION smartcar_get_virtual_key(
 	OUT sqlstate text,
 	OUT error smartcar_error)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_tesla_virtual_key_many'
+AS 'MODULE_PATHNAME', 'smartcar_get_virtual_key_many'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smartcar_get_virtual_key(text[], text[], text[], text) IS
+COMMENT ON FUNCTION smartcar_get_virtual_key_many(text[], text[], text[], text) IS
 'The same as smartcar_get_virtual_key for many vehicles at once.
 vehicle_ids: the vehicles, without NULLs.
 access_tokens, user_ids: as many, or one for all of them, or NULL.
 server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
 Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
 
-REVOKE EXECUTE ON FUNCTION smartcar_get_virtual_key(text[], text[], text[], text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION smartcar_get_virtual_key_many(text[], text[], text[], text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_tesla_migration(
 	vehicle_id text,
@@ -932,28 +882,6 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_migration(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_get_tesla_migration(
-	vehicle_ids text[],
-	access_tokens text[] DEFAULT NULL,
-	user_ids text[] DEFAULT NULL,
-	server text DEFAULT NULL,
-	OUT vehicle_id text,
-	OUT requires_migration boolean,
-	OUT sqlstate text,
-	OUT error smartcar_error)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_tesla_migration_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_get_tesla_migration(text[], text[], text[], text) IS
-'The same as smartcar_get_tesla_migration for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs.
-access_tokens, user_ids: as many, or one for all of them, or NULL.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_get_tesla_migration(text[], text[], text[], text) FROM PUBLIC;
-
 CREATE FUNCTION smartcar_get_connections(
 	vehicle_id text DEFAULT NULL,
 	user_id text DEFAULT NULL,
@@ -973,29 +901,6 @@ Errors: those of every call to Smartcar (SC001 to SC004 where no answer came tha
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_connections(text, text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_get_connections(
-	vehicle_ids text[],
-	user_ids text[] DEFAULT NULL,
-	mode text DEFAULT NULL,
-	server text DEFAULT NULL,
-	OUT vehicle_id text,
-	OUT connections smartcar_connection[],
-	OUT sqlstate text,
-	OUT error smartcar_error)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_connections_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_get_connections(text[], text[], text, text) IS
-'The same as smartcar_get_connections for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs.
-user_ids: as many, or one for all of them, or NULL.
-mode: as there.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_get_connections(text[], text[], text, text) FROM PUBLIC;
-
 CREATE FUNCTION smartcar_delete_connections(
 	vehicle_id text DEFAULT NULL,
 	user_id text DEFAULT NULL,
@@ -1012,67 +917,6 @@ Result: what was deleted; in v3 also what somebody else deleted after it was lis
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_delete_connections(text, text, text) FROM PUBLIC;
-
-CREATE FUNCTION smartcar_delete_connections(
-	vehicle_ids text[],
-	user_ids text[] DEFAULT NULL,
-	server text DEFAULT NULL,
-	OUT vehicle_id text,
-	OUT connections smartcar_connection[],
-	OUT sqlstate text,
-	OUT error smartcar_error)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_delete_connections_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_delete_connections(text[], text[], text) IS
-'The same as smartcar_delete_connections for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs.
-user_ids: as many, or one for all of them, or NULL.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_delete_connections(text[], text[], text) FROM PUBLIC;
-
-CREATE FUNCTION smartcar_disconnect(
-	vehicle_id text,
-	access_token text DEFAULT NULL,
-	user_id text DEFAULT NULL,
-	server text DEFAULT NULL)
-RETURNS void
-AS 'MODULE_PATHNAME', 'smartcar_disconnect'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_disconnect(text, text, text, text) IS
-'Takes a vehicle away from the application (v2.0: DELETE /vehicles/{id}/application, or DELETE /management/connections for a user_id without an access token; v3: DELETE /connections/{id} for each of its connections). A vehicle that is not connected is no error in v3, nor in v2.0 for a user_id without an access token; nor is a connection that somebody else deletes at the same time.
-vehicle_id: the vehicle; with NULL nothing happens.
-access_token: of its owner, from whom alone the v2.0 API takes it then, whatever user_id says; where it is NULL, the v2.0 API is called with the management token and the v3 API with the application''s own.
-user_id: the owner, if only one of them is meant; NULL means every owner of the vehicle, in v2.0 unless there is an access token.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_disconnect(text, text, text, text) FROM PUBLIC;
-
-CREATE FUNCTION smartcar_disconnect(
-	vehicle_ids text[],
-	access_tokens text[] DEFAULT NULL,
-	user_ids text[] DEFAULT NULL,
-	server text DEFAULT NULL,
-	OUT vehicle_id text,
-	OUT sqlstate text,
-	OUT error smartcar_error)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_disconnect_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_disconnect(text[], text[], text[], text) IS
-'The same as smartcar_disconnect for many vehicles at once.
-vehicle_ids: the vehicles, without NULLs.
-access_tokens, user_ids: as many, or one for all of them, or NULL.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_disconnect(text[], text[], text[], text) FROM PUBLIC;
 
 CREATE FUNCTION smartcar_get_compatibility(
 	vin text,
@@ -1099,35 +943,6 @@ Result: reason is Smartcar''s word where it is not compatible; capabilities is a
 Errors: those of every call to Smartcar (SC001 to SC004 where no answer came that can be used, SC and the HTTP status where Smartcar refused), 22004 where a version of the API wants an argument, 22023 for one that is not acceptable, 55000 for an option that is missing, 42704 and 42501 for a server that does not exist or may not be used.';
 
 REVOKE EXECUTE ON FUNCTION smartcar_get_compatibility(text, text[], text, text, jsonb, text) FROM PUBLIC;
-
-CREATE FUNCTION smartcar_get_compatibility(
-	vins text[],
-	scope text[] DEFAULT NULL,
-	country text DEFAULT NULL,
-	mode text DEFAULT NULL,
-	flags jsonb DEFAULT NULL,
-	server text DEFAULT NULL,
-	OUT vin text,
-	OUT compatible boolean,
-	OUT reason text,
-	OUT capabilities jsonb,
-	OUT sqlstate text,
-	OUT error smartcar_error)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'smartcar_compatibility_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION smartcar_get_compatibility(text[], text[], text, text, jsonb, text) IS
-'The same as smartcar_get_compatibility for many vehicles at once.
-vins: without NULLs.
-scope: permissions, known to the extension or not; "required:" is ignored; NULL means the server''s option.
-country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which takes US.
-mode: live, simulated or test; NULL means the server''s option.
-flags: as in smartcar_connect_url.
-server: the SERVER to use; NULL means the one that the setting smartcar_tesla.server names.
-Result: a row for each element, in the order of the elements, whatever became of it: sqlstate and error tell what went wrong, and are NULL where nothing did. The option max_concurrency is how many requests run at once.';
-
-REVOKE EXECUTE ON FUNCTION smartcar_get_compatibility(text[], text[], text, text, jsonb, text) FROM PUBLIC;
 
 --
 -- The connection manager

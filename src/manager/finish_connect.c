@@ -108,7 +108,8 @@ prepare_errand(SmartcarServer *server, Errand errand, SmartcarKeyRing *ring)
 		(void) smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL);
 	}
 	else if (errand == TAKE_USER)
-		(void) smartcar_application_access_token(server);
+		(void) smartcar_application_access_token(server,
+												smartcar_application_credentials(server));
 }
 
 /*
@@ -122,7 +123,7 @@ fail_session(const SmartcarServer *server, const SmartcarSession *session,
 {
 	outcome->status = "failed";
 	outcome->error = error->message;
-	outcome->action = error->answer.action == SMARTCAR_ACTION_FIX_SETUP ?
+	outcome->action = error->api_error.action == SMARTCAR_ACTION_FIX_SETUP ?
 		SMARTCAR_ACTION_FIX_SETUP : SMARTCAR_ACTION_CONNECT;
 	smartcar_session_end(server, session, outcome, error->detail);
 	smartcar_failure_raise(error);

@@ -243,7 +243,11 @@ smartcar_error_form(const SmartcarApiError *answer, TupleDesc descriptor)
 	Datum		values[SMARTCAR_ERROR_COLUMNS] = {0};
 	bool		nulls[SMARTCAR_ERROR_COLUMNS];
 
-	Assert(descriptor->natts == SMARTCAR_ERROR_COLUMNS);
+	if (descriptor->natts != SMARTCAR_ERROR_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("type smartcar_error has %d columns, expected %d",
+						descriptor->natts, SMARTCAR_ERROR_COLUMNS)));
 	for (int i = 0; i < SMARTCAR_ERROR_COLUMNS; i++)
 	{
 		nulls[i] = texts[i].data == NULL;
