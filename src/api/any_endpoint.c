@@ -326,7 +326,7 @@ read_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 
 	if (VARSIZE(query) > MAX_QUERY_LENGTH)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("query is too long"),
 				 errdetail("It has %zu bytes, and the limit is %d bytes.",
 						   (size_t) VARSIZE(query), MAX_QUERY_LENGTH)));

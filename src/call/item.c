@@ -25,7 +25,7 @@ check_length(SmartcarSpan value, const char *argument, size_t limit)
 {
 	if (value.length > limit)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s is too long", argument),
 				 errdetail("It has %zu bytes, and the limit is %zu bytes.",
 						   value.length, limit)));

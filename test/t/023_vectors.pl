@@ -219,10 +219,4 @@ $session->query("ALTER SERVER client OPTIONS (ADD extra_scopes 'scope')");
 is($request->{path}, '/v2.0/compatibility', 'v195, on purpose: no slash at the end');
 is_deeply(fields($request->{query}), { country => 'DE', scope => 'scope', vin => 'vin' }, 'v195: the query of the Go SDK');
 
-# A disconnect
-
-($request, $result) = request_of(q(smartcar_disconnect('VID', 'token')), { status => 'success' });
-is("$request->{method} " . address($request), 'DELETE /v2.0/vehicles/VID/application', 'v198: disconnect of the Java SDK');
-is($result, '', 'v198: its answer is no error');
-
 done_testing();
