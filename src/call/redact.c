@@ -17,9 +17,9 @@
 #include <openssl/evp.h>
 
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 
 #include "core/hex.h"
+#include "pg/json.h"
 
 #define REPLACEMENT	"(hidden)"
 
@@ -152,6 +152,7 @@ replace_all(SmartcarSpan text, SmartcarSpan secret)
 	if (secret.length == 0)
 		return text;
 
+	smartcar_check_for_interrupts(text);
 	while (i < text.length)
 	{
 		char		c = text.data[i];
@@ -221,7 +222,6 @@ smartcar_redact(SmartcarSpan text, List *secrets)
 	{
 		SmartcarSpan secret = smartcar_span_from_string((const char *) lfirst(cell));
 
-		CHECK_FOR_INTERRUPTS();
 		text = replace_all(text, secret);
 
 		if (secret.length >= MIN_ENCODED)

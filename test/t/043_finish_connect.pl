@@ -382,7 +382,7 @@ sub says
 
 	return { match => { path => '^/v3/connections$' }, times => 0, body => { data => [ \%connection ], links => {} } };
 }
-foreach my $answer ([ $ada_id, 'owner-7' ], [ $ben_id, 'mallory' ])
+foreach my $answer ([ $ada_id, 'owner-7' ], [ $ben_id, 'mallory' ], [ $ada_id, undef ])
 {
 	$link = link_for("external_id => 'mallory', server => 'v3'");
 	$callback = consent($link, owner => 'ada');
