@@ -172,7 +172,7 @@ may_go_on(const SmartcarConnectionWalk *walk, const SmartcarApiResponse *answer,
  */
 bool
 smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *walk,
-						  const SmartcarApiResponse *answer, SmartcarConnectionVisitor take)
+						   const SmartcarApiResponse *answer, SmartcarConnectionVisitor take)
 {
 	JsonbContainer *data = smartcar_json_array_member(answer->json, "data");
 	SmartcarSpan first_id = {NULL, 0};

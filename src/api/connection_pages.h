@@ -57,7 +57,7 @@ typedef struct SmartcarConnectionWalk
 } SmartcarConnectionWalk;
 
 typedef void (*SmartcarConnectionVisitor) (SmartcarCall *call, SmartcarItem *item,
-										 const SmartcarConnection *connection);
+										   const SmartcarConnection *connection);
 
 /*
  * The same for the deletion of connections, which the v3 API does one at a
@@ -69,19 +69,19 @@ typedef struct SmartcarConnectionDeletion
 	SmartcarConnectionWalk walk;
 	SmartcarTextList ids;
 	int			deleted;
-	SmartcarConnectionVisitor note;	/* is told of each, too; may be NULL */
+	SmartcarConnectionVisitor note; /* is told of each, too; may be NULL */
 } SmartcarConnectionDeletion;
 
 extern void smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item,
 									 SmartcarConnectionWalk *walk,
 									 const SmartcarConnectionFilter *filter);
 extern bool smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item,
-									  SmartcarConnectionWalk *walk,
-									  const SmartcarApiResponse *answer,
-									  SmartcarConnectionVisitor take);
+									   SmartcarConnectionWalk *walk,
+									   const SmartcarApiResponse *answer,
+									   SmartcarConnectionVisitor take);
 extern void smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item);
 extern bool smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
-								   const SmartcarApiResponse *answer);
+									const SmartcarApiResponse *answer);
 extern void smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item);
 extern void smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connection);
 

@@ -97,7 +97,7 @@ typedef struct SmartcarItem
 	bool		token_refused;	/* the application token was not accepted */
 
 	/* what came of it */
-	SmartcarFailure *error;	/* NULL: nothing went wrong */
+	SmartcarFailure *error;		/* NULL: nothing went wrong */
 	Datum		values[SMARTCAR_CALL_MAX_COLUMNS];
 	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS];
 } SmartcarItem;
@@ -153,8 +153,8 @@ extern MemoryContext smartcar_item_error_context(const SmartcarCall *call,
 extern SmartcarSpan smartcar_item_keep(SmartcarItem *item, SmartcarSpan text);
 extern void *smartcar_item_state(SmartcarItem *item, Size size);
 extern bool smartcar_item_read_response(SmartcarCall *call, SmartcarItem *item,
-									  const SmartcarResponse *response,
-									  SmartcarApiResponse *answer);
+										const SmartcarResponse *response,
+										SmartcarApiResponse *answer);
 extern void smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item,
 								 const SmartcarApiResponse *answer, JsonbContainer *object);
 extern void smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason);

@@ -88,7 +88,7 @@ with_setting(const SmartcarCall *call, SmartcarOption option, const char *exampl
  */
 SmartcarFailure *
 smartcar_failure_from_response(SmartcarCall *call, SmartcarItem *item,
-						   const SmartcarApiError *answer, int http_status)
+							   const SmartcarApiError *answer, int http_status)
 {
 	SmartcarFailure *error = palloc0(sizeof(SmartcarFailure));
 	SmartcarApiError *kept = &error->answer;
@@ -212,7 +212,7 @@ describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
  */
 SmartcarFailure *
 smartcar_failure_from_outcome(SmartcarCall *call, SmartcarItem *item,
-							const SmartcarResponse *response)
+							  const SmartcarResponse *response)
 {
 	SmartcarFailure *error;
 

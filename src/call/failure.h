@@ -34,9 +34,9 @@ struct SmartcarCall;
 struct SmartcarItem;
 
 extern SmartcarFailure *smartcar_failure_from_response(struct SmartcarCall *call,
-													 struct SmartcarItem *item,
-													 const SmartcarApiError *answer,
-													 int http_status);
+													   struct SmartcarItem *item,
+													   const SmartcarApiError *answer,
+													   int http_status);
 extern SmartcarFailure *smartcar_failure_from_outcome(struct SmartcarCall *call,
 													  struct SmartcarItem *item,
 													  const SmartcarResponse *response);

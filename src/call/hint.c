@@ -94,7 +94,7 @@ setup_advice(const SmartcarApiError *answer)
  */
 const char *
 smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
-				const SmartcarApiError *answer)
+			  const SmartcarApiError *answer)
 {
 	SmartcarSpan none = smartcar_span(NULL, 0);
 

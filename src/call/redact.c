@@ -105,8 +105,8 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 		if (has_value && value.type == jbvString)
 		{
 			SmartcarSpan scrubbed = smartcar_redact(smartcar_span(value.val.string.val,
-																 value.val.string.len),
-												   secrets);
+																  value.val.string.len),
+													secrets);
 
 			value.val.string.val = unconstify(char *, scrubbed.data);
 			value.val.string.len = (int) scrubbed.length;

@@ -189,7 +189,7 @@ take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
  */
 bool
 smartcar_item_read_response(SmartcarCall *call, SmartcarItem *item,
-						  const SmartcarResponse *response, SmartcarApiResponse *answer)
+							const SmartcarResponse *response, SmartcarApiResponse *answer)
 {
 	const char *fault;
 

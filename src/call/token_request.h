@@ -49,6 +49,6 @@ extern void smartcar_token_form_add(SmartcarTokenRequest *request, const char *n
 									SmartcarSpan value);
 extern void smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request);
 extern const SmartcarFailure *smartcar_try_token_request(SmartcarServer *server,
-														   SmartcarTokenRequest *request);
+														 SmartcarTokenRequest *request);
 
 #endif							/* SMARTCAR_TOKEN_REQUEST_H */

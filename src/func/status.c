@@ -208,7 +208,7 @@ smartcar_wanted_scopes(PG_FUNCTION_ARGS)
 {
 	bool		fresh;
 	SmartcarFnState *site = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState),
-														&fresh);
+													  &fresh);
 	SmartcarSpan rest =
 		smartcar_span_from_string(smartcar_server_option(&site->server, SMARTCAR_OPTION_SCOPE));
 	SmartcarSpan *words;
@@ -265,7 +265,7 @@ smartcar_may_use(PG_FUNCTION_ARGS)
 {
 	bool		fresh;
 	SmartcarFnState *site = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState),
-														&fresh);
+													  &fresh);
 
 	PG_RETURN_BOOL(OidIsValid(site->server.serverid) || superuser());
 }

@@ -40,12 +40,10 @@ extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarK
 								   bytea *old_refresh_token,
 								   const SmartcarTokenRequest *answer);
 extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
-														SmartcarKeyRing *ring,
-														const char *provisional_id,
-														SmartcarSpan access_token,
-														const char **user_id);
-extern void smartcar_account_record_refusal(const SmartcarServer *server, const char *user_id,
-										  const SmartcarApiError *error);
+													  SmartcarKeyRing *ring,
+													  const char *provisional_id,
+													  SmartcarSpan access_token,
+													  const char **user_id);
 extern void smartcar_account_note(const SmartcarServer *server, const char *user_id,
 								  const char *external_id);
 

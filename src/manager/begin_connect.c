@@ -101,8 +101,8 @@ begin_session(const SmartcarServer *server, const char *state, const char *kind,
 	smartcar_parameter_string(&parameters,
 							  smartcar_server_option(server, SMARTCAR_OPTION_REDIRECT_URI));
 	smartcar_spi_run("INSERT INTO smartcar_tesla.session (server, state_hash, link, external_id, vehicle_id, scope, redirect_uri, expires_at) "
-						 "VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, $9), now() + $8)",
-						 &parameters);
+					 "VALUES ($1, $2, $3, $4, $5, $6, COALESCE($7, $9), now() + $8)",
+					 &parameters);
 
 	MemoryContextSwitchTo(result_context);
 	result = cstring_to_text(link);
@@ -232,8 +232,8 @@ smartcar_delete_expired_rows(const SmartcarServer *server)
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_spi_run_by_index("DELETE FROM smartcar_tesla.session WHERE server = $1 AND expires_at < @now - interval '30 days'",
-								  &parameters);
+							  &parameters);
 	smartcar_spi_run_by_index("DELETE FROM smartcar_tesla.webhook_event WHERE server = $1 AND received_at < @now - interval '1 day'",
-								  &parameters);
+							  &parameters);
 	smartcar_spi_commit();
 }

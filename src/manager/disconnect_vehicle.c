@@ -65,9 +65,9 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(VEHICLE_ID), false);
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
 	smartcar_spi_run("WITH locked AS (SELECT user_id FROM smartcar_tesla.connection WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL) "
-						 "ORDER BY user_id COLLATE \"C\" FOR UPDATE) "
-						 "DELETE FROM smartcar_tesla.connection WHERE server = $1 AND vehicle_id = $2 AND user_id IN (SELECT user_id FROM locked)",
-						 &parameters);
+					 "ORDER BY user_id COLLATE \"C\" FOR UPDATE) "
+					 "DELETE FROM smartcar_tesla.connection WHERE server = $1 AND vehicle_id = $2 AND user_id IN (SELECT user_id FROM locked)",
+					 &parameters);
 	smartcar_spi_commit();
 	smartcar_spi_end();
 	PG_RETURN_VOID();

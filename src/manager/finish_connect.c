@@ -26,6 +26,7 @@
 #include "call/application_token.h"
 #include "core/hex.h"
 #include "manager/account.h"
+#include "manager/connection.h"
 #include "api/callback_user.h"
 #include "manager/key_ring.h"
 #include "manager/spi.h"
@@ -267,26 +268,6 @@ sync_vehicles(SmartcarServer *server, const SmartcarSession *session, const char
 				 errhint("CALL smartcar_sync() asks again.")));
 }
 
-/*
- * A vehicle's owner has logged in again: what was wrong with that login is over,
- * and nothing is known about another one who has the same vehicle.
- */
-static void
-clear_error(const SmartcarServer *server, const SmartcarSession *session)
-{
-	SmartcarParameters parameters = {0};
-
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, session->vehicle_id);
-	smartcar_parameter_string(&parameters, session->external_id);
-	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
-						 "WHERE server = $1 AND vehicle_id = $2 AND error_action = 'reauthenticate' "
-						 "AND (external_id = $3 OR external_id IS NULL OR $3 IS NULL)",
-						 &parameters);
-	smartcar_spi_commit();
-}
-
 static void
 set_text(Datum *values, bool *nulls, int column, const char *value)
 {
@@ -363,7 +344,9 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 												 smartcar_span(NULL, 0));
 			break;
 		case CLEAR_ERROR:
-			clear_error(server, &session);
+			smartcar_connections_clear_login_error(server, session.vehicle_id,
+												   session.external_id);
+			smartcar_spi_commit();
 			break;
 		case NOTHING_TO_TAKE:
 			outcome.status = "failed";

@@ -149,7 +149,7 @@ is_new(const Event *event)
 	smartcar_parameter_string(&parameters, event->server->name);
 	smartcar_parameter_text(&parameters, event->id);
 	return smartcar_spi_run("INSERT INTO smartcar_tesla.webhook_event (server, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-								&parameters) > 0;
+							&parameters) > 0;
 }
 
 static void
@@ -188,18 +188,18 @@ apply_error(const Event *event, JsonbContainer *object)
 	if (smartcar_span_equal(smartcar_json_text_member(object, "state"), SMARTCAR_SPAN("RESOLVED")))
 	{
 		smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-							 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
-							 OF_THIS_VEHICLE " AND error_type = $4 AND error_code IS NOT DISTINCT FROM $5",
-							 &parameters);
+						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
+						 OF_THIS_VEHICLE " AND error_type = $4 AND error_code IS NOT DISTINCT FROM $5",
+						 &parameters);
 		return;
 	}
 	smartcar_parameter_text(&parameters, error.description);
 	smartcar_parameter_string(&parameters, smartcar_action_label(error.action));
 	smartcar_parameter_text(&parameters, error.resolution_url);
 	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = $4, error_code = $5, error_description = $6, "
-						 "error_action = $7::@.smartcar_action, error_url = $8, error_at = @now, updated_at = @now "
-						 OF_THIS_VEHICLE " AND NOT ($7 = 'retry' AND error_action IS NOT NULL AND error_action <> 'retry')",
-						 &parameters);
+					 "error_action = $7::@.smartcar_action, error_url = $8, error_at = @now, updated_at = @now "
+					 OF_THIS_VEHICLE " AND NOT ($7 = 'retry' AND error_action IS NOT NULL AND error_action <> 'retry')",
+					 &parameters);
 }
 
 static void
@@ -210,8 +210,8 @@ set_column(const Event *event, const char *column, Oid type, Datum value)
 	pass_vehicle(event, &parameters);
 	smartcar_parameter(&parameters, type, value, false);
 	smartcar_spi_run(psprintf("UPDATE smartcar_tesla.connection SET %s = $4, updated_at = @now "
-								  OF_THIS_VEHICLE, column),
-						 &parameters);
+							  OF_THIS_VEHICLE, column),
+					 &parameters);
 }
 
 /*
@@ -279,8 +279,8 @@ notify(const Event *event)
 	pass_vehicle(event, &parameters);
 	smartcar_parameter_text(&parameters, event->type);
 	rows = smartcar_spi_run("SELECT json_build_object('server', server, 'event', $4, 'user_id', user_id, 'vehicle_id', vehicle_id, 'external_id', external_id, "
-								"'action', @.smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, virtual_key_paired))::text "
-								"FROM smartcar_tesla.connection " OF_THIS_VEHICLE, &parameters);
+							"'action', @.smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, virtual_key_paired))::text "
+							"FROM smartcar_tesla.connection " OF_THIS_VEHICLE, &parameters);
 	for (uint64 i = 0; i < rows; i++)
 	{
 		char	   *payload = smartcar_result_string(i, 0);

@@ -33,6 +33,7 @@
 #include "call/request.h"
 #include "manager/account.h"
 #include "manager/claim.h"
+#include "manager/connection.h"
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
@@ -65,7 +66,7 @@ typedef struct Refresh
 	int64		refreshed;
 	HTAB	   *failed;			/* the accounts that have failed in the end */
 	int64		refused;
-	const SmartcarFailure *setup_error;	/* ours, not an account's */
+	const SmartcarFailure *setup_error; /* ours, not an account's */
 } Refresh;
 
 /* An account whose request is on its way. */
@@ -129,10 +130,10 @@ store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate
 	smartcar_parameter(&parameters, INT4OID,
 					   Int32GetDatum(delay_after(claim->attempts + 1, retry_after)), false);
 	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
-							 "next_attempt_at = @now + $7 * interval '1 ms', "
-							 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
-							 "WHERE server = $1 AND user_id = $2 AND lease = $3",
-							 &parameters) == 0)
+						 "next_attempt_at = @now + $7 * interval '1 ms', "
+						 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
+						 "WHERE server = $1 AND user_id = $2 AND lease = $3",
+						 &parameters) == 0)
 		return false;
 	smartcar_claims_done(&refresh->claims, claim);
 	if (is_refused)
@@ -200,7 +201,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 						   error->message,
 						   is_definite(error), error->answer.retry_after) &&
 			 is_definite(error))
-		smartcar_account_record_refusal(call->server, claim->user_id, &error->answer);
+		smartcar_connections_record_refusal(call->server, claim->user_id, &error->answer);
 	smartcar_spi_commit();
 	smartcar_progress_add(&refresh->progress, 1);
 }

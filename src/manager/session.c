@@ -28,7 +28,7 @@ refuse_state(const SmartcarServer *server, bytea *hash)
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_bytea(&parameters, hash);
 	if (smartcar_spi_run("SELECT status, expires_at <= @now FROM smartcar_tesla.session WHERE server = $1 AND state_hash = $2",
-							 &parameters) > 0)
+						 &parameters) > 0)
 	{
 		if (strcmp(smartcar_result_string(0, 0), "exchanging") == 0)
 			reason = "Its code is being exchanged, or was when the server went down; then the owner has to connect again.";
@@ -56,7 +56,7 @@ pass_session(SmartcarParameters *parameters, const SmartcarServer *server,
  */
 void
 smartcar_session_find(const SmartcarServer *server, const SmartcarCallback *callback,
-						 SmartcarSession *session)
+					  SmartcarSession *session)
 {
 	SmartcarParameters parameters = {0};
 
@@ -67,8 +67,8 @@ smartcar_session_find(const SmartcarServer *server, const SmartcarCallback *call
 	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
 	pass_session(&parameters, server, session);
 	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri FROM smartcar_tesla.session "
-							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
-							 &parameters) == 0)
+						 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
+						 &parameters) == 0)
 		refuse_state(server, session->state_hash);
 	session->link = smartcar_result_string(0, 0);
 	session->external_id = smartcar_result_string(0, 1);
@@ -103,8 +103,8 @@ smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *sess
 
 	pass_session(&parameters, server, session);
 	if (smartcar_spi_run("UPDATE smartcar_tesla.session SET status = 'exchanging' "
-							 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
-							 &parameters) == 0)
+						 "WHERE server = $1 AND state_hash = $2 AND status = 'open' AND expires_at > @now",
+						 &parameters) == 0)
 		refuse_state(server, session->state_hash);
 }
 
@@ -119,8 +119,8 @@ smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSessi
 
 	pass_session(&parameters, server, session);
 	smartcar_spi_run("UPDATE smartcar_tesla.session SET status = 'finished', ended_at = @now "
-						 "WHERE server = $1 AND state_hash = $2",
-						 &parameters);
+					 "WHERE server = $1 AND state_hash = $2",
+					 &parameters);
 }
 
 /*
@@ -128,7 +128,7 @@ smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSessi
  */
 void
 smartcar_session_end(const SmartcarServer *server, const SmartcarSession *session,
-						const SmartcarSessionResult *outcome, const char *description)
+					 const SmartcarSessionResult *outcome, const char *description)
 {
 	SmartcarParameters parameters = {0};
 
@@ -140,8 +140,8 @@ smartcar_session_end(const SmartcarServer *server, const SmartcarSession *sessio
 	smartcar_parameter_string(&parameters, outcome->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
 							  smartcar_action_label(outcome->action));
 	smartcar_spi_run("UPDATE smartcar_tesla.session SET status = $3, ended_at = @now, user_id = $4, "
-						 "error = $5, error_description = $6, action = $7::@.smartcar_action "
-						 "WHERE server = $1 AND state_hash = $2",
-						 &parameters);
+					 "error = $5, error_description = $6, action = $7::@.smartcar_action "
+					 "WHERE server = $1 AND state_hash = $2",
+					 &parameters);
 	smartcar_spi_commit();
 }

@@ -38,17 +38,17 @@ typedef struct SmartcarSessionResult
 } SmartcarSessionResult;
 
 extern void smartcar_session_find(const SmartcarServer *server,
-									 const SmartcarCallback *callback,
-									 SmartcarSession *session);
+								  const SmartcarCallback *callback,
+								  SmartcarSession *session);
 extern void smartcar_session_check_owner(const SmartcarSession *session,
-											SmartcarSpan external_id);
+										 SmartcarSpan external_id);
 extern void smartcar_session_claim(const SmartcarServer *server,
-									  const SmartcarSession *session);
+								   const SmartcarSession *session);
 extern void smartcar_session_record_tokens(const SmartcarServer *server,
-											const SmartcarSession *session);
+										   const SmartcarSession *session);
 extern void smartcar_session_end(const SmartcarServer *server,
-									const SmartcarSession *session,
-									const SmartcarSessionResult *outcome,
-									const char *description);
+								 const SmartcarSession *session,
+								 const SmartcarSessionResult *outcome,
+								 const char *description);
 
 #endif							/* SMARTCAR_SESSION_H */

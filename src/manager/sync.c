@@ -103,8 +103,8 @@ read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
 	smartcar_parameter_string(&parameters, sync->last_user_id);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
 	count = (int) smartcar_spi_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
-												"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
-												wanted_users(sync)), &parameters);
+											"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
+											wanted_users(sync)), &parameters);
 	for (int i = 0; i < count; i++)
 	{
 		memset(&users[i], 0, sizeof(users[i]));

@@ -298,7 +298,7 @@ smartcar_required_server(FunctionCallInfo fcinfo, int server_argument)
 {
 	bool		fresh;
 	SmartcarFnState *site = smartcar_fn_state(fcinfo, server_argument,
-												sizeof(SmartcarFnState), &fresh);
+											  sizeof(SmartcarFnState), &fresh);
 
 	if (!OidIsValid(site->server.serverid))
 		smartcar_missing_value(&site->server, SMARTCAR_OPTION_CLIENT_ID, NULL);

@@ -49,11 +49,11 @@ typedef struct SmartcarFnState
 
 extern void smartcar_server_init(void);
 extern SmartcarFnState *smartcar_fn_state(FunctionCallInfo fcinfo, int server_argument,
-											Size size, bool *fresh);
+										  Size size, bool *fresh);
 extern SmartcarServer *smartcar_required_server(FunctionCallInfo fcinfo, int server_argument);
 extern SmartcarFnState *smartcar_lenient_fn_state(FunctionCallInfo fcinfo,
-													int server_argument, Size size,
-													bool *fresh);
+												  int server_argument, Size size,
+												  bool *fresh);
 
 extern const char *smartcar_server_option(const SmartcarServer *server, SmartcarOption option);
 extern SmartcarSpan smartcar_server_option_utf8(const SmartcarServer *server,
