@@ -125,7 +125,7 @@ fail_session(const SmartcarServer *server, const SmartcarSession *session,
 	outcome->error = error->message;
 	outcome->action = error->answer.action == SMARTCAR_ACTION_FIX_SETUP ?
 		SMARTCAR_ACTION_FIX_SETUP : SMARTCAR_ACTION_CONNECT;
-	smartcar_session_end(server, session, outcome, error->detail);
+	smartcar_session_close(server, session, outcome, error->detail);
 	smartcar_failure_raise(error);
 }
 
@@ -166,7 +166,7 @@ store_tokens(const SmartcarServer *server, SmartcarKeyRing *ring, const Smartcar
 		outcome->status = "failed";
 		outcome->error = error->message;
 		outcome->action = SMARTCAR_ACTION_CONNECT;
-		smartcar_session_end(server, session, outcome, error->detail);
+		smartcar_session_close(server, session, outcome, error->detail);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -367,7 +367,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 		smartcar_spi_commit();
 	}
 	smartcar_key_ring_wipe(&ring);
-	smartcar_session_end(server, &session, &outcome, error_description);
+	smartcar_session_close(server, &session, &outcome, error_description);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_outcome(fcinfo, &outcome);

@@ -27,6 +27,7 @@
 #include "core/hex.h"
 #include "core/utf8.h"
 #include "manager/spi.h"
+#include "manager/webhook_event.h"
 #include "pg/api_error.h"
 #include "pg/hmac.h"
 #include "pg/json.h"
@@ -136,20 +137,6 @@ is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
 		return false;
 	compute(server, body, digest);
 	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
-}
-
-/* Notes an event; false if it was there before. */
-static bool
-is_new(const Event *event)
-{
-	SmartcarParameters parameters = {0};
-
-	if (event->id.length == 0)
-		return true;
-	smartcar_parameter_string(&parameters, event->server->name);
-	smartcar_parameter_text(&parameters, event->id);
-	return smartcar_spi_run("INSERT INTO smartcar_tesla.webhook_event (server, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-							&parameters) > 0;
 }
 
 static void
@@ -300,7 +287,8 @@ apply_event(Event *event, JsonbContainer *body)
 	event->id = smartcar_json_text_member(body, "eventId");
 	event->type = smartcar_json_text_member(body, "eventType");
 	event->data = smartcar_json_object_member(body, "data");
-	if (event->data == NULL || !is_new(event))
+	if (event->data == NULL ||
+		(event->id.length > 0 && !smartcar_webhook_event_insert(event->server, event->id)))
 		return;
 	user = smartcar_json_object_member(event->data, "user");
 	vehicle = smartcar_json_object_member(event->data, "vehicle");

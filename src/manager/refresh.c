@@ -37,8 +37,9 @@
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/begin_connect.h"
+#include "manager/session.h"
 #include "manager/user_set.h"
+#include "manager/webhook_event.h"
 #include "pg/compat.h"
 #include "pg/datum.h"
 
@@ -351,7 +352,9 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		smartcar_call_run(call);
 		smartcar_claims_release(&refresh->claims);
 	} while (refresh->setup_error == NULL && wait_for_failures(refresh));
-	smartcar_delete_expired_rows(server);
+	smartcar_sessions_delete_expired(server);
+	smartcar_webhook_events_delete_expired(server);
+	smartcar_spi_commit();
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
 	if (refresh->setup_error != NULL)

@@ -29,8 +29,9 @@
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/begin_connect.h"
+#include "manager/session.h"
 #include "manager/sync_vehicles.h"
+#include "manager/webhook_event.h"
 #include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
@@ -256,7 +257,11 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	else
 		sync_accounts(&sync);
 	if (for_all)
-		smartcar_delete_expired_rows(sync.server);
+	{
+		smartcar_sessions_delete_expired(sync.server);
+		smartcar_webhook_events_delete_expired(sync.server);
+		smartcar_spi_commit();
+	}
 	smartcar_progress_end(&sync.progress);
 
 	MemoryContextSwitchTo(result_context);
