@@ -130,6 +130,8 @@ $sandbox->faults(page(1, 20), page(21, 40), page(41, 45));
 is_result($count, '45|45', 'a server that gives smaller pages, without links', numbered(1, 2, 3));
 $sandbox->faults(page(1, 20), page(21, 40), page(41, 40));
 is_result($count, '40|40', 'the same, and the last page is full', numbered(1, 2, 3));
+$sandbox->faults(page(1, 10), page(11, 20), page(21, 20));
+is_result($count, '20|20', 'a server that keeps to its default size of ten, without links', numbered(1, 2, 3));
 $sandbox->faults(page(1, 3));
 is_result($count, '3|3', 'a short page without links is the last', numbered(1));
 $sandbox->faults(page(1, 3, links => { next => '/v3/connections?page=2' }), page(4, 6, links => { next => undef }));
@@ -189,5 +191,8 @@ is_error("SELECT smartcar_delete_connections(user_id => 'user-000003', $v3)", 'S
 is(scalar(grep { /DELETE/ } requests()), 2, 'goes no further, and is not repeated');
 $sandbox->faults({ match => { method => 'GET' }, status => 204 });
 is_error("SELECT smartcar_delete_connections('a', $v3)", 'SC004', qr/It is empty/, 'an empty list');
+$sandbox->faults(page(1, 10), page(11, 20), page(21, 20), { match => { method => 'DELETE' }, times => 0, status => 204 });
+is_result("SELECT count(*) FROM smartcar_delete_connections('a', $v3)", '20', 'deleted from pages of the default size, without links');
+is(scalar(grep { /DELETE/ } requests()), 20, 'to the last one');
 
 done_testing();

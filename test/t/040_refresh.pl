@@ -124,6 +124,19 @@ is(counts(), '0|0|0', 'what another session has claimed is left to it');
 Manager::pass_time($node, $sandbox, 5);
 is(counts(), '1|0|0', 'until its lease has ended');
 
+# A request may take as long as the timeout of the server, three seconds.  The
+# trigger stands for a claim that has waited until its lease is shorter than that.
+start_over(2);
+$sandbox->faults;
+sql(q(CREATE FUNCTION shorten_lease() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN NEW.leased_until := now() + interval '2 s'; RETURN NEW; END $$;
+	CREATE TRIGGER shorten_lease BEFORE UPDATE ON smartcar_tesla.account FOR EACH ROW
+		WHEN (NEW.user_id = 'user-000002' AND NEW.leased_until IS NOT NULL) EXECUTE FUNCTION shorten_lease()));
+is(counts() =~ s/\|.*//r, 1, 'a request that could take longer than the lease of its account');
+is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'is not made');
+sql('DROP TRIGGER shorten_lease ON smartcar_tesla.account');
+is(counts(), '1|0|0', 'a later refresh makes it');
+
 # The same at once, without a pause in which one session gets ahead of another.
 start_over(400);
 {
@@ -313,6 +326,14 @@ $sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidde
 	fail_once(0);
 	cmp_ok(sql('SELECT min(extract(epoch FROM next_attempt_at - error_at)) FROM smartcar_tesla.account'), '>=', 120, 'but lengthens it');
 }
+$sandbox->faults;
+
+# The same call attempts an account six times at most.
+start_over(1);
+sql('UPDATE smartcar_tesla.account SET attempts = 5');
+$sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain' });
+is(counts(), '0|1|0', 'the sixth attempt fails');
+is(sql('SELECT attempts FROM smartcar_tesla.account'), 6, 'and a later call makes the seventh');
 $sandbox->faults;
 
 # Only a definite refusal ends an account, and only that account.

@@ -202,6 +202,30 @@ $sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 no_losses('tokens are sealed again');
 Manager::write_key_file($key_file, $content);
 
+# Another session claims the accounts before the responses come.  What was issued
+# with the stored token is the only login that works after the minute.
+my $other_lease = '11111111-1111-1111-1111-111111111111';
+my $claim_for_other = "UPDATE smartcar_tesla.account SET lease = '$other_lease', leased_until = now() + interval '20 s' WHERE lease IS NOT NULL";
+
+is( Manager::counts(while_refreshing(4, sub { sql($claim_for_other) })), '4|0|0',
+	'another session claims the accounts: the responses are stored');
+$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
+no_losses('another session claims the accounts');
+
+start_over(20);
+$sandbox->faults({ match => $token, times => 0, delay_ms => 1000, status => 401 });
+$session->start($refresh);
+Manager::wait_until(sub { scalar($sandbox->log) == 8 });
+{
+	my $claimed = sql("WITH c AS ($claim_for_other RETURNING 1) SELECT count(*) FROM c");
+
+	cmp_ok($claimed, '>', 8, 'another session claims the accounts of requests and those that wait');
+	like($session->result, qr/^ERROR:  SC401/m, 'then the refresh ends with an error');
+	is(sql("SELECT count(*) FROM smartcar_tesla.account WHERE lease = '$other_lease' AND leased_until > now()"), $claimed,
+		'and releases no claim of the other session');
+}
+$sandbox->faults;
+
 foreach my $interrupt (
 	[ 'a statement timeout', 'SET statement_timeout = 700', sub { } ],
 	[ 'a cancel', 'SET statement_timeout = 0', sub { sql('SELECT pg_cancel_backend(' . $session->backend . ')') } ])

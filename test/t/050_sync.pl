@@ -60,6 +60,33 @@ sub connect_owner
 	return $session->query(Manager::callback_of($node, $sandbox, $owner, "id of $owner"));
 }
 
+# Every column of a synchronized vehicle is compared with what the local Smartcar
+# has, or with what is given.
+sub is_stored
+{
+	my ($server, $vehicle_id, $name, %given) = @_;
+	my $condition = "server = '$server' AND vehicle_id = '$vehicle_id'";
+	my $times = "'{connected_at,synced_at,created_at,updated_at}'::text[]";
+	my $row = JSON::PP::decode_json($session->query("SELECT to_jsonb(c) - $times FROM smartcar_tesla.connection c WHERE $condition"));
+	my $vehicle = $sandbox->ask("vehicle?id=$vehicle_id");
+	my ($owner) = grep { grep { $_->{id} eq $vehicle_id } @{ $_->{vehicles} } } @{ $sandbox->ask('owners')->{owners} };
+	my ($access) = grep { $_->{id} eq $vehicle_id } @{ $owner->{vehicles} };
+
+	is_deeply($row,
+		{
+			server => $server, user_id => $owner->{user_id}, vehicle_id => $vehicle_id, status => 'connected',
+			(map { $_ => $vehicle->{$_} } qw(make model year mode)), powertrain_type => $vehicle->{powertrainType},
+			permissions => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
+			access_type => $access->{accessType}, tesla_scopes => $owner->{tesla_permissions},
+			virtual_key_paired => $vehicle->{paired},
+			(map { ("error_$_" => undef) } qw(type code description action url at)), %given
+		},
+		$name);
+	is($session->query("SELECT connected_at > now() - interval '5 minutes', synced_at >= created_at, updated_at >= synced_at FROM smartcar_tesla.connection WHERE $condition"),
+		't|t|t', "times of: $name");
+	return;
+}
+
 # Version 2.0: owners by their tokens
 
 like(connect_owner('ada'), qr/^finished\|id of ada\|$user{ada}\|\{$model_3\}/m, 'an owner connects');
@@ -75,6 +102,8 @@ is(status('model, action', 'true'), "Model S|none\nModel X|none\nModel 3|none", 
 is(requests(qr{^/v2.0/vehicles$}), 1, 'who was not asked about');
 is(counts("CALL smartcar_sync(user_id => '$user{ben}')"), '1|0', 'the other one, by the id of Smartcar');
 is(status('model, action', 'true'), "Model S|none\nModel X|add_virtual_key\nModel 3|none", 'too');
+is_stored('smartcar', $model_x, 'everything that version 2.0 has of a vehicle', external_id => 'id of ben',
+	connection_id => undef, mode => undef, powertrain_type => undef);
 is(counts("CALL smartcar_sync('id of nobody')"), '0|0', 'nobody');
 is(counts("CALL smartcar_sync('id of ada', '$user{ben}')"), '0|0', 'both ids must fit');
 
@@ -154,6 +183,7 @@ $sandbox->faults();
 is(counts("CALL smartcar_sync(server => 'v3')"), '1052|0', 'with details');
 is($session->query("SELECT count(*) FILTER (WHERE access_type IS NULL), count(*) FILTER (WHERE tesla_scopes IS NULL), count(*) FILTER (WHERE virtual_key_paired IS NULL) FROM smartcar_tesla.connection WHERE server = 'v3'"),
 	'0|0|0', 'everything is known of every vehicle');
+is_stored('v3', 'vehicle-000001', 'everything that version 3 has of a vehicle', external_id => 'external-000001', connection_id => 'connection-000001');
 is($session->query("SELECT count(*), min(vehicle_id) FROM smartcar_tesla.connection WHERE server = 'v3' AND NOT virtual_key_paired AND vehicle_id LIKE 'vehicle-%'"), '105|vehicle-000010', 'each of its own');
 is($session->query("SELECT action, count(*) FROM smartcar_status WHERE server = 'v3' AND vehicle_id LIKE 'vehicle-%' GROUP BY 1 ORDER BY 1"), "none|945\nadd_virtual_key|105", 'and what is to be done');
 
@@ -312,6 +342,11 @@ is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'even
 is_deeply(heard(), [], 'is heard once');
 is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'RESOLVED', event_id => 'event-2', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'it ends');
 is_deeply(heard(), ["smartcar|VEHICLE_ERROR|$ada|none"], 'and nothing is to be done');
+$node->safe_psql('postgres', "UPDATE smartcar_tesla.webhook_event SET received_at = received_at - interval '2 hours' WHERE event_id = 'event-1'");
+like($session->query('CALL smartcar_sync()'), qr/^\d+\|0$/m, 'a sync deletes old events');
+is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'event-1', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'a repeat of the error, two hours later');
+is_deeply(heard(), [], 'is not heard');
+is(status('error_code, action', "user_id = '$user{ada}' AND server = 'smartcar'"), '|none', 'and not applied');
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
 is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-3', signals => ['vehicleuseraccount-permissions']), '', 'signals');
 is_deeply(heard(), ["smartcar|VEHICLE_STATE|$ada|update_access"], 'tell what was taken back');
