@@ -57,6 +57,18 @@ begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
 	smartcar_key_ring_reread(ring, server);
 }
 
+/*
+ * For a caller who must not wait: an error if somebody else has a lock that is in
+ * the way of begin_storing().
+ */
+void
+smartcar_account_lock_table_nowait(void)
+{
+	SmartcarParameters none = {0};
+
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE NOWAIT", &none);
+}
+
 /* The tokens of an answer, sealed before they are part of any statement. */
 static void
 pass_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
