@@ -267,7 +267,7 @@ $link = link_for("external_id => 'owner-7'");
 $callback = consent($link, owner => 'ada');
 $sandbox->faults({ match => $token, times => 0, delay_ms => 8000 });
 
-# what a session that is killed has reached is not counted by test/coverage.sh
+# what a session that is killed has reached is not counted by tools/coverage.sh
 $session->finish;
 $session = Session->new($node);
 $session->start(finish($callback));

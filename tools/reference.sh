@@ -3,8 +3,8 @@
 # and its SQLSTATEs with what the sources can raise and the comments name; and
 # looks whether what the other pages name is there.
 #
-#   test/reference.sh            (server and user as in PGHOST, PGPORT, PGUSER)
-#   test/reference.sh --write    writes doc/reference.md
+#   tools/reference.sh            (server and user as in PGHOST, PGPORT, PGUSER)
+#   tools/reference.sh --write    writes doc/reference.md
 
 set -euo pipefail
 cd "$(dirname "$0")/.."

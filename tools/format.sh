@@ -2,16 +2,16 @@
 #
 # Lays out the C sources as PostgreSQL does, with pg_bsd_indent.
 #
-# Usage: test/format.sh [FILE...]            prints what would change; fails if anything would
-#        test/format.sh --write [FILE...]    changes it
-#        test/format.sh --typedefs           writes test/typedefs.list anew; needs a compiler
-#        test/format.sh --find               prints which pg_bsd_indent is used; fails without
+# Usage: tools/format.sh [FILE...]            prints what would change; fails if anything would
+#        tools/format.sh --write [FILE...]    changes it
+#        tools/format.sh --typedefs           writes tools/typedefs.list anew; needs a compiler
+#        tools/format.sh --find               prints which pg_bsd_indent is used; fails without
 #
 # Without a FILE all C sources are meant.  The options are those of pgindent.
 # They wrap comments at column 79; code is never wrapped, and this project lets
 # it go to column 100.  pg_bsd_indent has to know which names are types: those
 # that the project defines are found in the sources, those that it uses from
-# PostgreSQL, OpenSSL, libcurl and the C library are in test/typedefs.list.
+# PostgreSQL, OpenSSL, libcurl and the C library are in tools/typedefs.list.
 
 set -euo pipefail
 
@@ -73,7 +73,7 @@ write_typedefs()
 		grep -oE '\b[A-Za-z_][A-Za-z_0-9]*\b' | sort -u >"$work/used"
 	# <stdbool.h> makes bool a macro
 	{ comm -12 "$work/known" "$work/used"; echo bool; } |
-		sort -u | comm -23 - <(own_typedefs) >test/typedefs.list
+		sort -u | comm -23 - <(own_typedefs) >tools/typedefs.list
 }
 
 # In the core and in its tests "text" is a good name for a variable; only where
@@ -98,7 +98,7 @@ formatted()
 		cat "$work/messages" >&2
 		die "pg_bsd_indent has something to say about $1"
 	fi
-	perl "$project/test/lib/after_indent.pl" <"$work/output.c"
+	perl "$project/tools/lib/after_indent.pl" <"$work/output.c"
 }
 
 mode=check
@@ -121,7 +121,7 @@ else
 	files=("$@")
 fi
 
-{ own_typedefs; cat test/typedefs.list; } | sort -u >"$work/typedefs"
+{ own_typedefs; cat tools/typedefs.list; } | sort -u >"$work/typedefs"
 different=0
 for file in "${files[@]}"; do
 	formatted "$file" >"$work/result"
@@ -137,6 +137,6 @@ for file in "${files[@]}"; do
 	fi
 done
 if [ $mode = check ] && [ $different -gt 0 ]; then
-	echo "$different of ${#files[@]} files are not formatted; test/format.sh --write formats them" >&2
+	echo "$different of ${#files[@]} files are not formatted; tools/format.sh --write formats them" >&2
 	exit 1
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Runs the SQL examples of Markdown files and compares what they print.
 #
-#   test/examples.pl FILE...       (server and user as in PGHOST, PGPORT, PGUSER)
+#   tools/examples.pl FILE...       (server and user as in PGHOST, PGPORT, PGUSER)
 #
 # Each file gets a fresh database.  Its blocks fenced as ```sql are run in their
 # order, in one session; where the next block is fenced as ```text, that is what
@@ -66,7 +66,7 @@ sub blocks_of
 		}
 		elsif ($line =~ /<!--\s*(?:not )?run\b|^\s+```|^~~~/)
 		{
-			die "line $number: this is neither a mark nor a fence as test/examples.pl knows them\n";
+			die "line $number: this is neither a mark nor a fence as tools/examples.pl knows them\n";
 		}
 		die "line $number: nothing comes after the mark\n" if defined $reason;
 	}

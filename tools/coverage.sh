@@ -1,13 +1,13 @@
 #!/bin/bash
 #
-# Says which lines of src/ the tests reach.
+# Prints the share of lines of src/ that the tests reach, for each file and in all,
+# and which lines they do not reach.
 #
-# Usage: test/coverage.sh [STEP...]    default: regression tap isolation demo
+# Usage: tools/coverage.sh [STEP...]    default: regression tap isolation demo
 #
 # Builds with --coverage and runs these steps of test/check.sh, which call the
-# backend.  It fails if one of them fails, if less than 90 % of the lines are
-# reached, if a line that is not reached is not explained in
-# test/coverage-unreached.txt, or if an explanation there is of none.
+# backend.  It fails if one of them fails, or if less than 90 % of the lines are
+# reached.
 #
 # It is not part of the check, because it is regression and TAP tests once more:
 # some five minutes on an idle machine with two processors.
@@ -24,12 +24,11 @@ if [ ${#steps[@]} -eq 0 ]; then
 fi
 
 # shellcheck source=test/lib/workspace.sh
-. "$here/lib/workspace.sh"
+. "$here/../test/lib/workspace.sh"
 # shellcheck source=test/lib/packages.sh
-. "$here/lib/packages.sh"
+. "$here/../test/lib/packages.sh"
 make_workspace
 need gcovr has_command gcovr
-need libjson-pp-perl has_perl_module JSON::PP
 install_missing_packages
 
 # The programs of the server run as its user, and may not write beside the objects.
@@ -37,7 +36,7 @@ mkdir -m 1777 "$workspace/counts"
 chmod 1777 "$workspace/counts"
 result=0
 GCOV_PREFIX=$workspace/counts MAKEFLAGS='with_llvm=no COPT=--coverage' \
-	"$here/check.sh" --keep "${steps[@]}" 2>&1 | tee "$workspace/check.log" || result=$?
+	"$here/../test/check.sh" --keep "${steps[@]}" 2>&1 | tee "$workspace/check.log" || result=$?
 kept=$(sed -n 's/^# kept: //p' "$workspace/check.log")
 
 remove_kept()
@@ -50,8 +49,6 @@ at_end remove_kept
 [ -n "$kept" ] || die "the check left nothing behind"
 
 cp -r "$workspace/counts$kept/gcc/." "$kept/gcc/"
-(cd "$kept/gcc" && gcovr --root . --filter src/ --gcov-ignore-parse-errors --json "$workspace/coverage.json" \
-	>"$workspace/gcovr.log" 2>&1) || { cat "$workspace/gcovr.log"; exit 1; }
-perl "$here/lib/coverage.pl" "$workspace/coverage.json" "$kept/gcc" "$here/coverage-unreached.txt" ||
+(cd "$kept/gcc" && gcovr --root . --filter src/ --gcov-ignore-parse-errors --fail-under-line 90) ||
 	result=1
 exit $result

@@ -2,7 +2,7 @@
 #
 # Builds the archive of a release and Debian's packages from it, and tests them.
 #
-# Usage: test/package.sh [--quick] [--output DIRECTORY]
+# Usage: tools/package.sh [--quick] [--output DIRECTORY]
 #
 #   --quick    stop after what takes less than a minute: the archive, the packages
 #              with the regression tests against what is in them, lintian, and the
@@ -21,10 +21,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=test/lib/workspace.sh
-. "$here/lib/workspace.sh"
+. "$here/../test/lib/workspace.sh"
 # shellcheck source=test/lib/packages.sh
-. "$here/lib/packages.sh"
-# shellcheck source=test/lib/release.sh
+. "$here/../test/lib/packages.sh"
+# shellcheck source=tools/lib/release.sh
 . "$here/lib/release.sh"
 
 count_passed=0
@@ -98,12 +98,12 @@ make_archive()
 
 	cd "$source"
 	ls META.json README.md LICENSE Makefile smartcar_tesla.control src/smartcar_tesla.sql sql \
-		expected test debian/control doc
+		expected test tools debian/control doc
 	if is_own_repository && find . -name '.git*' -o -name .ci | grep .; then
 		echo "these do not belong into a release"
 		return 1
 	fi
-	test/version.sh
+	tools/version.sh
 }
 
 # The tools of Debian find the system's PostgreSQL, and not what a check may use.

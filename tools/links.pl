@@ -3,7 +3,7 @@
 # project leads somewhere, whether every page of the manual is linked from its
 # front page, and whether the paths that are named in `backquotes` are there.
 #
-#   test/links.pl [DIRECTORY]      default: the project
+#   tools/links.pl [DIRECTORY]      default: the project
 #
 # Links to other sites are not followed.
 
@@ -108,7 +108,7 @@ sub check_path
 {
 	my ($file, $number, $code) = @_;
 	return if $file !~ m{^(?:README|CONTRIBUTING)\.md$|^doc/};
-	my ($path) = $code =~ m{^((?:src|sql|expected|doc|test|example|debian)/[\w./-]+)(?:\s|$)} or return;
+	my ($path) = $code =~ m{^((?:src|sql|expected|doc|test|tools|example|debian)/[\w./-]+)(?:\s|$)} or return;
 
 	push @problems, "$file, line $number: there is no $path" if !-e $path;
 }

@@ -4,7 +4,7 @@
 # not have: each in the release of Debian that has it, below a directory of its
 # own (debootstrap), by that release's compiler and libraries.
 #
-# Usage: test/majors.sh [--steps "STEP..."] [--stale] [--keep DIRECTORY] [MAJOR...]
+# Usage: tools/majors.sh [--steps "STEP..."] [--stale] [--keep DIRECTORY] [MAJOR...]
 #
 #   MAJOR       17 and 18 unless others are named; what no release of Debian has is
 #               skipped
@@ -24,10 +24,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=test/lib/workspace.sh
-. "$here/lib/workspace.sh"
+. "$here/../test/lib/workspace.sh"
 # shellcheck source=test/lib/packages.sh
-. "$here/lib/packages.sh"
-# shellcheck source=test/lib/release.sh
+. "$here/../test/lib/packages.sh"
+# shellcheck source=tools/lib/release.sh
 . "$here/lib/release.sh"
 
 count_passed=0

@@ -4,7 +4,7 @@
 # entered with chroot.  Only root can do this.  Nothing is left mounted, and no
 # process left running, whether the script ends, fails or is interrupted.
 #
-# Sourced by test/majors.sh and test/package.sh, after packages.sh.
+# Sourced by tools/majors.sh and tools/package.sh, after packages.sh.
 #
 # shellcheck shell=bash disable=SC2154
 
