@@ -4,8 +4,9 @@
 -- The rows are facts from the test suites of the SDKs, from runs of their
 -- published packages, and digests of bodies on which an SDK goes wrong, because
 -- it parses them and writes them again before it hashes.  They are listed in
--- test/vectors.md.
+-- test/sdk.md.
 --
+
 -- How a statement is refused: the SQLSTATE and the message.
 CREATE FUNCTION pg_temp.refusal(statement text) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -18,8 +19,10 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE || ' ' || SQLERRM;
 END
 $$;
+
 -- All tokens are arguments; a server that other tests may have left is not asked.
 SET smartcar_tesla.server = '';
+
 CREATE TEMP TABLE challenge (
 	id text,
 	origin text,
@@ -28,32 +31,27 @@ CREATE TEMP TABLE challenge (
 	expected text,
 	note text
 );
+
 INSERT INTO challenge (id, origin, management_token, challenge, expected, note) VALUES
-	('v069', 'smartcar/node-sdk test/unit/index.js: hashChallenge',
+	('node-18', 'smartcar/node-sdk test/unit/index.js: hashChallenge',
 	 'amt', 'challenge', '9baf5a7464bd86740ad5a06e439dcf535a075022ed2c92d74efacf646d79328e', NULL),
-	('v070', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/SmartcarTest.java: testHashChallenge',
+	('java-06', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/SmartcarTest.java: testHashChallenge',
 	 'amt', 'challenge', '9baf5a7464bd86740ad5a06e439dcf535a075022ed2c92d74efacf646d79328e', NULL),
-	('v072', 'smartcar/python-sdk a4dfeff smartcar/smartcar.py, observed',
+	('python-05', 'smartcar/python-sdk a4dfeff smartcar/smartcar.py, observed',
 	 'abc123abc123', '9c9c9c9c', '2a596ed34b8c6f069492d952aa51f076fee7b1c662b6498e0217a0d41fd9b936', NULL),
-	('v074', 'computed: what key and message in each other''s place give',
+	('computed-01', 'computed: what key and message in each other''s place give',
 	 'challenge', 'amt', '7ab7c12606f7e43a826cb6bd4dc45462fb90f5dc9ff83f796f90cc63aec14023',
-	 'must not be the answer to v069');
+	 'must not be the answer to node-18');
+
 SELECT id, smartcar_hash_challenge(challenge, management_token) IS NOT DISTINCT FROM expected
-	   AND (id <> 'v074' OR smartcar_hash_challenge(management_token, challenge) <> expected) AS ok,
+	   AND (id <> 'computed-01' OR smartcar_hash_challenge(management_token, challenge) <> expected) AS ok,
 	   note
   FROM challenge ORDER BY id;
-  id  | ok |              note              
-------+----+--------------------------------
- v069 | t  | 
- v070 | t  | 
- v072 | t  | 
- v074 | t  | must not be the answer to v069
-(4 rows)
 
 -- The Node SDK takes an empty token, with which anybody can make a signature.
 SELECT v.id, left(refusal, 5) = '22023' AND strpos(refusal, 'management_token') > 0 AS ok, refusal
   FROM (VALUES
-		('v073', 'smartcar 10.4.0 (npm) index.js, observed', '', '',
+		('node-19', 'smartcar 10.4.0 (npm) index.js, observed', '', '',
 		 'b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad')
 	   ) AS v (id, origin, management_token, challenge, expected),
 	   unnest(ARRAY[
@@ -63,12 +61,6 @@ SELECT v.id, left(refusal, 5) = '22023' AND strpos(refusal, 'management_token') 
 	   ]) WITH ORDINALITY AS s (statement, place),
 	   pg_temp.refusal(s.statement) AS refusal
  ORDER BY v.id, s.place;
-  id  | ok |                 refusal                  
-------+----+------------------------------------------
- v073 | t  | 22023 management_token must not be empty
- v073 | t  | 22023 management_token must not be empty
- v073 | t  | 22023 management_token must not be empty
-(3 rows)
 
 CREATE TEMP TABLE payload (
 	id text,
@@ -79,25 +71,27 @@ CREATE TEMP TABLE payload (
 	expected boolean,
 	note text
 );
+
 INSERT INTO payload (id, origin, management_token, signature, body, expected, note) VALUES
-	('v075', 'smartcar/node-sdk test/unit/index.js: verifyPayload',
+	('node-20', 'smartcar/node-sdk test/unit/index.js: verifyPayload',
 	 'amt', '4c05a8da471f05156ad717baa4017acd13a3a809850b9ca7d3301dcaaa854f70',
 	 '{"pizza":"pasta"}', true, NULL),
-	('v076', 'smartcar/ruby-sdk spec/smartcar/e2e/smartcar_spec.rb: .verfify_payload',
+	('ruby-05', 'smartcar/ruby-sdk spec/smartcar/e2e/smartcar_spec.rb: .verfify_payload',
 	 'amt', '4c05a8da471f05156ad717baa4017acd13a3a809850b9ca7d3301dcaaa854f70',
 	 '{"pizza":"pasta"}', true, NULL),
-	('v078', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
+	('node-21', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
 	 'amt', '04040b7103998aefa260b790c63a8f1502fe3e93f5db7cf5f1427c0a1dd1dc15',
 	 '{"pizza": "pasta"}', true, 'a space is lost by parsing'),
-	('v079', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
+	('node-22', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
 	 'amt', '8100b489a2c2af20caca8f14228fd0ff3a1b93bf466fa1a2e110a6fb9ba6ab1c',
 	 '{"distance":100.0}', true, '100.0 becomes 100'),
-	('v081', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
+	('node-23', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
 	 'amt', 'f2deca3d6895fbf63ce83edcdf12a73cf0f09aa0573303929b6062b71b5a2fd1',
 	 '{"id":12345678901234567890}', true, 'a large integer is rounded'),
-	('v082', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
+	('node-24', 'computed: what smartcar 10.4.0 (npm) index.js refuses',
 	 'amt', '13cfc49d4f84823cd8bf87bfd63fe418e02714c442ee4acc9e5d88243088295c',
 	 '{"n":"caf\u00e9"}', true, 'an escape becomes the character');
+
 -- The signature holds for the body in both forms and in both cases, and for no
 -- other token, body or signature.
 SELECT id, smartcar_verify_webhook(convert_to(body, 'UTF8'), signature, management_token) = expected
@@ -108,15 +102,6 @@ SELECT id, smartcar_verify_webhook(convert_to(body, 'UTF8'), signature, manageme
 	   OR smartcar_verify_webhook(body, translate(signature, '0f', 'f0'), management_token) AS forged,
 	   note
   FROM payload ORDER BY id;
-  id  | ok | forged |              note               
-------+----+--------+---------------------------------
- v075 | t  | f      | 
- v076 | t  | f      | 
- v078 | t  | f      | a space is lost by parsing
- v079 | t  | f      | 100.0 becomes 100
- v081 | t  | f      | a large integer is rounded
- v082 | t  | f      | an escape becomes the character
-(6 rows)
 
 CREATE TEMP TABLE verify_event (
 	id text,
@@ -126,22 +111,18 @@ CREATE TEMP TABLE verify_event (
 	expected jsonb,				-- the body of the answer
 	note text
 );
+
 INSERT INTO verify_event (id, origin, management_token, event, expected, note) VALUES
-	('v206', 'smartcar.com/docs/api-reference/webhooks/events/verify, digest computed', 'amt',
+	('docs-06', 'smartcar.com/docs/api-reference/webhooks/events/verify, digest computed', 'amt',
 	 '{"eventId": "52f6e0bb-1369-45da-a61c-9e67d092d6db", "eventType": "VERIFY", "data": {"challenge": "3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f"}, "meta": {"version": "4.0", "webhookId": "5a8e5e38-1e12-4011-a36d-56f120053f9e", "webhookName": "Example Webhook", "deliveryId": "5d569643-3a47-4cd1-a3ec-db5fc1f6f03b", "deliveredAt": 1761896351529}}',
 	 '{"challenge": "2f0e63b32f2dca91ae5c5f9c10e8647463d58288734aa8bb84fa3ede78b9b50d"}', NULL),
-	('v207', 'smartcar.com/docs/api-reference/webhooks/events/verify, digest computed', 'amt',
+	('docs-07', 'smartcar.com/docs/api-reference/webhooks/events/verify, digest computed', 'amt',
 	 '{"version": "2.0", "webhookId": "5a8e5e38-1e12-4011-a36d-56f120053f9e", "eventName": "verify", "payload": {"challenge": "3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f"}}',
 	 '{"challenge": "2f0e63b32f2dca91ae5c5f9c10e8647463d58288734aa8bb84fa3ede78b9b50d"}',
 	 'the older form of the event');
+
 -- The answer, as an application makes it.
 SELECT id, jsonb_build_object('challenge', smartcar_hash_challenge(
 			coalesce(event #>> '{data,challenge}', event #>> '{payload,challenge}'),
 			management_token)) IS NOT DISTINCT FROM expected AS ok, note
   FROM verify_event ORDER BY id;
-  id  | ok |            note             
-------+----+-----------------------------
- v206 | t  | 
- v207 | t  | the older form of the event
-(2 rows)
-

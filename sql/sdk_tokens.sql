@@ -2,7 +2,7 @@
 -- Whether a token has ended, held against the official SDKs
 --
 -- The rows are facts from the test suites of the SDKs, some of them of versions
--- that still had such a function.  They are listed in test/vectors.md, with
+-- that still had such a function.  They are listed in test/sdk.md, with
 -- those where we differ on purpose: mine is our answer there.
 --
 
@@ -15,17 +15,17 @@ CREATE TEMP TABLE ends (
 );
 
 INSERT INTO ends (id, origin, left_to_live, expected, mine) VALUES
-	('v096', 'smartcar/node-sdk test/unit/index.js: isExpired - date', '-60 seconds', true, NULL),
-	('v097', 'smartcar/node-sdk test/unit/index.js: isExpired - date', '60 seconds', false, NULL),
-	('v100', 'smartcar/go-sdk smartcar_test.go: TestIsTokenExpiredFalse', '0 seconds', false, true),
-	('v102', 'smartcar/ruby-sdk spec/smartcar/e2e/auth_client_spec.rb: identifies expired tokens', '-86400 seconds', true, NULL),
-	('v103', 'smartcar/ruby-sdk spec/smartcar/e2e/auth_client_spec.rb: identifies valid tokens', '86400 seconds', false, NULL);
+	('node-30', 'smartcar/node-sdk test/unit/index.js: isExpired - date', '-60 seconds', true, NULL),
+	('node-31', 'smartcar/node-sdk test/unit/index.js: isExpired - date', '60 seconds', false, NULL),
+	('go-04', 'smartcar/go-sdk smartcar_test.go: TestIsTokenExpiredFalse', '0 seconds', false, true),
+	('ruby-07', 'smartcar/ruby-sdk spec/smartcar/e2e/auth_client_spec.rb: identifies expired tokens', '-86400 seconds', true, NULL),
+	('ruby-08', 'smartcar/ruby-sdk spec/smartcar/e2e/auth_client_spec.rb: identifies valid tokens', '86400 seconds', false, NULL);
 
 SELECT id, smartcar_token_expired(statement_timestamp() + left_to_live) IS NOT DISTINCT FROM coalesce(mine, expected) AS ok,
 	   mine IS NOT NULL AS on_purpose
   FROM ends ORDER BY id;
 
--- v099, smartcar/node-sdk test/unit/index.js: isExpired - error
+-- node-32, smartcar/node-sdk test/unit/index.js: isExpired - error
 SELECT smartcar_token_expired('not a date');
 
 -- A token counts as ended a while before it is: 10 seconds, or the tolerance.

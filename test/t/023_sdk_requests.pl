@@ -2,7 +2,7 @@
 #
 # Each test is a fact from the test suite of an SDK, or was observed in a run of
 # one: what it sends, or what it makes of an answer.  They are listed in
-# test/vectors.md, with what we do otherwise on purpose; that stands here as a
+# test/sdk.md, with what we do otherwise on purpose; that stands here as a
 # test of its own.
 
 use strict;
@@ -26,7 +26,7 @@ Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => 'read_vin');
 
 my $session = Session->new($node);
 
-# A server with the client of a vector.
+# A server with the client of a test.
 sub client
 {
 	my ($id, $secret, $redirect_uri) = @_;
@@ -74,39 +74,39 @@ my %exchange = (grant_type => 'authorization_code', code => 'AUTHCODE', redirect
 client($id, $id, $exchange{redirect_uri});
 
 my ($request) = request_of(q(smartcar_exchange_code('AUTHCODE', flags => '{"pizza": "pasta"}', server => 'client')), $tokens);
-is("$request->{method} " . address($request), 'POST /oauth/token?flags=pizza%3Apasta', 'v084: exchangeCode of the Node SDK');
-is($request->{headers}{authorization}, $basic, 'v084: its credentials');
-is($request->{headers}{'content-type'}, 'application/x-www-form-urlencoded', 'v084: its content type');
-is_deeply(fields($request->{body}), \%exchange, 'v084: its form');
+is("$request->{method} " . address($request), 'POST /oauth/token?flags=pizza%3Apasta', 'node-25: exchangeCode');
+is($request->{headers}{authorization}, $basic, 'node-25: its credentials');
+is($request->{headers}{'content-type'}, 'application/x-www-form-urlencoded', 'node-25: its content type');
+is_deeply(fields($request->{body}), \%exchange, 'node-25: its form');
 
 ($request) = request_of(q(smartcar_exchange_code('AUTHCODE', server => 'client')), $tokens);
-is("$request->{method} " . address($request), 'POST /oauth/token', 'v085: exchangeCode without flags');
-is($request->{headers}{authorization}, $basic, 'v085: its credentials');
-is_deeply(fields($request->{body}), \%exchange, 'v085: its form');
+is("$request->{method} " . address($request), 'POST /oauth/token', 'node-26: exchangeCode without flags');
+is($request->{headers}{authorization}, $basic, 'node-26: its credentials');
+is_deeply(fields($request->{body}), \%exchange, 'node-26: its form');
 
 ($request) = request_of(q(smartcar_refresh_token('TOKEN', server => 'client')), $tokens);
-is("$request->{method} " . address($request), 'POST /oauth/token', 'v087: exchangeRefreshToken without flags');
-is($request->{headers}{authorization}, $basic, 'v087: its credentials');
-is_deeply(fields($request->{body}), { grant_type => 'refresh_token', refresh_token => 'TOKEN' }, 'v087: its form');
+is("$request->{method} " . address($request), 'POST /oauth/token', 'node-27: exchangeRefreshToken without flags');
+is($request->{headers}{authorization}, $basic, 'node-27: its credentials');
+is_deeply(fields($request->{body}), { grant_type => 'refresh_token', refresh_token => 'TOKEN' }, 'node-27: its form');
 
 client('cl13nt1d-t35t-46dc-aa25-bdd042f54e7d', '24d55382-843f-4ce9-a7a7-cl13nts3cr3t', 'https://example.com/');
 ($request) = request_of(q(smartcar_exchange_code('x', flags => '{"foo": "bar", "test": true}', server => 'client')), $tokens);
-is(address($request), '/oauth/token?flags=foo%3Abar%20test%3Atrue', 'v088: exchangeCode of the Java SDK');
-is($request->{body} =~ s/code=x/code=/r, 'grant_type=authorization_code&code=&redirect_uri=https%3A%2F%2Fexample.com%2F', 'v088: its form, to the byte');
-is(length($request->{body}) - 1, 77, 'v088: and its length');
-is($session->error(q(SELECT smartcar_exchange_code('', server => 'client')))->{sqlstate}, '22023', 'v088, on purpose: an empty code is refused');
+is(address($request), '/oauth/token?flags=foo%3Abar%20test%3Atrue', 'java-07: exchangeCode');
+is($request->{body} =~ s/code=x/code=/r, 'grant_type=authorization_code&code=&redirect_uri=https%3A%2F%2Fexample.com%2F', 'java-07: its form, to the byte');
+is(length($request->{body}) - 1, 77, 'java-07: and its length');
+is($session->error(q(SELECT smartcar_exchange_code('', server => 'client')))->{sqlstate}, '22023', 'java-07, on purpose: an empty code is refused');
 
 client('the-client-id', 'client_secret', 'https://example.com/auth');
 ($request) = request_of(q(smartcar_exchange_code('auth_code', server => 'client')), $tokens);
-is(address($request), '/oauth/token', 'v090: exchange_code of the Ruby SDK');
+is(address($request), '/oauth/token', 'ruby-06: exchange_code');
 is_deeply(
 	fields($request->{body}), { grant_type => 'authorization_code', code => 'auth_code', redirect_uri => 'https://example.com/auth' },
-	'v090, on purpose: the credentials do not stand in the form');
-is($request->{headers}{authorization}, 'Basic ' . encode_base64('the-client-id:client_secret', ''), 'v090, on purpose: but in the header');
+	'ruby-06, on purpose: the credentials do not stand in the form');
+is($request->{headers}{authorization}, 'Basic ' . encode_base64('the-client-id:client_secret', ''), 'ruby-06, on purpose: but in the header');
 
 $session->query('ALTER SERVER client OPTIONS (DROP redirect_uri)');
 ($request) = request_of(q(smartcar_exchange_code('c', server => 'client')), $tokens);
-is_deeply(fields($request->{body}), { grant_type => 'authorization_code', code => 'c' }, 'v095, on purpose: no redirect_uri is none, not "undefined"');
+is_deeply(fields($request->{body}), { grant_type => 'authorization_code', code => 'c' }, 'node-29, on purpose: no redirect_uri is none, not "undefined"');
 
 # Answers of the token endpoint
 
@@ -119,7 +119,7 @@ sub is_token
 	is($result, "$access_token|$refresh_token|7200|t", $name);
 	return;
 }
-is_token('v091: formatAccess of the Node SDK', q(smartcar_exchange_code('c')),
+is_token('node-28: formatAccess', q(smartcar_exchange_code('c')),
 	{
 		token_type => 'Bearer',
 		expires_in => 7200,
@@ -127,7 +127,7 @@ is_token('v091: formatAccess of the Node SDK', q(smartcar_exchange_code('c')),
 		refresh_token => 'c569b7ed-6536-4d19-9790-61ba7a4389c6'
 	},
 	'df12ca11-36a7-4196-9c33-b9fa1f18dd14', 'c569b7ed-6536-4d19-9790-61ba7a4389c6');
-is_token('v092: AuthGetTokens of the Java SDK', q(smartcar_refresh_token('r')),
+is_token('java-08: AuthGetTokens', q(smartcar_refresh_token('r')),
 	{
 		access_token => 'cf7ba7e9-8c5d-417d-a99f-c386cfc235cc',
 		token_type => 'Bearer',
@@ -136,23 +136,23 @@ is_token('v092: AuthGetTokens of the Java SDK', q(smartcar_refresh_token('r')),
 	},
 	'cf7ba7e9-8c5d-417d-a99f-c386cfc235cc', '3e565aed-d4b2-4296-9b4c-aec35825a6aa');
 $sandbox->faults({ body => { expires_in => 7200 } });
-is($session->error(q(SELECT smartcar_exchange_code('c')))->{sqlstate}, 'SC004', 'v094, on purpose: an answer without tokens is refused');
-is_token('v094: the times of the Go SDK', q(smartcar_exchange_code('c')), { expires_in => 7200, access_token => 'a', refresh_token => 'r' }, 'a', 'r');
+is($session->error(q(SELECT smartcar_exchange_code('c')))->{sqlstate}, 'SC004', 'go-03, on purpose: an answer without tokens is refused');
+is_token('go-03: the times', q(smartcar_exchange_code('c')), { expires_in => 7200, access_token => 'a', refresh_token => 'r' }, 'a', 'r');
 
 # Requests to the API
 
 my $vehicles = { vehicles => ['vehicle1'], paging => { count => 1, offset => 0 } };
 ($request, my $result) = request_of(q(smartcar_vehicles('token')), $vehicles);
-is("$request->{method} $request->{path}", 'GET /v2.0/vehicles', 'v183, on purpose: no slash at the end');
-is($request->{headers}{authorization}, 'Bearer token', 'v183: its credentials');
-is($result, 'vehicle1', 'v183: its answer');
+is("$request->{method} $request->{path}", 'GET /v2.0/vehicles', 'node-42, on purpose: no slash at the end');
+is($request->{headers}{authorization}, 'Bearer token', 'node-42: its credentials');
+is($result, 'vehicle1', 'node-42: its answer');
 ($request) = request_of(q(smartcar_request('GET', '/vehicles', 'token', query => '{"limit": 1}')), $vehicles);
-is(address($request), '/v2.0/vehicles?limit=1', 'v183: the same, with one on a page');
+is(address($request), '/v2.0/vehicles?limit=1', 'node-42: the same, with one on a page');
 
 ($request, $result) = request_of(q(smartcar_user('token')), { id => 'userid' });
-is("$request->{method} " . address($request), 'GET /v2.0/user', 'v184, on purpose: no slash at the end');
-is($request->{headers}{authorization}, 'Bearer token', 'v184: its credentials');
-is($result, 'userid', 'v184: its answer');
+is("$request->{method} " . address($request), 'GET /v2.0/user', 'node-43, on purpose: no slash at the end');
+is($request->{headers}{authorization}, 'Bearer token', 'node-43: its credentials');
+is($result, 'userid', 'node-43: its answer');
 
 ($request, $result) = request_of(
 	q((SELECT request_id, extract(epoch FROM data_age) * 1000, extract(epoch FROM fetched_at) * 1000 FROM
@@ -165,15 +165,15 @@ is($result, 'userid', 'v184: its answer');
 			'sc-fetched-at' => '2018-05-04T07:20:51.844Z'
 		}
 	});
-like(address($request), qr{/permissions\?limit=1$}, 'v186: permissions of the Node SDK');
-is($result =~ s/\.0+\b//gr, 'requestId|1525418450844|1525418451844', 'v186: what its headers tell');
+like(address($request), qr{/permissions\?limit=1$}, 'node-44: permissions');
+is($result =~ s/\.0+\b//gr, 'requestId|1525418450844|1525418451844', 'node-44: what its headers tell');
 
 ($request) = request_of(q(smartcar_request('GET', '/vehicles/VID/odometer', 'token')), {});
-is(address($request), '/v2.0/vehicles/VID/odometer', 'v187: getUrl of the Node SDK');
+is(address($request), '/v2.0/vehicles/VID/odometer', 'node-45: getUrl');
 
 my $vehicle = 'ada7207c-3c0a-4027-a47f-6215ce6f7b93';
 ($request) = request_of(qq(smartcar_request('GET', '/vehicles/$vehicle/pizza', 'token', query => '{"flags": "country:DE flag:true"}')), {});
-is(address($request), "/v2.0/vehicles/$vehicle/pizza?flags=country%3ADE%20flag%3Atrue", 'v043: a vehicle with flags in the Python SDK, encoded');
+is(address($request), "/v2.0/vehicles/$vehicle/pizza?flags=country%3ADE%20flag%3Atrue", 'python-04: a vehicle with flags, encoded');
 
 # The management API
 
@@ -181,23 +181,23 @@ my $connections = { connections => [] };
 client($id, $id, 'https://example.com/');
 $session->query('ALTER USER MAPPING FOR PUBLIC SERVER client OPTIONS (SET management_token $$amt$$)' =~ s/\$\$/'/gr);
 ($request) = request_of(q(smartcar_connections(server => 'client')), $connections);
-is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDphbXQ=', 'v188: getManagementToken of the Node SDK');
+is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDphbXQ=', 'node-46: getManagementToken');
 
 $session->query("ALTER USER MAPPING FOR PUBLIC SERVER client OPTIONS (SET management_token 'fake-amt')");
 ($request) = request_of(
 	q(smartcar_request('GET', '/management/connections', query => '{"user_id": "test-user-789", "limit": 5, "cursor": "test-cursor"}', origin => 'management', server => 'client')),
 	$connections);
-is("$request->{method} $request->{path}", 'GET /v2.0/management/connections', 'v189: getConnections of the Node SDK');
-is_deeply(fields($request->{query}), { user_id => 'test-user-789', limit => 5, cursor => 'test-cursor' }, 'v189: its query');
-is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDpmYWtlLWFtdA==', 'v189: its credentials');
+is("$request->{method} $request->{path}", 'GET /v2.0/management/connections', 'node-47: getConnections');
+is_deeply(fields($request->{query}), { user_id => 'test-user-789', limit => 5, cursor => 'test-cursor' }, 'node-47: its query');
+is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDpmYWtlLWFtdA==', 'node-47: its credentials');
 ($request) = request_of(q(smartcar_connections(user_id => 'test-user-789', server => 'client')), $connections);
-is_deeply(fields($request->{query}), { user_id => 'test-user-789', limit => 100 }, 'v189, on purpose: all pages, as large as they can be');
+is_deeply(fields($request->{query}), { user_id => 'test-user-789', limit => 100 }, 'node-47, on purpose: all pages, as large as they can be');
 
 ($request) = request_of(q(smartcar_delete_connections('vehicle id', 'user-id')), $connections);
-is_deeply(fields($request->{query}), { vehicle_id => 'vehicle id', user_id => 'user-id' }, 'v191, on purpose: a connection is deleted by both of its ends');
+is_deeply(fields($request->{query}), { vehicle_id => 'vehicle id', user_id => 'user-id' }, 'node-48, on purpose: a connection is deleted by both of its ends');
 $sandbox->faults();
-is($session->error('SELECT smartcar_delete_connections()')->{sqlstate}, '22004', 'v192: delete_connections of the Ruby SDK without a filter');
-is(scalar $sandbox->log, 0, 'v192: no request');
+is($session->error('SELECT smartcar_delete_connections()')->{sqlstate}, '22004', 'ruby-11: delete_connections without a filter');
+is(scalar $sandbox->log, 0, 'ruby-11: no request');
 
 # Compatibility
 
@@ -207,22 +207,22 @@ client('clientId', 'clientSecret', 'https://example.com/');
 is_deeply(
 	fields($request->{query}),
 	{ vin => 'fake_vin', scope => 'read_location read_odometer', country => 'US', flags => 'test:test', mode => 'test' },
-	'v193: getCompatibility of the Node SDK, but for the level of its test');
-is($request->{path}, '/v2.0/compatibility', 'v193, on purpose: in the one version that Smartcar documents');
-is($request->{headers}{authorization}, 'Basic Y2xpZW50SWQ6Y2xpZW50U2VjcmV0', 'v193: its credentials');
+	'node-49: getCompatibility, but for the level of its test');
+is($request->{path}, '/v2.0/compatibility', 'node-49, on purpose: in the one version that Smartcar documents');
+is($request->{headers}{authorization}, 'Basic Y2xpZW50SWQ6Y2xpZW50U2VjcmV0', 'node-49: its credentials');
 
 ($request) = request_of(q(smartcar_compatibility('1234', '{read_odometer}', 'GB', 'test', '{"foo": "bar", "test": true}', 'client')), $compatible);
-is(address($request), '/v2.0/compatibility?vin=1234&scope=read_odometer&country=GB&flags=foo%3Abar%20test%3Atrue&mode=test', 'v194: getCompatibility of the Java SDK, but for the same, and its version');
+is(address($request), '/v2.0/compatibility?vin=1234&scope=read_odometer&country=GB&flags=foo%3Abar%20test%3Atrue&mode=test', 'java-19: getCompatibility, but for the same, and its version');
 
 $session->query("ALTER SERVER client OPTIONS (ADD extra_scopes 'scope')");
 ($request) = request_of(q(smartcar_compatibility('vin', '{scope}', 'DE', server => 'client')), $compatible);
-is($request->{path}, '/v2.0/compatibility', 'v195, on purpose: no slash at the end');
-is_deeply(fields($request->{query}), { country => 'DE', scope => 'scope', vin => 'vin' }, 'v195: the query of the Go SDK');
+is($request->{path}, '/v2.0/compatibility', 'go-06, on purpose: no slash at the end');
+is_deeply(fields($request->{query}), { country => 'DE', scope => 'scope', vin => 'vin' }, 'go-06: the query');
 
 # A disconnect
 
 ($request, $result) = request_of(q(smartcar_disconnect('VID', 'token')), { status => 'success' });
-is("$request->{method} " . address($request), 'DELETE /v2.0/vehicles/VID/application', 'v198: disconnect of the Java SDK');
-is($result, '', 'v198: its answer is no error');
+is("$request->{method} " . address($request), 'DELETE /v2.0/vehicles/VID/application', 'java-20: disconnect');
+is($result, '', 'java-20: its answer is no error');
 
 done_testing();

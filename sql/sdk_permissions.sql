@@ -3,9 +3,10 @@
 --
 -- The rows are facts from the test suites of the SDKs, some of them of versions
 -- that still had such a function, and the table of Smartcar's documentation.
--- They are listed in test/vectors.md.  The names that the Node SDK's tests make
+-- They are listed in test/sdk.md.  The names that the Node SDK's tests make
 -- up are no permissions of Smartcar's, and are compared all the same.
 --
+
 CREATE TEMP TABLE grants (
 	id text,
 	origin text,
@@ -13,50 +14,41 @@ CREATE TEMP TABLE grants (
 	wanted text[],
 	expected boolean
 );
+
 INSERT INTO grants (id, origin, granted, wanted, expected) VALUES
-	('v170', 'smartcar/node-sdk test/unit/lib/vehicle.js: has permissions',
+	('node-39', 'smartcar/node-sdk test/unit/lib/vehicle.js: has permissions',
 	 '{permission1,permission2,permission3}', '{required:permission1}', true),
-	('v171', 'smartcar/node-sdk test/unit/lib/vehicle.js: has permissions - multi',
+	('node-40', 'smartcar/node-sdk test/unit/lib/vehicle.js: has permissions - multi',
 	 '{permission1,permission2,permission3}', '{permission1,required:permission2}', true),
-	('v173', 'smartcar/node-sdk test/unit/lib/vehicle.js: has permissions - multi false',
+	('node-41', 'smartcar/node-sdk test/unit/lib/vehicle.js: has permissions - multi false',
 	 '{permission1,permission2,permission3}', '{permission1,permission4}', false),
-	('v174', 'smartcar/python-sdk tests/test_vehicle.py: test_has_permissions',
+	('python-11', 'smartcar/python-sdk tests/test_vehicle.py: test_has_permissions',
 	 '{read_odometer,read_vehicle_info}', '{read_odometer}', true),
-	('v176', 'smartcar/python-sdk tests/test_vehicle.py: test_has_permissions',
+	('python-12', 'smartcar/python-sdk tests/test_vehicle.py: test_has_permissions',
 	 '{read_odometer,read_vehicle_info}', '{read_odometer,required:read_vehicle_info}', true),
-	('v177', 'smartcar/python-sdk tests/test_vehicle.py: test_has_permissions',
+	('python-13', 'smartcar/python-sdk tests/test_vehicle.py: test_has_permissions',
 	 '{read_odometer,read_vehicle_info}', '{read_location}', false),
-	('v179', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java: testHasPermission',
+	('java-17', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java: testHasPermission',
 	 '{read_odometer,read_vehicle_info,read_location}', '{read_odometer,required:read_vehicle_info}', true),
-	('v180', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java: testDoesNotHavePermission',
+	('java-18', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java: testDoesNotHavePermission',
 	 '{read_odometer}', '{read_odometer,read_vehicle_info}', false),
-	('v182', 'smartcar/go-sdk smartcar_e2e_test.go: TestHasPermissionsE2EMissingPermissions',
+	('go-05', 'smartcar/go-sdk smartcar_e2e_test.go: TestHasPermissionsE2EMissingPermissions',
 	 '{read_odometer,read_location}', '{read_odometer,read_location,read_battery}', false);
--- The vectors only say yes or no; what is missing must agree with that.
+
+-- The SDKs only say yes or no; what is missing must agree with that.
 SELECT id, smartcar_has_scopes(granted, wanted) IS NOT DISTINCT FROM expected
 	   AND (smartcar_missing_scopes(granted, wanted) = '{}') IS NOT DISTINCT FROM expected AS ok,
 	   smartcar_missing_scopes(granted, wanted) AS missing
   FROM grants ORDER BY id;
-  id  | ok |       missing       
-------+----+---------------------
- v170 | t  | {}
- v171 | t  | {}
- v173 | t  | {permission4}
- v174 | t  | {}
- v176 | t  | {}
- v177 | t  | {read_location}
- v179 | t  | {}
- v180 | t  | {read_vehicle_info}
- v182 | t  | {read_battery}
-(9 rows)
 
 CREATE TEMP TABLE mapping (
 	id text,
 	origin text,
 	expected jsonb
 );
+
 INSERT INTO mapping (id, origin, expected) VALUES
-	('v203', 'smartcar.com/docs/help/oem-integrations/tesla/developers',
+	('docs-04', 'smartcar.com/docs/help/oem-integrations/tesla/developers',
 	 '{"control_charge": "vehicle_charging_cmds",
 	   "control_climate": "vehicle_cmds",
 	   "control_navigation": "vehicle_cmds",
@@ -80,6 +72,7 @@ INSERT INTO mapping (id, origin, expected) VALUES
 	   "read_user_profile": "user_data",
 	   "read_vehicle_info": "vehicle_device_data",
 	   "read_vin": "vehicle_device_data"}');
+
 -- The view has these rows and no others, and the functions agree with it.
 SELECT m.id, m.expected = v.entries AND v.count = 23 AND v.by_function AS ok
   FROM mapping m,
@@ -93,39 +86,8 @@ SELECT m.id, m.expected = v.entries AND v.count = 23 AND v.by_function AS ok
 						AND smartcar_missing_tesla_permissions('{}', ARRAY[smartcar_permission]) =
 							ARRAY[tesla_permission]) AS by_function
 		  FROM smartcar_permission_mapping) AS v;
-  id  | ok 
-------+----
- v203 | t
-(1 row)
 
 SELECT m.id, e.key AS permission, e.value AS expected,
 	   smartcar_tesla_scope(e.key) IS NOT DISTINCT FROM e.value AS ok
   FROM mapping m, jsonb_each_text(m.expected) AS e
  ORDER BY m.id, e.key;
-  id  |         permission         |       expected        | ok 
-------+----------------------------+-----------------------+----
- v203 | control_charge             | vehicle_charging_cmds | t
- v203 | control_climate            | vehicle_cmds          | t
- v203 | control_navigation         | vehicle_cmds          | t
- v203 | control_pin                | vehicle_cmds          | t
- v203 | control_security           | vehicle_cmds          | t
- v203 | control_trunk              | vehicle_cmds          | t
- v203 | read_battery               | vehicle_device_data   | t
- v203 | read_charge                | vehicle_device_data   | t
- v203 | read_charge_records        | vehicle_charging_cmds | t
- v203 | read_climate               | vehicle_device_data   | t
- v203 | read_compass               | vehicle_device_data   | t
- v203 | read_engine_oil            | vehicle_device_data   | t
- v203 | read_extended_vehicle_info | vehicle_device_data   | t
- v203 | read_fuel                  | vehicle_device_data   | t
- v203 | read_location              | vehicle_location      | t
- v203 | read_odometer              | vehicle_device_data   | t
- v203 | read_security              | vehicle_device_data   | t
- v203 | read_speedometer           | vehicle_device_data   | t
- v203 | read_thermometer           | vehicle_device_data   | t
- v203 | read_tires                 | vehicle_device_data   | t
- v203 | read_user_profile          | user_data             | t
- v203 | read_vehicle_info          | vehicle_device_data   | t
- v203 | read_vin                   | vehicle_device_data   | t
-(23 rows)
-

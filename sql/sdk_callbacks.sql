@@ -3,99 +3,102 @@
 --
 -- The rows are facts from the test suites of the SDKs and examples from
 -- Smartcar's documentation: where each is from, what came back from Connect,
--- what was read.  They are listed in test/vectors.md.
+-- what was read.  They are listed in test/sdk.md.
 --
 -- Fields are told in our names, userId as user_id, errorType as error, and so
 -- on; the SDKs' vehicleInfo is taken apart.  What an SDK got in a message from
--- another window is told as the query that the message was made of.  A vector
+-- another window is told as the query that the message was made of.  A row
 -- names some fields; which others were read too is shown as "further".
 --
+
 CREATE TEMP TABLE callback (
 	id text,
 	origin text,
 	callback text,
 	note text,
-	expected jsonb				-- the fields that the vector names
+	expected jsonb				-- the fields that the origin names
 );
+
 INSERT INTO callback (id, origin, callback, note, expected) VALUES
-	('v135', 'smartcar/javascript-sdk test/unit/redirect.test.js: should post message with expected parameters',
+	('js-13', 'smartcar/javascript-sdk test/unit/redirect.test.js: should post message with expected parameters',
 	 'https://javascript-sdk.smartcar.com/redirect?app_origin=https://www.the-next-awesome-car-app.com&code=super-secret-code&error=vehicle_incompatible&error_description=this-is-an-error-description&state=some-random-state&vin=some-vin&make=BMW&model=M3&year=2013&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c&external_id=external-id-from-connect', NULL,
 	 '{"code": "super-secret-code", "error": "vehicle_incompatible", "error_description": "this-is-an-error-description", "isSmartcarHosted": true, "name": "SmartcarAuthMessage", "state": "some-random-state", "make": "BMW", "model": "M3", "vin": "some-vin", "year": "2013", "virtual_key_url": "https://www.tesla.com/_ak/smartcar.com", "user_id": "e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c", "external_id": "external-id-from-connect", "targetOrigin": "https://www.the-next-awesome-car-app.com"}'),
-	('v136', 'smartcar/javascript-sdk test/unit/redirect.test.js: if redirect origin is not javascript-sdk.smartcar.com then isSmartcarHosted: false',
+	('js-14', 'smartcar/javascript-sdk test/unit/redirect.test.js: if redirect origin is not javascript-sdk.smartcar.com then isSmartcarHosted: false',
 	 'https://www.the-next-awesome-car-app.com', NULL,
 	 '{"code": null, "error": null, "error_description": null, "isSmartcarHosted": false, "name": "SmartcarAuthMessage", "state": null, "make": null, "model": null, "vin": null, "year": null, "virtual_key_url": null, "user_id": null, "targetOrigin": "https://www.the-next-awesome-car-app.com", "external_id": null}'),
-	('v137', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete w/o error when error: null in postMessage',
+	('js-15', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete w/o error when error: null in postMessage',
 	 '?code=super-secret-code&error=&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c&state=some-state', 'told as a query',
 	 '{"error": null, "code": "super-secret-code", "state": "some-state", "virtual_key_url": null, "user_id": "e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c", "external_id": null}'),
-	('v138', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete with virtualKeyUrl when included',
+	('js-16', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete with virtualKeyUrl when included',
 	 '?code=super-secret-code&error_description=this%20doesnt%20matter&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c&state=some-state', 'told as a query',
 	 '{"error": null, "code": "super-secret-code", "state": "some-state", "virtual_key_url": "https://www.tesla.com/_ak/smartcar.com", "user_id": "e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c"}'),
-	('v140', 'smartcar/javascript-sdk test/unit/sdk.test.js: VehicleIncompatible error does not add undefined properties to vehicleInfo',
+	('js-17', 'smartcar/javascript-sdk test/unit/sdk.test.js: VehicleIncompatible error does not add undefined properties to vehicleInfo',
 	 '?error=vehicle_incompatible&error_description=describes%20the%20error&vin=some_vin&year=2017&make=TESLA', 'told as a query',
 	 '{"error": "VehicleIncompatible", "vin": "some_vin", "make": "TESLA", "year": 2017, "model": null}'),
-	('v141', 'smartcar/javascript-sdk test/unit/sdk.test.js: VehicleIncompatible returns null for vehicleInfo when no info',
+	('js-18', 'smartcar/javascript-sdk test/unit/sdk.test.js: VehicleIncompatible returns null for vehicleInfo when no info',
 	 '?error=vehicle_incompatible&error_description=describes%20the%20error', 'told as a query',
 	 '{"error": "VehicleIncompatible", "vin": null, "make": null, "model": null, "year": null}'),
-	('v143', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete w/ InvalidSubscription error',
+	('js-19', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete w/ InvalidSubscription error',
 	 '?error=invalid_subscription&error_description=describes%20the%20error', 'told as a query',
 	 '{"error": "InvalidSubscription", "message": "describes the error"}'),
-	('v144', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete w/ "Unexpected error" error',
+	('js-20', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete w/ "Unexpected error" error',
 	 '?error=not_access_denied&error_description=describes%20the%20error', 'told as a query',
 	 '{"error": "Error", "message": "Unexpected error: not_access_denied - describes the error"}'),
-	('v146', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackSuccessWithState',
+	('ios-03', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackSuccessWithState',
 	 'http://localhost.com?code=9d3ba27c-6b1c-4c3c-8d2e-0f3a5b6c7d8e&state=4f1c8a5e-2b7d-4e0f-9a3c-1d2e3f4a5b6c', 'placeholders filled in',
 	 '{"code": "9d3ba27c-6b1c-4c3c-8d2e-0f3a5b6c7d8e", "state": "4f1c8a5e-2b7d-4e0f-9a3c-1d2e3f4a5b6c", "error": null}'),
-	('v147', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackSuccessWithStateWithoutValue',
+	('ios-04', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackSuccessWithStateWithoutValue',
 	 'http://localhost.com?code=9d3ba27c-6b1c-4c3c-8d2e-0f3a5b6c7d8e&state', 'placeholders filled in',
 	 '{"code": "9d3ba27c-6b1c-4c3c-8d2e-0f3a5b6c7d8e", "state": null, "error": null}'),
-	('v149', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackSuccessWithUserId',
+	('ios-05', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackSuccessWithUserId',
 	 'http://localhost.com?code=9d3ba27c-6b1c-4c3c-8d2e-0f3a5b6c7d8e&user_id=725146a3-69f4-46c8-965d-54b3b6f81eb7', 'placeholders filled in',
 	 '{"code": "9d3ba27c-6b1c-4c3c-8d2e-0f3a5b6c7d8e", "user_id": "725146a3-69f4-46c8-965d-54b3b6f81eb7", "error": null}'),
-	('v150', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackAccessDenied',
+	('ios-06', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackAccessDenied',
 	 'http://localhost.com?error=access_denied&error_description=User%20denied%20access%20to%20the%20requested%20scope%20of%20permissions.', NULL,
 	 '{"code": null, "error": "accessDenied", "error_description": "User denied access to the requested scope of permissions.", "vin": null, "make": null, "model": null, "year": null}'),
-	('v152', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackInvalidSubscription',
+	('ios-07', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackInvalidSubscription',
 	 'http://localhost.com?error=invalid_subscription&error_description=The%20user''s%20subscription%20is%20invalid.', NULL,
 	 '{"error": "invalidSubscription", "error_description": "The user''s subscription is invalid."}'),
-	('v153', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackNoVehicles',
+	('ios-08', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackNoVehicles',
 	 'http://localhost.com?error=no_vehicles&error_description=User%20does%20not%20have%20any%20vehicles%20connected%20to%20this%20connected%20services%20account', NULL,
 	 '{"error": "noVehicles", "error_description": "User does not have any vehicles connected to this connected services account"}'),
-	('v155', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackUserExitedFlowUserCancelled',
+	('ios-09', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackUserExitedFlowUserCancelled',
 	 'http://localhost.com?error=user_cancelled&error_description=User%20cancelled%20or%20denied%20login%20at%20OEM%27s%20login%20screen', NULL,
 	 '{"error": "userExitedFlow", "error_description": "User cancelled or denied login at OEM''s login screen"}'),
-	('v156', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackConfigurationError',
+	('ios-10', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackConfigurationError',
 	 'http://localhost.com?error=configuration_error&error_description=There%20has%20been%20an%20error%20in%20the%20configuration%20of%20your%20application.&status_code=400&error_message=You%20have%20entered%20a%20test%20mode%20VIN.%20Please%20enter%20a%20VIN%20that%20belongs%20to%20a%20real%20vehicle.', NULL,
 	 '{"error": "configurationError", "error_description": "There has been an error in the configuration of your application.", "status_code": "400", "error_message": "You have entered a test mode VIN. Please enter a VIN that belongs to a real vehicle."}'),
-	('v158', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackUnrecognizedError',
+	('ios-11', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackUnrecognizedError',
 	 'http://localhost.com?error=blargh&error_description=I''m%20an%20unidentified%20error.', NULL,
 	 '{"error": "unknownError", "error_description": "I''m an unidentified error."}'),
-	('v159', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackMissingQueryParameters',
+	('ios-12', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackMissingQueryParameters',
 	 'http://localhost.com', NULL,
 	 '{"code": null, "error": "missingQueryParameters", "error_description": null}'),
-	('v161', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testReceiveDirectResultResponseTypeNoneSuccessWithoutCode',
+	('ios-13', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testReceiveDirectResultResponseTypeNoneSuccessWithoutCode',
 	 '?external_id=owner%2017', 'placeholders filled in; told as a query',
 	 '{"code": null, "external_id": "owner 17", "error": null}'),
-	('v162', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse',
+	('android-03', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse',
 	 'scclient123://test?code=testcode123', NULL,
 	 '{"code": "testcode123"}'),
-	('v164', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_nullCode',
+	('android-04', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_nullCode',
 	 'scclient123://test', NULL,
 	 '{"error_description": "Unable to fetch code. Please try again"}'),
-	('v165', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_vehicleIncompatibleWithVehicle',
+	('android-05', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_vehicleIncompatibleWithVehicle',
 	 'scclient123://test?error=vehicle_incompatible&error_description=The%20user%27s%20vehicle%20is%20not%20compatible.&vin=1FDKE30G4JHA04964&make=FORD', NULL,
 	 '{"error": "vehicle_incompatible", "error_description": "The user''s vehicle is not compatible.", "vin": "1FDKE30G4JHA04964", "make": "FORD"}'),
-	('v167', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_codeWithState',
+	('android-06', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_codeWithState',
 	 'scclient123://test?code=testCode&state=testState', NULL,
 	 '{"code": "testCode", "state": "testState"}'),
-	('v168', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_codeWithVirtualKeyUrl',
+	('android-07', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_receiveResponse_codeWithVirtualKeyUrl',
 	 'scclient123://test?code=testCode&virtual_key_url=https://www.tesla.com/_ak/smartcar.com', NULL,
 	 '{"code": "testCode", "state": null, "virtual_key_url": "https://www.tesla.com/_ak/smartcar.com"}'),
-	('v202', 'smartcar.com/docs/connect/re-auth/handle-response',
+	('docs-03', 'smartcar.com/docs/connect/re-auth/handle-response',
 	 'https://example.com/home?vehicle_id=sc4a1b01e5-0497-417c-a30e-6df6ba33ba46&state=0facda3319', NULL,
 	 '{"vehicle_id": "sc4a1b01e5-0497-417c-a30e-6df6ba33ba46", "state": "0facda3319"}'),
-	('v204', 'smartcar.com/docs/connect/handle-the-response',
+	('docs-05', 'smartcar.com/docs/connect/handle-the-response',
 	 'https://example.com/home?user_id=725146a3-69f4-46c8-965d-54b3b6f81eb7&state=0facda3319', NULL,
 	 '{"code": null, "user_id": "725146a3-69f4-46c8-965d-54b3b6f81eb7", "state": "0facda3319", "error": null}');
+
 -- Where we read something else, on purpose.
 CREATE TEMP TABLE difference (
 	id text,
@@ -103,35 +106,37 @@ CREATE TEMP TABLE difference (
 	omitted text[],				-- fields that we do not have
 	ours jsonb					-- fields that we fill in another way
 );
+
 INSERT INTO difference (id, reason, omitted, ours) VALUES
-	('v135', 'an error wins over a code; year is a number; the message of a page in a browser', '{isSmartcarHosted,name,targetOrigin}',
+	('js-13', 'an error wins over a code; year is a number; the message of a page in a browser', '{isSmartcarHosted,name,targetOrigin}',
 	 '{"year": 2013, "code": null}'),
-	('v136', 'the message of a page in a browser', '{isSmartcarHosted,name,targetOrigin}',
+	('js-14', 'the message of a page in a browser', '{isSmartcarHosted,name,targetOrigin}',
 	 '{}'),
-	('v140', 'the error as Connect sends it', NULL,
+	('js-17', 'the error as Connect sends it', NULL,
 	 '{"error": "vehicle_incompatible"}'),
-	('v141', 'the error as Connect sends it', NULL,
+	('js-18', 'the error as Connect sends it', NULL,
 	 '{"error": "vehicle_incompatible"}'),
-	('v143', 'the error and its description as Connect sends them', '{message}',
+	('js-19', 'the error and its description as Connect sends them', '{message}',
 	 '{"error": "invalid_subscription", "error_description": "describes the error"}'),
-	('v144', 'the error and its description as Connect sends them', '{message}',
+	('js-20', 'the error and its description as Connect sends them', '{message}',
 	 '{"error": "not_access_denied", "error_description": "describes the error"}'),
-	('v150', 'the error as Connect sends it', NULL,
+	('ios-06', 'the error as Connect sends it', NULL,
 	 '{"error": "access_denied"}'),
-	('v152', 'the error as Connect sends it', NULL,
+	('ios-07', 'the error as Connect sends it', NULL,
 	 '{"error": "invalid_subscription"}'),
-	('v153', 'the error as Connect sends it', NULL,
+	('ios-08', 'the error as Connect sends it', NULL,
 	 '{"error": "no_vehicles"}'),
-	('v155', 'the error as Connect sends it', NULL,
+	('ios-09', 'the error as Connect sends it', NULL,
 	 '{"error": "user_cancelled"}'),
-	('v156', 'the error as Connect sends it; status_code is a number', NULL,
+	('ios-10', 'the error as Connect sends it; status_code is a number', NULL,
 	 '{"error": "configuration_error", "status_code": 400}'),
-	('v158', 'the error as Connect sends it', NULL,
+	('ios-11', 'the error as Connect sends it', NULL,
 	 '{"error": "blargh"}'),
-	('v159', 'nothing came, nothing is told', NULL,
+	('ios-12', 'nothing came, nothing is told', NULL,
 	 '{"error": null}'),
-	('v164', 'nothing came, nothing is told', NULL,
+	('android-04', 'nothing came, nothing is told', NULL,
 	 '{"error_description": null}');
+
 CREATE TEMP VIEW comparison AS
 	SELECT v.id, v.expected, d.reason, d.omitted, d.ours, c.fields,
 		   c.fields @> w.wanted AND (d.id IS NULL OR NOT c.fields @> v.expected) AS ok,
@@ -142,59 +147,10 @@ CREATE TEMP VIEW comparison AS
 	 CROSS JOIN LATERAL (SELECT to_jsonb(smartcar_parse_callback(v.callback))) AS c (fields)
 	 CROSS JOIN LATERAL (
 		SELECT (v.expected - coalesce(d.omitted, '{}')) || coalesce(d.ours, '{}')) AS w (wanted);
+
 SELECT id, ok, further FROM comparison ORDER BY id;
-  id  | ok |                   further                    
-------+----+----------------------------------------------
- v135 | t  | 
- v136 | t  | 
- v137 | t  | 
- v138 | t  | {"error_description": "this doesnt matter"}
- v140 | t  | {"error_description": "describes the error"}
- v141 | t  | {"error_description": "describes the error"}
- v143 | t  | 
- v144 | t  | 
- v146 | t  | 
- v147 | t  | 
- v149 | t  | 
- v150 | t  | 
- v152 | t  | 
- v153 | t  | 
- v155 | t  | 
- v156 | t  | 
- v158 | t  | 
- v159 | t  | 
- v161 | t  | 
- v162 | t  | 
- v164 | t  | 
- v165 | t  | 
- v167 | t  | 
- v168 | t  | 
- v202 | t  | 
- v204 | t  | 
-(26 rows)
 
 -- Shows what is wrong with a row that is not ok; there is none.
 SELECT id, fields, expected FROM comparison WHERE ok IS NOT TRUE ORDER BY id;
- id | fields | expected 
-----+--------+----------
-(0 rows)
 
 SELECT id, omitted, ours, reason FROM difference ORDER BY id;
-  id  |               omitted                |                                     ours                                      |                                     reason                                      
-------+--------------------------------------+-------------------------------------------------------------------------------+---------------------------------------------------------------------------------
- v135 | {isSmartcarHosted,name,targetOrigin} | {"code": null, "year": 2013}                                                  | an error wins over a code; year is a number; the message of a page in a browser
- v136 | {isSmartcarHosted,name,targetOrigin} | {}                                                                            | the message of a page in a browser
- v140 |                                      | {"error": "vehicle_incompatible"}                                             | the error as Connect sends it
- v141 |                                      | {"error": "vehicle_incompatible"}                                             | the error as Connect sends it
- v143 | {message}                            | {"error": "invalid_subscription", "error_description": "describes the error"} | the error and its description as Connect sends them
- v144 | {message}                            | {"error": "not_access_denied", "error_description": "describes the error"}    | the error and its description as Connect sends them
- v150 |                                      | {"error": "access_denied"}                                                    | the error as Connect sends it
- v152 |                                      | {"error": "invalid_subscription"}                                             | the error as Connect sends it
- v153 |                                      | {"error": "no_vehicles"}                                                      | the error as Connect sends it
- v155 |                                      | {"error": "user_cancelled"}                                                   | the error as Connect sends it
- v156 |                                      | {"error": "configuration_error", "status_code": 400}                          | the error as Connect sends it; status_code is a number
- v158 |                                      | {"error": "blargh"}                                                           | the error as Connect sends it
- v159 |                                      | {"error": null}                                                               | nothing came, nothing is told
- v164 |                                      | {"error_description": null}                                                   | nothing came, nothing is told
-(14 rows)
-
