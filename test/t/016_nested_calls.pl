@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
+use Manager;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Sandbox;
@@ -34,15 +35,15 @@ $session->query(q(
 		INSERT INTO answer SELECT vehicle_id, model, sqlstate
 			FROM smartcar_vehicle(ARRAY(SELECT format('vehicle-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 5) AS i));
 		RETURN NULL;
-	END $$;
-	CREATE TRIGGER ask AFTER INSERT ON smartcar_connection EXECUTE FUNCTION ask()));
+	END $$));
+$session->query("CREATE TRIGGER ask AFTER INSERT ON $Manager::table{connection} EXECUTE FUNCTION ask()");
 $sandbox->faults(
 	{ match => { path => '^/v3/connections' }, delay_ms => 40, times => 0 },
 	map { { match => { path => "/vehicle-00000$_\$" }, delay_ms => 20 * $_, times => 0 } } 1 .. 5);
 
 $session->query("SET statement_timeout = '20s'");
 like($session->query('CALL smartcar_sync(details => false)'), qr/^350\|0$/m, 'the outer call gets its pages');
-is($session->query('SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_connection'), '350|350', 'which are all there');
+is(Manager::aggregate($node, 'connection', 'count(*), count(DISTINCT vehicle_id)'), '350|350', 'which are all there');
 is( $session->query('SELECT vehicle_id, count(DISTINCT model), count(*) = (SELECT count(*) / 5 FROM answer) FROM answer GROUP BY 1 ORDER BY 1'),
 	join("\n", map { "vehicle-00000$_|1|t" } 1 .. 5),
 	'and so does each inner one');
@@ -58,11 +59,12 @@ $session->query(q(
 		INSERT INTO answer VALUES ('no-such-vehicle', NULL, SQLSTATE);
 		RETURN NULL;
 	END $$;
-	TRUNCATE answer, smartcar_connection));
+	TRUNCATE answer));
+Manager::delete_rows($node, 'connection');
 like($session->query('CALL smartcar_sync(details => false)'), qr/^350\|0$/m, 'the outer call goes on after an inner one has failed');
 is($session->query('SELECT DISTINCT vehicle_id, sqlstate FROM answer'), 'no-such-vehicle|SC404', 'whose error was caught');
 
-$session->query('DROP TRIGGER ask ON smartcar_connection');
+$session->query("DROP TRIGGER ask ON $Manager::table{connection}");
 $sandbox->faults;
 is($session->query("SELECT model FROM smartcar_vehicle('vehicle-000001')"), 'Model Y', 'the session goes on');
 

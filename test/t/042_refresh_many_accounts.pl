@@ -51,10 +51,9 @@ my $end = $begun + 30 + $accounts / 100;
 
 sub count_left
 {
-	my $count;
+	my $refreshed = eval { Manager::count_refreshed($node) };
 
-	return $node->psql('postgres', "SELECT count(*) FROM smartcar_account WHERE access_expires_at < now() + interval '1 hour'",
-		stdout => \$count) == 0 ? $count : undef;
+	return defined $refreshed ? $accounts - $refreshed : undef;
 }
 
 # A session that has died is replaced, once the server is back.

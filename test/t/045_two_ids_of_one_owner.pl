@@ -45,7 +45,7 @@ sub finish
 
 sub accounts
 {
-	return sql("SELECT string_agg(user_id, ' ' ORDER BY user_id) FROM smartcar_account");
+	return join ' ', split /\n/, Manager::rows($node, 'account', 'user_id');
 }
 
 my $no_list = { match => { path => '^/v2.0/vehicles$' }, times => 1, status => 404 };
@@ -57,7 +57,7 @@ Manager::start_over($node, $sandbox);
 like($session->query(finish('carla', 'household')), qr/^finished\|household\|$carla_id/m, 'a driver connects');
 like($session->query(finish('northwind', 'household')), qr/^finished\|household\|$northwind_id/m, 'and the owner, with the same external id');
 is(accounts(), "$northwind_id $carla_id", 'both accounts are kept');
-is(sql("SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_connection WHERE status = 'connected'"), '3|2', 'and what they have');
+is(Manager::aggregate($node, 'connection', 'count(*), count(DISTINCT vehicle_id)', status => 'connected'), '3|2', 'and what they have');
 like($session->query('CALL smartcar_sync()'), qr/^2\|0$/m, 'a synchronization');
 is(accounts(), "$northwind_id $carla_id", 'keeps them');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
@@ -73,10 +73,10 @@ $sandbox->faults;
 like($session->query('CALL smartcar_sync()'), qr/^2\|0$/m, 'both are asked about at once');
 is(accounts(), "0-another-id-of-ada $ada_id", 'and do not give up each other');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
-sql("UPDATE smartcar_account SET status = 'reauthenticate' WHERE user_id = '$ada_id'");
+Manager::set_accounts($node, { status => 'reauthenticate' }, user_id => $ada_id);
 like($session->query('CALL smartcar_sync()'), qr/^1\|0$/m, 'once the former one is refused');
 is(accounts(), '0-another-id-of-ada', 'it is given up');
-is(sql('SELECT user_id, status FROM smartcar_connection'), '0-another-id-of-ada|connected', 'and the vehicle is there once');
+is(Manager::rows($node, 'connection', 'user_id, status'), '0-another-id-of-ada|connected', 'and the vehicle is there once');
 
 # Tokens whose user could not be asked for, and newer ones of the same user
 
@@ -84,7 +84,7 @@ Manager::start_over($node, $sandbox);
 $sandbox->faults($no_user);
 $session->query(finish('ben', 'owner-8'));
 $sandbox->faults;
-is(sql("SELECT count(*) FROM smartcar_account WHERE user_id LIKE 'session-%'"), 1, 'tokens of a user who is not known');
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'tokens of a user who is not known');
 like($session->query(finish('ben', 'owner-8')), qr/^finished\|owner-8\|$ben_id/m, 'he connects again');
 my $newer = Manager::stored_tokens($node)->{$ben_id};
 $session->query('CALL smartcar_sync()');
@@ -148,7 +148,7 @@ Manager::wait_until(sub { scalar $sandbox->log(path => '^/v2.0/vehicles$') });
 	like($second->query(finish('ben', 'owner-8')), qr/\|\{$ben_cars[0],$ben_cars[1]\}/, 'a vehicle more, while the list of before is on its way');
 	like($session->result, qr/^1\|0$/m, 'the list comes');
 }
-is(sql("SELECT count(*) FROM smartcar_connection WHERE status = 'connected'"), 2, 'and does not take the vehicle away again');
+is(Manager::count($node, 'connection', status => 'connected'), 2, 'and does not take the vehicle away again');
 
 $session->finish;
 $node->stop;

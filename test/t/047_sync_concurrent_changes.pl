@@ -68,8 +68,8 @@ Manager::start_over($node, $sandbox);
 connect_owner('northwind', 'household');
 $sandbox->faults({ match => { path => '/tesla/user/access' }, times => 0, status => 502 });
 like(connect_owner('carla', 'household'), qr/^finished\|household\|$carla_id/m, 'a second login, whose kind of access cannot be asked for');
-is(sql('SELECT count(*) FROM smartcar_connection WHERE access_type IS NULL'), 1, 'and is not known');
-is(sql('SELECT user_id, count(*) FROM smartcar_connection GROUP BY user_id ORDER BY user_id'), "$northwind_id|2\n$carla_id|1", 'leaves the first one alone');
+is(Manager::count($node, 'connection', access_type => undef), 1, 'and is not known');
+is(Manager::count($node, 'connection', user_id => $northwind_id) . '|' . Manager::count($node, 'connection', user_id => $carla_id), '2|1', 'leaves the first one alone');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
 
 # A refresh token is refused
@@ -87,7 +87,9 @@ connect_owner('ada', 'owner-7');
 	is(status('action, error_type', 'true'), 'connect|invalid_grant', 'and it is still told');
 }
 
-# A webhook comes
+# A webhook comes: what smartcar_receive_webhook() writes of it
+
+my %asleep = (error_type => 'VEHICLE_STATE', error_code => 'ASLEEP', error_action => 'retry', error => '0 s', updated => '0 s');
 
 Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
@@ -95,8 +97,7 @@ is(status('action', 'true'), 'add_virtual_key', 'a key is missing');
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
-	# what smartcar_receive_webhook() writes
-	sql("UPDATE smartcar_connection SET virtual_key_paired = true, error_type = 'VEHICLE_STATE', error_code = 'ASLEEP', error_action = 'retry', error_at = now(), updated_at = now()");
+	Manager::set_connections($node, { virtual_key_paired => 't', %asleep });
 	like($sync->result, qr/^1\|0$/m, 'a webhook comes meanwhile');
 	is(status('virtual_key_paired, error_type, action', 'true'), 't|VEHICLE_STATE|retry', 'and what it told stands');
 	like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'until Smartcar is asked again');
@@ -108,7 +109,7 @@ $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
-	sql("UPDATE smartcar_connection SET error_type = 'VEHICLE_STATE', error_code = 'ASLEEP', error_action = 'retry', error_at = now(), updated_at = now()");
+	Manager::set_connections($node, \%asleep);
 	$sync->result;
 	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'what needs somebody comes first');
 }
@@ -150,7 +151,7 @@ Manager::add_fleet($node, $sandbox, 'smartcar', 3);
 	my $reseal = Session->new($node);
 	my $refresh = Session->new($node);
 
-	$vacuum->query('BEGIN; LOCK TABLE smartcar_account IN SHARE UPDATE EXCLUSIVE MODE');
+	$vacuum->query("BEGIN; LOCK TABLE $Manager::table{account} IN SHARE UPDATE EXCLUSIVE MODE");
 	$reseal->start('CALL smartcar_reseal_tokens()');
 	Manager::wait_until(sub { sql('SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ' . $reseal->backend) });
 	$refresh->query("SET statement_timeout = '20s'");

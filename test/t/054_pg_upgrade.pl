@@ -19,7 +19,7 @@ use Sandbox;
 use Session;
 
 my $sandbox = Sandbox->start;
-my @tables = qw(smartcar_account smartcar_connection smartcar_session smartcar_webhook_event);
+my @tables = sort values %Manager::table;
 
 sub upgrade
 {
@@ -74,7 +74,7 @@ SQL
 		return join "\n", map { $node->safe_psql('postgres', $_) } @queries;
 	};
 	my $before = $content->($old);
-	like($before, qr/^smartcar_account\|1\|.*^smartcar_connection\|2\|.*^smartcar_session\|2\|.*^smartcar_webhook_event\|1\|/ms, "$name: every table has rows");
+	like($before, qr/^$Manager::table{account}\|1\|.*^$Manager::table{connection}\|2\|.*^$Manager::table{session}\|2\|.*^$Manager::table{webhook_event}\|1\|/ms, "$name: every table has rows");
 	$session->finish;
 	$old->stop;
 
