@@ -291,19 +291,35 @@ sub fleet
 }
 
 # Moments are set as intervals from now.
-my %moment = map { $_ => 1 } qw(access_expires_at refresh_expires_at refreshed_at next_attempt_at leased_until error_at updated_at);
+my %moment = (
+	access_expires => 'access_expires_at',
+	refresh_expires => 'refresh_expires_at',
+	refreshed => 'refreshed_at',
+	next_attempt => 'next_attempt_at',
+	leased_until => 'leased_until',
+	error => 'error_at',
+	updated => 'updated_at',
+	received => 'received_at');
+
+sub column_of
+{
+	my ($name) = @_;
+
+	return $moment{$name} // $name;
+}
+
+sub value_of
+{
+	my ($name, $value) = @_;
+
+	return (exists $moment{$name} && defined $value ? 'now() + interval ' : '') . literal($value);
+}
 
 sub set_rows
 {
 	my ($on, $table, $values, %where) = @_;
-	my @assignments;
+	my @assignments = map { column_of($_) . ' = ' . value_of($_, $values->{$_}) } sort keys %$values;
 
-	foreach my $name (sort keys %$values)
-	{
-		my $column = $moment{"${name}_at"} ? "${name}_at" : $name;
-
-		push @assignments, "$column = " . ($moment{$column} && defined $values->{$name} ? 'now() + interval ' : '') . literal($values->{$name});
-	}
 	sql($on, "UPDATE $table{$table} SET " . join(', ', @assignments) . ' WHERE ' . condition(%where));
 	return;
 }
@@ -392,9 +408,10 @@ sub create_set_access_token
 sub add_row
 {
 	my ($on, $table, %values) = @_;
-	my @columns = sort keys %values;
+	my @names = sort keys %values;
 
-	sql($on, "INSERT INTO $table{$table} (" . join(', ', @columns) . ') VALUES (' . join(', ', map { literal($values{$_}) } @columns) . ')');
+	sql($on, "INSERT INTO $table{$table} (" . join(', ', map { column_of($_) } @names)
+		  . ') VALUES (' . join(', ', map { value_of($_, $values{$_}) } @names) . ')');
 	return;
 }
 
@@ -449,6 +466,25 @@ sub delete_rows
 	my ($on, $table, %where) = @_;
 
 	sql($on, "DELETE FROM $table{$table} WHERE " . condition(%where));
+	return;
+}
+
+# Has the connection of a user with a vehicle lie behind all others with that vehicle.
+sub put_last
+{
+	my ($on, $vehicle_id, $user_id) = @_;
+	my $connection = $table{connection};
+
+	sql($on, <<SQL);
+		DO \$\$
+		BEGIN
+			LOOP
+				WITH r AS (DELETE FROM $connection WHERE vehicle_id = '$vehicle_id' AND user_id = '$user_id' RETURNING *)
+					INSERT INTO $connection TABLE r;
+				EXIT WHEN (SELECT max(ctid) = max(ctid) FILTER (WHERE user_id = '$user_id') FROM $connection WHERE vehicle_id = '$vehicle_id');
+			END LOOP;
+		END \$\$
+SQL
 	return;
 }
 
@@ -519,6 +555,14 @@ sub count_failing
 
 	return sql($on, "SELECT count(*) FROM $table{account} WHERE attempts <> 0 OR next_attempt_at IS NOT NULL"
 		  . ' OR error_sqlstate IS NOT NULL OR error_description IS NOT NULL OR error_at IS NOT NULL');
+}
+
+# Locks rows, and returns a column of them.
+sub lock_rows
+{
+	my ($on, $table, $column, %where) = @_;
+
+	return sql($on, "SELECT $column FROM $table{$table} WHERE " . condition(%where) . ' FOR UPDATE');
 }
 
 # Something that changes when any row of the tables does.

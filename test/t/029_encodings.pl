@@ -103,7 +103,7 @@ my ($user_id, $access_token) = split /\t/, $sealed;
 foreach my $database (qw(postgres latin1))
 {
 	rows($database, "SET client_min_messages = warning; CREATE SERVER größe FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x', token_key_file '$key_file')");
-	Manager::add_row([ $node, $database ], 'account', server => 'größe', user_id => $user_id, access_token => "\\x$access_token", access_expires_at => 'infinity');
+	Manager::add_row([ $node, $database ], 'account', server => 'größe', user_id => $user_id, access_token => "\\x$access_token", access_expires => '1 hour');
 	is(rows($database, "SELECT smartcar_access_token(user_id => '$user_id', server => 'größe')"), 'access-000001', "$database: a token of a server whose name is not ASCII");
 }
 

@@ -94,7 +94,7 @@ sql(qq(CREATE OR REPLACE PROCEDURE call_it_with_a_handler() LANGUAGE plpgsql AS 
 	END \$\$;));
 like($session->query('CALL call_it_with_a_handler()'), qr/caught (25001|2D000)/, 'a block with an exception handler');
 is(scalar $sandbox->log, 0, 'nothing was sent');
-is(sql('SELECT count(*) FROM smartcar_account WHERE lease IS NOT NULL'), 0, 'or claimed');
+is(Manager::count_claimed($node), 0, 'or claimed');
 like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'counts % % %', a, b, c; END \$\$"),
 	qr/counts 3 0 0/, 'a block of its own is no transaction block');
 
@@ -164,9 +164,9 @@ sub while_refreshing
 }
 
 is( Manager::counts(
-		while_refreshing(4, sub { sql(q(DELETE FROM smartcar_account WHERE user_id = 'user-000002')) })) =~ s/\|.*//r,
+		while_refreshing(4, sub { Manager::delete_rows($node, 'account', user_id => 'user-000002') })) =~ s/\|.*//r,
 	3, 'an account is deleted: the others are refreshed');
-is(sql('SELECT count(*) FROM smartcar_account'), 3, 'and the account does not come back');
+is(Manager::count($node, 'account'), 3, 'and the account does not come back');
 
 {
 	my $result = while_refreshing(20, sub { sql('DROP SERVER smartcar CASCADE') });
@@ -229,7 +229,7 @@ start_over(0);
 
 	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
 	like($session->query("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')"), qr/^WARNING:  SC404: .*^finished\|owner-ada\|\|/ms, 'whose a token is, is not known');
-	is(sql("SELECT count(*) FROM smartcar_account WHERE user_id LIKE 'session-%'"), 1, 'it is stored');
+	is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'it is stored');
 	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
 	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: the user of account "session-\w+" could not be found out: .*^0\|1$/ms, 'nor when it is synchronized');
 	Manager::make_due($node);
@@ -239,7 +239,7 @@ start_over(0);
 	$sync->start('CALL smartcar_sync()');
 	is(Manager::counts($session->result), '1|0|0', 'its token is refreshed');
 	like($sync->result, qr/^1\|0$/m, 'it gets the id of its user');
-	is(sql('SELECT user_id FROM smartcar_account'), $ada->{user_id}, 'and no other is there');
+	is(Manager::rows($node, 'account', 'user_id'), $ada->{user_id}, 'and no other is there');
 	is(Manager::refreshes($sandbox)->{sum}, 1, 'it was refreshed once');
 	Manager::pass_time($node, $sandbox, $Manager::grace + 1);
 	is(Manager::losses($node, $sandbox)->{dead}, 0, 'and the new token is the one that is stored');
