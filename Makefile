@@ -111,10 +111,10 @@ dist:
 		--output=smartcar_tesla-$(EXTVERSION).zip HEAD
 
 check-version:
-	$(srcdir)/test/version.sh
+	$(srcdir)/tools/version.sh
 
 format:
-	$(srcdir)/test/format.sh --write
+	$(srcdir)/tools/format.sh --write
 
 format-check:
-	$(srcdir)/test/format.sh
+	$(srcdir)/tools/format.sh

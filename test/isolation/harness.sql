@@ -17,6 +17,9 @@
 --   settle    before an account gets the id of its user
 --   vehicles  before it stores or deletes a connection
 --
+-- So the order of the statements of a procedure is part of these tests, and with
+-- test/lib/Manager.pm this is the other place that names the tables of the manager.
+--
 
 CREATE EXTENSION smartcar_tesla;
 CREATE SCHEMA isolation;

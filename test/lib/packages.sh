@@ -3,7 +3,7 @@
 # A need is a package of Debian and a command that succeeds when it is there,
 # so that a machine that has the thing from elsewhere is left alone.
 #
-# Sourced by test/check.sh, test/demo.sh and example/run.sh.
+# Sourced by test/check.sh, test/demo.sh, example/run.sh and scripts in tools/.
 #
 # shellcheck shell=bash disable=SC2154
 

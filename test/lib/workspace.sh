@@ -4,7 +4,7 @@
 # or is interrupted.  So everything is built and run in copies of it, and
 # whatever was started or made is taken back when the script ends.
 #
-# Sourced by test/check.sh, test/demo.sh and example/run.sh.
+# Sourced by test/check.sh, test/demo.sh, example/run.sh and scripts in tools/.
 #
 # shellcheck shell=bash disable=SC2154
 

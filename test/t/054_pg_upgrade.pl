@@ -19,7 +19,7 @@ use Sandbox;
 use Session;
 
 my $sandbox = Sandbox->start;
-my @tables = qw(smartcar_tesla.account smartcar_tesla.connection smartcar_tesla.session smartcar_tesla.webhook_event);
+my @tables = sort values %Manager::table;
 
 sub upgrade
 {
@@ -74,7 +74,7 @@ SQL
 		return join "\n", map { $node->safe_psql('postgres', $_) } @queries;
 	};
 	my $before = $content->($old);
-	like($before, qr/^smartcar_tesla.account\|1\|.*^smartcar_tesla.connection\|2\|.*^smartcar_tesla.session\|2\|.*^smartcar_tesla.webhook_event\|1\|/ms, "$name: every table has rows");
+	like($before, qr/^$Manager::table{account}\|1\|.*^$Manager::table{connection}\|2\|.*^$Manager::table{session}\|2\|.*^$Manager::table{webhook_event}\|1\|/ms, "$name: every table has rows");
 	$session->finish;
 	$old->stop;
 
