@@ -17,12 +17,11 @@ SET smartcar_tesla.server = 'manager';
 -- the tables
 SELECT table_name, string_agg(column_name || ' ' || udt_name || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END, ', ' ORDER BY ordinal_position) AS columns
 	FROM information_schema.columns
-	WHERE table_name IN ('smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event') GROUP BY 1 ORDER BY 1;
+	WHERE table_schema = 'smartcar_tesla' GROUP BY 1 ORDER BY 1;
 SELECT conrelid::regclass AS relation, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-	WHERE conrelid IN ('smartcar_tesla.session'::regclass, 'smartcar_tesla.account'::regclass, 'smartcar_tesla.connection'::regclass, 'smartcar_tesla.webhook_event'::regclass)
-		AND contype <> 'n'
+	WHERE connamespace = 'smartcar_tesla'::regnamespace AND contype <> 'n'
 	ORDER BY conrelid::regclass::text, 2;
-SELECT indexdef FROM pg_indexes WHERE tablename IN ('smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event') ORDER BY 1;
+SELECT indexdef FROM pg_indexes WHERE schemaname = 'smartcar_tesla' ORDER BY 1;
 \set VERBOSITY sqlstate
 INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at) VALUES ('s', '\x00', 'connect', now());
 INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at) VALUES ('s', sha256('x'), 'other', now());

@@ -60,8 +60,8 @@ sub reads
 {
 	$session->query('SELECT pg_stat_force_next_flush()');
 	return map { [ split /\|/ ] } split /\n/,
-	  $session->query(sprintf 'SELECT seq_scan, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname IN (%s) ORDER BY relname',
-		join ', ', map { "'$_'" } @tables);
+	  $session->query(sprintf 'SELECT seq_scan, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid IN (%s) ORDER BY relname',
+		join ', ', map { "'$_'::regclass" } @tables);
 }
 
 # Makes a call, and looks at what it has read: of smartcar_tesla.account some rows for each
@@ -146,9 +146,9 @@ is(sql(q(SELECT count(*) FROM smartcar_tesla.webhook_event)), $others, 'and so a
 	sql("ALTER TABLE smartcar_tesla.account SET (fillfactor = 50)");
 	sql('VACUUM FULL smartcar_tesla.account');
 	reads();
-	$before = sql("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'smartcar_tesla.account'");
+	$before = sql("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = 'smartcar_tesla.account'::regclass");
 	check_reads('with space on its pages', qr/100\|0\|0$/, 5000);
-	is(sql("SELECT n_tup_upd - n_tup_hot_upd - $before FROM pg_stat_user_tables WHERE relname = 'smartcar_tesla.account'"), 100,
+	is(sql("SELECT n_tup_upd - n_tup_hot_upd - $before FROM pg_stat_user_tables WHERE relid = 'smartcar_tesla.account'::regclass"), 100,
 		'only what is stored of a refresh is new to indexes, and no claim');
 }
 
