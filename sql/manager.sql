@@ -35,10 +35,11 @@ CREATE FUNCTION pg_temp.state_of(link text) RETURNS text LANGUAGE sql IMMUTABLE 
 CREATE TEMP TABLE begun (name text PRIMARY KEY, link text, state text GENERATED ALWAYS AS (pg_temp.state_of(link)) STORED);
 INSERT INTO begun VALUES
 	('connect', smartcar_begin_connect('owner-7')),
-	('all', smartcar_begin_connect('owner & 8', ARRAY['read_vin', 'required:read_odometer'], NULL, true, 'https://example.com/other', '2 days', 'manager')),
+	('all', smartcar_begin_connect('owner & 8', ARRAY['read_vin', 'required:read_odometer'], NULL, true, '2 days',
+		'https://example.com/other', 'manager')),
 	('bare', smartcar_begin_connect()),
 	('update', smartcar_begin_reauth('owner-7')),
-	('update some', smartcar_begin_reauth('owner-7', ARRAY['read_vin'], lifetime => '90 seconds')),
+	('update some', smartcar_begin_reauth('owner-7', scope => ARRAY['read_vin'], lifetime => '90 seconds')),
 	('vehicle', smartcar_begin_reauth('owner-7', vehicle_id => 'vehicle-1', redirect_uri => 'https://example.com/other')),
 	('vehicle bare', smartcar_begin_reauth(vehicle_id => 'vehicle-2')),
 	('v3', smartcar_begin_connect('owner-9', ARRAY['read_vin'], server => 'manager_v3')),
@@ -150,15 +151,15 @@ CALL smartcar_sync(server => 'no_such_server');
 SELECT status, count(*) FROM smartcar_tesla.session GROUP BY 1;
 
 -- callbacks whose state opens nothing; v3 has no tokens, so there is no need for a key
-CALL smartcar_finish_connect('code=c', 'manager_v3');
+CALL smartcar_finish_connect('code=c', server => 'manager_v3');
 CALL smartcar_finish_connect('code=c&state=' || repeat('0', 64), 'manager_v3');
 
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'connect' \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 -- one that tells an error ends its session, once
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'v3' \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT external_id, status, ended_at >= created_at AS ended, user_id, error, error_description, action FROM smartcar_tesla.session WHERE status <> 'open';
 -- the one of a vehicle needs nothing but its state, and clears what was wrong with the login
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_at) VALUES
@@ -169,18 +170,18 @@ INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, 
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, error_type, error_code, error_description, error_action, error_at) VALUES
 	('manager_v3', 'user-7', 'vehicle-3', 'owner-7', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now());
 SELECT 'https://example.com/callback?vehicle_id=vehicle-4&state=' || state AS callback FROM begun WHERE name = 'v3 vehicle' \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_url, error_at IS NOT NULL AS has_time FROM smartcar_tesla.connection ORDER BY 1, 2, 3;
 -- one that comes too late, and one whose code was being exchanged when the server went down
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('late', server => 'manager_v3')) AS callback \gset
 UPDATE smartcar_tesla.session SET expires_at = clock_timestamp() WHERE external_id = 'late';
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('crashed', server => 'manager_v3')) AS callback \gset
 UPDATE smartcar_tesla.session SET status = 'exchanging' WHERE external_id = 'crashed';
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 -- one that has no user
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('nobody', server => 'manager_v3')) AS callback \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT external_id, status, error, action FROM smartcar_tesla.session WHERE external_id IN ('late', 'crashed', 'nobody') ORDER BY 1;
 
 -- tokens that are not there

@@ -39,6 +39,14 @@
 
 PG_FUNCTION_INFO_V1(smartcar_finish_connect);
 
+/* What the procedure is given. */
+enum
+{
+	CALLBACK,
+	EXPECTED_EXTERNAL_ID,
+	SERVER
+};
+
 /* What the procedure returns. */
 enum
 {
@@ -321,7 +329,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	MemoryContext result_context = CurrentMemoryContext;
 	SmartcarServer *server;
 	SmartcarKeyRing ring = {0};
-	SmartcarSpan input = smartcar_argument_utf8(fcinfo, 0);
+	SmartcarSpan input = smartcar_argument_utf8(fcinfo, CALLBACK);
 	SmartcarCallback callback;
 	const char *error;
 	const char *error_description;
@@ -332,7 +340,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	Datum		result;
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_finish_connect()");
-	server = smartcar_required_server(fcinfo, 1);
+	server = smartcar_required_server(fcinfo, SERVER);
 	if (input.data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -343,7 +351,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	error = field(&callback, SMARTCAR_CALLBACK_ERROR);
 	error_description = field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
 	smartcar_session_find(server, &callback, &session);
-	smartcar_session_check_owner(&session, smartcar_argument_span(fcinfo, 3));
+	smartcar_session_check_owner(&session, smartcar_argument_span(fcinfo, EXPECTED_EXTERNAL_ID));
 	errand = errand_of(server, &callback, &session);
 	prepare_errand(server, errand, &ring);
 	if (errand != TAKE_USER)

@@ -141,17 +141,17 @@ FROM (VALUES
 		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
 			ARRAY['vehicle-000008', 'vehicle-000009', 'fault-status'], server => 'tls_v3'))),
 	('permissions', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('permissions, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions_many(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
 	('Tesla access', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('Tesla access, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access_many(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('virtual key', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('virtual key, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('migration', '{NULL,SC403}',
 		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_migration(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('connections', '{NULL,NULL}',
@@ -161,7 +161,7 @@ FROM (VALUES
 	('compatibility', '{NULL,SC400}',
 		(SELECT array_agg(sqlstate) FROM smartcar_get_compatibility(ARRAY['5YJ3E1EA0NF000001', 'short']))),
 	('request', '{NULL,SC001}',
-		(SELECT array_agg(sqlstate) FROM smartcar_request('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_request_many('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008']))),
 	('delete connections', '{NULL,NULL}',
 		(SELECT array_agg(sqlstate) FROM smartcar_delete_connections(ARRAY['vehicle-000010', 'vehicle-000011']))),
 	('delete connections, v3', '{NULL,NULL}',
@@ -181,7 +181,7 @@ SELECT smartcar_get_vehicle('fault-status', 'access-000017');
 SELECT 'no error' WHERE :'SQLSTATE' <> 'SC409';
 
 SET statement_timeout = '400ms';
-SELECT * FROM smartcar_get_vehicle(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
 SELECT 'no timeout: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
 SELECT * FROM smartcar_get_vehicle('fault-slow', 'access-000017', server => 'tls');
 SELECT 'no timeout over TLS: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
@@ -193,7 +193,7 @@ WHERE (SELECT make FROM smartcar_get_vehicle('vehicle-000017', 'access-000017'))
 -- Calls within a call that stores what has come while it waits for more.
 CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
-	PERFORM FROM smartcar_get_vehicle(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');
+	PERFORM FROM smartcar_get_vehicle_many(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');
 	RETURN NULL;
 END
 $$;

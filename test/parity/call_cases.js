@@ -215,7 +215,7 @@ const callCases = [
 const answered = (what, status, body, headers, more) => ({
   what, faults: [{status, body, ...(headers && {headers}), ...more}],
   theirs: (api) => vehicle(api).attributes(),
-  ours: () => `SELECT to_jsonb(v) FROM smartcar_get_vehicle(ARRAY['vehicle-000001'], ARRAY['access-000001'], server => 'calls') v`,
+  ours: () => `SELECT to_jsonb(v) FROM smartcar_get_vehicle_many(ARRAY['vehicle-000001'], ARRAY['access-000001'], server => 'calls') v`,
 });
 
 const full = {
@@ -256,7 +256,7 @@ const errorCases = [
       }
     },
     ours: () => `SELECT jsonb_build_array((error).type, (error).code, (error).status, (error).description, length((error).request_id))
-      FROM smartcar_get_vehicle(ARRAY['no-such-vehicle'], ARRAY['access-000001'], server => 'calls')`,
+      FROM smartcar_get_vehicle_many(ARRAY['no-such-vehicle'], ARRAY['access-000001'], server => 'calls')`,
   },
 ];
 

@@ -130,7 +130,7 @@ sub v2_calls
 		} qw(vehicle permissions tesla_access tesla_virtual_key tesla_migration)),
 		[ '/compatibility', q(SELECT smartcar_get_compatibility('5YJ3E1EA0MF000001')) ],
 		[ '/user$', "SELECT smartcar_request('GET', '/user', $token)" ],
-		[ '/user$', "SELECT * FROM smartcar_request('GET', '{/user}'::text[], $tokens)" ],
+		[ '/user$', "SELECT * FROM smartcar_request_many('GET', '{/user}'::text[], $tokens)" ],
 		[ '/connections', q(SELECT smartcar_request('GET', '/connections', origin => 'management')) ],
 		[ '/connections', 'SELECT smartcar_get_connections()' ],
 		[ '/connections', "SELECT smartcar_delete_connections('$model_s')" ],

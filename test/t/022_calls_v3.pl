@@ -171,7 +171,7 @@ $sandbox->faults(
 	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
 	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
 is_result(
-	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_get_tesla_access(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
+	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_get_tesla_access_many(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
 	'||SC403', 'then nothing is told of the first');
 $sandbox->faults(signal(status => { value => 'SUCCESS' }));
 is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');

@@ -73,7 +73,7 @@ is_complete("smartcar_get_virtual_key($three)", 'c.vehicle_id', "c.vehicle_id = 
 is_complete("smartcar_get_tesla_migration($three)", 'c.vehicle_id', 'c.vehicle_id = f.vehicle AND NOT c.requires_migration', 'smartcar_get_tesla_migration');
 is_complete("smartcar_get_connections($vehicles)", 'c.vehicle_id', 'c.vehicle_id = f.vehicle AND cardinality(c.connections) = 1 AND c.connections[1].user_id = f.owner', 'smartcar_get_connections');
 is_complete("smartcar_get_compatibility(ARRAY(SELECT '5YJ3E1EA0NF' || right(vehicle, 6) FROM fleet $order))", 'c.vin', "right(c.vin, 6)::int = $number AND c.compatible AND c.reason IS NULL AND c.capabilities #>> '{0,permission}' = 'read_odometer'", 'smartcar_get_compatibility');
-is_complete("smartcar_request('GET', ARRAY(SELECT '/vehicles/' || vehicle || '/odometer' FROM fleet $order), $tokens)", 'c.path', "c.path LIKE '%' || f.vehicle || '%' AND c.status = 200 AND c.response_body::jsonb ? 'distance' AND c.response_unit_system = 'metric' AND c.headers ->> 'sc-request-id' = c.request_id AND c.data_age < c.fetched_at AND c.retry_after IS NULL AND c.content_type LIKE 'application/json%'", 'smartcar_request');
+is_complete("smartcar_request_many('GET', ARRAY(SELECT '/vehicles/' || vehicle || '/odometer' FROM fleet $order), $tokens)", 'c.path', "c.path LIKE '%' || f.vehicle || '%' AND c.status = 200 AND c.body::jsonb ? 'distance' AND c.unit_system = 'metric' AND c.headers ->> 'sc-request-id' = c.request_id AND c.data_age < c.fetched_at AND c.retry_after IS NULL AND c.content_type LIKE 'application/json%'", 'smartcar_request');
 
 # and with version 3
 
@@ -84,7 +84,7 @@ is_complete("smartcar_get_permissions($version_3)", 'c.vehicle_id', "c.vehicle_i
 is_complete("smartcar_get_tesla_access($version_3)", 'c.vehicle_id', "c.vehicle_id = f.vehicle AND c.access_type = 'OWNER' AND cardinality(c.tesla_scopes) = 5", 'smartcar_get_tesla_access, version 3');
 is_complete("smartcar_get_virtual_key($version_3)", 'c.vehicle_id', "c.vehicle_id = f.vehicle AND c.is_paired = ($number % 10 <> 0)", 'smartcar_get_virtual_key, version 3');
 is_complete("smartcar_get_connections($vehicles, $owners, server => 'v3')", 'c.vehicle_id', "c.vehicle_id = f.vehicle AND c.connections[1].user_id = f.owner AND c.connections[1].connection_id = replace(f.vehicle, 'vehicle', 'connection')", 'smartcar_get_connections, version 3');
-is_complete("smartcar_request('GET', ARRAY(SELECT '/vehicles/' || vehicle || '/signals' FROM fleet $order), user_ids => $owners, server => 'v3')", 'c.path', "c.path LIKE '%' || f.vehicle || '%' AND c.status = 200", 'smartcar_request, version 3');
+is_complete("smartcar_request_many('GET', ARRAY(SELECT '/vehicles/' || vehicle || '/signals' FROM fleet $order), user_ids => $owners, server => 'v3')", 'c.path', "c.path LIKE '%' || f.vehicle || '%' AND c.status = 200", 'smartcar_request, version 3');
 
 # One for all
 
@@ -114,7 +114,7 @@ is($session->query("SELECT sqlstate, (error).description ~ 'connection to .* was
 is($session->query("SELECT string_agg(coalesce(sqlstate, '-'), ' ') FROM smartcar_disconnect(ARRAY['vehicle-000028', 'x', 'vehicle-000029'], ARRAY['access-000025'])"), '- SC403 -', 'disconnecting');
 $sandbox->faults();
 is($session->query("SELECT DISTINCT sqlstate, (error).type, (error).action FROM smartcar_get_vehicle($five, ARRAY['no-such-token'])"), 'SC401|AUTHENTICATION|refresh_token', 'the same error in every row');
-is($session->query(q(SELECT sqlstate, path, status, response_body FROM smartcar_request('GET', ARRAY['/no/such/path', '/vehicles'], ARRAY['access-000001'])))
+is($session->query(q(SELECT sqlstate, path, status, body FROM smartcar_request_many('GET', ARRAY['/no/such/path', '/vehicles'], ARRAY['access-000001'])))
 	  =~ s/\{.*?"type":"(\w+)".*\}/$1/r, "|/no/such/path|404|RESOURCE_NOT_FOUND\n|/vehicles|200|{\"vehicles\":[\"vehicle-000001\"],\"paging\":{\"count\":1,\"offset\":0}}", 'a status is no error of a request');
 
 # Rows without an error have none, and rows with one have nothing else

@@ -190,6 +190,6 @@ $node->psql('postgres', "SET SESSION AUTHORIZATION mallory; $_->[1]", stderr => 
 	[ 'put a trigger on a table', 'CREATE TRIGGER t BEFORE UPDATE ON smartcar_tesla.account EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'permission denied' ],
 	[ 'put a rule on the view', 'CREATE RULE r AS ON UPDATE TO public.smartcar_status DO INSTEAD NOTHING', 'must be owner' ],
 	[ 'make a cast to its types', 'CREATE CAST (text AS public.smartcar_action) WITH INOUT AS IMPLICIT', 'must be owner' ],
-	[ 'replace a function', q(CREATE OR REPLACE FUNCTION public.smartcar_may_use(server pg_catalog.text) RETURNS boolean LANGUAGE sql AS 'SELECT true'), 'must be owner' ]);
+	[ 'replace a function', q(CREATE OR REPLACE FUNCTION smartcar_tesla.may_use(server pg_catalog.text) RETURNS boolean LANGUAGE sql AS 'SELECT true'), 'must be owner' ]);
 
 done_testing();
