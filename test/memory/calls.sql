@@ -90,9 +90,8 @@ FROM (VALUES
 	('00000', $$SELECT * FROM smartcar_get_connections(server => 'v3')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000004')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000005', server => 'v3')$$),
-	('00000', $$SELECT smartcar_disconnect('vehicle-000006', 'access-000006')$$),
-	('00000', $$SELECT smartcar_disconnect('vehicle-000006', user_id => 'user-000006')$$),
-	('00000', $$SELECT smartcar_disconnect('vehicle-000007', server => 'v3')$$),
+	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000006', 'user-000006')$$),
+	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000007', 'user-000007', 'v3')$$),
 	('00000', $$SELECT smartcar_get_compatibility('5YJ3E1EA0NF000001')$$),
 	('00000', $$SELECT smartcar_get_compatibility('5YJ3E1EA0NF000001', server => 'tls')$$),
 	('SC400', $$SELECT smartcar_get_compatibility('short')$$),
@@ -121,24 +120,18 @@ WHERE got <> expected;
 -- SQLSTATEs; a NULL is a success.
 SELECT expected, got, name
 FROM (VALUES
-	('user', '{NULL,SC401}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_user(ARRAY['access-000008', 'no-such-token']))),
-	('vehicles', '{NULL,SC401}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicles(ARRAY['access-000008', 'no-such-token']))),
-	('vehicles, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicles(user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('faults', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC004,SC302,SC409,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle_many(
 			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
 				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
 			ARRAY['access-000008']))),
 	('faults over TLS', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC001,SC302,SC409,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle_many(
 			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
 				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
 			ARRAY['access-000008'], server => 'tls'))),
 	('vehicle, v3 over TLS', '{NULL,NULL,SC409}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle_many(
 			ARRAY['vehicle-000008', 'vehicle-000009', 'fault-status'], server => 'tls_v3'))),
 	('permissions', '{NULL,SC403}',
 		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
@@ -152,24 +145,8 @@ FROM (VALUES
 		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('virtual key, v3', '{NULL,NULL}',
 		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
-	('migration', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_migration(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
-	('connections', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_connections(ARRAY['vehicle-000008', 'vehicle-000009']))),
-	('connections, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_connections(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
-	('compatibility', '{NULL,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_compatibility(ARRAY['5YJ3E1EA0NF000001', 'short']))),
 	('request', '{NULL,SC001}',
-		(SELECT array_agg(sqlstate) FROM smartcar_request_many('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008']))),
-	('delete connections', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_delete_connections(ARRAY['vehicle-000010', 'vehicle-000011']))),
-	('delete connections, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_delete_connections(ARRAY['vehicle-000012', 'vehicle-000013'], server => 'v3'))),
-	('disconnect', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_disconnect(ARRAY['vehicle-000014', 'no-such'], ARRAY['access-000014']))),
-	('disconnect, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_disconnect(ARRAY['vehicle-000015', 'vehicle-000016'], server => 'v3')))
+		(SELECT array_agg(sqlstate) FROM smartcar_request_many('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008'])))
 ) AS calls (name, expected, got)
 WHERE got::text IS DISTINCT FROM expected;
 

@@ -318,7 +318,7 @@ $sandbox->faults;
 # Only a definite refusal ends an account, and only that account.
 
 start_over(5);
-sql(q(INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, permissions, tesla_scopes, virtual_key_paired)
+sql(q(INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, granted_scopes, tesla_scopes, virtual_key_paired)
 	SELECT server, user_id, 'vehicle of ' || user_id, '{read_odometer,read_location}', '{vehicle_device_data,vehicle_location}', true FROM smartcar_tesla.account));
 $sandbox->faults({ match => { %$token, body => 'refresh-000003' }, error => { error => 'invalid_grant', error_description => 'Invalid refresh token: refresh-000003' }, status => 400, times => 0 });
 is(counts(), '4|0|1', 'one of five is refused');

@@ -204,7 +204,7 @@ $_->{meta}{createdAt} = '2026-01-01T00:00:00Z' foreach @{ $strange->{body}{data}
 $strange->{body}{data}[1]{meta}{createdAt} = '2026-01-02T00:00:00Z';
 $sandbox->faults($strange, page('^(?!.*userId).*number(%5D|\])='));
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '2|0', 'a list with rows that cannot be');
-is($session->query("SELECT permissions FROM smartcar_tesla.connection WHERE server = 'v3' AND vehicle_id = 'vehicle-000001'"), '{read_location}', 'the later of two counts');
+is($session->query("SELECT granted_scopes FROM smartcar_tesla.connection WHERE server = 'v3' AND vehicle_id = 'vehicle-000001'"), '{read_location}', 'the later of two counts');
 is($session->query("SELECT count(*) FROM smartcar_tesla.connection WHERE vehicle_id IN ('a vehicle', '../vehicle') OR user_id = 'user 1'"), 0, 'and what nothing can be asked with is left out');
 is($session->query("SELECT string_agg(server || ' ' || event_id, ', ' ORDER BY server) FROM smartcar_tesla.webhook_event WHERE server = 'v3' OR event_id = 'old'"), 'smartcar old, v3 new', 'events that are not repeated any more are forgotten');
 
