@@ -23,7 +23,6 @@
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_compatibility);
-PG_FUNCTION_INFO_V1(smartcar_compatibility_many);
 
 enum
 {
@@ -123,12 +122,12 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 
 	arguments->scope = joined_scope(fcinfo, call->server, 1);
 	arguments->country = smartcar_argument_utf8(fcinfo, 2);
-	arguments->mode = smartcar_argument_span(fcinfo, 3);
+	arguments->mode = smartcar_argument_span(fcinfo, 4);
 	if (arguments->mode.data != NULL)
 		smartcar_check_mode(arguments->mode);
 	else
 		arguments->mode = smartcar_server_option_utf8(call->server, SMARTCAR_OPTION_MODE);
-	arguments->flags = smartcar_flags_argument(fcinfo, 4);
+	arguments->flags = smartcar_flags_argument(fcinfo, 3);
 	call->arguments = arguments;
 }
 
@@ -155,10 +154,4 @@ Datum
 smartcar_get_compatibility(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &compatibility_call);
-}
-
-Datum
-smartcar_compatibility_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &compatibility_call);
 }

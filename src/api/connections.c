@@ -28,9 +28,7 @@
 #include "pg/timestamp.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_connections);
-PG_FUNCTION_INFO_V1(smartcar_connections_many);
 PG_FUNCTION_INFO_V1(smartcar_delete_connections);
-PG_FUNCTION_INFO_V1(smartcar_delete_connections_many);
 
 /* The most that the management API gives at once. */
 #define MANAGED_LIMIT	"100"
@@ -327,29 +325,6 @@ static const SmartcarTypedCall connections_call = {
 	.begin = begin_connections
 };
 
-static void
-begin_connections_many(FunctionCallInfo fcinfo, SmartcarCall *call)
-{
-	ConnectionArguments *arguments = new_arguments(fcinfo);
-
-	arguments->mode = mode_argument(fcinfo, 2);
-	call->arguments = arguments;
-}
-
-static const SmartcarTypedCall connections_many_call = {
-	.name = "smartcar_get_connections",
-	.id_name = "vehicle_id",
-	.ids_name = "vehicle_ids",
-	.id_argument = 0,
-	.access_token_argument = SMARTCAR_NO_ARGUMENT,
-	.user_id_argument = 1,
-	.server_argument = 3,
-	.columns = 1,
-	.operations = {&connections_v2, &connections_v3},
-	.authorizations = {SMARTCAR_AUTHORIZE_MANAGEMENT, SMARTCAR_AUTHORIZE_APPLICATION},
-	.begin = begin_connections_many
-};
-
 /* smartcar_delete_connections() */
 
 static bool
@@ -422,19 +397,7 @@ smartcar_get_connections(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_connections_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &connections_many_call);
-}
-
-Datum
 smartcar_delete_connections(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_list(fcinfo, &delete_call);
-}
-
-Datum
-smartcar_delete_connections_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &delete_call);
 }

@@ -15,8 +15,6 @@
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
 
-PG_FUNCTION_INFO_V1(smartcar_disconnect);
-PG_FUNCTION_INFO_V1(smartcar_disconnect_many);
 
 /*
  * An owner's token takes the vehicle from that owner, but the management token
@@ -64,15 +62,3 @@ const SmartcarTypedCall smartcar_disconnect_call = {
 	.operations = {&disconnect_v2, &disconnect_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT, SMARTCAR_AUTHORIZE_APPLICATION}
 };
-
-Datum
-smartcar_disconnect(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_one(fcinfo, &smartcar_disconnect_call);
-}
-
-Datum
-smartcar_disconnect_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &smartcar_disconnect_call);
-}

@@ -19,11 +19,10 @@
 #include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_access);
-PG_FUNCTION_INFO_V1(smartcar_tesla_access_many);
+PG_FUNCTION_INFO_V1(smartcar_get_tesla_access_many);
 PG_FUNCTION_INFO_V1(smartcar_get_virtual_key);
-PG_FUNCTION_INFO_V1(smartcar_tesla_virtual_key_many);
+PG_FUNCTION_INFO_V1(smartcar_get_virtual_key_many);
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_migration);
-PG_FUNCTION_INFO_V1(smartcar_tesla_migration_many);
 
 /*
  * The body of a signal.  An answer of the v3 API is good even if the signal
@@ -223,7 +222,7 @@ smartcar_get_tesla_access(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_tesla_access_many(PG_FUNCTION_ARGS)
+smartcar_get_tesla_access_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_tesla_access_call);
 }
@@ -235,7 +234,7 @@ smartcar_get_virtual_key(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_tesla_virtual_key_many(PG_FUNCTION_ARGS)
+smartcar_get_virtual_key_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_virtual_key_call);
 }
@@ -244,10 +243,4 @@ Datum
 smartcar_get_tesla_migration(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &migration_call);
-}
-
-Datum
-smartcar_tesla_migration_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &migration_call);
 }

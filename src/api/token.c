@@ -23,7 +23,6 @@
 
 PG_FUNCTION_INFO_V1(smartcar_exchange_code);
 PG_FUNCTION_INFO_V1(smartcar_refresh_token);
-PG_FUNCTION_INFO_V1(smartcar_token_expired);
 
 /* The columns of the SQL type smartcar_token. */
 enum
@@ -112,21 +111,21 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 	SmartcarServer *server;
 	SmartcarTokenRequest request = {0};
 	SmartcarSpan code;
-	SmartcarSpan redirect_uri = smartcar_argument_utf8(fcinfo, 1);
+	SmartcarSpan redirect_uri = smartcar_argument_utf8(fcinfo, 3);
 	Datum		refresh_expires_at;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	server = smartcar_required_server(fcinfo, 4);
 	code = credential_argument(fcinfo, 0, "code");
-	refresh_expires_at = refresh_end_argument(fcinfo, 2);
+	refresh_expires_at = refresh_end_argument(fcinfo, 1);
 	if (redirect_uri.data != NULL)
 		smartcar_check_redirect_uri(redirect_uri);
 	else
 		redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
 
 	smartcar_code_request(&request, code, redirect_uri);
-	request.flags = smartcar_flags_argument(fcinfo, 3);
+	request.flags = smartcar_flags_argument(fcinfo, 2);
 	smartcar_token_request(server, &request);
 	PG_RETURN_DATUM(form_token(fcinfo, &request, refresh_expires_at));
 }
@@ -149,19 +148,4 @@ smartcar_refresh_token(PG_FUNCTION_ARGS)
 	request.flags = smartcar_flags_argument(fcinfo, 2);
 	smartcar_token_request(server, &request);
 	PG_RETURN_DATUM(form_token(fcinfo, &request, refresh_expires_at));
-}
-
-/*
- * Whether a token ends within the tolerance.  The time is that of the
- * statement, since a transaction may be older than the token.
- */
-Datum
-smartcar_token_expired(PG_FUNCTION_ARGS)
-{
-	Datum		expires_at = PG_GETARG_DATUM(0);
-	Datum		tolerance = PG_GETARG_DATUM(1);
-	TimestampTz latest = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
-																 expires_at, tolerance));
-
-	PG_RETURN_BOOL(latest <= GetCurrentStatementStartTimestamp());
 }

@@ -18,13 +18,11 @@
 #include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_user);
-PG_FUNCTION_INFO_V1(smartcar_user_many);
 PG_FUNCTION_INFO_V1(smartcar_get_vehicles);
-PG_FUNCTION_INFO_V1(smartcar_vehicles_many);
 PG_FUNCTION_INFO_V1(smartcar_get_vehicle);
-PG_FUNCTION_INFO_V1(smartcar_vehicle_many);
-PG_FUNCTION_INFO_V1(smartcar_permissions_one);
-PG_FUNCTION_INFO_V1(smartcar_permissions_many);
+PG_FUNCTION_INFO_V1(smartcar_get_vehicle_many);
+PG_FUNCTION_INFO_V1(smartcar_get_permissions);
+PG_FUNCTION_INFO_V1(smartcar_get_permissions_many);
 
 /* The most that the API gives at once. */
 #define VEHICLES_LIMIT	50
@@ -355,21 +353,9 @@ smartcar_get_user(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_user_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &smartcar_user_call);
-}
-
-Datum
 smartcar_get_vehicles(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_list(fcinfo, &smartcar_vehicles_call);
-}
-
-Datum
-smartcar_vehicles_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &smartcar_vehicles_call);
 }
 
 Datum
@@ -379,19 +365,19 @@ smartcar_get_vehicle(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_vehicle_many(PG_FUNCTION_ARGS)
+smartcar_get_vehicle_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_vehicle_call);
 }
 
 Datum
-smartcar_permissions_one(PG_FUNCTION_ARGS)
+smartcar_get_permissions(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &smartcar_permissions_call);
 }
 
 Datum
-smartcar_permissions_many(PG_FUNCTION_ARGS)
+smartcar_get_permissions_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_permissions_call);
 }

@@ -419,11 +419,11 @@ smartcar_reauth_vehicle_url(PG_FUNCTION_ARGS)
 {
 	static const LinkArgument arguments[] = {
 		{SMARTCAR_RESPONSE_TYPE, set_reauth_response_type, NO_ARGUMENT, NO_ARGUMENT},
-		{SMARTCAR_APPLICATION, set_application, 4, NO_ARGUMENT},
+		{SMARTCAR_APPLICATION, set_application, 3, NO_ARGUMENT},
 		{SMARTCAR_VEHICLE_ID, set_text, 0, NO_ARGUMENT},
-		{SMARTCAR_REDIRECT_URI, set_redirect_uri, 2, NO_ARGUMENT},
+		{SMARTCAR_REDIRECT_URI, set_redirect_uri, 4, NO_ARGUMENT},
 		{SMARTCAR_STATE, set_text, 1, NO_ARGUMENT},
-		{SMARTCAR_OWNER, set_text, 3, NO_ARGUMENT}
+		{SMARTCAR_OWNER, set_text, 2, NO_ARGUMENT}
 	};
 
 	if (PG_ARGISNULL(0))

@@ -57,14 +57,17 @@ Datum
 smartcar_server_scopes(PG_FUNCTION_ARGS)
 {
 	bool		fresh;
-	SmartcarFnState *site = smartcar_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh);
+	bool		missing_ok = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	SmartcarFnState *site = missing_ok ?
+		smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh) :
+		smartcar_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh);
 	SmartcarSpan option;
 	SmartcarSpan word;
 	SmartcarSpan *names;
 	int			count = 0;
 
 	/* here the server itself is what was asked for */
-	if (!OidIsValid(site->server.serverid))
+	if (!OidIsValid(site->server.serverid) && !missing_ok)
 		smartcar_missing_value(&site->server, SMARTCAR_OPTION_SCOPE, NULL);
 	option = smartcar_span_from_string(smartcar_server_option(&site->server,
 															  SMARTCAR_OPTION_SCOPE));

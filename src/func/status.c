@@ -33,22 +33,30 @@
 
 PG_FUNCTION_INFO_V1(smartcar_next_action);
 PG_FUNCTION_INFO_V1(smartcar_action_url);
-PG_FUNCTION_INFO_V1(smartcar_wanted_scopes);
 PG_FUNCTION_INFO_V1(smartcar_may_use);
 
 /* The arguments of smartcar_next_action(). */
 enum
 {
-	SERVER,
 	CONNECTION_STATUS,
 	ERROR_ACTION,
-	PERMISSIONS,
+	GRANTED_SCOPES,
 	TESLA_SCOPES,
 	ACCESS_TYPE,
 	MAKE,
 	MODEL,
 	YEAR,
-	VIRTUAL_KEY_PAIRED
+	VIRTUAL_KEY_PAIRED,
+	SERVER
+};
+
+/* Those of smartcar_action_url(). */
+enum
+{
+	LINK_ACTION,
+	LINK_VEHICLE_ID,
+	LINK_ERROR_URL,
+	LINK_SERVER
 };
 
 typedef struct StatusFnState
@@ -121,7 +129,7 @@ lacks_scopes(FunctionCallInfo fcinfo, const StatusFnState *call)
 {
 	SmartcarScopeSet granted = {0, NULL};
 
-	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(PERMISSIONS), "permissions");
+	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(GRANTED_SCOPES), "granted_scopes");
 	if ((call->known & ~granted.known) != 0)
 		return true;
 	for (int i = 0; i < call->other_count; i++)
@@ -172,7 +180,7 @@ next_action(FunctionCallInfo fcinfo, const StatusFnState *call)
 {
 	if (!PG_ARGISNULL(TESLA_SCOPES) && (call->tesla & ~tesla_mask(fcinfo)) != 0)
 		return SMARTCAR_ACTION_UPDATE_ACCESS;
-	if (!PG_ARGISNULL(PERMISSIONS) && lacks_scopes(fcinfo, call))
+	if (!PG_ARGISNULL(GRANTED_SCOPES) && lacks_scopes(fcinfo, call))
 		return PG_ARGISNULL(TESLA_SCOPES) ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
 	if (lacks_key(fcinfo))
@@ -201,29 +209,6 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 }
 
 /*
- * The scopes that a server wants; NULL if it is not there or says nothing.
- */
-Datum
-smartcar_wanted_scopes(PG_FUNCTION_ARGS)
-{
-	bool		fresh;
-	SmartcarFnState *site = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState),
-													  &fresh);
-	SmartcarSpan rest =
-		smartcar_span_from_string(smartcar_server_option(&site->server, SMARTCAR_OPTION_SCOPE));
-	SmartcarSpan *words;
-	SmartcarSpan word;
-	int			count = 0;
-
-	if (rest.data == NULL)
-		PG_RETURN_NULL();
-	words = palloc((rest.length / 2 + 1) * sizeof(SmartcarSpan));
-	while (smartcar_next_word(&rest, &word))
-		words[count++] = word;
-	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(words, count));
-}
-
-/*
  * A link that an owner can be sent as it is.  The one for what is missing at
  * Tesla comes back to nobody and leaves the tokens as they are; to connect
  * again, a session has to be begun.
@@ -233,9 +218,9 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 {
 	bool		fresh;
 	SmartcarServer *server =
-		&smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh)->server;
-	SmartcarSpan action = smartcar_argument_span(fcinfo, 1);
-	SmartcarSpan error_url = smartcar_argument_utf8(fcinfo, 3);
+		&smartcar_lenient_fn_state(fcinfo, LINK_SERVER, sizeof(SmartcarFnState), &fresh)->server;
+	SmartcarSpan action = smartcar_argument_span(fcinfo, LINK_ACTION);
+	SmartcarSpan error_url = smartcar_argument_utf8(fcinfo, LINK_ERROR_URL);
 	SmartcarSpan none = {NULL, 0};
 	const char *link = NULL;
 
@@ -243,7 +228,7 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 		link = smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS_ONLY, none);
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("reauthenticate")))
 		link = smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE,
-									smartcar_argument_utf8(fcinfo, 2));
+									smartcar_argument_utf8(fcinfo, LINK_VEHICLE_ID));
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("add_virtual_key")))
 	{
 		if (error_url.data != NULL && smartcar_virtual_key_url_valid(error_url))

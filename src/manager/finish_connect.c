@@ -32,6 +32,14 @@
 
 PG_FUNCTION_INFO_V1(smartcar_finish_connect);
 
+/* What the procedure is given. */
+enum
+{
+	CALLBACK,
+	EXPECTED_EXTERNAL_ID,
+	SERVER
+};
+
 /* What the procedure returns. */
 enum
 {
@@ -249,7 +257,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 {
 	enum
 	{
-		ARG_CALLBACK, ARG_SERVER, ARG_STATUS, ARG_EXTERNAL_ID
+		ARG_CALLBACK, ARG_EXPECTED_EXTERNAL_ID, ARG_SERVER
 	};
 	MemoryContext result_context = CurrentMemoryContext;
 	SmartcarServer *server;
@@ -276,7 +284,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	error = field(&callback, SMARTCAR_CALLBACK_ERROR);
 	error_description = field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
 	smartcar_session_find(server, &callback, &session);
-	smartcar_session_check_owner(&session, smartcar_argument_span(fcinfo, ARG_EXTERNAL_ID));
+	smartcar_session_check_owner(&session, smartcar_argument_span(fcinfo, ARG_EXPECTED_EXTERNAL_ID));
 	kind = classify_callback(server, &callback, &session);
 	check_configuration(server, kind, &ring);
 	if (kind != CALLBACK_USER)

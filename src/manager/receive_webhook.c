@@ -266,7 +266,7 @@ notify(const Event *event)
 	pass_vehicle(event, &parameters);
 	smartcar_parameter_text(&parameters, event->type);
 	rows = smartcar_spi_run("SELECT json_build_object('server', server, 'event', $4, 'user_id', user_id, 'vehicle_id', vehicle_id, 'external_id', external_id, "
-							"'action', @.smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, virtual_key_paired))::text "
+							"'action', smartcar_tesla.next_action(status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired, server))::text "
 							"FROM smartcar_tesla.connection " OF_THIS_VEHICLE, &parameters);
 	for (uint64 i = 0; i < rows; i++)
 	{

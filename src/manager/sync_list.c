@@ -232,12 +232,12 @@ store_page(SmartcarServer *server, SmartcarItem *item)
 						   column_types[i] == INT4OID ? INT4ARRAYOID : get_array_type(TIMESTAMPTZOID),
 						   makeArrayResult(page->columns[i], item->context), false);
 	smartcar_parameter_time(&parameters, page->asked_at);
-	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at, synced_at) "
+	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, granted_scopes, make, model, year, powertrain_type, connected_at, synced_at) "
 					 "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") $1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, string_to_array(p.permissions, ' '), p.make, p.model, p.year, p.powertrain_type, p.connected_at, @now "
 					 "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at) "
 					 "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", p.connected_at DESC NULLS LAST "
 					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', connection_id = EXCLUDED.connection_id, "
-					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, permissions = EXCLUDED.permissions, "
+					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, granted_scopes = EXCLUDED.granted_scopes, "
 					 "make = EXCLUDED.make, model = EXCLUDED.model, year = EXCLUDED.year, powertrain_type = EXCLUDED.powertrain_type, "
 					 "connected_at = EXCLUDED.connected_at, synced_at = EXCLUDED.synced_at, updated_at = @now "
 					 "WHERE c.synced_at IS NULL OR c.synced_at <= $13",

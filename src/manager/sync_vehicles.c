@@ -152,7 +152,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->known_vehicle_ids),
 					   false);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
-					 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
+					 "granted_scopes, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
 					 "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
 					 "CASE WHEN $17 IS NOT NULL THEN @now END, @now, @now "
 					 "WHERE $3 <> ALL ($21) OR EXISTS (SELECT FROM smartcar_tesla.connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3) "
@@ -160,7 +160,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
 					 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
 					 "mode = COALESCE(EXCLUDED.mode, c.mode), powertrain_type = COALESCE(EXCLUDED.powertrain_type, c.powertrain_type), "
-					 "permissions = COALESCE(EXCLUDED.permissions, c.permissions), "
+					 "granted_scopes = COALESCE(EXCLUDED.granted_scopes, c.granted_scopes), "
 					 TOLD_OR_SET("access_type") TOLD_OR_SET("tesla_scopes") TOLD_OR_SET("virtual_key_paired")
 					 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
 					 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")

@@ -112,7 +112,7 @@ DECLARE
 	action smartcar_action;
 BEGIN
 	SELECT c.server, c.url INTO server, url FROM callback c WHERE c.name = callback_name;
-	CALL smartcar_finish_connect(url, server, status, external_id, user_id, vehicle_ids, error, action);
+	CALL smartcar_finish_connect(url, NULL, server, status, external_id, user_id, vehicle_ids, error, action);
 	vehicles := cardinality(vehicle_ids);
 END $$;
 

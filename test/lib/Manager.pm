@@ -421,7 +421,7 @@ sub add_vehicles
 	my ($on) = @_;
 
 	sql($on, <<SQL);
-		INSERT INTO $table{connection} (server, user_id, vehicle_id, permissions, tesla_scopes, virtual_key_paired)
+		INSERT INTO $table{connection} (server, user_id, vehicle_id, granted_scopes, tesla_scopes, virtual_key_paired)
 			SELECT server, user_id, 'vehicle of ' || user_id, '{read_odometer,read_location}', '{vehicle_device_data,vehicle_location}', true
 			FROM $table{account}
 SQL

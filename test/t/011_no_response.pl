@@ -155,7 +155,7 @@ foreach my $case (@timeouts)
 {
 	my @results = split /\n/, on('silent_tls')->query(
 		q(SELECT sqlstate, (error).description FROM token,
-			smartcar_request('GET', array_fill('/user'::text, ARRAY[6]), ARRAY[access_token])));
+			smartcar_request_many('GET', array_fill('/user'::text, ARRAY[6]), ARRAY[access_token])));
 	my %phases;
 
 	foreach my $result (@results)
@@ -223,7 +223,7 @@ foreach my $case (@timeouts)
 	is( on('one_second')->query(
 			qq(SELECT path, status, sqlstate, (error).status, (error).action,
 				regexp_replace((error).description, '\\d+ ms', 'N ms')
-			FROM token, smartcar_request('GET', $paths, ARRAY[access_token]))),
+			FROM token, smartcar_request_many('GET', $paths, ARRAY[access_token]))),
 		join("\n",
 			'/user|200||||',
 			'/vehicles||SC003||retry|request to "' . $sandbox->url

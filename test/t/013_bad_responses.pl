@@ -133,7 +133,7 @@ SKIP:
 # Of each of many answers only the result is kept until the call ends.
 SKIP:
 {
-	my $many = q(SELECT count(*), count(DISTINCT headers ->> 'x-39') FROM token, smartcar_request('GET', array_fill('/x'::text, ARRAY[$N]), ARRAY[access_token])
+	my $many = q(SELECT count(*), count(DISTINCT headers ->> 'x-39') FROM token, smartcar_request_many('GET', array_fill('/x'::text, ARRAY[$N]), ARRAY[access_token])
 		AS r (path, status, body, content_type, request_id, data_age, fetched_at, unit_system, retry_after, headers, sqlstate, error));
 
 	skip 'there is no /proc', 3 if !-d '/proc/self';
@@ -153,7 +153,7 @@ SKIP:
 $sandbox->faults({ match => { nth => 3 }, oversize => 64 * $megabyte });
 is( on('http2')->query(
 		q(SELECT count(*) FILTER (WHERE sqlstate IS NULL), string_agg(sqlstate, ' ')
-		FROM token, smartcar_request('GET', array_fill('/user'::text, ARRAY[20]), ARRAY[access_token]))),
+		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[20]), ARRAY[access_token]))),
 	'19|SC004', 'of many answers only the one that is too large is lost');
 
 # The limit is that of the option, to the byte.

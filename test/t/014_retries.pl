@@ -272,7 +272,7 @@ foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 	$sandbox->faults({ delay_ms => 50, times => 0 });
 	is( on($server)->query(
 			q(SELECT count(*) FROM token,
-			smartcar_request('GET', array_fill('/user'::text, ARRAY[30]), ARRAY[access_token]) r WHERE r.status = 200)),
+			smartcar_request_many('GET', array_fill('/user'::text, ARRAY[30]), ARRAY[access_token]) r WHERE r.status = 200)),
 		'30', "$server: a bulk call");
 	is($sandbox->max_in_flight, $limit, "has $limit requests at once");
 	cmp_ok(ports(), '<=', $limit, 'over no more connections');

@@ -33,7 +33,7 @@ $session->query(q(
 	CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 	BEGIN
 		INSERT INTO answer SELECT vehicle_id, model, sqlstate
-			FROM smartcar_get_vehicle(ARRAY(SELECT format('vehicle-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 5) AS i));
+			FROM smartcar_get_vehicle_many(ARRAY(SELECT format('vehicle-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 5) AS i));
 		RETURN NULL;
 	END $$));
 $session->query("CREATE TRIGGER ask AFTER INSERT ON $Manager::table{connection} EXECUTE FUNCTION ask()");

@@ -203,7 +203,7 @@ is(scalar $sandbox->log, 0, 'ruby-11: no request');
 
 my $compatible = { compatible => JSON::PP::true };
 client('clientId', 'clientSecret', 'https://example.com/');
-($request) = request_of(q(smartcar_get_compatibility('fake_vin', '{read_location,read_odometer}', 'US', 'test', '{"test": "test"}', 'client')), $compatible);
+($request) = request_of(q(smartcar_get_compatibility('fake_vin', '{read_location,read_odometer}', 'US', '{"test": "test"}', 'test', 'client')), $compatible);
 is_deeply(
 	fields($request->{query}),
 	{ vin => 'fake_vin', scope => 'read_location read_odometer', country => 'US', flags => 'test:test', mode => 'test' },
@@ -211,7 +211,7 @@ is_deeply(
 is($request->{path}, '/v2.0/compatibility', 'node-49, on purpose: in the one version that Smartcar documents');
 is($request->{headers}{authorization}, 'Basic Y2xpZW50SWQ6Y2xpZW50U2VjcmV0', 'node-49: its credentials');
 
-($request) = request_of(q(smartcar_get_compatibility('1234', '{read_odometer}', 'GB', 'test', '{"foo": "bar", "test": true}', 'client')), $compatible);
+($request) = request_of(q(smartcar_get_compatibility('1234', '{read_odometer}', 'GB', '{"foo": "bar", "test": true}', 'test', 'client')), $compatible);
 is(address($request), '/v2.0/compatibility?vin=1234&scope=read_odometer&country=GB&flags=foo%3Abar%20test%3Atrue&mode=test', 'java-19: getCompatibility, but for the same, and its version');
 
 $session->query("ALTER SERVER client OPTIONS (ADD extra_scopes 'scope')");
@@ -221,8 +221,8 @@ is_deeply(fields($request->{query}), { country => 'DE', scope => 'scope', vin =>
 
 # A disconnect
 
-($request, $result) = request_of(q(smartcar_disconnect('VID', 'token')), { status => 'success' });
+($request, $result) = request_of(q(smartcar_request('DELETE', '/vehicles/VID/application', 'token')), { status => 'success' });
 is("$request->{method} " . address($request), 'DELETE /v2.0/vehicles/VID/application', 'java-20: disconnect');
-is($result, '', 'java-20: its answer is no error');
+like($result, qr/^200\|/, 'java-20: its answer is no error');
 
 done_testing();

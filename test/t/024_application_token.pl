@@ -23,7 +23,7 @@ $sandbox->ask('fleet', { owners => 20, vehicles => 20 });
 $sandbox->ask('settings', { api_client_secrets => [ 'sandbox-api-secret', 'another-secret' ] });
 
 my $call = q(SELECT model FROM smartcar_get_vehicle('vehicle-000001'));
-my $bulk = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle(
+my $bulk = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle_many(
 	ARRAY(SELECT 'vehicle-' || lpad(n::text, 6, '0') FROM generate_series(1, 20) n)));
 
 # How many requests there were for tokens, and how many others with which statuses.
@@ -88,7 +88,7 @@ is($session->query($bulk), '20|20|0', 'the same in a call for many');
 my $count = requests();
 is_deeply([ @$count{qw(tokens 200)} ], [ 1, 20 ], 'one new token for all of them');
 
-my $hundreds = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle(
+my $hundreds = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle_many(
 	ARRAY(SELECT 'vehicle-' || lpad((n % 20 + 1)::text, 6, '0') FROM generate_series(1, 300) n)));
 $sandbox->ask('advance', { seconds => 3700 });
 $sandbox->faults();

@@ -70,7 +70,7 @@ sub finish
 {
 	my ($callback, $server) = @_;
 
-	return 'CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ($server ? ", '$server'" : '') . ')';
+	return 'CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ($server ? ", server => '$server'" : '') . ')';
 }
 
 sub connect_owner
@@ -154,13 +154,13 @@ $session->query('ROLLBACK');
 	my $callback = consent(link_for("external_id => 'mallory'"), owner => 'ben');
 
 	$sandbox->faults;
-	my $error = $session->error("CALL smartcar_finish_connect('$callback', external_id => 'owner-8')");
+	my $error = $session->error("CALL smartcar_finish_connect('$callback', 'owner-8')");
 	is("$error->{sqlstate} $error->{message}", '28000 callback belongs to a session of another owner', 'the session of another owner');
 	is(scalar $sandbox->log, 0, 'nothing is sent');
 	is(Manager::rows($node, 'session', 'status', external_id => 'mallory'), 'open', 'and nothing changed');
-	like($session->query("CALL smartcar_finish_connect('$callback', external_id => 'mallory')"), qr/^finished\|mallory/, 'for its own owner it is taken');
+	like($session->query("CALL smartcar_finish_connect('$callback', 'mallory')"), qr/^finished\|mallory/, 'for its own owner it is taken');
 	$callback = consent(link_for(''), owner => 'ben');
-	is($session->error("CALL smartcar_finish_connect('$callback', external_id => 'owner-8')")->{sqlstate}, '28000', 'a session that was begun for nobody');
+	is($session->error("CALL smartcar_finish_connect('$callback', 'owner-8')")->{sqlstate}, '28000', 'a session that was begun for nobody');
 	like($session->query(finish($callback)), qr/^finished/, 'which nobody may take');
 }
 

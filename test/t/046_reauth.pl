@@ -38,7 +38,7 @@ sub follow
 	my $answer = $browser->post_form($link, \%form);
 	my $callback = $answer->{headers}{location} // return "no callback: $answer->{status} $answer->{content}";
 
-	return $session->query('CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ", '$server')");
+	return $session->query('CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ", server => '$server')");
 }
 
 sub link_of
