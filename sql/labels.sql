@@ -6,7 +6,7 @@ CREATE TEMP TABLE expected_labels (signature text PRIMARY KEY, volatility "char"
 INSERT INTO expected_labels VALUES
 	('smartcar_tesla_validator(text[],oid)', 'v', true, 's'),
 	('smartcar_info(text)', 's', false, 's'),
-	('smartcar_server_scopes(text)', 's', false, 's'),
+	('smartcar_server_scopes(text,boolean)', 's', false, 's'),
 	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)', 's', false, 's'),
 	('smartcar_reauth_url(text[],text,text,text,text,text)', 's', false, 's'),
 	('smartcar_reauth_vehicle_url(text,text,text,text,text,text)', 's', false, 's'),
@@ -64,7 +64,6 @@ INSERT INTO expected_labels VALUES
 	('smartcar_disconnect_vehicle(text,text,text)', 'v', false, 'u'),
 	('smartcar_reseal_tokens(text)', 'v', false, 'u'),
 	('smartcar_receive_webhook(bytea,text,text)', 'v', false, 'u'),
-	('smartcar_wanted_scopes(text)', 's', false, 's'),
 	('smartcar_next_action(text,text,smartcar_action,text[],text[],text,text,text,integer,boolean)', 's', false, 's'),
 	('smartcar_action_url(text,text,text,text)', 's', false, 's'),
 	('smartcar_may_use(text)', 's', false, 's'),

@@ -33,7 +33,7 @@ INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('
 	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
 	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_disconnect_vehicle(''v'')'), ('CALL smartcar_reseal_tokens()'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
-	('SELECT smartcar_wanted_scopes(NULL)'), ('SELECT smartcar_action_url(NULL, ''update_access'', NULL, NULL)'), ('SELECT smartcar_next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
+	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_action_url(NULL, ''update_access'', NULL, NULL)'), ('SELECT smartcar_next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
 INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event']) AS relation,
 	unnest(ARRAY['SELECT FROM %I', 'INSERT INTO %I DEFAULT VALUES', 'UPDATE %I SET server = server', 'DELETE FROM %I', 'TRUNCATE %I', 'LOCK %I', 'CREATE TRIGGER t BEFORE INSERT ON %I EXECUTE FUNCTION suppress_redundant_updates_trigger()',
 		'CREATE RULE r AS ON INSERT TO %I DO INSTEAD NOTHING', 'CREATE POLICY p ON %I', 'ALTER TABLE %I ADD extra text', 'COPY %I TO STDOUT']) AS statement;
@@ -42,7 +42,7 @@ INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DE
 -- a role with nothing
 SET ROLE regress_smartcar_nobody;
 SELECT what, pg_temp.try(what) AS result FROM tries ORDER BY number;
-SELECT s AS server, smartcar_may_use(s), smartcar_wanted_scopes(s), smartcar_action_url(s, 'update_access', NULL, NULL), smartcar_next_action(s, 'connected', NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL)
+SELECT s AS server, smartcar_may_use(s), smartcar_server_scopes(s, true), smartcar_action_url(s, 'update_access', NULL, NULL), smartcar_next_action(s, 'connected', NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL)
 	FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;
 RESET ROLE;
 SELECT s AS server, smartcar_may_use(s) FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;

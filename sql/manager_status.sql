@@ -12,9 +12,9 @@ CREATE SERVER status_empty FOREIGN DATA WRAPPER smartcar_tesla;
 SET smartcar_tesla.server = 'status';
 
 -- what a server wants
-SELECT s AS server, smartcar_wanted_scopes(s) AS wanted FROM unnest(ARRAY['status', 'status_other', 'status_empty', 'dropped', '', NULL, 'status']) WITH ORDINALITY AS v (s, n) ORDER BY n;
+SELECT s AS server, smartcar_server_scopes(s, true) AS wanted FROM unnest(ARRAY['status', 'status_other', 'status_empty', 'dropped', '', NULL, 'status']) WITH ORDINALITY AS v (s, n) ORDER BY n;
 SET smartcar_tesla.server = '';
-SELECT smartcar_wanted_scopes(NULL);
+SELECT smartcar_server_scopes(NULL, true);
 SET smartcar_tesla.server = 'status';
 
 -- each way to decide, the earlier ones first
@@ -129,7 +129,7 @@ SELECT user_id, vehicle_id, action, action_url, missing_scopes FROM smartcar_sta
 CREATE FOREIGN DATA WRAPPER status_wrapper;
 CREATE SERVER status FOREIGN DATA WRAPPER status_wrapper;
 SELECT user_id, vehicle_id, action FROM smartcar_status WHERE server = 'status' ORDER BY 1, 2;
-SELECT smartcar_may_use('status'), smartcar_wanted_scopes('status') IS NULL AS wants_nothing;
+SELECT smartcar_may_use('status'), smartcar_server_scopes('status', true) IS NULL AS wants_nothing;
 DROP FOREIGN DATA WRAPPER status_wrapper CASCADE;
 DELETE FROM smartcar_tesla.connection;
 DROP SERVER status_other;

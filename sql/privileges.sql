@@ -7,7 +7,7 @@ CREATE TEMP TABLE open_to_public (signature text);
 INSERT INTO open_to_public VALUES
 	('smartcar_tesla_validator(text[],oid)'),
 	('smartcar_info(text)'),
-	('smartcar_server_scopes(text)'),
+	('smartcar_server_scopes(text,boolean)'),
 	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)'),
 	('smartcar_reauth_url(text[],text,text,text,text,text)'),
 	('smartcar_reauth_vehicle_url(text,text,text,text,text,text)'),
@@ -29,7 +29,6 @@ INSERT INTO open_to_public VALUES
 	('smartcar_verify_webhook(bytea,text,text,text)'),
 	('smartcar_verify_webhook(text,text,text,text)'),
 	('smartcar_token_expired(timestamp with time zone,interval)'),
-	('smartcar_wanted_scopes(text)'),
 	('smartcar_next_action(text,text,smartcar_action,text[],text[],text,text,text,integer,boolean)'),
 	('smartcar_action_url(text,text,text,text)'),
 	('smartcar_may_use(text)'),

@@ -38,14 +38,15 @@ server: the name of a SERVER; NULL means the one that the setting smartcar_tesla
 Result: name; setting; source, which is "library", "server", "user mapping", "default" or "setting". Times are in milliseconds, sizes in bytes. Of a secret only whether there is one is told.
 Errors: 42704 if server is named and does not exist, 42501 without USAGE on it.';
 
-CREATE FUNCTION smartcar_server_scopes(server text DEFAULT NULL)
+CREATE FUNCTION smartcar_server_scopes(server text DEFAULT NULL, missing_ok boolean DEFAULT false)
 RETURNS text[]
 AS 'MODULE_PATHNAME', 'smartcar_server_scopes'
 LANGUAGE C STABLE PARALLEL SAFE;
 
-COMMENT ON FUNCTION smartcar_server_scopes(text) IS
+COMMENT ON FUNCTION smartcar_server_scopes(text, boolean) IS
 'The option "scope" of a server as an array, as it was written, "required:" included.
 server: the name of a SERVER; NULL means the one that the setting smartcar_tesla.server names.
+missing_ok: true gives NULL, and no error, for a server that does not exist or may not be used.
 Result: NULL if the server has no such option.
 Errors: 42704 if there is no such server, 42501 without USAGE on it, 55000 if none is named and the setting is empty.';
 
@@ -1498,16 +1499,6 @@ Errors: 55000 without a management token, 42704 and 42501 for a server that does
 
 REVOKE EXECUTE ON FUNCTION smartcar_receive_webhook(bytea, text, text) FROM PUBLIC;
 
-CREATE FUNCTION smartcar_wanted_scopes(server text)
-RETURNS text[]
-AS 'MODULE_PATHNAME', 'smartcar_wanted_scopes'
-LANGUAGE C STABLE PARALLEL SAFE;
-
-COMMENT ON FUNCTION smartcar_wanted_scopes(text) IS
-'The option "scope" of a server as an array, for rows whose server may be gone or may not be used.
-server: NULL means the one that the setting smartcar_tesla.server names.
-Result: NULL if there is no such server or option, or no USAGE on it.';
-
 CREATE FUNCTION smartcar_next_action(
 	server text,
 	status text,
@@ -1556,10 +1547,10 @@ Result: false for a server that is not there, but for a superuser.';
 CREATE VIEW smartcar_status WITH (security_barrier) AS
 	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, c.make, c.model, c.year, c.mode, c.status,
 		c.permissions AS granted_scopes,
-		smartcar_missing_scopes(c.permissions, smartcar_wanted_scopes(c.server)) AS missing_scopes,
+		smartcar_missing_scopes(c.permissions, smartcar_server_scopes(c.server, true)) AS missing_scopes,
 		CASE WHEN c.tesla_scopes IS NULL
-			THEN smartcar_tesla_permissions(smartcar_missing_scopes(c.permissions, smartcar_wanted_scopes(c.server)))
-			ELSE smartcar_missing_tesla_permissions(c.tesla_scopes, smartcar_wanted_scopes(c.server))
+			THEN smartcar_tesla_permissions(smartcar_missing_scopes(c.permissions, smartcar_server_scopes(c.server, true)))
+			ELSE smartcar_missing_tesla_permissions(c.tesla_scopes, smartcar_server_scopes(c.server, true))
 		END AS missing_tesla_permissions,
 		c.access_type,
 		smartcar_virtual_key_required(c.make, c.model, c.year) AS virtual_key_required,

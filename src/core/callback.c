@@ -305,6 +305,8 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 	unsigned int seen = 0;
 
 	callback->present = 0;
+	callback->status_code = 0;
+	callback->year = 0;
 	callback->virtual_key_url_refused = false;
 	if (text.length == 0)
 		return SMARTCAR_CALLBACK_OK;

@@ -19,6 +19,7 @@
 #include "api/sql_function.h"
 #include "manager/spi.h"
 #include "manager/seal.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_access_token);

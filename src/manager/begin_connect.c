@@ -24,6 +24,7 @@
 #include "core/hex.h"
 #include "manager/spi.h"
 #include "pg/compat.h"
+#include "pg/fn_state.h"
 #include "pg/server.h"
 #include "pg/text.h"
 

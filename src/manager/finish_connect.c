@@ -31,8 +31,9 @@
 #include "manager/spi.h"
 #include "manager/session.h"
 #include "manager/sync_vehicles.h"
-#include "pg/action.h"
-#include "func/callback.h"
+#include "pg/api_error.h"
+#include "pg/fn_state.h"
+#include "pg/parse_callback.h"
 #include "pg/secret.h"
 #include "pg/text.h"
 #include "pg/datum.h"
@@ -102,8 +103,7 @@ prepare_errand(SmartcarServer *server, Errand errand, SmartcarKeyRing *ring)
 {
 	if (errand == TAKE_CODE)
 	{
-		if (smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID) == NULL)
-			smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
+		(void) smartcar_required_option(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
 		smartcar_key_ring_read(ring, server);
 		(void) smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL);
 	}
@@ -337,7 +337,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("callback must not be null")));
-	smartcar_callback_read(input, palloc(Max(input.length, 1)), &callback);
+	smartcar_parse_callback_text(input, palloc(Max(input.length, 1)), &callback);
 
 	/* what the database cannot hold is refused before anything is spent */
 	error = field(&callback, SMARTCAR_CALLBACK_ERROR);

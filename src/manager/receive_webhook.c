@@ -28,6 +28,7 @@
 #include "core/utf8.h"
 #include "manager/spi.h"
 #include "pg/api_error.h"
+#include "pg/fn_state.h"
 #include "pg/hmac.h"
 #include "pg/json.h"
 #include "pg/secret.h"
@@ -320,9 +321,8 @@ apply_event(Event *event, JsonbContainer *body)
 Datum
 smartcar_receive_webhook(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
 	SmartcarServer *server =
-		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState), &fresh)->server;
+		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState))->server;
 	SmartcarSpan body = smartcar_argument_span(fcinfo, 0);
 	SmartcarSpan challenge;
 	Event		event = {.server = server};

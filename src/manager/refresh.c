@@ -40,6 +40,7 @@
 #include "manager/user_set.h"
 #include "pg/compat.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -322,8 +323,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
 	smartcar_call_begin(call, server, &smartcar_token_operation,
-						smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server, SMARTCAR_OPTION_MAX_CONCURRENCY)));
+						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
 	call->refill = refill;
 	call->finished = finish;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);

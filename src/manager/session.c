@@ -13,7 +13,7 @@
 
 #include "manager/spi.h"
 #include "manager/begin_connect.h"
-#include "pg/action.h"
+#include "pg/api_error.h"
 
 /*
  * A callback whose state opens no session: the error says why, and nothing is
