@@ -167,7 +167,7 @@ BEGIN
 	FOR i IN 1..2000 LOOP
 		link := smartcar_connect_url(server => 'app_' || 1 + i % 12);
 	END LOOP;
-	RETURN QUERY SELECT count(*), sum(total_bytes) < 100000 FROM pg_backend_memory_contexts WHERE name = 'smartcar_tesla call site';
+	RETURN QUERY SELECT count(*), sum(total_bytes) < 100000 FROM pg_backend_memory_contexts WHERE name = 'smartcar_tesla function state';
 END
 $$;
 SELECT * FROM pg_temp.memory();

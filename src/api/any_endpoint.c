@@ -23,7 +23,7 @@
 #include "core/utf8.h"
 #include "http/header.h"
 #include "pg/text.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_request);
 PG_FUNCTION_INFO_V1(smartcar_request_many);

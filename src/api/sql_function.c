@@ -24,8 +24,9 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
-#include "pg/scope.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* A column of an item, which must have been allocated by the call. */
 void

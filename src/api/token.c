@@ -18,6 +18,7 @@
 #include "call/token_request.h"
 #include "pg/check.h"
 #include "pg/flags.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 #include "pg/datum.h"
 
@@ -122,7 +123,7 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 	if (redirect_uri.data != NULL)
 		smartcar_check_redirect_uri(redirect_uri);
 	else
-		redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
+		redirect_uri = smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
 
 	smartcar_code_request(&request, code, redirect_uri);
 	request.flags = smartcar_flags_argument(fcinfo, 2);

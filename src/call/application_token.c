@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "call/token_request.h"
+#include "pg/fn_state.h"
 #include "pg/secret.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_application_token);
@@ -63,9 +64,8 @@ read_credentials(SmartcarServer *server, Credentials *credentials)
 	char	   *all;
 
 	smartcar_server_load_mapping(server);
-	credentials->client_id = smartcar_server_option(server, SMARTCAR_OPTION_API_CLIENT_ID);
-	if (credentials->client_id == NULL)
-		smartcar_missing_value(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL);
+	credentials->client_id =
+		smartcar_required_option(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL).data;
 	credentials->client_secret = smartcar_secret(server, SMARTCAR_OPTION_API_CLIENT_SECRET, NULL);
 
 	/* none of the three can have a line break in it */

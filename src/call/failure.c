@@ -76,7 +76,7 @@ static const char *
 with_setting(const SmartcarCall *call, SmartcarOption option, const char *example)
 {
 	const SmartcarServer *server = call->server;
-	const char *verb = server->values[option] != NULL ? "SET" : "ADD";
+	const char *verb = server->values[option].is_set ? "SET" : "ADD";
 
 	return psprintf("The option \"%s\" is %s; change it with ALTER SERVER %s OPTIONS (%s %s '%s').",
 					smartcar_options[option].name, smartcar_server_option(server, option),

@@ -74,15 +74,13 @@ smartcar_call_credentials(SmartcarCall *call, SmartcarAuthorization authorizatio
 	SmartcarServer *server = call->server;
 	const char *value = NULL;
 	const char *token;
-	const char *client_id;
+	SmartcarSpan client_id;
 
 	switch (authorization)
 	{
 		case SMARTCAR_AUTHORIZE_CLIENT:
-			client_id = smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID);
-			if (client_id == NULL)
-				smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
-			value = basic_credentials(call, client_id,
+			client_id = smartcar_required_option(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
+			value = basic_credentials(call, client_id.data,
 									  smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL));
 			break;
 		case SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT:

@@ -20,6 +20,7 @@
 #include "manager/connection.h"
 #include "manager/seal.h"
 #include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_access_token);

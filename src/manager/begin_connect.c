@@ -18,6 +18,7 @@
 #include "manager/session.h"
 #include "manager/spi.h"
 #include "pg/compat.h"
+#include "pg/fn_state.h"
 #include "pg/server.h"
 #include "pg/text.h"
 

@@ -14,6 +14,7 @@
 #include "api/sql_function.h"
 #include "manager/connection.h"
 #include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_disconnect_vehicle);

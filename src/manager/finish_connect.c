@@ -17,7 +17,6 @@
 
 #include "api/callback_user.h"
 #include "call/application_token.h"
-#include "func/callback.h"
 #include "manager/account.h"
 #include "manager/connection.h"
 #include "manager/exchange.h"
@@ -25,8 +24,10 @@
 #include "manager/session.h"
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
-#include "pg/action.h"
+#include "pg/api_error.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
+#include "pg/parse_callback.h"
 #include "pg/secret.h"
 #include "pg/text.h"
 
@@ -94,7 +95,7 @@ refuse_version(const SmartcarServer *server, const char *version, const char *ot
 			 errdetail("%s Nothing was sent, and the session is still open.", detail),
 			 errhint("If the application has credentials of that version, run ALTER SERVER %s OPTIONS (%s api_version '%s') and use the callback again.",
 					 quote_identifier(server->name),
-					 server->values[SMARTCAR_OPTION_API_VERSION] ? "SET" : "ADD", other)));
+					 server->values[SMARTCAR_OPTION_API_VERSION].is_set ? "SET" : "ADD", other)));
 }
 
 static CallbackKind
@@ -129,8 +130,7 @@ check_configuration(SmartcarServer *server, CallbackKind kind, SmartcarKeyRing *
 {
 	if (kind == CALLBACK_CODE)
 	{
-		if (smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID) == NULL)
-			smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
+		(void) smartcar_required_option(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
 		smartcar_key_ring_read(ring, server);
 		(void) smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL);
 	}
@@ -278,7 +278,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("callback must not be null")));
-	smartcar_callback_read(input, palloc(Max(input.length, 1)), &callback);
+	smartcar_parse_callback_text(input, palloc(Max(input.length, 1)), &callback);
 
 	/* what the database cannot hold is refused before anything is spent */
 	error = field(&callback, SMARTCAR_CALLBACK_ERROR);

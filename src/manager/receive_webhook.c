@@ -29,6 +29,7 @@
 #include "manager/spi.h"
 #include "manager/webhook_event.h"
 #include "pg/api_error.h"
+#include "pg/fn_state.h"
 #include "pg/hmac.h"
 #include "pg/json.h"
 #include "pg/secret.h"
@@ -308,9 +309,8 @@ apply_event(Event *event, JsonbContainer *body)
 Datum
 smartcar_receive_webhook(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
 	SmartcarServer *server =
-		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState), &fresh)->server;
+		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState))->server;
 	SmartcarSpan body = smartcar_argument_span(fcinfo, 0);
 	SmartcarSpan challenge;
 	Event		event = {.server = server};

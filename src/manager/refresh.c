@@ -42,6 +42,7 @@
 #include "manager/webhook_event.h"
 #include "pg/compat.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -324,8 +325,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
 	smartcar_call_begin(call, server, &smartcar_token_operation,
-						smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server, SMARTCAR_OPTION_MAX_CONCURRENCY)));
+						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
 	call->refill = refill;
 	call->finished = finish;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);

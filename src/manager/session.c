@@ -21,7 +21,7 @@
 #include "utils/builtins.h"
 
 #include "manager/spi.h"
-#include "pg/action.h"
+#include "pg/api_error.h"
 #include "pg/compat.h"
 
 #define HASH_BYTES		32

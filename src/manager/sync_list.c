@@ -28,7 +28,7 @@
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
 #include "pg/text_array.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
 /* No id of Smartcar's is longer, nor one of ours that a link can carry. */
 #define MAX_ID_LENGTH	512
@@ -274,9 +274,7 @@ static void
 list_connections(SmartcarServer *server, SmartcarProgress *progress)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
-	int			items = smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server,
-																	  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			items = smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 
 	smartcar_call_begin(&listing->call, server, &page_operation, items);
 	listing->call.refill = next_page;
@@ -300,9 +298,7 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
-	int			limit = 4 * smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-												   smartcar_server_option(server,
-																		  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			limit = 4 * smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	char	   *last = pstrdup("");
 	int64		failed = 0;
 	int			count;

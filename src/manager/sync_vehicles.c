@@ -17,8 +17,8 @@
 
 #include "api/sql_function.h"
 #include "manager/spi.h"
-#include "pg/scope.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* The questions that are asked about each vehicle, side by side. */
 enum
