@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * compatibility.c
- *	  The call that tells what a vehicle can do before its owner connects it.
+ *	  The SQL function that tells what a vehicle can do before its owner connects it.
  *
  * Smartcar has this in version 2.0 of its API alone, so it is called there
  * whatever version a server is set to.
@@ -24,6 +24,16 @@
 #include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_compatibility);
+
+enum
+{
+	VIN_ARGUMENT,
+	SCOPE_ARGUMENT,
+	COUNTRY_ARGUMENT,
+	FLAGS_ARGUMENT,
+	MODE_ARGUMENT,
+	SERVER_ARGUMENT
+};
 
 enum
 {
@@ -55,21 +65,21 @@ prepare(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	JsonbValue	capabilities;
 	MemoryContext old_context;
 	bool		compatible;
 
-	if (!smartcar_json_boolean_member(answer->json, "compatible", &compatible))
+	if (!smartcar_json_boolean_member(response->json, "compatible", &compatible))
 	{
 		smartcar_item_fail(call, item, "It has no \"compatible\" that is true or false.");
 		return false;
 	}
 	smartcar_item_set_datum(item, COMPATIBLE, BoolGetDatum(compatible));
-	smartcar_item_set_text(call, item, REASON, smartcar_json_text_member(answer->json, "reason"));
+	smartcar_item_set_text(call, item, REASON, smartcar_json_text_member(response->json, "reason"));
 
-	if (smartcar_json_member(answer->json, "capabilities", &capabilities) != NULL)
+	if (smartcar_json_member(response->json, "capabilities", &capabilities) != NULL)
 	{
 		old_context = MemoryContextSwitchTo(call->context);
 		smartcar_item_set_datum(item, CAPABILITIES,
@@ -118,30 +128,29 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
 	CompatibilityArguments *arguments = palloc0(sizeof(CompatibilityArguments));
 
-	arguments->scope = joined_scope(fcinfo, call->server, 1);
-	arguments->country = smartcar_argument_utf8(fcinfo, 2);
-	arguments->mode = smartcar_argument_span(fcinfo, 4);
+	arguments->scope = joined_scope(fcinfo, call->server, SCOPE_ARGUMENT);
+	arguments->country = smartcar_argument_utf8(fcinfo, COUNTRY_ARGUMENT);
+	arguments->mode = smartcar_argument_span(fcinfo, MODE_ARGUMENT);
 	if (arguments->mode.data != NULL)
 		smartcar_check_mode(arguments->mode);
 	else
 		arguments->mode = smartcar_server_span(call->server, SMARTCAR_OPTION_MODE);
-	arguments->flags = smartcar_flags_argument(fcinfo, 3);
+	arguments->flags = smartcar_flags_argument(fcinfo, FLAGS_ARGUMENT);
 	call->arguments = arguments;
 }
 
 static const SmartcarOperation compatibility = {
 	.prepare = prepare,
-	.take = take
+	.parse = parse
 };
 
 static const SmartcarTypedCall compatibility_call = {
 	.name = "smartcar_get_compatibility",
 	.id_name = "vin",
-	.ids_name = "vins",
-	.id_argument = 0,
+	.id_argument = VIN_ARGUMENT,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
 	.user_id_argument = SMARTCAR_NO_ARGUMENT,
-	.server_argument = 5,
+	.server_argument = SERVER_ARGUMENT,
 	.columns = COLUMNS,
 	.operations = {&compatibility, &compatibility},
 	.authorizations = {SMARTCAR_AUTHORIZE_CLIENT, SMARTCAR_AUTHORIZE_CLIENT},

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "manager/connection.h"
 #include "manager/seal.h"
@@ -207,7 +208,7 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 	bytea	   *sealed[lengthof(kinds)];
 
 	smartcar_call_begin(&call, server, smartcar_user_call.operations[SMARTCAR_API_V2], 1);
-	smartcar_item_set_access_token(&call, &call.items[0], access_token);
+	smartcar_item_set_access_token(&call.items[0], access_token);
 	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_OWNER);
 	smartcar_call_run(&call);
 	if (call.items[0].error != NULL)

@@ -169,7 +169,7 @@ smartcar_exchange_and_store(SmartcarServer *server, SmartcarKeyRing *ring,
 		fail_session(&exchange, result, error->message, error->detail, SMARTCAR_ACTION_CONNECT);
 	else if (exchange.failure != NULL)
 		fail_session(&exchange, result, exchange.failure->message, exchange.failure->detail,
-					 exchange.failure->answer.action);
+					 exchange.failure->api_error.action);
 	RESUME_CANCEL_INTERRUPTS();
 
 	if (error != NULL)

@@ -135,7 +135,8 @@ check_configuration(SmartcarServer *server, CallbackKind kind, SmartcarKeyRing *
 		(void) smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL);
 	}
 	else if (kind == CALLBACK_USER)
-		(void) smartcar_application_access_token(server);
+		(void) smartcar_application_access_token(server,
+												 smartcar_application_credentials(server));
 }
 
 /*

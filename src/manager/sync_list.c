@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
 #include "manager/spi.h"
@@ -30,8 +31,8 @@
 #include "pg/text_array.h"
 #include "pg/datum.h"
 
-/* No id of Smartcar's is longer, nor one of ours that a link can carry. */
-#define MAX_ID_LENGTH	512
+/* No id of the application's own that a link can carry is longer. */
+#define MAX_EXTERNAL_ID_LENGTH	512
 
 /* The columns of a page, each an array. */
 enum
@@ -138,7 +139,7 @@ joined_permissions(const SmartcarConnection *connection)
 static bool
 is_usable_id(SmartcarSpan id)
 {
-	return id.length <= MAX_ID_LENGTH && smartcar_span_is_visible(id);
+	return id.length <= SMARTCAR_MAX_ID_LENGTH && smartcar_span_is_visible(id);
 }
 
 /* The same for one that becomes part of a path. */
@@ -162,7 +163,7 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
 	add_text(item, USER_ID, connection->user_id);
 	add_text(item, VEHICLE_ID, connection->vehicle_id);
 	add_text(item, EXTERNAL_ID,
-			 connection->external_id.length <= MAX_ID_LENGTH ? connection->external_id :
+			 connection->external_id.length <= MAX_EXTERNAL_ID_LENGTH ? connection->external_id :
 			 smartcar_span(NULL, 0));
 	add_text(item, MODE, connection->mode);
 	add_text(item, PERMISSIONS, joined_permissions(connection));
@@ -178,17 +179,17 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
  * Each item asks for one page; whether there are more is for all of them.
  */
 static bool
-take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	Listing    *listing = (Listing *) call;
 	SmartcarConnectionWalk *walk = &page_of(item)->walk;
 
 	/* as long as the first page has not come, every other one may go on */
 	walk->first_count = listing->first_count;
-	if (!smartcar_connections_parse(call, item, walk, answer, add_connection))
+	if (!smartcar_connections_parse(call, item, walk, response, add_connection))
 		listing->is_last_known = true;
-	else if (smartcar_page_trail_returns(&listing->trail, call->context, walk->first_id))
-		smartcar_item_fail(call, item, "It is the same page as one before.");
+	else
+		(void) smartcar_page_is_new(call, item, &listing->trail, call->context, walk->first_id);
 	if (walk->page == 1)
 		listing->first_count = walk->first_count;
 	return false;
@@ -196,7 +197,7 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *ans
 
 static const SmartcarOperation page_operation = {
 	.prepare = prepare_page,
-	.take = take_page
+	.parse = parse_page
 };
 
 static bool

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "manager/spi.h"
 #include "pg/text.h"
@@ -48,12 +49,11 @@ begin_call(SmartcarCall *call, SmartcarServer *server, const SmartcarTypedCall *
 }
 
 static void
-set_user(SmartcarCall *call, SmartcarItem *item, const SmartcarUser *user)
+set_user(SmartcarItem *item, const SmartcarUser *user)
 {
 	smartcar_item_set_user_id(item, smartcar_span_from_string(user->user_id));
 	if (user->access_token != NULL)
-		smartcar_item_set_access_token(call, item,
-									   smartcar_span_from_string(user->access_token));
+		smartcar_item_set_access_token(item, smartcar_span_from_string(user->access_token));
 }
 
 /* A column of an answer as a parameter; NULL if the question was not answered. */
@@ -77,10 +77,10 @@ error_of(const SmartcarItem *answers)
 	{
 		const SmartcarFailure *error = answers[i].error;
 
-		if (error != NULL && error->answer.status != 403 &&
-			error->answer.action != SMARTCAR_ACTION_NONE &&
-			error->answer.action != SMARTCAR_ACTION_UNKNOWN)
-			return &error->answer;
+		if (error != NULL && error->api_error.status != 403 &&
+			error->api_error.action != SMARTCAR_ACTION_NONE &&
+			error->api_error.action != SMARTCAR_ACTION_UNKNOWN)
+			return &error->api_error;
 	}
 	return NULL;
 }
@@ -317,7 +317,7 @@ list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
 
 	begin_call(&call, server, &smartcar_vehicles_call, count);
 	for (int i = 0; i < count; i++)
-		set_user(&call, &call.items[i], &users[i]);
+		set_user(&call.items[i], &users[i]);
 	smartcar_call_authorize(&call, call.authorization);
 	smartcar_call_run(&call);
 
@@ -410,7 +410,7 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 			{
 				item->operation = questions[question]->operations[call.version];
 				smartcar_item_set_id(item, id, "vehicle_id");
-				set_user(&call, item, &users[i]);
+				set_user(item, &users[i]);
 			}
 		}
 	}

@@ -256,7 +256,6 @@ smartcar_error_form(const SmartcarApiError *answer, TupleDesc descriptor)
 	Datum		values[SMARTCAR_ERROR_COLUMNS] = {0};
 	bool		nulls[SMARTCAR_ERROR_COLUMNS];
 
-	/* another version of the extension may have created the type */
 	if (descriptor->natts != SMARTCAR_ERROR_COLUMNS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),

@@ -19,6 +19,8 @@
 
 #include "core/span.h"
 
+#include "core/span.h"
+
 /* Returns false for what is not a point in time that PostgreSQL can hold. */
 extern bool smartcar_timestamptz(SmartcarSpan text, TimestampTz *timestamp);
 

@@ -81,10 +81,10 @@ sub on
 # The connection breaks.
 my $lost = 'connection to "' . $sandbox->url . '" was lost';
 foreach my $case (
-	[ 'before the work', { drop => 'before' }, 'waiting for the answer' ],
-	[ 'after the work', { drop => 'after' }, 'waiting for the answer' ],
-	[ 'with a reset', { reset => 1, drop => 'before' }, 'waiting for the answer' ],
-	[ 'within the body', { truncate => 10 }, 'receiving the answer' ],
+	[ 'before the work', { drop => 'before' }, 'waiting for the response' ],
+	[ 'after the work', { drop => 'after' }, 'waiting for the response' ],
+	[ 'with a reset', { reset => 1, drop => 'before' }, 'waiting for the response' ],
+	[ 'within the body', { truncate => 10 }, 'receiving the response' ],
   )
 {
 	my ($when, $fault, $phase) = @$case;
@@ -119,12 +119,12 @@ my @timeouts = (
 	[ 'resolving the host name', 'slow_name', undef, 'connect_timeout', '200ms' ],
 	[ 'connecting', 'deaf', undef, 'connect_timeout', '200ms' ],
 	[ 'negotiating TLS', 'silent_tls', undef, 'connect_timeout', '200ms' ],
-	[ 'waiting for the answer', 'silent', undef, 'timeout', '200ms' ],
-	[ 'waiting for the answer', 'hasty', { delay_ms => 20000 }, 'timeout', '200ms' ],
-	[ 'waiting for the answer', 'hasty_tls', { delay_ms => 20000 }, 'timeout', '200ms' ],
-	[ 'receiving the answer', 'hasty', { slow_headers_ms => 20000 }, 'timeout', '200ms' ],
-	[ 'receiving the answer', 'hasty', { slow_body_ms => 20000 }, 'timeout', '200ms' ],
-	[ 'receiving the answer', 'hasty_tls', { delay_body_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'waiting for the response', 'silent', undef, 'timeout', '200ms' ],
+	[ 'waiting for the response', 'hasty', { delay_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'waiting for the response', 'hasty_tls', { delay_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'receiving the response', 'hasty', { slow_headers_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'receiving the response', 'hasty', { slow_body_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'receiving the response', 'hasty_tls', { delay_body_ms => 20000 }, 'timeout', '200ms' ],
 );
 foreach my $case (@timeouts)
 {
@@ -227,14 +227,14 @@ foreach my $case (@timeouts)
 		join("\n",
 			'/user|200||||',
 			'/vehicles||SC003||retry|request to "' . $sandbox->url
-			  . '" timed out: GET /v2.0/vehicles was given up after N ms, while waiting for the answer.',
+			  . '" timed out: GET /v2.0/vehicles was given up after N ms, while waiting for the response.',
 			'/vehicles/36ab27d0-fd9d-4455-823a-ce30af709ffc||SC001||retry|' . $lost
 			  . ': GET /v2.0/vehicles/36ab27d0-fd9d-4455-823a-ce30af709ffc failed after N ms, '
-			  . 'while waiting for the answer: Empty reply from server.',
+			  . 'while waiting for the response: Empty reply from server.',
 			'/user|200||||'),
 		'each of many requests has its own result');
 	is(on('closed')->query(
-			qq(SELECT string_agg(sqlstate, ',') FROM token, smartcar_request('POST', $paths, ARRAY[access_token]))),
+			qq(SELECT string_agg(sqlstate, ',') FROM token, smartcar_request_many('POST', $paths, ARRAY[access_token]))),
 		'SC001,SC001,SC001,SC001', 'where nobody is there, that holds for all');
 }
 

@@ -93,8 +93,8 @@ foreach my $server ('smartcar', 'http2')
 		my $error = $session->error($ask);
 		subtest "$server: $what" => sub {
 			is($error->{sqlstate}, 'SC004', 'is refused') or diag(explain($error));
-			is($error->{message}, q(Smartcar's answer cannot be used), 'with the same message');
-			like($error->{detail}, qr{^This is the answer to GET /v2\.0/user: $reason}, 'and a reason');
+			is($error->{message}, q(Smartcar's response cannot be used), 'with the same message');
+			like($error->{detail}, qr{^This is the response to GET /v2\.0/user: $reason}, 'and a reason');
 			is($session->query($ask), $ada->{user_id}, 'and the session goes on');
 			is(scalar $sandbox->log, 2, 'without a repeat');
 		};
@@ -193,16 +193,16 @@ my @errors = (
 	[ 'JSON', { error => { type => 'VEHICLE_STATE', code => 'ASLEEP', description => 'It sleeps.' }, status => 409 },
 		'SC409', 'Smartcar refused the request: VEHICLE_STATE:ASLEEP', qr/: It sleeps\./ ],
 	[ 'HTML', { status => 403, body => '<html><h1>Forbidden</h1>', content_type => 'text/html' },
-		'SC403', 'Smartcar answered with HTTP status 403', qr/<h1>Forbidden/ ],
-	[ 'nothing', { status => 404, body => '' }, 'SC404', 'Smartcar answered with HTTP status 404', qr/HTTP status 404\.$/ ],
-	[ 'a list', { status => 404, body => '[]' }, 'SC404', 'Smartcar answered with HTTP status 404', qr/HTTP status 404/ ],
-	[ 'deep JSON', { status => 404, depth => 100000 }, 'SC404', 'Smartcar answered with HTTP status 404', qr/HTTP status 404/ ],
+		'SC403', 'Smartcar responded with HTTP status 403', qr/<h1>Forbidden/ ],
+	[ 'nothing', { status => 404, body => '' }, 'SC404', 'Smartcar responded with HTTP status 404', qr/HTTP status 404\.$/ ],
+	[ 'a list', { status => 404, body => '[]' }, 'SC404', 'Smartcar responded with HTTP status 404', qr/HTTP status 404/ ],
+	[ 'deep JSON', { status => 404, depth => 100000 }, 'SC404', 'Smartcar responded with HTTP status 404', qr/HTTP status 404/ ],
 	[ 'much', { status => 400, body => 'x' x 100000, content_type => 'text/plain' },
-		'SC400', 'Smartcar answered with HTTP status 400', qr/x{100}/ ],
-	[ 'invalid UTF-8', { status => 400, invalid_utf8 => 1 }, 'SC004', q(Smartcar's answer cannot be used), qr/not valid UTF-8/ ],
-	[ 'a zero byte', { status => 400, nul => 1 }, 'SC004', q(Smartcar's answer cannot be used), qr/zero byte/ ],
-	[ 'too much', { status => 400, oversize => 2 * $megabyte }, 'SC004', q(Smartcar's answer cannot be used), qr/too large/ ],
-	[ 'an unknown status', { status => 499, body => '' }, 'SC499', 'Smartcar answered with HTTP status 499', qr/499/ ],
+		'SC400', 'Smartcar responded with HTTP status 400', qr/x{100}/ ],
+	[ 'invalid UTF-8', { status => 400, invalid_utf8 => 1 }, 'SC004', q(Smartcar's response cannot be used), qr/not valid UTF-8/ ],
+	[ 'a zero byte', { status => 400, nul => 1 }, 'SC004', q(Smartcar's response cannot be used), qr/zero byte/ ],
+	[ 'too much', { status => 400, oversize => 2 * $megabyte }, 'SC004', q(Smartcar's response cannot be used), qr/too large/ ],
+	[ 'an unknown status', { status => 499, body => '' }, 'SC499', 'Smartcar responded with HTTP status 499', qr/499/ ],
 );
 foreach my $case (@errors)
 {

@@ -203,7 +203,7 @@ foreach my $kind (sort keys %by)
 	$session->query('SET client_min_messages = debug5');
 	is_deeply([ all_calls($v2, 0, sqlstate => qr/^(SC4\d\d|none)$/) ], [], "$v2: a wrong code or token is refused");
 	is_deeply([ all_calls($v2, $round, fault => { body => '{"id"', status => 200 }, sqlstate => qr/^SC004$/) ],
-		[], "$v2: an answer cannot be used");
+		[], "$v2: an response cannot be used");
 	$round++;
 	is_deeply([ all_calls($v2, $round, sqlstate => qr/^none$/) ], [], "$v2: each call succeeds");
 	$sandbox->connect(owner => 'ben');
@@ -218,7 +218,7 @@ is(make('SELECT smartcar_get_application_token()'), 'SC001', 'again none');
 # The error of a call for many, which is what those see who log it themselves.
 $session->query('SET smartcar_tesla.server = by_file_2');
 $sandbox->faults({ echo => 1, times => 0 });
-my $errors = $session->query("SELECT error FROM smartcar_get_vehicle_many('{$model_x}', ARRAY[" . from_table(5, 'access_token') . '])');
+my $errors = $session->query("SELECT error FROM smartcar_get_vehicle_many(ARRAY['x'], ARRAY[" . from_table(5, 'access_token') . '])');
 like($errors, qr/\(hidden\)/, 'the error of a call for many');
 $seen .= $errors;
 

@@ -65,7 +65,7 @@ is($request->{headers}{'content-type'}, undef, 'and no type of a body that is no
 is($request->{headers}{'sc-user-id'}, undef, 'and no user');
 is_error("SELECT smartcar_get_user('no-such-token')", 'SC401', qr/AUTHENTICATION.*smartcar_refresh_token/, 'a token that is not known');
 $sandbox->faults({ body => { name => 'Ada' } });
-is_error("SELECT smartcar_get_user('x')", 'SC004', qr{answer to GET /v2.0/user: It has no "id"}, 'an answer without an id');
+is_error("SELECT smartcar_get_user('x')", 'SC004', qr{response to GET /v2.0/user: It has no "id"}, 'an answer without an id');
 
 # Vehicles, page by page
 
@@ -81,6 +81,8 @@ is_result(
 	'120|120|vehicle-000001|vehicle-000120',
 	'more vehicles than a page has',
 	map { "GET /v2.0/vehicles?limit=50&offset=$_" } 0, 50, 100);
+$sandbox->faults({ body => { id => 'other', make => 'TESLA' } });
+is_error("SELECT smartcar_get_vehicle('$vehicle', 'x')", 'SC004', qr/It is about another vehicle/, 'a response about another vehicle');
 
 sub page
 {
@@ -100,6 +102,12 @@ is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a', 'a
 $sandbox->faults({ %{ page([ 'a', 'b' ], 5) }, times => 0 });
 is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It is the same page as one before/, 'the same page again and again');
 is(scalar requests(), 2, 'is asked for twice');
+foreach my $element ('', undef, 7, {})
+{
+	$sandbox->faults({ %{ page([ $element, 'b' ], 1_000_000_000) }, times => 0 });
+	is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/Its list "vehicles" has an element that is not text/, 'an element that is no id');
+	is(scalar requests(), 1, 'with which pages have no end');
+}
 $sandbox->faults({ body => {} });
 is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It has no list "vehicles"/, 'a page without a list');
 $sandbox->faults(page([ 'a' ], 2), { status => 500, times => 3 });
@@ -113,8 +121,8 @@ is_error("SELECT smartcar_get_vehicle('no-such-vehicle', '$ada->{access_token}')
 $sandbox->faults({ body => { id => 'a', make => undef, year => '2020' } }, { body => { year => 'old' } });
 is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", 'a|||2020||', 'a vehicle of which little is known');
 is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", '|||||', 'one of which nothing is known');
-$sandbox->faults({ body => { id => 'a' } });
-is_result("SELECT id FROM smartcar_get_vehicle('a&b?c d', 'x')", 'a', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
+$sandbox->faults({ body => { id => 'a&b?c d' } });
+is_result("SELECT id FROM smartcar_get_vehicle('a&b?c d', 'x')", 'a&b?c d', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
 is_error("SELECT smartcar_get_vehicle('../user', 'x')", '22023', qr/invalid vehicle_id/, 'an id that some servers would take for a path');
 
 # Permissions, page by page
@@ -212,14 +220,14 @@ my $northwind = $sandbox->connect(owner => 'northwind');
 my $who = "SELECT string_agg(user_id, ' ') FROM smartcar_get_connections('$shared')";
 my $pair = "DELETE /v2.0/management/connections?vehicle_id=$shared&user_id=";
 $sandbox->faults();
-is_result("CALL smartcar_disconnect_vehicle('$shared', user_id => '$carla->{user_id}')", '', 'one of two owners', "$pair$carla->{user_id}");
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'one of two owners', "$pair$carla->{user_id}");
 is_result($who, $northwind->{user_id}, 'the other one still has it');
-is_result("CALL smartcar_disconnect_vehicle('$shared', user_id => '$carla->{user_id}')", '', 'once more is no error');
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'once more is no error');
 $sandbox->faults({ status => 204 });
-is_result("CALL smartcar_disconnect_vehicle('$shared', user_id => '$carla->{user_id}')", '', 'nor is an answer without a body');
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'nor is a response without a body');
 $sandbox->faults({ status => 400 });
-is_error("CALL smartcar_disconnect_vehicle('$shared', user_id => '$northwind->{user_id}')", 'SC400', qr{DELETE /v2.0/management/connections}, 'a pair that is refused');
-$sandbox->connect(owner => 'carla');
+is_error("CALL smartcar_disconnect_vehicle('$shared', '$northwind->{user_id}')", 'SC400', qr{DELETE /v2.0/management/connections}, 'a pair that is refused');
+$carla = $sandbox->connect(owner => 'carla');
 $sandbox->faults();
 is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'every owner', "DELETE /v2.0/vehicles/$shared/application");
 is_result("$who HAVING count(*) > 0", '', 'nobody is left');

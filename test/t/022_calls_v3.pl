@@ -180,6 +180,18 @@ is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "valu
 $sandbox->faults(signal(body => { value => JSON::PP::true }));
 is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'one without a status');
 
+# Responses about somebody else, as of a proxy that mixes them up
+
+$sandbox->faults({ body => { data => { id => 'other', attributes => { make => 'TESLA' } } } });
+is_error("SELECT smartcar_get_vehicle($of_ada)", 'SC004', qr/It is about another vehicle/, 'another vehicle');
+foreach my $kind (qw(vehicle user))
+{
+	$sandbox->faults({ body => { data => [ { id => 'c', relationships => { $kind => { data => { id => 'other' } } }, attributes => { permissions => ['p'] } } ] } });
+	is_error("SELECT smartcar_get_permissions($of_ada)", 'SC004', qr/It lists a connection that was not asked for/, "permissions of another $kind");
+}
+$sandbox->faults({ body => { data => [ { id => 'c', relationships => { vehicle => { data => { id => 'v' } }, user => { data => { id => 'other' } } } } ] } });
+is_error("SELECT smartcar_get_vehicles(user_id => '$ada->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, 'vehicles of another user');
+
 # Compatibility is asked of version 2.0
 
 $sandbox->faults();
@@ -190,7 +202,7 @@ is_result(
 # Disconnecting
 
 $sandbox->faults();
-is_result("CALL smartcar_disconnect_vehicle('$shared', user_id => '$carla->{user_id}')", '', 'one of two owners');
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'one of two owners');
 my @requests = requests();
 is($requests[0], "GET /v3/connections?filter%5BvehicleId%5D=$shared&filter%5BuserId%5D=$carla->{user_id}&$page", 'it is looked for');
 like($requests[1], qr{^DELETE /v3/connections/[-0-9a-f]+$}, 'and deleted');
@@ -229,15 +241,19 @@ foreach my $kind (sort keys %asked)
 		{ id => "of-$_", relationships => { map { $_ => { data => { id => $is{$_} } } } keys %is } }
 	} $asked{$kind}, 'another';
 
-	foreach my $call ('CALL smartcar_disconnect_vehicle', 'SELECT smartcar_delete_connections')
+	foreach my $call ('CALL smartcar_disconnect_vehicle(', 'SELECT smartcar_delete_connections(')
 	{
 		$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => \@listed } });
-		is_error("$call('$shared', user_id => '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call: one of another $kind");
+		is_error("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one of another $kind");
 		is_deeply([ grep { /^DELETE/ } requests() ], [], 'nothing is deleted');
+
+		# nor if it does not say whose it is
+		delete $listed[1]{relationships}{$kind};
+		$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => \@listed } });
+		is_error("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one that does not tell the $kind");
+		is_deeply([ grep { /^DELETE/ } requests() ], [], 'nothing is deleted either');
+		$listed[1]{relationships}{$kind} = { data => { id => 'another' } };
 	}
 }
-$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => [ { id => 'c', relationships => {} } ] } }, { match => { path => '/c$' }, status => 204, body => '' });
-is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'a connection that does not say whose it is');
-is_deeply([ map { s/\?.*//r } requests() ], [ 'GET /v3/connections', 'DELETE /v3/connections/c' ], 'is the one that was asked for');
 
 done_testing();

@@ -110,4 +110,20 @@ is($session->query(q(SELECT sqlstate, path, status, body FROM smartcar_request_m
 # Rows without an error have none, and rows with one have nothing else
 is($session->query("SELECT count(*) FROM smartcar_get_vehicle_many($mixed, ARRAY['access-000025']) WHERE (sqlstate IS NULL) <> (error IS NULL) OR (sqlstate IS NULL) <> (id IS NOT NULL)"), '0', 'an error or a result');
 
+# What would be too much for the head of a request is refused before anything is sent
+
+$sandbox->faults();
+foreach my $long (
+	"smartcar_request_many('GET', ARRAY['/a', '/' || repeat('b', 1100000), '/c'], '{t}'::text[])", "smartcar_request_many('GET', ARRAY['/a', repeat('/b', 1025)], '{t}'::text[])",
+	"smartcar_get_vehicle_many(ARRAY['a', repeat('b', 129)], '{t}'::text[])", "smartcar_get_vehicle_many('{a,b}'::text[], ARRAY['t', repeat('t', 16385)])",
+	"smartcar_get_vehicle_many('{a,b}'::text[], user_ids => ARRAY['u', repeat('u', 129)], server => 'v3')")
+{
+	my $error = $session->error("SELECT * FROM $long");
+
+	is($error->{sqlstate}, '54000', "too long: $long");
+	like("$error->{message} $error->{detail}", qr/^(path|vehicle_ids?|access_tokens?|user_ids?) is too long It has \d+ bytes, and the limit is \d+ bytes\.$/, 'it says what, and how long it may be');
+}
+is(scalar $sandbox->log, 0, 'without a request');
+is($session->error("SELECT smartcar_get_vehicle(repeat('b', 128), 't')")->{sqlstate}, 'SC401', 'one that is just short enough is sent');
+
 done_testing();

@@ -56,7 +56,7 @@ sub expected
 	return {
 		sqlstate => "SC$status",
 		message => "Smartcar refused the request: $what",
-		detail => "$path was answered with HTTP status $status: A reason.",
+		detail => "$path returned HTTP status $status: A reason.",
 		hint => $hint // ''
 	};
 }
@@ -95,39 +95,44 @@ is_refusal('a bill', refusal('BILLING', 'INVALID_PLAN'), expected(430, 'BILLING:
 is_refusal('a link that is long', refusal('VALIDATION', 'A_CODE_SO_LONG_THAT_THE_LINK_TO_ITS_PAGE_IS_LONGER_THAN_AN_EXCERPT'),
 	expected(400, 'VALIDATION:A_CODE_SO_LONG_THAT_THE_LINK_TO_ITS_PAGE_IS_LONGER_THAN_AN_EXCER...',
 		"Nothing that an owner can do will help; see $docs/validation-errors#a-code-so-long-that-the-link-to-its-page-is-longer-than-an-excerpt"));
-is_refusal('words without end', refusal('VEHICLE_STATE', 'DOOR_OPEN', suggestedUserMessage => "\x{fc}" x 1000), expected(409, 'VEHICLE_STATE:DOOR_OPEN', 'Tell the owner: ' . "\xc3\xbc" x 250));
+is_refusal('words without end', refusal('VEHICLE_STATE', 'DOOR_OPEN', suggestedUserMessage => "\x{fc}" x 1000), expected(409, 'VEHICLE_STATE:DOOR_OPEN', 'Tell the owner: ' . "\xc3\xbc" x 250 . '...'));
 is_refusal('a link without end', { status => 400, body => { type => 'VALIDATION', code => 'X', description => 'A reason.', docURL => 'https://smartcar.com/' . 'x' x 1000 } }, expected(400, 'VALIDATION:X', "Check the options of the server, those of its user mapping, and the application's settings at Smartcar."));
 is_refusal('what a car cannot do', refusal('COMPATIBILITY', 'VEHICLE_NOT_CAPABLE'), expected(501, 'COMPATIBILITY:VEHICLE_NOT_CAPABLE'));
 is_refusal('a type that nobody knows', refusal('SOMETHING', 'NEW', status => 418), expected(418, 'SOMETHING:NEW', "Nothing that an owner can do will help; see $docs/something-errors#new"));
+
+# What others write is no line of a log and no command of a terminal
+
+is_refusal('control characters', refusal('VEHICLE_STATE', "DOOR\n_OPEN", description => "line1\nERROR:  forged\r\n\e[31mred\x{9b}31m", suggestedUserMessage => "close\n\e]0;it\a"),
+	{ %{ expected(409, 'VEHICLE_STATE:DOOR?_OPEN', 'Tell the owner: close??]0;it?') }, detail => "$path returned HTTP status 409: line1?ERROR:  forged???[31mred??31m." });
 
 # Refusals in other shapes
 
 is_refusal('a page of a proxy', { status => 404, content_type => 'text/html', body => '<html>' . 'x' x 1000 },
 	{
 		sqlstate => 'SC404',
-		message => 'Smartcar answered with HTTP status 404',
-		detail => "$path was answered with HTTP status 404: <html>" . 'x' x 494 . '.',
+		message => 'Smartcar responded with HTTP status 404',
+		detail => "$path returned HTTP status 404: <html>" . 'x' x 494 . '...',
 		hint => 'Check the options of the server, those of its user mapping, and the application\'s settings at Smartcar.'
 	});
 is_refusal('nothing at all', { status => 400, body => '' },
 	{
 		sqlstate => 'SC400',
-		message => 'Smartcar answered with HTTP status 400',
-		detail => "$path was answered with HTTP status 400.",
+		message => 'Smartcar responded with HTTP status 400',
+		detail => "$path returned HTTP status 400.",
 		hint => 'Check the options of the server, those of its user mapping, and the application\'s settings at Smartcar.'
 	});
 is_refusal('a redirect', { redirect => 'https://example.com/' },
 	{
 		sqlstate => 'SC302',
-		message => 'Smartcar answered with HTTP status 302',
-		detail => "$path was answered with HTTP status 302.",
+		message => 'Smartcar responded with HTTP status 302',
+		detail => "$path returned HTTP status 302.",
 		hint => ''
 	});
 is_refusal('the shape of version 3', { status => 403, body => { errors => [ { type => 'PERMISSION', code => 'NONE', detail => 'Not yours', status => '403' }, { type => 'SERVER' } ] } },
 	{
 		sqlstate => 'SC403',
 		message => 'Smartcar refused the request: PERMISSION:NONE',
-		detail => "GET /v3/vehicles/$vehicle was answered with HTTP status 403: Not yours.",
+		detail => "GET /v3/vehicles/$vehicle returned HTTP status 403: Not yours.",
 		hint => 'The owner can grant what is missing: ' . $session->query(q(SELECT smartcar_reauth_url(server => 'v3')))
 	}, 'v3');
 

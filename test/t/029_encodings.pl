@@ -32,7 +32,7 @@ my $japanese = { match => { path => '^/v2.0/vehicles/b' }, times => 0, body => {
 my $escaped = { match => { path => '^/v2.0/vehicles/c' }, times => 0, body => '{"id":"c","model":"\u00e9"}' };
 my $far_escaped = { match => { path => '^/v2.0/vehicles/d' }, times => 0, body => '{"id":"d","model":"\u65e5"}' };
 my $refused = { match => { path => '^/v2.0/vehicles/e' }, times => 0, error => { type => 'VALIDATION', description => "Sch\x{f6}n." } };
-my $many = q(SELECT vehicle_id, model, sqlstate, (error).description FROM smartcar_get_vehicle_many('{a,b,c,d,e,a}', '{x}'));
+my $many = q(SELECT vehicle_id, model, sqlstate, (error).description FROM smartcar_get_vehicle_many('{a,b,c,d,e,a}'::text[], '{x}'::text[]));
 
 sub rows
 {
@@ -44,9 +44,9 @@ sub rows
 
 $sandbox->faults($fleet, $japanese, $escaped, $far_escaped, $refused);
 is(rows('postgres', $many), "a|Modèle é||\nb|日本||\nc|é||\nd|日||\ne||SC400|Schön.\na|Modèle é||", 'UTF-8');
-is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_get_vehicle_many('{a,c,a}', '{x}'))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
+is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_get_vehicle_many('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
 like(rows('latin1', "SELECT smartcar_get_vehicle('e', 'x')"), qr/status 400: Schön\. The request/, 'in messages');
-my $unusable = qr/This is the answer to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
+my $unusable = qr/This is the response to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
 like(rows('latin1', $many) . "\n", qr/\Aa\|Modèle é\|\|\nb\|\|SC004\|$unusable\nc\|é\|\|\nd\|\|SC004\|$unusable\ne\|\|SC400\|Schön\.\na\|Modèle é\|\|\n\z/, 'what it does not have is an error of its row');
 
 # Headers, which may be in any encoding: what is no text of the database is left
@@ -58,7 +58,7 @@ $sandbox->faults($bytes->('/a$', "caf\xc3\xa9"), $bytes->('/b$', "\xe6\x97\xa5")
 is(rows('postgres', $headers), "/a|200|café|café|\n/b|200|日|日|\n/c|200|||\n/d|200|coffee|coffee|", 'headers, UTF-8');
 is(rows('latin1', $headers), "/a|200|café|café|\n/b|200|||\n/c|200|||\n/d|200|coffee|coffee|", 'headers, LATIN1');
 $sandbox->faults(map { { status => 400, body => { type => 'VALIDATION' }, headers => { 'SC-Request-Id' => $_ } } } "caf\xe9", 'a-b', "caf\xe9");
-my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_get_vehicle_many('{a,b}', '{t}'));
+my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_get_vehicle_many('{t,u}'::text[], '{t}'::text[]));
 $node->safe_psql('postgres', q(ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')));
 is(rows('postgres', $ids), "SC400|\nSC400|a-b", 'a request id that is no text is none');
 like(rows('postgres', q(SELECT smartcar_get_user('t'))), qr/HTTP status 400\.$/m, 'in messages, too');
@@ -85,10 +85,12 @@ is(rows('latin1', q(SELECT status FROM smartcar_request('POST', '/x', 't', query
 my ($request) = $sandbox->log;
 is($request->{query}, '%C3%A9=%C3%BC', 'its query is UTF-8');
 is($request->{body}, "{\"\x{e9}\": \"\x{fc}\"}", 'and so is its body');
-is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'x', 'an id');
+$sandbox->faults({ times => 0, body => { id => "\x{e9}" } });
+is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'é', 'an id');
 is(($sandbox->log)[-1]{path}, '/v2.0/vehicles/%C3%A9', 'is UTF-8, too');
-is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle_many('{é}', '{t}'))), 'é', 'and comes back as it was');
+is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle_many('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
 $sandbox->faults({ times => 0, body => { access_token => 'a' } });
+like(rows('latin1', q(SELECT smartcar_exchange_code('c', 'https://é'))), qr/invalid redirect_uri: "https:\/\/é"/, 'a redirect URI is shown as it was written');
 is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form');
 is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'is UTF-8, too');
 
