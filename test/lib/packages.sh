@@ -201,7 +201,7 @@ need_packaging()
 
 	need_compiler
 	need_libraries
-	for package in debhelper dpkg-dev pkgconf postgresql-all postgresql-server-dev-all; do
+	for package in build-essential debhelper dpkg-dev pkgconf postgresql-all postgresql-server-dev-all; do
 		need "$package" has_package "$package"
 	done
 	want lintian has_command lintian
