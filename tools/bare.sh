@@ -59,6 +59,10 @@ on_bare_machine()
 	# what one has downloaded the next one need not
 	mount --bind "$workspace/archives" "$release_directory/var/cache/apt/archives"
 	"$@"
+	if compgen -G "$release_directory/etc/postgresql/*/*" >/dev/null; then
+		say "not ok - a cluster of PostgreSQL is left on the machine"
+		count_failed=$((count_failed + 1))
+	fi
 	leave_release
 	interruptibly rm -rf --one-file-system "$release_directory"
 }

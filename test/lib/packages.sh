@@ -312,7 +312,8 @@ install_missing_packages()
 	apt_get install --simulate --no-install-recommends "${missing_packages[@]}" ||
 		ask_for_packages "apt-get cannot install them"
 	refuse_to_restart_servers
-	if [[ " ${missing_packages[*]} " == *" postgresql-$postgres_major "* ]]; then
+	# also when another package, such as postgresql-all, brings the server
+	if grep -qE '^Inst postgresql-[0-9]+ ' "$workspace/apt.log"; then
 		forbid_main_cluster
 	fi
 	say "# installing ${missing_packages[*]}"
