@@ -137,9 +137,11 @@ SECONDS=0
 make_workspace
 # what tests and their tools leave behind goes with the workspace, but for an input
 # that has broken something
-export FUZZ_KEEP=${TMPDIR:-/tmp}
+export FUZZ_KEEP=${workspace%/*}
 mkdir -m 1777 "$workspace/tmp"
 export TMPDIR=$workspace/tmp
+# to say what a step that takes too long is doing
+need procps has_command ps
 for name in "${steps[@]}"; do
 	if declare -F "needs_$name" >/dev/null; then
 		"needs_$name"

@@ -22,6 +22,8 @@
 use strict;
 use warnings;
 
+use File::Temp qw(tempfile);
+
 my $failed = 0;
 
 my $sql_statement = qr/\b(?:SELECT|CALL|INSERT\ INTO|LISTEN|GRANT|REVOKE
@@ -117,12 +119,11 @@ sub examples_of
 sub outputs_of
 {
 	my ($database, @examples) = @_;
-	my $script = "/tmp/smartcar_examples_$$.sql";
+	my ($fh, $script) = tempfile();
 	my $sandbox = $ENV{SMARTCAR_SANDBOX} // '';
 	my $key_file = $ENV{SMARTCAR_KEY_FILE} // '';
 	my $mark = "-- example $$";
 
-	open my $fh, '>', $script or die "could not write $script: $!\n";
 	foreach my $example (@examples)
 	{
 		print $fh $example->{sql}, "\\echo $mark\n";
@@ -130,7 +131,7 @@ sub outputs_of
 	close $fh;
 	local $ENV{PGOPTIONS} = '-c statement_timeout=60s';
 	my $output =
-		`psql -qAtX -v SHOW_CONTEXT=never -v sandbox='$sandbox' -v key_file='$key_file' -d $database < $script 2>&1`;
+		`psql -qAtX -v SHOW_CONTEXT=never -v sandbox='$sandbox' -v key_file='$key_file' -d $database < '$script' 2>&1`;
 	unlink $script;
 	return split /^\Q$mark\E\n/m, $output, -1;
 }

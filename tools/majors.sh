@@ -29,10 +29,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../test/lib/packages.sh"
 # shellcheck source=tools/lib/release.sh
 . "$here/lib/release.sh"
+# shellcheck source=tools/lib/release_check.sh
+. "$here/lib/release_check.sh"
 
-count_passed=0
-count_failed=0
-count_skipped=0
 steps="gcc install regression tap isolation"
 accept_stale=no
 releases=
@@ -41,13 +40,6 @@ reason=
 usage()
 {
 	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-}
-
-summary()
-{
-	say "# total time: ${SECONDS}s"
-	say "$count_passed passed, $count_failed failed, $count_skipped skipped"
-	[ "$count_failed" = 0 ] || exit 1
 }
 
 skip_major()
@@ -73,48 +65,14 @@ update_lists()
 
 	if [ $accept_stale = yes ] && [ "$name" = forky ]; then
 		say "# $name: its lists are taken although they may be past their date"
-		option='[check-valid-until=no] '
+		option=check-valid-until=no
 	fi
-	echo "deb $option$(debian_mirror) $name main" >"$release_directory/etc/apt/sources.list"
+	use_mirror "$name" $option
 	if ! interruptibly in_release apt-get -q update \
 		-o APT::Update::Error-Mode=any >"$workspace/update.log" 2>&1; then
 		reason=$(sed -n 's/^E: //p' "$workspace/update.log" | sed -n 1p)
 		return 1
 	fi
-}
-
-# Prints the lines of a check as they come, each with the version that it is of.
-show_check()
-{
-	tail -n +1 -f --pid="$2" "$1" |
-		sed -uE -e "s/^(ok|not ok|skipped) - /&PostgreSQL $3: /" \
-			-e '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/d'
-}
-
-check_in()
-{
-	local major=$1 log=$workspace/check.$1 reader counts passed failed skipped result=0
-
-	rm -rf "$release_directory/project"
-	copy_project "$release_directory/project"
-	: >"$log"
-	# shellcheck disable=SC2086
-	start_running in_release /project/test/check.sh $steps >"$log" 2>&1
-	show_check "$log" "$running" "$major" &
-	reader=$!
-	finish_running || result=$?
-	wait "$reader" || true
-
-	counts=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$log")
-	if [ -z "$counts" ]; then
-		say "not ok - PostgreSQL $major: the check ended with $result before its end"
-		count_failed=$((count_failed + 1))
-		return
-	fi
-	read -r passed failed skipped <<<"$counts"
-	count_passed=$((count_passed + passed))
-	count_failed=$((count_failed + failed))
-	count_skipped=$((count_skipped + skipped))
 }
 
 test_major()
@@ -134,7 +92,8 @@ test_major()
 	elif ! update_lists "$name"; then
 		skip_major "$major" "$name cannot be had: $reason"
 	else
-		check_in "$major"
+		# shellcheck disable=SC2086
+		check_in_release "PostgreSQL $major: " $steps
 	fi
 	leave_release
 	if [ "$releases" = "$workspace" ]; then

@@ -199,9 +199,8 @@ test_installed_package()
 	may_have_own_mounts || { echo "it takes root, and the right to mount"; exit 77; }
 	enter_release "$name" ||
 		{ tail -n 1 "$workspace/debootstrap.log"; exit 77; }
-	# its updates and security updates, too: the package may depend on one
-	apt-get indextargets --format "deb \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" \
-		'Created-By: Packages' 'Origin: Debian' | sort -u >"$release/etc/apt/sources.list"
+	# the package may depend on an update
+	use_mirror "$name"
 	in_release apt-get -q update
 	mkdir -p "$release/etc/postgresql-common" "$release/packages"
 	echo 'create_main_cluster = false' >"$release/etc/postgresql-common/createcluster.conf"

@@ -74,7 +74,7 @@ make_workspace()
 	umask 022
 	set -E
 	report_errors
-	if [ "$(id -u)" = 0 ] || [ ${#parent} -gt 60 ] || [[ $parent == *[!A-Za-z0-9/._-]* ]]; then
+	if [ "$(id -u)" = 0 ] || [ ${#parent} -gt 60 ] || [[ ! $parent =~ ^/[A-Za-z0-9/._-]*$ ]]; then
 		parent=/tmp
 	fi
 	trap finish EXIT

@@ -4,7 +4,10 @@
 # entered with chroot.  Only root can do this.  Nothing is left mounted, and no
 # process left running, whether the script ends, fails or is interrupted.
 #
-# Sourced by tools/majors.sh and tools/package.sh, after packages.sh.
+# Its packages come from where this machine gets its own: by the mirror, the key and
+# the proxies of its apt.
+#
+# Sourced by tools/bare.sh, tools/majors.sh and tools/package.sh, after packages.sh.
 #
 # shellcheck shell=bash disable=SC2154
 
@@ -31,11 +34,60 @@ use_own_mounts()
 	fi
 }
 
+# debian_sources FORMAT: what the apt of this machine has of Debian, a line each.
+debian_sources()
+{
+	apt-get indextargets --format "$1" 'Created-By: Packages' 'Origin: Debian'
+}
+
 # Where this machine gets Debian's packages from.
 debian_mirror()
 {
-	apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Origin: Debian' \
-		'Label: Debian' | sed -n '1s,/*$,,p'
+	debian_sources "\$(LABEL) \$(REPO_URI)" | sed -n 's,^Debian \(.*[^/]\)/*$,\1,p' | sed 1q
+}
+
+# The key that it checks them with, if the entry of its sources names a file: by the
+# number of the line in the old format, of the paragraph in the new one.
+debian_keyring()
+{
+	local entry
+
+	entry=$(debian_sources "\$(LABEL) \$(SOURCESENTRY)" | sed -n 's/^Debian //p' | sed 1q)
+	case $entry in
+		*.sources:*) awk -v RS= -v n="${entry##*:}" 'NR == n' "${entry%:*}" ;;
+		?*) sed -n "${entry##*:}p" "${entry%:*}" ;;
+	esac | sed -nE 's/^Signed-By: *(\/[^ ]+)$/\1/Ip; s/^deb .*signed-by=(\/[^], ]+).*/\1/p' |
+		grep . || echo /usr/share/keyrings/debian-archive-keyring.gpg
+}
+
+# The proxies that it uses are those of the environment unless it has its own.
+use_proxies()
+{
+	local name
+
+	eval "$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)"
+	for name in http_proxy https_proxy; do
+		if [ "${!name:-DIRECT}" = DIRECT ]; then
+			unset $name
+		else
+			export "${name?}"
+		fi
+	done
+}
+
+# use_mirror NAME [OPTION]: the release gets its packages from there, too, with its
+# updates and security updates if this machine gets those.
+use_mirror()
+{
+	local keyring options
+
+	keyring=$(debian_keyring)
+	options="[signed-by=$keyring${2:+ $2}]"
+	[ -e "$release_directory$keyring" ] || install -D -m 644 "$keyring" "$release_directory$keyring"
+	{
+		echo "deb $options $(debian_mirror) $1 main"
+		debian_sources "deb $options \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" | grep " $1-" || true
+	} | sort -u >"$release_directory/etc/apt/sources.list"
 }
 
 # What runs has something to clean up, too, and gets half a minute for it.
@@ -61,6 +113,7 @@ stop_running()
 use_release()
 {
 	release_directory=$1
+	use_proxies
 	at_end leave_release
 	at_end stop_running
 }
@@ -81,13 +134,17 @@ leave_release()
 # debootstrap is the same for every release.
 enter_release()
 {
-	local directory=$release_directory
+	local directory=$release_directory mirror
 
+	mirror=$(debian_mirror)
+	if [ -z "$mirror" ]; then
+		echo "the apt of this machine has no mirror of Debian" >"$workspace/debootstrap.log"
+		return 1
+	fi
 	if [ ! -d "$directory" ]; then
 		rm -rf --one-file-system "$directory.new"
-		debootstrap --variant=minbase --force-check-gpg \
-			--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-			"$1" "$directory.new" "$(debian_mirror)" sid >"$workspace/debootstrap.log" 2>&1 ||
+		debootstrap --variant=minbase --force-check-gpg --keyring="$(debian_keyring)" \
+			"$1" "$directory.new" "$mirror" sid >"$workspace/debootstrap.log" 2>&1 ||
 			return 1
 		mv "$directory.new" "$directory"
 	fi
@@ -99,7 +156,8 @@ enter_release()
 in_release()
 {
 	chroot "$release_directory" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-		${http_proxy:+http_proxy="$http_proxy"} DEBIAN_FRONTEND=noninteractive "$@"
+		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+		DEBIAN_FRONTEND=noninteractive "$@"
 }
 
 # Starts a command in a process group of its own, which ends when the script does.
