@@ -15,6 +15,7 @@
 
 #include "core/utf8.h"
 #include "http/header.h"
+#include "http/retry.h"
 #include "pg/json.h"
 #include "pg/text.h"
 
@@ -96,9 +97,8 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarAnswe
 		smartcar_error_read_body(&error, answer->body);
 		error.status = answer->status;
 	}
-	error.retry_after =
-		smartcar_error_retry_after(smartcar_header_value(answer->headers,
-														 SMARTCAR_SPAN("Retry-After")));
+	if (!smartcar_retry_after(answer->headers, &error.retry_after))
+		error.retry_after = SMARTCAR_NO_RETRY_AFTER;
 	if (error.request_id.data == NULL)
 	{
 		SmartcarSpan request_id = smartcar_header_value(answer->headers,
@@ -137,6 +137,19 @@ take_json(const SmartcarItem *item, SmartcarAnswer *answer)
 }
 
 /*
+ * Whether a body was decompressed to what cannot be all of it.  libcurl does not
+ * notice that gzip ends early, but half of a JSON text is none.
+ */
+static bool
+is_cut_short(const SmartcarAnswer *answer)
+{
+	return answer->body.length > 0 &&
+		smartcar_header_value(answer->headers, SMARTCAR_SPAN("Content-Encoding")).data != NULL &&
+		is_json_type(smartcar_header_value(answer->headers, SMARTCAR_SPAN("Content-Type"))) &&
+		smartcar_json_parse(answer->body) == NULL;
+}
+
+/*
  * Takes the text of an answer, and its JSON where that is wanted.  Returns what
  * is wrong with them, or NULL.
  */
@@ -148,6 +161,8 @@ take_content(const SmartcarItem *item, const SmartcarResponse *response,
 
 	if (fault == NULL && !item->operation->takes_anything && is_success(answer->status))
 		fault = take_json(item, answer);
+	else if (fault == NULL && is_cut_short(answer))
+		fault = "It is not valid JSON.";
 	return fault;
 }
 

@@ -148,7 +148,7 @@ get_token(SmartcarServer *server)
 	/* the credentials stand in the form */
 	request.endpoint = SMARTCAR_ENDPOINT_APPLICATION_TOKEN;
 	request.authorization = SMARTCAR_AUTHORIZE_NOT;
-	request.idempotent = true;
+	request.kind = SMARTCAR_REQUEST_REPEATABLE;
 	request.secret = credentials.client_secret;
 	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("client_credentials"));
 	smartcar_token_form_add(&request, "client_id",

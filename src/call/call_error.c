@@ -173,7 +173,7 @@ describe_timeout(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse 
 							   in_connect ? SMARTCAR_OPTION_CONNECT_TIMEOUT :
 							   SMARTCAR_OPTION_TIMEOUT,
 							   in_connect ? "15s" : "60s");
-	if (!before_request && !item->request.idempotent)
+	if (!before_request && item->request.kind != SMARTCAR_REQUEST_REPEATABLE)
 		error->hint = psprintf("%s %s", MAY_BE_DONE, error->hint);
 }
 
@@ -203,7 +203,7 @@ describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
 	else
 	{
 		error->message = psprintf("connection to \"%s\" was lost", origin_of(call, item));
-		error->hint = item->request.idempotent ? NULL : MAY_BE_DONE;
+		error->hint = item->request.kind == SMARTCAR_REQUEST_REPEATABLE ? NULL : MAY_BE_DONE;
 	}
 }
 
@@ -216,20 +216,20 @@ smartcar_error_from_outcome(SmartcarCall *call, SmartcarItem *item,
 {
 	SmartcarCallError *error;
 
-	if (response->outcome == SMARTCAR_OUT_OF_MEMORY)
+	if (response->outcome == SMARTCAR_OUTCOME_OUT_OF_MEMORY)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
 				 errdetail("libcurl could not allocate memory.")));
 
-	if (response->outcome == SMARTCAR_TOO_LARGE)
+	if (response->outcome == SMARTCAR_OUTCOME_TOO_LARGE)
 	{
 		error = smartcar_error_unusable(call, item, "It is too large.");
 		error->hint = with_setting(call, SMARTCAR_OPTION_MAX_RESPONSE_SIZE, "16MB");
 		error->answer.action = SMARTCAR_ACTION_FIX_SETUP;
 		return error;
 	}
-	if (response->outcome == SMARTCAR_UNUSABLE)
+	if (response->outcome == SMARTCAR_OUTCOME_UNUSABLE)
 		return smartcar_error_unusable(call, item, psprintf("%s.", response->reason));
 
 	error = palloc0(sizeof(SmartcarCallError));
@@ -238,9 +238,9 @@ smartcar_error_from_outcome(SmartcarCall *call, SmartcarItem *item,
 	error->detail = psprintf("%s %s failed after %d ms, while %s: %s.",
 							 item->request.method, item->path, response->elapsed,
 							 phase_names[response->phase], response->reason);
-	if (response->outcome == SMARTCAR_TIMED_OUT)
+	if (response->outcome == SMARTCAR_OUTCOME_TIMED_OUT)
 		describe_timeout(call, item, response, error);
-	else if (response->outcome == SMARTCAR_TLS_FAILED)
+	else if (response->outcome == SMARTCAR_OUTCOME_TLS_FAILED)
 		describe_tls_failure(call, item, error);
 	else
 		describe_broken_connection(call, item, response, error);
