@@ -44,6 +44,13 @@
 /* The most that the clock of a run advances at a time. */
 #define MAX_STEP	(2 * SLICE)
 
+/*
+ * How many tries may be without a connection at a time.  Handshakes that are due
+ * at the same time are computed within one call of libcurl, during which there is
+ * no check for interrupts; one takes 2 ms, and more on a busy machine.
+ */
+#define MAX_CONNECTING	16
+
 /* How long a resolved name is used, in milliseconds; the latter if it failed. */
 #define NAME_LIFETIME		60000
 #define FAILED_NAME_LIFETIME	100
@@ -51,8 +58,7 @@
 typedef enum SlotState
 {
 	SLOT_FREE,
-	SLOT_WAITING,				/* its try waits for another one to resolve
-								 * the name of the host */
+	SLOT_WAITING,				/* its try waits for that of another one */
 	SLOT_BUSY,					/* libcurl has its try */
 	SLOT_ENDED,					/* its try has ended */
 	SLOT_PAUSED					/* it backs off before its next try */
@@ -107,6 +113,7 @@ typedef struct Run
 	int			epoch;			/* counts timeouts, see retire_connections() */
 	int			slot_count;
 	int			in_use;			/* slots that are not free */
+	int			connecting;		/* those whose try has no connection yet */
 	bool		exhausted;		/* the source has no more, for now */
 	MemoryContextCallback callback;
 	Slot		slots[FLEXIBLE_ARRAY_MEMBER];
@@ -238,22 +245,57 @@ has_older_try(const Run *run)
 	return false;
 }
 
+static bool
+is_connecting(const Slot *slot)
+{
+	return slot->state == SLOT_BUSY && !smartcar_transfer_has_connection(&slot->transfer);
+}
+
+static void
+count_connecting(Run *run)
+{
+	run->connecting = 0;
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		if (is_connecting(&run->slots[i]))
+			run->connecting++;
+	}
+}
+
+static bool
+is_resolved(const Run *run, const Host *host)
+{
+	return host->resolved > 0 && run->last - host->resolved <
+		(host->has_failed ? FAILED_NAME_LIFETIME : NAME_LIFETIME);
+}
+
 /*
- * Hands a try to libcurl, unless it has to wait for the name of its host.
+ * Whether a try need not wait, neither for others to connect nor for another one
+ * to resolve the name of its host.
+ */
+static bool
+can_start(const Run *run, const Slot *slot)
+{
+	return run->connecting < MAX_CONNECTING &&
+		(is_resolved(run, slot->host) || slot->host->resolver == NULL);
+}
+
+/*
+ * Hands a try to libcurl, if it need not wait.
  */
 static void
 start_try(Run *run, Slot *slot)
 {
 	Host	   *host = slot->host;
-	bool		is_known = host->resolved > 0 && run->last - host->resolved <
-		(host->has_failed ? FAILED_NAME_LIFETIME : NAME_LIFETIME);
+	bool		is_known = is_resolved(run, host);
 
+	/* there is no need to hurry as long as others connect */
+	if (run->connecting >= MAX_CONNECTING)
+		slot->connected = run->clock;
+	if (!can_start(run, slot))
+		return;
 	if (!is_known)
-	{
-		if (host->resolver != NULL)
-			return;
 		host->resolver = slot;
-	}
 	smartcar_transfer_set_connection(&slot->transfer, slot->request,
 									 slot->is_fresh || has_older_try(run),
 									 is_known ? SMARTCAR_NAME_KEEP :
@@ -261,6 +303,7 @@ start_try(Run *run, Slot *slot)
 									 SMARTCAR_NAME_CACHE);
 	check_multi(curl_multi_add_handle(slot->multi, slot->transfer.easy));
 	slot->state = SLOT_BUSY;
+	run->connecting++;
 	slot->host_version = host->version;
 	slot->epoch = run->epoch;
 }
@@ -315,41 +358,65 @@ finish_request(Run *run, Slot *slot, const SmartcarResponse *response)
 }
 
 /*
- * Gives work to the slots that have none, and another try to those that have
- * backed off.  Returns how long there is nothing else to do, at most a slice.
+ * Starts the tries that have waited or backed off, and then gives work to the
+ * slots that have none.
  */
-static int
+static void
 start_pending(Run *run)
 {
-	int64		wait = SLICE;
-
+	count_connecting(run);
 	for (int i = 0; i < run->slot_count; i++)
 	{
 		Slot	   *slot = &run->slots[i];
 
-		if (slot->state == SLOT_FREE && !run->exhausted)
-		{
-			SmartcarRequest *request = next_request(run);
-
-			if (request == NULL)
-				run->exhausted = true;
-			else
-			{
-				start_request(run, slot, request);
-				run->in_use++;
-			}
-		}
-		else if (slot->state == SLOT_WAITING)
+		if (slot->state == SLOT_WAITING)
 			start_try(run, slot);
 		else if (slot->state == SLOT_PAUSED && slot->resumes <= run->clock)
 			prepare_try(run, slot);
+	}
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+		SmartcarRequest *request;
 
+		if (run->exhausted || run->connecting >= MAX_CONNECTING)
+			break;
+		if (slot->state != SLOT_FREE)
+			continue;
+		request = next_request(run);
+		if (request == NULL)
+			run->exhausted = true;
+		else
+		{
+			start_request(run, slot, request);
+			run->in_use++;
+		}
+	}
+}
+
+/*
+ * How long there is nothing to do but to wait for the network, in milliseconds.
+ */
+static int
+idle_time(Run *run)
+{
+	int64		wait = SLICE;
+
+	count_connecting(run);
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+
+		if ((slot->state == SLOT_FREE && !run->exhausted &&
+			 run->connecting < MAX_CONNECTING) ||
+			(slot->state == SLOT_WAITING && can_start(run, slot)))
+			return 0;
 		if (slot->state == SLOT_PAUSED)
 			wait = Min(wait, slot->resumes - run->clock);
 		else if (slot->state != SLOT_FREE)
 			wait = Min(wait, time_left(run, slot) + 1);
 	}
-	return (int) Max(wait, 1);
+	return (int) Max(wait, 0);
 }
 
 /*
@@ -369,34 +436,29 @@ retire_connections(Run *run)
 }
 
 /*
- * Records what a try has shown about the name of its host.  Returns whether
- * others waited for that.
+ * Records what a try has shown about the name of its host.
  */
-static bool
+static void
 record_host(Run *run, Slot *slot)
 {
 	Host	   *host = slot->host;
 
 	if (host->resolver != slot || !smartcar_transfer_has_name(&slot->transfer))
-		return false;
+		return;
 	host->resolver = NULL;
 	host->resolved = run->last;
 	host->has_failed = false;
 	slot->host_version = ++host->version;
-	return true;
 }
 
-static bool
+static void
 record_hosts(Run *run)
 {
-	bool		found = false;
-
 	for (int i = 0; i < run->slot_count; i++)
 	{
-		if (run->slots[i].state == SLOT_BUSY && record_host(run, &run->slots[i]))
-			found = true;
+		if (run->slots[i].state == SLOT_BUSY)
+			record_host(run, &run->slots[i]);
 	}
-	return found;
 }
 
 /* The address of a host may be the reason why a try has failed. */
@@ -489,7 +551,7 @@ record_connections(Run *run)
 	{
 		Slot	   *slot = &run->slots[i];
 
-		if (slot->state == SLOT_BUSY && smartcar_transfer_has_connection(&slot->transfer))
+		if (slot->state == SLOT_BUSY && !is_connecting(slot))
 			slot->connected = run->clock;
 	}
 }
@@ -535,8 +597,7 @@ expire_transfers(Run *run)
 
 		if (slot->state != SLOT_BUSY && slot->state != SLOT_WAITING)
 			continue;
-		has_connection = slot->state == SLOT_BUSY &&
-			smartcar_transfer_has_connection(&slot->transfer);
+		has_connection = slot->state == SLOT_BUSY && !is_connecting(slot);
 		if (time_left(run, slot) >= 0 &&
 			(has_connection ||
 			 run->clock - slot->connected <= run->settings->connect_timeout))
@@ -669,8 +730,7 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 
 	for (;;)
 	{
-		int			wait = start_pending(run);
-
+		start_pending(run);
 		if (run->in_use == 0)
 			break;
 
@@ -682,8 +742,9 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 		exit_if_orphaned();
 		record_connections(run);
 		perform(run);
-		if (!end_tries(run) && !record_hosts(run))
-			wait_for_network(run, wait);
+		record_hosts(run);
+		if (!end_tries(run))
+			wait_for_network(run, idle_time(run));
 	}
 	MemoryContextDelete(context);
 }
