@@ -1,5 +1,7 @@
 # A resolver of host names that does what a test wants: slow.test takes 20
-# seconds, *.invalid does not exist, and everything else is as it was.
+# seconds, *.invalid does not exist, late.test is 127.0.0.1 after a second and a
+# half, moving.test is the address that stands in a file, whose path is in the
+# environment as MOVING_TEST, and everything else is as it was.
 #
 # It is a library in C that the postmaster is started with (LD_PRELOAD), built
 # by the test itself.
@@ -15,6 +17,8 @@ my $source = <<'SOURCE';
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +38,22 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 	}
 	if (end && strcmp(end, ".invalid") == 0)
 		return EAI_NONAME;
+	if (name && strcmp(name, "late.test") == 0)
+	{
+		usleep(1500000);
+		name = "127.0.0.1";
+	}
+	if (name && strcmp(name, "moving.test") == 0)
+	{
+		char		address[64] = "";
+		FILE	   *file = fopen(getenv("MOVING_TEST"), "r");
+
+		if (file == NULL || fscanf(file, "%63s", address) != 1)
+			return EAI_AGAIN;
+		fclose(file);
+		name = address;
+		return ((Resolver) dlsym(RTLD_NEXT, "getaddrinfo")) (name, service, hints, result);
+	}
 	return ((Resolver) dlsym(RTLD_NEXT, "getaddrinfo")) (name, service, hints, result);
 }
 SOURCE
