@@ -234,7 +234,7 @@ foreach my $case (@timeouts)
 			'/user|200||||'),
 		'each of many requests has its own result');
 	is(on('closed')->query(
-			qq(SELECT string_agg(sqlstate, ',') FROM token, smartcar_request('POST', $paths, ARRAY[access_token]))),
+			qq(SELECT string_agg(sqlstate, ',') FROM token, smartcar_request_many('POST', $paths, ARRAY[access_token]))),
 		'SC001,SC001,SC001,SC001', 'where nobody is there, that holds for all');
 }
 

@@ -103,7 +103,7 @@ foreach my $group (sort keys %groups)
 
 	$sandbox->faults(map { { %{ $mine[$_][1] }, match => { path => "/case/$_\$" }, times => 0 } } 0 .. $#mine);
 	on('smartcar')->query(
-		"SELECT count(*) FROM token, smartcar_request('$method', '{" . join(',', @paths) . "}', ARRAY[access_token])");
+		"SELECT count(*) FROM token, smartcar_request_many('$method', '{" . join(',', @paths) . "}', ARRAY[access_token])");
 	push @{ $times{ $_->{path} } }, $_->{time} foreach $sandbox->log;
 	foreach my $index (0 .. $#mine)
 	{
@@ -280,7 +280,7 @@ foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 {
 	$sandbox->faults({ match => { path => '/case' }, retry_after => 1 });
 	on('three')->query(
-		q(SELECT count(*) FROM token, smartcar_request('GET', '{/case,/user,/user,/user,/user}', ARRAY[access_token])));
+		q(SELECT count(*) FROM token, smartcar_request_many('GET', '{/case,/user,/user,/user,/user}', ARRAY[access_token])));
 	my @paths = map { $_->{path} } $sandbox->log;
 	is($paths[-1], '/v2.0/case', 'the others go on while a request pauses');
 }
