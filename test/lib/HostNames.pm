@@ -3,15 +3,14 @@
 # half, moving.test is the address that stands in a file, whose path is in the
 # environment as MOVING_TEST, and everything else is as it was.
 #
-# It is a library in C that the postmaster is started with (LD_PRELOAD), built
-# by the test itself.
+# It is a library in C that the postmaster is started with.
 
 package HostNames;
 
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Utils;
+use Preload;
 
 my $source = <<'SOURCE';
 #define _GNU_SOURCE
@@ -61,15 +60,7 @@ SOURCE
 # The path of the library; undefined where it cannot be built.
 sub library
 {
-	my $directory = PostgreSQL::Test::Utils::tempdir_short();
-	my $compiler = $ENV{CC} // 'cc';
-
-	return if $^O ne 'linux';
-	open my $file, '>', "$directory/names.c" or die "could not write $directory/names.c: $!";
-	print $file $source;
-	close $file;
-	system("$compiler -shared -fPIC -o $directory/names.so $directory/names.c -ldl 2>/dev/null");
-	return $? == 0 ? "$directory/names.so" : undef;
+	return Preload::library($source);
 }
 
 # Whether the library is used by a node; a libcurl that resolves names by itself
@@ -88,10 +79,7 @@ sub start_node
 {
 	my ($node, $library) = @_;
 
-	local $ENV{LD_PRELOAD} = join ' ', grep { defined && $_ ne '' } $ENV{LD_PRELOAD}, $library;
-	delete $ENV{LD_PRELOAD} if $ENV{LD_PRELOAD} eq '';
-	$node->start;
-	return;
+	return Preload::start_node($node, $library);
 }
 
 1;
