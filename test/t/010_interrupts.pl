@@ -246,7 +246,7 @@ sub left_behind
 # A cancel while many requests negotiate TLS, each for a connection of its own.
 {
 	my $is_active = sub { $control->query('SELECT state FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'active' };
-	my $crowd = q(SELECT count(*) FROM token, smartcar_request('POST', array_fill('/user'::text, ARRAY[256]), ARRAY[access_token]));
+	my $crowd = q(SELECT count(*) FROM token, smartcar_request_many('POST', array_fill('/user'::text, ARRAY[256]), ARRAY[access_token]));
 
 	$session->query('SET smartcar_tesla.server = crowd');
 	foreach my $moment (0.1, 0.3, 0.6)

@@ -87,7 +87,7 @@ foreach my $server ('http2', 'http1')
 # In a bulk call, too, in which there is always a request on the silent one.
 {
 	my $bulk = q(SELECT count(*) FILTER (WHERE sqlstate IS NULL), count(*) FILTER (WHERE sqlstate = 'SC003')
-		FROM token, smartcar_request('GET', array_fill('/user'::text, ARRAY[60]), ARRAY[access_token]));
+		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[60]), ARRAY[access_token]));
 
 	$sandbox->faults({ match => { nth => 20 }, silent => 1 }, { delay_ms => 10, times => 0 });
 	my ($right, $wrong) = split /\|/, on('http2')->query($bulk);

@@ -97,7 +97,7 @@ SKIP:
 	my $fresh = Session->new($node);
 	$fresh->query('SET smartcar_tesla.server = moving');
 	my ($threads) = most_threads($fresh,
-		q(SELECT count(*) FROM token, smartcar_request('GET', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token])));
+		q(SELECT count(*) FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token])));
 	cmp_ok($threads, '<=', 2, 'and many repeats by one thread');
 	$fresh->finish;
 }
