@@ -81,7 +81,10 @@ smartcar_hmac_compute(SmartcarHmac *hmac, SmartcarSpan message,
 {
 	size_t		length;
 
-	/* without the key, OpenSSL 3.0.0 to 3.0.2 would go on after the last message */
+	/*
+	 * without the key, OpenSSL 3.0.0 to 3.0.2 would go on after the last
+	 * message
+	 */
 	if (!EVP_MAC_init(hmac->context, (const unsigned char *) hmac->key.data, hmac->key.length, NULL) ||
 		!EVP_MAC_update(hmac->context, (const unsigned char *) message.data, message.length) ||
 		!EVP_MAC_final(hmac->context, digest, &length, SMARTCAR_HMAC_LENGTH) ||
