@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -277,6 +278,7 @@ scope_from_array(const LinkState *state, ArrayType *array)
 	words.words = names = (SmartcarSpan *) palloc(reader.count * sizeof(SmartcarSpan));
 	while (smartcar_text_array_next(&reader, &name))
 	{
+		CHECK_FOR_INTERRUPTS();
 		smartcar_check_link_permission(name, extra_scopes);
 		if (has_bare_scope(state))
 			smartcar_permission_strip_required(&name);
