@@ -21,6 +21,7 @@
 #include "pg/json.h"
 #include "pg/scope.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_compatibility);
 
@@ -29,8 +30,8 @@ enum
 	VIN_ARGUMENT,
 	SCOPE_ARGUMENT,
 	COUNTRY_ARGUMENT,
-	MODE_ARGUMENT,
 	FLAGS_ARGUMENT,
+	MODE_ARGUMENT,
 	SERVER_ARGUMENT
 };
 
@@ -93,21 +94,18 @@ static SmartcarSpan
 joined_scope(FunctionCallInfo fcinfo, const SmartcarServer *server, int argument)
 {
 	StringInfoData joined;
+	const SmartcarScopeList *wanted = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
 	SmartcarTextArray walk;
-	SmartcarSpan option =
-		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_SCOPE));
 	SmartcarSpan name;
 
 	initStringInfo(&joined);
 	if (PG_ARGISNULL(argument))
 	{
-		if (option.data == NULL)
+		if (wanted == NULL)
 			smartcar_missing_value(server, SMARTCAR_OPTION_SCOPE, "scope");
-		while (smartcar_next_word(&option, &name))
-		{
-			smartcar_resolve_permission(&name);
-			appendStringInfo(&joined, " %.*s", (int) name.length, name.data);
-		}
+		for (int i = 0; i < wanted->count; i++)
+			appendStringInfo(&joined, " %.*s", (int) wanted->names[i].length,
+							 wanted->names[i].data);
 	}
 	else
 	{
@@ -136,7 +134,7 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	if (arguments->mode.data != NULL)
 		smartcar_check_mode(arguments->mode);
 	else
-		arguments->mode = smartcar_server_option_utf8(call->server, SMARTCAR_OPTION_MODE);
+		arguments->mode = smartcar_server_span(call->server, SMARTCAR_OPTION_MODE);
 	arguments->flags = smartcar_flags_argument(fcinfo, FLAGS_ARGUMENT);
 	call->arguments = arguments;
 }

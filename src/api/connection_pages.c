@@ -14,6 +14,7 @@
 #include "call/request.h"
 #include "pg/json.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* The largest page that has been seen in use, and the default one. */
 #define PAGE_SIZE			100
@@ -39,7 +40,7 @@ smartcar_item_filter(const SmartcarCall *call, const SmartcarItem *item)
 
 	filter.vehicle_id = item->id;
 	filter.user_id = item->user_id;
-	filter.mode = smartcar_server_option_utf8(call->server, SMARTCAR_OPTION_MODE);
+	filter.mode = smartcar_server_span(call->server, SMARTCAR_OPTION_MODE);
 	return filter;
 }
 

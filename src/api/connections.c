@@ -23,7 +23,7 @@
 #include "pg/json.h"
 #include "pg/text.h"
 #include "pg/text_array.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_connections);
 PG_FUNCTION_INFO_V1(smartcar_delete_connections);

@@ -27,7 +27,9 @@
 #include "call/authorization.h"
 #include "pg/datum.h"
 #include "pg/scope.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* A column of an item, which must have been allocated by the call. */
 void

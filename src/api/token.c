@@ -18,6 +18,7 @@
 #include "call/token_request.h"
 #include "pg/check.h"
 #include "pg/flags.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 #include "pg/datum.h"
 
@@ -28,9 +29,9 @@ PG_FUNCTION_INFO_V1(smartcar_refresh_token);
 enum
 {
 	CODE,
-	CODE_REDIRECT_URI,
 	CODE_REFRESH_LIFETIME,
 	CODE_FLAGS,
+	CODE_REDIRECT_URI,
 	CODE_SERVER
 };
 
@@ -137,7 +138,7 @@ redirect_uri_argument(FunctionCallInfo fcinfo, const SmartcarServer *server)
 	SmartcarSpan uri = smartcar_argument_span(fcinfo, CODE_REDIRECT_URI);
 
 	if (uri.data == NULL)
-		return smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
+		return smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
 	smartcar_check_redirect_uri(uri);
 	return uri;
 }

@@ -24,6 +24,7 @@
 
 #include "call/token_request.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 #include "pg/secret.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_application_token);
@@ -68,9 +69,8 @@ smartcar_application_credentials(SmartcarServer *server)
 	char	   *all;
 
 	smartcar_server_load_mapping(server);
-	credentials->client_id = smartcar_server_option(server, SMARTCAR_OPTION_API_CLIENT_ID);
-	if (credentials->client_id == NULL)
-		smartcar_missing_value(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL);
+	credentials->client_id =
+		smartcar_required_option(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL).data;
 	credentials->client_secret = smartcar_secret(server, SMARTCAR_OPTION_API_CLIENT_SECRET, NULL);
 
 	/* none of the three can have a line break in it */
@@ -152,7 +152,7 @@ request_token(SmartcarServer *server, const SmartcarApplicationCredentials *cred
 	/* the credentials stand in the form */
 	request.endpoint = SMARTCAR_ENDPOINT_APPLICATION_TOKEN;
 	request.authorization = SMARTCAR_AUTHORIZE_NOT;
-	request.idempotent = true;
+	request.kind = SMARTCAR_REQUEST_REPEATABLE;
 	request.secret = credentials->client_secret;
 	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("client_credentials"));
 	smartcar_token_form_add(&request, "client_id",

@@ -25,12 +25,6 @@
 /* What pg_stat_activity shows while a backend waits; 0 before the first call. */
 static uint32 wait_event = 0;
 
-static int
-number_option(const SmartcarServer *server, SmartcarOption option)
-{
-	return smartcar_option_number(option, smartcar_server_option(server, option));
-}
-
 /*
  * Describes the next request of an item.
  */
@@ -196,7 +190,7 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 	int			refused_before = call->refused_tokens;
 	bool		goes_on = false;
 
-	if (response->outcome == SMARTCAR_ANSWERED)
+	if (response->outcome == SMARTCAR_OUTCOME_RESPONSE)
 	{
 		/* of a thousand pages, one is held at a time */
 		MemoryContext context = AllocSetContextCreate(item->context,
@@ -248,11 +242,11 @@ smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,
 	if (wait_event == 0)
 		wait_event = smartcar_new_wait_event("SmartcarCall");
 	call->settings.wait_event = wait_event;
-	call->settings.connect_timeout = number_option(server, SMARTCAR_OPTION_CONNECT_TIMEOUT);
-	call->settings.timeout = number_option(server, SMARTCAR_OPTION_TIMEOUT);
-	call->settings.max_concurrency = Min(number_option(server, SMARTCAR_OPTION_MAX_CONCURRENCY),
+	call->settings.connect_timeout = smartcar_server_number(server, SMARTCAR_OPTION_CONNECT_TIMEOUT);
+	call->settings.timeout = smartcar_server_number(server, SMARTCAR_OPTION_TIMEOUT);
+	call->settings.max_concurrency = Min(smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY),
 										 Max(item_count, 1));
-	call->settings.max_response_size = number_option(server, SMARTCAR_OPTION_MAX_RESPONSE_SIZE);
+	call->settings.max_response_size = smartcar_server_number(server, SMARTCAR_OPTION_MAX_RESPONSE_SIZE);
 	call->settings.ca_file = smartcar_server_option(server, SMARTCAR_OPTION_CA_FILE);
 }
 

@@ -37,8 +37,7 @@ static const char *
 login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
 		   const SmartcarApiError *api_error)
 {
-	SmartcarSpan origin =
-		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_CONNECT_ORIGIN));
+	SmartcarSpan origin = smartcar_server_span(server, SMARTCAR_OPTION_CONNECT_ORIGIN);
 	SmartcarCompletion completion = {0};
 	char	   *link;
 	size_t		length;
@@ -49,7 +48,7 @@ login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
 		return smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE, vehicle_id);
 
 	completion.url = api_error->resolution_url;
-	completion.redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
+	completion.redirect_uri = smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
 	length = smartcar_completion_write(&completion, NULL);
 	link = palloc(length + 1);
 	smartcar_completion_write(&completion, link);

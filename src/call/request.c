@@ -56,11 +56,9 @@ void
 smartcar_call_use_client(SmartcarCall *call)
 {
 	SmartcarServer *server = call->server;
-	const char *client_id = smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID);
+	SmartcarSpan client_id = smartcar_required_option(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
 
-	if (client_id == NULL)
-		smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
-	smartcar_call_use_basic(call, client_id,
+	smartcar_call_use_basic(call, client_id.data,
 							smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL));
 }
 
@@ -101,7 +99,8 @@ smartcar_request_begin(SmartcarCall *call, SmartcarItem *item, const char *metho
 	appendStringInfoString(&item->url, item->path);
 
 	item->request.method = method;
-	item->request.idempotent = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	item->request.kind = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ?
+		SMARTCAR_REQUEST_REPEATABLE : SMARTCAR_REQUEST_NOT_REPEATABLE;
 	smartcar_request_header(item, "Accept", SMARTCAR_SPAN("application/json"));
 	if (item->access_token.data != NULL)
 		credentials = smartcar_span_from_string(psprintf("Bearer %.*s",

@@ -18,8 +18,10 @@
 
 #include "call/authorization.h"
 #include "api/sql_function.h"
-#include "manager/spi.h"
+#include "manager/connection.h"
 #include "manager/seal.h"
+#include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_access_token);
@@ -44,41 +46,6 @@ pass_account(SmartcarParameters *parameters, const SmartcarServer *server, const
 }
 
 /*
- * What was wrong with the vehicles of an account because its token was refused
- * is over.
- */
-static void
-clear_refusal(const SmartcarServer *server, const char *user_id)
-{
-	SmartcarParameters parameters = {0};
-
-	pass_account(&parameters, server, user_id);
-	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
-						 "WHERE server = $1 AND user_id = $2 AND error_action = 'connect'",
-						 &parameters);
-}
-
-/*
- * The vehicles of an account whose refresh token was definitely refused: their
- * owner has to connect again.
- */
-void
-smartcar_account_record_refusal(const SmartcarServer *server, const char *user_id,
-							  const SmartcarApiError *error)
-{
-	SmartcarParameters parameters = {0};
-
-	pass_account(&parameters, server, user_id);
-	smartcar_parameter_text(&parameters, error->type);
-	smartcar_parameter_text(&parameters, error->description);
-	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = $3, error_code = NULL, error_description = $4, "
-						 "error_action = 'connect', error_url = NULL, error_at = @now, updated_at = @now "
-						 "WHERE server = $1 AND user_id = $2",
-						 &parameters);
-}
-
-/*
  * Begins to store tokens, which are sealed with the keys as they are now.  As
  * long as this transaction lasts, a smartcar_reseal_tokens() that has read them
  * before does not begin.  So the lock comes first, and then the keys.
@@ -90,6 +57,18 @@ begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
 
 	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE", &none);
 	smartcar_key_ring_reread(ring, server);
+}
+
+/*
+ * For a caller who must not wait: an error if somebody else has a lock that is in
+ * the way of begin_storing().
+ */
+void
+smartcar_account_lock_table_nowait(void)
+{
+	SmartcarParameters none = {0};
+
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE NOWAIT", &none);
 }
 
 /* The tokens of an answer, sealed before they are part of any statement. */
@@ -129,8 +108,8 @@ smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 	smartcar_parameter_string(&parameters, external_id);
 	pass_tokens(&parameters, server, ring, provisional_id, answer);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at) "
-						 "VALUES ($1, $2, $3, $4, $5, $6, $7, @now)",
-						 &parameters);
+					 "VALUES ($1, $2, $3, $4, $5, $6, $7, @now)",
+					 &parameters);
 }
 
 /*
@@ -152,13 +131,13 @@ smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring
 	smartcar_parameter_bytea(&parameters, old_refresh_token);
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
 	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET status = 'active', access_token = $3, access_expires_at = $4, "
-							 "refresh_token = COALESCE($5, refresh_token), refresh_expires_at = COALESCE($6, refresh_expires_at), "
-							 "refreshed_at = @now, lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
-							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = @now "
-							 "WHERE server = $1 AND user_id = $2 AND (lease = $8 OR refresh_token = $7)",
-							 &parameters) == 0)
+						 "refresh_token = COALESCE($5, refresh_token), refresh_expires_at = COALESCE($6, refresh_expires_at), "
+						 "refreshed_at = @now, lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
+						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = @now "
+						 "WHERE server = $1 AND user_id = $2 AND (lease = $8 OR refresh_token = $7)",
+						 &parameters) == 0)
 		return false;
-	clear_refusal(server, user_id);
+	smartcar_connections_clear_refusal(server, user_id);
 	return true;
 }
 
@@ -174,8 +153,8 @@ lock_account(const SmartcarServer *server, const char *user_id, bool *is_leased,
 
 	pass_account(&parameters, server, user_id);
 	if (smartcar_spi_run("SELECT " SMARTCAR_NOT_LEASED ", access_token, refresh_token "
-							 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 FOR UPDATE",
-							 &parameters) == 0)
+						 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 FOR UPDATE",
+						 &parameters) == 0)
 		return false;
 	*is_leased = strcmp(smartcar_result_string(0, 0), "t") != 0;
 	*access_token = smartcar_result_bytea(0, 1);
@@ -262,21 +241,21 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 	smartcar_parameter_bytea(&parameters, sealed[0]);
 	smartcar_parameter_bytea(&parameters, sealed[1]);
 	if (smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at, created_at) "
-							 "SELECT server, $3, external_id, $4, access_expires_at, $5, refresh_expires_at, refreshed_at, created_at "
-							 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 "
-							 "ON CONFLICT (server, user_id) DO UPDATE SET "
-							 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', "
-							 "access_token = EXCLUDED.access_token, access_expires_at = EXCLUDED.access_expires_at, "
-							 "refresh_token = EXCLUDED.refresh_token, refresh_expires_at = EXCLUDED.refresh_expires_at, refreshed_at = EXCLUDED.refreshed_at, "
-							 "lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
-							 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, created_at = EXCLUDED.created_at, updated_at = @now "
-							 "WHERE a.created_at <= EXCLUDED.created_at OR a.status <> 'active'",
-							 &parameters) > 0)
-		clear_refusal(server, *user_id);
+						 "SELECT server, $3, external_id, $4, access_expires_at, $5, refresh_expires_at, refreshed_at, created_at "
+						 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 "
+						 "ON CONFLICT (server, user_id) DO UPDATE SET "
+						 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', "
+						 "access_token = EXCLUDED.access_token, access_expires_at = EXCLUDED.access_expires_at, "
+						 "refresh_token = EXCLUDED.refresh_token, refresh_expires_at = EXCLUDED.refresh_expires_at, refreshed_at = EXCLUDED.refreshed_at, "
+						 "lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
+						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, created_at = EXCLUDED.created_at, updated_at = @now "
+						 "WHERE a.created_at <= EXCLUDED.created_at OR a.status <> 'active'",
+						 &parameters) > 0)
+		smartcar_connections_clear_refusal(server, *user_id);
 	parameters.count = 0;
 	pass_account(&parameters, server, provisional_id);
 	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2",
-						 &parameters);
+					 &parameters);
 	return NULL;
 }
 
@@ -292,9 +271,9 @@ smartcar_account_note(const SmartcarServer *server, const char *user_id,
 	pass_account(&parameters, server, user_id);
 	smartcar_parameter_string(&parameters, external_id);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id) VALUES ($1, $2, $3) "
-						 "ON CONFLICT (server, user_id) DO UPDATE SET "
-						 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', updated_at = @now",
-						 &parameters);
+					 "ON CONFLICT (server, user_id) DO UPDATE SET "
+					 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', updated_at = @now",
+					 &parameters);
 }
 
 /*
@@ -333,8 +312,8 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 					   PG_ARGISNULL(EXTERNAL_ID));
 	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
 	rows = smartcar_spi_run("SELECT user_id, access_token, status, access_expires_at > @now + interval '10 seconds' "
-								"FROM smartcar_tesla.account WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL)",
-								&parameters);
+							"FROM smartcar_tesla.account WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL)",
+							&parameters);
 	if (rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),

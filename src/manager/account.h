@@ -32,6 +32,7 @@
 #define SMARTCAR_NOT_LEASED \
 	"(leased_until IS NULL OR leased_until <= @now OR leased_until > @now + interval '1 minute')"
 
+extern void smartcar_account_lock_table_nowait(void);
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *answer);
@@ -40,12 +41,10 @@ extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarK
 								   bytea *old_refresh_token,
 								   const SmartcarTokenRequest *answer);
 extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
-														SmartcarKeyRing *ring,
-														const char *provisional_id,
-														SmartcarSpan access_token,
-														const char **user_id);
-extern void smartcar_account_record_refusal(const SmartcarServer *server, const char *user_id,
-										  const SmartcarApiError *error);
+													  SmartcarKeyRing *ring,
+													  const char *provisional_id,
+													  SmartcarSpan access_token,
+													  const char **user_id);
 extern void smartcar_account_note(const SmartcarServer *server, const char *user_id,
 								  const char *external_id);
 

@@ -173,10 +173,10 @@ claim_account(SmartcarClaims *claims, const Candidate *candidate)
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(LEASE), false);
 	smartcar_parameter_time(&parameters, candidate->refreshed_at);
 	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
-							 "WHERE server = $1 AND user_id = $2 AND lease IS NOT DISTINCT FROM $3 AND refreshed_at IS NOT DISTINCT FROM $6 AND status = 'active' "
-							 "AND " CAN_BE_CLAIMED " "
-							 "RETURNING refresh_token, attempts, leased_until",
-							 &parameters) == 0)
+						 "WHERE server = $1 AND user_id = $2 AND lease IS NOT DISTINCT FROM $3 AND refreshed_at IS NOT DISTINCT FROM $6 AND status = 'active' "
+						 "AND " CAN_BE_CLAIMED " "
+						 "RETURNING refresh_token, attempts, leased_until",
+						 &parameters) == 0)
 		return;
 
 	old_context = MemoryContextSwitchTo(claims->context);
@@ -241,8 +241,8 @@ smartcar_claims_fill(SmartcarClaims *claims)
 	pass_due(claims, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(wanted * 4), false);
 	found = (int) smartcar_spi_run_by_index(psprintf("SELECT user_id, lease, refreshed_at FROM %s ORDER BY urgency, access_expires_at LIMIT $5",
-														 due_accounts(" ORDER BY access_expires_at LIMIT $5")),
-												&parameters);
+													 due_accounts(" ORDER BY access_expires_at LIMIT $5")),
+											&parameters);
 	candidates = palloc(Max(found, 1) * sizeof(Candidate));
 	for (int i = 0; i < found; i++)
 	{
@@ -287,12 +287,12 @@ smartcar_claims_next_attempt(const SmartcarClaims *claims, int within, Timestamp
 	pass_due(claims, &parameters);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(within), false);
 	smartcar_spi_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) FROM smartcar_tesla.account "
-								  "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
-								  "AND error_sqlstate NOT IN ('XX001', '55000') "
-								  "AND (next_attempt_at <= @now + $5 * interval '1 ms' OR next_attempt_at IS NULL) "
-								  "AND greatest(next_attempt_at, leased_until) <= @now + $5 * interval '1 ms' "
-								  "AND " IS_DUE " AND " IS_NOT_DONE,
-								  &parameters);
+							  "WHERE server = $1 AND status = 'active' AND attempts BETWEEN 1 AND 5 AND refresh_token IS NOT NULL "
+							  "AND error_sqlstate NOT IN ('XX001', '55000') "
+							  "AND (next_attempt_at <= @now + $5 * interval '1 ms' OR next_attempt_at IS NULL) "
+							  "AND greatest(next_attempt_at, leased_until) <= @now + $5 * interval '1 ms' "
+							  "AND " IS_DUE " AND " IS_NOT_DONE,
+							  &parameters);
 	return smartcar_result_time(0, 0, time);
 }
 
@@ -325,8 +325,8 @@ smartcar_claims_release(SmartcarClaims *claims)
 						   PointerGetDatum(construct_array(user_ids, i, TEXTOID, -1, false, TYPALIGN_INT)),
 						   false);
 		smartcar_spi_run_by_index("UPDATE smartcar_tesla.account SET lease = NULL, leased_until = NULL "
-									  "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
-									  &parameters);
+								  "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
+								  &parameters);
 	}
 	smartcar_spi_commit();
 }

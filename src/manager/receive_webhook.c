@@ -27,7 +27,9 @@
 #include "core/hex.h"
 #include "core/utf8.h"
 #include "manager/spi.h"
+#include "manager/webhook_event.h"
 #include "pg/api_error.h"
+#include "pg/fn_state.h"
 #include "pg/hmac.h"
 #include "pg/json.h"
 #include "pg/secret.h"
@@ -138,20 +140,6 @@ is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
 	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
 }
 
-/* Notes an event; false if it was there before. */
-static bool
-is_new(const Event *event)
-{
-	SmartcarParameters parameters = {0};
-
-	if (event->id.length == 0)
-		return true;
-	smartcar_parameter_string(&parameters, event->server->name);
-	smartcar_parameter_text(&parameters, event->id);
-	return smartcar_spi_run("INSERT INTO smartcar_tesla.webhook_event (server, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-								&parameters) > 0;
-}
-
 static void
 pass_vehicle(const Event *event, SmartcarParameters *parameters)
 {
@@ -188,18 +176,18 @@ apply_error(const Event *event, JsonbContainer *object)
 	if (smartcar_span_equal(smartcar_json_text_member(object, "state"), SMARTCAR_SPAN("RESOLVED")))
 	{
 		smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-							 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
-							 OF_THIS_VEHICLE " AND error_type = $4 AND error_code IS NOT DISTINCT FROM $5",
-							 &parameters);
+						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
+						 OF_THIS_VEHICLE " AND error_type = $4 AND error_code IS NOT DISTINCT FROM $5",
+						 &parameters);
 		return;
 	}
 	smartcar_parameter_text(&parameters, error.description);
 	smartcar_parameter_string(&parameters, smartcar_action_label(error.action));
 	smartcar_parameter_text(&parameters, error.resolution_url);
 	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = $4, error_code = $5, error_description = $6, "
-						 "error_action = $7::@.smartcar_action, error_url = $8, error_at = @now, updated_at = @now "
-						 OF_THIS_VEHICLE " AND NOT ($7 = 'retry' AND error_action IS NOT NULL AND error_action <> 'retry')",
-						 &parameters);
+					 "error_action = $7::@.smartcar_action, error_url = $8, error_at = @now, updated_at = @now "
+					 OF_THIS_VEHICLE " AND NOT ($7 = 'retry' AND error_action IS NOT NULL AND error_action <> 'retry')",
+					 &parameters);
 }
 
 static void
@@ -210,8 +198,8 @@ set_column(const Event *event, const char *column, Oid type, Datum value)
 	pass_vehicle(event, &parameters);
 	smartcar_parameter(&parameters, type, value, false);
 	smartcar_spi_run(psprintf("UPDATE smartcar_tesla.connection SET %s = $4, updated_at = @now "
-								  OF_THIS_VEHICLE, column),
-						 &parameters);
+							  OF_THIS_VEHICLE, column),
+					 &parameters);
 }
 
 /*
@@ -279,8 +267,8 @@ notify(const Event *event)
 	pass_vehicle(event, &parameters);
 	smartcar_parameter_text(&parameters, event->type);
 	rows = smartcar_spi_run("SELECT json_build_object('server', server, 'event', $4, 'user_id', user_id, 'vehicle_id', vehicle_id, 'external_id', external_id, "
-								"'action', @.smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, virtual_key_paired))::text "
-								"FROM smartcar_tesla.connection " OF_THIS_VEHICLE, &parameters);
+							"'action', smartcar_tesla.next_action(status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired, server))::text "
+							"FROM smartcar_tesla.connection " OF_THIS_VEHICLE, &parameters);
 	for (uint64 i = 0; i < rows; i++)
 	{
 		char	   *payload = smartcar_result_string(i, 0);
@@ -300,7 +288,8 @@ apply_event(Event *event, JsonbContainer *body)
 	event->id = smartcar_json_text_member(body, "eventId");
 	event->type = smartcar_json_text_member(body, "eventType");
 	event->data = smartcar_json_object_member(body, "data");
-	if (event->data == NULL || !is_new(event))
+	if (event->data == NULL ||
+		(event->id.length > 0 && !smartcar_webhook_event_insert(event->server, event->id)))
 		return;
 	user = smartcar_json_object_member(event->data, "user");
 	vehicle = smartcar_json_object_member(event->data, "vehicle");
@@ -320,9 +309,8 @@ apply_event(Event *event, JsonbContainer *body)
 Datum
 smartcar_receive_webhook(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
 	SmartcarServer *server =
-		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState), &fresh)->server;
+		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState))->server;
 	SmartcarSpan body = smartcar_argument_span(fcinfo, 0);
 	SmartcarSpan challenge;
 	Event		event = {.server = server};

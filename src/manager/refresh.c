@@ -34,13 +34,16 @@
 #include "call/request.h"
 #include "manager/account.h"
 #include "manager/claim.h"
+#include "manager/connection.h"
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/begin_connect.h"
+#include "manager/session.h"
 #include "manager/user_set.h"
+#include "manager/webhook_event.h"
 #include "pg/compat.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -66,7 +69,7 @@ typedef struct Refresh
 	int64		refreshed;
 	HTAB	   *failed;			/* the accounts that have failed in the end */
 	int64		refused;
-	const SmartcarFailure *setup_error;	/* ours, not an account's */
+	const SmartcarFailure *setup_error; /* ours, not an account's */
 } Refresh;
 
 /* An account whose request is on its way. */
@@ -130,10 +133,10 @@ store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate
 	smartcar_parameter(&parameters, INT4OID,
 					   Int32GetDatum(delay_after(claim->attempts + 1, retry_after)), false);
 	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
-							 "next_attempt_at = @now + $7 * interval '1 ms', "
-							 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
-							 "WHERE server = $1 AND user_id = $2 AND lease = $3",
-							 &parameters) == 0)
+						 "next_attempt_at = @now + $7 * interval '1 ms', "
+						 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
+						 "WHERE server = $1 AND user_id = $2 AND lease = $3",
+						 &parameters) == 0)
 		return false;
 	smartcar_claims_done(&refresh->claims, claim);
 	if (is_refused)
@@ -201,7 +204,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 						   error->message,
 						   is_definite(error), error->api_error.retry_after) &&
 			 is_definite(error))
-		smartcar_account_record_refusal(call->server, claim->user_id, &error->api_error);
+		smartcar_connections_record_refusal(call->server, claim->user_id, &error->api_error);
 	smartcar_spi_commit();
 	smartcar_progress_add(&refresh->progress, 1);
 }
@@ -323,8 +326,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
 	smartcar_call_begin(call, server, &smartcar_token_operation,
-						smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server, SMARTCAR_OPTION_MAX_CONCURRENCY)));
+						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
 	call->refill = refill;
 	call->finished = finish;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);
@@ -351,7 +353,9 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		smartcar_call_run(call);
 		smartcar_claims_release(&refresh->claims);
 	} while (refresh->setup_error == NULL && wait_for_failures(refresh));
-	smartcar_delete_expired_rows(server);
+	smartcar_sessions_delete_expired(server);
+	smartcar_webhook_events_delete_expired(server);
+	smartcar_spi_commit();
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
 	if (refresh->setup_error != NULL)

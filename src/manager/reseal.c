@@ -25,6 +25,7 @@
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_reseal_tokens);
@@ -82,9 +83,9 @@ reseal_account(const SmartcarServer *server, const SmartcarKeyRing *ring, const 
 	smartcar_parameter_bytea(&parameters, new_access);
 	smartcar_parameter_bytea(&parameters, new_refresh);
 	rows = smartcar_spi_run("UPDATE smartcar_tesla.account SET access_token = COALESCE($5, access_token), refresh_token = COALESCE($6, refresh_token) "
-								"WHERE server = $1 AND user_id = $2 AND access_token IS NOT DISTINCT FROM $3 AND refresh_token IS NOT DISTINCT FROM $4 "
-								"AND " SMARTCAR_NOT_LEASED,
-								&parameters);
+							"WHERE server = $1 AND user_id = $2 AND access_token IS NOT DISTINCT FROM $3 AND refresh_token IS NOT DISTINCT FROM $4 "
+							"AND " SMARTCAR_NOT_LEASED,
+							&parameters);
 
 	/* with a lock on one account held, there would be an order to keep */
 	smartcar_spi_commit();
@@ -105,7 +106,7 @@ wait_for_older_keys(void)
 	bool		is_null;
 
 	smartcar_spi_run("SELECT typrelid FROM pg_catalog.pg_type WHERE oid = pg_catalog.pg_typeof(NULL::smartcar_tesla.account)",
-						 &none);
+					 &none);
 	SET_LOCKTAG_RELATION(table, MyDatabaseId,
 						 DatumGetObjectId(smartcar_result_datum(0, 0, &is_null)));
 	WaitForLockers(table, ShareLock, false);
@@ -136,8 +137,8 @@ reseal_accounts(const SmartcarServer *server, const SmartcarKeyRing *ring,
 		smartcar_parameter_string(&parameters, last);
 		smartcar_parameter(&parameters, INT4OID, Int32GetDatum(BATCH), false);
 		count = (int) smartcar_spi_run("SELECT user_id, access_token, refresh_token FROM smartcar_tesla.account "
-										   "WHERE server = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
-										   &parameters);
+									   "WHERE server = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
+									   &parameters);
 		for (int i = 0; i < count; i++)
 		{
 			user_ids[i] = smartcar_result_string(i, 0);

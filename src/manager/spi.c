@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/latch.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -111,6 +112,34 @@ smartcar_parameter_bytea(SmartcarParameters *parameters, bytea *value)
 	smartcar_parameter(parameters, BYTEAOID, PointerGetDatum(value), value == NULL);
 }
 
+void
+smartcar_parameter_bool(SmartcarParameters *parameters, bool value)
+{
+	smartcar_parameter(parameters, BOOLOID, BoolGetDatum(value), false);
+}
+
+void
+smartcar_parameter_int32(SmartcarParameters *parameters, int32 value)
+{
+	smartcar_parameter(parameters, INT4OID, Int32GetDatum(value), false);
+}
+
+void
+smartcar_parameter_text_array(SmartcarParameters *parameters, Datum *texts, int count)
+{
+	ArrayType  *array = construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT);
+
+	smartcar_parameter(parameters, TEXTARRAYOID, PointerGetDatum(array), false);
+}
+
+/* An argument of the SQL function as it was given. */
+void
+smartcar_parameter_argument(SmartcarParameters *parameters, FunctionCallInfo fcinfo,
+							int argument, Oid type)
+{
+	smartcar_parameter(parameters, type, PG_GETARG_DATUM(argument), PG_ARGISNULL(argument));
+}
+
 /*
  * Begins work that the transaction of the caller commits or rolls back.
  */
@@ -165,6 +194,9 @@ smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name)
 
 	/* the transaction of the CALL has its isolation level already */
 	smartcar_spi_commit();
+
+	/* what Smartcar gives could not be stored, which must not turn out later */
+	PreventCommandIfReadOnly(name);
 }
 
 void
@@ -331,4 +363,72 @@ smartcar_result_time(uint64 row, int column, TimestampTz *time)
 
 	*time = is_null ? DT_NOEND : DatumGetTimestampTz(value);
 	return !is_null;
+}
+
+static int
+column_number(const char *column)
+{
+	int			number = SPI_fnumber(SPI_tuptable->tupdesc, column);
+
+	if (number <= 0)
+		elog(ERROR, "statement has no column \"%s\"", column);
+	return number;
+}
+
+Datum
+smartcar_row_datum(uint64 row, const char *column, bool *is_null)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column_number(column),
+						 is_null);
+}
+
+char *
+smartcar_row_string(uint64 row, const char *column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column_number(column));
+}
+
+bytea *
+smartcar_row_bytea(uint64 row, const char *column)
+{
+	bool		is_null;
+	Datum		value = smartcar_row_datum(row, column, &is_null);
+
+	return is_null ? NULL : DatumGetByteaPCopy(value);
+}
+
+bool
+smartcar_row_bool(uint64 row, const char *column)
+{
+	bool		is_null;
+	Datum		value = smartcar_row_datum(row, column, &is_null);
+
+	return !is_null && DatumGetBool(value);
+}
+
+int32
+smartcar_row_int32(uint64 row, const char *column)
+{
+	bool		is_null;
+	Datum		value = smartcar_row_datum(row, column, &is_null);
+
+	return is_null ? 0 : DatumGetInt32(value);
+}
+
+int64
+smartcar_row_int64(uint64 row, const char *column)
+{
+	bool		is_null;
+	Datum		value = smartcar_row_datum(row, column, &is_null);
+
+	return is_null ? 0 : DatumGetInt64(value);
+}
+
+TimestampTz
+smartcar_row_time(uint64 row, const char *column)
+{
+	bool		is_null;
+	Datum		value = smartcar_row_datum(row, column, &is_null);
+
+	return is_null ? DT_NOEND : DatumGetTimestampTz(value);
 }

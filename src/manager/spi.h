@@ -44,6 +44,11 @@ extern void smartcar_parameter_text(SmartcarParameters *parameters, SmartcarSpan
 extern void smartcar_parameter_string(SmartcarParameters *parameters, const char *value);
 extern void smartcar_parameter_time(SmartcarParameters *parameters, TimestampTz value);
 extern void smartcar_parameter_bytea(SmartcarParameters *parameters, bytea *value);
+extern void smartcar_parameter_bool(SmartcarParameters *parameters, bool value);
+extern void smartcar_parameter_int32(SmartcarParameters *parameters, int32 value);
+extern void smartcar_parameter_text_array(SmartcarParameters *parameters, Datum *texts, int count);
+extern void smartcar_parameter_argument(SmartcarParameters *parameters, FunctionCallInfo fcinfo,
+										int argument, Oid type);
 
 /* Begins and ends work on the tables; a procedure may commit in between. */
 extern void smartcar_spi_begin(void);
@@ -67,15 +72,27 @@ extern uint64 smartcar_spi_run(const char *statement, const SmartcarParameters *
  * by the minute; statistics that are older would have the whole table scanned.
  */
 extern uint64 smartcar_spi_run_by_index(const char *statement,
-											const SmartcarParameters *parameters);
+										const SmartcarParameters *parameters);
 
 extern uint64 smartcar_spi_run_as_caller(const char *statement,
-											 const SmartcarParameters *parameters);
+										 const SmartcarParameters *parameters);
 
 /* A value of the last result, kept by the current context; NULL if it is. */
 extern char *smartcar_result_string(uint64 row, int column);
 extern bytea *smartcar_result_bytea(uint64 row, int column);
 extern bool smartcar_result_time(uint64 row, int column, TimestampTz *time);
 extern Datum smartcar_result_datum(uint64 row, int column, bool *is_null);
+
+/*
+ * A value of the last result, kept by the current context.  A NULL is NULL, false
+ * or zero, and a time that is NULL is DT_NOEND.
+ */
+extern char *smartcar_row_string(uint64 row, const char *column);
+extern bytea *smartcar_row_bytea(uint64 row, const char *column);
+extern bool smartcar_row_bool(uint64 row, const char *column);
+extern int32 smartcar_row_int32(uint64 row, const char *column);
+extern int64 smartcar_row_int64(uint64 row, const char *column);
+extern TimestampTz smartcar_row_time(uint64 row, const char *column);
+extern Datum smartcar_row_datum(uint64 row, const char *column, bool *is_null);
 
 #endif							/* SMARTCAR_SPI_H */

@@ -29,9 +29,11 @@
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/begin_connect.h"
+#include "manager/session.h"
 #include "manager/sync_vehicles.h"
+#include "manager/webhook_event.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
 
@@ -103,8 +105,8 @@ read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
 	smartcar_parameter_string(&parameters, sync->last_user_id);
 	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
 	count = (int) smartcar_spi_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
-												"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
-												wanted_users(sync)), &parameters);
+											"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
+											wanted_users(sync)), &parameters);
 	for (int i = 0; i < count; i++)
 	{
 		memset(&users[i], 0, sizeof(users[i]));
@@ -176,9 +178,7 @@ static void
 sync_accounts(Sync *sync)
 {
 	int			limit = USERS_PER_REQUEST *
-		smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-							   smartcar_server_option(sync->server,
-													  SMARTCAR_OPTION_MAX_CONCURRENCY));
+		smartcar_server_number(sync->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	bool		by_token = smartcar_server_api_version(sync->server) == SMARTCAR_API_V2;
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
@@ -256,7 +256,11 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	else
 		sync_accounts(&sync);
 	if (for_all)
-		smartcar_delete_expired_rows(sync.server);
+	{
+		smartcar_sessions_delete_expired(sync.server);
+		smartcar_webhook_events_delete_expired(sync.server);
+		smartcar_spi_commit();
+	}
 	smartcar_progress_end(&sync.progress);
 
 	MemoryContextSwitchTo(result_context);

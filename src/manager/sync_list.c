@@ -29,7 +29,7 @@
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
 #include "pg/text_array.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
 /* No id of the application's own that a link can carry is longer. */
 #define MAX_EXTERNAL_ID_LENGTH	512
@@ -233,16 +233,16 @@ store_page(SmartcarServer *server, SmartcarItem *item)
 						   column_types[i] == INT4OID ? INT4ARRAYOID : get_array_type(TIMESTAMPTZOID),
 						   makeArrayResult(page->columns[i], item->context), false);
 	smartcar_parameter_time(&parameters, page->asked_at);
-	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at, synced_at) "
-						 "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") $1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, string_to_array(p.permissions, ' '), p.make, p.model, p.year, p.powertrain_type, p.connected_at, @now "
-						 "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at) "
-						 "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", p.connected_at DESC NULLS LAST "
-						 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', connection_id = EXCLUDED.connection_id, "
-						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, permissions = EXCLUDED.permissions, "
-						 "make = EXCLUDED.make, model = EXCLUDED.model, year = EXCLUDED.year, powertrain_type = EXCLUDED.powertrain_type, "
-						 "connected_at = EXCLUDED.connected_at, synced_at = EXCLUDED.synced_at, updated_at = @now "
-						 "WHERE c.synced_at IS NULL OR c.synced_at <= $13",
-						 &parameters);
+	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, granted_scopes, make, model, year, powertrain_type, connected_at, synced_at) "
+					 "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") $1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, string_to_array(p.permissions, ' '), p.make, p.model, p.year, p.powertrain_type, p.connected_at, @now "
+					 "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at) "
+					 "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", p.connected_at DESC NULLS LAST "
+					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', connection_id = EXCLUDED.connection_id, "
+					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, granted_scopes = EXCLUDED.granted_scopes, "
+					 "make = EXCLUDED.make, model = EXCLUDED.model, year = EXCLUDED.year, powertrain_type = EXCLUDED.powertrain_type, "
+					 "connected_at = EXCLUDED.connected_at, synced_at = EXCLUDED.synced_at, updated_at = @now "
+					 "WHERE c.synced_at IS NULL OR c.synced_at <= $13",
+					 &parameters);
 }
 
 static void
@@ -275,9 +275,7 @@ static void
 list_connections(SmartcarServer *server, SmartcarProgress *progress)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
-	int			items = smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server,
-																	  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			items = smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 
 	smartcar_call_begin(&listing->call, server, &page_operation, items);
 	listing->call.refill = next_page;
@@ -301,9 +299,7 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
-	int			limit = 4 * smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-												   smartcar_server_option(server,
-																		  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			limit = 4 * smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	char	   *last = pstrdup("");
 	int64		failed = 0;
 	int			count;
@@ -319,9 +315,9 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 		smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
 		smartcar_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(began), false);
 		count = (int) smartcar_spi_run(psprintf("SELECT DISTINCT user_id FROM smartcar_tesla.connection "
-													"WHERE server = $1 AND user_id > $2 AND status = 'connected' AND %s "
-													"ORDER BY user_id LIMIT $3", condition),
-										   &parameters);
+												"WHERE server = $1 AND user_id > $2 AND status = 'connected' AND %s "
+												"ORDER BY user_id LIMIT $3", condition),
+									   &parameters);
 		users = palloc0(Max(count, 1) * sizeof(SmartcarUser));
 		for (int i = 0; i < count; i++)
 			users[i].user_id = smartcar_result_string(i, 0);

@@ -18,8 +18,8 @@
 #include "call/authorization.h"
 #include "api/sql_function.h"
 #include "manager/spi.h"
-#include "pg/scope.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* The questions that are asked about each vehicle, side by side. */
 enum
@@ -152,21 +152,21 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->known_vehicle_ids),
 					   false);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
-						 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
-						 "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
-						 "CASE WHEN $17 IS NOT NULL THEN @now END, @now, @now "
-						 "WHERE $3 <> ALL ($21) OR EXISTS (SELECT FROM smartcar_tesla.connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3) "
-						 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', "
-						 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
-						 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
-						 "mode = COALESCE(EXCLUDED.mode, c.mode), powertrain_type = COALESCE(EXCLUDED.powertrain_type, c.powertrain_type), "
-						 "permissions = COALESCE(EXCLUDED.permissions, c.permissions), "
-						 TOLD_OR_SET("access_type") TOLD_OR_SET("tesla_scopes") TOLD_OR_SET("virtual_key_paired")
-						 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
-						 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")
-						 "connected_at = CASE WHEN c.status = 'connected' THEN c.connected_at ELSE EXCLUDED.connected_at END, "
-						 "synced_at = EXCLUDED.synced_at, updated_at = @now WHERE " NOT_SINCE("c", "$20"),
-						 &parameters);
+					 "granted_scopes, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
+					 "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
+					 "CASE WHEN $17 IS NOT NULL THEN @now END, @now, @now "
+					 "WHERE $3 <> ALL ($21) OR EXISTS (SELECT FROM smartcar_tesla.connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3) "
+					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', "
+					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
+					 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
+					 "mode = COALESCE(EXCLUDED.mode, c.mode), powertrain_type = COALESCE(EXCLUDED.powertrain_type, c.powertrain_type), "
+					 "granted_scopes = COALESCE(EXCLUDED.granted_scopes, c.granted_scopes), "
+					 TOLD_OR_SET("access_type") TOLD_OR_SET("tesla_scopes") TOLD_OR_SET("virtual_key_paired")
+					 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
+					 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")
+					 "connected_at = CASE WHEN c.status = 'connected' THEN c.connected_at ELSE EXCLUDED.connected_at END, "
+					 "synced_at = EXCLUDED.synced_at, updated_at = @now WHERE " NOT_SINCE("c", "$20"),
+					 &parameters);
 }
 
 /* A connection of another user who has the same external id. */
@@ -189,17 +189,17 @@ remove_connection(const SmartcarServer *server, const SmartcarUser *user,
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, other->user_id);
 	smartcar_spi_run("SELECT FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 FOR UPDATE",
-						 &parameters);
+					 &parameters);
 	smartcar_parameter_string(&parameters, other->vehicle_id);
 	smartcar_parameter_time(&parameters, asked_at);
 	smartcar_spi_run("DELETE FROM smartcar_tesla.connection AS c WHERE server = $1 AND user_id = $2 AND vehicle_id = $3 AND " NOT_SINCE("c", "$4"),
-						 &parameters);
+					 &parameters);
 	parameters.count = 2;
 	smartcar_parameter_string(&parameters, user->external_id);
 	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(user->has_just_connected), false);
 	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 AND external_id = $3 AND ($4 OR status <> 'active') "
-						 "AND NOT EXISTS (SELECT FROM smartcar_tesla.connection WHERE server = $1 AND user_id = $2 AND status = 'connected')",
-						 &parameters);
+					 "AND NOT EXISTS (SELECT FROM smartcar_tesla.connection WHERE server = $1 AND user_id = $2 AND status = 'connected')",
+					 &parameters);
 	smartcar_spi_commit();
 }
 
@@ -228,12 +228,12 @@ settle_other_ids(const SmartcarServer *server, const SmartcarUser *user, Timesta
 	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(user->has_just_connected), false);
 	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(by_account), false);
 	count = (int) smartcar_spi_run("WITH c AS (SELECT user_id, vehicle_id, access_type, synced_at FROM smartcar_tesla.connection "
-									   "WHERE server = $1 AND external_id = $4 AND vehicle_id = ANY ($3)), "
-									   "a AS (SELECT user_id FROM smartcar_tesla.account WHERE server = $1 AND status = 'active' AND user_id IN (SELECT user_id FROM c)) "
-									   "SELECT other.user_id, other.vehicle_id FROM c AS other JOIN c USING (vehicle_id) "
-									   "WHERE c.user_id = $2 AND other.user_id <> $2 AND " NOT_SINCE("other", "$5")
-									   "AND ($6 AND other.access_type = c.access_type OR $7 AND other.user_id NOT IN (TABLE a))",
-									   &parameters);
+								   "WHERE server = $1 AND external_id = $4 AND vehicle_id = ANY ($3)), "
+								   "a AS (SELECT user_id FROM smartcar_tesla.account WHERE server = $1 AND status = 'active' AND user_id IN (SELECT user_id FROM c)) "
+								   "SELECT other.user_id, other.vehicle_id FROM c AS other JOIN c USING (vehicle_id) "
+								   "WHERE c.user_id = $2 AND other.user_id <> $2 AND " NOT_SINCE("other", "$5")
+								   "AND ($6 AND other.access_type = c.access_type OR $7 AND other.user_id NOT IN (TABLE a))",
+								   &parameters);
 	others = palloc(Max(count, 1) * sizeof(OtherConnection));
 	for (int i = 0; i < count; i++)
 	{
@@ -259,8 +259,8 @@ mark_others(const SmartcarServer *server, const SmartcarUser *user, TimestampTz 
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
 	smartcar_parameter_time(&parameters, asked_at);
 	smartcar_spi_run("UPDATE smartcar_tesla.connection AS c SET status = 'disconnected', synced_at = @now, updated_at = @now "
-						 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3) AND " NOT_SINCE("c", "$4"),
-						 &parameters);
+					 "WHERE server = $1 AND user_id = $2 AND status = 'connected' AND vehicle_id <> ALL ($3) AND " NOT_SINCE("c", "$4"),
+					 &parameters);
 }
 
 /*
@@ -274,8 +274,8 @@ lock_vehicles(const SmartcarServer *server, const SmartcarUser *user)
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user->user_id);
 	smartcar_spi_run("SELECT FROM smartcar_tesla.connection WHERE server = $1 AND user_id = $2 "
-						 "ORDER BY vehicle_id COLLATE \"C\" FOR UPDATE",
-						 &parameters);
+					 "ORDER BY vehicle_id COLLATE \"C\" FOR UPDATE",
+					 &parameters);
 }
 
 /*
@@ -294,8 +294,8 @@ read_known_vehicles(const SmartcarServer *server, SmartcarUser *users, int count
 					   PointerGetDatum(construct_array(user_ids, count, TEXTOID, -1, false,
 													   TYPALIGN_INT)), false);
 	smartcar_spi_run("SELECT ARRAY (SELECT c.vehicle_id FROM smartcar_tesla.connection c WHERE c.server = $1 AND c.user_id = u.user_id) "
-						 "FROM unnest($2) WITH ORDINALITY AS u (user_id, place) ORDER BY u.place",
-						 &parameters);
+					 "FROM unnest($2) WITH ORDINALITY AS u (user_id, place) ORDER BY u.place",
+					 &parameters);
 	for (int i = 0; i < count; i++)
 	{
 		bool		is_null;

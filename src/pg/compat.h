@@ -78,9 +78,9 @@ smartcar_make_json_lexer(char *json, int length, int encoding)
 #define smartcar_new_wait_event(name)	((uint32) PG_WAIT_EXTENSION)
 #endif
 
-/* 18 marks a function that does not return before its type, not after it. */
+/* 18 has a name of its own for C11's _Noreturn. */
 #ifndef pg_noreturn
-#define pg_noreturn	__attribute__((noreturn))
+#define pg_noreturn		_Noreturn
 #endif
 
 /* 18 can tell the version of a loaded module. */

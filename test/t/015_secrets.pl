@@ -124,16 +124,16 @@ sub v2_calls
 		[ '/vehicles$', "SELECT smartcar_get_vehicles($token)" ],
 		(map {
 			[ '/vehicles/', "SELECT smartcar_get_$_('$model_x', $token)" ],
-			[ '/vehicles/', "SELECT * FROM smartcar_get_${_}_many('{$model_x,$model_s}'::text[], $tokens)" ]
+			[ '/vehicles/', "SELECT * FROM smartcar_get_${_}_many('{$model_x,$model_s}', $tokens)" ]
 		} qw(vehicle permissions tesla_access virtual_key)),
 		[ '/vehicles/', "SELECT smartcar_get_tesla_migration('$model_x', $token)" ],
 		[ '/compatibility', q(SELECT smartcar_get_compatibility('5YJ3E1EA0MF000001')) ],
 		[ '/user$', "SELECT smartcar_request('GET', '/user', $token)" ],
-		[ '/user$', "SELECT * FROM smartcar_request_many('GET', '{/user}'::text[], $tokens)" ],
+		[ '/user$', "SELECT * FROM smartcar_request_many('GET', '{/user}', $tokens)" ],
 		[ '/connections', q(SELECT smartcar_request('GET', '/connections', origin => 'management')) ],
 		[ '/connections', 'SELECT smartcar_get_connections()' ],
 		[ '/connections', "SELECT smartcar_delete_connections('$model_s')" ],
-		[ '/connections', "CALL smartcar_disconnect_vehicle('$model_x', 'nobody')" ]);
+		[ '/application', "SELECT smartcar_request('DELETE', '/vehicles/$model_x/application', $token)" ]);
 }
 
 sub v3_calls

@@ -1,6 +1,6 @@
 # A request that must not be made twice has a connection of its own: no other
-# request of the run joins it, because libcurl sends again what was on a shared
-# connection that breaks.
+# request joins it, because libcurl sends again what was on a shared connection
+# that breaks.
 
 use strict;
 use warnings;
@@ -22,30 +22,30 @@ $node->start;
 my %options = (api_version => '3', ca_file => $sandbox->url('ca_file'));
 Sandbox::create_server($node, 'two', $sandbox->url('https'), %options, max_concurrency => '2');
 Sandbox::create_server($node, 'eight', $sandbox->url('https'), %options);
-$sandbox->ask('fleet', { owners => 20, vehicles => 20 });
+$sandbox->ask('fleet', { owners => 14, vehicles => 14 });
+
+# What both do in one session: vehicles are asked for at once, and commands sent to
+# them at once, which leave connections to each other.
 my $session = Session->new($node);
 
-# Deletes connections.
-sub delete_connections
+sub ask
 {
 	my ($server, @numbers) = @_;
-	my $paths = join ', ', map { sprintf "'/connections/connection-%06d'", $_ } @numbers;
 
-	return $session->query(
-		"SELECT string_agg(coalesce(sqlstate, '-'), ' ') FROM smartcar_request_many('DELETE', ARRAY[$paths], server => '$server')");
+	return $session->query(sprintf "SELECT string_agg(coalesce(sqlstate, '-'), ' ') FROM smartcar_get_vehicle_many(ARRAY[%s], server => '$server')",
+		join ', ', map { sprintf "'vehicle-%06d'", $_ } @numbers);
 }
 
-# Reads vehicles, with all requests in one connection of HTTP/2.
-sub read_vehicles
+sub command
 {
-	my ($server) = @_;
+	my ($server, @numbers) = @_;
 
-	return $session->query(
-		"SELECT count(model) FROM smartcar_get_vehicle_many(array_fill('vehicle-000020'::text, ARRAY[8]), server => '$server')");
+	return $session->query(sprintf "SELECT string_agg(coalesce(sqlstate, status::text), ' ') FROM smartcar_request_many('POST', ARRAY[%s], body => '{}', server => '$server')",
+		join ', ', map { sprintf "'/vehicles/vehicle-%06d/commands/x'", $_ } @numbers);
 }
 
-# The requests that shared a connection with a DELETE, and the DELETEs that were
-# made more than once.
+# The requests that shared a connection with a POST, and the POSTs that were made
+# more than once.
 sub shared
 {
 	my (%of_port, %times, @shared);
@@ -55,34 +55,43 @@ sub shared
 	{
 		my @requests = @{ $of_port{$port} };
 
-		push @shared, "@requests" if @requests > 1 && grep { /^DELETE/ } @requests;
+		push @shared, "@requests" if @requests > 1 && grep { /^POST/ } @requests;
 	}
-	$times{ $_->{path} }++ foreach $sandbox->log(method => 'DELETE');
-	push @shared, map { "DELETE $_ $times{$_} times" } grep { $times{$_} > 1 } sort keys %times;
+	$times{ $_->{path} }++ foreach $sandbox->log(method => 'POST', path => '^/v3/');
+	push @shared, map { "POST $_ $times{$_} times" } grep { $times{$_} > 1 } sort keys %times;
 	return join '; ', @shared;
 }
 
-# A connection is there, and one DELETE of several loses its own.
-foreach my $number (1, 4)
+# The connection of the questions is there, and the one of a command breaks while
+# others are under way.
+is(ask('two', 1 .. 3), '- - -', 'several questions');
+$sandbox->faults(
+	{ match => { method => 'POST', path => 'vehicle-000002' }, delay_ms => 500, drop => 'after' },
+	{ match => { method => 'POST' }, delay_ms => 1000, status => 200, body => {}, times => 0 });
+is(command('two', 1 .. 3), '200 SC001 200', 'the answer to one command of three is lost');
+is(shared(), '', 'each had a connection of its own, and was made once');
+is(ask('two', 1 .. 3), '- - -', 'questions after it');
+is(shared(), '', 'have none of those connections');
+
+# Eight at once, and the connection of the questions goes away before.
+$sandbox->faults(
+	{ match => { method => 'GET', path => 'vehicle-000008' }, goaway => 1 },
+	{ match => { method => 'POST' }, delay_ms => 200, status => 200, body => {}, times => 0 });
+is(ask('eight', 1 .. 14), join(' ', ('-') x 14), 'questions, eight at once');
+is(command('eight', 1 .. 14), join(' ', (200) x 14), 'commands, eight at once');
+is(shared(), '', 'no two commands share a connection');
+
+# What is asked over one HTTP/2 connection still is after that.
 {
-	is(read_vehicles('two'), '8', 'a connection of GETs');
-	$sandbox->faults({ match => { method => 'DELETE' }, delay_ms => 300, drop => 'after' });
-	is(delete_connections('two', $number .. $number + 2), 'SC001 - -', 'the response to one DELETE of three is lost');
-	is(read_vehicles('two'), '8', 'and GETs follow');
-	is(shared(), '', 'it had a connection of its own, and was made once');
+	my %ports;
+
+	$sandbox->faults({ delay_ms => 100, times => 0 });
+	ask('eight', (1) x 8);
+	$ports{ $_->{port} }++ foreach $sandbox->log(method => 'GET', path => '^/v3/');
+	is_deeply([ values %ports ], [8], 'questions after commands have one connection');
 }
 
-$sandbox->faults({ match => { method => 'DELETE' }, delay_ms => 200, times => 0 });
-is(delete_connections('eight', 7 .. 18), join(' ', ('-') x 12), 'eight DELETEs at once');
-is(read_vehicles('eight'), '8', 'and GETs');
-is(shared(), '', 'no two of them share a connection');
-
-# What was asked in one HTTP/2 connection before still is.
-$sandbox->faults({ delay_ms => 100, times => 0 });
-read_vehicles('eight');
-my %ports;
-$ports{ $_->{port} }++ foreach $sandbox->log(method => 'GET', path => '^/v3/');
-is_deeply([ values %ports ], [8], 'a bulk call after DELETEs still has one connection');
-
+$session->finish;
 $node->stop;
+
 done_testing();

@@ -110,10 +110,10 @@ is_deeply(
 my $redirect_uri = 'http://localhost:8000/callback?a=b&c=d';
 $code = new_code(redirect_uri => $redirect_uri);
 is($session->error("SELECT smartcar_exchange_code('$code')")->{sqlstate}, 'SC400', 'not that of the link');
-is(tokens("smartcar_exchange_code('$code', '$redirect_uri')")->{token_type}, 'Bearer', 'that of the link');
+is(tokens("smartcar_exchange_code('$code', redirect_uri => '$redirect_uri')")->{token_type}, 'Bearer', 'that of the link');
 @log = $sandbox->log(path => '/oauth/token$');
 like($log[-1]{body}, qr/&redirect_uri=http%3A%2F%2Flocalhost%3A8000%2Fcallback%3Fa%3Db%26c%3Dd$/, 'it is encoded');
-is($session->error("SELECT smartcar_exchange_code('x', 'ftp://example.com')")->{sqlstate}, '22023', 'not one that Smartcar takes');
+is($session->error("SELECT smartcar_exchange_code('x', redirect_uri => 'ftp://example.com')")->{sqlstate}, '22023', 'not one that Smartcar takes');
 
 $session->query('ALTER SERVER smartcar OPTIONS (DROP redirect_uri)');
 $sandbox->faults();

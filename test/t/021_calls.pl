@@ -186,7 +186,7 @@ is_result(
 	'a vehicle that nobody has connected',
 	"GET /v2.0/compatibility?vin=$vin&scope=read_odometer%20read_location");
 is_result(
-	"SELECT compatible, capabilities #>> '{0,capable}' FROM smartcar_get_compatibility('$vin', '{required:read_fuel}', 'DE', 'simulated', '{\"a\": 1}')",
+	"SELECT compatible, capabilities #>> '{0,capable}' FROM smartcar_get_compatibility('$vin', '{required:read_fuel}', 'DE', '{\"a\": 1}', 'simulated')",
 	't|false', 'every argument',
 	"GET /v2.0/compatibility?vin=$vin&scope=read_fuel&country=DE&flags=a%3A1&mode=simulated");
 is_result("SELECT * FROM smartcar_get_compatibility('WBA00000000000000')", 'f|MAKE_NOT_COMPATIBLE|[]', 'one that Smartcar cannot reach');
@@ -196,7 +196,7 @@ is_error("SELECT smartcar_get_compatibility('123')", 'SC400', qr/VALIDATION/, 'w
 
 $sandbox->faults();
 is_result('SELECT smartcar_get_vehicle(NULL, $$x$$) IS NULL, smartcar_get_permissions(NULL, $$x$$) IS NULL, smartcar_get_tesla_access(NULL, $$x$$) IS NULL, '
-	  . 'smartcar_get_virtual_key(NULL, $$x$$) IS NULL, smartcar_get_tesla_migration(NULL, $$x$$) IS NULL, smartcar_get_compatibility(NULL::text) IS NULL',
+	  . 'smartcar_get_virtual_key(NULL, $$x$$) IS NULL, smartcar_get_tesla_migration(NULL, $$x$$) IS NULL, smartcar_get_compatibility(NULL) IS NULL',
 	't|t|t|t|t|t', 'nothing about no vehicle');
 is(scalar $sandbox->log, 0, 'and no request');
 
@@ -209,8 +209,9 @@ $session->query("CALL smartcar_disconnect_vehicle('vehicle-000003')");
 is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=', 'with the management token');
 is_result("SELECT count(*) FROM smartcar_get_vehicles('access-000001')", 118, 'they are gone');
 is_error("CALL smartcar_disconnect_vehicle('vehicle-000003')", 'SC403', qr/PERMISSION/, 'one that is gone');
+is_error('CALL smartcar_disconnect_vehicle(NULL)', '22004', qr/vehicle_id must not be null/, 'nothing');
 $sandbox->faults({ status => 204 });
-is_result("CALL smartcar_disconnect_vehicle('a')", '', 'a response without a body');
+is_result("CALL smartcar_disconnect_vehicle('a')", '', 'an answer without a body');
 
 # A driver and the owner have the same car; the management token speaks for both
 

@@ -67,7 +67,7 @@ isnt($requests[1]{query}, $requests[2]{query}, 'with the cursor of the page befo
 is($requests[0]{headers}{authorization}, $management, 'and the management token');
 $sandbox->faults();
 is_result("SELECT * FROM smartcar_get_connections('vehicle-000001') WHERE connected_at BETWEEN now() - interval '1 minute' AND now() + interval '1 minute'"
-	  =~ s/\*/connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, updated_at/r,
+	  =~ s/\*/connection_id, user_id, vehicle_id, external_id, mode, granted_scopes, make, model, year, powertrain_type, updated_at/r,
 	'|user-000001|vehicle-000001||live||||||', 'of a vehicle', "$list&vehicle_id=vehicle-000001");
 is_result("SELECT count(*), min(vehicle_id) FROM smartcar_get_connections(user_id => 'user-000002')", '50|vehicle-000051', 'of a user', "$list&user_id=user-000002");
 is_result("SELECT count(*) FROM smartcar_get_connections('vehicle-000001', 'user-000002')", '0', 'of both', "$list&vehicle_id=vehicle-000001&user_id=user-000002");
@@ -117,7 +117,7 @@ sub numbered
 $sandbox->faults();
 is_result("SELECT count(*), count(DISTINCT connection_id) FROM smartcar_get_connections($v3)", '250|250', 'all of them, version 3', numbered(1, 2, 3));
 is_result(
-	"SELECT connection_id, user_id, vehicle_id, external_id, mode, permissions[1], make, model, year, powertrain_type, connected_at = updated_at FROM smartcar_get_connections('vehicle-000001', $v3)",
+	"SELECT connection_id, user_id, vehicle_id, external_id, mode, granted_scopes[1], make, model, year, powertrain_type, connected_at = updated_at FROM smartcar_get_connections('vehicle-000001', $v3)",
 	'connection-000001|user-000001|vehicle-000001|external-000001|live|read_vehicle_info|TESLA|Model Y|2023|BEV|t',
 	'of a vehicle', $pages . 'filter%5BvehicleId%5D=vehicle-000001&page%5Bnumber%5D=1&page%5Bsize%5D=100');
 is_result("SELECT count(*) FROM smartcar_get_connections(external_id => 'external-000005', $v3)", '50', 'of an external id');
@@ -140,6 +140,8 @@ $sandbox->faults(page(1, 20), page(21, 40), page(41, 45));
 is_result($count, '45|45', 'a server that gives smaller pages, without links', numbered(1, 2, 3));
 $sandbox->faults(page(1, 20), page(21, 40), page(41, 40));
 is_result($count, '40|40', 'the same, and the last page is full', numbered(1, 2, 3));
+$sandbox->faults(page(1, 10), page(11, 20), page(21, 20));
+is_result($count, '20|20', 'a server that keeps to its default size of ten, without links', numbered(1, 2, 3));
 $sandbox->faults(page(1, 3));
 is_result($count, '3|3', 'a short page without links is the last', numbered(1));
 $sandbox->faults(page(1, 3, links => { next => '/v3/connections?page=2' }), page(4, 6, links => { next => undef }));
@@ -211,5 +213,8 @@ $sandbox->faults(page(1, 12), { match => { method => 'DELETE' }, times => 11, st
 is_error("CALL smartcar_disconnect_vehicle('x', server => 'v3')", 'SC001', qr{11 of 12 connections were deleted before that: c1, .*, c10, and others\.}, 'so does a connection that is lost');
 $sandbox->faults({ match => { method => 'GET' }, status => 204 });
 is_error("SELECT smartcar_delete_connections('a', $v3)", 'SC004', qr/It is empty/, 'an empty list');
+$sandbox->faults(page(1, 10), page(11, 20), page(21, 20), { match => { method => 'DELETE' }, times => 0, status => 204 });
+is_result("SELECT count(*) FROM smartcar_delete_connections('a', $v3)", '20', 'deleted from pages of the default size, without links');
+is(scalar(grep { /DELETE/ } requests()), 20, 'to the last one');
 
 done_testing();
