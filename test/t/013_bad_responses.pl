@@ -205,7 +205,7 @@ foreach my $method ('GET', 'POST')
 	{
 		my ($what, $fault, $expected) = @$case;
 		my $request = qq(SELECT coalesce(sqlstate, 'right'), content_type, coalesce(headers ? 'x-a', false), (error).description
-			FROM token, smartcar_request('$method', '{/user}', ARRAY[access_token]));
+			FROM token, smartcar_request_many('$method', '{/user}', ARRAY[access_token]));
 
 		$sandbox->faults({ %$fault, times => 0 });
 		my ($state, $type, $interim, $description) = split /\|/, on('smartcar')->query($request);
