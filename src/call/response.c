@@ -15,6 +15,7 @@
 
 #include "core/utf8.h"
 #include "http/header.h"
+#include "pg/holdoff.h"
 #include "pg/json.h"
 #include "pg/text.h"
 
@@ -162,6 +163,7 @@ take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
 					 SmartcarApiResponse *answer)
 {
 	MemoryContext context = CurrentMemoryContext;
+	SmartcarHoldoff holdoff = smartcar_save_holdoff();
 	const char *volatile fault = NULL;
 
 	PG_TRY();
@@ -177,6 +179,7 @@ take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
+		smartcar_restore_holdoff(holdoff);
 		fault = "It has a character that the encoding of the database does not have.";
 	}
 	PG_END_TRY();
