@@ -373,8 +373,11 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 
 	for (;;)
 	{
-		int			wait = start_what_is_due(run);
+		int			wait;
 
+		if (source->idle != NULL)
+			source->idle(source);
+		wait = start_what_is_due(run);
 		if (run->in_use == 0)
 			break;
 

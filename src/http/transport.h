@@ -89,19 +89,23 @@ typedef struct SmartcarResponse
 } SmartcarResponse;
 
 /*
- * Where the requests of a run come from and where their answers go.  Both
+ * Where the requests of a run come from and where their answers go.  All
  * functions may raise errors.
  *
  * next() returns a request, which must stay as it is until it is done, and
  * NULL when there is none; it is asked again after each that is done.  done()
  * is told about each in the order in which they end; if it returns true, the
  * same request, which it may have changed, is sent again as a new one.
+ *
+ * idle(), if there is one, is called whenever all that has come is done, before
+ * interrupts are served, and at least every 100 ms; it should not take long.
  */
 typedef struct SmartcarRequestSource
 {
 	SmartcarRequest *(*next) (struct SmartcarRequestSource *source);
 	bool		(*done) (struct SmartcarRequestSource *source, SmartcarRequest *request,
 						 const SmartcarResponse *response);
+	void		(*idle) (struct SmartcarRequestSource *source);
 } SmartcarRequestSource;
 
 extern void smartcar_http_run(const SmartcarHttpSettings *settings,

@@ -199,7 +199,7 @@ take_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback 
 		fail_session(server, session, outcome, error);
 	store_tokens(server, ring, session, provisional_id, &request, outcome);
 
-	error = smartcar_account_settle(server, ring, provisional_id, request.access_token,
+	error = smartcar_account_settle(server, ring, provisional_id, request.access_token, true,
 									&outcome->user_id);
 	if (error != NULL)
 		ereport(WARNING,
@@ -236,7 +236,7 @@ take_user(SmartcarServer *server, const SmartcarCallback *callback,
 		return;
 	}
 	outcome->user_id = user_id;
-	smartcar_account_note(server, user_id, session->external_id);
+	smartcar_account_record_user(server, user_id, session->external_id);
 	smartcar_spi_commit();
 }
 
