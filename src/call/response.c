@@ -17,6 +17,7 @@
 #include "core/utf8.h"
 #include "http/header.h"
 #include "http/retry.h"
+#include "pg/holdoff.h"
 #include "pg/json.h"
 #include "pg/text.h"
 
@@ -195,6 +196,7 @@ convert_content(const SmartcarItem *item, const SmartcarResponse *response,
 				SmartcarApiResponse *result)
 {
 	MemoryContext context = CurrentMemoryContext;
+	SmartcarHoldoff holdoff = smartcar_save_holdoff();
 	const char *volatile fault = NULL;
 
 	PG_TRY();
@@ -210,6 +212,7 @@ convert_content(const SmartcarItem *item, const SmartcarResponse *response,
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
+		smartcar_restore_holdoff(holdoff);
 		fault = "It has a character that the encoding of the database does not have.";
 	}
 	PG_END_TRY();
