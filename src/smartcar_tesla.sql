@@ -1223,8 +1223,13 @@ CREATE TABLE smartcar_tesla.connection (
 	powertrain_type text,
 	permissions text[],
 	access_type text,
+	access_type_known_at timestamptz,
 	tesla_scopes text[],
+	tesla_scopes_known_at timestamptz,
 	virtual_key_paired boolean,
+	virtual_key_known_at timestamptz,
+	errors jsonb,
+	errors_known_at timestamptz,
 	error_type text,
 	error_code text,
 	error_description text,
@@ -1242,7 +1247,7 @@ CREATE INDEX connection_external_id ON smartcar_tesla.connection (server, extern
 CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (server, vehicle_id);
 
 COMMENT ON TABLE smartcar_tesla.connection IS
-'Users and their vehicles. status: disconnected once an authorization or a list of Smartcar no longer had the vehicle. permissions, access_type, tesla_scopes, virtual_key_paired: what Smartcar said at synced_at. error_*: what is wrong with it, from a call or a webhook.';
+'Users and their vehicles. status: disconnected once an authorization or a list of Smartcar no longer had the vehicle. errors: what is wrong with it, from a call or a webhook; error_*: the first of them.';
 
 CREATE TABLE smartcar_tesla.webhook_event (
 	server text NOT NULL,
@@ -1304,14 +1309,19 @@ COMMENT ON COLUMN smartcar_tesla.connection.mode IS 'live, simulated or test, wh
 COMMENT ON COLUMN smartcar_tesla.connection.powertrain_type IS 'as Smartcar writes it, v3 only';
 COMMENT ON COLUMN smartcar_tesla.connection.permissions IS 'Smartcar permissions that the application has';
 COMMENT ON COLUMN smartcar_tesla.connection.access_type IS 'OWNER or DRIVER, in v3 what the signal says';
+COMMENT ON COLUMN smartcar_tesla.connection.access_type_known_at IS 'as of when access_type is known';
 COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes IS 'what was granted at Tesla, for example vehicle_location';
+COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes_known_at IS 'as of when tesla_scopes is known';
 COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_paired IS 'whether the vehicle has the virtual key';
-COMMENT ON COLUMN smartcar_tesla.connection.error_type IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_tesla.connection.error_code IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_tesla.connection.error_description IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_tesla.connection.error_action IS 'what to do about it';
-COMMENT ON COLUMN smartcar_tesla.connection.error_url IS 'the link that came with it';
-COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_known_at IS 'as of when virtual_key_paired is known';
+COMMENT ON COLUMN smartcar_tesla.connection.errors IS 'errors by type and code, with the time as of which each is known; one that has ended is kept for a day';
+COMMENT ON COLUMN smartcar_tesla.connection.errors_known_at IS 'when Smartcar last told all errors';
+COMMENT ON COLUMN smartcar_tesla.connection.error_type IS 'type of the error that has to be fixed first';
+COMMENT ON COLUMN smartcar_tesla.connection.error_code IS 'code of that error';
+COMMENT ON COLUMN smartcar_tesla.connection.error_description IS 'that error in words';
+COMMENT ON COLUMN smartcar_tesla.connection.error_action IS 'what to do about that error';
+COMMENT ON COLUMN smartcar_tesla.connection.error_url IS 'the link that came with that error';
+COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'as of when that error is known';
 COMMENT ON COLUMN smartcar_tesla.connection.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.synced_at IS 'when Smartcar was last asked';
 COMMENT ON COLUMN smartcar_tesla.connection.created_at IS 'when this row was made';
@@ -1588,10 +1598,10 @@ COMMENT ON COLUMN smartcar_status.missing_tesla_permissions IS 'Tesla permission
 COMMENT ON COLUMN smartcar_status.access_type IS 'OWNER or DRIVER; a driver cannot add a key from afar';
 COMMENT ON COLUMN smartcar_status.virtual_key_required IS 'whether the vehicle needs one';
 COMMENT ON COLUMN smartcar_status.virtual_key_paired IS 'whether it has one';
-COMMENT ON COLUMN smartcar_status.error_type IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_status.error_code IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_status.error_description IS 'of the last error that still stands';
-COMMENT ON COLUMN smartcar_status.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_status.error_type IS 'type of the error that has to be fixed first';
+COMMENT ON COLUMN smartcar_status.error_code IS 'code of that error';
+COMMENT ON COLUMN smartcar_status.error_description IS 'that error in words';
+COMMENT ON COLUMN smartcar_status.error_at IS 'as of when that error is known';
 COMMENT ON COLUMN smartcar_status.action IS 'what to do next, none if all is well';
 COMMENT ON COLUMN smartcar_status.action_url IS 'the link for it, where one can be sent as it is';
 COMMENT ON COLUMN smartcar_status.connected_at IS 'when the owner connected the vehicle';

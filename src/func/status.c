@@ -185,6 +185,7 @@ Datum
 smartcar_next_action(PG_FUNCTION_ARGS)
 {
 	bool		fresh;
+	SmartcarAction action;
 	StatusFnState *call = (StatusFnState *)
 		smartcar_lenient_fn_state(fcinfo, SERVER, sizeof(StatusFnState), &fresh);
 
@@ -195,9 +196,15 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 	}
 	if (is_disconnected(fcinfo))
 		PG_RETURN_DATUM(call->actions[SMARTCAR_ACTION_CONNECT]);
-	if (!PG_ARGISNULL(ERROR_ACTION))
+	if (!PG_ARGISNULL(ERROR_ACTION) &&
+		PG_GETARG_DATUM(ERROR_ACTION) != call->actions[SMARTCAR_ACTION_RETRY])
 		PG_RETURN_DATUM(PG_GETARG_DATUM(ERROR_ACTION));
-	PG_RETURN_DATUM(call->actions[next_action(fcinfo, call)]);
+
+	/* what passes by itself must not hide what somebody has to do */
+	action = next_action(fcinfo, call);
+	if (action == SMARTCAR_ACTION_NONE && !PG_ARGISNULL(ERROR_ACTION))
+		action = SMARTCAR_ACTION_RETRY;
+	PG_RETURN_DATUM(call->actions[action]);
 }
 
 /*
