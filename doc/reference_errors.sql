@@ -1,5 +1,5 @@
 -- Part of doc/reference.sql: which Tesla permission each permission needs, and
--- what the extension advises for each of Smartcar's errors.  test/reference.sh
+-- what the extension advises for each of Smartcar's errors.  tools/reference.sh
 -- compares the list of errors with the catalogue of src/core/error.c.
 
 \qecho '## Permissions and what they need at Tesla'

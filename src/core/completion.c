@@ -36,27 +36,6 @@ smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin)
 }
 
 /*
- * Steps through "name=value" pairs.  Returns false when there are no more.
- */
-static bool
-next_pair(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
-{
-	const char *end;
-
-	if (query->data == NULL)
-		return false;
-
-	end = query->length > 0 ? memchr(query->data, '&', query->length) : NULL;
-	*pair = smartcar_span(query->data,
-						  end ? (size_t) (end - query->data) : query->length);
-	*query = end ? smartcar_span_skip(*query, pair->length + 1) : smartcar_span(NULL, 0);
-
-	end = pair->length > 0 ? memchr(pair->data, '=', pair->length) : NULL;
-	*name = smartcar_span(pair->data, end ? (size_t) (end - pair->data) : pair->length);
-	return true;
-}
-
-/*
  * Whether a name in a query is this one.  Whoever reads the link decodes its
  * names, so "st%61te" is "state".
  */
@@ -94,7 +73,7 @@ smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
 	SmartcarSpan found;
 
 	split_query(url, &base, &query);
-	while (next_pair(&query, &pair, &found))
+	while (smartcar_query_next(&query, &pair, &found))
 	{
 		if (is_named(found, name))
 			return true;
@@ -132,7 +111,7 @@ smartcar_completion_write(const SmartcarCompletion *completion, char *target)
 	if (target)
 		target = smartcar_span_copy(target, base);
 
-	while (next_pair(&query, &pair, &name))
+	while (smartcar_query_next(&query, &pair, &name))
 	{
 		bool		replaced = pair.length == 0;
 

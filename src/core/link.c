@@ -20,56 +20,56 @@ typedef struct LinkForm
 {
 	const char *path;
 	int			count;
-	SmartcarParameter parameters[SMARTCAR_PARAMETER_COUNT];
+	SmartcarLinkParameter parameters[SMARTCAR_LINK_PARAMETER_COUNT];
 } LinkForm;
 
 static const LinkForm link_forms[] = {
 	[SMARTCAR_LINK_CONNECT] = {
 		"/oauth/authorize", 12,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_APPLICATION, SMARTCAR_APPROVAL_PROMPT,
-			SMARTCAR_REDIRECT_URI, SMARTCAR_SCOPE, SMARTCAR_STATE,
-			SMARTCAR_SINGLE_SELECT, SMARTCAR_SINGLE_SELECT_VIN, SMARTCAR_MAKE,
-			SMARTCAR_FLAGS, SMARTCAR_OWNER, SMARTCAR_MODE
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_APPLICATION, SMARTCAR_LINK_APPROVAL_PROMPT,
+			SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_SCOPE, SMARTCAR_LINK_STATE,
+			SMARTCAR_LINK_SINGLE_SELECT, SMARTCAR_LINK_SINGLE_SELECT_VIN, SMARTCAR_LINK_MAKE,
+			SMARTCAR_LINK_FLAGS, SMARTCAR_LINK_OWNER, SMARTCAR_LINK_MODE
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS] = {
 		"/oauth/authorize", 6,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_MAKE, SMARTCAR_APPLICATION,
-			SMARTCAR_SCOPE, SMARTCAR_REDIRECT_URI, SMARTCAR_STATE
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_MAKE, SMARTCAR_LINK_APPLICATION,
+			SMARTCAR_LINK_SCOPE, SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_STATE
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS_ONLY] = {
 		"/oauth/reauthenticate", 4,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_MAKE, SMARTCAR_APPLICATION,
-			SMARTCAR_SCOPE
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_MAKE, SMARTCAR_LINK_APPLICATION,
+			SMARTCAR_LINK_SCOPE
 		}
 	},
 	[SMARTCAR_LINK_REAUTHENTICATE] = {
 		"/oauth/reauthenticate", 6,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_APPLICATION, SMARTCAR_VEHICLE_ID,
-			SMARTCAR_REDIRECT_URI, SMARTCAR_STATE, SMARTCAR_OWNER
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_APPLICATION, SMARTCAR_LINK_VEHICLE_ID,
+			SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_STATE, SMARTCAR_LINK_OWNER
 		}
 	}
 };
 
-static const char *const parameter_names[SMARTCAR_PARAMETER_COUNT] = {
-	[SMARTCAR_RESPONSE_TYPE] = "response_type",
-	[SMARTCAR_APPLICATION] = "client_id",
-	[SMARTCAR_APPROVAL_PROMPT] = "approval_prompt",
-	[SMARTCAR_REDIRECT_URI] = "redirect_uri",
-	[SMARTCAR_SCOPE] = "scope",
-	[SMARTCAR_STATE] = "state",
-	[SMARTCAR_SINGLE_SELECT] = "single_select",
-	[SMARTCAR_SINGLE_SELECT_VIN] = "single_select_vin",
-	[SMARTCAR_MAKE] = "make",
-	[SMARTCAR_FLAGS] = "flags",
-	[SMARTCAR_OWNER] = "user",
-	[SMARTCAR_MODE] = "mode",
-	[SMARTCAR_VEHICLE_ID] = "vehicle_id"
+static const char *const parameter_names[SMARTCAR_LINK_PARAMETER_COUNT] = {
+	[SMARTCAR_LINK_RESPONSE_TYPE] = "response_type",
+	[SMARTCAR_LINK_APPLICATION] = "client_id",
+	[SMARTCAR_LINK_APPROVAL_PROMPT] = "approval_prompt",
+	[SMARTCAR_LINK_REDIRECT_URI] = "redirect_uri",
+	[SMARTCAR_LINK_SCOPE] = "scope",
+	[SMARTCAR_LINK_STATE] = "state",
+	[SMARTCAR_LINK_SINGLE_SELECT] = "single_select",
+	[SMARTCAR_LINK_SINGLE_SELECT_VIN] = "single_select_vin",
+	[SMARTCAR_LINK_MAKE] = "make",
+	[SMARTCAR_LINK_FLAGS] = "flags",
+	[SMARTCAR_LINK_OWNER] = "user",
+	[SMARTCAR_LINK_MODE] = "mode",
+	[SMARTCAR_LINK_VEHICLE_ID] = "vehicle_id"
 };
 
 /*
@@ -77,14 +77,14 @@ static const char *const parameter_names[SMARTCAR_PARAMETER_COUNT] = {
  * prints client_id, so that form keeps it in both generations.
  */
 static SmartcarSpan
-parameter_name(const SmartcarLink *link, SmartcarParameter parameter)
+parameter_name(const SmartcarLink *link, SmartcarLinkParameter parameter)
 {
 	if (link->api_version == SMARTCAR_API_V3)
 	{
-		if (parameter == SMARTCAR_APPLICATION &&
+		if (parameter == SMARTCAR_LINK_APPLICATION &&
 			link->kind != SMARTCAR_LINK_UPDATE_ACCESS_ONLY)
 			return SMARTCAR_SPAN("application_id");
-		if (parameter == SMARTCAR_OWNER)
+		if (parameter == SMARTCAR_LINK_OWNER)
 			return SMARTCAR_SPAN("external_id");
 	}
 	return smartcar_span_from_string(parameter_names[parameter]);
@@ -132,9 +132,9 @@ smartcar_link_compiled_size(const SmartcarLink *link, uint32_t varying)
 
 	for (int i = 0; i < form->count; i++)
 	{
-		SmartcarParameter parameter = form->parameters[i];
+		SmartcarLinkParameter parameter = form->parameters[i];
 		SmartcarWords words = link->values[parameter];
-		bool		varies = (varying & SMARTCAR_PARAMETER_BIT(parameter)) != 0;
+		bool		varies = (varying & SMARTCAR_LINK_PARAMETER_BIT(parameter)) != 0;
 
 		if (!varies && words.count == 0)
 			continue;
@@ -167,9 +167,9 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 
 	for (int i = 0; i < form->count; i++)
 	{
-		SmartcarParameter parameter = form->parameters[i];
+		SmartcarLinkParameter parameter = form->parameters[i];
 		SmartcarWords words = link->values[parameter];
-		bool		varies = (varying & SMARTCAR_PARAMETER_BIT(parameter)) != 0;
+		bool		varies = (varying & SMARTCAR_LINK_PARAMETER_BIT(parameter)) != 0;
 
 		if (!varies && words.count == 0)
 			continue;
@@ -177,7 +177,7 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 		if (varies && target > piece)
 		{
 			compiled->pieces[compiled->piece_count++] =
-				(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_READY_BYTES};
+				(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_LINK_READY_BYTES};
 			compiled->ready_length += (size_t) (target - piece);
 			piece = target;
 		}
@@ -199,7 +199,7 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 	if (target > piece)
 	{
 		compiled->pieces[compiled->piece_count++] =
-			(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_READY_BYTES};
+			(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_LINK_READY_BYTES};
 		compiled->ready_length += (size_t) (target - piece);
 	}
 }
@@ -219,7 +219,7 @@ smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *li
 		const SmartcarLinkPiece *piece = &compiled->pieces[i];
 		SmartcarWords words;
 
-		if (piece->parameter == SMARTCAR_READY_BYTES)
+		if (piece->parameter == SMARTCAR_LINK_READY_BYTES)
 			continue;
 		words = link->values[piece->parameter];
 		length += piece->length;
@@ -241,7 +241,7 @@ smartcar_link_length(const SmartcarCompiledLink *compiled, const SmartcarLink *l
 	{
 		const SmartcarLinkPiece *piece = &compiled->pieces[i];
 
-		if (piece->parameter != SMARTCAR_READY_BYTES &&
+		if (piece->parameter != SMARTCAR_LINK_READY_BYTES &&
 			link->values[piece->parameter].count > 0)
 			length += piece->length + words_length(link->values[piece->parameter]);
 	}
@@ -262,7 +262,7 @@ smartcar_link_write(const SmartcarCompiledLink *compiled, const SmartcarLink *li
 	{
 		const SmartcarLinkPiece *piece = &compiled->pieces[i];
 
-		if (piece->parameter == SMARTCAR_READY_BYTES)
+		if (piece->parameter == SMARTCAR_LINK_READY_BYTES)
 			target = smartcar_span_copy(target, smartcar_span(bytes, piece->length));
 		else if (link->values[piece->parameter].count > 0)
 		{

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "func/status.h"
+
 #include "catalog/pg_enum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -24,123 +26,105 @@
 #include "core/error.h"
 #include "core/permission.h"
 #include "core/virtual_key.h"
-#include "pg/action.h"
+#include "pg/api_error.h"
+#include "pg/fn_state.h"
 #include "pg/scope.h"
-#include "pg/scope_set.h"
-#include "pg/server.h"
 #include "pg/server_link.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_next_action);
 PG_FUNCTION_INFO_V1(smartcar_action_url);
-PG_FUNCTION_INFO_V1(smartcar_wanted_scopes);
 PG_FUNCTION_INFO_V1(smartcar_may_use);
 
 /* The arguments of smartcar_next_action(). */
 enum
 {
-	SERVER,
 	CONNECTION_STATUS,
 	ERROR_ACTION,
-	PERMISSIONS,
+	GRANTED_SCOPES,
 	TESLA_SCOPES,
 	ACCESS_TYPE,
 	MAKE,
 	MODEL,
 	YEAR,
-	VIRTUAL_KEY_PAIRED
+	VIRTUAL_KEY_PAIRED,
+	SERVER
 };
 
-typedef struct StatusFnState
+/* Those of smartcar_action_url(). */
+enum
 {
-	SmartcarFnState site;		/* must be first */
-	uint32		known;			/* a bit for each known permission that is
-								 * wanted */
-	SmartcarSpan *others;		/* the other ones */
-	int			other_count;
-	unsigned int tesla;			/* the Tesla permissions that those need */
+	LINK_ACTION,
+	LINK_VEHICLE_ID,
+	LINK_ERROR_URL,
+	LINK_SERVER
+};
+
+typedef struct StatusState
+{
+	SmartcarFnState fn;			/* must be first */
+	bool		is_prepared;
+	const SmartcarScopeList *scope; /* what the server asks for, or NULL */
+	unsigned int tesla;			/* the Tesla permissions that it needs */
 	Datum		actions[SMARTCAR_ACTION_COUNT];
-} StatusFnState;
+} StatusState;
 
-/*
- * What the server wants, as far as a row can have it.
- */
-static void
-prepare_wanted(StatusFnState *call)
+/* The Tesla permissions that scopes need, as bits. */
+static unsigned int
+needed_tesla_permissions(const SmartcarScopeList *scope)
 {
-	SmartcarSpan rest =
-		smartcar_span_from_string(smartcar_server_option(&call->site.server, SMARTCAR_OPTION_SCOPE));
-	SmartcarSpan name;
+	unsigned int needed = 0;
 
-	call->others = MemoryContextAlloc(call->site.context,
-									  (rest.length / 2 + 1) * sizeof(SmartcarSpan));
-	while (smartcar_next_word(&rest, &name))
+	for (int i = 0; scope != NULL && i < scope->count; i++)
 	{
-		int			index = smartcar_resolve_permission(&name);
+		int			index = scope->indexes[i];
 
-		if (index < 0)
-			call->others[call->other_count++] = name;
-		else
-		{
-			call->known |= UINT32_C(1) << index;
-			call->tesla |= 1U << smartcar_permission_table[index].tesla;
-		}
+		if (index >= 0)
+			needed |= 1U << smartcar_permission_table[index].tesla;
 	}
-	call->tesla &= ~(1U << SMARTCAR_TESLA_NONE);
+	return needed & ~(1U << SMARTCAR_TESLA_NONE);
 }
 
 /*
  * The values of the enum, which is the result type.
  */
 static void
-prepare_actions(StatusFnState *call, FunctionCallInfo fcinfo)
+prepare_actions(StatusState *state, FunctionCallInfo fcinfo)
 {
 	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
 
 	if (!OidIsValid(type))
 		type = get_func_rettype(fcinfo->flinfo->fn_oid);
 	for (int i = 0; i < SMARTCAR_ACTION_COUNT; i++)
-		call->actions[i] = smartcar_action_datum((SmartcarAction) i, type);
+		state->actions[i] = smartcar_action_datum((SmartcarAction) i, type);
 }
 
 static unsigned int
-tesla_mask(FunctionCallInfo fcinfo)
+granted_tesla_permissions(ArrayType *tesla_scopes)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan scope;
-	unsigned int mask = 0;
+	unsigned int granted = 0;
 
-	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(TESLA_SCOPES), "tesla_scopes");
-	while (smartcar_text_array_next(&walk, &scope))
-		mask |= 1U << smartcar_tesla_permission_find_scope(scope);
-	return mask;
+	smartcar_text_array_begin(&reader, tesla_scopes, "tesla_scopes");
+	while (smartcar_text_array_next(&reader, &scope))
+		granted |= 1U << smartcar_tesla_permission_find_scope(scope);
+	return granted;
 }
 
 static bool
-lacks_scopes(FunctionCallInfo fcinfo, const StatusFnState *call)
+lacks_scopes(ArrayType *granted_scopes, const SmartcarScopeList *wanted)
 {
 	SmartcarScopeSet granted = {0, NULL};
 
-	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(PERMISSIONS), "permissions");
-	if ((call->known & ~granted.known) != 0)
-		return true;
-	for (int i = 0; i < call->other_count; i++)
+	smartcar_scope_set_add_array(&granted, granted_scopes, "granted_scopes");
+	for (int i = 0; wanted != NULL && i < wanted->count; i++)
 	{
-		if (!smartcar_scope_set_has_other(&granted, call->others[i]))
+		if (!smartcar_scope_set_has(&granted, wanted->indexes[i], wanted->names[i]))
 			return true;
 	}
 	return false;
-}
-
-static bool
-lacks_key(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(VIRTUAL_KEY_PAIRED) || PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED))
-		return false;
-	return smartcar_virtual_key_need(smartcar_argument_span(fcinfo, MAKE),
-									 smartcar_argument_span(fcinfo, MODEL),
-									 PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR))
-		== SMARTCAR_VIRTUAL_KEY_REQUIRED;
 }
 
 /*
@@ -154,80 +138,102 @@ is_driver(SmartcarSpan access_type)
 		smartcar_span_equal_ignoring_case(access_type, SMARTCAR_SPAN("SECONDARY"));
 }
 
-/* What was wrong with a vehicle that is gone does not matter any more. */
-static bool
-is_disconnected(FunctionCallInfo fcinfo)
-{
-	return smartcar_span_equal(smartcar_argument_span(fcinfo, CONNECTION_STATUS),
-							   SMARTCAR_SPAN("disconnected"));
-}
-
 /*
  * The first thing that is in the way where Smartcar has not said what is wrong.
  * What was never granted comes before the key, which cannot be added without
  * it.
  */
 static SmartcarAction
-next_action(FunctionCallInfo fcinfo, const StatusFnState *call)
+missing_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *scope,
+			   unsigned int tesla)
 {
-	if (!PG_ARGISNULL(TESLA_SCOPES) && (call->tesla & ~tesla_mask(fcinfo)) != 0)
+	if (facts->tesla_scopes != NULL &&
+		(tesla & ~granted_tesla_permissions(facts->tesla_scopes)) != 0)
 		return SMARTCAR_ACTION_UPDATE_ACCESS;
-	if (!PG_ARGISNULL(PERMISSIONS) && lacks_scopes(fcinfo, call))
-		return PG_ARGISNULL(TESLA_SCOPES) ? SMARTCAR_ACTION_UPDATE_ACCESS :
+	if (facts->granted_scopes != NULL && lacks_scopes(facts->granted_scopes, scope))
+		return facts->tesla_scopes == NULL ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
-	if (lacks_key(fcinfo))
-		return is_driver(smartcar_argument_span(fcinfo, ACCESS_TYPE)) ?
+	if (facts->is_unpaired &&
+		smartcar_virtual_key_need(facts->make, facts->model, facts->year) ==
+		SMARTCAR_VIRTUAL_KEY_REQUIRED)
+		return is_driver(facts->access_type) ?
 			SMARTCAR_ACTION_ASK_OWNER : SMARTCAR_ACTION_ADD_VIRTUAL_KEY;
 	return SMARTCAR_ACTION_NONE;
+}
+
+/*
+ * What was wrong with a vehicle that is gone does not matter any more.  An error
+ * that passes by itself must not hide what somebody has to do.
+ */
+static SmartcarAction
+choose_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *scope,
+			  unsigned int tesla)
+{
+	SmartcarAction missing;
+
+	if (facts->is_disconnected)
+		return SMARTCAR_ACTION_CONNECT;
+	if (facts->error_action != SMARTCAR_ACTION_UNKNOWN &&
+		facts->error_action != SMARTCAR_ACTION_RETRY)
+		return facts->error_action;
+	missing = missing_action(facts, scope, tesla);
+	if (missing == SMARTCAR_ACTION_NONE && facts->error_action == SMARTCAR_ACTION_RETRY)
+		return SMARTCAR_ACTION_RETRY;
+	return missing;
+}
+
+SmartcarAction
+smartcar_connection_action(const SmartcarServer *server, const SmartcarConnectionFacts *facts)
+{
+	const SmartcarScopeList *scope = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
+
+	return choose_action(facts, scope, needed_tesla_permissions(scope));
+}
+
+static SmartcarAction
+error_action_argument(FunctionCallInfo fcinfo, const StatusState *state)
+{
+	SmartcarAction action = SMARTCAR_ACTION_NONE;
+
+	if (PG_ARGISNULL(ERROR_ACTION))
+		return SMARTCAR_ACTION_UNKNOWN;
+	while (action < SMARTCAR_ACTION_COUNT &&
+		   state->actions[action] != PG_GETARG_DATUM(ERROR_ACTION))
+		action++;
+	return action;
+}
+
+static ArrayType *
+array_argument(FunctionCallInfo fcinfo, int argument)
+{
+	return PG_ARGISNULL(argument) ? NULL : PG_GETARG_ARRAYTYPE_P(argument);
 }
 
 Datum
 smartcar_next_action(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarAction action;
-	StatusFnState *call = (StatusFnState *)
-		smartcar_lenient_fn_state(fcinfo, SERVER, sizeof(StatusFnState), &fresh);
+	StatusState *state = (StatusState *)
+		smartcar_lenient_fn_state(fcinfo, SERVER, sizeof(StatusState));
+	SmartcarConnectionFacts facts;
 
-	if (fresh)
+	if (!state->is_prepared)
 	{
-		prepare_wanted(call);
-		prepare_actions(call, fcinfo);
+		state->scope = smartcar_server_scope(&state->fn.server, SMARTCAR_OPTION_SCOPE);
+		state->tesla = needed_tesla_permissions(state->scope);
+		prepare_actions(state, fcinfo);
+		state->is_prepared = true;
 	}
-	if (is_disconnected(fcinfo))
-		PG_RETURN_DATUM(call->actions[SMARTCAR_ACTION_CONNECT]);
-	if (!PG_ARGISNULL(ERROR_ACTION) &&
-		PG_GETARG_DATUM(ERROR_ACTION) != call->actions[SMARTCAR_ACTION_RETRY])
-		PG_RETURN_DATUM(PG_GETARG_DATUM(ERROR_ACTION));
-
-	/* what passes by itself must not hide what somebody has to do */
-	action = next_action(fcinfo, call);
-	if (action == SMARTCAR_ACTION_NONE && !PG_ARGISNULL(ERROR_ACTION))
-		action = SMARTCAR_ACTION_RETRY;
-	PG_RETURN_DATUM(call->actions[action]);
-}
-
-/*
- * The scopes that a server wants; NULL if it is not there or says nothing.
- */
-Datum
-smartcar_wanted_scopes(PG_FUNCTION_ARGS)
-{
-	bool		fresh;
-	SmartcarFnState *site = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState),
-													  &fresh);
-	SmartcarSpan rest =
-		smartcar_span_from_string(smartcar_server_option(&site->server, SMARTCAR_OPTION_SCOPE));
-	SmartcarSpan *words;
-	SmartcarSpan word;
-	int			count = 0;
-
-	if (rest.data == NULL)
-		PG_RETURN_NULL();
-	words = palloc((rest.length / 2 + 1) * sizeof(SmartcarSpan));
-	while (smartcar_next_word(&rest, &word))
-		words[count++] = word;
-	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(words, count));
+	facts.is_disconnected = smartcar_span_equal(smartcar_argument_span(fcinfo, CONNECTION_STATUS),
+												SMARTCAR_SPAN("disconnected"));
+	facts.error_action = error_action_argument(fcinfo, state);
+	facts.granted_scopes = array_argument(fcinfo, GRANTED_SCOPES);
+	facts.tesla_scopes = array_argument(fcinfo, TESLA_SCOPES);
+	facts.access_type = smartcar_argument_span(fcinfo, ACCESS_TYPE);
+	facts.make = smartcar_argument_span(fcinfo, MAKE);
+	facts.model = smartcar_argument_span(fcinfo, MODEL);
+	facts.year = PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR);
+	facts.is_unpaired = !PG_ARGISNULL(VIRTUAL_KEY_PAIRED) && !PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED);
+	PG_RETURN_DATUM(state->actions[choose_action(&facts, state->scope, state->tesla)]);
 }
 
 /*
@@ -238,11 +244,10 @@ smartcar_wanted_scopes(PG_FUNCTION_ARGS)
 Datum
 smartcar_action_url(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarServer *server =
-		&smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh)->server;
-	SmartcarSpan action = smartcar_argument_span(fcinfo, 1);
-	SmartcarSpan error_url = smartcar_argument_utf8(fcinfo, 3);
+	const SmartcarServer *server =
+		&smartcar_lenient_fn_state(fcinfo, LINK_SERVER, sizeof(SmartcarFnState))->server;
+	SmartcarSpan action = smartcar_argument_span(fcinfo, LINK_ACTION);
+	SmartcarSpan error_url = smartcar_argument_utf8(fcinfo, LINK_ERROR_URL);
 	SmartcarSpan none = {NULL, 0};
 	const char *link = NULL;
 
@@ -250,7 +255,7 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 		link = smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS_ONLY, none);
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("reauthenticate")))
 		link = smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE,
-									smartcar_argument_utf8(fcinfo, 2));
+									smartcar_argument_utf8(fcinfo, LINK_VEHICLE_ID));
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("add_virtual_key")))
 	{
 		if (error_url.data != NULL && smartcar_virtual_key_url_valid(error_url))
@@ -270,9 +275,7 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 Datum
 smartcar_may_use(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarFnState *site = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState),
-													  &fresh);
+	SmartcarFnState *state = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState));
 
-	PG_RETURN_BOOL(OidIsValid(site->server.serverid) || superuser());
+	PG_RETURN_BOOL(OidIsValid(state->server.serverid) || superuser());
 }

@@ -32,6 +32,7 @@
 #define SMARTCAR_NOT_LEASED \
 	"(leased_until IS NULL OR leased_until <= @now OR leased_until > @now + interval '1 minute')"
 
+extern void smartcar_account_lock_table_nowait(void);
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *answer);

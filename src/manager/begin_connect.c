@@ -18,6 +18,7 @@
 #include "manager/session.h"
 #include "manager/spi.h"
 #include "pg/compat.h"
+#include "pg/fn_state.h"
 #include "pg/server.h"
 #include "pg/text.h"
 
@@ -125,7 +126,7 @@ smartcar_begin_connect(PG_FUNCTION_ARGS)
 {
 	enum
 	{
-		EXTERNAL_ID, SCOPE, MAKE, FORCE_PROMPT, REDIRECT_URI, LIFETIME, SERVER
+		EXTERNAL_ID, SCOPE, MAKE, FORCE_PROMPT, LIFETIME, REDIRECT_URI, SERVER
 	};
 	SmartcarServer *server = smartcar_required_server(fcinfo, SERVER);
 	const Interval *lifetime;
@@ -158,7 +159,7 @@ smartcar_begin_reauth(PG_FUNCTION_ARGS)
 {
 	enum
 	{
-		EXTERNAL_ID, SCOPE, VEHICLE_ID, REDIRECT_URI, LIFETIME, SERVER
+		EXTERNAL_ID, VEHICLE_ID, SCOPE, LIFETIME, REDIRECT_URI, SERVER
 	};
 	SmartcarServer *server = smartcar_required_server(fcinfo, SERVER);
 	const Interval *lifetime;

@@ -14,9 +14,9 @@
 #include "manager/connection.h"
 
 #include "catalog/pg_type.h"
-#include "utils/datum.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+
+#include "func/status.h"
 
 #define THIS_ROW	"WHERE server = $1 AND user_id = $2 AND vehicle_id = $3 "
 
@@ -42,7 +42,12 @@ smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection)
 	connection->user_id = smartcar_row_string(row, "user_id");
 	connection->vehicle_id = smartcar_row_string(row, "vehicle_id");
 	connection->external_id = smartcar_row_string(row, "external_id");
+	connection->is_disconnected = strcmp(smartcar_row_string(row, "status"), "connected") != 0;
+	connection->make = smartcar_row_string(row, "make");
+	connection->model = smartcar_row_string(row, "model");
+	connection->year = smartcar_row_int32(row, "year");
 	connection->mode = smartcar_row_string(row, "mode");
+	connection->granted_scopes = read_array(row, "granted_scopes");
 	connection->access_type = smartcar_row_string(row, "access_type");
 	connection->access_type_known_at = smartcar_row_time(row, "access_type_known_at");
 	connection->tesla_scopes = read_array(row, "tesla_scopes");
@@ -58,39 +63,27 @@ smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection)
 }
 
 /*
- * What is to be done about the first row of the last result, which is then gone.
- * The action depends on the server's options, which the caller may see but the
- * owner of the extension perhaps may not.
+ * What is to be done about a connection.  It depends on the server's options, which
+ * the caller may see, but the owner of the extension perhaps may not.
  */
-static void
-read_outlook(const SmartcarServer *server, SmartcarConnectionOutlook *outlook)
+SmartcarAction
+smartcar_connection_next_action(const SmartcarServer *server,
+								const SmartcarConnectionRow *connection)
 {
-	static const char *const columns[] = {
-		"status", "error_action", "permissions", "tesla_scopes", "access_type",
-		"make", "model", "year", "virtual_key_paired"
+	const SmartcarConnectionError *error = smartcar_connection_errors_first(&connection->errors);
+	SmartcarConnectionFacts facts = {
+		.is_disconnected = connection->is_disconnected,
+		.error_action = error ? error->action : SMARTCAR_ACTION_UNKNOWN,
+		.granted_scopes = connection->granted_scopes,
+		.tesla_scopes = connection->tesla_scopes,
+		.access_type = smartcar_span_from_string(connection->access_type),
+		.make = smartcar_span_from_string(connection->make),
+		.model = smartcar_span_from_string(connection->model),
+		.year = connection->year,
+		.is_unpaired = connection->is_paired_known && !connection->is_paired
 	};
-	TupleDesc	descriptor = SPI_tuptable->tupdesc;
-	SmartcarParameters parameters = {0};
 
-	outlook->error_type = smartcar_row_string(0, "error_type");
-	outlook->error_code = smartcar_row_string(0, "error_code");
-	smartcar_parameter_string(&parameters, server->name);
-	for (int i = 0; i < lengthof(columns); i++)
-	{
-		Oid			type = SPI_gettypeid(descriptor, SPI_fnumber(descriptor, columns[i]));
-		bool		is_null;
-		Datum		value = smartcar_row_datum(0, columns[i], &is_null);
-		int16		length;
-		bool		by_value;
-
-		get_typlenbyval(type, &length, &by_value);
-		smartcar_parameter(&parameters, type, is_null ? value : datumCopy(value, by_value, length),
-						   is_null);
-	}
-	smartcar_spi_run_as_caller("SELECT @.smartcar_next_action($1, $2, $3, $4, $5, $6, $7, $8, "
-							   "$9, $10)::text AS action",
-							   &parameters);
-	outlook->action = smartcar_row_string(0, "action");
+	return smartcar_connection_action(server, &facts);
 }
 
 static void
@@ -130,12 +123,11 @@ smartcar_connection_insert(const SmartcarServer *server, SmartcarSpan user_id,
 }
 
 /*
- * Locks a row.  Returns false if it is gone; the outlook may be NULL.
+ * Locks a row.  Returns false if it is gone.
  */
 bool
 smartcar_connection_lock(const SmartcarServer *server, const char *user_id,
-						 const char *vehicle_id, SmartcarConnectionRow *connection,
-						 SmartcarConnectionOutlook *outlook)
+						 const char *vehicle_id, SmartcarConnectionRow *connection)
 {
 	SmartcarParameters parameters = {0};
 
@@ -146,8 +138,6 @@ smartcar_connection_lock(const SmartcarServer *server, const char *user_id,
 						 &parameters) == 0)
 		return false;
 	smartcar_connection_read(0, connection);
-	if (outlook != NULL)
-		read_outlook(server, outlook);
 	return true;
 }
 
@@ -198,11 +188,10 @@ smartcar_parameter_errors(SmartcarParameters *parameters, const SmartcarConnecti
 }
 
 /*
- * Stores a row that is locked.  The outlook may be NULL.
+ * Stores a row that is locked.
  */
 void
-smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectionRow *connection,
-						   SmartcarConnectionOutlook *outlook)
+smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectionRow *connection)
 {
 	SmartcarParameters parameters = {0};
 
@@ -224,11 +213,8 @@ smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectio
 					 "tesla_scopes = $14, tesla_scopes_known_at = $15, "
 					 "virtual_key_paired = $16, virtual_key_known_at = $17, "
 					 "updated_at = @now "
-					 THIS_ROW
-					 "RETURNING " SMARTCAR_CONNECTION_COLUMNS,
+					 THIS_ROW,
 					 &parameters);
-	if (outlook != NULL)
-		read_outlook(server, outlook);
 }
 
 /*
@@ -251,7 +237,7 @@ smartcar_connections_record_refusal(const SmartcarServer *server, const char *us
 	for (int i = 0; i < count; i++)
 	{
 		if (smartcar_connection_errors_begin(&rows[i].errors, &refusal, &time))
-			smartcar_connection_update(server, &rows[i], NULL);
+			smartcar_connection_update(server, &rows[i]);
 	}
 }
 
@@ -281,7 +267,7 @@ smartcar_connections_clear_refusal(const SmartcarServer *server, const char *use
 	for (uint64 i = 0; i < count; i++)
 	{
 		if (smartcar_connection_errors_end_action(&rows[i].errors, SMARTCAR_ACTION_CONNECT, &time))
-			smartcar_connection_update(server, &rows[i], NULL);
+			smartcar_connection_update(server, &rows[i]);
 	}
 }
 
@@ -331,7 +317,7 @@ smartcar_connections_clear_login_error(const SmartcarServer *server, const char 
 		SmartcarConnectionRow row;
 		bool		changed;
 
-		if (!smartcar_connection_lock(server, user_ids[i], vehicle_id, &row, NULL))
+		if (!smartcar_connection_lock(server, user_ids[i], vehicle_id, &row))
 			continue;
 
 		/* a synchronization that began before may still bring it */
@@ -339,7 +325,7 @@ smartcar_connections_clear_login_error(const SmartcarServer *server, const char 
 		changed |= smartcar_connection_errors_end_action(&row.errors,
 														 SMARTCAR_ACTION_REAUTHENTICATE, &time);
 		if (changed)
-			smartcar_connection_update(server, &row, NULL);
+			smartcar_connection_update(server, &row);
 	}
 }
 

@@ -28,7 +28,12 @@ typedef struct SmartcarConnectionRow
 	const char *user_id;
 	const char *vehicle_id;
 	const char *external_id;
+	bool		is_disconnected;
+	const char *make;
+	const char *model;
+	int			year;			/* 0: not known */
 	const char *mode;
+	ArrayType  *granted_scopes;
 	const char *access_type;
 	TimestampTz access_type_known_at;
 	ArrayType  *tesla_scopes;
@@ -38,14 +43,6 @@ typedef struct SmartcarConnectionRow
 	TimestampTz virtual_key_known_at;
 	SmartcarConnectionErrors errors;
 } SmartcarConnectionRow;
-
-/* What the owner of a connection, or the team, sees of it. */
-typedef struct SmartcarConnectionOutlook
-{
-	const char *action;
-	const char *error_type;
-	const char *error_code;
-} SmartcarConnectionOutlook;
 
 /* A vehicle as an event names it; no data for what it does not say. */
 typedef struct SmartcarConnectionVehicle
@@ -60,10 +57,9 @@ typedef struct SmartcarConnectionVehicle
 
 /* The columns of a row in a result, and of the errors in a statement. */
 #define SMARTCAR_CONNECTION_COLUMNS \
-	"user_id, vehicle_id, external_id, status, mode, make, model, year, permissions, " \
+	"user_id, vehicle_id, external_id, status, mode, make, model, year, granted_scopes, " \
 	"access_type, access_type_known_at, tesla_scopes, tesla_scopes_known_at, " \
-	"virtual_key_paired, virtual_key_known_at, " \
-	"error_type, error_code, error_action, errors, errors_known_at "
+	"virtual_key_paired, virtual_key_known_at, errors, errors_known_at "
 
 extern void smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection);
 extern void smartcar_parameter_errors(SmartcarParameters *parameters,
@@ -73,11 +69,11 @@ extern bool smartcar_connection_insert(const SmartcarServer *server, SmartcarSpa
 									   SmartcarSpan external_id,
 									   const SmartcarConnectionVehicle *vehicle);
 extern bool smartcar_connection_lock(const SmartcarServer *server, const char *user_id,
-									 const char *vehicle_id, SmartcarConnectionRow *connection,
-									 SmartcarConnectionOutlook *outlook);
+									 const char *vehicle_id, SmartcarConnectionRow *connection);
 extern void smartcar_connection_update(const SmartcarServer *server,
-									   const SmartcarConnectionRow *connection,
-									   SmartcarConnectionOutlook *outlook);
+									   const SmartcarConnectionRow *connection);
+extern SmartcarAction smartcar_connection_next_action(const SmartcarServer *server,
+													  const SmartcarConnectionRow *connection);
 extern SmartcarConnectionRow *smartcar_connections_lock(const SmartcarServer *server,
 														const char *user_id, int *count);
 

@@ -16,8 +16,8 @@
 #include "utils/datetime.h"
 #include "utils/json.h"
 
+#include "pg/datum.h"
 #include "pg/json.h"
-#include "pg/timestamp.h"
 
 /* No event that is older than this is accepted, see receive_webhook.c. */
 #define ENDED_KEPT	USECS_PER_DAY

@@ -54,7 +54,7 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 	smartcar_parameter_time(&parameters, asked_at);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c "
 					 "(server, user_id, vehicle_id, connection_id, external_id, mode, "
-					 "permissions, make, model, year, powertrain_type, "
+					 "granted_scopes, make, model, year, powertrain_type, "
 					 "connected_at, synced_at, updated_at) "
 					 "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") "
 					 "$1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, "
@@ -70,7 +70,7 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 					 "connection_id = EXCLUDED.connection_id, "
 					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
 					 "mode = EXCLUDED.mode, "
-					 "permissions = EXCLUDED.permissions, "
+					 "granted_scopes = EXCLUDED.granted_scopes, "
 					 "make = EXCLUDED.make, "
 					 "model = EXCLUDED.model, "
 					 "year = EXCLUDED.year, "
@@ -143,7 +143,7 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 	smartcar_parameter_errors(&parameters, errors);
 	return smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c "
 							"(server, user_id, vehicle_id, external_id, "
-							"make, model, year, mode, powertrain_type, permissions, "
+							"make, model, year, mode, powertrain_type, granted_scopes, "
 							"access_type, tesla_scopes, virtual_key_paired, "
 							"connected_at, synced_at, "
 							"access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, "
@@ -163,7 +163,7 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 							SET_OR_KEEP("year")
 							SET_OR_KEEP("mode")
 							SET_OR_KEEP("powertrain_type")
-							SET_OR_KEEP("permissions")
+							SET_OR_KEEP("granted_scopes")
 							LATER_OF("access_type", "access_type_known_at")
 							LATER_OF("tesla_scopes", "tesla_scopes_known_at")
 							LATER_OF("virtual_key_paired", "virtual_key_known_at")

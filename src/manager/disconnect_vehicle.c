@@ -11,9 +11,11 @@
 
 #include "fmgr.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "manager/connection.h"
 #include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_disconnect_vehicle);
@@ -51,7 +53,7 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	 * is the list that is not found then, so that nothing is known.
 	 */
 	if (call.items[0].error != NULL &&
-		!(version == SMARTCAR_API_V2 && call.items[0].error->answer.status == 404))
+		!(version == SMARTCAR_API_V2 && call.items[0].error->api_error.status == 404))
 		smartcar_failure_raise(call.items[0].error);
 
 	smartcar_connections_delete(server, smartcar_argument_span(fcinfo, VEHICLE_ID),

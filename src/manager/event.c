@@ -24,9 +24,9 @@
 #include "manager/usable_id.h"
 #include "manager/webhook_event.h"
 #include "pg/api_error.h"
+#include "pg/datum.h"
 #include "pg/json.h"
 #include "pg/text_array.h"
-#include "pg/timestamp.h"
 
 /* A larger number of seconds would be after the year 5000. */
 #define MAX_SECONDS		INT64CONST(100000000000)
@@ -264,9 +264,12 @@ apply_to(const Event *event, SmartcarConnectionRow *connection)
 }
 
 static bool
-is_same_string(const char *one, const char *other)
+is_same_error(const SmartcarConnectionError *one, const SmartcarConnectionError *other)
 {
-	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+	if (one == NULL || other == NULL)
+		return one == other;
+	return smartcar_span_equal(one->type, other->type) &&
+		smartcar_span_equal(one->code, other->code);
 }
 
 /*
@@ -277,17 +280,27 @@ static void
 change(const Event *event, const char *user_id, const char *vehicle_id)
 {
 	SmartcarConnectionRow connection;
-	SmartcarConnectionOutlook before;
-	SmartcarConnectionOutlook after;
+	const SmartcarConnectionError *stored;
+	SmartcarConnectionError copy;
+	SmartcarAction before;
+	SmartcarAction after;
 
-	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection, &before) ||
-		!apply_to(event, &connection))
+	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection))
 		return;
-	smartcar_connection_update(event->server, &connection, &after);
-	if (!is_same_string(before.action, after.action) ||
-		!is_same_string(before.error_type, after.error_type) ||
-		!is_same_string(before.error_code, after.error_code))
-		smartcar_notify(event->server, event->type, &connection, after.action);
+	before = smartcar_connection_next_action(event->server, &connection);
+	stored = smartcar_connection_errors_first(&connection.errors);
+	if (stored != NULL)
+	{
+		copy = *stored;
+		stored = &copy;
+	}
+	if (!apply_to(event, &connection))
+		return;
+	smartcar_connection_update(event->server, &connection);
+	after = smartcar_connection_next_action(event->server, &connection);
+	if (before != after ||
+		!is_same_error(stored, smartcar_connection_errors_first(&connection.errors)))
+		smartcar_notify(event->server, event->type, &connection);
 }
 
 /*
@@ -360,12 +373,11 @@ static void
 adopt(const Event *event)
 {
 	SmartcarConnectionRow connection;
-	SmartcarConnectionOutlook outlook;
 	const char *user_id;
 	const char *vehicle_id;
 
 	if (event->is_test || event->external_id.length == 0 ||
-		event->external_id.length > SMARTCAR_MAX_ID_LENGTH ||
+		event->external_id.length > SMARTCAR_MAX_EXTERNAL_ID_LENGTH ||
 		!smartcar_user_id_is_usable(event->user_id) ||
 		!smartcar_vehicle_id_is_usable(event->vehicle.id) ||
 		smartcar_server_api_version(event->server) != SMARTCAR_API_V3 ||
@@ -374,11 +386,11 @@ adopt(const Event *event)
 		return;
 	user_id = pnstrdup(event->user_id.data, event->user_id.length);
 	vehicle_id = pnstrdup(event->vehicle.id.data, event->vehicle.id.length);
-	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection, &outlook))
+	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection))
 		return;
 	if (apply_to(event, &connection))
-		smartcar_connection_update(event->server, &connection, &outlook);
-	smartcar_notify(event->server, event->type, &connection, outlook.action);
+		smartcar_connection_update(event->server, &connection);
+	smartcar_notify(event->server, event->type, &connection);
 }
 
 /*

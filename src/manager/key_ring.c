@@ -18,7 +18,7 @@
 #include "utils/builtins.h"
 
 #include "core/hex.h"
-#include "pg/secret_file.h"
+#include "pg/secret.h"
 
 /* The command that makes a first key, for hints. */
 #define MAKE_KEY_COMMAND \

@@ -35,7 +35,7 @@ add_member(StringInfo payload, const char *name, const char *value)
  */
 void
 smartcar_notify(const SmartcarServer *server, SmartcarSpan event,
-				const SmartcarConnectionRow *connection, const char *action)
+				const SmartcarConnectionRow *connection)
 {
 	StringInfoData payload;
 
@@ -45,7 +45,8 @@ smartcar_notify(const SmartcarServer *server, SmartcarSpan event,
 	add_member(&payload, "user_id", connection->user_id);
 	add_member(&payload, "vehicle_id", connection->vehicle_id);
 	add_member(&payload, "external_id", connection->external_id);
-	add_member(&payload, "action", action);
+	add_member(&payload, "action",
+			   smartcar_action_label(smartcar_connection_next_action(server, connection)));
 	appendStringInfoChar(&payload, '}');
 	if (payload.len < MAX_PAYLOAD_LENGTH)
 		Async_Notify(CHANNEL, payload.data);

@@ -19,6 +19,6 @@
 #include "manager/connection.h"
 
 extern void smartcar_notify(const SmartcarServer *server, SmartcarSpan event,
-							const SmartcarConnectionRow *connection, const char *action);
+							const SmartcarConnectionRow *connection);
 
 #endif							/* SMARTCAR_NOTIFY_H */

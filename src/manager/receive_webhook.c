@@ -26,6 +26,7 @@
 #include "core/utf8.h"
 #include "manager/event.h"
 #include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "pg/hmac.h"
 #include "pg/json.h"
 #include "pg/secret.h"
@@ -126,9 +127,8 @@ is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
 Datum
 smartcar_receive_webhook(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
 	SmartcarServer *server =
-		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState), &fresh)->server;
+		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState))->server;
 	SmartcarSpan body = smartcar_argument_span(fcinfo, 0);
 	SmartcarSpan challenge;
 	Jsonb	   *json;

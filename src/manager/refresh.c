@@ -30,6 +30,7 @@
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "call/request.h"
 #include "manager/account.h"
 #include "manager/claim.h"
@@ -42,6 +43,7 @@
 #include "manager/webhook_event.h"
 #include "pg/compat.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -151,9 +153,9 @@ store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate
 static bool
 is_definite(const SmartcarFailure *error)
 {
-	return error->answer.status == 400 && error->answer.action == SMARTCAR_ACTION_CONNECT &&
-		(smartcar_span_equal(error->answer.type, SMARTCAR_SPAN("invalid_grant")) ||
-		 smartcar_span_equal(error->answer.type, SMARTCAR_SPAN("invalid_request")));
+	return error->api_error.status == 400 && error->api_error.action == SMARTCAR_ACTION_CONNECT &&
+		(smartcar_span_equal(error->api_error.type, SMARTCAR_SPAN("invalid_grant")) ||
+		 smartcar_span_equal(error->api_error.type, SMARTCAR_SPAN("invalid_request")));
 }
 
 /*
@@ -163,7 +165,7 @@ is_definite(const SmartcarFailure *error)
 static bool
 is_our_fault(const SmartcarFailure *error)
 {
-	return error->answer.status == 401 || error->sqlstate == SMARTCAR_SQLSTATE_TLS;
+	return error->api_error.status == 401 || error->sqlstate == SMARTCAR_SQLSTATE_TLS;
 }
 
 static void
@@ -196,13 +198,13 @@ finish(SmartcarCall *call, SmartcarItem *item)
 	else if (is_our_fault(error))
 		note_setup_error(refresh, error);
 	else if (store_failure(refresh, claim, unpack_sql_state(error->sqlstate),
-						   error->answer.description.data ?
-						   pnstrdup(error->answer.description.data,
-									error->answer.description.length) :
+						   error->api_error.description.data ?
+						   pnstrdup(error->api_error.description.data,
+									error->api_error.description.length) :
 						   error->message,
-						   is_definite(error), error->answer.retry_after) &&
+						   is_definite(error), error->api_error.retry_after) &&
 			 is_definite(error))
-		smartcar_connections_record_refusal(call->server, claim->user_id, &error->answer);
+		smartcar_connections_record_refusal(call->server, claim->user_id, &error->api_error);
 	smartcar_spi_commit();
 	smartcar_progress_add(&refresh->progress, 1);
 }
@@ -324,8 +326,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
 	smartcar_call_begin(call, server, &smartcar_token_operation,
-						smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server, SMARTCAR_OPTION_MAX_CONCURRENCY)));
+						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
 	call->refill = refill;
 	call->finished = finish;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);

@@ -25,6 +25,7 @@
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_reseal_tokens);

@@ -21,7 +21,7 @@
 #include "utils/builtins.h"
 
 #include "manager/spi.h"
-#include "pg/action.h"
+#include "pg/api_error.h"
 #include "pg/compat.h"
 
 #define HASH_BYTES		32
@@ -157,6 +157,21 @@ smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *sess
 						 THIS_SESSION "AND status = 'open' AND expires_at > @now",
 						 &parameters) == 0)
 		refuse_state(server, session->state_hash);
+}
+
+/*
+ * Locks the session; an error if somebody else has a lock that is in the way.
+ */
+void
+smartcar_session_lock_nowait(const SmartcarServer *server, const SmartcarSession *session)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.session IN ROW EXCLUSIVE MODE NOWAIT",
+					 &parameters);
+	bind_session(&parameters, server, session->state_hash);
+	smartcar_spi_run("SELECT FROM smartcar_tesla.session " THIS_SESSION "FOR UPDATE NOWAIT",
+					 &parameters);
 }
 
 /*

@@ -32,6 +32,7 @@
 #include "manager/usable_id.h"
 #include "manager/webhook_event.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
@@ -149,9 +150,7 @@ static void
 sync_accounts(Sync *sync)
 {
 	int			limit = USERS_PER_REQUEST *
-		smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-							   smartcar_server_option(sync->server,
-													  SMARTCAR_OPTION_MAX_CONCURRENCY));
+		smartcar_server_number(sync->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	bool		by_token = smartcar_server_api_version(sync->server) == SMARTCAR_API_V2;
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);

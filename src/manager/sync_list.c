@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
 #include "manager/connection_sync.h"
@@ -28,7 +29,7 @@
 #include "manager/sync_vehicles.h"
 #include "manager/usable_id.h"
 #include "pg/text_array.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
 /* The progress of an item, which asks for one page. */
 typedef struct ConnectionPage
@@ -115,7 +116,7 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
 	add_text(item, SMARTCAR_PAGE_USER_ID, connection->user_id);
 	add_text(item, SMARTCAR_PAGE_VEHICLE_ID, connection->vehicle_id);
 	add_text(item, SMARTCAR_PAGE_EXTERNAL_ID,
-			 connection->external_id.length <= SMARTCAR_MAX_ID_LENGTH ?
+			 connection->external_id.length <= SMARTCAR_MAX_EXTERNAL_ID_LENGTH ?
 			 connection->external_id : smartcar_span(NULL, 0));
 	add_text(item, SMARTCAR_PAGE_MODE, connection->mode);
 	add_text(item, SMARTCAR_PAGE_PERMISSIONS, joined_permissions(connection));
@@ -131,17 +132,17 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
  * Each item asks for one page; whether there are more is for all of them.
  */
 static bool
-take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	Listing    *listing = (Listing *) call;
 	SmartcarConnectionWalk *walk = &page_of(item)->walk;
 
 	/* as long as the first page has not come, every other one may go on */
 	walk->first_count = listing->first_count;
-	if (!smartcar_connections_parse(call, item, walk, answer, add_connection))
+	if (!smartcar_connections_parse(call, item, walk, response, add_connection))
 		listing->is_last_known = true;
-	else if (smartcar_page_trail_returns(&listing->trail, call->context, walk->first_id))
-		smartcar_item_fail(call, item, "It is the same page as one before.");
+	else
+		(void) smartcar_page_is_new(call, item, &listing->trail, call->context, walk->first_id);
 	if (walk->page == 1)
 		listing->first_count = walk->first_count;
 	return false;
@@ -149,7 +150,7 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *ans
 
 static const SmartcarOperation page_operation = {
 	.prepare = prepare_page,
-	.take = take_page
+	.parse = parse_page
 };
 
 static bool
@@ -208,9 +209,7 @@ static int64
 list_connections(SmartcarServer *server, SmartcarProgress *progress)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
-	int			items = smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server,
-																	  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			items = smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 
 	smartcar_call_begin(&listing->call, server, &page_operation, items);
 	listing->call.refill = next_page;
@@ -240,9 +239,7 @@ sync_users(SmartcarServer *server, TimestampTz not_since)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
-	int			limit = 4 * smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-												   smartcar_server_option(server,
-																		  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			limit = 4 * smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	char	   *last = pstrdup("");
 	int64		failed = 0;
 	int			count;

@@ -16,12 +16,13 @@
 
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "manager/connection_sync.h"
 #include "manager/notify.h"
 #include "manager/usable_id.h"
-#include "pg/scope.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 static const SmartcarTypedCall *const vehicle_requests[SMARTCAR_VEHICLE_REQUESTS] = {
 	[SMARTCAR_REQUEST_VEHICLE] = &smartcar_vehicle_call,
@@ -48,12 +49,11 @@ begin_call(SmartcarCall *call, SmartcarServer *server, const SmartcarTypedCall *
 }
 
 static void
-set_user(SmartcarCall *call, SmartcarItem *item, const SmartcarUser *user)
+set_user(SmartcarItem *item, const SmartcarUser *user)
 {
 	smartcar_item_set_user_id(item, smartcar_span_from_string(user->user_id));
 	if (user->access_token != NULL)
-		smartcar_item_set_access_token(call, item,
-									   smartcar_span_from_string(user->access_token));
+		smartcar_item_set_access_token(item, smartcar_span_from_string(user->access_token));
 }
 
 /*
@@ -72,13 +72,13 @@ add_errors(SmartcarConnectionErrors *errors, const SmartcarItem *responses,
 	{
 		const SmartcarFailure *failure = responses[i].error;
 
-		if (failure == NULL || failure->answer.status == 403 ||
-			failure->answer.action == SMARTCAR_ACTION_NONE ||
-			failure->answer.action == SMARTCAR_ACTION_UNKNOWN)
+		if (failure == NULL || failure->api_error.status == 403 ||
+			failure->api_error.action == SMARTCAR_ACTION_NONE ||
+			failure->api_error.action == SMARTCAR_ACTION_UNKNOWN)
 			continue;
-		if (failure->answer.action == SMARTCAR_ACTION_RETRY)
+		if (failure->api_error.action == SMARTCAR_ACTION_RETRY)
 			has_transient = true;
-		(void) smartcar_connection_errors_begin(errors, &failure->answer, time);
+		(void) smartcar_connection_errors_begin(errors, &failure->api_error, time);
 	}
 	return has_transient;
 }
@@ -138,7 +138,6 @@ report_new_owner(const SmartcarServer *server, const SmartcarUser *user,
 				 const SmartcarConnectionRow *row)
 {
 	SmartcarConnectionRow connection;
-	SmartcarConnectionOutlook outlook;
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
@@ -146,8 +145,8 @@ report_new_owner(const SmartcarServer *server, const SmartcarUser *user,
 			 errdetail("It belonged to owner \"%s\", and the same Smartcar user now belongs to owner \"%s\".",
 					   smartcar_excerpt(smartcar_span_from_string(row->external_id)),
 					   smartcar_excerpt(smartcar_span_from_string(user->external_id)))));
-	if (smartcar_connection_lock(server, row->user_id, row->vehicle_id, &connection, &outlook))
-		smartcar_notify(server, SMARTCAR_SPAN("OWNER_CHANGED"), &connection, outlook.action);
+	if (smartcar_connection_lock(server, row->user_id, row->vehicle_id, &connection))
+		smartcar_notify(server, SMARTCAR_SPAN("OWNER_CHANGED"), &connection);
 }
 
 /*
@@ -239,7 +238,7 @@ list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
 
 	begin_call(&call, server, &smartcar_vehicles_call, count);
 	for (int i = 0; i < count; i++)
-		set_user(&call, &call.items[i], &users[i]);
+		set_user(&call.items[i], &users[i]);
 	smartcar_call_authorize(&call, call.authorization);
 	smartcar_call_run(&call);
 
@@ -333,7 +332,7 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 			{
 				item->operation = vehicle_requests[request]->operations[call.version];
 				smartcar_item_set_id(item, id, "vehicle_id");
-				set_user(&call, item, &users[i]);
+				set_user(item, &users[i]);
 			}
 		}
 	}

@@ -15,8 +15,8 @@
 
 #include "core/span.h"
 
-/* No id of Smartcar is longer, nor one of ours that a link can carry. */
-#define SMARTCAR_MAX_ID_LENGTH	512
+/* No id of the application's own that a link can carry is longer. */
+#define SMARTCAR_MAX_EXTERNAL_ID_LENGTH	512
 
 extern bool smartcar_user_id_is_usable(SmartcarSpan id);
 extern bool smartcar_vehicle_id_is_usable(SmartcarSpan id);

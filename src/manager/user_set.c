@@ -11,8 +11,9 @@
 
 #include "manager/user_set.h"
 
-/* No id of Smartcar's is longer; it is a UUID. */
-#define KEY_SIZE	128
+#include "core/endpoint.h"
+
+#define KEY_SIZE	(SMARTCAR_MAX_ID_LENGTH + 1)
 
 HTAB *
 smartcar_user_set_create(const char *name)

@@ -15,19 +15,19 @@ needs_version()
 
 step_version()
 {
-	"$copy/test/version.sh"
+	"$copy/tools/version.sh"
 }
 
 needs_format()
 {
 	find_postgres
-	want pg-bsd-indent "$here/format.sh" --find
+	want pg-bsd-indent "$project/tools/format.sh" --find
 }
 
 step_format()
 {
-	"$copy/test/format.sh" --find || skip "there is no pg_bsd_indent for this system"
-	"$copy/test/format.sh"
+	"$copy/tools/format.sh" --find || skip "there is no pg_bsd_indent for this system"
+	"$copy/tools/format.sh"
 }
 
 # A layer includes only those below it (doc/architecture.md), and what differs
@@ -163,7 +163,7 @@ step_cppcheck()
 	cd "$copy"
 	cppcheck --version
 	cppcheck --quiet -j "$(nproc)" --std=c11 --enable=warning,performance,portability \
-		--suppressions-list=test/cppcheck.supp \
+		--suppressions-list=tools/cppcheck.supp \
 		--error-exitcode=1 -Isrc src/*/*.c
 }
 
@@ -222,12 +222,7 @@ needs_links()
 
 step_links()
 {
-	perl "$copy/test/links.pl" "$copy"
-}
-
-step_security()
-{
-	"$copy/test/security.sh"
+	perl "$copy/tools/links.pl" "$copy"
 }
 
 needs_fuzz()
@@ -252,16 +247,5 @@ needs_package()
 # It copies by itself what git has of the project.
 step_package()
 {
-	"$project/test/package.sh" --quick
-}
-
-needs_workflow()
-{
-	need libyaml-pp-perl has_perl_module YAML::PP
-	need shellcheck has_command shellcheck
-}
-
-step_workflow()
-{
-	"$copy/test/workflow.pl"
+	"$project/tools/package.sh" --quick
 }

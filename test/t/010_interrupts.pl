@@ -220,7 +220,7 @@ sub left_behind
 	return sprintf '%d sockets, %s contexts, %s requests', scalar @sockets, $contexts, $in_flight;
 }
 {
-	my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle(
+	my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle_many(
 		array_fill('36ab27d0-fd9d-4455-823a-ce30af709ffc'::text, ARRAY[20]), ARRAY[access_token]) WHERE sqlstate IS NULL);
 	my $before;
 

@@ -103,7 +103,7 @@ foreach my $group (sort keys %groups)
 
 	$sandbox->faults(map { { %{ $mine[$_][1] }, match => { path => "/case/$_\$" }, times => 0 } } 0 .. $#mine);
 	on('smartcar')->query(
-		"SELECT count(*) FROM token, smartcar_request('$method', '{" . join(',', @paths) . "}', ARRAY[access_token])");
+		"SELECT count(*) FROM token, smartcar_request_many('$method', '{" . join(',', @paths) . "}', ARRAY[access_token])");
 	push @{ $times{ $_->{path} } }, $_->{time} foreach $sandbox->log;
 	foreach my $index (0 .. $#mine)
 	{
@@ -272,7 +272,7 @@ foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 	$sandbox->faults({ delay_ms => 50, times => 0 });
 	is( on($server)->query(
 			q(SELECT count(*) FROM token,
-			smartcar_request('GET', array_fill('/user'::text, ARRAY[30]), ARRAY[access_token]) r WHERE r.status = 200)),
+			smartcar_request_many('GET', array_fill('/user'::text, ARRAY[30]), ARRAY[access_token]) r WHERE r.status = 200)),
 		'30', "$server: a bulk call");
 	is($sandbox->max_in_flight, $limit, "has $limit requests at once");
 	cmp_ok(ports(), '<=', $limit, 'over no more connections');
@@ -282,7 +282,7 @@ foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 {
 	$sandbox->faults({ match => { path => '/case' }, retry_after => 1 });
 	on('three')->query(
-		q(SELECT count(*) FROM token, smartcar_request('GET', '{/case,/user,/user,/user,/user}', ARRAY[access_token])));
+		q(SELECT count(*) FROM token, smartcar_request_many('GET', '{/case,/user,/user,/user,/user}', ARRAY[access_token])));
 	my @paths = map { $_->{path} } $sandbox->log;
 	is($paths[-1], '/v2.0/case', 'the others go on while a request pauses');
 }
