@@ -9,7 +9,7 @@
 \qecho '| Smartcar permission | Tesla permission | as Tesla''s API names it |'
 \qecho '| --- | --- | --- |'
 SELECT format('| `%s` | %s | %s |', scope, COALESCE(smartcar_tesla_permission(scope), ''), COALESCE('`' || smartcar_tesla_scope(scope) || '`', ''))
-	FROM unnest(smartcar_known_permissions()) WITH ORDINALITY AS p (scope, place) ORDER BY place;
+	FROM unnest(smartcar_tesla.known_permissions()) WITH ORDINALITY AS p (scope, place) ORDER BY place;
 \qecho
 
 CREATE TEMP TABLE known_error (place serial, origin text, type text, code text);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Compares doc/reference.md with the catalog, with what the extension answers,
-# and its SQLSTATEs with what the sources can raise and the comments name; and
+# and its SQLSTATEs with what the sources can raise and its functions name; and
 # looks whether what the other pages name is there.
 #
 #   tools/reference.sh            (server and user as in PGHOST, PGPORT, PGUSER)
@@ -55,11 +55,11 @@ documented()
 	sed -nE '/^## SQLSTATEs/,$s/^\| `([^`]*)` \| ([a-z_]*) \|.*/\1 \2/p' "$1" | sed 's/ $//'
 }
 
-# What the comments of functions name behind "Errors:", and in "Result:" of lists.
-named_by_comments()
+# What is named as common errors, and by functions behind "Errors" and elsewhere.
+named_by_functions()
 {
-	grep -hE '^(\*\*Errors|\*\*Result|[A-Z])' "$directory/reference.md" |
-		sed '/^## SQLSTATEs/,$d' | grep -oE '\b(SC[0-9]{3}|[0-9A-Z]{5})\b( bytes)?' |
+	sed '/^## Types/,$d' "$directory/reference.md" |
+		grep -hE '^(\*\*Errors|\*\*Result|[A-Z]|\| (the|an?|arguments) )' | grep -oE '\b(SC[0-9]{3}|[0-9A-Z]{5})\b( bytes)?' |
 		grep '[0-9]' | grep -v bytes | sort -u
 }
 
@@ -76,8 +76,8 @@ fi
 while read -r code; do
 	grep -qE "^$code( |\$)" "$directory/documented" ||
 		grep -q "^${code:0:3}xx" "$directory/documented" ||
-		{ echo "a comment names the SQLSTATE $code, which doc/reference_sqlstates.sql does not tell about"; status=1; }
-done < <(named_by_comments)
+		{ echo "a function names the SQLSTATE $code, which doc/reference_sqlstates.sql does not tell about"; status=1; }
+done < <(named_by_functions)
 
 # The errors of the catalogue: their types and codes, in the order of the catalogue
 if ! diff <(sed -nE '/^static const ErrorEntry catalogue/,/^};/s/^[[:space:]]*\{("[^"]*"), ("[^"]*"|NULL), .*/\1 \2/p' src/core/error.c | tr -d '"') \

@@ -22,6 +22,7 @@
 #include "api/sql_function.h"
 #include "core/utf8.h"
 #include "http/header.h"
+#include "http/retry.h"
 #include "pg/text.h"
 #include "pg/datum.h"
 
@@ -200,8 +201,7 @@ static bool
 parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	SmartcarSpan headers = response->headers;
-	int64		retry_after =
-		smartcar_error_retry_after(smartcar_header_value(headers, SMARTCAR_SPAN("Retry-After")));
+	int64		retry_after;
 	MemoryContext old_context;
 	Datum		built;
 
@@ -216,7 +216,7 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 	/* what is left over from its making is freed with the response */
 	built = JsonbPGetDatum(headers_as_jsonb(headers));
 	old_context = MemoryContextSwitchTo(call->context);
-	if (retry_after != SMARTCAR_NO_RETRY_AFTER)
+	if (smartcar_retry_after(headers, &retry_after))
 		smartcar_item_set_datum(item, RETRY_AFTER, Int64GetDatum(retry_after));
 	smartcar_item_set_datum(item, HEADERS, datumCopy(built, false, -1));
 	MemoryContextSwitchTo(old_context);

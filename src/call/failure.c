@@ -187,7 +187,7 @@ describe_timeout(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse 
 								in_connect ? SMARTCAR_OPTION_CONNECT_TIMEOUT :
 								SMARTCAR_OPTION_TIMEOUT,
 								in_connect ? "15s" : "60s");
-	if (!before_request && !item->request.idempotent)
+	if (!before_request && item->request.kind != SMARTCAR_REQUEST_REPEATABLE)
 		failure->hint = psprintf("%s %s", MAY_BE_DONE, failure->hint);
 }
 
@@ -217,7 +217,7 @@ describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
 	else
 	{
 		failure->message = psprintf("connection to \"%s\" was lost", item_origin(call, item));
-		failure->hint = item->request.idempotent ? NULL : MAY_BE_DONE;
+		failure->hint = item->request.kind == SMARTCAR_REQUEST_REPEATABLE ? NULL : MAY_BE_DONE;
 	}
 }
 
@@ -244,14 +244,14 @@ smartcar_failure_from_outcome(SmartcarCall *call, SmartcarItem *item,
 	const char *reason = smartcar_printable(smartcar_span_from_string(response->reason),
 											MAX_DESCRIPTION);
 
-	if (response->outcome == SMARTCAR_TOO_LARGE)
+	if (response->outcome == SMARTCAR_OUTCOME_TOO_LARGE)
 	{
 		failure = smartcar_failure_unusable(call, item, "It is too large.");
 		failure->hint = option_hint(call, SMARTCAR_OPTION_MAX_RESPONSE_SIZE, "16MB");
 		failure->api_error.action = SMARTCAR_ACTION_FIX_SETUP;
 		return failure;
 	}
-	if (response->outcome == SMARTCAR_UNUSABLE)
+	if (response->outcome == SMARTCAR_OUTCOME_UNUSABLE)
 		return smartcar_failure_unusable(call, item, psprintf("%s.", reason));
 
 	failure = palloc0(sizeof(SmartcarFailure));
@@ -260,11 +260,11 @@ smartcar_failure_from_outcome(SmartcarCall *call, SmartcarItem *item,
 	failure->detail = psprintf("%s %s failed after %d ms, while %s: %s.",
 							   item->request.method, item_path(item), response->elapsed,
 							   phase_names[response->phase], reason);
-	if (response->outcome == SMARTCAR_OUT_OF_MEMORY)
+	if (response->outcome == SMARTCAR_OUTCOME_OUT_OF_MEMORY)
 		describe_lack_of_memory(failure);
-	else if (response->outcome == SMARTCAR_TIMED_OUT)
+	else if (response->outcome == SMARTCAR_OUTCOME_TIMED_OUT)
 		describe_timeout(call, item, response, failure);
-	else if (response->outcome == SMARTCAR_TLS_FAILED)
+	else if (response->outcome == SMARTCAR_OUTCOME_TLS_FAILED)
 		describe_tls_failure(call, item, failure);
 	else
 		describe_broken_connection(call, item, response, failure);

@@ -99,7 +99,8 @@ smartcar_request_begin(SmartcarCall *call, SmartcarItem *item, const char *metho
 	appendStringInfoString(&item->url, item->path);
 
 	item->request.method = method;
-	item->request.idempotent = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	item->request.kind = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ?
+		SMARTCAR_REQUEST_REPEATABLE : SMARTCAR_REQUEST_NOT_REPEATABLE;
 	smartcar_request_header(item, "Accept", SMARTCAR_SPAN("application/json"));
 	if (item->access_token.data != NULL)
 		credentials = smartcar_span_from_string(psprintf("Bearer %.*s",

@@ -16,6 +16,7 @@
 #include "call/failure.h"
 #include "core/utf8.h"
 #include "http/header.h"
+#include "http/retry.h"
 #include "pg/json.h"
 #include "pg/text.h"
 
@@ -109,9 +110,8 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 		smartcar_error_read_body(&error, response->body);
 		error.status = response->status;
 	}
-	error.retry_after =
-		smartcar_error_retry_after(smartcar_header_value(response->headers,
-														 SMARTCAR_SPAN("Retry-After")));
+	if (!smartcar_retry_after(response->headers, &error.retry_after))
+		error.retry_after = SMARTCAR_NO_RETRY_AFTER;
 	if (error.request_id.data == NULL)
 	{
 		SmartcarSpan request_id = smartcar_header_value(response->headers,
@@ -150,6 +150,19 @@ parse_json(const SmartcarItem *item, SmartcarApiResponse *result)
 }
 
 /*
+ * Whether a body was decompressed to what cannot be all of it.  libcurl does not
+ * notice that gzip ends early, but half of a JSON text is none.
+ */
+static bool
+is_cut_short(const SmartcarApiResponse *response)
+{
+	return response->body.length > 0 &&
+		smartcar_header_value(response->headers, SMARTCAR_SPAN("Content-Encoding")).data != NULL &&
+		is_json_type(smartcar_header_value(response->headers, SMARTCAR_SPAN("Content-Type"))) &&
+		smartcar_json_parse(response->body) == NULL;
+}
+
+/*
  * Reads the text of a response, and its JSON where that is wanted.  Returns what
  * is wrong with them, or NULL.
  */
@@ -161,6 +174,8 @@ read_content(const SmartcarItem *item, const SmartcarResponse *response,
 
 	if (fault == NULL && !item->operation->accepts_anything && is_success(result->status))
 		fault = parse_json(item, result);
+	else if (fault == NULL && is_cut_short(result))
+		fault = "It is not valid JSON.";
 	return fault;
 }
 

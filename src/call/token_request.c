@@ -44,7 +44,7 @@ smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
 	memset(request, 0, sizeof(*request));
 	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
 	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
-	request->idempotent = false;
+	request->kind = SMARTCAR_REQUEST_ONCE;
 	request->secret = pnstrdup(code.data, code.length);
 	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("authorization_code"));
 	smartcar_token_form_add(request, "code", code);
@@ -61,7 +61,7 @@ smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan refresh_tok
 	memset(request, 0, sizeof(*request));
 	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
 	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
-	request->idempotent = true;
+	request->kind = SMARTCAR_REQUEST_REPEATABLE;
 	request->secret = pnstrdup(refresh_token.data, refresh_token.length);
 	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("refresh_token"));
 	smartcar_token_form_add(request, "refresh_token", refresh_token);
@@ -77,7 +77,7 @@ prepare_token_request(SmartcarCall *call, SmartcarItem *item)
 	smartcar_request_query(item, "flags", request->flags);
 	smartcar_request_body(item, "application/x-www-form-urlencoded",
 						  smartcar_span(request->form.data, request->form.len));
-	item->request.idempotent = request->idempotent;
+	item->request.kind = request->kind;
 }
 
 /* A text of the response, kept for as long as the request. */

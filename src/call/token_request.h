@@ -24,7 +24,7 @@ typedef struct SmartcarTokenRequest
 	/* what is requested; an item has it as its arguments */
 	SmartcarEndpoint endpoint;
 	SmartcarAuthorization authorization;
-	bool		idempotent;
+	SmartcarRequestKind kind;
 	StringInfoData form;
 	SmartcarSpan flags;			/* no data: none */
 	const char *secret;			/* the code or token in the form */

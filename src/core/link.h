@@ -98,15 +98,11 @@ typedef struct SmartcarCompiledLink
 
 extern bool smartcar_mode_valid(SmartcarSpan mode);
 
-extern size_t smartcar_link_compiled_size(const SmartcarLink *link, uint32_t varying);
-extern void smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
-								  char *bytes, SmartcarCompiledLink *compiled);
-
+extern size_t smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
+									char *bytes, SmartcarCompiledLink *compiled);
 extern size_t smartcar_link_bound(const SmartcarCompiledLink *compiled,
 								  const SmartcarLink *link);
-extern size_t smartcar_link_length(const SmartcarCompiledLink *compiled,
-								   const SmartcarLink *link);
-extern char *smartcar_link_write(const SmartcarCompiledLink *compiled,
-								 const SmartcarLink *link, char *target);
+extern size_t smartcar_link_write(const SmartcarCompiledLink *compiled,
+								  const SmartcarLink *link, char *target);
 
 #endif							/* SMARTCAR_LINK_H */

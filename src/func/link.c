@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -277,6 +278,7 @@ scope_from_array(const LinkState *state, ArrayType *array)
 	words.words = names = (SmartcarSpan *) palloc(reader.count * sizeof(SmartcarSpan));
 	while (smartcar_text_array_next(&reader, &name))
 	{
+		CHECK_FOR_INTERRUPTS();
 		smartcar_check_link_permission(name, extra_scopes);
 		if (has_bare_scope(state))
 			smartcar_permission_strip_required(&name);
@@ -358,7 +360,8 @@ compile_link(FunctionCallInfo fcinfo, LinkState *state,
 	}
 
 	bytes = MemoryContextAlloc(state->fn.context,
-							   smartcar_link_compiled_size(&state->link, state->varying));
+							   smartcar_link_compile(&state->link, state->varying, NULL,
+													 &state->compiled));
 	smartcar_link_compile(&state->link, state->varying, bytes, &state->compiled);
 	state->is_compiled = true;
 }
@@ -374,7 +377,6 @@ build_link(FunctionCallInfo fcinfo, SmartcarLinkKind kind, int server_argument,
 		smartcar_fn_state(fcinfo, server_argument, sizeof(LinkState));
 	size_t		length;
 	text	   *result;
-	char	   *end;
 
 	if (!state->is_compiled || state->link.kind != kind)
 	{
@@ -390,10 +392,10 @@ build_link(FunctionCallInfo fcinfo, SmartcarLinkKind kind, int server_argument,
 	/* only what may be too long has to be measured before it is written */
 	length = smartcar_link_bound(&state->compiled, &state->link);
 	if (length > SMARTCAR_LINK_MAX_LENGTH)
-		length = smartcar_link_length(&state->compiled, &state->link);
+		length = smartcar_link_write(&state->compiled, &state->link, NULL);
 	result = smartcar_allocate_link(length);
-	end = smartcar_link_write(&state->compiled, &state->link, VARDATA(result));
-	SET_VARSIZE(result, end - (char *) result);
+	length = smartcar_link_write(&state->compiled, &state->link, VARDATA(result));
+	SET_VARSIZE(result, VARHDRSZ + length);
 	PG_RETURN_TEXT_P(result);
 }
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -121,6 +122,7 @@ needed_tesla_permissions(ArrayType *scope, const char *argument, unsigned int ha
 	{
 		SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
 
+		CHECK_FOR_INTERRUPTS();
 		if (have & (1U << tesla))
 			continue;
 		have |= 1U << tesla;
@@ -158,6 +160,7 @@ smartcar_has_scopes(PG_FUNCTION_ARGS)
 	wanted = smartcar_scope_list_argument(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
 	for (int i = 0; i < wanted->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!smartcar_scope_set_has(&granted, wanted->indexes[i], wanted->names[i]))
 			PG_RETURN_BOOL(false);
 	}
@@ -177,6 +180,7 @@ smartcar_missing_scopes(PG_FUNCTION_ARGS)
 	missing = allocate_spans(wanted->count);
 	for (int i = 0; i < wanted->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!smartcar_scope_set_has(&granted, wanted->indexes[i], wanted->names[i]))
 			missing[count++] = wanted->names[i];
 	}
@@ -198,6 +202,7 @@ smartcar_add_required(PG_FUNCTION_ARGS)
 		SmartcarSpan bare = name;
 		int			index = smartcar_resolve_permission(&bare);
 
+		CHECK_FOR_INTERRUPTS();
 		if (bare.length == name.length && tesla_permission_of(index) != SMARTCAR_TESLA_NONE)
 			name = smartcar_span_from_string(psprintf("required:%.*s",
 													  (int) bare.length, bare.data));

@@ -13,7 +13,7 @@
 
 /*
  * Raises the error for a callback that was refused.  Its text is not shown: it
- * may hold a code that is still good.
+ * may hold a code that was not used yet.
  */
 static void
 refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *fault)
@@ -24,7 +24,7 @@ refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *faul
 	switch (status)
 	{
 		case SMARTCAR_CALLBACK_REPEATED:
-			reason = "is there more than once";
+			reason = "is given more than once";
 			break;
 		case SMARTCAR_CALLBACK_BROKEN_ESCAPE:
 			reason = "has a \"%\" without two hexadecimal digits";

@@ -365,7 +365,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 	if (server->name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no %s is known", argument ? argument : "server"),
+				 errmsg("no server is given"),
 				 errdetail("The setting \"smartcar_tesla.server\" is empty."),
 				 errhint("Name a server%s.", or_pass)));
 
@@ -380,7 +380,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 	if (info->catalog == UserMappingRelationId)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no %s is known", info->name),
+				 errmsg("option \"%s\" is not set", info->name),
 				 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
 						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
 				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
@@ -388,7 +388,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("no %s is known", info->name),
+			 errmsg("option \"%s\" is not set", info->name),
 			 errdetail("Server \"%s\" has no option \"%s\".", server->name, info->name),
 			 errhint("Set it with ALTER SERVER %s OPTIONS (ADD %s '...')%s.",
 					 quoted_name, info->name, or_pass)));

@@ -102,11 +102,11 @@ smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
 		(void) set_option(&words, SMARTCAR_LINK_MODE, server, SMARTCAR_OPTION_MODE);
 	}
 
-	bytes = palloc(smartcar_link_compiled_size(&words.link, 0));
+	bytes = palloc(smartcar_link_compile(&words.link, 0, NULL, &compiled));
 	smartcar_link_compile(&words.link, 0, bytes, &compiled);
 	if (compiled.ready_length > SMARTCAR_LINK_MAX_LENGTH)
 		return NULL;
 	link = palloc(compiled.ready_length + 1);
-	*smartcar_link_write(&compiled, &words.link, link) = '\0';
+	link[smartcar_link_write(&compiled, &words.link, link)] = '\0';
 	return link;
 }

@@ -148,16 +148,16 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 	size_t		ready = 0;
 	char	   *bytes;
 	char	   *target;
-	char	   *end;
 
 	for (int i = 0; i < SMARTCAR_LINK_PARAMETER_COUNT; i++)
 	{
 		if (varying & SMARTCAR_LINK_PARAMETER_BIT(i))
 			early.values[i] = *before;
 	}
-	size = smartcar_link_compiled_size(&early, varying);
+	size = smartcar_link_compile(&early, varying, NULL, &compiled);
 	bytes = block_new(size);
-	smartcar_link_compile(&early, varying, bytes, &compiled);
+	PROPERTY(smartcar_link_compile(&early, varying, bytes, &compiled) == size,
+			 smartcar_span(bytes, size), "the bytes are as many as was announced");
 
 	PROPERTY(compiled.piece_count > 0 && compiled.piece_count <= SMARTCAR_LINK_MAX_PIECES,
 			 smartcar_span(bytes, size), "the pieces have room in their array");
@@ -175,12 +175,11 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 	PROPERTY(ready == compiled.ready_length, smartcar_span(bytes, size),
 			 "the ready bytes are counted");
 
-	length = smartcar_link_length(&compiled, link);
+	length = smartcar_link_write(&compiled, link, NULL);
 	PROPERTY(smartcar_link_bound(&compiled, link) >= length, smartcar_span(bytes, size),
 			 "a link is not longer than its bound");
 	target = block_new(length);
-	end = smartcar_link_write(&compiled, link, target);
-	PROPERTY(end == target + length, smartcar_span(target, length),
+	PROPERTY(smartcar_link_write(&compiled, link, target) == length, smartcar_span(target, length),
 			 "a link is as long as was announced");
 	return smartcar_span(target, length);
 }

@@ -8,11 +8,14 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
+use IO::Compress::Gzip;
+use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Sandbox;
 use Session;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my $sandbox = Sandbox->start('--tls');
 my $node = PostgreSQL::Test::Cluster->new('main');
@@ -155,6 +158,75 @@ is( on('http2')->query(
 		q(SELECT count(*) FILTER (WHERE sqlstate IS NULL), string_agg(sqlstate, ' ')
 		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[20]), ARRAY[access_token]))),
 	'19|SC004', 'of many answers only the one that is too large is lost');
+
+# What a server or a proxy does that HTTP does not allow, or hardly: the answer is
+# right, or one that cannot be used, but never a lost connection after which a
+# command "may have been carried out".
+sub raw
+{
+	my ($headers, $body, @more) = @_;
+
+	return { raw => [ "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n$headers\r\n$body", @more ] };
+}
+
+sub gzip
+{
+	my ($text) = @_;
+	my $packed;
+
+	IO::Compress::Gzip::gzip(\$text => \$packed);
+	return $packed;
+}
+
+sub packed
+{
+	my ($bytes) = @_;
+
+	return { body_base64 => encode_base64($bytes, ''), headers => { 'content-encoding' => 'gzip' } };
+}
+my $json = '{"id":"' . join('', map { sprintf '%03d', $_ } 1 .. 300) . '"}';
+my $half = gzip($json);
+substr($half, length($half) / 2) = '';
+my $in_pieces = "content-length: 2\r\n";
+my $chunked = "transfer-encoding: chunked\r\n";
+my @unkind = (
+	[ 'gzip of two members', packed(gzip('{"id":') . gzip('"x"}')), qr/^SC004$/ ],
+	[ 'bytes behind gzip', packed(gzip('{"id":"x"}') . 'xxxxxxxxxxxxxxxxxxxxxxxx'), qr/^SC004$/ ],
+	[ 'gzip that ends early', packed($half), qr/^SC004$/ ],
+	[ 'interim answers without end', { raw => "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" x 16000 }, qr/^SC004$/ ],
+	[ 'a line of the header without end', raw('x-long: ' . 'x' x 250_000 . "\r\n$in_pieces", '{}'), qr/^SC004$/ ],
+	[ 'a trailer that looks like a status line', raw($chunked, "2\r\n{}\r\n0\r\nHTTP/foo: bar\r\n\r\n"), qr/^right$/ ],
+	[ 'a header that looks like a status line', raw("HTTP/1.1: x\r\n$in_pieces", '{}'), qr/^right$/ ],
+	[ 'one interim answer', { raw => "HTTP/1.1 103 Early Hints\r\nx-a: b\r\n\r\n" . raw($in_pieces, '{}')->{raw}[0] }, qr/^right$/ ]);
+foreach my $method ('GET', 'POST')
+{
+	foreach my $case (@unkind)
+	{
+		my ($what, $fault, $expected) = @$case;
+		my $request = qq(SELECT coalesce(sqlstate, 'right'), content_type, coalesce(headers ? 'x-a', false), (error).description
+			FROM token, smartcar_request('$method', '{/user}', ARRAY[access_token]));
+
+		$sandbox->faults({ %$fault, times => 0 });
+		my ($state, $type, $interim, $description) = split /\|/, on('smartcar')->query($request);
+		like($state, $expected, "$method: $what") or diag($description);
+		is("$type $interim", 'application/json f', 'whose header is that of the answer') if $state eq 'right';
+		is(scalar $sandbox->log, 1, 'is not asked for again');
+		$sandbox->faults;
+		is($session->query($ask), $ada->{user_id}, 'and the session goes on');
+	}
+}
+
+# Bytes that nobody asked for are not the answer to the next request.
+foreach my $pause (0, 1)
+{
+	my $evil = raw("content-length: 13\r\n", '{"id":"evil"}')->{raw}[0];
+	my $good = raw("content-length: 13\r\n", '{"id":"good"}')->{raw}[0];
+
+	$sandbox->faults({ raw => $pause ? [ $good, $evil ] : "$good$evil" });
+	is(on('smartcar')->query($ask), 'good', 'an answer with another one behind it' . ($pause ? ', which comes a little later' : ''));
+	sleep 0.1;
+	is($session->query($ask), $ada->{user_id}, 'and the next question has its own answer');
+}
 
 # The limit is that of the option, to the byte.
 {

@@ -74,7 +74,8 @@ my @cases = (
 	[ 'GET', { status => 505 }, 1 ],
 	[ 'GET', { oversize => 2000000 }, 1 ],
 	[ 'GET', { retry_after => 3600 }, 1 ],
-	[ 'GET', { retry_after => 'Wed, 21 Oct 2015 07:28:00 GMT' }, 1 ],
+	[ 'GET', { retry_after => 'Wed, 21 Oct 2099 07:28:00 GMT' }, 1 ],
+	[ 'GET', { retry_after => 'in a while' }, 1 ],
 	[ 'GET', { retry_after => 3600, status => 503 }, 1 ],
 	[ 'HEAD', { status => 503 }, 3 ],
 	[ 'POST', { status => 503 }, 1 ],
@@ -203,7 +204,8 @@ foreach my $fault (
 
 	connect_owner();
 	$sandbox->faults({ retry_after => 0 });
-	is($session->query($exchange), 'Bearer', 'one that was not carried out for the rate limit is made again');
+	is($session->error($exchange)->{sqlstate}, 'SC429', 'one that meets the rate limit is not made again by itself');
+	is($session->query($exchange), 'Bearer', 'but its caller can');
 	is(scalar $sandbox->log(path => '/oauth/token$'), 2, 'which is the second request');
 }
 

@@ -133,7 +133,7 @@ sub v2_calls
 		[ '/connections', q(SELECT smartcar_request('GET', '/connections', origin => 'management')) ],
 		[ '/connections', 'SELECT smartcar_get_connections()' ],
 		[ '/connections', "SELECT smartcar_delete_connections('$model_s')" ],
-		[ '/application', "CALL smartcar_disconnect_vehicle('$model_x')" ]);
+		[ '/application', "SELECT smartcar_request('DELETE', '/vehicles/$model_x/application', $token)" ]);
 }
 
 sub v3_calls
