@@ -30,6 +30,7 @@ typedef struct SmartcarUser
 
 	/* what came of it */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
+	bool		has_unusable;	/* one of them was left out */
 	const SmartcarFailure *error;
 } SmartcarUser;
 

@@ -66,7 +66,7 @@ sub is_stored
 {
 	my ($server, $vehicle_id, $name, %given) = @_;
 	my $condition = "server = '$server' AND vehicle_id = '$vehicle_id'";
-	my $times = "'{connected_at,synced_at,created_at,updated_at}'::text[]";
+	my $times = "'{connected_at,synced_at,created_at,updated_at,access_type_known_at,tesla_scopes_known_at,virtual_key_known_at,errors_known_at}'::text[]";
 	my $row = JSON::PP::decode_json($session->query("SELECT to_jsonb(c) - $times FROM smartcar_tesla.connection c WHERE $condition"));
 	my $vehicle = $sandbox->ask("vehicle?id=$vehicle_id");
 	my ($owner) = grep { grep { $_->{id} eq $vehicle_id } @{ $_->{vehicles} } } @{ $sandbox->ask('owners')->{owners} };
@@ -76,14 +76,16 @@ sub is_stored
 		{
 			server => $server, user_id => $owner->{user_id}, vehicle_id => $vehicle_id, status => 'connected',
 			(map { $_ => $vehicle->{$_} } qw(make model year mode)), powertrain_type => $vehicle->{powertrainType},
-			permissions => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
+			granted_scopes => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
 			access_type => $access->{accessType}, tesla_scopes => $owner->{tesla_permissions},
-			virtual_key_paired => $vehicle->{paired},
+			virtual_key_paired => $vehicle->{paired}, errors => undef,
 			(map { ("error_$_" => undef) } qw(type code description action url at)), %given
 		},
 		$name);
 	is($session->query("SELECT connected_at > now() - interval '5 minutes', synced_at >= created_at, updated_at >= synced_at FROM smartcar_tesla.connection WHERE $condition"),
 		't|t|t', "times of: $name");
+	is($session->query("SELECT access_type_known_at = synced_at, tesla_scopes_known_at = synced_at, virtual_key_known_at = synced_at, errors_known_at = synced_at FROM smartcar_tesla.connection WHERE $condition"),
+		't|t|t|t', "everything is known as of when Smartcar was asked: $name");
 	return;
 }
 
@@ -234,7 +236,9 @@ $strange->{body}{data}[0]{attributes}{permissions} = [ 'of_before' ];
 $_->{meta}{createdAt} = '2026-01-01T00:00:00Z' foreach @{ $strange->{body}{data} };
 $strange->{body}{data}[1]{meta}{createdAt} = '2026-01-02T00:00:00Z';
 $sandbox->faults($strange, page('^(?!.*userId).*number(%5D|\])='));
-is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '2|0', 'a list with rows that cannot be');
+my $left_out = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
+like($left_out, qr/^2\|4$/m, 'a list with rows that cannot be');
+like($left_out, qr/^WARNING:.* connections left out: 4$/m, 'which is told');
 is(Manager::rows($session, 'connection', 'granted_scopes', server => 'v3', vehicle_id => 'vehicle-000001'), '{read_location}', 'the later of two counts');
 is(Manager::count($session, 'connection', vehicle_id => [ 'a vehicle', '../vehicle' ]) + Manager::count($session, 'connection', user_id => 'user 1'), 0, 'and what nothing can be asked with is left out');
 is(Manager::rows($session, 'webhook_event', 'server', event_id => 'old') . ', ' . Manager::rows($session, 'webhook_event', 'event_id', server => 'v3'), 'smartcar, new', 'events that are not repeated any more are forgotten');
