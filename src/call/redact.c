@@ -17,6 +17,7 @@
 #include "lib/stringinfo.h"
 
 #include "core/percent.h"
+#include "pg/compat.h"
 #include "pg/text.h"
 
 #define REPLACEMENT	"(hidden)"
@@ -93,10 +94,9 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
 	bool		is_scalar = iterator->isScalar;
-	JsonbParseState *state = NULL;
+	SmartcarJsonbBuilder builder = {0};
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	JsonbValue *result = NULL;
 
 	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
 	{
@@ -111,11 +111,11 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 			value.val.string.val = unconstify(char *, scrubbed.data);
 			value.val.string.len = (int) scrubbed.length;
 		}
-		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
+		smartcar_jsonb_push(&builder, token, has_value ? &value : NULL);
 	}
-	if (result == NULL)
+	if (builder.result == NULL)
 		return json;
-	if (result->type == jbvArray)
-		result->val.array.rawScalar = is_scalar;
-	return JsonbValueToJsonb(result);
+	if (builder.result->type == jbvArray)
+		builder.result->val.array.rawScalar = is_scalar;
+	return JsonbValueToJsonb(builder.result);
 }
