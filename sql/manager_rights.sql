@@ -77,6 +77,7 @@ RESET ROLE;
 ANALYZE smartcar_tesla.account;
 CREATE SCHEMA hostile;
 GRANT CREATE, USAGE ON SCHEMA hostile TO "regress smartcar ""app""";
+GRANT EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) TO "regress smartcar ""app""";
 SET ROLE "regress smartcar ""app""";
 SELECT count(*) AS statistics FROM pg_stats WHERE tablename = 'smartcar_tesla.account';
 CREATE FUNCTION hostile.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'seen: %', $1; RETURN true; END $$;

@@ -25,7 +25,6 @@ INSERT INTO open_to_public VALUES
 	('smartcar_virtual_key_url(text,text)'),
 	('smartcar_error_action(text,text)'),
 	('smartcar_parse_error(text,integer,text,text)'),
-	('smartcar_hash_challenge(text,text,text)'),
 	('smartcar_verify_webhook(bytea,text,text,text)'),
 	('smartcar_verify_webhook(text,text,text,text)'),
 	('smartcar_token_expired(timestamp with time zone,interval)'),

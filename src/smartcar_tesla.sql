@@ -419,6 +419,8 @@ challenge: the text of the event; NULL gives NULL.
 management_token: the application management token; NULL means the one of the user mapping. Prefer that, because an argument can end up in a log. server: NULL means the one that the setting smartcar_tesla.server names; it need not exist if management_token is given.
 Errors: 22023 for an empty token, 55000 if no token is known, 42704 and 42501 for a server that does not exist or may not be used, and those of reading a secret file (58P01, 42501, 42809, 22023).';
 
+REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) FROM PUBLIC;
+
 CREATE FUNCTION smartcar_verify_webhook(
 	body bytea,
 	signature text,
