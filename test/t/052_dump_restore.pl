@@ -42,7 +42,7 @@ my ($waiting) = $session->query("SELECT smartcar_begin_connect('id of ada')") =~
 $session->query(q{SELECT smartcar_receive_webhook(body, smartcar_hash_challenge(convert_from(body, 'UTF8'))) FROM convert_to('{"eventId":"event-1","eventType":"VEHICLE_STATE","data":{}}', 'UTF8') AS body});
 $session->query(q{INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, error_type, error_action, error_description, tesla_scopes) VALUES ('gone', E'\u00fc \t\\\\', 'v', E'line\nbreak \U0001F697', 'BILLING', 'fix_setup', '\.', '{"a b",NULL,""}')});
 my $before = content('postgres');
-is($before =~ s/\|[0-9a-f]{32}$/|/rmg, "smartcar_account|201|\nsmartcar_connection|3|\nsmartcar_session|2|\nsmartcar_webhook_event|1|", 'rows of all kinds');
+is($before =~ s/\|[0-9a-f]{32}$/|/rmg, "smartcar_tesla.account|201|\nsmartcar_tesla.connection|3|\nsmartcar_tesla.session|2|\nsmartcar_tesla.webhook_event|1|", 'rows of all kinds');
 my $status = $node->safe_psql('postgres', "SELECT string_agg(s::text, ' ' ORDER BY s::text) FROM smartcar_status AS s");
 
 # As a superuser, in each format, in one go or the parts by themselves

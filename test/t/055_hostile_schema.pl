@@ -141,7 +141,7 @@ is(sql('SELECT (SELECT count(*) FROM smartcar_tesla.account), (SELECT count(*) F
 
 # What is in the way stops the script, and is not taken over.
 foreach my $case (
-	[ 'a function', 'CREATE FUNCTION s.smartcar_connect_url(server text) RETURNS text LANGUAGE sql AS $$ SELECT 1 $$', 'already exists' ],
+	[ 'a function', 'CREATE FUNCTION s.smartcar_parse_callback(callback text) RETURNS text LANGUAGE sql AS $$ SELECT callback $$', 'already exists' ],
 	[ 'a schema', 'CREATE SCHEMA smartcar_tesla CREATE TABLE account (server text)', 'already exists' ],
 	[ 'a view', 'CREATE VIEW s.smartcar_status AS SELECT 1', 'already exists' ],
 	[ 'a type', q(CREATE TYPE s.smartcar_action AS ENUM ('none')), 'already exists' ])
