@@ -5,7 +5,7 @@
 # Usage: test/version.sh
 #
 # The control file is the source; META.json (twice) and the first entries of
-# CHANGELOG.md and debian/changelog repeat it, because PGXN, people and Debian's
+# CHANGELOG.md (but for "Unreleased") and debian/changelog repeat it, because PGXN, people and Debian's
 # tools read those.  The install script and the library take it from the control
 # file when they are built.  META.json is also held against PGXN's specification.
 
@@ -36,7 +36,7 @@ if [ -z "$version" ]; then
 	disagree "smartcar_tesla.control has no default_version"
 fi
 compare "the first entry of CHANGELOG.md" \
-	"$(sed -n '/^## /{s/^## \([^ ]*\).*/\1/p;q;}' CHANGELOG.md)"
+	"$(sed -n '/^## Unreleased$/d; /^## /{s/^## \([^ ]*\).*/\1/p;q;}' CHANGELOG.md)"
 compare "META.json" "$(test/meta.pl --print version META.json)"
 compare "provides in META.json" \
 	"$(test/meta.pl --print provides.smartcar_tesla.version META.json)"
