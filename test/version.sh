@@ -5,9 +5,10 @@
 # Usage: test/version.sh
 #
 # The control file is the source; META.json (twice) and the first entries of
-# CHANGELOG.md (but for "Unreleased") and debian/changelog repeat it, because PGXN, people and Debian's
-# tools read those.  The install script and the library take it from the control
-# file when they are built.  META.json is also held against PGXN's specification.
+# CHANGELOG.md, but for "Unreleased", and debian/changelog repeat it, because PGXN,
+# people and Debian's tools read those.  The install script and the library take it
+# from the control file when they are built.  META.json is also held against PGXN's
+# specification.
 
 set -euo pipefail
 
