@@ -3,8 +3,7 @@
 #   docker build --build-arg PG_MAJOR=17 --tag postgres-smartcar-tesla:17 .
 #
 # Where this project is developed there is no engine for containers, and no registry
-# to get the base image from: this file was never built there.  The script that it
-# runs was, in a Debian with PostgreSQL: see test/dockerfile.sh.
+# to get the base image from: this file has not been built yet.
 
 ARG PG_MAJOR=17
 FROM postgres:${PG_MAJOR}-bookworm

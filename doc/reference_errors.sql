@@ -1,5 +1,5 @@
 -- Part of doc/reference.sql: which Tesla permission each permission needs, and
--- what the extension advises for each of Smartcar's errors.  test/reference.sh
+-- what the extension advises for each of Smartcar's errors.  tools/reference.sh
 -- compares the list of errors with the catalogue of src/core/error.c.
 
 \qecho '## Permissions and what they need at Tesla'
@@ -9,7 +9,7 @@
 \qecho '| Smartcar permission | Tesla permission | as Tesla''s API names it |'
 \qecho '| --- | --- | --- |'
 SELECT format('| `%s` | %s | %s |', scope, COALESCE(smartcar_tesla_permission(scope), ''), COALESCE('`' || smartcar_tesla_scope(scope) || '`', ''))
-	FROM unnest(smartcar_known_permissions()) WITH ORDINALITY AS p (scope, place) ORDER BY place;
+	FROM unnest(smartcar_tesla.known_permissions()) WITH ORDINALITY AS p (scope, place) ORDER BY place;
 \qecho
 
 CREATE TEMP TABLE known_error (place serial, origin text, type text, code text);

@@ -1,4 +1,4 @@
--- Part of doc/reference.sql: the SQLSTATEs.  test/reference.sh compares them with
+-- Part of doc/reference.sql: the SQLSTATEs.  tools/reference.sh compares them with
 -- what the sources can raise and with what the comments of functions name.
 
 CREATE TEMP TABLE sqlstate (place serial, code text PRIMARY KEY, condition text, meaning text, remedy text);

@@ -17,7 +17,7 @@ async function begin({owner, query}) {
 
 async function finish(owner, callback) {
   const {status, vehicle_ids: vehicleIds, error, action} =
-    await database.call('CALL smartcar_finish_connect($1, external_id => $2)', [callback, owner.external_id]);
+    await database.call('CALL smartcar_finish_connect($1, expected_external_id => $2)', [callback, owner.external_id]);
 
   return (await database.row('SELECT garage.outcome($1, $2, $3, $4, $5, $6) AS notice',
     [owner.external_id, callback, status, vehicleIds, error, action])).notice;

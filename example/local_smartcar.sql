@@ -15,7 +15,11 @@
 	\set api_version 2.0
 \endif
 
-CREATE EXTENSION smartcar_tesla;
+-- not in public, which belongs to the application
+CREATE SCHEMA smartcar;
+CREATE EXTENSION smartcar_tesla SCHEMA smartcar;
+ALTER DATABASE :"DBNAME" SET search_path = public, smartcar;
+SET search_path = public, smartcar;
 
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',

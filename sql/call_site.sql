@@ -95,7 +95,7 @@ SELECT servers, count(*), count(DISTINCT link) AS links,
 	bool_and(wanted = scopes) AS wanted, bool_and(key LIKE '%/key-' || app || '.app.car') AS key,
 	bool_and(hash = smartcar_hash_challenge('x', 'token-' || app)) AS token, bool_and(hash_by_argument = smartcar_hash_challenge('x', 'argument-' || i)) AS argument
 FROM (SELECT *, smartcar_connect_url(server => 'app_' || app) AS link, smartcar_server_scopes('app_' || app) AS scopes,
-		smartcar_wanted_scopes('app_' || app) AS wanted, smartcar_virtual_key_url(server => 'app_' || app) AS key,
+		smartcar_server_scopes('app_' || app, true) AS wanted, smartcar_virtual_key_url(server => 'app_' || app) AS key,
 		smartcar_hash_challenge('x', server => 'app_' || app) AS hash,
 		smartcar_hash_challenge('x', 'argument-' || i, 'app_' || app) AS hash_by_argument
 	FROM (TABLE row_of_app ORDER BY servers, md5(i::text)) AS shuffled) AS x
@@ -135,7 +135,7 @@ BEGIN
 			EXCEPTION WHEN OTHERS THEN
 				applications := concat_ws(' ', applications, SQLSTATE); tokens := concat_ws(' ', tokens, SQLSTATE);
 			END;
-			wanted := concat_ws(' ', wanted, COALESCE(smartcar_wanted_scopes(name)::text, 'NULL'));
+			wanted := concat_ws(' ', wanted, COALESCE(smartcar_server_scopes(name, true)::text, 'NULL'));
 		END LOOP;
 		RETURN NEXT;
 	END LOOP;
@@ -150,7 +150,7 @@ RESET client_min_messages;
 
 -- each server is looked up once and not once per row, which costs scans of pg_depend
 BEGIN;
-INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, connection_id, permissions, connected_at, synced_at)
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, connection_id, granted_scopes, connected_at, synced_at)
 	SELECT (ARRAY['app_1', 'gone', 'app_2'])[1 + i % 3], 'user', 'vehicle-' || i, 'connection-' || i, '{scope_1}', now(), now() FROM generate_series(1, 1200) AS i;
 SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) AS scans \gset
 SELECT server, action, count(*), count(missing_scopes) AS missing FROM smartcar_status GROUP BY 1, 2 ORDER BY 1, 2;
@@ -167,7 +167,7 @@ BEGIN
 	FOR i IN 1..2000 LOOP
 		link := smartcar_connect_url(server => 'app_' || 1 + i % 12);
 	END LOOP;
-	RETURN QUERY SELECT count(*), sum(total_bytes) < 100000 FROM pg_backend_memory_contexts WHERE name = 'smartcar_tesla call site';
+	RETURN QUERY SELECT count(*), sum(total_bytes) < 100000 FROM pg_backend_memory_contexts WHERE name = 'smartcar_tesla function state';
 END
 $$;
 SELECT * FROM pg_temp.memory();

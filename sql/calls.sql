@@ -30,29 +30,21 @@ INSERT INTO call (expression) VALUES
 	($$smartcar_refresh_token('r', server => %s)$$),
 	($$smartcar_get_application_token(%s)$$),
 	($$smartcar_get_user('t', %s)$$),
-	($$smartcar_get_user(ARRAY['t'], %s)$$),
 	($$smartcar_get_vehicles('t', 'u', %s)$$),
-	($$smartcar_get_vehicles(ARRAY['t'], ARRAY['u'], %s)$$),
 	($$smartcar_get_vehicle('v', 't', server => %s)$$),
-	($$smartcar_get_vehicle(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_vehicle_many(ARRAY['v'], ARRAY['t'], server => %s)$$),
 	($$smartcar_get_permissions('v', 't', server => %s)$$),
-	($$smartcar_get_permissions(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_permissions_many(ARRAY['v'], ARRAY['t'], server => %s)$$),
 	($$smartcar_get_tesla_access('v', 't', server => %s)$$),
-	($$smartcar_get_tesla_access(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_tesla_access_many(ARRAY['v'], ARRAY['t'], server => %s)$$),
 	($$smartcar_get_virtual_key('v', 't', server => %s)$$),
-	($$smartcar_get_virtual_key(ARRAY['v'], ARRAY['t'], server => %s)$$),
+	($$smartcar_get_virtual_key_many(ARRAY['v'], ARRAY['t'], server => %s)$$),
 	($$smartcar_get_tesla_migration('v', 't', server => %s)$$),
-	($$smartcar_get_tesla_migration(ARRAY['v'], ARRAY['t'], server => %s)$$),
 	($$smartcar_get_connections(server => %s)$$),
-	($$smartcar_get_connections(ARRAY['v'], server => %s)$$),
 	($$smartcar_delete_connections('v', server => %s)$$),
-	($$smartcar_delete_connections(ARRAY['v'], server => %s)$$),
-	($$smartcar_disconnect('v', server => %s)$$),
-	($$smartcar_disconnect(ARRAY['v'], server => %s)$$),
 	($$smartcar_get_compatibility('v', server => %s)$$),
-	($$smartcar_get_compatibility(ARRAY['v'], server => %s)$$),
 	($$smartcar_request('POST', '/x', 't', server => %s)$$),
-	($$smartcar_request('POST', ARRAY['/x'], ARRAY['t'], server => %s)$$);
+	($$smartcar_request_many('POST', ARRAY['/x'], ARRAY['t'], server => %s)$$);
 
 -- What becomes of a call: its SQLSTATE, or that of its row, and its message.
 CREATE FUNCTION outcome(call text, server text, OUT state text, OUT message text) LANGUAGE plpgsql AS $$
@@ -70,17 +62,17 @@ END $$;
 -- Nobody listens there.
 SELECT expression, state, message
   FROM call, outcome(expression, 'smartcar')
- WHERE expression ~ 'code|token|user.ARRAY|delete|disconnect|compatibility..v|request' ORDER BY position;
+ WHERE expression ~ 'code|token|delete|compatibility|request' ORDER BY position;
 
 -- What the version of the API does not have, and what it can do without.
 SELECT expression, state, message
   FROM call, outcome(expression, 'third')
- WHERE expression ~ 'user|migration|code|compatibility..v' ORDER BY position;
+ WHERE expression ~ 'get_user|migration|code|compatibility' ORDER BY position;
 
 -- A server without the options that calls need, no such server, and none at all.
 SELECT expression, state, message
   FROM call, outcome(expression, 'bare')
- WHERE expression ~ 'code|token|connection|disconnect|compatibility|request' ORDER BY position;
+ WHERE expression ~ 'code|token|connection|compatibility|request' ORDER BY position;
 SELECT state, message, count(*) FROM call, outcome(expression, 'nowhere') GROUP BY 1, 2 ORDER BY 1, 2;
 SET smartcar_tesla.server = 'nowhere';
 SELECT state, message, count(*) FROM call, outcome(expression, NULL) GROUP BY 1, 2 ORDER BY 1, 2;
@@ -93,7 +85,7 @@ DO $$
 DECLARE
 	message text; detail text; hint text;
 BEGIN
-	PERFORM smartcar_disconnect('v', 't');
+	PERFORM smartcar_request('DELETE', '/vehicles/v/application', 't');
 EXCEPTION WHEN SQLSTATE 'SC001' THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 	RAISE NOTICE '%', message;
@@ -104,50 +96,42 @@ END $$;
 -- Nothing is asked about nothing.
 SELECT smartcar_exchange_code(NULL), smartcar_refresh_token(NULL), smartcar_get_vehicle(NULL, 't'),
 	   smartcar_get_permissions(NULL, 't'), smartcar_get_tesla_access(NULL, 't'), smartcar_get_virtual_key(NULL, 't'),
-	   smartcar_get_tesla_migration(NULL, 't'), smartcar_disconnect(NULL), smartcar_get_compatibility(NULL::text),
+	   smartcar_get_tesla_migration(NULL, 't'), smartcar_get_compatibility(NULL),
 	   smartcar_request('GET', NULL, 't');
-SELECT * FROM smartcar_get_user(NULL::text[]);
-SELECT * FROM smartcar_get_user('{}'::text[]);
-SELECT * FROM smartcar_get_vehicles(NULL::text[], NULL);
-SELECT * FROM smartcar_get_vehicle(NULL::text[], ARRAY['t']);
-SELECT * FROM smartcar_get_vehicle('{}'::text[], ARRAY['t']);
-SELECT * FROM smartcar_get_vehicle('{}'::text[], '{}'::text[]);
-SELECT * FROM smartcar_get_connections('{}'::text[]);
-SELECT * FROM smartcar_request('GET', NULL::text[]);
+SELECT * FROM smartcar_get_vehicle_many(NULL, ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle_many('{}', ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle_many('{}', '{}');
+SELECT * FROM smartcar_request_many('GET', NULL);
 
 -- What must not be left out.
-SELECT smartcar_get_user(NULL::text);
-SELECT smartcar_get_vehicles(NULL::text);
-SELECT smartcar_get_vehicles(NULL::text, server => 'third');
-SELECT * FROM smartcar_get_vehicles(ARRAY['t'], server => 'third');
+SELECT smartcar_get_user(NULL);
+SELECT smartcar_get_vehicles();
+SELECT smartcar_get_vehicles(server => 'third');
+SELECT smartcar_get_vehicles('t', server => 'third');
 SELECT smartcar_get_vehicle('v');
-SELECT * FROM smartcar_get_vehicle(ARRAY['v', 'w']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['v', 'w']);
 SELECT smartcar_request('GET', '/x');
 SELECT smartcar_request(NULL, '/x', 't');
 SELECT * FROM smartcar_delete_connections();
-SELECT * FROM smartcar_delete_connections(NULL::text[]);
 SELECT smartcar_exchange_code('c', refresh_lifetime => NULL);
 SELECT smartcar_refresh_token('r', refresh_lifetime => NULL);
 
 -- Arrays of other lengths, with NULLs, and with more dimensions than one.
-SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u']);
-SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b', 'c'], '{}'::text[]);
-SELECT * FROM smartcar_get_vehicle(ARRAY['a'], ARRAY['t'], ARRAY['u', 'v']);
-SELECT * FROM smartcar_get_vehicles(ARRAY['t', 'u'], ARRAY['a']);
-SELECT * FROM smartcar_request('GET', ARRAY['/a', '/b'], ARRAY['t', 'u', 'v']);
-SELECT * FROM smartcar_get_vehicle(ARRAY['a', NULL], ARRAY['t']);
-SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL]);
-SELECT * FROM smartcar_get_vehicle(ARRAY['a', 'b'], ARRAY['t'], ARRAY[NULL]::text[]);
-SELECT * FROM smartcar_get_user(ARRAY[NULL]::text[]);
-SELECT * FROM smartcar_get_compatibility(ARRAY['a', NULL]);
-SELECT * FROM smartcar_request('GET', ARRAY['/a', NULL], ARRAY['t']);
-SELECT * FROM smartcar_get_vehicle(ARRAY[['a', 'b']], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', 'b', 'c'], ARRAY['t', 'u']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', 'b', 'c'], '{}');
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['a'], ARRAY['t'], ARRAY['u', 'v']);
+SELECT * FROM smartcar_request_many('GET', ARRAY['/a', '/b'], ARRAY['t', 'u', 'v']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', NULL], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', 'b'], ARRAY['t', NULL]);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', 'b'], ARRAY['t'], '{NULL}');
+SELECT * FROM smartcar_request_many('GET', ARRAY['/a', NULL], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY[['a', 'b']], ARRAY['t']);
 
 -- Values that cannot be sent.
 SELECT smartcar_get_vehicle('', 't');
 SELECT smartcar_get_vehicle('..', 't');
 SELECT smartcar_get_vehicle('%2e%2E', 't');
-SELECT * FROM smartcar_get_vehicle(ARRAY['a', '.'], ARRAY['t']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', '.'], ARRAY['t']);
 SELECT smartcar_get_compatibility('');
 SELECT smartcar_get_user('');
 SELECT smartcar_get_user('a b');
@@ -157,7 +141,7 @@ SELECT smartcar_get_vehicle('v', 't', 'a b', 'third');
 SELECT smartcar_get_vehicles(user_id => E'a\nb', access_token => NULL, server => 'third');
 SELECT smartcar_exchange_code('');
 SELECT smartcar_refresh_token('');
-SELECT smartcar_exchange_code('c', 'ftp://example.com');
+SELECT smartcar_exchange_code('c', redirect_uri => 'ftp://example.com');
 SELECT smartcar_exchange_code('c', flags => '[]');
 SELECT smartcar_refresh_token('r', flags => '{"a": []}');
 SELECT smartcar_get_connections(mode => 'dead');
@@ -172,7 +156,7 @@ SELECT smartcar_request('OPTIONS', '/x', 't');
 SELECT smartcar_request('', '/x', 't');
 SELECT smartcar_request('GET', '/x/../y', 't');
 SELECT smartcar_request('GET', '/x?y', 't');
-SELECT * FROM smartcar_request('GET', ARRAY['/x', 'y'], ARRAY['t']);
+SELECT * FROM smartcar_request_many('GET', ARRAY['/x', 'y'], ARRAY['t']);
 SELECT smartcar_request('GET', '/x', 't', query => '[]');
 SELECT smartcar_request('GET', '/x', 't', query => '{"a": [1]}');
 SELECT smartcar_request('GET', '/x', 't', query => '{"a": {"b": 1}}');
@@ -181,15 +165,15 @@ SELECT smartcar_request('GET', '/x', 't', origin => 'auth');
 
 -- The SQLSTATEs of some of these.
 SELECT expression, state
-  FROM (VALUES ($$smartcar_get_user(NULL::text)$$),
-			   ($$smartcar_get_vehicles(NULL::text, server => 'third')$$),
+  FROM (VALUES ($$smartcar_get_user(NULL)$$),
+			   ($$smartcar_get_vehicles(server => 'third')$$),
 			   ($$smartcar_delete_connections()$$),
 			   ($$smartcar_refresh_token('r', NULL)$$),
 			   ($$smartcar_request(NULL, '/x', 't')$$),
-			   ($$smartcar_get_vehicle(ARRAY['a', NULL], ARRAY['t'])$$),
-			   ($$smartcar_get_vehicle(ARRAY['a', 'b'], ARRAY['t', NULL])$$),
-			   ($$smartcar_get_vehicle(ARRAY['a', 'b', 'c'], ARRAY['t', 'u'])$$),
-			   ($$smartcar_get_vehicle(ARRAY[['a', 'b']], ARRAY['t'])$$),
+			   ($$smartcar_get_vehicle_many(ARRAY['a', NULL], ARRAY['t'])$$),
+			   ($$smartcar_get_vehicle_many(ARRAY['a', 'b'], ARRAY['t', NULL])$$),
+			   ($$smartcar_get_vehicle_many(ARRAY['a', 'b', 'c'], ARRAY['t', 'u'])$$),
+			   ($$smartcar_get_vehicle_many(ARRAY[['a', 'b']], ARRAY['t'])$$),
 			   ($$smartcar_get_vehicle('..', 't')$$),
 			   ($$smartcar_get_user('a b')$$),
 			   ($$smartcar_exchange_code('')$$),
@@ -208,7 +192,6 @@ GRANT SELECT ON call TO regress_smartcar_caller;
 SET ROLE regress_smartcar_caller;
 SELECT state, regexp_replace(message, ' \w+$', ' ...') AS message, count(*)
   FROM call, outcome(expression, 'smartcar') GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT smartcar_token_expired('infinity');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION smartcar_get_user(text, text) TO regress_smartcar_caller;
 SET ROLE regress_smartcar_caller;

@@ -17,12 +17,11 @@ SET smartcar_tesla.server = 'manager';
 -- the tables
 SELECT table_name, string_agg(column_name || ' ' || udt_name || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END, ', ' ORDER BY ordinal_position) AS columns
 	FROM information_schema.columns
-	WHERE table_name IN ('smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event') GROUP BY 1 ORDER BY 1;
+	WHERE table_schema = 'smartcar_tesla' GROUP BY 1 ORDER BY 1;
 SELECT conrelid::regclass AS relation, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-	WHERE conrelid IN ('smartcar_tesla.session'::regclass, 'smartcar_tesla.account'::regclass, 'smartcar_tesla.connection'::regclass, 'smartcar_tesla.webhook_event'::regclass)
-		AND contype <> 'n'
+	WHERE connamespace = 'smartcar_tesla'::regnamespace AND contype <> 'n'
 	ORDER BY conrelid::regclass::text, 2;
-SELECT indexdef FROM pg_indexes WHERE tablename IN ('smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event') ORDER BY 1;
+SELECT indexdef FROM pg_indexes WHERE schemaname = 'smartcar_tesla' ORDER BY 1;
 \set VERBOSITY sqlstate
 INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at) VALUES ('s', '\x00', 'connect', now());
 INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at) VALUES ('s', sha256('x'), 'other', now());
@@ -36,10 +35,11 @@ CREATE FUNCTION pg_temp.state_of(link text) RETURNS text LANGUAGE sql IMMUTABLE 
 CREATE TEMP TABLE begun (name text PRIMARY KEY, link text, state text GENERATED ALWAYS AS (pg_temp.state_of(link)) STORED);
 INSERT INTO begun VALUES
 	('connect', smartcar_begin_connect('owner-7')),
-	('all', smartcar_begin_connect('owner & 8', ARRAY['read_vin', 'required:read_odometer'], NULL, true, 'https://example.com/other', '2 days', 'manager')),
+	('all', smartcar_begin_connect('owner & 8', ARRAY['read_vin', 'required:read_odometer'], NULL, true, '2 days',
+		'https://example.com/other', 'manager')),
 	('bare', smartcar_begin_connect()),
 	('update', smartcar_begin_reauth('owner-7')),
-	('update some', smartcar_begin_reauth('owner-7', ARRAY['read_vin'], lifetime => '90 seconds')),
+	('update some', smartcar_begin_reauth('owner-7', scope => ARRAY['read_vin'], lifetime => '90 seconds')),
 	('vehicle', smartcar_begin_reauth('owner-7', vehicle_id => 'vehicle-1', redirect_uri => 'https://example.com/other')),
 	('vehicle bare', smartcar_begin_reauth(vehicle_id => 'vehicle-2')),
 	('v3', smartcar_begin_connect('owner-9', ARRAY['read_vin'], server => 'manager_v3')),
@@ -151,15 +151,15 @@ CALL smartcar_sync(server => 'no_such_server');
 SELECT status, count(*) FROM smartcar_tesla.session GROUP BY 1;
 
 -- callbacks whose state opens nothing; v3 has no tokens, so there is no need for a key
-CALL smartcar_finish_connect('code=c', 'manager_v3');
-CALL smartcar_finish_connect('code=c&state=' || repeat('0', 64), 'manager_v3');
+CALL smartcar_finish_connect('code=c', server => 'manager_v3');
+CALL smartcar_finish_connect('code=c&state=' || repeat('0', 64), server => 'manager_v3');
 
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'connect' \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 -- one that tells an error ends its session, once
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'v3' \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT external_id, status, ended_at >= created_at AS ended, user_id, error, error_description, action FROM smartcar_tesla.session WHERE status <> 'open';
 -- the one of a vehicle needs nothing but its state, and clears what was wrong with the login
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_at) VALUES
@@ -170,18 +170,18 @@ INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, 
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, error_type, error_code, error_description, error_action, error_at) VALUES
 	('manager_v3', 'user-7', 'vehicle-3', 'owner-7', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now());
 SELECT 'https://example.com/callback?vehicle_id=vehicle-4&state=' || state AS callback FROM begun WHERE name = 'v3 vehicle' \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_url, error_at IS NOT NULL AS has_time FROM smartcar_tesla.connection ORDER BY 1, 2, 3;
 -- one that comes too late, and one whose code was being exchanged when the server went down
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('late', server => 'manager_v3')) AS callback \gset
 UPDATE smartcar_tesla.session SET expires_at = clock_timestamp() WHERE external_id = 'late';
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('crashed', server => 'manager_v3')) AS callback \gset
 UPDATE smartcar_tesla.session SET status = 'exchanging' WHERE external_id = 'crashed';
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 -- one that has no user
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('nobody', server => 'manager_v3')) AS callback \gset
-CALL smartcar_finish_connect(:'callback', 'manager_v3');
+CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT external_id, status, error, action FROM smartcar_tesla.session WHERE external_id IN ('late', 'crashed', 'nobody') ORDER BY 1;
 
 -- tokens that are not there

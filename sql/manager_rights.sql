@@ -29,23 +29,37 @@ EXCEPTION
 END $$;
 CREATE TEMP TABLE tries (number integer GENERATED ALWAYS AS IDENTITY, what text);
 GRANT SELECT ON tries TO PUBLIC;
-INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('SELECT smartcar_begin_reauth(''owner'')'), ('SELECT smartcar_receive_webhook(''{}'', NULL)'), ('SELECT * FROM smartcar_status WHERE server = ''rights'''),
-	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
-	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_disconnect_vehicle(''v'')'), ('CALL smartcar_reseal_tokens()'),
+INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('SELECT smartcar_begin_reauth(''owner'')'),
+	('SELECT smartcar_receive_webhook(''{}'', NULL)'), ('SELECT * FROM smartcar_status WHERE server = ''rights'''),
+	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
+	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL)'),
+		('CALL smartcar_disconnect_vehicle(''v'')'), ('CALL smartcar_reseal_tokens()'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
-	('SELECT smartcar_wanted_scopes(NULL)'), ('SELECT smartcar_action_url(NULL, ''update_access'', NULL, NULL)'), ('SELECT smartcar_next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
-INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event']) AS relation,
-	unnest(ARRAY['SELECT FROM %I', 'INSERT INTO %I DEFAULT VALUES', 'UPDATE %I SET server = server', 'DELETE FROM %I', 'TRUNCATE %I', 'LOCK %I', 'CREATE TRIGGER t BEFORE INSERT ON %I EXECUTE FUNCTION suppress_redundant_updates_trigger()',
-		'CREATE RULE r AS ON INSERT TO %I DO INSTEAD NOTHING', 'CREATE POLICY p ON %I', 'ALTER TABLE %I ADD extra text', 'COPY %I TO STDOUT']) AS statement;
-INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DELETE FROM smartcar_status'), ('SELECT access_token FROM smartcar_status'), ('CREATE OR REPLACE VIEW smartcar_status AS SELECT 1');
+	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL)'),
+		('SELECT smartcar_tesla.next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
+INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['session', 'account', 'connection', 'webhook_event']) AS relation,
+	unnest(ARRAY['SELECT FROM smartcar_tesla.%I', 'INSERT INTO smartcar_tesla.%I DEFAULT VALUES', 'UPDATE smartcar_tesla.%I SET server = server',
+		'DELETE FROM smartcar_tesla.%I', 'TRUNCATE smartcar_tesla.%I', 'LOCK smartcar_tesla.%I',
+		'CREATE TRIGGER t BEFORE INSERT ON smartcar_tesla.%I EXECUTE FUNCTION suppress_redundant_updates_trigger()',
+		'CREATE RULE r AS ON INSERT TO smartcar_tesla.%I DO INSTEAD NOTHING', 'CREATE POLICY p ON smartcar_tesla.%I',
+			'ALTER TABLE smartcar_tesla.%I ADD extra text', 'COPY smartcar_tesla.%I TO STDOUT']) AS statement;
+INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DELETE FROM smartcar_status'),
+	('SELECT access_token FROM smartcar_status'), ('CREATE OR REPLACE VIEW smartcar_status AS SELECT 1');
+
+-- the schema of the tables is closed, and where somebody opens it, each table still is
+SET ROLE regress_smartcar_nobody;
+SELECT DISTINCT pg_temp.try(what) AS result FROM tries WHERE what LIKE '%smartcar_tesla.%';
+RESET ROLE;
+GRANT USAGE ON SCHEMA smartcar_tesla TO regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator;
 
 -- a role with nothing
 SET ROLE regress_smartcar_nobody;
 SELECT what, pg_temp.try(what) AS result FROM tries ORDER BY number;
-SELECT s AS server, smartcar_may_use(s), smartcar_wanted_scopes(s), smartcar_action_url(s, 'update_access', NULL, NULL), smartcar_next_action(s, 'connected', NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL)
+SELECT s AS server, smartcar_tesla.may_use(s), smartcar_server_scopes(s, true), smartcar_tesla.action_url('update_access', NULL, NULL, s),
+	smartcar_tesla.next_action('connected', NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL, s)
 	FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;
 RESET ROLE;
-SELECT s AS server, smartcar_may_use(s) FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;
+SELECT s AS server, smartcar_tesla.may_use(s) FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;
 
 -- an application and an operator
 SELECT smartcar_grant('regress smartcar "app"', 'application', 'rights');
@@ -77,8 +91,10 @@ RESET ROLE;
 ANALYZE smartcar_tesla.account;
 CREATE SCHEMA hostile;
 GRANT CREATE, USAGE ON SCHEMA hostile TO "regress smartcar ""app""";
+-- it signs its events itself
+GRANT EXECUTE ON FUNCTION smartcar_hash_challenge TO "regress smartcar ""app""";
 SET ROLE "regress smartcar ""app""";
-SELECT count(*) AS statistics FROM pg_stats WHERE tablename = 'smartcar_tesla.account';
+SELECT count(*) AS statistics FROM pg_stats WHERE tablename = 'account';
 CREATE FUNCTION hostile.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'seen: %', $1; RETURN true; END $$;
 SELECT vehicle_id FROM smartcar_status WHERE server = 'rights' AND hostile.tell(external_id);
 -- rows of a server that the role may not use
@@ -99,18 +115,21 @@ CREATE OPERATOR hostile.+ (LEFTARG = timestamptz, RIGHTARG = interval, FUNCTION 
 CREATE FUNCTION hostile.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('now()'); RETURN 'infinity'; END $$;
 CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('clock_timestamp()'); RETURN '-infinity'; END $$;
 CREATE FUNCTION hostile.format(text, VARIADIC text[]) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('format()'); RETURN 'SELECT 1'; END $$;
-CREATE FUNCTION hostile.json_build_object(text, text, text, text, text, text, text, text, text, text, text, smartcar_action) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('json_build_object()'); RETURN '{}'; END $$;
-CREATE FUNCTION hostile.smartcar_connect_url(scope text[], state text, make text, force_prompt boolean, external_id text, redirect_uri text, server text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('smartcar_connect_url()'); RETURN 'x'; END $$;
-CREATE FUNCTION hostile.smartcar_next_action(text, text, smartcar_action, text[], text[], text, text, text, integer, boolean) RETURNS smartcar_action LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('smartcar_next_action()'); RETURN 'none'; END $$;
+CREATE FUNCTION hostile.json_build_object(text, text, text, text, text, text, text, text, text, text, text,
+	smartcar_action) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('json_build_object()'); RETURN '{}'; END $$;
+CREATE FUNCTION hostile.smartcar_connect_url(scope text[], state text, make text, force_prompt boolean, external_id text, redirect_uri text,
+	server text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('smartcar_connect_url()'); RETURN 'x'; END $$;
+CREATE FUNCTION hostile.next_action(text, smartcar_action, text[], text[], text, text, text, integer, boolean,
+	text) RETURNS smartcar_action LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('next_action()'); RETURN 'none'; END $$;
 CREATE TYPE hostile.smartcar_action AS ENUM ('hostile');
 CREATE TYPE hostile.text AS (x integer);
-CREATE TABLE hostile.smartcar_session (server text, state_hash bytea, link text, external_id text, vehicle_id text, scope text[], redirect_uri text, expires_at timestamptz, status text);
-CREATE TABLE hostile.smartcar_connection (server text);
-CREATE TABLE hostile.smartcar_account (server text);
-CREATE TABLE hostile.smartcar_webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
-CREATE TEMP TABLE smartcar_tesla.session (server text);
-CREATE TEMP TABLE smartcar_tesla.webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
-CREATE TEMP TABLE smartcar_tesla.connection (server text);
+CREATE TABLE hostile.session (server text, state_hash bytea, link text, external_id text, vehicle_id text, scope text[], redirect_uri text, expires_at timestamptz, status text);
+CREATE TABLE hostile.connection (server text);
+CREATE TABLE hostile.account (server text);
+CREATE TABLE hostile.webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
+CREATE TEMP TABLE session (server text);
+CREATE TEMP TABLE webhook_event (server text, event_id text, PRIMARY KEY (server, event_id));
+CREATE TEMP TABLE connection (server text);
 CREATE TYPE pg_temp.text AS (x integer);
 CREATE TYPE pg_temp.smartcar_action AS ENUM ('hostile');
 SET search_path = hostile, pg_temp, pg_catalog, public;
@@ -125,7 +144,10 @@ CALL public.smartcar_finish_connect(:'callback');
 SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS answer
 	FROM (SELECT '{"eventId":"h-1","eventType":"VEHICLE_ERROR","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},"errors":[{"type":"BILLING"}]}}'::bytea) AS v (event);
 SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS answer
-	FROM (SELECT '{"eventId":"h-2","eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},"signals":[{"code":"vehicleuseraccount-role","body":{"value":"DRIVER"}},{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":false}}]}}'::bytea) AS v (event);
+	FROM (SELECT
+		'{"eventId":"h-2","eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},'
+		'"signals":[{"code":"vehicleuseraccount-role","body":{"value":"DRIVER"}},{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":false}}]}}'::bytea)
+		AS v (event);
 SELECT user_id, error_type, action, access_type FROM public.smartcar_status WHERE server OPERATOR(pg_catalog.=) 'rights';
 RESET ROLE;
 -- neither is who grants, or looks for a token
@@ -134,14 +156,14 @@ SELECT public.smartcar_access_token('owner-1', server => 'rights_other');
 CALL public.smartcar_reseal_tokens();
 CALL public.smartcar_refresh();
 RESET search_path;
-SELECT count(*) AS stolen FROM hostile.smartcar_session;
-SELECT (SELECT count(*) FROM pg_temp.smartcar_session) + (SELECT count(*) FROM pg_temp.smartcar_webhook_event) + (SELECT count(*) FROM hostile.smartcar_webhook_event) AS stolen;
-SELECT external_id, status, error, expires_at - created_at AS lifetime FROM public.smartcar_tesla.session WHERE external_id = 'hostile' ORDER BY 2;
-SELECT server, error_type, error_action, access_type, virtual_key_paired FROM public.smartcar_tesla.connection ORDER BY 1;
-SELECT event_id FROM public.smartcar_tesla.webhook_event ORDER BY 1;
+SELECT count(*) AS stolen FROM hostile.session;
+SELECT (SELECT count(*) FROM pg_temp.session) + (SELECT count(*) FROM pg_temp.webhook_event) + (SELECT count(*) FROM hostile.webhook_event) AS stolen;
+SELECT external_id, status, error, expires_at - created_at AS lifetime FROM smartcar_tesla.session WHERE external_id = 'hostile' ORDER BY 2;
+SELECT server, error_type, error_action, access_type, virtual_key_paired FROM smartcar_tesla.connection ORDER BY 1;
+SELECT event_id FROM smartcar_tesla.webhook_event ORDER BY 1;
 -- who was the owner for a statement is nobody else afterwards, even where it failed
 SET ROLE "regress smartcar ""app""";
-SELECT pg_temp.try('SELECT set_config(''transaction_read_only'', ''on'', true), smartcar_begin_connect(''owner'')'), current_user, pg_temp.try('SELECT FROM public.smartcar_tesla.account');
+SELECT pg_temp.try('SELECT set_config(''transaction_read_only'', ''on'', true), smartcar_begin_connect(''owner'')'), current_user, pg_temp.try('SELECT FROM smartcar_tesla.account');
 RESET ROLE;
 
 -- without USAGE on the server the functions are of no use
@@ -161,10 +183,10 @@ DROP SCHEMA hostile CASCADE;
 DROP OWNED BY regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
 RESET client_min_messages;
 DROP ROLE regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
-DELETE FROM public.smartcar_tesla.session;
-DELETE FROM public.smartcar_tesla.account;
-DELETE FROM public.smartcar_tesla.connection;
-DELETE FROM public.smartcar_tesla.webhook_event;
+DELETE FROM smartcar_tesla.session;
+DELETE FROM smartcar_tesla.account;
+DELETE FROM smartcar_tesla.connection;
+DELETE FROM smartcar_tesla.webhook_event;
 DROP SERVER rights CASCADE;
 DROP SERVER rights_other;
 RESET smartcar_tesla.server;

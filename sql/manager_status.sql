@@ -12,27 +12,29 @@ CREATE SERVER status_empty FOREIGN DATA WRAPPER smartcar_tesla;
 SET smartcar_tesla.server = 'status';
 
 -- what a server wants
-SELECT s AS server, smartcar_wanted_scopes(s) AS wanted FROM unnest(ARRAY['status', 'status_other', 'status_empty', 'dropped', '', NULL, 'status']) WITH ORDINALITY AS v (s, n) ORDER BY n;
+SELECT s AS server, smartcar_server_scopes(s, true) AS wanted FROM unnest(ARRAY['status', 'status_other', 'status_empty', 'dropped', '', NULL, 'status']) WITH ORDINALITY AS v (s, n) ORDER BY n;
 SET smartcar_tesla.server = '';
-SELECT smartcar_wanted_scopes(NULL);
+SELECT smartcar_server_scopes(NULL, true);
 SET smartcar_tesla.server = 'status';
 
 -- each way to decide, the earlier ones first
 CREATE TEMP TABLE cases (number integer GENERATED ALWAYS AS IDENTITY, what text, server text DEFAULT 'status', status text DEFAULT 'connected', error_action smartcar_action,
-	permissions text[] DEFAULT '{read_location,read_odometer,control_charge}', tesla_scopes text[] DEFAULT '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}',
+	granted_scopes text[] DEFAULT '{read_location,read_odometer,control_charge}', tesla_scopes text[] DEFAULT '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}',
 	access_type text DEFAULT 'OWNER', make text DEFAULT 'TESLA', model text DEFAULT 'Model 3', year integer DEFAULT 2021, paired boolean DEFAULT true, expected smartcar_action);
 INSERT INTO cases (what, expected) VALUES ('all is well', 'none');
 INSERT INTO cases (what, expected, status) VALUES ('disconnected', 'connect', 'disconnected');
 INSERT INTO cases (what, expected, status) VALUES ('no status', 'none', NULL);
 INSERT INTO cases (what, expected, status, error_action) VALUES ('disconnected, and an error', 'connect', 'disconnected', 'ask_owner');
 INSERT INTO cases (what, expected, error_action, tesla_scopes) SELECT 'an error comes before what is missing', a, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
-INSERT INTO cases (what, expected, tesla_scopes, permissions) VALUES
+INSERT INTO cases (what, expected, tesla_scopes, granted_scopes) VALUES
 	('nothing ticked at Tesla', 'update_access', '{}', '{}'),
 	('one not ticked', 'update_access', '{vehicle_location,vehicle_device_data}', '{read_location,read_odometer}'),
 	('one not ticked, though Smartcar says it is granted', 'update_access', '{vehicle_location,vehicle_device_data}', '{read_location,read_odometer,control_charge}'),
 	('not ticked, permissions not known', 'update_access', '{vehicle_location}', NULL),
 	('ticked, permissions not known', 'none', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', NULL),
-	('more ticked than is wanted', 'none', '{openid,offline_access,user_data,vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds,energy_device_data}', '{read_location,read_odometer,control_charge,read_vin}'),
+	('more ticked than is wanted', 'none',
+		'{openid,offline_access,user_data,vehicle_device_data,vehicle_location,vehicle_cmds,vehicle_charging_cmds,energy_device_data}',
+		'{read_location,read_odometer,control_charge,read_vin}'),
 	('ticked, but Smartcar has not one', 'connect', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', '{read_location,read_odometer}'),
 	('ticked, but Smartcar has none', 'connect', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', '{}'),
 	('Tesla not known, all permissions', 'none', NULL, '{read_location,read_odometer,control_charge}'),
@@ -48,43 +50,49 @@ INSERT INTO cases (what, expected, access_type, paired) VALUES ('a driver, key m
 	('a secondary account, key missing', 'ask_owner', 'SECONDARY', false), ('in small letters', 'ask_owner', 'secondary', false), ('a primary account, key missing', 'add_virtual_key', 'PRIMARY', false),
 	('owner or driver not known, key missing', 'add_virtual_key', NULL, false);
 INSERT INTO cases (what, expected, access_type, paired, tesla_scopes) VALUES ('key missing, but access first', 'update_access', 'DRIVER', false, '{}');
-INSERT INTO cases (what, expected, paired, permissions) VALUES ('key missing, but to connect first', 'connect', false, '{}');
-INSERT INTO cases (what, expected, server, permissions, tesla_scopes) VALUES
+INSERT INTO cases (what, expected, paired, granted_scopes) VALUES ('key missing, but to connect first', 'connect', false, '{}');
+INSERT INTO cases (what, expected, server, granted_scopes, tesla_scopes) VALUES
 	('another server, another scope', 'connect', 'status_other', '{read_location,read_odometer,control_charge}', '{vehicle_device_data}'),
 	('a permission that is not in the table', 'connect', 'status_other', '{read_vin}', '{vehicle_device_data}'),
 	('it is there', 'none', 'status_other', '{read_vin,read_brand_new}', '{vehicle_device_data}'),
 	('a server that wants nothing', 'none', 'status_empty', '{}', '{}'),
 	('a server that is gone', 'none', 'dropped', '{}', '{}'), ('no server: the one of the setting', 'update_access', NULL, '{}', '{}');
-SELECT number, what, expected, actual FROM cases, smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, paired) AS actual
+SELECT number, what, expected, actual FROM cases, smartcar_tesla.next_action(status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, paired, server) AS actual
 	WHERE actual IS DISTINCT FROM expected ORDER BY 1;
 SELECT expected, count(*) FROM cases GROUP BY 1 ORDER BY 1;
 -- the same call site for servers in turn, forward and back
-SELECT count(*) AS wrong FROM (SELECT * FROM cases ORDER BY md5(number::text)) AS c WHERE smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, paired) <> expected;
+SELECT count(*) AS wrong FROM (SELECT * FROM cases ORDER BY md5(number::text)) AS c WHERE smartcar_tesla.next_action(status, error_action,
+	granted_scopes, tesla_scopes, access_type, make, model, year, paired, server) <> expected;
 -- a server that is gone still has its disconnected vehicles and its errors
-SELECT smartcar_next_action('dropped', 'disconnected', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), smartcar_next_action('dropped', NULL, 'retry', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-	smartcar_next_action('dropped', 'connected', NULL, NULL, NULL, NULL, 'TESLA', 'Model 3', 2021, false);
+SELECT smartcar_tesla.next_action('disconnected', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'dropped'), smartcar_tesla.next_action(NULL,
+	'retry', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'dropped'),
+	smartcar_tesla.next_action('connected', NULL, NULL, NULL, NULL, 'TESLA', 'Model 3', 2021, false, 'dropped');
 -- arrays that are none
-SELECT smartcar_next_action('status', 'connected', NULL, '{{read_vin},{read_vin}}', NULL, NULL, NULL, NULL, NULL, NULL);
-SELECT smartcar_next_action('status', 'connected', NULL, NULL, '{NULL}', NULL, NULL, NULL, NULL, NULL);
+SELECT smartcar_tesla.next_action('connected', NULL, '{{read_vin},{read_vin}}', NULL, NULL, NULL, NULL, NULL, NULL, 'status');
+SELECT smartcar_tesla.next_action('connected', NULL, NULL, '{NULL}', NULL, NULL, NULL, NULL, NULL, 'status');
 
 -- the links
-SELECT a AS action, smartcar_action_url('status', a::text, 'vehicle 1', NULL) AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
-SELECT a AS action, smartcar_action_url('status_other', a, 'vehicle-1', NULL) AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
-SELECT a AS action, s AS server, smartcar_action_url(s, a, 'vehicle-1', NULL) AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key']) AS a, unnest(ARRAY['dropped', 'status_empty']) AS s;
-SELECT smartcar_action_url('status', 'reauthenticate', NULL, NULL);
-SELECT smartcar_action_url('status', 'reauthenticate', '', NULL);
+SELECT a AS action, smartcar_tesla.action_url(a::text, 'vehicle 1', NULL, 'status') AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+SELECT a AS action, smartcar_tesla.action_url(a, 'vehicle-1', NULL, 'status_other') AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
+SELECT a AS action, s AS server, smartcar_tesla.action_url(a, 'vehicle-1', NULL, s) AS link FROM unnest(ARRAY['update_access', 'reauthenticate',
+	'add_virtual_key']) AS a, unnest(ARRAY['dropped', 'status_empty']) AS s;
+SELECT smartcar_tesla.action_url('reauthenticate', NULL, NULL, 'status');
+SELECT smartcar_tesla.action_url('reauthenticate', '', NULL, 'status');
 -- only links of Tesla are handed on
-SELECT u AS error_url, smartcar_action_url('status', 'add_virtual_key', 'v', u) AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
+SELECT u AS error_url, smartcar_tesla.action_url('add_virtual_key', 'v', u, 'status') AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
 	'https://www.tesla.com.evil.example/_ak/x', 'javascript:alert(1)', 'http://www.tesla.com/_ak/other.app.car', '', NULL]) WITH ORDINALITY AS v (u, n) ORDER BY n;
-SELECT smartcar_action_url('status', 'reauthenticate', 'v', 'https://www.tesla.com/_ak/other.app.car');
+SELECT smartcar_tesla.action_url('reauthenticate', 'v', 'https://www.tesla.com/_ak/other.app.car', 'status');
 
 -- the view
-INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status, make, model, year, mode, permissions, access_type, tesla_scopes, virtual_key_paired,
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status, make, model, year, mode, granted_scopes, access_type, tesla_scopes, virtual_key_paired,
 	error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) VALUES
-	('status', 'user-1', 'vehicle-1', 'owner-1', 'connected', 'TESLA', 'Model 3', 2021, 'live', '{read_location,read_odometer,control_charge}', 'OWNER', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', true,
+	('status', 'user-1', 'vehicle-1', 'owner-1', 'connected', 'TESLA', 'Model 3', 2021, 'live', '{read_location,read_odometer,control_charge}', 'OWNER',
+		'{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', true,
 		NULL, NULL, NULL, NULL, NULL, NULL, '2026-01-01 UTC', '2026-01-02 UTC'),
-	('status', 'user-1', 'vehicle-2', 'owner-1', 'connected', 'TESLA', 'Model Y', 2023, 'live', '{read_odometer}', 'DRIVER', '{vehicle_device_data}', false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-	('status', 'user-2', 'vehicle-2', 'owner-2', 'connected', 'TESLA', 'Model Y', 2023, 'live', '{read_location,read_odometer,control_charge}', 'OWNER', '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', false,
+	('status', 'user-1', 'vehicle-2', 'owner-1', 'connected', 'TESLA', 'Model Y', 2023, 'live', '{read_odometer}', 'DRIVER', '{vehicle_device_data}',
+		false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+	('status', 'user-2', 'vehicle-2', 'owner-2', 'connected', 'TESLA', 'Model Y', 2023, 'live', '{read_location,read_odometer,control_charge}', 'OWNER',
+		'{vehicle_location,vehicle_device_data,vehicle_charging_cmds}', false,
 		'CONNECTED_SERVICES_ACCOUNT', 'VIRTUAL_KEY_REQUIRED', 'A key is needed.', 'add_virtual_key', 'https://www.tesla.com/_ak/other.app.car', '2026-01-03 UTC', NULL, NULL),
 	('status', 'user-3', 'vehicle-3', NULL, 'disconnected', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
 	('status', 'user-4', 'vehicle-4', 'owner-4', 'connected', 'TESLA', 'Model S', 2017, 'live', NULL, NULL, NULL, NULL,
@@ -129,7 +137,7 @@ SELECT user_id, vehicle_id, action, action_url, missing_scopes FROM smartcar_sta
 CREATE FOREIGN DATA WRAPPER status_wrapper;
 CREATE SERVER status FOREIGN DATA WRAPPER status_wrapper;
 SELECT user_id, vehicle_id, action FROM smartcar_status WHERE server = 'status' ORDER BY 1, 2;
-SELECT smartcar_may_use('status'), smartcar_wanted_scopes('status') IS NULL AS wants_nothing;
+SELECT smartcar_tesla.may_use('status'), smartcar_server_scopes('status', true) IS NULL AS wants_nothing;
 DROP FOREIGN DATA WRAPPER status_wrapper CASCADE;
 DELETE FROM smartcar_tesla.connection;
 DROP SERVER status_other;

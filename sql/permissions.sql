@@ -7,15 +7,15 @@ SELECT * FROM smartcar_permission_mapping;
 SELECT tesla_permission, tesla_scope, count(*) FROM smartcar_permission_mapping
 	GROUP BY 1, 2 ORDER BY 3 DESC, 1;
 -- all permissions, and those without a Tesla permission
-SELECT cardinality(smartcar_known_permissions());
-SELECT p FROM unnest(smartcar_known_permissions()) AS p WHERE smartcar_tesla_permission(p) IS NULL;
+SELECT cardinality(smartcar_tesla.known_permissions());
+SELECT p FROM unnest(smartcar_tesla.known_permissions()) AS p WHERE smartcar_tesla_permission(p) IS NULL;
 -- the lookup agrees with the table for every name, and for no near miss
 SELECT count(*) AS rows, count(DISTINCT p) AS names,
 	bool_and((smartcar_tesla_permission(p) IS NOT NULL) = (p IN (SELECT smartcar_permission FROM smartcar_permission_mapping))) AS mapped,
 	bool_and(smartcar_tesla_permission(p || 'x') IS NULL) AS not_longer,
-	bool_and(smartcar_tesla_permission(left(p, -1)) IS NULL OR left(p, -1) = ANY (smartcar_known_permissions())) AS not_shorter,
+	bool_and(smartcar_tesla_permission(left(p, -1)) IS NULL OR left(p, -1) = ANY (smartcar_tesla.known_permissions())) AS not_shorter,
 	bool_and(smartcar_tesla_permission(upper(p)) IS NULL) AS not_upper
-	FROM unnest(smartcar_known_permissions()) AS p;
+	FROM unnest(smartcar_tesla.known_permissions()) AS p;
 
 SELECT smartcar_tesla_permission('read_location'), smartcar_tesla_scope('read_location');
 SELECT smartcar_tesla_permission('required:read_location'), smartcar_tesla_scope('required:read_location');
@@ -31,7 +31,7 @@ SELECT smartcar_tesla_scope(repeat('x', 129)) IS NULL AS too_long;
 
 SELECT smartcar_tesla_permissions('{read_location,required:read_vin,read_odometer,read_alerts,control_pin,unknown_one,read_location}');
 SELECT smartcar_tesla_permissions('{}'), smartcar_tesla_permissions(NULL);
-SELECT smartcar_tesla_permissions(smartcar_known_permissions());
+SELECT smartcar_tesla_permissions(smartcar_tesla.known_permissions());
 
 -- what is missing
 SELECT smartcar_missing_scopes('{read_vin,read_odometer}', '{required:read_location,read_vin,control_charge}');
@@ -51,7 +51,7 @@ SELECT smartcar_missing_scopes('[5:6]={read_vin,read_odometer}'::text[], (ARRAY[
 SELECT count(*) FROM (
 	SELECT array_agg(p) FILTER (WHERE i & 1 = 1) AS granted, array_agg(p) FILTER (WHERE i & 2 = 2) AS wanted
 	FROM generate_series(0, 199) AS run, LATERAL (
-		SELECT p, (hashtext(p || run) & 3) AS i FROM unnest(smartcar_known_permissions()) AS p) AS x
+		SELECT p, (hashtext(p || run) & 3) AS i FROM unnest(smartcar_tesla.known_permissions()) AS p) AS x
 	GROUP BY run) AS sets
 	WHERE smartcar_has_scopes(granted, wanted) IS DISTINCT FROM (smartcar_missing_scopes(granted, wanted) = '{}')
 	OR smartcar_missing_scopes(granted, wanted) IS DISTINCT FROM

@@ -7,13 +7,13 @@ CREATE TEMP TABLE open_to_public (signature text);
 INSERT INTO open_to_public VALUES
 	('smartcar_tesla_validator(text[],oid)'),
 	('smartcar_info(text)'),
-	('smartcar_server_scopes(text)'),
+	('smartcar_server_scopes(text,boolean)'),
 	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)'),
 	('smartcar_reauth_url(text[],text,text,text,text,text)'),
 	('smartcar_reauth_vehicle_url(text,text,text,text,text,text)'),
 	('smartcar_complete_reauth_url(text,text,text,text)'),
 	('smartcar_parse_callback(text)'),
-	('smartcar_known_permissions()'),
+	('smartcar_tesla.known_permissions()'),
 	('smartcar_tesla_permission(text)'),
 	('smartcar_tesla_scope(text)'),
 	('smartcar_tesla_permissions(text[])'),
@@ -25,14 +25,11 @@ INSERT INTO open_to_public VALUES
 	('smartcar_virtual_key_url(text,text)'),
 	('smartcar_error_action(text,text)'),
 	('smartcar_parse_error(text,integer,text,text)'),
-	('smartcar_hash_challenge(text,text,text)'),
 	('smartcar_verify_webhook(bytea,text,text,text)'),
 	('smartcar_verify_webhook(text,text,text,text)'),
-	('smartcar_token_expired(timestamp with time zone,interval)'),
-	('smartcar_wanted_scopes(text)'),
-	('smartcar_next_action(text,text,smartcar_action,text[],text[],text,text,text,integer,boolean)'),
-	('smartcar_action_url(text,text,text,text)'),
-	('smartcar_may_use(text)'),
+	('smartcar_tesla.next_action(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)'),
+	('smartcar_tesla.action_url(text,text,text,text)'),
+	('smartcar_tesla.may_use(text)'),
 	('smartcar_permission_mapping SELECT');
 
 CREATE TEMP VIEW members AS

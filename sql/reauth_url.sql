@@ -34,11 +34,14 @@ SELECT smartcar_reauth_url(ARRAY['read_vin'], flow => flow, state => state)
 -- one vehicle
 SELECT smartcar_reauth_vehicle_url('sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', '0facda3319', external_id => 'owner 7');
 SELECT smartcar_reauth_vehicle_url('sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', '0facda3319', external_id => 'owner 7', server => 'third');
-SELECT smartcar_reauth_vehicle_url('v', '', 'http://localhost/', '', 'other-app');
+SELECT smartcar_reauth_vehicle_url('v', '', '', 'other-app', 'http://localhost/');
 SELECT smartcar_reauth_vehicle_url(NULL) IS NULL;
 
 -- the half-built link of an error
-SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id&client_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&vehicle_id=sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', 'a b');
+SELECT
+	smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id'
+	'&client_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&vehicle_id=sc4a1b01e5-0497-417c-a30e-6df6ba33ba46',
+	'a b');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?vehicle_id=v', redirect_uri => 'http://localhost/x?y=z');
 SELECT smartcar_complete_reauth_url(NULL) IS NULL;
 -- what is there already is kept, or replaced by an argument; never doubled

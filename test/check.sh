@@ -54,20 +54,18 @@ tap         install  test/t              TAP tests
 isolation   install  test/isolation      isolation tests
 memory      install  test/memory         memory, under Valgrind
 demo        install  test/demo.sql       demonstration
-reference   install  test/reference.sh   reference page and catalog agree
-security    -        test/security.sh    security review and tests agree
-examples    install  test/examples.pl    examples of the documentation
-links       -        test/links.pl       links of the documentation
+reference   install  tools/reference.sh  reference page and catalog agree
+examples    install  tools/examples.pl   examples of the documentation
+links       -        tools/links.pl      links of the documentation
 parity      install  test/parity/run.sh  parity with Smartcar's SDK
 browser     install  test/browser/run.sh example application in a browser
 clang       -        -                   build with clang
 lint        -        .clang-tidy         clang-tidy
-cppcheck    -        test/cppcheck.supp  cppcheck
+cppcheck    -        tools/cppcheck.supp cppcheck
 scan        -        -                   scan-build
 scripts     -        -                   syntax of the scripts
 fuzz        -        test/fuzz/run.sh    fuzzing of the core
 package     -        debian/rules        archive of a release and Debian packages
-workflow    -        .github/workflows   workflow of hosted CI, and Dockerfile
 "
 
 step_names()
@@ -139,9 +137,11 @@ SECONDS=0
 make_workspace
 # what tests and their tools leave behind goes with the workspace, but for an input
 # that has broken something
-export FUZZ_KEEP=${TMPDIR:-/tmp}
+export FUZZ_KEEP=${workspace%/*}
 mkdir -m 1777 "$workspace/tmp"
 export TMPDIR=$workspace/tmp
+# to say what a step that takes too long is doing
+need procps has_command ps
 for name in "${steps[@]}"; do
 	if declare -F "needs_$name" >/dev/null; then
 		"needs_$name"

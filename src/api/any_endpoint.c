@@ -3,7 +3,7 @@
  * any_endpoint.c
  *	  The SQL functions that reach every endpoint of Smartcar's APIs.
  *
- * They raise an error only where no answer came; a status is for the caller to
+ * They raise an error only where no response came; a status is for the caller to
  * look at.
  *
  * src/api/any_endpoint.c
@@ -22,8 +22,9 @@
 #include "api/sql_function.h"
 #include "core/utf8.h"
 #include "http/header.h"
+#include "http/retry.h"
 #include "pg/text.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_request);
 PG_FUNCTION_INFO_V1(smartcar_request_many);
@@ -56,6 +57,12 @@ enum
 	ORIGIN_ARGUMENT,
 	SERVER_ARGUMENT
 };
+
+/*
+ * The query is part of the first line of a request, which servers limit to less;
+ * libcurl has no more than 1 MB for it and all headers.
+ */
+#define MAX_QUERY_LENGTH	65536
 
 typedef struct QueryParameter
 {
@@ -176,37 +183,40 @@ set_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan line
 		smartcar_item_set_text(call, item, column, value);
 }
 
+/* The Datum is memory of its own where one has 32 bits. */
 static void
-set_time_header(SmartcarItem *item, int column, SmartcarSpan lines, const char *name)
+set_time_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan lines,
+				const char *name)
 {
+	MemoryContext old_context = MemoryContextSwitchTo(call->context);
 	TimestampTz timestamp;
 
 	if (smartcar_timestamptz(smartcar_header_value(lines, smartcar_span_from_string(name)),
 							 &timestamp))
 		smartcar_item_set_datum(item, column, TimestampTzGetDatum(timestamp));
+	MemoryContextSwitchTo(old_context);
 }
 
 static bool
-take(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	SmartcarSpan headers = answer->headers;
-	int64		retry_after =
-		smartcar_error_retry_after(smartcar_header_value(headers, SMARTCAR_SPAN("Retry-After")));
+	SmartcarSpan headers = response->headers;
+	int64		retry_after;
 	MemoryContext old_context;
 	Datum		built;
 
-	smartcar_item_set_datum(item, STATUS, Int32GetDatum(answer->status));
-	smartcar_item_set_text(call, item, BODY, answer->body);
+	smartcar_item_set_datum(item, STATUS, Int32GetDatum(response->status));
+	smartcar_item_set_text(call, item, BODY, response->body);
 	set_header(call, item, CONTENT_TYPE, headers, "Content-Type");
 	set_header(call, item, REQUEST_ID, headers, "SC-Request-Id");
-	set_time_header(item, DATA_AGE, headers, "SC-Data-Age");
-	set_time_header(item, FETCHED_AT, headers, "SC-Fetched-At");
+	set_time_header(call, item, DATA_AGE, headers, "SC-Data-Age");
+	set_time_header(call, item, FETCHED_AT, headers, "SC-Fetched-At");
 	set_header(call, item, UNIT_SYSTEM, headers, "SC-Unit-System");
 
-	/* what is left over from its making goes with the answer */
+	/* what is left over from its making is freed with the response */
 	built = JsonbPGetDatum(headers_as_jsonb(headers));
 	old_context = MemoryContextSwitchTo(call->context);
-	if (retry_after != SMARTCAR_NO_RETRY_AFTER)
+	if (smartcar_retry_after(headers, &retry_after))
 		smartcar_item_set_datum(item, RETRY_AFTER, Int64GetDatum(retry_after));
 	smartcar_item_set_datum(item, HEADERS, datumCopy(built, false, -1));
 	MemoryContextSwitchTo(old_context);
@@ -298,7 +308,7 @@ parameter_value(const JsonbValue *value)
 }
 
 static void
-take_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
+read_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
@@ -313,6 +323,13 @@ take_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("query must be a JSON object"),
 				 errhint("An example is '{\"limit\": 10}'.")));
+
+	if (VARSIZE(query) > MAX_QUERY_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("query is too long"),
+				 errdetail("It has %zu bytes, and the limit is %d bytes.",
+						   (size_t) VARSIZE(query), MAX_QUERY_LENGTH)));
 
 	arguments->query = palloc((JB_ROOT_COUNT(query) + 1) * sizeof(QueryParameter));
 	iterator = JsonbIteratorInit(&query->root);
@@ -332,10 +349,10 @@ take_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 
 /*
  * libcurl, told to send the one with the other, would wait for the body of the
- * answer, which never comes.
+ * response, which never comes.
  */
 static void
-refuse_body_of_head(const char *method)
+reject_body_of_head(const char *method)
 {
 	if (strcmp(method, "HEAD") == 0)
 		ereport(ERROR,
@@ -351,7 +368,7 @@ body_argument(FunctionCallInfo fcinfo, const char *method)
 
 	if (PG_ARGISNULL(BODY_ARGUMENT))
 		return smartcar_span(NULL, 0);
-	refuse_body_of_head(method);
+	reject_body_of_head(method);
 	body = PG_GETARG_JSONB_P(BODY_ARGUMENT);
 	written = JsonbToCString(NULL, &body->root, VARSIZE(body));
 	return smartcar_utf8_from_bytes(written, (int) strlen(written));
@@ -366,7 +383,7 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	arguments->host = host_argument(fcinfo, call->version);
 	arguments->unit_system = unit_system_argument(fcinfo);
 	arguments->body = body_argument(fcinfo, arguments->method);
-	take_query(fcinfo, arguments);
+	read_query(fcinfo, arguments);
 	call->arguments = arguments;
 
 	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
@@ -378,9 +395,9 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 }
 
 static const SmartcarOperation request = {
-	.takes_anything = true,
+	.accepts_anything = true,
 	.prepare = prepare,
-	.take = take
+	.parse = parse
 };
 
 static const SmartcarTypedCall request_call = {

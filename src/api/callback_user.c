@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * callback_user.c
- *	  Whose callback it is, in version 3 of the API.
+ *	  Verifies the user_id of a v3 callback.
  *
  * src/api/callback_user.c
  *
@@ -12,6 +12,7 @@
 #include "api/callback_user.h"
 
 #include "api/connection_pages.h"
+#include "call/authorization.h"
 #include "pg/text.h"
 
 /* Whether Smartcar knows the user of a callback under the session's id. */
@@ -31,26 +32,26 @@ prepare_check(SmartcarCall *call, SmartcarItem *item)
 }
 
 static void
-note_known(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+check_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
 	UserCheck  *check = (UserCheck *) item->arguments;
 
 	/*
-	 * where the answer tells whom it is about, it must not be about another
-	 * one
+	 * A connection that does not say whose it is proves nothing: were the
+	 * filter ignored, it could be anybody's.
 	 */
 	if (smartcar_span_equal(connection->user_id, item->user_id) &&
-		(connection->external_id.data == NULL ||
-		 smartcar_span_equal(connection->external_id, check->external_id)))
+		connection->external_id.data != NULL &&
+		smartcar_span_equal(connection->external_id, check->external_id))
 		check->is_known = true;
 }
 
 static bool
-take_check(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_check(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	SmartcarConnectionWalk walk = {0};
 
-	(void) smartcar_connections_parse(call, item, &walk, answer, note_known);
+	(void) smartcar_connections_parse(call, item, &walk, response, check_connection);
 	return false;
 }
 
@@ -63,7 +64,7 @@ smartcar_is_known_user(SmartcarServer *server, const char *user_id, const char *
 {
 	static const SmartcarOperation operation = {
 		.prepare = prepare_check,
-		.take = take_check
+		.parse = parse_check
 	};
 	UserCheck	check = {0};
 	SmartcarCall call;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * callback_user.h
- *	  Whose callback it is, in version 3 of the API.
+ *	  Verifies the user_id of a v3 callback.
  *
  * src/api/callback_user.h
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * compatibility.c
- *	  The call that tells what a vehicle can do before its owner connects it.
+ *	  The SQL function that tells what a vehicle can do before its owner connects it.
  *
  * Smartcar has this in version 2.0 of its API alone, so it is called there
  * whatever version a server is set to.
@@ -21,9 +21,19 @@
 #include "pg/json.h"
 #include "pg/scope.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_compatibility);
-PG_FUNCTION_INFO_V1(smartcar_compatibility_many);
+
+enum
+{
+	VIN_ARGUMENT,
+	SCOPE_ARGUMENT,
+	COUNTRY_ARGUMENT,
+	FLAGS_ARGUMENT,
+	MODE_ARGUMENT,
+	SERVER_ARGUMENT
+};
 
 enum
 {
@@ -55,21 +65,21 @@ prepare(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	JsonbValue	capabilities;
 	MemoryContext old_context;
 	bool		compatible;
 
-	if (!smartcar_json_boolean_member(answer->json, "compatible", &compatible))
+	if (!smartcar_json_boolean_member(response->json, "compatible", &compatible))
 	{
 		smartcar_item_fail(call, item, "It has no \"compatible\" that is true or false.");
 		return false;
 	}
 	smartcar_item_set_datum(item, COMPATIBLE, BoolGetDatum(compatible));
-	smartcar_item_set_text(call, item, REASON, smartcar_json_text_member(answer->json, "reason"));
+	smartcar_item_set_text(call, item, REASON, smartcar_json_text_member(response->json, "reason"));
 
-	if (smartcar_json_member(answer->json, "capabilities", &capabilities) != NULL)
+	if (smartcar_json_member(response->json, "capabilities", &capabilities) != NULL)
 	{
 		old_context = MemoryContextSwitchTo(call->context);
 		smartcar_item_set_datum(item, CAPABILITIES,
@@ -84,21 +94,18 @@ static SmartcarSpan
 joined_scope(FunctionCallInfo fcinfo, const SmartcarServer *server, int argument)
 {
 	StringInfoData joined;
+	const SmartcarScopeList *wanted = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
 	SmartcarTextArray walk;
-	SmartcarSpan option =
-		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_SCOPE));
 	SmartcarSpan name;
 
 	initStringInfo(&joined);
 	if (PG_ARGISNULL(argument))
 	{
-		if (option.data == NULL)
+		if (wanted == NULL)
 			smartcar_missing_value(server, SMARTCAR_OPTION_SCOPE, "scope");
-		while (smartcar_next_word(&option, &name))
-		{
-			smartcar_resolve_permission(&name);
-			appendStringInfo(&joined, " %.*s", (int) name.length, name.data);
-		}
+		for (int i = 0; i < wanted->count; i++)
+			appendStringInfo(&joined, " %.*s", (int) wanted->names[i].length,
+							 wanted->names[i].data);
 	}
 	else
 	{
@@ -121,30 +128,29 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
 	CompatibilityArguments *arguments = palloc0(sizeof(CompatibilityArguments));
 
-	arguments->scope = joined_scope(fcinfo, call->server, 1);
-	arguments->country = smartcar_argument_utf8(fcinfo, 2);
-	arguments->mode = smartcar_argument_span(fcinfo, 3);
+	arguments->scope = joined_scope(fcinfo, call->server, SCOPE_ARGUMENT);
+	arguments->country = smartcar_argument_utf8(fcinfo, COUNTRY_ARGUMENT);
+	arguments->mode = smartcar_argument_span(fcinfo, MODE_ARGUMENT);
 	if (arguments->mode.data != NULL)
 		smartcar_check_mode(arguments->mode);
 	else
-		arguments->mode = smartcar_server_option_utf8(call->server, SMARTCAR_OPTION_MODE);
-	arguments->flags = smartcar_flags_argument(fcinfo, 4);
+		arguments->mode = smartcar_server_span(call->server, SMARTCAR_OPTION_MODE);
+	arguments->flags = smartcar_flags_argument(fcinfo, FLAGS_ARGUMENT);
 	call->arguments = arguments;
 }
 
 static const SmartcarOperation compatibility = {
 	.prepare = prepare,
-	.take = take
+	.parse = parse
 };
 
 static const SmartcarTypedCall compatibility_call = {
 	.name = "smartcar_get_compatibility",
 	.id_name = "vin",
-	.ids_name = "vins",
-	.id_argument = 0,
+	.id_argument = VIN_ARGUMENT,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
 	.user_id_argument = SMARTCAR_NO_ARGUMENT,
-	.server_argument = 5,
+	.server_argument = SERVER_ARGUMENT,
 	.columns = COLUMNS,
 	.operations = {&compatibility, &compatibility},
 	.authorizations = {SMARTCAR_AUTHORIZE_CLIENT, SMARTCAR_AUTHORIZE_CLIENT},
@@ -155,10 +161,4 @@ Datum
 smartcar_get_compatibility(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &compatibility_call);
-}
-
-Datum
-smartcar_compatibility_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &compatibility_call);
 }

@@ -14,10 +14,20 @@
 #include "call/request.h"
 #include "pg/json.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* The largest page that has been seen in use, and the default one. */
 #define PAGE_SIZE			100
 #define DEFAULT_PAGE_SIZE	10
+
+/*
+ * So many pages hold more connections than an application has.  A server that
+ * makes up new ones for ever is not followed further.
+ */
+#define MAX_PAGES			20000
+
+/* How many ids an error names. */
+#define MAX_NAMED_IDS		10
 
 /*
  * The connections of the vehicle and user that an item is about.  The API
@@ -30,7 +40,7 @@ smartcar_item_filter(const SmartcarCall *call, const SmartcarItem *item)
 
 	filter.vehicle_id = item->id;
 	filter.user_id = item->user_id;
-	filter.mode = smartcar_server_option_utf8(call->server, SMARTCAR_OPTION_MODE);
+	filter.mode = smartcar_server_span(call->server, SMARTCAR_OPTION_MODE);
 	return filter;
 }
 
@@ -41,6 +51,7 @@ void
 smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *walk,
 						 const SmartcarConnectionFilter *filter)
 {
+	walk->filter = *filter;
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_CONNECTIONS, smartcar_span(NULL, 0));
 	smartcar_request_query(item, "filter[vehicleId]", filter->vehicle_id);
 	smartcar_request_query(item, "filter[userId]", filter->user_id);
@@ -60,7 +71,7 @@ object_at(JsonbContainer *object, const char *const *path)
 }
 
 static SmartcarSpan
-text_of(JsonbContainer *object, const char *key)
+text_member(JsonbContainer *object, const char *key)
 {
 	if (object == NULL)
 		return smartcar_span(NULL, 0);
@@ -84,7 +95,7 @@ read_vehicle(JsonbContainer *vehicle, SmartcarConnection *connection)
  * Where the external id stands is not documented, so these are looked at.
  */
 static SmartcarSpan
-external_id_of(JsonbContainer *object)
+find_external_id(JsonbContainer *object)
 {
 	static const char *const places[][4] = {
 		{"attributes", NULL},
@@ -95,7 +106,7 @@ external_id_of(JsonbContainer *object)
 	SmartcarSpan found = {NULL, 0};
 
 	for (int i = 0; i < lengthof(places) && found.data == NULL; i++)
-		found = text_of(object_at(object, places[i]), "externalId");
+		found = text_member(object_at(object, places[i]), "externalId");
 	return found;
 }
 
@@ -108,11 +119,11 @@ read_v3(JsonbContainer *object, SmartcarConnection *connection)
 	JsonbContainer *meta = smartcar_json_object_member(object, "meta");
 
 	connection->connection_id = smartcar_json_text_member(object, "id");
-	connection->vehicle_id = text_of(object_at(object, vehicle), "id");
-	connection->user_id = text_of(object_at(object, user), "id");
-	connection->external_id = external_id_of(object);
-	connection->connected_at = text_of(meta, "createdAt");
-	connection->updated_at = text_of(meta, "updatedAt");
+	connection->vehicle_id = text_member(object_at(object, vehicle), "id");
+	connection->user_id = text_member(object_at(object, user), "id");
+	connection->external_id = find_external_id(object);
+	connection->connected_at = text_member(meta, "createdAt");
+	connection->updated_at = text_member(meta, "updatedAt");
 	if (attributes != NULL)
 	{
 		connection->permissions = smartcar_json_array_member(attributes, "permissions");
@@ -150,31 +161,113 @@ smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connecti
 }
 
 /*
+ * Records a page by its mark, which no other page has; context must last as long
+ * as the trail.  Returns false, and fails the item, if the page has come before
+ * or is one too many.
+ */
+bool
+smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item, SmartcarPageTrail *trail,
+					 MemoryContext context, SmartcarSpan mark)
+{
+	char	   *copy;
+
+	if (trail->mark.data != NULL && smartcar_span_equal(mark, trail->mark))
+	{
+		smartcar_item_fail(call, item, "It is the same page as one before.");
+		return false;
+	}
+	if (trail->pages >= MAX_PAGES)
+	{
+		smartcar_item_fail(call, item,
+						   psprintf("It is a page after %d others.", MAX_PAGES));
+		return false;
+	}
+	if (trail->pages++ < trail->renewal)
+		return true;
+
+	copy = MemoryContextAlloc(context, Max(mark.length, 1));
+	memcpy(copy, mark.data, mark.length);
+	trail->mark = smartcar_span(copy, mark.length);
+	trail->renewal = trail->pages * 2;
+	return true;
+}
+
+/* Whether an id is not the one that was asked for, if any was. */
+static bool
+is_another(SmartcarSpan found, SmartcarSpan asked)
+{
+	if (found.data == NULL || asked.data == NULL)
+		return false;
+	return !smartcar_span_equal(smartcar_utf8_from_bytes(found.data, (int) found.length), asked);
+}
+
+/*
+ * Whether a connection is one that was asked for, as far as it says so.
+ */
+bool
+smartcar_connection_matches(const SmartcarConnection *connection,
+							const SmartcarConnectionFilter *filter)
+{
+	return !is_another(connection->vehicle_id, filter->vehicle_id) &&
+		!is_another(connection->user_id, filter->user_id) &&
+		!is_another(connection->external_id, filter->external_id);
+}
+
+/* Whether a connection says everything that it was asked for by. */
+static bool
+is_identified(const SmartcarConnection *connection, const SmartcarConnectionFilter *filter)
+{
+	return (filter->vehicle_id.data == NULL || connection->vehicle_id.length > 0) &&
+		(filter->user_id.data == NULL || connection->user_id.length > 0);
+}
+
+static bool
+is_usable_id(SmartcarSpan id)
+{
+	return id.length > 0 && id.length <= SMARTCAR_MAX_ID_LENGTH;
+}
+
+/*
+ * What is wrong with an entry of a list, or NULL.
+ */
+static const char *
+find_fault(const SmartcarConnectionWalk *walk, const SmartcarConnection *connection)
+{
+	if (!is_usable_id(connection->connection_id))
+		return "It lists a connection without an id.";
+	if (!smartcar_connection_matches(connection, &walk->filter) ||
+		(walk->must_identify && !is_identified(connection, &walk->filter)))
+		return "It lists a connection that was not asked for.";
+	return NULL;
+}
+
+/*
  * Whether there may be another page.  One with a link to the next has one.  As
  * for the others, the API does not promise to keep to the size that it was
  * asked for, so only a page that is smaller than the first, or than the default
  * size, is certainly the last.
  */
 static bool
-may_go_on(const SmartcarConnectionWalk *walk, const SmartcarApiResponse *answer, int count)
+may_go_on(const SmartcarConnectionWalk *walk, const SmartcarApiResponse *response, int count)
 {
-	JsonbContainer *links = smartcar_json_object_member(answer->json, "links");
+	JsonbContainer *links = smartcar_json_object_member(response->json, "links");
 
 	if (count == 0)
 		return false;
-	if (text_of(links, "next").length > 0)
+	if (text_member(links, "next").length > 0)
 		return true;
 	return count >= DEFAULT_PAGE_SIZE && count >= walk->first_count;
 }
 
 /*
- * Takes a page; returns whether to ask for another.
+ * Parses a page; returns whether to ask for another.
  */
 bool
 smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *walk,
-						   const SmartcarApiResponse *answer, SmartcarConnectionVisitor take)
+						   const SmartcarApiResponse *response,
+						   SmartcarConnectionVisitor visit)
 {
-	JsonbContainer *data = smartcar_json_array_member(answer->json, "data");
+	JsonbContainer *data = smartcar_json_array_member(response->json, "data");
 	SmartcarSpan first_id = {NULL, 0};
 	int			count;
 
@@ -192,25 +285,29 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 	{
 		JsonbContainer *object = smartcar_json_object_element(data, i);
 		SmartcarConnection connection = {0};
+		const char *fault;
 
-		if (object == NULL)
-			continue;
-		read_v3(object, &connection);
-		if (i == 0)
-			first_id = connection.connection_id;
-		if (i == 0 && smartcar_page_trail_returns(&walk->trail, item->context, first_id))
+		if (object != NULL)
+			read_v3(object, &connection);
+		fault = find_fault(walk, &connection);
+		if (fault != NULL)
 		{
-			smartcar_item_fail(call, item, "It is the same page as one before.");
+			smartcar_item_fail(call, item, fault);
 			return false;
 		}
-		take(call, item, &connection);
+		if (i == 0)
+			first_id = connection.connection_id;
+		if (i == 0 && !smartcar_page_is_new(call, item, &walk->trail, item->context, first_id))
+			return false;
+		visit(call, item, &connection);
 	}
-	walk->first_id = smartcar_item_keep(item, first_id);
-	return may_go_on(walk, answer, count);
+	walk->first_id = smartcar_item_copy(item, first_id);
+	return may_go_on(walk, response, count);
 }
 
 /*
- * Describes the next request of a deletion: a page, or one connection.
+ * Describes the next request of a deletion: a page, or one connection.  A
+ * connection that does not say whose it is counts as somebody else's.
  */
 void
 smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item)
@@ -218,6 +315,7 @@ smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item)
 	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
+	deletion->walk.must_identify = true;
 	if (item->step == 0)
 		smartcar_connections_ask(call, item, &deletion->walk, &filter);
 	else
@@ -225,56 +323,62 @@ smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item)
 								  deletion->ids.elements[deletion->deleted]);
 }
 
-/* Whether an id of a connection is not the one that was asked for, if any was. */
-static bool
-is_another(SmartcarSpan found, SmartcarSpan asked)
-{
-	if (found.data == NULL || asked.data == NULL)
-		return false;
-	return !smartcar_span_equal(smartcar_utf8_from_bytes(found.data, (int) found.length), asked);
-}
-
-/*
- * Notes a connection to be deleted.  Were a filter not heeded, these would be all
- * connections of the application, so nothing is deleted if one is of others.
- */
 static void
-note_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+add_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
 	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
 
-	if (is_another(connection->vehicle_id, item->id) ||
-		is_another(connection->user_id, item->user_id))
-	{
-		smartcar_item_fail(call, item, "It lists a connection that was not asked for.");
-		return;
-	}
-	if (connection->connection_id.length == 0)
-		return;
 	smartcar_text_list_add(&deletion->ids, item->context, connection->connection_id);
-	if (deletion->note != NULL)
-		deletion->note(call, item, connection);
+	if (deletion->visit != NULL)
+		deletion->visit(call, item, connection);
 }
 
 /*
- * Takes a page, or the answer to a deletion; returns whether there is more to
- * do.  A connection that somebody else has deleted since it was listed must not
- * end the walk: the others would stay, and the owners believe that they are gone.
+ * Parses a page, or the response to a deletion; returns whether there is more to
+ * do.  Nothing is deleted before all pages were found to be about what was asked
+ * for: were a filter ignored, these would be all connections of the application.
+ * A connection that somebody else has deleted since it was listed must not end
+ * the deletion: the others would stay, and the owners believe that they are gone.
  */
 bool
-smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
+						const SmartcarApiResponse *response)
 {
 	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
 
 	if (item->step == 0)
 	{
-		if (answer->json == NULL)
+		if (response->json == NULL)
 			smartcar_item_fail(call, item, "It is empty.");
-		else if (smartcar_connections_parse(call, item, &deletion->walk, answer, note_id))
+		else if (smartcar_connections_parse(call, item, &deletion->walk, response, add_id))
 			return true;
 		item->step++;
 	}
 	else
 		deletion->deleted++;
 	return deletion->deleted < deletion->ids.count;
+}
+
+/*
+ * A deletion that failed in its middle tells what it has deleted.
+ */
+void
+smartcar_deletion_failed(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
+	MemoryContext old_context;
+	StringInfoData sentence;
+
+	if (deletion == NULL || deletion->deleted == 0)
+		return;
+	old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
+	initStringInfo(&sentence);
+	appendStringInfo(&sentence, "%d of %d connections were deleted before that: ",
+					 deletion->deleted, deletion->ids.count);
+	for (int i = 0; i < Min(deletion->deleted, MAX_NAMED_IDS); i++)
+		appendStringInfo(&sentence, "%s%s", i > 0 ? ", " : "",
+						 smartcar_excerpt(deletion->ids.elements[i]));
+	appendStringInfoString(&sentence, deletion->deleted > MAX_NAMED_IDS ? ", and others." : ".");
+	smartcar_failure_add_detail(item->error, sentence.data);
+	MemoryContextSwitchTo(old_context);
 }

@@ -18,7 +18,6 @@
 #include "datatype/timestamp.h"
 
 #include "call/call.h"
-#include "api/page_trail.h"
 #include "pg/text_array.h"
 
 /* What either API says about a connection; no data for what it does not say. */
@@ -38,7 +37,7 @@ typedef struct SmartcarConnection
 	SmartcarSpan updated_at;
 } SmartcarConnection;
 
-/* Which connections; no data: whichever. */
+/* Which connections, in UTF-8; no data: whichever. */
 typedef struct SmartcarConnectionFilter
 {
 	SmartcarSpan vehicle_id;
@@ -47,10 +46,25 @@ typedef struct SmartcarConnectionFilter
 	SmartcarSpan mode;
 } SmartcarConnectionFilter;
 
+/*
+ * Notices pages that repeat.  Of all pages that were seen one is remembered, and
+ * another one after twice as many, so that a circle of any length is noticed
+ * (Brent's algorithm).  Starts as zeros.
+ */
+typedef struct SmartcarPageTrail
+{
+	SmartcarSpan mark;			/* of one page that was seen */
+	int64		pages;			/* so many were seen */
+	int64		renewal;		/* and the mark is replaced after so many */
+} SmartcarPageTrail;
+
 /* How far an item has come in the pages of the v3 API; starts as zeros. */
 typedef struct SmartcarConnectionWalk
 {
-	int			page;			/* the one that was asked for last */
+	SmartcarConnectionFilter filter;	/* that of the last request */
+	bool		must_identify;	/* refuse an entry that lacks an id which the
+								 * filter has */
+	int			page;			/* the one that was requested last */
 	int			first_count;	/* connections on the first page */
 	SmartcarSpan first_id;		/* the first one of the last page */
 	SmartcarPageTrail trail;
@@ -60,28 +74,33 @@ typedef void (*SmartcarConnectionVisitor) (SmartcarCall *call, SmartcarItem *ite
 										   const SmartcarConnection *connection);
 
 /*
- * The same for the deletion of connections, which the v3 API does one at a
- * time, so that they are listed first.  It is the first member of what an item
- * has gathered.
+ * A deletion.  The v3 API deletes one connection at a time, so that they are
+ * listed first.  It is the first member of what an item has gathered.
  */
 typedef struct SmartcarConnectionDeletion
 {
 	SmartcarConnectionWalk walk;
 	SmartcarTextList ids;
 	int			deleted;
-	SmartcarConnectionVisitor note; /* is told of each, too; may be NULL */
+	SmartcarConnectionVisitor visit;	/* called for each; may be NULL */
 } SmartcarConnectionDeletion;
 
+extern bool smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item,
+								 SmartcarPageTrail *trail, MemoryContext context,
+								 SmartcarSpan mark);
+extern bool smartcar_connection_matches(const SmartcarConnection *connection,
+										const SmartcarConnectionFilter *filter);
 extern void smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item,
 									 SmartcarConnectionWalk *walk,
 									 const SmartcarConnectionFilter *filter);
 extern bool smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item,
 									   SmartcarConnectionWalk *walk,
-									   const SmartcarApiResponse *answer,
-									   SmartcarConnectionVisitor take);
+									   const SmartcarApiResponse *response,
+									   SmartcarConnectionVisitor visit);
 extern void smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item);
 extern bool smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
-									const SmartcarApiResponse *answer);
+									const SmartcarApiResponse *response);
+extern void smartcar_deletion_failed(SmartcarCall *call, SmartcarItem *item);
 extern void smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item);
 extern void smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connection);
 

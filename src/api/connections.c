@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * connections.c
- *	  Calls about connections: listing, deleting, disconnecting one vehicle.
+ *	  SQL functions about connections, and what disconnects one vehicle.
  *
  * src/api/connections.c
  *
@@ -9,31 +9,45 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "call/request.h"
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
 #include "pg/check.h"
+#include "pg/datum.h"
 #include "pg/json.h"
 #include "pg/text.h"
 #include "pg/text_array.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_connections);
-PG_FUNCTION_INFO_V1(smartcar_connections_many);
 PG_FUNCTION_INFO_V1(smartcar_delete_connections);
-PG_FUNCTION_INFO_V1(smartcar_delete_connections_many);
 
 /* The most that the management API gives at once. */
 #define MANAGED_LIMIT	"100"
+
+/* The arguments of smartcar_get_connections(). */
+enum
+{
+	LIST_VEHICLE_ID,
+	LIST_USER_ID,
+	LIST_EXTERNAL_ID,
+	LIST_MODE,
+	LIST_SERVER
+};
+
+/* The arguments of smartcar_delete_connections(). */
+enum
+{
+	DELETE_VEHICLE_ID,
+	DELETE_USER_ID,
+	DELETE_SERVER
+};
 
 /* The columns of the SQL type smartcar_connection. */
 enum
@@ -72,7 +86,7 @@ typedef struct ConnectionList
 } ConnectionList;
 
 static ConnectionList *
-list_of(SmartcarItem *item)
+list_state(SmartcarItem *item)
 {
 	return (ConnectionList *) smartcar_item_state(item, sizeof(ConnectionList));
 }
@@ -80,10 +94,7 @@ list_of(SmartcarItem *item)
 static void
 set_text_column(Datum *values, bool *nulls, int column, SmartcarSpan value)
 {
-	if (value.data == NULL)
-		return;
-	values[column] = PointerGetDatum(cstring_to_text_with_len(value.data, (int) value.length));
-	nulls[column] = false;
+	values[column] = smartcar_span_text_datum_or_null(value, &nulls[column]);
 }
 
 static void
@@ -131,7 +142,7 @@ connection_datum(const SmartcarConnection *connection, TupleDesc row)
 }
 
 static ArrayBuildState *
-rows_of(SmartcarCall *call, ConnectionList *list)
+row_state(SmartcarCall *call, ConnectionList *list)
 {
 	const ConnectionArguments *arguments = (const ConnectionArguments *) call->arguments;
 
@@ -145,42 +156,23 @@ static void
 add_row(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
 	const ConnectionArguments *arguments = (const ConnectionArguments *) call->arguments;
-	ConnectionList *list = list_of(item);
+	ConnectionList *list = list_state(item);
 
-	accumArrayResult(rows_of(call, list), connection_datum(connection, arguments->row), false,
+	accumArrayResult(row_state(call, list), connection_datum(connection, arguments->row), false,
 					 arguments->row->tdtypeid, call->context);
 }
 
 static void
 set_rows(SmartcarCall *call, SmartcarItem *item)
 {
-	smartcar_item_set_datum(item, 0, makeArrayResult(rows_of(call, list_of(item)),
+	smartcar_item_set_datum(item, 0, makeArrayResult(row_state(call, list_state(item)),
 													 call->context));
-}
-
-/*
- * The type of the rows is the one that the SQL function returns, or the one of
- * the arrays in its second column.
- */
-static TupleDesc
-row_descriptor(FunctionCallInfo fcinfo)
-{
-	TupleDesc	descriptor;
-	Oid			type;
-
-	if (get_call_result_type(fcinfo, &type, &descriptor) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
-	if (type == RECORDOID)
-		type = get_element_type(TupleDescAttr(descriptor, 1)->atttypid);
-	return lookup_rowtype_tupdesc_copy(type, -1);
 }
 
 /* smartcar_get_connections() */
 
 static SmartcarConnectionFilter
-filter_of(const SmartcarCall *call, const SmartcarItem *item)
+connection_filter(const SmartcarCall *call, const SmartcarItem *item)
 {
 	const ConnectionArguments *arguments = (const ConnectionArguments *) call->arguments;
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
@@ -194,7 +186,7 @@ filter_of(const SmartcarCall *call, const SmartcarItem *item)
 static void
 prepare_connections_v2(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarConnectionFilter filter = filter_of(call, item);
+	SmartcarConnectionFilter filter = connection_filter(call, item);
 
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_MANAGED_CONNECTIONS,
 							  smartcar_span(NULL, 0));
@@ -202,16 +194,18 @@ prepare_connections_v2(SmartcarCall *call, SmartcarItem *item)
 	smartcar_request_query(item, "vehicle_id", filter.vehicle_id);
 	smartcar_request_query(item, "user_id", filter.user_id);
 	smartcar_request_query(item, "mode", filter.mode);
-	smartcar_request_query(item, "cursor", list_of(item)->cursor);
+	smartcar_request_query(item, "cursor", list_state(item)->cursor);
 }
 
 /*
- * Takes the connections of an answer of the management API.
+ * Parses the connections that the management API lists; filter says which were
+ * asked for.
  */
 static bool
-take_managed(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_managed(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
+			  const SmartcarConnectionFilter *filter)
 {
-	JsonbContainer *connections = smartcar_json_array_member(answer->json, "connections");
+	JsonbContainer *connections = smartcar_json_array_member(response->json, "connections");
 	int			count;
 
 	if (connections == NULL)
@@ -228,27 +222,31 @@ take_managed(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *
 		if (object == NULL)
 			continue;
 		smartcar_connection_read_v2(object, &connection);
+		if (!smartcar_connection_matches(&connection, filter))
+		{
+			smartcar_item_fail(call, item, "It lists a connection that was not asked for.");
+			return false;
+		}
 		add_row(call, item, &connection);
 	}
 	return true;
 }
 
 static bool
-take_connections_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_connections_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	ConnectionList *list = list_of(item);
-	JsonbContainer *paging = smartcar_json_object_member(answer->json, "paging");
+	ConnectionList *list = list_state(item);
+	SmartcarConnectionFilter filter = connection_filter(call, item);
+	JsonbContainer *paging = smartcar_json_object_member(response->json, "paging");
 	SmartcarSpan cursor = paging ? smartcar_json_text_member(paging, "cursor") :
 		smartcar_span(NULL, 0);
 
-	if (!take_managed(call, item, answer))
+	if (!parse_managed(call, item, response, &filter))
 		return false;
 	if (cursor.length > 0)
 	{
-		if (smartcar_page_trail_returns(&list->trail, item->context, cursor))
-			smartcar_item_fail(call, item, "Its cursor is the one of a page before.");
-		list->cursor = smartcar_item_keep(item, cursor);
-		return true;
+		list->cursor = smartcar_item_copy(item, cursor);
+		return smartcar_page_is_new(call, item, &list->trail, item->context, cursor);
 	}
 	set_rows(call, item);
 	return false;
@@ -256,21 +254,21 @@ take_connections_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRes
 
 static const SmartcarOperation connections_v2 = {
 	.prepare = prepare_connections_v2,
-	.take = take_connections_v2
+	.parse = parse_connections_v2
 };
 
 static void
 prepare_connections_v3(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarConnectionFilter filter = filter_of(call, item);
+	SmartcarConnectionFilter filter = connection_filter(call, item);
 
-	smartcar_connections_ask(call, item, &list_of(item)->walk, &filter);
+	smartcar_connections_ask(call, item, &list_state(item)->walk, &filter);
 }
 
 static bool
-take_connections_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_connections_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	if (smartcar_connections_parse(call, item, &list_of(item)->walk, answer, add_row))
+	if (smartcar_connections_parse(call, item, &list_state(item)->walk, response, add_row))
 		return true;
 	set_rows(call, item);
 	return false;
@@ -278,7 +276,7 @@ take_connections_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRes
 
 static const SmartcarOperation connections_v3 = {
 	.prepare = prepare_connections_v3,
-	.take = take_connections_v3
+	.parse = parse_connections_v3
 };
 
 static ConnectionArguments *
@@ -286,14 +284,14 @@ new_arguments(FunctionCallInfo fcinfo)
 {
 	ConnectionArguments *arguments = palloc0(sizeof(ConnectionArguments));
 
-	arguments->row = row_descriptor(fcinfo);
+	arguments->row = smartcar_row_descriptor(fcinfo, COLUMNS);
 	return arguments;
 }
 
 static SmartcarSpan
-mode_argument(FunctionCallInfo fcinfo, int argument)
+mode_argument(FunctionCallInfo fcinfo)
 {
-	SmartcarSpan mode = smartcar_argument_span(fcinfo, argument);
+	SmartcarSpan mode = smartcar_argument_span(fcinfo, LIST_MODE);
 
 	if (mode.data != NULL)
 		smartcar_check_mode(mode);
@@ -305,87 +303,70 @@ begin_connections(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
 	ConnectionArguments *arguments = new_arguments(fcinfo);
 
-	arguments->external_id = smartcar_argument_utf8(fcinfo, 2);
-	arguments->mode = mode_argument(fcinfo, 3);
+	arguments->external_id = smartcar_argument_utf8(fcinfo, LIST_EXTERNAL_ID);
+	arguments->mode = mode_argument(fcinfo);
 	if (call->version == SMARTCAR_API_V2 && arguments->external_id.data != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("version 2.0 of Smartcar's API cannot look for an external_id")));
+				 errmsg("filtering by external_id is not supported by version 2.0 of Smartcar's API")));
 	call->arguments = arguments;
 }
 
 static const SmartcarTypedCall connections_call = {
 	.name = "smartcar_get_connections",
 	.id_name = "vehicle_id",
-	.id_argument = 0,
+	.id_argument = LIST_VEHICLE_ID,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
-	.user_id_argument = 1,
-	.server_argument = 4,
+	.user_id_argument = LIST_USER_ID,
+	.server_argument = LIST_SERVER,
 	.columns = 1,
 	.operations = {&connections_v2, &connections_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_MANAGEMENT, SMARTCAR_AUTHORIZE_APPLICATION},
 	.begin = begin_connections
 };
 
-static void
-begin_connections_many(FunctionCallInfo fcinfo, SmartcarCall *call)
-{
-	ConnectionArguments *arguments = new_arguments(fcinfo);
-
-	arguments->mode = mode_argument(fcinfo, 2);
-	call->arguments = arguments;
-}
-
-static const SmartcarTypedCall connections_many_call = {
-	.name = "smartcar_get_connections",
-	.id_name = "vehicle_id",
-	.ids_name = "vehicle_ids",
-	.id_argument = 0,
-	.access_token_argument = SMARTCAR_NO_ARGUMENT,
-	.user_id_argument = 1,
-	.server_argument = 3,
-	.columns = 1,
-	.operations = {&connections_v2, &connections_v3},
-	.authorizations = {SMARTCAR_AUTHORIZE_MANAGEMENT, SMARTCAR_AUTHORIZE_APPLICATION},
-	.begin = begin_connections_many
-};
-
 /* smartcar_delete_connections() */
 
+/* What a response without a body has deleted is not known. */
 static bool
-take_delete_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_delete_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	if (take_managed(call, item, answer))
+	static const SmartcarConnectionFilter any = {{NULL, 0}};
+
+	/* too late to refuse one that was not asked for */
+	if (response->json == NULL || parse_managed(call, item, response, &any))
 		set_rows(call, item);
 	return false;
 }
 
 static const SmartcarOperation delete_v2 = {
+	.accepts_empty = true,
 	.prepare = smartcar_managed_deletion_ask,
-	.take = take_delete_v2
+	.parse = parse_delete_v2
 };
 
 static void
 prepare_delete_v3(SmartcarCall *call, SmartcarItem *item)
 {
-	list_of(item)->deletion.note = add_row;
+	list_state(item)->deletion.visit = add_row;
 	smartcar_deletion_ask(call, item);
 }
 
 static bool
-take_delete_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_delete_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	if (smartcar_deletion_parse(call, item, answer))
+	if (smartcar_deletion_parse(call, item, response))
 		return true;
 	set_rows(call, item);
 	return false;
 }
 
 static const SmartcarOperation delete_v3 = {
-	.takes_nothing = true,
-	.takes_missing = true,
+	.accepts_empty = true,
+	.accepts_missing = true,
 	.prepare = prepare_delete_v3,
-	.take = take_delete_v3
+	.parse = parse_delete_v3,
+	.failed = smartcar_deletion_failed
 };
 
 /*
@@ -394,7 +375,7 @@ static const SmartcarOperation delete_v3 = {
 static void
 begin_delete(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
-	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
+	if (PG_ARGISNULL(DELETE_VEHICLE_ID) && PG_ARGISNULL(DELETE_USER_ID))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("vehicle_id and user_id must not both be null")));
@@ -404,11 +385,10 @@ begin_delete(FunctionCallInfo fcinfo, SmartcarCall *call)
 static const SmartcarTypedCall delete_call = {
 	.name = "smartcar_delete_connections",
 	.id_name = "vehicle_id",
-	.ids_name = "vehicle_ids",
-	.id_argument = 0,
+	.id_argument = DELETE_VEHICLE_ID,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
-	.user_id_argument = 1,
-	.server_argument = 2,
+	.user_id_argument = DELETE_USER_ID,
+	.server_argument = DELETE_SERVER,
 	.columns = 1,
 	.operations = {&delete_v2, &delete_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_MANAGEMENT, SMARTCAR_AUTHORIZE_APPLICATION},
@@ -422,19 +402,52 @@ smartcar_get_connections(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_connections_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &connections_many_call);
-}
-
-Datum
 smartcar_delete_connections(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_list(fcinfo, &delete_call);
 }
 
-Datum
-smartcar_delete_connections_many(PG_FUNCTION_ARGS)
+/*
+ * The call of smartcar_disconnect_vehicle().  The endpoint for a vehicle
+ * disconnects it from every owner, and there is no header for one user as in v3.
+ */
+static void
+prepare_disconnect_v2(SmartcarCall *call, SmartcarItem *item)
 {
-	return smartcar_call_many(fcinfo, &delete_call);
+	if (item->user_id.data != NULL)
+		smartcar_managed_deletion_ask(call, item);
+	else
+		smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DISCONNECT, item->id);
 }
+
+static bool
+parse_disconnect_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
+{
+	return false;
+}
+
+static const SmartcarOperation disconnect_v2 = {
+	.accepts_empty = true,
+	.prepare = prepare_disconnect_v2,
+	.parse = parse_disconnect_v2
+};
+
+static void
+prepare_disconnect_v3(SmartcarCall *call, SmartcarItem *item)
+{
+	smartcar_item_state(item, sizeof(SmartcarConnectionDeletion));
+	smartcar_deletion_ask(call, item);
+}
+
+static const SmartcarOperation disconnect_v3 = {
+	.accepts_empty = true,
+	.accepts_missing = true,
+	.prepare = prepare_disconnect_v3,
+	.parse = smartcar_deletion_parse,
+	.failed = smartcar_deletion_failed
+};
+
+const SmartcarTypedCall smartcar_disconnect_call = {
+	.operations = {&disconnect_v2, &disconnect_v3},
+	.authorizations = {SMARTCAR_AUTHORIZE_MANAGEMENT, SMARTCAR_AUTHORIZE_APPLICATION}
+};

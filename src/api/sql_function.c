@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_function.c
- *	  Typed calls as SQL functions: for one, for one with a list, for many.
+ *	  The common body of the SQL functions that call Smartcar.
  *
  * The function for one raises an error.  The function for many returns a row
  * for each element, in the order of the elements, whatever became of it: first
@@ -16,7 +16,7 @@
 
 #include "api/sql_function.h"
 
-#include "catalog/pg_type.h"
+#include "access/htup_details.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -24,8 +24,12 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "call/authorization.h"
+#include "pg/datum.h"
 #include "pg/scope.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* A column of an item, which must have been allocated by the call. */
 void
@@ -35,7 +39,7 @@ smartcar_item_set_datum(SmartcarItem *item, int column, Datum value)
 	item->nulls[column] = false;
 }
 
-/* The same for text, which is copied; no data leaves the column NULL. */
+/* Sets a column to text, which is copied; no data leaves it NULL. */
 void
 smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan value)
 {
@@ -44,9 +48,7 @@ smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, Smart
 	if (value.data == NULL)
 		return;
 	old_context = MemoryContextSwitchTo(call->context);
-	smartcar_item_set_datum(item, column,
-							PointerGetDatum(cstring_to_text_with_len(value.data,
-																	 (int) value.length)));
+	smartcar_item_set_datum(item, column, smartcar_span_text_datum(value));
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -109,7 +111,7 @@ call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *
 	if (id.data != NULL)
 		set_id(call, &call->items[0], id, typed);
 	if (token.data != NULL)
-		smartcar_item_set_access_token(call, &call->items[0], token);
+		smartcar_item_set_access_token(&call->items[0], token);
 	if (user_id.data != NULL)
 		smartcar_item_set_user_id(&call->items[0], user_id);
 	run_call(call);
@@ -125,29 +127,24 @@ smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 {
 	SmartcarCall call;
 	SmartcarItem *item;
-	TupleDesc	descriptor;
+	TupleDesc	descriptor = NULL;
 
-	/* nothing is known about no vehicle */
+	/* NULL in, NULL out */
 	if (typed->id_argument != SMARTCAR_NO_ARGUMENT && PG_ARGISNULL(typed->id_argument))
 		PG_RETURN_NULL();
 
-	call_one(fcinfo, typed, &call);
-	if (typed->columns == 0)
-		PG_RETURN_VOID();
-	item = &call.items[0];
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-	{
-		if (item->nulls[0])
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(item->values[0]);
-	}
+	/* fail on another result type before anything is sent */
+	if (get_call_result_type(fcinfo, NULL, NULL) == TYPEFUNC_COMPOSITE)
+		descriptor = smartcar_row_descriptor(fcinfo, typed->columns);
 
-	if (descriptor->natts != typed->columns)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor),
-													  item->values, item->nulls)));
+	call_one(fcinfo, typed, &call);
+	item = &call.items[0];
+	if (descriptor != NULL)
+		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor,
+														  item->values, item->nulls)));
+	if (item->nulls[0])
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(item->values[0]);
 }
 
 /*
@@ -192,20 +189,6 @@ element_count(FunctionCallInfo fcinfo, int argument)
 	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 }
 
-/*
- * Of the arrays of a function for many, the one that has an element for each
- * item.  Another has as many, or one for all of them, or is NULL.
- */
-static int
-leading_argument(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
-{
-	if (typed->id_argument != SMARTCAR_NO_ARGUMENT)
-		return typed->id_argument;
-	if (typed->user_id_argument != SMARTCAR_NO_ARGUMENT && !PG_ARGISNULL(typed->user_id_argument))
-		return typed->user_id_argument;
-	return typed->access_token_argument;
-}
-
 typedef void (*ItemSetter) (SmartcarCall *call, SmartcarItem *item, SmartcarSpan value,
 							const SmartcarTypedCall *typed);
 
@@ -213,7 +196,7 @@ static void
 set_access_token(SmartcarCall *call, SmartcarItem *item, SmartcarSpan value,
 				 const SmartcarTypedCall *typed)
 {
-	smartcar_item_set_access_token(call, item, value);
+	smartcar_item_set_access_token(item, value);
 }
 
 static void
@@ -236,9 +219,8 @@ set_items(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall 
 	if (walk.count != call->item_count && walk.count != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s has %d elements, but there are %d to call about", name, walk.count,
-						call->item_count),
-				 errhint("Pass as many, or one for all of them.")));
+				 errmsg("array \"%s\" has %d elements, expected 1 or %d", name, walk.count,
+						call->item_count)));
 	for (int i = 0; i < call->item_count; i++)
 	{
 		if (i == 0 || walk.count > 1)
@@ -247,43 +229,33 @@ set_items(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall 
 	}
 }
 
-/* The row type smartcar_error is that of the last column. */
-static Datum
-error_datum(const SmartcarFailure *error, TupleDesc row)
+/*
+ * The row type smartcar_error is that of the last column.  It may have other
+ * columns, when the library is older than the script that was run.
+ */
+static TupleDesc
+error_descriptor(TupleDesc row)
 {
 	Oid			type = TupleDescAttr(row, row->natts - 1)->atttypid;
-	TupleDesc	descriptor = lookup_rowtype_tupdesc(type, -1);
-	Datum		datum = smartcar_error_form(&error->answer, descriptor);
+	TupleDesc	descriptor = type_is_rowtype(type) ? lookup_rowtype_tupdesc_copy(type, -1) : NULL;
 
-	ReleaseTupleDesc(descriptor);
-	return datum;
-}
-
-/* Whether the first column tells what a row is about; a token it never tells. */
-static bool
-has_about_column(const SmartcarTypedCall *typed)
-{
-	return typed->id_argument != SMARTCAR_NO_ARGUMENT ||
-		typed->user_id_argument != SMARTCAR_NO_ARGUMENT;
+	if (descriptor == NULL || descriptor->natts != SMARTCAR_ERROR_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("result type is not the one of the extension")));
+	return descriptor;
 }
 
 static void
 put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarItem *item,
-		 SmartcarSpan about)
+		 SmartcarSpan id, TupleDesc error_row)
 {
 	Datum		values[SMARTCAR_CALL_MAX_COLUMNS + 3] = {0};
 	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS + 3];
 	int			column = 0;
 
 	memset(nulls, true, sizeof(nulls));
-	if (about.data != NULL)
-	{
-		values[column] = PointerGetDatum(cstring_to_text_with_len(about.data,
-																  (int) about.length));
-		nulls[column] = false;
-	}
-	if (has_about_column(typed))
-		column++;
+	values[column++] = smartcar_span_text_datum_or_null(id, &nulls[0]);
 	for (int i = 0; i < typed->columns; i++, column++)
 	{
 		values[column] = item->values[i];
@@ -292,7 +264,7 @@ put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarIt
 	if (item->error != NULL)
 	{
 		values[column] = CStringGetTextDatum(unpack_sql_state(item->error->sqlstate));
-		values[column + 1] = error_datum(item->error, result->setDesc);
+		values[column + 1] = smartcar_error_form(&item->error->api_error, error_row);
 		nulls[column] = nulls[column + 1] = false;
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -305,21 +277,21 @@ Datum
 smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			leader = leading_argument(fcinfo, typed);
-	bool		has_about = leader != typed->access_token_argument;
 	SmartcarCall call;
-	SmartcarTextArray about_walk;
-	SmartcarSpan about = {NULL, 0};
+	SmartcarTextArray ids;
+	SmartcarSpan id = {NULL, 0};
+	TupleDesc	error_row;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (leader == SMARTCAR_NO_ARGUMENT || PG_ARGISNULL(leader))
+	if (PG_ARGISNULL(typed->id_argument))
 		return (Datum) 0;
-	if (result->setDesc->natts != has_about_column(typed) + typed->columns + 2)
+	if (result->setDesc->natts != typed->columns + 3)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("result type is not the one of the extension")));
+	error_row = error_descriptor(result->setDesc);
 
-	begin_call(fcinfo, typed, &call, element_count(fcinfo, leader));
+	begin_call(fcinfo, typed, &call, element_count(fcinfo, typed->id_argument));
 	set_items(fcinfo, typed, &call, typed->id_argument, typed->ids_name, set_id);
 	set_items(fcinfo, typed, &call, typed->access_token_argument, "access_tokens",
 			  set_access_token);
@@ -328,13 +300,11 @@ smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 		return (Datum) 0;
 	run_call(&call);
 
-	if (has_about)
-		smartcar_text_array_begin(&about_walk, PG_GETARG_ARRAYTYPE_P(leader), "");
+	smartcar_text_array_begin(&ids, PG_GETARG_ARRAYTYPE_P(typed->id_argument), "");
 	for (int i = 0; i < call.item_count; i++)
 	{
-		if (has_about)
-			smartcar_text_array_next(&about_walk, &about);
-		put_item(result, typed, &call.items[i], about);
+		smartcar_text_array_next(&ids, &id);
+		put_item(result, typed, &call.items[i], id, error_row);
 	}
 	return (Datum) 0;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_function.h
- *	  Typed calls as SQL functions: for one, for one with a list, for many.
+ *	  The common body of the SQL functions that call Smartcar.
  *
  * src/api/sql_function.h
  *
@@ -27,12 +27,12 @@ typedef struct SmartcarTypedCall
 {
 	const char *name;			/* of the SQL functions */
 	const char *id_name;		/* of the argument below, for messages */
-	const char *ids_name;		/* the same of the function for many */
+	const char *ids_name;		/* of that of the function for many */
 	int			id_argument;	/* SMARTCAR_NO_ARGUMENT where there is none */
 	int			access_token_argument;
 	int			user_id_argument;
 	int			server_argument;
-	int			columns;		/* of the result for one; 0: it is void */
+	int			columns;		/* of the result for one */
 
 	/* whether the id is the path of an endpoint */
 	bool		id_is_path;
@@ -42,18 +42,29 @@ typedef struct SmartcarTypedCall
 	SmartcarAuthorization authorizations[2];
 
 	/*
-	 * Takes the other arguments, where there are any; may be NULL.  It may
+	 * Reads the other arguments, where there are any; may be NULL.  It may
 	 * set another authorization.
 	 */
 	void		(*begin) (FunctionCallInfo fcinfo, SmartcarCall *call);
 } SmartcarTypedCall;
 
-/* Most functions about a vehicle: (vehicle_id, access_token, user_id, server). */
-#define SMARTCAR_VEHICLE_ARGUMENTS \
-	.id_name = "vehicle_id", .ids_name = "vehicle_ids", .id_argument = 0, \
-	.access_token_argument = 1, .user_id_argument = 2, .server_argument = 3
+/* The arguments of most functions about a vehicle. */
+enum
+{
+	SMARTCAR_ARGUMENT_VEHICLE_ID,
+	SMARTCAR_ARGUMENT_ACCESS_TOKEN,
+	SMARTCAR_ARGUMENT_USER_ID,
+	SMARTCAR_ARGUMENT_SERVER
+};
 
-/* Those that others than their SQL functions use. */
+#define SMARTCAR_VEHICLE_ARGUMENTS \
+	.id_name = "vehicle_id", .ids_name = "vehicle_ids", \
+	.id_argument = SMARTCAR_ARGUMENT_VEHICLE_ID, \
+	.access_token_argument = SMARTCAR_ARGUMENT_ACCESS_TOKEN, \
+	.user_id_argument = SMARTCAR_ARGUMENT_USER_ID, \
+	.server_argument = SMARTCAR_ARGUMENT_SERVER
+
+/* Those that the manager makes, too. */
 extern const SmartcarTypedCall smartcar_user_call;
 extern const SmartcarTypedCall smartcar_vehicles_call;
 extern const SmartcarTypedCall smartcar_vehicle_call;

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * tesla.c
- *	  Calls about what a Tesla account allows.
+ *	  SQL functions about what a Tesla account allows.
  *
- * The v3 API has no endpoints for Tesla; what they told stands in signals.
+ * The v3 API has no endpoints for Tesla; what they said stands in signals.
  *
  * src/api/tesla.c
  *
@@ -19,27 +19,26 @@
 #include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_access);
-PG_FUNCTION_INFO_V1(smartcar_tesla_access_many);
+PG_FUNCTION_INFO_V1(smartcar_get_tesla_access_many);
 PG_FUNCTION_INFO_V1(smartcar_get_virtual_key);
-PG_FUNCTION_INFO_V1(smartcar_tesla_virtual_key_many);
+PG_FUNCTION_INFO_V1(smartcar_get_virtual_key_many);
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_migration);
-PG_FUNCTION_INFO_V1(smartcar_tesla_migration_many);
 
 /*
- * The body of a signal.  An answer of the v3 API is good even if the signal
+ * The body of a signal.  A response of the v3 API is good even if the signal
  * could not be read; then the item gets the error of the signal.
  */
 static JsonbContainer *
-signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	JsonbContainer *data = smartcar_json_object_member(answer->json, "data");
+	JsonbContainer *data = smartcar_json_object_member(response->json, "data");
 	JsonbContainer *attributes = data ? smartcar_json_object_member(data, "attributes") : NULL;
 	JsonbContainer *status = attributes ? smartcar_json_object_member(attributes, "status") : NULL;
 	JsonbContainer *body = attributes ? smartcar_json_object_member(attributes, "body") : NULL;
 	JsonbContainer *error = status ? smartcar_json_object_member(status, "error") : NULL;
 
 	if (error != NULL)
-		smartcar_item_refuse(call, item, answer, error);
+		smartcar_item_refuse(call, item, response, error);
 	else if (status != NULL &&
 			 smartcar_span_equal(smartcar_json_text_member(status, "value"),
 								 SMARTCAR_SPAN("UNAVAILABLE")))
@@ -79,17 +78,17 @@ prepare_access_v2(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take_access_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_access_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	smartcar_item_set_text(call, item, ACCESS_TYPE,
-						   smartcar_json_text_member(answer->json, "accessType"));
-	set_texts(call, item, TESLA_SCOPES, smartcar_json_array_member(answer->json, "permissions"));
+						   smartcar_json_text_member(response->json, "accessType"));
+	set_texts(call, item, TESLA_SCOPES, smartcar_json_array_member(response->json, "permissions"));
 	return false;
 }
 
 static const SmartcarOperation access_v2 = {
 	.prepare = prepare_access_v2,
-	.take = take_access_v2
+	.parse = parse_access_v2
 };
 
 /* first what was granted, then by whom */
@@ -102,9 +101,9 @@ prepare_access_v3(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take_access_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_access_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	JsonbContainer *body = signal_body(call, item, answer);
+	JsonbContainer *body = signal_body(call, item, response);
 
 	if (item->error != NULL)
 		return false;
@@ -122,7 +121,7 @@ take_access_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse
 
 static const SmartcarOperation access_v3 = {
 	.prepare = prepare_access_v3,
-	.take = take_access_v3
+	.parse = parse_access_v3
 };
 
 const SmartcarTypedCall smartcar_tesla_access_call = {
@@ -136,7 +135,7 @@ const SmartcarTypedCall smartcar_tesla_access_call = {
 /* smartcar_get_virtual_key() and smartcar_get_tesla_migration() */
 
 static void
-take_boolean(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object, const char *name)
+parse_boolean(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object, const char *name)
 {
 	bool		value;
 
@@ -156,30 +155,30 @@ prepare_virtual_key(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take_virtual_key_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_virtual_key_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	take_boolean(call, item, answer->json, "isPaired");
+	parse_boolean(call, item, response->json, "isPaired");
 	return false;
 }
 
 static bool
-take_virtual_key_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_virtual_key_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	JsonbContainer *body = signal_body(call, item, answer);
+	JsonbContainer *body = signal_body(call, item, response);
 
 	if (body != NULL)
-		take_boolean(call, item, body, "value");
+		parse_boolean(call, item, body, "value");
 	return false;
 }
 
 static const SmartcarOperation virtual_key_v2 = {
 	.prepare = prepare_virtual_key,
-	.take = take_virtual_key_v2
+	.parse = parse_virtual_key_v2
 };
 
 static const SmartcarOperation virtual_key_v3 = {
 	.prepare = prepare_virtual_key,
-	.take = take_virtual_key_v3
+	.parse = parse_virtual_key_v3
 };
 
 const SmartcarTypedCall smartcar_virtual_key_call = {
@@ -197,15 +196,15 @@ prepare_migration(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take_migration(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_migration(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	take_boolean(call, item, answer->json, "requiresMigration");
+	parse_boolean(call, item, response->json, "requiresMigration");
 	return false;
 }
 
 static const SmartcarOperation migration_v2 = {
 	.prepare = prepare_migration,
-	.take = take_migration
+	.parse = parse_migration
 };
 
 static const SmartcarTypedCall migration_call = {
@@ -223,7 +222,7 @@ smartcar_get_tesla_access(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_tesla_access_many(PG_FUNCTION_ARGS)
+smartcar_get_tesla_access_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_tesla_access_call);
 }
@@ -235,7 +234,7 @@ smartcar_get_virtual_key(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_tesla_virtual_key_many(PG_FUNCTION_ARGS)
+smartcar_get_virtual_key_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_virtual_key_call);
 }
@@ -244,10 +243,4 @@ Datum
 smartcar_get_tesla_migration(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &migration_call);
-}
-
-Datum
-smartcar_tesla_migration_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &migration_call);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * token.c
- *	  The SQL functions for the tokens of an owner.
+ *	  SQL functions for the tokens of an owner.
  *
  * src/api/token.c
  *
@@ -9,21 +9,40 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "api/sent_token.h"
 #include "call/token_request.h"
 #include "pg/check.h"
 #include "pg/flags.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 #include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_exchange_code);
 PG_FUNCTION_INFO_V1(smartcar_refresh_token);
-PG_FUNCTION_INFO_V1(smartcar_token_expired);
+
+/* The arguments of smartcar_exchange_code(). */
+enum
+{
+	CODE,
+	CODE_REFRESH_LIFETIME,
+	CODE_FLAGS,
+	CODE_REDIRECT_URI,
+	CODE_SERVER
+};
+
+/* The arguments of smartcar_refresh_token(). */
+enum
+{
+	OLD_TOKEN,
+	OLD_TOKEN_REFRESH_LIFETIME,
+	OLD_TOKEN_FLAGS,
+	OLD_TOKEN_SERVER
+};
 
 /* The columns of the SQL type smartcar_token. */
 enum
@@ -36,43 +55,47 @@ enum
 	COLUMNS
 };
 
-static void
-set_text(Datum *values, bool *nulls, int column, SmartcarSpan value)
-{
-	nulls[column] = value.data == NULL;
-	if (!nulls[column])
-		values[column] = PointerGetDatum(cstring_to_text_with_len(value.data,
-																  (int) value.length));
-}
-
 /*
- * The answer as a value of the result type.  Nothing here fails, because what has
- * come cannot be asked for again; but for a function that somebody has declared
- * anew with another result.
+ * The response as a value of the result type.  Nothing here fails, because what
+ * has come cannot be asked for again; check_result_type() was called before.  A
+ * refresh without a new refresh token leaves the old one valid (RFC 6749, section
+ * 6), and nobody knows for how long.
  */
 static Datum
 form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
-		   Datum refresh_expires_at)
+		   SmartcarSpan old_refresh_token, Datum refresh_expires_at)
 {
 	Datum		values[COLUMNS] = {0};
 	bool		nulls[COLUMNS];
+	bool		is_new = request->refresh_token.data != NULL;
 
 	memset(nulls, true, sizeof(nulls));
-	set_text(values, nulls, ACCESS_TOKEN, request->access_token);
-	set_text(values, nulls, TOKEN_TYPE, request->token_type);
-	set_text(values, nulls, REFRESH_TOKEN, request->refresh_token);
+	values[ACCESS_TOKEN] = smartcar_span_text_datum_or_null(request->access_token,
+															&nulls[ACCESS_TOKEN]);
+	values[TOKEN_TYPE] = smartcar_span_text_datum_or_null(request->token_type,
+														  &nulls[TOKEN_TYPE]);
+	values[REFRESH_TOKEN] = smartcar_span_text_datum_or_null(is_new ? request->refresh_token :
+															 old_refresh_token,
+															 &nulls[REFRESH_TOKEN]);
 	if (request->expires_in != SMARTCAR_NO_EXPIRY)
 	{
 		values[EXPIRES_AT] = TimestampTzGetDatum(request->asked_at +
 												 request->expires_in * USECS_PER_SEC);
 		nulls[EXPIRES_AT] = false;
 	}
-	if (request->refresh_token.data != NULL)
+	if (is_new)
 	{
 		values[REFRESH_EXPIRES_AT] = refresh_expires_at;
 		nulls[REFRESH_EXPIRES_AT] = false;
 	}
 	return smartcar_form_single_row(fcinfo, COLUMNS, values, nulls);
+}
+
+/* Fails on another result type before anything is sent. */
+static void
+check_result_type(FunctionCallInfo fcinfo)
+{
+	(void) smartcar_row_descriptor(fcinfo, COLUMNS);
 }
 
 /*
@@ -91,11 +114,11 @@ credential_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 }
 
 /*
- * When a refresh token that is asked for now will end.  Smartcar does not say;
+ * When a refresh token that is asked for now will expire.  Smartcar does not say;
  * the argument is what its documentation says.
  */
 static Datum
-refresh_end_argument(FunctionCallInfo fcinfo, int argument)
+refresh_expiry_argument(FunctionCallInfo fcinfo, int argument)
 {
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR,
@@ -106,29 +129,46 @@ refresh_end_argument(FunctionCallInfo fcinfo, int argument)
 							   PG_GETARG_DATUM(argument));
 }
 
+/*
+ * The redirect URI is ASCII, or refused as the caller has written it.
+ */
+static SmartcarSpan
+redirect_uri_argument(FunctionCallInfo fcinfo, const SmartcarServer *server)
+{
+	SmartcarSpan uri = smartcar_argument_span(fcinfo, CODE_REDIRECT_URI);
+
+	if (uri.data == NULL)
+		return smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
+	smartcar_check_redirect_uri(uri);
+	return uri;
+}
+
 Datum
 smartcar_exchange_code(PG_FUNCTION_ARGS)
 {
 	SmartcarServer *server;
 	SmartcarTokenRequest request = {0};
 	SmartcarSpan code;
-	SmartcarSpan redirect_uri = smartcar_argument_utf8(fcinfo, 1);
+	SmartcarSpan redirect_uri;
 	Datum		refresh_expires_at;
+	Datum		result;
 
-	if (PG_ARGISNULL(0))
+	if (PG_ARGISNULL(CODE))
 		PG_RETURN_NULL();
-	server = smartcar_required_server(fcinfo, 4);
-	code = credential_argument(fcinfo, 0, "code");
-	refresh_expires_at = refresh_end_argument(fcinfo, 2);
-	if (redirect_uri.data != NULL)
-		smartcar_check_redirect_uri(redirect_uri);
-	else
-		redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
+	server = smartcar_required_server(fcinfo, CODE_SERVER);
+	code = credential_argument(fcinfo, CODE, "code");
+	refresh_expires_at = refresh_expiry_argument(fcinfo, CODE_REFRESH_LIFETIME);
+	redirect_uri = redirect_uri_argument(fcinfo, server);
+	check_result_type(fcinfo);
+	if (smartcar_sent_token_find(fcinfo, server, code, true, &result))
+		PG_RETURN_DATUM(result);
 
 	smartcar_code_request(&request, code, redirect_uri);
-	request.flags = smartcar_flags_argument(fcinfo, 3);
+	request.flags = smartcar_flags_argument(fcinfo, CODE_FLAGS);
 	smartcar_token_request(server, &request);
-	PG_RETURN_DATUM(form_token(fcinfo, &request, refresh_expires_at));
+	result = form_token(fcinfo, &request, smartcar_span(NULL, 0), refresh_expires_at);
+	smartcar_sent_token_store(fcinfo, server, code, result);
+	PG_RETURN_DATUM(result);
 }
 
 Datum
@@ -138,30 +178,22 @@ smartcar_refresh_token(PG_FUNCTION_ARGS)
 	SmartcarTokenRequest request = {0};
 	SmartcarSpan token;
 	Datum		refresh_expires_at;
+	Datum		result;
 
-	if (PG_ARGISNULL(0))
+	if (PG_ARGISNULL(OLD_TOKEN))
 		PG_RETURN_NULL();
-	server = smartcar_required_server(fcinfo, 3);
-	token = credential_argument(fcinfo, 0, "refresh_token");
-	refresh_expires_at = refresh_end_argument(fcinfo, 1);
+	server = smartcar_required_server(fcinfo, OLD_TOKEN_SERVER);
+	token = credential_argument(fcinfo, OLD_TOKEN, "refresh_token");
+	refresh_expires_at = refresh_expiry_argument(fcinfo, OLD_TOKEN_REFRESH_LIFETIME);
+	check_result_type(fcinfo);
+	if (smartcar_sent_token_find(fcinfo, server, token, false, &result))
+		PG_RETURN_DATUM(result);
 
 	smartcar_refresh_request(&request, token);
-	request.flags = smartcar_flags_argument(fcinfo, 2);
+	request.flags = smartcar_flags_argument(fcinfo, OLD_TOKEN_FLAGS);
 	smartcar_token_request(server, &request);
-	PG_RETURN_DATUM(form_token(fcinfo, &request, refresh_expires_at));
-}
-
-/*
- * Whether a token ends within the tolerance.  The time is that of the
- * statement, since a transaction may be older than the token.
- */
-Datum
-smartcar_token_expired(PG_FUNCTION_ARGS)
-{
-	Datum		expires_at = PG_GETARG_DATUM(0);
-	Datum		tolerance = PG_GETARG_DATUM(1);
-	TimestampTz latest = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
-																 expires_at, tolerance));
-
-	PG_RETURN_BOOL(latest <= GetCurrentStatementStartTimestamp());
+	result = form_token(fcinfo, &request, smartcar_argument_span(fcinfo, OLD_TOKEN),
+						refresh_expires_at);
+	smartcar_sent_token_store(fcinfo, server, token, result);
+	PG_RETURN_DATUM(result);
 }

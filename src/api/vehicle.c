@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * vehicle.c
- *	  Calls about owners and their vehicles.
+ *	  SQL functions about owners and their vehicles.
  *
  * src/api/vehicle.c
  *
@@ -15,16 +15,15 @@
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
 #include "pg/json.h"
+#include "pg/text.h"
 #include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_user);
-PG_FUNCTION_INFO_V1(smartcar_user_many);
 PG_FUNCTION_INFO_V1(smartcar_get_vehicles);
-PG_FUNCTION_INFO_V1(smartcar_vehicles_many);
 PG_FUNCTION_INFO_V1(smartcar_get_vehicle);
-PG_FUNCTION_INFO_V1(smartcar_vehicle_many);
-PG_FUNCTION_INFO_V1(smartcar_permissions_one);
-PG_FUNCTION_INFO_V1(smartcar_permissions_many);
+PG_FUNCTION_INFO_V1(smartcar_get_vehicle_many);
+PG_FUNCTION_INFO_V1(smartcar_get_permissions);
+PG_FUNCTION_INFO_V1(smartcar_get_permissions_many);
 
 /* The most that the API gives at once. */
 #define VEHICLES_LIMIT	50
@@ -41,7 +40,7 @@ typedef struct OffsetList
 } OffsetList;
 
 static OffsetList *
-list_of(SmartcarItem *item)
+list_state(SmartcarItem *item)
 {
 	return (OffsetList *) smartcar_item_state(item, sizeof(OffsetList));
 }
@@ -51,21 +50,35 @@ set_list(SmartcarCall *call, SmartcarItem *item)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(call->context);
 
-	smartcar_item_set_datum(item, 0, smartcar_text_list_datum(&list_of(item)->texts));
+	smartcar_item_set_datum(item, 0, smartcar_text_list_datum(&list_state(item)->texts));
 	MemoryContextSwitchTo(old_context);
 }
 
+/* Whether every element is a string that is not empty. */
+static bool
+every_element_is_text(JsonbContainer *elements)
+{
+	int			count = JsonContainerSize(elements);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (smartcar_json_text_element(elements, i).length == 0)
+			return false;
+	}
+	return true;
+}
+
 /*
- * Takes a page of the v2.0 API; returns whether there is another.  paging.count
+ * Parses a page of the v2.0 API; returns whether there is another.  paging.count
  * is the number of elements on all pages.
  */
 static bool
-take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer,
-		  const char *member)
+parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
+		   const char *member)
 {
-	OffsetList *list = list_of(item);
-	JsonbContainer *elements = smartcar_json_array_member(answer->json, member);
-	JsonbContainer *paging = smartcar_json_object_member(answer->json, "paging");
+	OffsetList *list = list_state(item);
+	JsonbContainer *elements = smartcar_json_array_member(response->json, member);
+	JsonbContainer *paging = smartcar_json_object_member(response->json, "paging");
 	int			before = list->texts.count;
 	int32		count = 0;
 
@@ -74,13 +87,17 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *ans
 		smartcar_item_fail(call, item, psprintf("It has no list \"%s\".", member));
 		return false;
 	}
-	smartcar_text_list_add_all(&list->texts, item->context, elements);
-	if (list->texts.count > before &&
-		smartcar_page_trail_returns(&list->trail, item->context, list->texts.elements[before]))
+	if (!every_element_is_text(elements))
 	{
-		smartcar_item_fail(call, item, "It is the same page as one before.");
+		smartcar_item_fail(call, item,
+						   psprintf("Its list \"%s\" has an element that is not text.", member));
 		return false;
 	}
+	smartcar_text_list_add_all(&list->texts, item->context, elements);
+	if (list->texts.count > before &&
+		!smartcar_page_is_new(call, item, &list->trail, item->context,
+							  list->texts.elements[before]))
+		return false;
 	if (paging != NULL)
 		smartcar_json_integer_member(paging, "count", &count);
 	if (list->texts.count < count && list->texts.count > before)
@@ -91,6 +108,12 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *ans
 
 /* smartcar_get_user() */
 
+enum
+{
+	USER_ACCESS_TOKEN,
+	USER_SERVER
+};
+
 static void
 prepare_user(SmartcarCall *call, SmartcarItem *item)
 {
@@ -98,9 +121,9 @@ prepare_user(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take_user(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_user(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	SmartcarSpan id = smartcar_json_text_member(answer->json, "id");
+	SmartcarSpan id = smartcar_json_text_member(response->json, "id");
 
 	if (id.length == 0)
 		smartcar_item_fail(call, item, "It has no \"id\".");
@@ -111,15 +134,15 @@ take_user(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *ans
 
 static const SmartcarOperation user_v2 = {
 	.prepare = prepare_user,
-	.take = take_user
+	.parse = parse_user
 };
 
 const SmartcarTypedCall smartcar_user_call = {
 	.name = "smartcar_get_user",
 	.id_argument = SMARTCAR_NO_ARGUMENT,
-	.access_token_argument = 0,
+	.access_token_argument = USER_ACCESS_TOKEN,
 	.user_id_argument = SMARTCAR_NO_ARGUMENT,
-	.server_argument = 1,
+	.server_argument = USER_SERVER,
 	.columns = 1,
 	.operations = {&user_v2, NULL},
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NOT}
@@ -127,23 +150,30 @@ const SmartcarTypedCall smartcar_user_call = {
 
 /* smartcar_get_vehicles() */
 
+enum
+{
+	VEHICLES_ACCESS_TOKEN,
+	VEHICLES_USER_ID,
+	VEHICLES_SERVER
+};
+
 static void
 prepare_vehicles_v2(SmartcarCall *call, SmartcarItem *item)
 {
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_VEHICLES, item->id);
 	smartcar_request_query_number(item, "limit", VEHICLES_LIMIT);
-	smartcar_request_query_number(item, "offset", list_of(item)->texts.count);
+	smartcar_request_query_number(item, "offset", list_state(item)->texts.count);
 }
 
 static bool
-take_vehicles_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_vehicles_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	return take_page(call, item, answer, "vehicles");
+	return parse_page(call, item, response, "vehicles");
 }
 
 static const SmartcarOperation vehicles_v2 = {
 	.prepare = prepare_vehicles_v2,
-	.take = take_vehicles_v2
+	.parse = parse_vehicles_v2
 };
 
 static void
@@ -151,20 +181,20 @@ prepare_connections(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
-	smartcar_connections_ask(call, item, &list_of(item)->walk, &filter);
+	smartcar_connections_ask(call, item, &list_state(item)->walk, &filter);
 }
 
 static void
-note_vehicle(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+add_vehicle(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
 	if (connection->vehicle_id.length > 0)
-		smartcar_text_list_add(&list_of(item)->texts, item->context, connection->vehicle_id);
+		smartcar_text_list_add(&list_state(item)->texts, item->context, connection->vehicle_id);
 }
 
 static bool
-take_vehicles_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_vehicles_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	if (smartcar_connections_parse(call, item, &list_of(item)->walk, answer, note_vehicle))
+	if (smartcar_connections_parse(call, item, &list_state(item)->walk, response, add_vehicle))
 		return true;
 	set_list(call, item);
 	return false;
@@ -172,7 +202,7 @@ take_vehicles_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRespon
 
 static const SmartcarOperation vehicles_v3 = {
 	.prepare = prepare_connections,
-	.take = take_vehicles_v3
+	.parse = parse_vehicles_v3
 };
 
 /*
@@ -182,7 +212,7 @@ static const SmartcarOperation vehicles_v3 = {
 static void
 begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
-	if (call->version == SMARTCAR_API_V3 && PG_ARGISNULL(1))
+	if (call->version == SMARTCAR_API_V3 && PG_ARGISNULL(VEHICLES_USER_ID))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("user_id must not be null"),
@@ -193,9 +223,9 @@ begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
 const SmartcarTypedCall smartcar_vehicles_call = {
 	.name = "smartcar_get_vehicles",
 	.id_argument = SMARTCAR_NO_ARGUMENT,
-	.access_token_argument = 0,
-	.user_id_argument = 1,
-	.server_argument = 2,
+	.access_token_argument = VEHICLES_ACCESS_TOKEN,
+	.user_id_argument = VEHICLES_USER_ID,
+	.server_argument = VEHICLES_SERVER,
 	.columns = 1,
 	.operations = {&vehicles_v2, &vehicles_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION},
@@ -224,11 +254,22 @@ prepare_vehicle(SmartcarCall *call, SmartcarItem *item)
 							  item->id);
 }
 
+/*
+ * Sets the columns of a vehicle.  The response must be about the one that was
+ * asked for, if it says so: what a proxy has mixed up is somebody else's.
+ */
 static void
-set_vehicle(SmartcarCall *call, SmartcarItem *item, JsonbContainer *vehicle)
+set_vehicle(SmartcarCall *call, SmartcarItem *item, SmartcarSpan id, JsonbContainer *vehicle)
 {
 	int32		year;
 
+	if (id.data != NULL &&
+		!smartcar_span_equal(smartcar_utf8_from_bytes(id.data, (int) id.length), item->id))
+	{
+		smartcar_item_fail(call, item, "It is about another vehicle.");
+		return;
+	}
+	smartcar_item_set_text(call, item, VEHICLE_ID, id);
 	smartcar_item_set_text(call, item, MAKE, smartcar_json_text_member(vehicle, "make"));
 	smartcar_item_set_text(call, item, MODEL, smartcar_json_text_member(vehicle, "model"));
 	smartcar_item_set_text(call, item, MODE, smartcar_json_text_member(vehicle, "mode"));
@@ -239,17 +280,16 @@ set_vehicle(SmartcarCall *call, SmartcarItem *item, JsonbContainer *vehicle)
 }
 
 static bool
-take_vehicle_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_vehicle_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	smartcar_item_set_text(call, item, VEHICLE_ID, smartcar_json_text_member(answer->json, "id"));
-	set_vehicle(call, item, answer->json);
+	set_vehicle(call, item, smartcar_json_text_member(response->json, "id"), response->json);
 	return false;
 }
 
 static bool
-take_vehicle_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_vehicle_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	JsonbContainer *data = smartcar_json_object_member(answer->json, "data");
+	JsonbContainer *data = smartcar_json_object_member(response->json, "data");
 	JsonbContainer *attributes = data ? smartcar_json_object_member(data, "attributes") : NULL;
 
 	if (attributes == NULL)
@@ -257,19 +297,18 @@ take_vehicle_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRespons
 		smartcar_item_fail(call, item, "It has no \"data\" with \"attributes\".");
 		return false;
 	}
-	smartcar_item_set_text(call, item, VEHICLE_ID, smartcar_json_text_member(data, "id"));
-	set_vehicle(call, item, attributes);
+	set_vehicle(call, item, smartcar_json_text_member(data, "id"), attributes);
 	return false;
 }
 
 static const SmartcarOperation vehicle_v2 = {
 	.prepare = prepare_vehicle,
-	.take = take_vehicle_v2
+	.parse = parse_vehicle_v2
 };
 
 static const SmartcarOperation vehicle_v3 = {
 	.prepare = prepare_vehicle,
-	.take = take_vehicle_v3
+	.parse = parse_vehicle_v3
 };
 
 const SmartcarTypedCall smartcar_vehicle_call = {
@@ -289,7 +328,7 @@ const SmartcarTypedCall smartcar_vehicle_call = {
 static void
 prepare_permissions_v2(SmartcarCall *call, SmartcarItem *item)
 {
-	int			offset = list_of(item)->texts.count;
+	int			offset = list_state(item)->texts.count;
 
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_PERMISSIONS, item->id);
 	if (offset > 0)
@@ -297,20 +336,20 @@ prepare_permissions_v2(SmartcarCall *call, SmartcarItem *item)
 }
 
 static bool
-take_permissions_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_permissions_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	return take_page(call, item, answer, "permissions");
+	return parse_page(call, item, response, "permissions");
 }
 
 static const SmartcarOperation permissions_v2 = {
 	.prepare = prepare_permissions_v2,
-	.take = take_permissions_v2
+	.parse = parse_permissions_v2
 };
 
 static void
-note_permissions(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
+add_permissions(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
-	OffsetList *list = list_of(item);
+	OffsetList *list = list_state(item);
 
 	if (list->matches++ == 0 && connection->permissions != NULL)
 		smartcar_text_list_add_all(&list->texts, item->context, connection->permissions);
@@ -321,11 +360,11 @@ note_permissions(SmartcarCall *call, SmartcarItem *item, const SmartcarConnectio
  * of them, or all, could only be wrong.
  */
 static bool
-take_permissions_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_permissions_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	OffsetList *list = list_of(item);
+	OffsetList *list = list_state(item);
 
-	if (smartcar_connections_parse(call, item, &list->walk, answer, note_permissions))
+	if (smartcar_connections_parse(call, item, &list->walk, response, add_permissions))
 		return true;
 	if (list->matches > 1)
 		smartcar_item_fail(call, item,
@@ -337,7 +376,7 @@ take_permissions_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRes
 
 static const SmartcarOperation permissions_v3 = {
 	.prepare = prepare_connections,
-	.take = take_permissions_v3
+	.parse = parse_permissions_v3
 };
 
 const SmartcarTypedCall smartcar_permissions_call = {
@@ -355,21 +394,9 @@ smartcar_get_user(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_user_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &smartcar_user_call);
-}
-
-Datum
 smartcar_get_vehicles(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_list(fcinfo, &smartcar_vehicles_call);
-}
-
-Datum
-smartcar_vehicles_many(PG_FUNCTION_ARGS)
-{
-	return smartcar_call_many(fcinfo, &smartcar_vehicles_call);
 }
 
 Datum
@@ -379,19 +406,19 @@ smartcar_get_vehicle(PG_FUNCTION_ARGS)
 }
 
 Datum
-smartcar_vehicle_many(PG_FUNCTION_ARGS)
+smartcar_get_vehicle_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_vehicle_call);
 }
 
 Datum
-smartcar_permissions_one(PG_FUNCTION_ARGS)
+smartcar_get_permissions(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_one(fcinfo, &smartcar_permissions_call);
 }
 
 Datum
-smartcar_permissions_many(PG_FUNCTION_ARGS)
+smartcar_get_permissions_many(PG_FUNCTION_ARGS)
 {
 	return smartcar_call_many(fcinfo, &smartcar_permissions_call);
 }

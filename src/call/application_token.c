@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * application_token.c
- *	  The access token of an application, which the v3 API takes.
+ *	  The access token of an application, which the v3 API accepts.
  *
  * One is good for an hour and for every request, so a backend keeps it until
- * shortly before its end.  What it is kept under is a digest of the credentials
- * that it was got with: whoever changes these, or has others, gets another
- * token.
+ * shortly before it expires.  What it is kept under is a digest of the
+ * credentials that it was got with: whoever changes these, or has others, gets
+ * another token.
  *
  * src/call/application_token.c
  *
@@ -18,12 +18,13 @@
 
 #include <openssl/evp.h>
 
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "call/token_request.h"
+#include "pg/datum.h"
+#include "pg/fn_state.h"
 #include "pg/secret.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_application_token);
@@ -49,23 +50,27 @@ typedef struct KeptToken
 static KeptToken kept_tokens[MAX_TOKENS];
 static int	next_place = 0;
 
-typedef struct Credentials
+struct SmartcarApplicationCredentials
 {
 	const char *client_id;
 	const char *client_secret;
 	unsigned char digest[DIGEST_SIZE];
-} Credentials;
+};
 
-static void
-read_credentials(SmartcarServer *server, Credentials *credentials)
+/*
+ * Reads the credentials.  They are read once for each call, so that an option
+ * or a file that changes in its middle does not end it.
+ */
+SmartcarApplicationCredentials *
+smartcar_application_credentials(SmartcarServer *server)
 {
+	SmartcarApplicationCredentials *credentials = palloc(sizeof(SmartcarApplicationCredentials));
 	const char *origin = smartcar_server_option(server, SMARTCAR_OPTION_IAM_ORIGIN);
 	char	   *all;
 
 	smartcar_server_load_mapping(server);
-	credentials->client_id = smartcar_server_option(server, SMARTCAR_OPTION_API_CLIENT_ID);
-	if (credentials->client_id == NULL)
-		smartcar_missing_value(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL);
+	credentials->client_id =
+		smartcar_required_option(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL).data;
 	credentials->client_secret = smartcar_secret(server, SMARTCAR_OPTION_API_CLIENT_SECRET, NULL);
 
 	/* none of the three can have a line break in it */
@@ -76,10 +81,11 @@ read_credentials(SmartcarServer *server, Credentials *credentials)
 				 errmsg("could not compute a digest")));
 	explicit_bzero(all, strlen(all));
 	pfree(all);
+	return credentials;
 }
 
 static KeptToken *
-find_token(const Credentials *credentials)
+find_token(const SmartcarApplicationCredentials *credentials)
 {
 	for (int i = 0; i < MAX_TOKENS; i++)
 	{
@@ -108,13 +114,13 @@ after(TimestampTz time, int64 seconds)
 }
 
 static KeptToken *
-keep_token(const Credentials *credentials, const SmartcarTokenRequest *request)
+keep_token(const SmartcarApplicationCredentials *credentials, const SmartcarTokenRequest *request)
 {
 	KeptToken  *token = find_token(credentials);
 	char	   *copy;
 	int64		margin;
 
-	/* a token that does not say when it ends is good for this call alone */
+	/* a token that does not say when it expires is good for this call alone */
 	int64		lifetime = Max(request->expires_in, 0);
 
 	if (token == NULL)
@@ -133,74 +139,92 @@ keep_token(const Credentials *credentials, const SmartcarTokenRequest *request)
 	return token;
 }
 
-static KeptToken *
-get_token(SmartcarServer *server)
+/*
+ * Asks for a token.  Returns what went wrong, or NULL.
+ */
+static const SmartcarFailure *
+request_token(SmartcarServer *server, const SmartcarApplicationCredentials *credentials,
+			  KeptToken **token)
 {
-	Credentials credentials;
-	KeptToken  *token;
 	SmartcarTokenRequest request = {0};
-
-	read_credentials(server, &credentials);
-	token = find_token(&credentials);
-	if (token != NULL && GetCurrentTimestamp() < token->usable_until)
-		return token;
+	const SmartcarFailure *failure;
 
 	/* the credentials stand in the form */
 	request.endpoint = SMARTCAR_ENDPOINT_APPLICATION_TOKEN;
 	request.authorization = SMARTCAR_AUTHORIZE_NOT;
-	request.idempotent = true;
-	request.secret = credentials.client_secret;
+	request.kind = SMARTCAR_REQUEST_REPEATABLE;
+	request.secret = credentials->client_secret;
 	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("client_credentials"));
 	smartcar_token_form_add(&request, "client_id",
-							smartcar_span_from_string(credentials.client_id));
+							smartcar_span_from_string(credentials->client_id));
 	smartcar_token_form_add(&request, "client_secret",
-							smartcar_span_from_string(credentials.client_secret));
-	smartcar_token_request(server, &request);
-	return keep_token(&credentials, &request);
+							smartcar_span_from_string(credentials->client_secret));
+	failure = smartcar_try_token_request(server, &request);
+	if (failure == NULL)
+		*token = keep_token(credentials, &request);
+	return failure;
+}
+
+/*
+ * The token that is kept, or a new one.
+ */
+static KeptToken *
+get_token(SmartcarServer *server, const SmartcarApplicationCredentials *credentials)
+{
+	KeptToken  *token = find_token(credentials);
+	const SmartcarFailure *failure;
+
+	if (token != NULL && GetCurrentTimestamp() < token->usable_until)
+		return token;
+	failure = request_token(server, credentials, &token);
+	if (failure != NULL)
+		smartcar_failure_raise(failure);
+	return token;
 }
 
 /*
  * The token for the requests of a call, kept or new.
  */
 const char *
-smartcar_application_access_token(SmartcarServer *server)
+smartcar_application_access_token(SmartcarServer *server,
+								  const SmartcarApplicationCredentials *credentials)
 {
-	return pstrdup(get_token(server)->access_token);
+	return pstrdup(get_token(server, credentials)->access_token);
 }
 
 /*
- * Called when a token was not accepted, so that the next one is a new one.
+ * Gets a new token in place of one that was not accepted.  Returns what went
+ * wrong, or NULL.
  */
-void
-smartcar_application_token_drop(SmartcarServer *server)
+const SmartcarFailure *
+smartcar_application_token_renew(SmartcarServer *server,
+								 const SmartcarApplicationCredentials *credentials,
+								 const char **token)
 {
-	Credentials credentials;
-	KeptToken  *token;
+	KeptToken  *kept = find_token(credentials);
+	const SmartcarFailure *failure;
 
-	read_credentials(server, &credentials);
-	token = find_token(&credentials);
-	if (token != NULL)
-		drop_token(token);
+	if (kept != NULL)
+		drop_token(kept);
+	failure = request_token(server, credentials, &kept);
+	if (failure == NULL)
+		*token = pstrdup(kept->access_token);
+	return failure;
 }
 
 Datum
 smartcar_get_application_token(PG_FUNCTION_ARGS)
 {
 	SmartcarServer *server = smartcar_required_server(fcinfo, 0);
-	TupleDesc	descriptor;
 	KeptToken  *token;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
 
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
-
-	token = get_token(server);
+	/* fail on another result type before anything is sent */
+	(void) smartcar_row_descriptor(fcinfo, lengthof(values));
+	token = get_token(server, smartcar_application_credentials(server));
 	values[0] = CStringGetTextDatum(token->access_token);
 	values[1] = CStringGetTextDatum("Bearer");
 	values[2] = TimestampTzGetDatum(token->expires_at);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor),
-													  values, nulls)));
+	PG_RETURN_DATUM(smartcar_form_single_row(fcinfo, lengthof(values), values, nulls));
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * application_token.h
- *	  The access token of an application, which the v3 API takes.
+ *	  The access token of an application, which the v3 API accepts.
  *
  * src/call/application_token.h
  *
@@ -12,9 +12,17 @@
 
 #include "postgres.h"
 
+#include "call/failure.h"
 #include "pg/server.h"
 
-extern const char *smartcar_application_access_token(SmartcarServer *server);
-extern void smartcar_application_token_drop(SmartcarServer *server);
+/* What a token is got with. */
+typedef struct SmartcarApplicationCredentials SmartcarApplicationCredentials;
+
+extern SmartcarApplicationCredentials *smartcar_application_credentials(SmartcarServer *server);
+extern const char *smartcar_application_access_token(SmartcarServer *server,
+													 const SmartcarApplicationCredentials *credentials);
+extern const SmartcarFailure *smartcar_application_token_renew(SmartcarServer *server,
+															   const SmartcarApplicationCredentials *credentials,
+															   const char **token);
 
 #endif							/* SMARTCAR_APPLICATION_TOKEN_H */

@@ -14,10 +14,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "call/application_token.h"
-#include "call/request.h"
 #include "pg/compat.h"
-#include "pg/text.h"
 
 /*
  * A refusal or two may be about the vehicle; so many in a row are about the
@@ -27,106 +24,6 @@
 
 /* What pg_stat_activity shows while a backend waits; 0 before the first call. */
 static uint32 wait_event = 0;
-
-static int
-number_option(const SmartcarServer *server, SmartcarOption option)
-{
-	return smartcar_option_number(option, smartcar_server_option(server, option));
-}
-
-/*
- * Refuses a value for a header that could be something else than one value.
- * The value is not shown, because it may be a token.
- */
-static void
-check_header_value(SmartcarSpan value, const char *argument)
-{
-	if (!smartcar_span_is_visible(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid %s", argument),
-				 errdetail("It must consist of visible ASCII characters without spaces.")));
-}
-
-void
-smartcar_item_set_id(SmartcarItem *item, SmartcarSpan id, const char *argument)
-{
-	/* some servers decode an encoded slash before they look at the path */
-	if (!smartcar_path_segment_valid(id) || memchr(id.data, '/', id.length) != NULL ||
-		memchr(id.data, '\\', id.length) != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid %s: \"%s\"", argument, smartcar_excerpt(id))));
-	item->id = smartcar_utf8_from_bytes(id.data, (int) id.length);
-}
-
-/* The same for a path of any endpoint. */
-void
-smartcar_item_set_path(SmartcarItem *item, SmartcarSpan path)
-{
-	if (!smartcar_request_path_valid(path))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid path: \"%s\"", smartcar_excerpt(path)),
-				 errdetail("A path begins with \"/\", consists of visible ASCII characters, and has neither a query, nor a fragment, nor an encoded slash, nor empty segments, \".\" or \"..\"."),
-				 errhint("Pass parameters in the argument \"query\". The version of the API is not part of the path.")));
-	item->id = path;
-}
-
-void
-smartcar_item_set_access_token(SmartcarCall *call, SmartcarItem *item, SmartcarSpan token)
-{
-	check_header_value(token, "access_token");
-	item->access_token = token;
-}
-
-void
-smartcar_item_set_user_id(SmartcarItem *item, SmartcarSpan user_id)
-{
-	check_header_value(user_id, "user_id");
-	item->user_id = user_id;
-}
-
-/*
- * The answer to an item's request was not what it should be.
- */
-void
-smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
-
-	item->error = smartcar_failure_unusable(call, item, reason);
-	MemoryContextSwitchTo(old_context);
-}
-
-/*
- * A copy of a text of an answer, for as long as the item makes requests.
- */
-SmartcarSpan
-smartcar_item_keep(SmartcarItem *item, SmartcarSpan text)
-{
-	char	   *copy;
-
-	if (text.data == NULL)
-		return text;
-
-	copy = MemoryContextAlloc(item->context, text.length + 1);
-	memcpy(copy, text.data, text.length);
-	copy[text.length] = '\0';
-	return smartcar_span(copy, text.length);
-}
-
-/*
- * Data of an operation's own, all zeros, for as long as the item makes
- * requests.
- */
-void *
-smartcar_item_state(SmartcarItem *item, Size size)
-{
-	if (item->gathered == NULL)
-		item->gathered = MemoryContextAllocZero(item->context, size);
-	return item->gathered;
-}
 
 /*
  * Describes the next request of an item.
@@ -221,19 +118,11 @@ next_request(SmartcarRequestSource *source)
 	return refilled ? start_item(call, refilled) : NULL;
 }
 
-/*
- * Where the error of an item lives: as long as the call, unless the item will
- * be about something else before its end.
- */
-MemoryContext
-smartcar_item_error_context(const SmartcarCall *call, const SmartcarItem *item)
-{
-	return call->refill != NULL ? item->context : call->context;
-}
-
 static void
 finish_item(SmartcarCall *call, SmartcarItem *item)
 {
+	if (item->error != NULL && item->operation->failed != NULL)
+		item->operation->failed(call, item);
 	if (call->finished != NULL)
 	{
 		/*
@@ -251,14 +140,14 @@ finish_item(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Whether an answer says that the application token is to be replaced, which
- * may be withdrawn before its time; see smartcar_call_run().  One that is new
+ * Whether a response says that the application token is to be replaced, which
+ * may be revoked before it expires; see smartcar_call_run().  One that is new
  * would not fare better the next time.
  */
 static bool
 token_was_refused(SmartcarCall *call, SmartcarItem *item, int status)
 {
-	if (call->authorization != SMARTCAR_AUTHORIZE_APPLICATION || item->access_token.data != NULL)
+	if (call->renew == NULL || item->access_token.data != NULL)
 		return false;
 	if (status != 401)
 	{
@@ -275,17 +164,17 @@ token_was_refused(SmartcarCall *call, SmartcarItem *item, int status)
 }
 
 /*
- * Takes an answer; returns whether there is another request to make.
+ * Parses a response; returns whether there is another request to make.
  */
 static bool
-take_answer(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *response)
+parse_response(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *response)
 {
-	SmartcarApiResponse answer;
+	SmartcarApiResponse result;
 
 	if (token_was_refused(call, item, response->status))
 		return false;
-	return smartcar_item_read_response(call, item, response, &answer) &&
-		item->operation->take(call, item, &answer) && item->error == NULL;
+	return smartcar_item_read_response(call, item, response, &result) &&
+		item->operation->parse(call, item, &result) && item->error == NULL;
 }
 
 /*
@@ -301,15 +190,15 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 	int			refused_before = call->refused_tokens;
 	bool		goes_on = false;
 
-	if (response->outcome == SMARTCAR_ANSWERED)
+	if (response->outcome == SMARTCAR_OUTCOME_RESPONSE)
 	{
 		/* of a thousand pages, one is held at a time */
 		MemoryContext context = AllocSetContextCreate(item->context,
-													  "smartcar_tesla answer",
+													  "smartcar_tesla response",
 													  ALLOCSET_DEFAULT_SIZES);
 
 		old_context = MemoryContextSwitchTo(context);
-		goes_on = take_answer(call, item, response);
+		goes_on = parse_response(call, item, response);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextDelete(context);
 	}
@@ -353,44 +242,36 @@ smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,
 	if (wait_event == 0)
 		wait_event = smartcar_new_wait_event("SmartcarCall");
 	call->settings.wait_event = wait_event;
-	call->settings.connect_timeout = number_option(server, SMARTCAR_OPTION_CONNECT_TIMEOUT);
-	call->settings.timeout = number_option(server, SMARTCAR_OPTION_TIMEOUT);
-	call->settings.max_concurrency = Min(number_option(server, SMARTCAR_OPTION_MAX_CONCURRENCY),
+	call->settings.connect_timeout = smartcar_server_number(server, SMARTCAR_OPTION_CONNECT_TIMEOUT);
+	call->settings.timeout = smartcar_server_number(server, SMARTCAR_OPTION_TIMEOUT);
+	call->settings.max_concurrency = Min(smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY),
 										 Max(item_count, 1));
-	call->settings.max_response_size = number_option(server, SMARTCAR_OPTION_MAX_RESPONSE_SIZE);
+	call->settings.max_response_size = smartcar_server_number(server, SMARTCAR_OPTION_MAX_RESPONSE_SIZE);
 	call->settings.ca_file = smartcar_server_option(server, SMARTCAR_OPTION_CA_FILE);
 }
 
-static bool
-every_item_has_token(const SmartcarCall *call)
+/*
+ * Ends the items that are not done with an error which none of them can escape.
+ * What the others have done is still told.
+ */
+static void
+fail_open_items(SmartcarCall *call, const SmartcarFailure *failure)
 {
 	for (int i = 0; i < call->item_count; i++)
 	{
-		if (call->items[i].access_token.data == NULL)
-			return false;
-	}
-	return true;
-}
+		SmartcarItem *item = &call->items[i];
+		SmartcarFailure *error;
 
-/*
- * Gets the credentials that a call needs, before its first request.  Items with
- * a token of their own use that.
- */
-void
-smartcar_call_authorize(SmartcarCall *call, SmartcarAuthorization authorization)
-{
-	call->authorization = authorization;
-	if ((authorization == SMARTCAR_AUTHORIZE_OWNER ||
-		 authorization == SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT ||
-		 authorization == SMARTCAR_AUTHORIZE_APPLICATION) && every_item_has_token(call))
-		return;
-	if (authorization == SMARTCAR_AUTHORIZE_OWNER)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("access_token must not be null"),
-				 errdetail("Version 2.0 of the API wants the access token of the vehicle's owner."),
-				 errhint("Get one with smartcar_exchange_code() or smartcar_refresh_token().")));
-	call->credentials = smartcar_call_credentials(call, authorization);
+		if (item->is_done)
+			continue;
+		if (item->context == NULL)
+			item->context = new_item_context(call);
+		error = MemoryContextAlloc(smartcar_item_error_context(call, item),
+								   sizeof(SmartcarFailure));
+		*error = *failure;
+		item->error = error;
+		finish_item(call, item);
+	}
 }
 
 /*
@@ -402,6 +283,7 @@ smartcar_call_run(SmartcarCall *call)
 	for (;;)
 	{
 		int			refused_before = call->refused_tokens;
+		const SmartcarFailure *failure;
 
 		smartcar_http_run(&call->settings, &call->source);
 		if (call->refused_tokens == refused_before)
@@ -409,11 +291,15 @@ smartcar_call_run(SmartcarCall *call)
 
 		/*
 		 * Once more, with a new token, for the items whose token was not
-		 * accepted.  That befalls an item once, but in the second round there
-		 * may be new ones.
+		 * accepted.  That happens to an item once, but in the second round
+		 * there may be new ones.
 		 */
-		smartcar_application_token_drop(call->server);
-		call->credentials = smartcar_call_credentials(call, call->authorization);
+		failure = call->renew(call);
+		if (failure != NULL)
+		{
+			fail_open_items(call, failure);
+			return;
+		}
 		call->next_item = 0;
 		call->refused_in_row = 0;
 		call->token_is_new = true;

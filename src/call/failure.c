@@ -11,17 +11,19 @@
 
 #include "call/failure.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "call/hint.h"
-#include "call/call.h"
-#include "call/request.h"
+#include "call/item.h"
 #include "call/redact.h"
+#include "call/request.h"
 #include "pg/text.h"
 
 /* A page of HTML that some proxy sent is not for a message. */
 #define MAX_DESCRIPTION	500
+
+/* Enough for every path of the APIs, and not for one that fills a log. */
+#define MAX_PATH		200
 
 /* What is to be said of a request that does harm twice, once it was sent. */
 #define MAY_BE_DONE	"Smartcar may have carried out the request. Find out before you repeat it."
@@ -30,27 +32,34 @@ static const char *const phase_names[] = {
 	[SMARTCAR_PHASE_RESOLVE] = "resolving the host name",
 	[SMARTCAR_PHASE_CONNECT] = "connecting",
 	[SMARTCAR_PHASE_TLS] = "negotiating TLS",
-	[SMARTCAR_PHASE_WAIT] = "waiting for the answer",
-	[SMARTCAR_PHASE_RECEIVE] = "receiving the answer"
+	[SMARTCAR_PHASE_WAIT] = "waiting for the response",
+	[SMARTCAR_PHASE_RECEIVE] = "receiving the response"
 };
 
 /* "SC" and the three digits of an HTTP status. */
 static int
-sqlstate_of(int status)
+status_sqlstate(int status)
 {
 	return MAKE_SQLSTATE('S', 'C', '0' + status / 100 % 10, '0' + status / 10 % 10,
 						 '0' + status % 10);
 }
 
 static const char *
-origin_of(const SmartcarCall *call, const SmartcarItem *item)
+item_origin(const SmartcarCall *call, const SmartcarItem *item)
 {
 	return smartcar_server_option(call->server, smartcar_host_option(item->host));
 }
 
+/* The path of an item's request, which may hold an id that somebody else sent. */
+static const char *
+item_path(const SmartcarItem *item)
+{
+	return smartcar_printable(smartcar_span_from_string(item->path), MAX_PATH);
+}
+
 /* Everything that must not be seen in what is said about an item. */
 static List *
-secrets_of(const SmartcarCall *call, const SmartcarItem *item)
+item_secrets(const SmartcarCall *call, const SmartcarItem *item)
 {
 	List	   *secrets = list_copy(call->secrets);
 
@@ -61,9 +70,9 @@ secrets_of(const SmartcarCall *call, const SmartcarItem *item)
 	return secrets;
 }
 
-/* A text of an answer, kept by the call and without the secrets. */
+/* A text of a response, kept by the call and without the secrets. */
 static SmartcarSpan
-keep(SmartcarSpan text, List *secrets)
+copy_redacted(SmartcarSpan text, List *secrets)
 {
 	if (text.data == NULL)
 		return text;
@@ -73,203 +82,228 @@ keep(SmartcarSpan text, List *secrets)
 }
 
 static const char *
-with_setting(const SmartcarCall *call, SmartcarOption option, const char *example)
+option_hint(const SmartcarCall *call, SmartcarOption option, const char *example)
 {
 	const SmartcarServer *server = call->server;
-	const char *verb = server->values[option] != NULL ? "SET" : "ADD";
+	const char *verb = server->values[option].is_set ? "SET" : "ADD";
 
 	return psprintf("The option \"%s\" is %s; change it with ALTER SERVER %s OPTIONS (%s %s '%s').",
 					smartcar_options[option].name, smartcar_server_option(server, option),
 					quote_identifier(server->name), verb, smartcar_options[option].name, example);
 }
 
-/*
- * The refusal that an answer is, or holds.  answer is copied.
- */
-SmartcarFailure *
-smartcar_failure_from_response(SmartcarCall *call, SmartcarItem *item,
-							   const SmartcarApiError *answer, int http_status)
+static const char *
+refusal_message(const SmartcarApiError *api_error)
 {
-	SmartcarFailure *error = palloc0(sizeof(SmartcarFailure));
-	SmartcarApiError *kept = &error->answer;
-	List	   *secrets = secrets_of(call, item);
+	if (api_error->type.data == NULL)
+		return psprintf("Smartcar responded with HTTP status %d", api_error->status);
+	if (api_error->code.data == NULL)
+		return psprintf("Smartcar refused the request: %s", smartcar_excerpt(api_error->type));
+	return psprintf("Smartcar refused the request: %s:%s",
+					smartcar_excerpt(api_error->type), smartcar_excerpt(api_error->code));
+}
+
+static const char *
+refusal_detail(const SmartcarItem *item, const SmartcarApiError *api_error, int http_status)
+{
 	StringInfoData detail;
-	int			length;
-
-	*kept = *answer;
-	kept->type = keep(answer->type, secrets);
-	kept->code = keep(answer->code, secrets);
-	kept->description = keep(answer->description, secrets);
-	kept->resolution_type = keep(answer->resolution_type, secrets);
-	kept->resolution_url = keep(answer->resolution_url, secrets);
-	kept->doc_url = keep(answer->doc_url, secrets);
-	kept->suggested_user_message = keep(answer->suggested_user_message, secrets);
-	kept->request_id = keep(answer->request_id, secrets);
-	if (answer->detail != NULL)
-		kept->detail = smartcar_redact_jsonb(answer->detail, secrets);
-
-	error->sqlstate = sqlstate_of(answer->status);
-	if (kept->type.data == NULL)
-		error->message = psprintf("Smartcar answered with HTTP status %d", answer->status);
-	else if (kept->code.data == NULL)
-		error->message = psprintf("Smartcar refused the request: %s",
-								  smartcar_excerpt(kept->type));
-	else
-		error->message = psprintf("Smartcar refused the request: %s:%s",
-								  smartcar_excerpt(kept->type), smartcar_excerpt(kept->code));
 
 	initStringInfo(&detail);
-	appendStringInfo(&detail, "%s %s was answered with HTTP status %d",
-					 item->request.method, item->path, http_status);
-	if (kept->description.length > 0)
-	{
-		length = pg_mbcliplen(kept->description.data, (int) kept->description.length,
-							  MAX_DESCRIPTION);
-		appendStringInfo(&detail, ": %.*s", length, kept->description.data);
-		if (strchr(".!?", detail.data[detail.len - 1]) == NULL)
-			appendStringInfoChar(&detail, '.');
-	}
-	else
+	appendStringInfo(&detail, "%s %s returned HTTP status %d",
+					 item->request.method, item_path(item), http_status);
+	if (api_error->description.length > 0)
+		appendStringInfo(&detail, ": %s",
+						 smartcar_printable(api_error->description, MAX_DESCRIPTION));
+	if (api_error->description.length == 0 || strchr(".!?", detail.data[detail.len - 1]) == NULL)
 		appendStringInfoChar(&detail, '.');
-	if (kept->request_id.length > 0)
-		appendStringInfo(&detail, " The request id is %s.", smartcar_excerpt(kept->request_id));
-	error->detail = detail.data;
-	error->hint = smartcar_hint(call->server, item->id, kept);
-	return error;
+	if (api_error->request_id.length > 0)
+		appendStringInfo(&detail, " The request id is %s.",
+						 smartcar_excerpt(api_error->request_id));
+	return detail.data;
 }
 
 /*
- * An answer that cannot be used; reason is a sentence.
+ * The refusal that a response is, or holds.  api_error is copied.
+ */
+SmartcarFailure *
+smartcar_failure_from_response(SmartcarCall *call, SmartcarItem *item,
+							   const SmartcarApiError *api_error, int http_status)
+{
+	SmartcarFailure *failure = palloc0(sizeof(SmartcarFailure));
+	SmartcarApiError *copy = &failure->api_error;
+	List	   *secrets = item_secrets(call, item);
+
+	*copy = *api_error;
+	copy->type = copy_redacted(api_error->type, secrets);
+	copy->code = copy_redacted(api_error->code, secrets);
+	copy->description = copy_redacted(api_error->description, secrets);
+	copy->resolution_type = copy_redacted(api_error->resolution_type, secrets);
+	copy->resolution_url = copy_redacted(api_error->resolution_url, secrets);
+	copy->doc_url = copy_redacted(api_error->doc_url, secrets);
+	copy->suggested_user_message = copy_redacted(api_error->suggested_user_message, secrets);
+	copy->request_id = copy_redacted(api_error->request_id, secrets);
+	if (api_error->detail != NULL)
+		copy->detail = smartcar_redact_jsonb(api_error->detail, secrets);
+
+	failure->sqlstate = status_sqlstate(api_error->status);
+	failure->message = refusal_message(copy);
+	failure->detail = refusal_detail(item, copy, http_status);
+	failure->hint = smartcar_hint(call->server, item->id, copy);
+	return failure;
+}
+
+/*
+ * A response that cannot be used; reason is a sentence.
  */
 SmartcarFailure *
 smartcar_failure_unusable(SmartcarCall *call, SmartcarItem *item, const char *reason)
 {
-	SmartcarFailure *error = palloc0(sizeof(SmartcarFailure));
+	SmartcarFailure *failure = palloc0(sizeof(SmartcarFailure));
 
-	error->sqlstate = SMARTCAR_SQLSTATE_UNUSABLE;
-	error->message = "Smartcar's answer cannot be used";
-	error->detail = psprintf("This is the answer to %s %s: %s", item->request.method,
-							 item->path, reason);
-	error->answer.description = smartcar_span_from_string(error->detail);
-	error->answer.retry_after = SMARTCAR_NO_RETRY_AFTER;
-	error->answer.action = SMARTCAR_ACTION_RETRY;
-	return error;
+	failure->sqlstate = SMARTCAR_SQLSTATE_UNUSABLE;
+	failure->message = "Smartcar's response cannot be used";
+	failure->detail = psprintf("This is the response to %s %s: %s", item->request.method,
+							   item_path(item), reason);
+	failure->api_error.description = smartcar_span_from_string(failure->detail);
+	failure->api_error.retry_after = SMARTCAR_NO_RETRY_AFTER;
+	failure->api_error.action = SMARTCAR_ACTION_RETRY;
+	return failure;
 }
 
 static void
 describe_timeout(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *response,
-				 SmartcarFailure *error)
+				 SmartcarFailure *failure)
 {
 	bool		before_request = response->phase <= SMARTCAR_PHASE_TLS;
 	bool		in_connect = before_request &&
 		call->settings.connect_timeout < call->settings.timeout;
 
-	error->sqlstate = SMARTCAR_SQLSTATE_TIMEOUT;
-	error->message = psprintf("request to \"%s\" timed out", origin_of(call, item));
-	error->detail = psprintf("%s %s was given up after %d ms, while %s.",
-							 item->request.method, item->path, response->elapsed,
-							 phase_names[response->phase]);
-	error->hint = with_setting(call,
-							   in_connect ? SMARTCAR_OPTION_CONNECT_TIMEOUT :
-							   SMARTCAR_OPTION_TIMEOUT,
-							   in_connect ? "15s" : "60s");
-	if (!before_request && !item->request.idempotent)
-		error->hint = psprintf("%s %s", MAY_BE_DONE, error->hint);
+	failure->sqlstate = SMARTCAR_SQLSTATE_TIMEOUT;
+	failure->message = psprintf("request to \"%s\" timed out", item_origin(call, item));
+	failure->detail = psprintf("%s %s was given up after %d ms, while %s.",
+							   item->request.method, item_path(item), response->elapsed,
+							   phase_names[response->phase]);
+	failure->hint = option_hint(call,
+								in_connect ? SMARTCAR_OPTION_CONNECT_TIMEOUT :
+								SMARTCAR_OPTION_TIMEOUT,
+								in_connect ? "15s" : "60s");
+	if (!before_request && item->request.kind != SMARTCAR_REQUEST_REPEATABLE)
+		failure->hint = psprintf("%s %s", MAY_BE_DONE, failure->hint);
 }
 
 static void
-describe_tls_failure(SmartcarCall *call, SmartcarItem *item, SmartcarFailure *error)
+describe_tls_failure(SmartcarCall *call, SmartcarItem *item, SmartcarFailure *failure)
 {
-	error->sqlstate = SMARTCAR_SQLSTATE_TLS;
-	error->message = psprintf("could not establish a trusted connection to \"%s\"",
-							  origin_of(call, item));
-	error->hint = "If an authority of your own issued the server's certificate, a superuser can name its file in the option \"ca_file\".";
-	error->answer.action = SMARTCAR_ACTION_FIX_SETUP;
+	failure->sqlstate = SMARTCAR_SQLSTATE_TLS;
+	failure->message = psprintf("could not establish a trusted connection to \"%s\"",
+								item_origin(call, item));
+	failure->hint = "If an authority of your own issued the server's certificate, a superuser can name its file in the option \"ca_file\".";
+	failure->api_error.action = SMARTCAR_ACTION_FIX_SETUP;
 }
 
 static void
 describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
-						   const SmartcarResponse *response, SmartcarFailure *error)
+						   const SmartcarResponse *response, SmartcarFailure *failure)
 {
 	const char *option = smartcar_options[smartcar_host_option(item->host)].name;
 
-	error->sqlstate = SMARTCAR_SQLSTATE_CONNECTION;
+	failure->sqlstate = SMARTCAR_SQLSTATE_CONNECTION;
 	if (response->phase <= SMARTCAR_PHASE_TLS)
 	{
-		error->message = psprintf("could not connect to \"%s\"", origin_of(call, item));
-		error->hint = psprintf("Check that this server can reach that host; where requests go is set by the option \"%s\".",
-							   option);
+		failure->message = psprintf("could not connect to \"%s\"", item_origin(call, item));
+		failure->hint = psprintf("Check that this server can reach that host; where requests go is set by the option \"%s\".",
+								 option);
 	}
 	else
 	{
-		error->message = psprintf("connection to \"%s\" was lost", origin_of(call, item));
-		error->hint = item->request.idempotent ? NULL : MAY_BE_DONE;
+		failure->message = psprintf("connection to \"%s\" was lost", item_origin(call, item));
+		failure->hint = item->request.kind == SMARTCAR_REQUEST_REPEATABLE ? NULL : MAY_BE_DONE;
 	}
 }
 
 /*
- * The reason why there was no answer.
+ * It is the failure of one item, because other items may have done something
+ * that has to be told.
+ */
+static void
+describe_lack_of_memory(SmartcarFailure *failure)
+{
+	failure->sqlstate = ERRCODE_OUT_OF_MEMORY;
+	failure->message = "out of memory";
+	failure->detail = "libcurl could not allocate memory.";
+}
+
+/*
+ * The reason why there was no response.
  */
 SmartcarFailure *
 smartcar_failure_from_outcome(SmartcarCall *call, SmartcarItem *item,
 							  const SmartcarResponse *response)
 {
-	SmartcarFailure *error;
+	SmartcarFailure *failure;
+	const char *reason = smartcar_printable(smartcar_span_from_string(response->reason),
+											MAX_DESCRIPTION);
 
-	if (response->outcome == SMARTCAR_OUT_OF_MEMORY)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
-				 errdetail("libcurl could not allocate memory.")));
-
-	if (response->outcome == SMARTCAR_TOO_LARGE)
+	if (response->outcome == SMARTCAR_OUTCOME_TOO_LARGE)
 	{
-		error = smartcar_failure_unusable(call, item, "It is too large.");
-		error->hint = with_setting(call, SMARTCAR_OPTION_MAX_RESPONSE_SIZE, "16MB");
-		error->answer.action = SMARTCAR_ACTION_FIX_SETUP;
-		return error;
+		failure = smartcar_failure_unusable(call, item, "It is too large.");
+		failure->hint = option_hint(call, SMARTCAR_OPTION_MAX_RESPONSE_SIZE, "16MB");
+		failure->api_error.action = SMARTCAR_ACTION_FIX_SETUP;
+		return failure;
 	}
-	if (response->outcome == SMARTCAR_UNUSABLE)
-		return smartcar_failure_unusable(call, item, psprintf("%s.", response->reason));
+	if (response->outcome == SMARTCAR_OUTCOME_UNUSABLE)
+		return smartcar_failure_unusable(call, item, psprintf("%s.", reason));
 
-	error = palloc0(sizeof(SmartcarFailure));
-	error->answer.retry_after = SMARTCAR_NO_RETRY_AFTER;
-	error->answer.action = SMARTCAR_ACTION_RETRY;
-	error->detail = psprintf("%s %s failed after %d ms, while %s: %s.",
-							 item->request.method, item->path, response->elapsed,
-							 phase_names[response->phase], response->reason);
-	if (response->outcome == SMARTCAR_TIMED_OUT)
-		describe_timeout(call, item, response, error);
-	else if (response->outcome == SMARTCAR_TLS_FAILED)
-		describe_tls_failure(call, item, error);
+	failure = palloc0(sizeof(SmartcarFailure));
+	failure->api_error.retry_after = SMARTCAR_NO_RETRY_AFTER;
+	failure->api_error.action = SMARTCAR_ACTION_RETRY;
+	failure->detail = psprintf("%s %s failed after %d ms, while %s: %s.",
+							   item->request.method, item_path(item), response->elapsed,
+							   phase_names[response->phase], reason);
+	if (response->outcome == SMARTCAR_OUTCOME_OUT_OF_MEMORY)
+		describe_lack_of_memory(failure);
+	else if (response->outcome == SMARTCAR_OUTCOME_TIMED_OUT)
+		describe_timeout(call, item, response, failure);
+	else if (response->outcome == SMARTCAR_OUTCOME_TLS_FAILED)
+		describe_tls_failure(call, item, failure);
 	else
-		describe_broken_connection(call, item, response, error);
-	error->answer.description =
-		smartcar_span_from_string(psprintf("%s: %s", error->message, error->detail));
-	return error;
+		describe_broken_connection(call, item, response, failure);
+	failure->api_error.description =
+		smartcar_span_from_string(psprintf("%s: %s", failure->message, failure->detail));
+	return failure;
 }
 
 /*
- * A copy of what is raised, in the current context; the answer is not copied.
+ * Adds a sentence to what is told about a failure.
+ */
+void
+smartcar_failure_add_detail(SmartcarFailure *failure, const char *sentence)
+{
+	failure->detail = failure->detail == NULL ? sentence :
+		psprintf("%s %s", failure->detail, sentence);
+}
+
+/*
+ * A copy of what is raised, in the current context; api_error is not copied.
  */
 SmartcarFailure *
-smartcar_failure_copy(const SmartcarFailure *error)
+smartcar_failure_copy(const SmartcarFailure *failure)
 {
 	SmartcarFailure *copy = palloc0(sizeof(SmartcarFailure));
 
-	copy->sqlstate = error->sqlstate;
-	copy->message = pstrdup(error->message);
-	copy->detail = error->detail ? pstrdup(error->detail) : NULL;
-	copy->hint = error->hint ? pstrdup(error->hint) : NULL;
+	copy->sqlstate = failure->sqlstate;
+	copy->message = pstrdup(failure->message);
+	copy->detail = failure->detail ? pstrdup(failure->detail) : NULL;
+	copy->hint = failure->hint ? pstrdup(failure->hint) : NULL;
 	return copy;
 }
 
 void
-smartcar_failure_raise(const SmartcarFailure *error)
+smartcar_failure_raise(const SmartcarFailure *failure)
 {
 	ereport(ERROR,
-			(errcode(error->sqlstate),
-			 errmsg_internal("%s", error->message),
-			 error->detail ? errdetail_internal("%s", error->detail) : 0,
-			 error->hint ? errhint("%s", error->hint) : 0));
+			(errcode(failure->sqlstate),
+			 errmsg_internal("%s", failure->message),
+			 failure->detail ? errdetail_internal("%s", failure->detail) : 0,
+			 failure->hint ? errhint("%s", failure->hint) : 0));
 }

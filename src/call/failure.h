@@ -14,8 +14,9 @@
 
 #include "http/transport.h"
 #include "pg/api_error.h"
+#include "pg/compat.h"
 
-/* Where there was no answer, or none that can be used. */
+/* Where there was no response, or none that can be used. */
 #define SMARTCAR_SQLSTATE_CONNECTION	MAKE_SQLSTATE('S', 'C', '0', '0', '1')
 #define SMARTCAR_SQLSTATE_TLS			MAKE_SQLSTATE('S', 'C', '0', '0', '2')
 #define SMARTCAR_SQLSTATE_TIMEOUT		MAKE_SQLSTATE('S', 'C', '0', '0', '3')
@@ -27,7 +28,7 @@ typedef struct SmartcarFailure
 	const char *message;
 	const char *detail;			/* NULL: none */
 	const char *hint;			/* NULL: none */
-	SmartcarApiError answer;
+	SmartcarApiError api_error;
 } SmartcarFailure;
 
 struct SmartcarCall;
@@ -35,7 +36,7 @@ struct SmartcarItem;
 
 extern SmartcarFailure *smartcar_failure_from_response(struct SmartcarCall *call,
 													   struct SmartcarItem *item,
-													   const SmartcarApiError *answer,
+													   const SmartcarApiError *api_error,
 													   int http_status);
 extern SmartcarFailure *smartcar_failure_from_outcome(struct SmartcarCall *call,
 													  struct SmartcarItem *item,
@@ -43,7 +44,8 @@ extern SmartcarFailure *smartcar_failure_from_outcome(struct SmartcarCall *call,
 extern SmartcarFailure *smartcar_failure_unusable(struct SmartcarCall *call,
 												  struct SmartcarItem *item,
 												  const char *reason);
-extern SmartcarFailure *smartcar_failure_copy(const SmartcarFailure *error);
-extern void smartcar_failure_raise(const SmartcarFailure *error);
+extern SmartcarFailure *smartcar_failure_copy(const SmartcarFailure *failure);
+extern void smartcar_failure_add_detail(SmartcarFailure *failure, const char *sentence);
+pg_noreturn extern void smartcar_failure_raise(const SmartcarFailure *failure);
 
 #endif							/* SMARTCAR_FAILURE_H */

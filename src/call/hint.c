@@ -11,8 +11,6 @@
 
 #include "call/hint.h"
 
-#include "mb/pg_wchar.h"
-
 #include "core/completion.h"
 #include "core/virtual_key.h"
 #include "pg/check.h"
@@ -32,26 +30,25 @@ with_link(const char *sentence, const char *link, const char *function)
 }
 
 /*
- * The link that an answer brings is half-built, and is used only if it leads
+ * The link that a response brings is half-built, and is used only if it leads
  * where ours lead.
  */
 static const char *
 login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
-		   const SmartcarApiError *answer)
+		   const SmartcarApiError *api_error)
 {
-	SmartcarSpan origin =
-		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_CONNECT_ORIGIN));
+	SmartcarSpan origin = smartcar_server_span(server, SMARTCAR_OPTION_CONNECT_ORIGIN);
 	SmartcarCompletion completion = {0};
 	char	   *link;
 	size_t		length;
 
-	if (answer->resolution_url.length == 0 ||
-		answer->resolution_url.length > SMARTCAR_LINK_MAX_LENGTH ||
-		!smartcar_url_has_origin(answer->resolution_url, origin))
+	if (api_error->resolution_url.length == 0 ||
+		api_error->resolution_url.length > SMARTCAR_LINK_MAX_LENGTH ||
+		!smartcar_url_has_origin(api_error->resolution_url, origin))
 		return smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE, vehicle_id);
 
-	completion.url = answer->resolution_url;
-	completion.redirect_uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
+	completion.url = api_error->resolution_url;
+	completion.redirect_uri = smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
 	length = smartcar_completion_write(&completion, NULL);
 	link = palloc(length + 1);
 	smartcar_completion_write(&completion, link);
@@ -60,31 +57,31 @@ login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
 }
 
 static const char *
-key_link(const SmartcarServer *server, const SmartcarApiError *answer)
+key_link(const SmartcarServer *server, const SmartcarApiError *api_error)
 {
-	if (answer->resolution_url.length > 0 &&
-		smartcar_virtual_key_url_valid(answer->resolution_url))
-		return pnstrdup(answer->resolution_url.data, answer->resolution_url.length);
+	if (api_error->resolution_url.length > 0 &&
+		smartcar_virtual_key_url_valid(api_error->resolution_url))
+		return pnstrdup(api_error->resolution_url.data, api_error->resolution_url.length);
 	return psprintf("%s%s", SMARTCAR_VIRTUAL_KEY_BASE,
 					smartcar_server_option(server, SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN));
 }
 
 static const char *
-retry_advice(const SmartcarApiError *answer)
+retry_hint(const SmartcarApiError *api_error)
 {
-	if (answer->retry_after != SMARTCAR_NO_RETRY_AFTER)
-		return psprintf("Try again in " INT64_FORMAT " seconds.", answer->retry_after);
+	if (api_error->retry_after != SMARTCAR_NO_RETRY_AFTER)
+		return psprintf("Try again in " INT64_FORMAT " seconds.", api_error->retry_after);
 	return "Try again later.";
 }
 
 static const char *
-setup_advice(const SmartcarApiError *answer)
+setup_hint(const SmartcarApiError *api_error)
 {
-	if (answer->doc_url.length <= MAX_MESSAGE &&
-		smartcar_span_starts_with(answer->doc_url, SMARTCAR_SPAN("https://")) &&
-		smartcar_span_is_visible(answer->doc_url))
+	if (api_error->doc_url.length <= MAX_MESSAGE &&
+		smartcar_span_starts_with(api_error->doc_url, SMARTCAR_SPAN("https://")) &&
+		smartcar_span_is_visible(api_error->doc_url))
 		return psprintf("Nothing that an owner can do will help; see %.*s",
-						(int) answer->doc_url.length, answer->doc_url.data);
+						(int) api_error->doc_url.length, api_error->doc_url.data);
 	return "Check the options of the server, those of its user mapping, and the application's settings at Smartcar.";
 }
 
@@ -94,14 +91,14 @@ setup_advice(const SmartcarApiError *answer)
  */
 const char *
 smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
-			  const SmartcarApiError *answer)
+			  const SmartcarApiError *api_error)
 {
 	SmartcarSpan none = smartcar_span(NULL, 0);
 
-	switch (answer->action)
+	switch (api_error->action)
 	{
 		case SMARTCAR_ACTION_RETRY:
-			return retry_advice(answer);
+			return retry_hint(api_error);
 		case SMARTCAR_ACTION_REFRESH_TOKEN:
 			return smartcar_server_api_version(server) == SMARTCAR_API_V3 ?
 				"Check the options \"api_client_id\" and \"api_client_secret\" of the user mapping." :
@@ -112,24 +109,22 @@ smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
 							 "smartcar_reauth_url()");
 		case SMARTCAR_ACTION_REAUTHENTICATE:
 			return with_link("The owner has to log in again",
-							 login_link(server, vehicle_id, answer),
+							 login_link(server, vehicle_id, api_error),
 							 "smartcar_reauth_vehicle_url()");
 		case SMARTCAR_ACTION_CONNECT:
 			return with_link("The owner has to connect again",
 							 smartcar_server_link(server, SMARTCAR_LINK_CONNECT, none),
 							 "smartcar_connect_url()");
 		case SMARTCAR_ACTION_ADD_VIRTUAL_KEY:
-			return with_link("The owner has to add the virtual key", key_link(server, answer), "");
+			return with_link("The owner has to add the virtual key", key_link(server, api_error), "");
 		case SMARTCAR_ACTION_ASK_OWNER:
-			if (answer->suggested_user_message.length > 0)
-				return psprintf("Tell the owner: %.*s",
-								pg_mbcliplen(answer->suggested_user_message.data,
-											 (int) answer->suggested_user_message.length,
-											 MAX_MESSAGE),
-								answer->suggested_user_message.data);
+			if (api_error->suggested_user_message.length > 0)
+				return psprintf("Tell the owner: %s",
+								smartcar_printable(api_error->suggested_user_message,
+												   MAX_MESSAGE));
 			return "The owner has to act at the car or in Tesla's app.";
 		case SMARTCAR_ACTION_FIX_SETUP:
-			return setup_advice(answer);
+			return setup_hint(api_error);
 		case SMARTCAR_ACTION_NONE:
 		case SMARTCAR_ACTION_UNKNOWN:
 			break;

@@ -16,6 +16,6 @@
 #include "pg/server.h"
 
 extern const char *smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
-								 const SmartcarApiError *answer);
+								 const SmartcarApiError *api_error);
 
 #endif							/* SMARTCAR_HINT_H */

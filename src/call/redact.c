@@ -14,50 +14,200 @@
 
 #include "call/redact.h"
 
-#include "lib/stringinfo.h"
+#include <openssl/evp.h>
 
-#include "core/percent.h"
-#include "pg/text.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+
+#include "core/hex.h"
 
 #define REPLACEMENT	"(hidden)"
+
+/*
+ * A secret that was cut off is still one: so much of its beginning, and at least
+ * half of it, is taken for the secret.
+ */
+#define MIN_PREFIX	8
+
+/* A shorter secret is not searched for in base64, where it could be anything. */
+#define MIN_ENCODED	12
+
+/* An entity of HTML after its "&"; returns its length, or 0 if it is none. */
+static size_t
+read_entity(SmartcarSpan text, unsigned char *byte)
+{
+	static const struct
+	{
+		SmartcarSpan name;
+		unsigned char byte;
+	}			entities[] = {
+		{{"amp;", 4}, '&'},
+		{{"lt;", 3}, '<'},
+		{{"gt;", 3}, '>'},
+		{{"quot;", 5}, '"'},
+		{{"apos;", 5}, '\''}
+	};
+	size_t		i = 1;
+	bool		is_hex;
+	int			value = 0;
+
+	for (int j = 0; j < lengthof(entities); j++)
+	{
+		if (smartcar_span_starts_with(text, entities[j].name))
+		{
+			*byte = entities[j].byte;
+			return entities[j].name.length;
+		}
+	}
+	if (text.length < 3 || text.data[0] != '#')
+		return 0;
+	is_hex = text.data[1] == 'x' || text.data[1] == 'X';
+
+	i += is_hex;
+	for (; i < text.length && text.data[i] != ';'; i++)
+	{
+		int			digit = smartcar_hex_value(text.data[i]);
+
+		if (digit < 0 || (!is_hex && digit > 9))
+			return 0;
+		value = value * (is_hex ? 16 : 10) + digit;
+		if (value > UCHAR_MAX)
+			return 0;
+	}
+	*byte = (unsigned char) value;
+	return i < text.length ? i + 1 : 0;
+}
+
+/* Two hexadecimal digits. */
+static bool
+read_hex(SmartcarSpan text, unsigned char *byte)
+{
+	return text.length >= 2 && smartcar_hex_decode(smartcar_span(text.data, 2), byte, 1);
+}
+
+/*
+ * A byte as a URL, JSON or HTML spells it.  Returns the length of the spelling,
+ * or 0 if there is none here.
+ */
+static size_t
+read_escape(SmartcarSpan text, unsigned char *byte)
+{
+	SmartcarSpan rest = smartcar_span_skip(text, 1);
+	size_t		length;
+
+	switch (text.data[0])
+	{
+		case '%':
+			return read_hex(rest, byte) ? 3 : 0;
+		case '&':
+			length = read_entity(rest, byte);
+			return length > 0 ? length + 1 : 0;
+		case '\\':
+			if (rest.length >= 5 && smartcar_span_starts_with(rest, SMARTCAR_SPAN("u00")))
+				return read_hex(smartcar_span_skip(rest, 3), byte) ? 6 : 0;
+			if (rest.length == 0)
+				return 0;
+			*byte = (unsigned char) rest.data[0];
+			return 2;
+		default:
+			return 0;
+	}
+}
+
+/*
+ * How much of a text is a secret, or the beginning of one, that begins here,
+ * however its characters are spelled; 0 if there is none.
+ */
+static size_t
+match_secret(SmartcarSpan text, SmartcarSpan secret)
+{
+	size_t		length = 0;
+	size_t		matched = 0;
+
+	while (matched < secret.length && length < text.length)
+	{
+		unsigned char byte;
+		size_t		escape = read_escape(smartcar_span_skip(text, length), &byte);
+
+		if (escape > 0 && byte == (unsigned char) secret.data[matched])
+			length += escape;
+		else if (text.data[length] == secret.data[matched])
+			length++;
+		else
+			break;
+		matched++;
+	}
+	if (matched == secret.length || (matched >= MIN_PREFIX && matched * 2 >= secret.length))
+		return length;
+	return 0;
+}
 
 static SmartcarSpan
 replace_all(SmartcarSpan text, SmartcarSpan secret)
 {
 	StringInfoData result;
-	const char *position = text.data;
-	const char *end = text.data + text.length;
-	const char *copied = position;
+	size_t		copied = 0;
+	size_t		i = 0;
 
-	if (secret.length == 0 || secret.length > text.length)
+	if (secret.length == 0)
 		return text;
 
-	initStringInfo(&result);
-	while ((size_t) (end - position) >= secret.length)
+	while (i < text.length)
 	{
-		position = memchr(position, secret.data[0], end - position - (secret.length - 1));
-		if (position == NULL)
-			break;
-		if (memcmp(position, secret.data, secret.length) != 0)
+		char		c = text.data[i];
+		size_t		length = 0;
+
+		if (c == secret.data[0] || c == '%' || c == '&' || c == '\\')
+			length = match_secret(smartcar_span_skip(text, i), secret);
+		if (length == 0)
 		{
-			position++;
+			i++;
 			continue;
 		}
-		appendBinaryStringInfo(&result, copied, position - copied);
+		if (copied == 0)
+			initStringInfo(&result);
+		appendBinaryStringInfo(&result, text.data + copied, (int) (i - copied));
 		appendStringInfoString(&result, REPLACEMENT);
-		position += secret.length;
-		copied = position;
+		i += length;
+		copied = i;
 	}
-	if (copied == text.data)
+	if (copied == 0)
 		return text;
 
-	appendBinaryStringInfo(&result, copied, end - copied);
+	appendBinaryStringInfo(&result, text.data + copied, (int) (text.length - copied));
 	return smartcar_span(result.data, result.len);
 }
 
 /*
- * The text without any of the secrets, as they are and as they stand in a form
- * or a URL.
+ * Replaces a secret within something that is encoded in base64.  Of its three
+ * bytes in four characters the secret may begin with any.
+ */
+static SmartcarSpan
+replace_encoded(SmartcarSpan text, SmartcarSpan secret)
+{
+	char	   *encoded = palloc((secret.length + 2) / 3 * 4 + 1);
+
+	for (size_t skipped = 0; skipped < 3; skipped++)
+	{
+		size_t		length = (secret.length - skipped) / 3 * 3;
+		int			size = EVP_EncodeBlock((unsigned char *) encoded,
+										   (const unsigned char *) secret.data + skipped,
+										   (int) length);
+
+		text = replace_all(text, smartcar_span(encoded, size));
+
+		for (int i = 0; i < size; i++)
+			encoded[i] = encoded[i] == '+' ? '-' : encoded[i] == '/' ? '_' : encoded[i];
+		text = replace_all(text, smartcar_span(encoded, size));
+	}
+	explicit_bzero(encoded, strlen(encoded));
+	pfree(encoded);
+	return text;
+}
+
+/*
+ * The text without any of the secrets, as they are and as they stand in a form,
+ * a URL, JSON, HTML or base64.
  */
 SmartcarSpan
 smartcar_redact(SmartcarSpan text, List *secrets)
@@ -70,23 +220,18 @@ smartcar_redact(SmartcarSpan text, List *secrets)
 	foreach(cell, secrets)
 	{
 		SmartcarSpan secret = smartcar_span_from_string((const char *) lfirst(cell));
-		size_t		length = smartcar_percent_encoded_length(secret);
 
+		CHECK_FOR_INTERRUPTS();
 		text = replace_all(text, secret);
 
-		if (length != secret.length)
-		{
-			char	   *encoded = palloc(length);
-
-			smartcar_percent_encode(encoded, secret);
-			text = replace_all(text, smartcar_span(encoded, length));
-		}
+		if (secret.length >= MIN_ENCODED)
+			text = replace_encoded(text, secret);
 	}
 	return text;
 }
 
 /*
- * A copy of the JSON in which the same was done to every string.
+ * A copy of the JSON with every string redacted.
  */
 Jsonb *
 smartcar_redact_jsonb(Jsonb *json, List *secrets)
@@ -104,12 +249,12 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 
 		if (has_value && value.type == jbvString)
 		{
-			SmartcarSpan scrubbed = smartcar_redact(smartcar_span(value.val.string.val,
+			SmartcarSpan redacted = smartcar_redact(smartcar_span(value.val.string.val,
 																  value.val.string.len),
 													secrets);
 
-			value.val.string.val = unconstify(char *, scrubbed.data);
-			value.val.string.len = (int) scrubbed.length;
+			value.val.string.val = unconstify(char *, redacted.data);
+			value.val.string.len = (int) redacted.length;
 		}
 		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
 	}

@@ -13,7 +13,6 @@
 
 #include <openssl/evp.h>
 
-#include "call/application_token.h"
 #include "core/percent.h"
 #include "pg/secret.h"
 #include "pg/text.h"
@@ -34,23 +33,10 @@ smartcar_host_option(SmartcarHost host)
 }
 
 /*
- * Notes a text that must not be seen in any message of this call.
+ * Makes requests with an Authorization header by RFC 7617.
  */
 void
-smartcar_call_hide(SmartcarCall *call, const char *secret)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(call->context);
-
-	if (secret[0] != '\0')
-		call->secrets = lappend(call->secrets, pstrdup(secret));
-	MemoryContextSwitchTo(old_context);
-}
-
-/*
- * The value of an Authorization header by RFC 7617.
- */
-static char *
-basic_credentials(SmartcarCall *call, const char *user, const char *password)
+smartcar_call_use_basic(SmartcarCall *call, const char *user, const char *password)
 {
 	char	   *pair = psprintf("%s:%s", user, password);
 	size_t		length = strlen(pair);
@@ -60,46 +46,20 @@ basic_credentials(SmartcarCall *call, const char *user, const char *password)
 	explicit_bzero(pair, length);
 	pfree(pair);
 
-	smartcar_call_hide(call, password);
-	smartcar_call_hide(call, encoded);
-	return psprintf("Basic %s", encoded);
+	smartcar_call_add_secret(call, password);
+	smartcar_call_add_secret(call, encoded);
+	call->credentials = smartcar_span_from_string(psprintf("Basic %s", encoded));
 }
 
-/*
- * The credentials that items use which have no token of their own.
- */
-SmartcarSpan
-smartcar_call_credentials(SmartcarCall *call, SmartcarAuthorization authorization)
+/* Makes requests as the application, as the token endpoint of owners wants it. */
+void
+smartcar_call_use_client(SmartcarCall *call)
 {
 	SmartcarServer *server = call->server;
-	const char *value = NULL;
-	const char *token;
-	const char *client_id;
+	SmartcarSpan client_id = smartcar_required_option(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
 
-	switch (authorization)
-	{
-		case SMARTCAR_AUTHORIZE_CLIENT:
-			client_id = smartcar_server_option(server, SMARTCAR_OPTION_CLIENT_ID);
-			if (client_id == NULL)
-				smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, NULL);
-			value = basic_credentials(call, client_id,
-									  smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL));
-			break;
-		case SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT:
-		case SMARTCAR_AUTHORIZE_MANAGEMENT:
-			value = basic_credentials(call, "default",
-									  smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL));
-			break;
-		case SMARTCAR_AUTHORIZE_APPLICATION:
-			token = smartcar_application_access_token(server);
-			smartcar_call_hide(call, token);
-			value = psprintf("Bearer %s", token);
-			break;
-		case SMARTCAR_AUTHORIZE_NOT:
-		case SMARTCAR_AUTHORIZE_OWNER:
-			break;
-	}
-	return smartcar_span_from_string(value);
+	smartcar_call_use_basic(call, client_id.data,
+							smartcar_secret(server, SMARTCAR_OPTION_CLIENT_SECRET, NULL));
 }
 
 void
@@ -139,7 +99,8 @@ smartcar_request_begin(SmartcarCall *call, SmartcarItem *item, const char *metho
 	appendStringInfoString(&item->url, item->path);
 
 	item->request.method = method;
-	item->request.idempotent = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	item->request.kind = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ?
+		SMARTCAR_REQUEST_REPEATABLE : SMARTCAR_REQUEST_NOT_REPEATABLE;
 	smartcar_request_header(item, "Accept", SMARTCAR_SPAN("application/json"));
 	if (item->access_token.data != NULL)
 		credentials = smartcar_span_from_string(psprintf("Bearer %.*s",

@@ -12,12 +12,11 @@
 
 #include "postgres.h"
 
-#include "call/call.h"
+#include "call/item.h"
 
 extern SmartcarOption smartcar_host_option(SmartcarHost host);
-extern SmartcarSpan smartcar_call_credentials(SmartcarCall *call,
-											  SmartcarAuthorization authorization);
-extern void smartcar_call_hide(SmartcarCall *call, const char *secret);
+extern void smartcar_call_use_basic(SmartcarCall *call, const char *user, const char *password);
+extern void smartcar_call_use_client(SmartcarCall *call);
 
 extern void smartcar_request_begin(SmartcarCall *call, SmartcarItem *item,
 								   const char *method, SmartcarHost host, SmartcarSpan path);

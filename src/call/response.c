@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * response.c
- *	  What Smartcar has answered: text and JSON that can be taken, or why not.
+ *	  Responses of Smartcar: text and JSON that can be used, or why not.
  *
  * src/call/response.c
  *
@@ -9,12 +9,14 @@
  */
 #include "postgres.h"
 
-#include "call/call.h"
+#include "call/response.h"
 
 #include "mb/pg_wchar.h"
 
+#include "call/failure.h"
 #include "core/utf8.h"
 #include "http/header.h"
+#include "http/retry.h"
 #include "pg/holdoff.h"
 #include "pg/json.h"
 #include "pg/text.h"
@@ -47,7 +49,7 @@ is_json_type(SmartcarSpan type)
  * The body as text of the database.  Returns what is wrong with it, or NULL.
  */
 static const char *
-take_body(const SmartcarResponse *response, SmartcarSpan *body)
+read_body(const SmartcarResponse *response, SmartcarSpan *body)
 {
 	if (memchr(response->body.data, '\0', response->body.length) != NULL)
 		return "It contains a zero byte.";
@@ -64,23 +66,35 @@ is_success(int status)
 }
 
 /*
- * Whether an answer with this status is one that the operation takes.
+ * Whether a response with this status is one that the operation accepts.
  */
 static bool
-is_taken(const SmartcarItem *item, int status)
+is_accepted(const SmartcarItem *item, int status)
 {
-	if (item->operation->takes_anything || is_success(status))
+	if (item->operation->accepts_anything || is_success(status))
 		return true;
-	return status == 404 && item->operation->takes_missing &&
+	return status == 404 && item->operation->accepts_missing &&
 		strcmp(item->request.method, "DELETE") == 0;
 }
 
 /*
- * The answer is an error: the body of one with an error status, or an object
- * within an answer that is otherwise good.
+ * The response did not say what it should; reason is a sentence.
  */
 void
-smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer,
+smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
+
+	item->error = smartcar_failure_unusable(call, item, reason);
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * The response is an error: the body of one with an error status, or an object
+ * within a response that is otherwise good.
+ */
+void
+smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
 					 JsonbContainer *object)
 {
 	SmartcarApiError error = {0};
@@ -94,15 +108,14 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 	}
 	else
 	{
-		smartcar_error_read_body(&error, answer->body);
-		error.status = answer->status;
+		smartcar_error_read_body(&error, response->body);
+		error.status = response->status;
 	}
-	error.retry_after =
-		smartcar_error_retry_after(smartcar_header_value(answer->headers,
-														 SMARTCAR_SPAN("Retry-After")));
+	if (!smartcar_retry_after(response->headers, &error.retry_after))
+		error.retry_after = SMARTCAR_NO_RETRY_AFTER;
 	if (error.request_id.data == NULL)
 	{
-		SmartcarSpan request_id = smartcar_header_value(answer->headers,
+		SmartcarSpan request_id = smartcar_header_value(response->headers,
 														SMARTCAR_SPAN("SC-Request-Id"));
 
 		/* unlike the body, a header may be in any encoding */
@@ -112,55 +125,70 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 	error.action = smartcar_error_decide(&error);
 
 	old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
-	item->error = smartcar_failure_from_response(call, item, &error, answer->status);
+	item->error = smartcar_failure_from_response(call, item, &error, response->status);
 	MemoryContextSwitchTo(old_context);
 }
 
 /*
- * Takes the JSON of a good answer.  Returns what is wrong with it, or NULL.
+ * Parses the JSON of a good response.  Returns what is wrong with it, or NULL.
  */
 static const char *
-take_json(const SmartcarItem *item, SmartcarApiResponse *answer)
+parse_json(const SmartcarItem *item, SmartcarApiResponse *result)
 {
 	Jsonb	   *json;
 
-	if (answer->body.length == 0 && item->operation->takes_nothing)
+	if (result->body.length == 0 && item->operation->accepts_empty)
 		return NULL;
-	if (!is_json_type(smartcar_header_value(answer->headers, SMARTCAR_SPAN("Content-Type"))))
+	if (!is_json_type(smartcar_header_value(result->headers, SMARTCAR_SPAN("Content-Type"))))
 		return "Its content type is not JSON.";
-	json = smartcar_json_parse(answer->body);
+	json = smartcar_json_parse(result->body);
 	if (json == NULL)
 		return "It is not valid JSON.";
 	if (!JB_ROOT_IS_OBJECT(json))
 		return "It is not a JSON object.";
-	answer->json = &json->root;
+	result->json = &json->root;
 	return NULL;
 }
 
 /*
- * Takes the text of an answer, and its JSON where that is wanted.  Returns what
+ * Whether a body was decompressed to what cannot be all of it.  libcurl does not
+ * notice that gzip ends early, but half of a JSON text is none.
+ */
+static bool
+is_cut_short(const SmartcarApiResponse *response)
+{
+	return response->body.length > 0 &&
+		smartcar_header_value(response->headers, SMARTCAR_SPAN("Content-Encoding")).data != NULL &&
+		is_json_type(smartcar_header_value(response->headers, SMARTCAR_SPAN("Content-Type"))) &&
+		smartcar_json_parse(response->body) == NULL;
+}
+
+/*
+ * Reads the text of a response, and its JSON where that is wanted.  Returns what
  * is wrong with them, or NULL.
  */
 static const char *
-take_content(const SmartcarItem *item, const SmartcarResponse *response,
-			 SmartcarApiResponse *answer)
+read_content(const SmartcarItem *item, const SmartcarResponse *response,
+			 SmartcarApiResponse *result)
 {
-	const char *fault = take_body(response, &answer->body);
+	const char *fault = read_body(response, &result->body);
 
-	if (fault == NULL && !item->operation->takes_anything && is_success(answer->status))
-		fault = take_json(item, answer);
+	if (fault == NULL && !item->operation->accepts_anything && is_success(result->status))
+		fault = parse_json(item, result);
+	else if (fault == NULL && is_cut_short(result))
+		fault = "It is not valid JSON.";
 	return fault;
 }
 
 /*
- * The same in a database whose encoding may not have a character of the answer.
- * That is the fault of this answer and must not end the others of a bulk call.
- * Nothing but memory is in use where the error is raised, so it can be caught
- * without a subtransaction.
+ * Like read_content(), for a database whose encoding may not have a character of
+ * the response.  That is the fault of this response and must not end the others
+ * of a bulk call.  Nothing but memory is in use where the error is raised, so it
+ * can be caught without a subtransaction.
  */
 static const char *
-take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
-					 SmartcarApiResponse *answer)
+convert_content(const SmartcarItem *item, const SmartcarResponse *response,
+				SmartcarApiResponse *result)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SmartcarHoldoff holdoff = smartcar_save_holdoff();
@@ -168,10 +196,10 @@ take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
 
 	PG_TRY();
 	{
-		fault = take_content(item, response, answer);
+		fault = read_content(item, response, result);
 		/* the body of an error is parsed later, and must not fail there */
-		if (fault == NULL && !is_taken(item, answer->status))
-			(void) smartcar_json_parse(answer->body);
+		if (fault == NULL && !is_accepted(item, result->status))
+			(void) smartcar_json_parse(result->body);
 	}
 	PG_CATCH();
 	{
@@ -187,29 +215,29 @@ take_foreign_content(const SmartcarItem *item, const SmartcarResponse *response,
 }
 
 /*
- * Reads the answer to the request of an item.  Returns whether it is one that
- * the operation takes; otherwise it is the error of the item.
+ * Reads the response to the request of an item.  Returns whether it is one that
+ * the operation accepts; otherwise it is the error of the item.
  */
 bool
 smartcar_item_read_response(SmartcarCall *call, SmartcarItem *item,
-							const SmartcarResponse *response, SmartcarApiResponse *answer)
+							const SmartcarResponse *response, SmartcarApiResponse *result)
 {
 	const char *fault;
 
-	memset(answer, 0, sizeof(*answer));
-	answer->status = response->status;
-	answer->headers = response->headers;
+	memset(result, 0, sizeof(*result));
+	result->status = response->status;
+	result->headers = response->headers;
 	fault = GetDatabaseEncoding() == PG_UTF8 ?
-		take_content(item, response, answer) :
-		take_foreign_content(item, response, answer);
+		read_content(item, response, result) :
+		convert_content(item, response, result);
 	if (fault != NULL)
 	{
 		smartcar_item_fail(call, item, fault);
 		return false;
 	}
-	if (!is_taken(item, answer->status))
+	if (!is_accepted(item, result->status))
 	{
-		smartcar_item_refuse(call, item, answer, NULL);
+		smartcar_item_refuse(call, item, result, NULL);
 		return false;
 	}
 	return true;

@@ -16,6 +16,7 @@
 #include "call/call.h"
 #include "call/request.h"
 #include "pg/json.h"
+#include "pg/text.h"
 
 /*
  * Adds a field to the form, unless there is no value.
@@ -34,7 +35,7 @@ smartcar_token_form_add(SmartcarTokenRequest *request, const char *name, Smartca
 }
 
 /*
- * The exchange of a code.  A code is good once, so it is never sent twice.
+ * The exchange of a code.  A code is single-use, so it is never sent twice.
  */
 void
 smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
@@ -43,7 +44,7 @@ smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
 	memset(request, 0, sizeof(*request));
 	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
 	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
-	request->idempotent = false;
+	request->kind = SMARTCAR_REQUEST_ONCE;
 	request->secret = pnstrdup(code.data, code.length);
 	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("authorization_code"));
 	smartcar_token_form_add(request, "code", code);
@@ -52,7 +53,7 @@ smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
 
 /*
  * A refresh.  The token can be used again for a minute after its first use, so
- * a request whose answer was lost is made again at once.
+ * a request whose response was lost is made again at once.
  */
 void
 smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan refresh_token)
@@ -60,7 +61,7 @@ smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan refresh_tok
 	memset(request, 0, sizeof(*request));
 	request->endpoint = SMARTCAR_ENDPOINT_TOKEN;
 	request->authorization = SMARTCAR_AUTHORIZE_CLIENT;
-	request->idempotent = true;
+	request->kind = SMARTCAR_REQUEST_REPEATABLE;
 	request->secret = pnstrdup(refresh_token.data, refresh_token.length);
 	smartcar_token_form_add(request, "grant_type", SMARTCAR_SPAN("refresh_token"));
 	smartcar_token_form_add(request, "refresh_token", refresh_token);
@@ -76,14 +77,14 @@ prepare_token_request(SmartcarCall *call, SmartcarItem *item)
 	smartcar_request_query(item, "flags", request->flags);
 	smartcar_request_body(item, "application/x-www-form-urlencoded",
 						  smartcar_span(request->form.data, request->form.len));
-	item->request.idempotent = request->idempotent;
+	item->request.kind = request->kind;
 }
 
-/* A text of the answer, kept for as long as the request. */
+/* A text of the response, kept for as long as the request. */
 static SmartcarSpan
-keep_member(MemoryContext context, const SmartcarApiResponse *answer, const char *name)
+copy_member(MemoryContext context, const SmartcarApiResponse *response, const char *name)
 {
-	SmartcarSpan value = smartcar_json_text_member(answer->json, name);
+	SmartcarSpan value = smartcar_json_text_member(response->json, name);
 
 	if (value.data == NULL)
 		return value;
@@ -93,16 +94,16 @@ keep_member(MemoryContext context, const SmartcarApiResponse *answer, const char
 }
 
 static bool
-take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_token(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	SmartcarTokenRequest *request = (SmartcarTokenRequest *) item->arguments;
 
-	request->access_token = keep_member(request->context, answer, "access_token");
-	request->token_type = keep_member(request->context, answer, "token_type");
-	request->refresh_token = keep_member(request->context, answer, "refresh_token");
+	request->access_token = copy_member(request->context, response, "access_token");
+	request->token_type = copy_member(request->context, response, "token_type");
+	request->refresh_token = copy_member(request->context, response, "refresh_token");
 	if (request->refresh_token.length == 0)
 		request->refresh_token = smartcar_span(NULL, 0);
-	if (!smartcar_json_integer_member(answer->json, "expires_in", &request->expires_in) ||
+	if (!smartcar_json_integer_member(response->json, "expires_in", &request->expires_in) ||
 		request->expires_in < 0)
 		request->expires_in = SMARTCAR_NO_EXPIRY;
 
@@ -110,13 +111,14 @@ take_token(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *an
 		smartcar_item_fail(call, item, "It has no access token.");
 	else if (request->token_type.data != NULL &&
 			 !smartcar_span_equal_ignoring_case(request->token_type, SMARTCAR_SPAN("Bearer")))
-		smartcar_item_fail(call, item, "Its token is not one to be shown by its bearer.");
+		smartcar_item_fail(call, item, psprintf("Its token_type \"%s\" is not supported.",
+												smartcar_excerpt(request->token_type)));
 	return false;
 }
 
 const SmartcarOperation smartcar_token_operation = {
 	.prepare = prepare_token_request,
-	.take = take_token
+	.parse = parse_token
 };
 
 /*
@@ -131,13 +133,14 @@ smartcar_try_token_request(SmartcarServer *server, SmartcarTokenRequest *request
 	smartcar_call_begin(&call, server, &smartcar_token_operation, 1);
 	call.items[0].arguments = request;
 	call.items[0].secret = request->secret;
-	smartcar_call_authorize(&call, request->authorization);
+	if (request->authorization == SMARTCAR_AUTHORIZE_CLIENT)
+		smartcar_call_use_client(&call);
 	smartcar_call_run(&call);
 	explicit_bzero(request->form.data, request->form.len);
 	return call.items[0].error;
 }
 
-/* The same, with what went wrong raised as an error. */
+/* Asks for a token, and raises what went wrong as an error. */
 void
 smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
 {

@@ -21,16 +21,16 @@
 
 typedef struct SmartcarTokenRequest
 {
-	/* what is asked; an item has it as its arguments */
+	/* what is requested; an item has it as its arguments */
 	SmartcarEndpoint endpoint;
 	SmartcarAuthorization authorization;
-	bool		idempotent;
+	SmartcarRequestKind kind;
 	StringInfoData form;
 	SmartcarSpan flags;			/* no data: none */
 	const char *secret;			/* the code or token in the form */
-	MemoryContext context;		/* of the answer */
+	MemoryContext context;		/* of the response */
 
-	/* the answer; spans without data and NO_EXPIRY are for what it lacks */
+	/* the response; spans without data and NO_EXPIRY are for what it lacks */
 	SmartcarSpan access_token;
 	SmartcarSpan token_type;
 	SmartcarSpan refresh_token;

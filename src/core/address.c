@@ -31,7 +31,7 @@ skip_prefix(SmartcarSpan *text, SmartcarSpan prefix)
 static bool
 port_valid(SmartcarSpan port)
 {
-	int64_t		value;
+	int64_t		value = 0;
 
 	return smartcar_span_to_number(port, PORT_DIGITS, &value) && value > 0 && value <= PORT_MAX;
 }
@@ -145,7 +145,7 @@ is_loopback(SmartcarSpan host)
 bool
 smartcar_origin_valid(SmartcarSpan origin)
 {
-	SmartcarSpan host;
+	SmartcarSpan host = {NULL, 0};
 
 	if (skip_prefix(&origin, HTTPS))
 		return split_authority(origin, &host);
@@ -164,7 +164,7 @@ bool
 smartcar_redirect_uri_valid(SmartcarSpan uri)
 {
 	SmartcarSpan authority;
-	SmartcarSpan host;
+	SmartcarSpan host = {NULL, 0};
 	bool		secure;
 	size_t		scheme = 0;
 
@@ -206,4 +206,11 @@ bool
 smartcar_is_api_credential_id(SmartcarSpan id)
 {
 	return smartcar_span_starts_with(id, SMARTCAR_SPAN("client_"));
+}
+
+/* The id of an application, which is visible ASCII characters. */
+bool
+smartcar_client_id_valid(SmartcarSpan id)
+{
+	return !smartcar_is_api_credential_id(id) && smartcar_span_is_visible(id);
 }

@@ -13,7 +13,6 @@
  *-------------------------------------------------------------------------
  */
 #include "core/callback.h"
-#include "core/block.h"
 #include "core/percent.h"
 #include "core/virtual_key.h"
 
@@ -21,26 +20,25 @@
 #define STATUS_CODE_DIGITS	3
 #define UNKNOWN_FIELD		(-1)
 
-#define CACHE_LINE			64
-#define FETCH_AHEAD			512
+#define TEXT(literal)	{(literal), sizeof(literal) - 1}
 
-static const char *const field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
-	[SMARTCAR_CALLBACK_CODE] = "code",
-	[SMARTCAR_CALLBACK_STATE] = "state",
-	[SMARTCAR_CALLBACK_USER_ID] = "user_id",
-	[SMARTCAR_CALLBACK_EXTERNAL_ID] = "external_id",
-	[SMARTCAR_CALLBACK_VEHICLE_ID] = "vehicle_id",
-	[SMARTCAR_CALLBACK_VIRTUAL_KEY_URL] = "virtual_key_url",
-	[SMARTCAR_CALLBACK_ERROR] = "error",
-	[SMARTCAR_CALLBACK_ERROR_DESCRIPTION] = "error_description",
-	[SMARTCAR_CALLBACK_STATUS_CODE] = "status_code",
-	[SMARTCAR_CALLBACK_ERROR_MESSAGE] = "error_message",
-	[SMARTCAR_CALLBACK_VIN] = "vin",
-	[SMARTCAR_CALLBACK_MAKE] = "make",
-	[SMARTCAR_CALLBACK_MODEL] = "model",
-	[SMARTCAR_CALLBACK_YEAR] = "year",
-	[SMARTCAR_CALLBACK_REASON] = "reason",
-	[SMARTCAR_CALLBACK_SELECTED_CAPACITY] = "selected_capacity"
+static const SmartcarSpan field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
+	[SMARTCAR_CALLBACK_CODE] = TEXT("code"),
+	[SMARTCAR_CALLBACK_STATE] = TEXT("state"),
+	[SMARTCAR_CALLBACK_USER_ID] = TEXT("user_id"),
+	[SMARTCAR_CALLBACK_EXTERNAL_ID] = TEXT("external_id"),
+	[SMARTCAR_CALLBACK_VEHICLE_ID] = TEXT("vehicle_id"),
+	[SMARTCAR_CALLBACK_VIRTUAL_KEY_URL] = TEXT("virtual_key_url"),
+	[SMARTCAR_CALLBACK_ERROR] = TEXT("error"),
+	[SMARTCAR_CALLBACK_ERROR_DESCRIPTION] = TEXT("error_description"),
+	[SMARTCAR_CALLBACK_STATUS_CODE] = TEXT("status_code"),
+	[SMARTCAR_CALLBACK_ERROR_MESSAGE] = TEXT("error_message"),
+	[SMARTCAR_CALLBACK_VIN] = TEXT("vin"),
+	[SMARTCAR_CALLBACK_MAKE] = TEXT("make"),
+	[SMARTCAR_CALLBACK_MODEL] = TEXT("model"),
+	[SMARTCAR_CALLBACK_YEAR] = TEXT("year"),
+	[SMARTCAR_CALLBACK_REASON] = TEXT("reason"),
+	[SMARTCAR_CALLBACK_SELECTED_CAPACITY] = TEXT("selected_capacity")
 };
 
 #define LONGEST_NAME	17		/* error_description, selected_capacity */
@@ -48,57 +46,30 @@ static const char *const field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
 const char *
 smartcar_callback_field_name(SmartcarCallbackField field)
 {
-	return field_names[field];
+	return field_names[field].data;
 }
 
-#define IS(literal)	(memcmp(name.data, literal, sizeof(literal) - 1) == 0)
-
 /*
- * Finds a parameter by its name as it stands in the query.  Comparisons with
- * literals of a known length become comparisons of numbers.
+ * Finds a parameter by its name as it stands in the query.
  */
-static inline int
+static int
 find_field(SmartcarSpan name)
 {
-	switch (name.length)
+	for (int field = 0; field < SMARTCAR_CALLBACK_FIELD_COUNT; field++)
 	{
-		case 3:
-			return IS("vin") ? SMARTCAR_CALLBACK_VIN : UNKNOWN_FIELD;
-		case 4:
-			return IS("code") ? SMARTCAR_CALLBACK_CODE :
-				IS("make") ? SMARTCAR_CALLBACK_MAKE :
-				IS("year") ? SMARTCAR_CALLBACK_YEAR : UNKNOWN_FIELD;
-		case 5:
-			return IS("state") ? SMARTCAR_CALLBACK_STATE :
-				IS("error") ? SMARTCAR_CALLBACK_ERROR :
-				IS("model") ? SMARTCAR_CALLBACK_MODEL : UNKNOWN_FIELD;
-		case 6:
-			/* one page of Smartcar's documentation writes user_id this way */
-			return IS("userId") ? SMARTCAR_CALLBACK_USER_ID :
-				IS("reason") ? SMARTCAR_CALLBACK_REASON : UNKNOWN_FIELD;
-		case 7:
-			return IS("user_id") ? SMARTCAR_CALLBACK_USER_ID : UNKNOWN_FIELD;
-		case 10:
-			return IS("vehicle_id") ? SMARTCAR_CALLBACK_VEHICLE_ID : UNKNOWN_FIELD;
-		case 11:
-			return IS("external_id") ? SMARTCAR_CALLBACK_EXTERNAL_ID :
-				IS("status_code") ? SMARTCAR_CALLBACK_STATUS_CODE : UNKNOWN_FIELD;
-		case 13:
-			return IS("error_message") ? SMARTCAR_CALLBACK_ERROR_MESSAGE : UNKNOWN_FIELD;
-		case 15:
-			return IS("virtual_key_url") ? SMARTCAR_CALLBACK_VIRTUAL_KEY_URL : UNKNOWN_FIELD;
-		case 17:
-			return IS("error_description") ? SMARTCAR_CALLBACK_ERROR_DESCRIPTION :
-				IS("selected_capacity") ? SMARTCAR_CALLBACK_SELECTED_CAPACITY : UNKNOWN_FIELD;
-		default:
-			return UNKNOWN_FIELD;
+		if (smartcar_span_equal(name, field_names[field]))
+			return field;
 	}
+
+	/* one page of Smartcar's documentation writes user_id this way */
+	if (smartcar_span_equal(name, SMARTCAR_SPAN("userId")))
+		return SMARTCAR_CALLBACK_USER_ID;
+	return UNKNOWN_FIELD;
 }
 
-#undef IS
-
 /*
- * The same for a name with escapes in it.  An unknown name may be anything.
+ * Finds a parameter by a name with escapes in it, which may be anything if it is
+ * unknown.
  */
 static int
 find_encoded_field(SmartcarSpan name)
@@ -140,18 +111,21 @@ has_scheme(SmartcarSpan text)
 
 /*
  * Finds the query in a whole URL ("https://host/path?query"), in a path
- * ("/path?query"), or in what is a query already, with or without its "?".
- * Whatever it is, it may still end in a fragment.
+ * ("/path?query"), or in what is a query already, with or without its "?".  It
+ * ends where a fragment begins.
  */
 static SmartcarSpan
 find_query(SmartcarSpan text)
 {
+	const char *fragment = memchr(text.data, '#', text.length);
 	const char *mark;
 	size_t		before;
 
+	if (fragment != NULL)
+		text.length = (size_t) (fragment - text.data);
+	if (text.length == 0)
+		return text;
 	mark = memchr(text.data, '?', text.length);
-	if (mark != NULL && memchr(text.data, '#', (size_t) (mark - text.data)) != NULL)
-		mark = NULL;			/* it belongs to the fragment */
 
 	if (text.data[0] == '/' || has_scheme(text))
 	{
@@ -170,56 +144,12 @@ find_query(SmartcarSpan text)
 	return smartcar_span_skip(text, before + 1);
 }
 
-/*
- * The end of a name: "=", "&", "#" or the end of the text.  *plain tells that
- * the name has no escape.
- */
-static inline const char *
-find_name_end(const char *position, const char *end, bool *plain)
+/* Whether a text of a query is what it stands for. */
+static bool
+is_plain(SmartcarSpan text)
 {
-	*plain = true;
-	while (end - position >= SMARTCAR_BLOCK_SIZE)
-	{
-		uint64_t	block = smartcar_block_load(position);
-		uint64_t	mask = smartcar_block_equal(block, '=') |
-			smartcar_block_below(block, SMARTCAR_FIRST_ORDINARY);
-
-		if (mask != 0)
-		{
-			position += smartcar_block_first(mask);
-			break;
-		}
-		position += SMARTCAR_BLOCK_SIZE;
-	}
-	for (; position < end; position++)
-	{
-		char		c = *position;
-
-		if (c == '=' || c == '&' || c == '#')
-			break;
-		if (c == '%' || c == '+')
-			*plain = false;
-	}
-	return position;
-}
-
-/*
- * The end of a value: "&", "#" or the end of the text.  *plain tells that the
- * value is what it stands for.
- */
-static inline const char *
-find_value_end(const char *position, const char *end, bool *plain)
-{
-	*plain = true;
-	for (;;)
-	{
-		position = smartcar_skip_ordinary(position, end);
-		if (position == end || *position == '&' || *position == '#')
-			return position;
-		if (*position == '%' || *position == '+')
-			*plain = false;
-		position++;
-	}
+	return text.length == 0 || (memchr(text.data, '%', text.length) == NULL &&
+								memchr(text.data, '+', text.length) == NULL);
 }
 
 static SmartcarCallbackStatus
@@ -240,11 +170,10 @@ callback_status(SmartcarDecodeStatus status)
 }
 
 /*
- * Takes a value that is there and decoded, unless it is not what the field
- * demands.
+ * Sets a field to a value that is decoded, unless it is not of the field's form.
  */
 static SmartcarCallbackStatus
-take_value(SmartcarCallback *callback, int field, SmartcarSpan value)
+set_field(SmartcarCallback *callback, int field, SmartcarSpan value)
 {
 	int64_t		number;
 
@@ -271,23 +200,9 @@ take_value(SmartcarCallback *callback, int field, SmartcarSpan value)
 			break;
 	}
 
-	/* as two members, because as a whole the processor waits for both */
-	callback->fields[field].data = value.data;
-	callback->fields[field].length = value.length;
+	callback->fields[field] = value;
 	callback->present |= SMARTCAR_CALLBACK_BIT(field);
 	return SMARTCAR_CALLBACK_OK;
-}
-
-/*
- * Has the processor fetch what is about to be read.  A query over many rows
- * comes to each callback for the first time, and reading a query is a chain of
- * steps that each wait for memory, where fetching is not.
- */
-static inline void
-fetch_ahead(SmartcarSpan text)
-{
-	for (size_t i = CACHE_LINE; i < text.length && i < FETCH_AHEAD; i += CACHE_LINE)
-		__builtin_prefetch(text.data + i);
 }
 
 /*
@@ -300,44 +215,26 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 						SmartcarCallbackFault *fault)
 {
 	SmartcarSpan query;
-	const char *position;
-	const char *end;
+	SmartcarSpan pair;
+	SmartcarSpan name;
 	unsigned int seen = 0;
 
 	callback->present = 0;
+	callback->status_code = 0;
+	callback->year = 0;
 	callback->virtual_key_url_refused = false;
 	if (text.length == 0)
 		return SMARTCAR_CALLBACK_OK;
 
-	fetch_ahead(text);
 	query = find_query(text);
-	position = query.data;
-	end = query.data + query.length;
-
-	while (position < end)
+	while (smartcar_query_next(&query, &pair, &name))
 	{
-		SmartcarSpan name;
-		SmartcarSpan value;
+		SmartcarSpan value = smartcar_span_skip(pair, name.length);
 		SmartcarCallbackStatus status;
-		bool		plain;
-		int			field;
+		int			field = is_plain(name) ? find_field(name) : find_encoded_field(name);
 
-		name.data = position;
-		position = find_name_end(position, end, &plain);
-		name.length = (size_t) (position - name.data);
-		field = plain ? find_field(name) : find_encoded_field(name);
-
-		if (position < end && *position == '=')
-			position++;
-		value.data = position;
-		position = find_value_end(position, end, &plain);
-		value.length = (size_t) (position - value.data);
-
-		/* a fragment ends the query as its end does */
-		if (position < end && *position == '#')
-			end = position;
-		else if (position < end)
-			position++;
+		if (value.length > 0)
+			value = smartcar_span_skip(value, 1);	/* the "=" */
 
 		if (field == UNKNOWN_FIELD)
 			continue;
@@ -352,7 +249,7 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 			continue;
 
 		fault->offset = (size_t) (value.data - text.data);
-		if (!plain)
+		if (!is_plain(value))
 		{
 			SmartcarSpan decoded;
 			SmartcarDecodeStatus decode_status;
@@ -368,7 +265,7 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 			value = decoded;
 		}
 
-		status = take_value(callback, field, value);
+		status = set_field(callback, field, value);
 		if (status != SMARTCAR_CALLBACK_OK)
 			return status;
 	}

@@ -8,7 +8,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/completion.h"
-#include "core/percent.h"
+#include "core/writer.h"
 
 #define LONGEST_ADDED_NAME	12	/* redirect_uri */
 
@@ -32,27 +32,6 @@ smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin)
 		if (c < 0x21 || c > 0x7E || c == '\\' || c == '"' || c == '<' || c == '>' || c == '#')
 			return false;
 	}
-	return true;
-}
-
-/*
- * Steps through "name=value" pairs.  Returns false when there are no more.
- */
-static bool
-next_pair(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
-{
-	const char *end;
-
-	if (query->data == NULL)
-		return false;
-
-	end = query->length > 0 ? memchr(query->data, '&', query->length) : NULL;
-	*pair = smartcar_span(query->data,
-						  end ? (size_t) (end - query->data) : query->length);
-	*query = end ? smartcar_span_skip(*query, pair->length + 1) : smartcar_span(NULL, 0);
-
-	end = pair->length > 0 ? memchr(pair->data, '=', pair->length) : NULL;
-	*name = smartcar_span(pair->data, end ? (size_t) (end - pair->data) : pair->length);
 	return true;
 }
 
@@ -94,7 +73,7 @@ smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
 	SmartcarSpan found;
 
 	split_query(url, &base, &query);
-	while (next_pair(&query, &pair, &found))
+	while (smartcar_query_next(&query, &pair, &found))
 	{
 		if (is_named(found, name))
 			return true;
@@ -104,7 +83,7 @@ smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
 
 /*
  * Writes the completed link and returns its length; with target NULL it only
- * tells the length.  The parameters of the link are kept as they are, except
+ * measures it.  The parameters of the link are kept as they are, except
  * that the values given here take the place of those with the same name.
  */
 size_t
@@ -124,15 +103,13 @@ smartcar_completion_write(const SmartcarCompletion *completion, char *target)
 	SmartcarSpan query;
 	SmartcarSpan pair;
 	SmartcarSpan name;
-	size_t		length;
-	char		separator = '?';
+	SmartcarWriter writer = {target, 0};
+	SmartcarSpan separator = SMARTCAR_SPAN("?");
 
 	split_query(completion->url, &base, &query);
-	length = base.length;
-	if (target)
-		target = smartcar_span_copy(target, base);
+	smartcar_write(&writer, base);
 
-	while (next_pair(&query, &pair, &name))
+	while (smartcar_query_next(&query, &pair, &name))
 	{
 		bool		replaced = pair.length == 0;
 
@@ -140,28 +117,20 @@ smartcar_completion_write(const SmartcarCompletion *completion, char *target)
 			replaced |= added[i].value.data != NULL && is_named(name, added[i].name);
 		if (replaced)
 			continue;
-		length += 1 + pair.length;
-		if (target)
-		{
-			*target++ = separator;
-			target = smartcar_span_copy(target, pair);
-		}
-		separator = '&';
+		smartcar_write(&writer, separator);
+		smartcar_write(&writer, pair);
+		separator = SMARTCAR_SPAN("&");
 	}
 
 	for (size_t i = 0; i < added_count; i++)
 	{
 		if (added[i].value.data == NULL)
 			continue;
-		length += 2 + added[i].name.length + smartcar_percent_encoded_length(added[i].value);
-		if (target)
-		{
-			*target++ = separator;
-			target = smartcar_span_copy(target, added[i].name);
-			*target++ = '=';
-			target = smartcar_percent_encode(target, added[i].value);
-		}
-		separator = '&';
+		smartcar_write(&writer, separator);
+		smartcar_write(&writer, added[i].name);
+		smartcar_write(&writer, SMARTCAR_SPAN("="));
+		smartcar_write_encoded(&writer, added[i].value);
+		separator = SMARTCAR_SPAN("&");
 	}
-	return length;
+	return writer.length;
 }

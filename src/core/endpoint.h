@@ -12,6 +12,9 @@
 
 #include "core/span.h"
 
+/* No id of Smartcar's is longer; those that are known are UUIDs. */
+#define SMARTCAR_MAX_ID_LENGTH	128
+
 /* Smartcar has a host for each of these. */
 typedef enum SmartcarHost
 {
@@ -29,7 +32,6 @@ typedef enum SmartcarAuthorization
 {
 	SMARTCAR_AUTHORIZE_NOT,
 	SMARTCAR_AUTHORIZE_OWNER,	/* the owner's access token */
-	SMARTCAR_AUTHORIZE_OWNER_OR_MANAGEMENT,
 	SMARTCAR_AUTHORIZE_CLIENT,	/* client_id and client_secret */
 	SMARTCAR_AUTHORIZE_MANAGEMENT,	/* the application management token */
 	SMARTCAR_AUTHORIZE_APPLICATION	/* the application's access token */

@@ -12,7 +12,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/link.h"
-#include "core/percent.h"
+#include "core/writer.h"
 
 #define SPACE	SMARTCAR_SPAN("%20")
 
@@ -20,56 +20,56 @@ typedef struct LinkForm
 {
 	const char *path;
 	int			count;
-	SmartcarParameter parameters[SMARTCAR_PARAMETER_COUNT];
+	SmartcarLinkParameter parameters[SMARTCAR_LINK_PARAMETER_COUNT];
 } LinkForm;
 
 static const LinkForm link_forms[] = {
 	[SMARTCAR_LINK_CONNECT] = {
 		"/oauth/authorize", 12,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_APPLICATION, SMARTCAR_APPROVAL_PROMPT,
-			SMARTCAR_REDIRECT_URI, SMARTCAR_SCOPE, SMARTCAR_STATE,
-			SMARTCAR_SINGLE_SELECT, SMARTCAR_SINGLE_SELECT_VIN, SMARTCAR_MAKE,
-			SMARTCAR_FLAGS, SMARTCAR_OWNER, SMARTCAR_MODE
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_APPLICATION, SMARTCAR_LINK_APPROVAL_PROMPT,
+			SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_SCOPE, SMARTCAR_LINK_STATE,
+			SMARTCAR_LINK_SINGLE_SELECT, SMARTCAR_LINK_SINGLE_SELECT_VIN, SMARTCAR_LINK_MAKE,
+			SMARTCAR_LINK_FLAGS, SMARTCAR_LINK_OWNER, SMARTCAR_LINK_MODE
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS] = {
 		"/oauth/authorize", 6,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_MAKE, SMARTCAR_APPLICATION,
-			SMARTCAR_SCOPE, SMARTCAR_REDIRECT_URI, SMARTCAR_STATE
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_MAKE, SMARTCAR_LINK_APPLICATION,
+			SMARTCAR_LINK_SCOPE, SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_STATE
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS_ONLY] = {
 		"/oauth/reauthenticate", 4,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_MAKE, SMARTCAR_APPLICATION,
-			SMARTCAR_SCOPE
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_MAKE, SMARTCAR_LINK_APPLICATION,
+			SMARTCAR_LINK_SCOPE
 		}
 	},
 	[SMARTCAR_LINK_REAUTHENTICATE] = {
 		"/oauth/reauthenticate", 6,
 		{
-			SMARTCAR_RESPONSE_TYPE, SMARTCAR_APPLICATION, SMARTCAR_VEHICLE_ID,
-			SMARTCAR_REDIRECT_URI, SMARTCAR_STATE, SMARTCAR_OWNER
+			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_APPLICATION, SMARTCAR_LINK_VEHICLE_ID,
+			SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_STATE, SMARTCAR_LINK_OWNER
 		}
 	}
 };
 
-static const char *const parameter_names[SMARTCAR_PARAMETER_COUNT] = {
-	[SMARTCAR_RESPONSE_TYPE] = "response_type",
-	[SMARTCAR_APPLICATION] = "client_id",
-	[SMARTCAR_APPROVAL_PROMPT] = "approval_prompt",
-	[SMARTCAR_REDIRECT_URI] = "redirect_uri",
-	[SMARTCAR_SCOPE] = "scope",
-	[SMARTCAR_STATE] = "state",
-	[SMARTCAR_SINGLE_SELECT] = "single_select",
-	[SMARTCAR_SINGLE_SELECT_VIN] = "single_select_vin",
-	[SMARTCAR_MAKE] = "make",
-	[SMARTCAR_FLAGS] = "flags",
-	[SMARTCAR_OWNER] = "user",
-	[SMARTCAR_MODE] = "mode",
-	[SMARTCAR_VEHICLE_ID] = "vehicle_id"
+static const char *const parameter_names[SMARTCAR_LINK_PARAMETER_COUNT] = {
+	[SMARTCAR_LINK_RESPONSE_TYPE] = "response_type",
+	[SMARTCAR_LINK_APPLICATION] = "client_id",
+	[SMARTCAR_LINK_APPROVAL_PROMPT] = "approval_prompt",
+	[SMARTCAR_LINK_REDIRECT_URI] = "redirect_uri",
+	[SMARTCAR_LINK_SCOPE] = "scope",
+	[SMARTCAR_LINK_STATE] = "state",
+	[SMARTCAR_LINK_SINGLE_SELECT] = "single_select",
+	[SMARTCAR_LINK_SINGLE_SELECT_VIN] = "single_select_vin",
+	[SMARTCAR_LINK_MAKE] = "make",
+	[SMARTCAR_LINK_FLAGS] = "flags",
+	[SMARTCAR_LINK_OWNER] = "user",
+	[SMARTCAR_LINK_MODE] = "mode",
+	[SMARTCAR_LINK_VEHICLE_ID] = "vehicle_id"
 };
 
 /*
@@ -77,14 +77,14 @@ static const char *const parameter_names[SMARTCAR_PARAMETER_COUNT] = {
  * prints client_id, so that form keeps it in both generations.
  */
 static SmartcarSpan
-parameter_name(const SmartcarLink *link, SmartcarParameter parameter)
+parameter_name(const SmartcarLink *link, SmartcarLinkParameter parameter)
 {
 	if (link->api_version == SMARTCAR_API_V3)
 	{
-		if (parameter == SMARTCAR_APPLICATION &&
+		if (parameter == SMARTCAR_LINK_APPLICATION &&
 			link->kind != SMARTCAR_LINK_UPDATE_ACCESS_ONLY)
 			return SMARTCAR_SPAN("application_id");
-		if (parameter == SMARTCAR_OWNER)
+		if (parameter == SMARTCAR_LINK_OWNER)
 			return SMARTCAR_SPAN("external_id");
 	}
 	return smartcar_span_from_string(parameter_names[parameter]);
@@ -99,115 +99,80 @@ smartcar_mode_valid(SmartcarSpan mode)
 		smartcar_span_equal(mode, SMARTCAR_SPAN("test"));
 }
 
-static size_t
-words_length(SmartcarWords words)
-{
-	size_t		length = (words.count - 1) * SPACE.length;
-
-	for (size_t i = 0; i < words.count; i++)
-		length += smartcar_percent_encoded_length(words.words[i]);
-	return length;
-}
-
-static char *
-words_write(SmartcarWords words, char *target)
+static void
+write_words(SmartcarWriter *writer, SmartcarWords words)
 {
 	for (size_t i = 0; i < words.count; i++)
 	{
 		if (i > 0)
-			target = smartcar_span_copy(target, SPACE);
-		target = smartcar_percent_encode(target, words.words[i]);
+			smartcar_write(writer, SPACE);
+		smartcar_write_encoded(writer, words.words[i]);
 	}
-	return target;
 }
 
-/*
- * How many bytes smartcar_link_compile() writes.
- */
-size_t
-smartcar_link_compiled_size(const SmartcarLink *link, uint32_t varying)
+/* Ends the piece at hand; an empty one is none. */
+static void
+end_piece(SmartcarCompiledLink *compiled, size_t length, int parameter)
 {
-	const LinkForm *form = &link_forms[link->kind];
-	size_t		length = link->origin.length + strlen(form->path);
-
-	for (int i = 0; i < form->count; i++)
-	{
-		SmartcarParameter parameter = form->parameters[i];
-		SmartcarWords words = link->values[parameter];
-		bool		varies = (varying & SMARTCAR_PARAMETER_BIT(parameter)) != 0;
-
-		if (!varies && words.count == 0)
-			continue;
-		length += 2 + parameter_name(link, parameter).length;	/* "?" or "&", "=" */
-		if (!varies)
-			length += words_length(words);
-	}
-	return length;
+	if (length == 0)
+		return;
+	compiled->pieces[compiled->piece_count++] = (SmartcarLinkPiece) {length, parameter};
+	if (parameter == SMARTCAR_LINK_READY_BYTES)
+		compiled->ready_length += length;
 }
 
 /*
- * Compiles a link.  varying has a bit for each parameter whose value is only
- * known when the link is written; the first parameter of a form is always
+ * Compiles a link and returns how many bytes it needs for that; with bytes NULL
+ * it only measures them.  varying has a bit for each parameter whose value is
+ * only known when the link is written; the first parameter of a form is always
  * there, so that a "?" need not be decided then.
  */
-void
+size_t
 smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 					  char *bytes, SmartcarCompiledLink *compiled)
 {
 	const LinkForm *form = &link_forms[link->kind];
-	char	   *target = bytes;
-	char	   *piece = bytes;	/* where the piece at hand begins */
+	SmartcarWriter writer = {bytes, 0};
+	size_t		begin = 0;		/* of the piece at hand */
 
 	compiled->bytes = bytes;
 	compiled->piece_count = 0;
 	compiled->ready_length = 0;
 
-	target = smartcar_span_copy(target, link->origin);
-	target = smartcar_span_copy(target, smartcar_span_from_string(form->path));
-
+	smartcar_write(&writer, link->origin);
+	smartcar_write(&writer, smartcar_span_from_string(form->path));
 	for (int i = 0; i < form->count; i++)
 	{
-		SmartcarParameter parameter = form->parameters[i];
+		SmartcarLinkParameter parameter = form->parameters[i];
 		SmartcarWords words = link->values[parameter];
-		bool		varies = (varying & SMARTCAR_PARAMETER_BIT(parameter)) != 0;
+		bool		varies = (varying & SMARTCAR_LINK_PARAMETER_BIT(parameter)) != 0;
 
 		if (!varies && words.count == 0)
 			continue;
-
-		if (varies && target > piece)
-		{
-			compiled->pieces[compiled->piece_count++] =
-				(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_READY_BYTES};
-			compiled->ready_length += (size_t) (target - piece);
-			piece = target;
-		}
-
-		*target++ = (i == 0) ? '?' : '&';
-		target = smartcar_span_copy(target, parameter_name(link, parameter));
-		*target++ = '=';
-
 		if (varies)
 		{
-			compiled->pieces[compiled->piece_count++] =
-				(SmartcarLinkPiece) {(size_t) (target - piece), (int) parameter};
-			piece = target;
+			end_piece(compiled, writer.length - begin, SMARTCAR_LINK_READY_BYTES);
+			begin = writer.length;
+		}
+
+		smartcar_write(&writer, i == 0 ? SMARTCAR_SPAN("?") : SMARTCAR_SPAN("&"));
+		smartcar_write(&writer, parameter_name(link, parameter));
+		smartcar_write(&writer, SMARTCAR_SPAN("="));
+		if (varies)
+		{
+			end_piece(compiled, writer.length - begin, (int) parameter);
+			begin = writer.length;
 		}
 		else
-			target = words_write(words, target);
+			write_words(&writer, words);
 	}
-
-	if (target > piece)
-	{
-		compiled->pieces[compiled->piece_count++] =
-			(SmartcarLinkPiece) {(size_t) (target - piece), SMARTCAR_READY_BYTES};
-		compiled->ready_length += (size_t) (target - piece);
-	}
+	end_piece(compiled, writer.length - begin, SMARTCAR_LINK_READY_BYTES);
+	return writer.length;
 }
 
 /*
  * A length that the link does not exceed, whatever bytes its values have.  It
- * costs no look at them, so a caller that can do with some room to spare asks
- * for this one.
+ * does not read them, and so is cheaper than the exact one.
  */
 size_t
 smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *link)
@@ -219,7 +184,7 @@ smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *li
 		const SmartcarLinkPiece *piece = &compiled->pieces[i];
 		SmartcarWords words;
 
-		if (piece->parameter == SMARTCAR_READY_BYTES)
+		if (piece->parameter == SMARTCAR_LINK_READY_BYTES)
 			continue;
 		words = link->values[piece->parameter];
 		length += piece->length;
@@ -230,46 +195,29 @@ smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *li
 }
 
 /*
- * The exact length of the link with the values that link has now.
+ * Writes the link with the values that it has now and returns its length; with
+ * target NULL it only measures it.  target has room for that length, or for
+ * smartcar_link_bound() bytes.
  */
 size_t
-smartcar_link_length(const SmartcarCompiledLink *compiled, const SmartcarLink *link)
-{
-	size_t		length = compiled->ready_length;
-
-	for (int i = 0; i < compiled->piece_count; i++)
-	{
-		const SmartcarLinkPiece *piece = &compiled->pieces[i];
-
-		if (piece->parameter != SMARTCAR_READY_BYTES &&
-			link->values[piece->parameter].count > 0)
-			length += piece->length + words_length(link->values[piece->parameter]);
-	}
-	return length;
-}
-
-/*
- * Writes the link and returns where it ends.  target has room for
- * smartcar_link_length() or smartcar_link_bound() bytes.
- */
-char *
 smartcar_link_write(const SmartcarCompiledLink *compiled, const SmartcarLink *link,
 					char *target)
 {
 	const char *bytes = compiled->bytes;
+	SmartcarWriter writer = {target, 0};
 
 	for (int i = 0; i < compiled->piece_count; i++)
 	{
 		const SmartcarLinkPiece *piece = &compiled->pieces[i];
 
-		if (piece->parameter == SMARTCAR_READY_BYTES)
-			target = smartcar_span_copy(target, smartcar_span(bytes, piece->length));
+		if (piece->parameter == SMARTCAR_LINK_READY_BYTES)
+			smartcar_write(&writer, smartcar_span(bytes, piece->length));
 		else if (link->values[piece->parameter].count > 0)
 		{
-			target = smartcar_span_copy(target, smartcar_span(bytes, piece->length));
-			target = words_write(link->values[piece->parameter], target);
+			smartcar_write(&writer, smartcar_span(bytes, piece->length));
+			write_words(&writer, link->values[piece->parameter]);
 		}
 		bytes += piece->length;
 	}
-	return target;
+	return writer.length;
 }

@@ -36,25 +36,25 @@ typedef enum SmartcarLinkKind
 	SMARTCAR_LINK_REAUTHENTICATE	/* /oauth/reauthenticate for one vehicle */
 } SmartcarLinkKind;
 
-typedef enum SmartcarParameter
+typedef enum SmartcarLinkParameter
 {
-	SMARTCAR_RESPONSE_TYPE,
-	SMARTCAR_APPLICATION,		/* client_id or application_id */
-	SMARTCAR_APPROVAL_PROMPT,
-	SMARTCAR_REDIRECT_URI,
-	SMARTCAR_SCOPE,
-	SMARTCAR_STATE,
-	SMARTCAR_SINGLE_SELECT,
-	SMARTCAR_SINGLE_SELECT_VIN,
-	SMARTCAR_MAKE,
-	SMARTCAR_FLAGS,
-	SMARTCAR_OWNER,				/* user or external_id */
-	SMARTCAR_MODE,
-	SMARTCAR_VEHICLE_ID
-} SmartcarParameter;
+	SMARTCAR_LINK_RESPONSE_TYPE,
+	SMARTCAR_LINK_APPLICATION,	/* client_id or application_id */
+	SMARTCAR_LINK_APPROVAL_PROMPT,
+	SMARTCAR_LINK_REDIRECT_URI,
+	SMARTCAR_LINK_SCOPE,
+	SMARTCAR_LINK_STATE,
+	SMARTCAR_LINK_SINGLE_SELECT,
+	SMARTCAR_LINK_SINGLE_SELECT_VIN,
+	SMARTCAR_LINK_MAKE,
+	SMARTCAR_LINK_FLAGS,
+	SMARTCAR_LINK_OWNER,		/* user or external_id */
+	SMARTCAR_LINK_MODE,
+	SMARTCAR_LINK_VEHICLE_ID
+} SmartcarLinkParameter;
 
-#define SMARTCAR_PARAMETER_COUNT	(SMARTCAR_VEHICLE_ID + 1)
-#define SMARTCAR_PARAMETER_BIT(p)	(UINT32_C(1) << (p))
+#define SMARTCAR_LINK_PARAMETER_COUNT	(SMARTCAR_LINK_VEHICLE_ID + 1)
+#define SMARTCAR_LINK_PARAMETER_BIT(p)	(UINT32_C(1) << (p))
 
 /*
  * The values of one parameter, joined by a space in the link.  No words: the
@@ -71,7 +71,7 @@ typedef struct SmartcarLink
 	SmartcarLinkKind kind;
 	SmartcarApiVersion api_version;
 	SmartcarSpan origin;
-	SmartcarWords values[SMARTCAR_PARAMETER_COUNT];
+	SmartcarWords values[SMARTCAR_LINK_PARAMETER_COUNT];
 } SmartcarLink;
 
 /*
@@ -81,11 +81,12 @@ typedef struct SmartcarLink
 typedef struct SmartcarLinkPiece
 {
 	size_t		length;
-	int			parameter;		/* SMARTCAR_READY_BYTES or a SmartcarParameter */
+	int			parameter;		/* SMARTCAR_LINK_READY_BYTES or a
+								 * SmartcarLinkParameter */
 } SmartcarLinkPiece;
 
-#define SMARTCAR_READY_BYTES		(-1)
-#define SMARTCAR_LINK_MAX_PIECES	(2 * SMARTCAR_PARAMETER_COUNT + 1)
+#define SMARTCAR_LINK_READY_BYTES		(-1)
+#define SMARTCAR_LINK_MAX_PIECES	(2 * SMARTCAR_LINK_PARAMETER_COUNT + 1)
 
 typedef struct SmartcarCompiledLink
 {
@@ -97,15 +98,11 @@ typedef struct SmartcarCompiledLink
 
 extern bool smartcar_mode_valid(SmartcarSpan mode);
 
-extern size_t smartcar_link_compiled_size(const SmartcarLink *link, uint32_t varying);
-extern void smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
-								  char *bytes, SmartcarCompiledLink *compiled);
-
+extern size_t smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
+									char *bytes, SmartcarCompiledLink *compiled);
 extern size_t smartcar_link_bound(const SmartcarCompiledLink *compiled,
 								  const SmartcarLink *link);
-extern size_t smartcar_link_length(const SmartcarCompiledLink *compiled,
-								   const SmartcarLink *link);
-extern char *smartcar_link_write(const SmartcarCompiledLink *compiled,
-								 const SmartcarLink *link, char *target);
+extern size_t smartcar_link_write(const SmartcarCompiledLink *compiled,
+								  const SmartcarLink *link, char *target);
 
 #endif							/* SMARTCAR_LINK_H */

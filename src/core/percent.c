@@ -18,6 +18,12 @@
 #include "core/hex.h"
 #include "core/utf8.h"
 
+/*
+ * Values are measured and copied so many bytes at a time; the eight terms of
+ * count_in_block() are these.
+ */
+#define BLOCK_SIZE	8
+
 /* 1 for the bytes that stay as they are */
 static const unsigned char unreserved[256] = {
 	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
@@ -50,7 +56,7 @@ smartcar_percent_encoded_length(SmartcarSpan value)
 	size_t		count = 0;
 	size_t		i = 0;
 
-	for (; value.length - i >= SMARTCAR_BLOCK_SIZE; i += SMARTCAR_BLOCK_SIZE)
+	for (; value.length - i >= BLOCK_SIZE; i += BLOCK_SIZE)
 		count += count_in_block(data + i);
 	for (; i < value.length; i++)
 		count += unreserved[data[i]];
@@ -72,12 +78,12 @@ smartcar_percent_encode(char *target, SmartcarSpan value)
 	{
 		unsigned char byte;
 
-		if (value.length - i >= SMARTCAR_BLOCK_SIZE &&
-			count_in_block(data + i) == SMARTCAR_BLOCK_SIZE)
+		if (value.length - i >= BLOCK_SIZE &&
+			count_in_block(data + i) == BLOCK_SIZE)
 		{
-			memcpy(target, data + i, SMARTCAR_BLOCK_SIZE);
-			target += SMARTCAR_BLOCK_SIZE;
-			i += SMARTCAR_BLOCK_SIZE;
+			memcpy(target, data + i, BLOCK_SIZE);
+			target += BLOCK_SIZE;
+			i += BLOCK_SIZE;
 			continue;
 		}
 
@@ -92,6 +98,28 @@ smartcar_percent_encode(char *target, SmartcarSpan value)
 		}
 	}
 	return target;
+}
+
+/*
+ * Cuts the next "name=value" off a query.  Returns false if there is none; a
+ * query that has come to its end has no data.
+ */
+bool
+smartcar_query_next(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
+{
+	const char *end;
+
+	if (query->data == NULL)
+		return false;
+
+	end = query->length > 0 ? memchr(query->data, '&', query->length) : NULL;
+	*pair = smartcar_span(query->data,
+						  end ? (size_t) (end - query->data) : query->length);
+	*query = end ? smartcar_span_skip(*query, pair->length + 1) : smartcar_span(NULL, 0);
+
+	end = pair->length > 0 ? memchr(pair->data, '=', pair->length) : NULL;
+	*name = smartcar_span(pair->data, end ? (size_t) (end - pair->data) : pair->length);
+	return true;
 }
 
 /*
@@ -126,15 +154,8 @@ smartcar_query_decode(SmartcarSpan value, char *scratch, SmartcarSpan *decoded,
 
 	while (position < end)
 	{
-		const char *special = smartcar_skip_ordinary(position, end);
 		int			high;
 		int			low;
-
-		memcpy(target, position, (size_t) (special - position));
-		target += special - position;
-		position = special;
-		if (position == end)
-			break;
 
 		if (*position != '%')
 		{

@@ -14,7 +14,6 @@
  *-------------------------------------------------------------------------
  */
 #include "core/permission.h"
-#include "core/block.h"
 
 #define TEXT(literal)	{(literal), sizeof(literal) - 1}
 
@@ -64,19 +63,18 @@ static const struct
 };
 
 /*
- * Finding a permission by name is done for every element of every array of
- * scopes, so it costs one probe of a table that is filled at compile time: the
- * slot is computed from the length of the name and three of its characters
- * (the sixth, the last but one and the last).  Two names in one slot are a
- * compile-time error, because initializing an element twice is a warning that
- * the Makefile turns into an error.  When a new permission collides, change
- * the multipliers.
+ * A name is looked up for every element of every array of scopes: by binary
+ * search instead, a link whose ten scopes come from a column takes 1.2 and not
+ * 0.9 microseconds.  The slot is computed from the length of the name and three
+ * of its characters (the sixth, the last but one and the last), by multipliers
+ * that were tried until each name had a slot of its own.  If a new name takes the
+ * slot of another, compilers warn that an element is initialized twice, and the
+ * tests miss a permission; then try others.
  */
 #define SLOT_COUNT	64
 #define SLOT(length, sixth, last_but_one, last) \
 	(((length) * 3 + (last_but_one) * 21 + (sixth) * 7 + (last)) % SLOT_COUNT)
 
-/* the lengths of the names, on which equal_names() relies too */
 #define SHORTEST_NAME	8		/* read_vin */
 #define LONGEST_NAME	26		/* read_extended_vehicle_info */
 
@@ -155,24 +153,6 @@ smartcar_permission_well_formed(SmartcarSpan name)
 }
 
 /*
- * Whether two names of the same length, between SHORTEST_NAME and 32, are
- * equal.  The last eight bytes overlap those before them, so that nothing is
- * read beyond the end; this is half the cost of a call of memcmp().
- */
-static inline bool
-equal_names(const char *a, const char *b, size_t length)
-{
-	uint64_t	difference = (smartcar_block_load(a) ^ smartcar_block_load(b)) |
-		(smartcar_block_load(a + length - 8) ^ smartcar_block_load(b + length - 8));
-
-	if (length > 16)
-		difference |= smartcar_block_load(a + 8) ^ smartcar_block_load(b + 8);
-	if (length > 24)
-		difference |= smartcar_block_load(a + 16) ^ smartcar_block_load(b + 16);
-	return difference == 0;
-}
-
-/*
  * The index of a permission in smartcar_permission_table, or -1 if it is none of
  * the known ones.  The name comes without "required:".
  */
@@ -187,7 +167,7 @@ smartcar_permission_find(SmartcarSpan name)
 	index = slots[SLOT(name.length, data[5], data[name.length - 2],
 					   data[name.length - 1])] - 1;
 	if (index < 0 || smartcar_permission_table[index].name.length != name.length ||
-		!equal_names(smartcar_permission_table[index].name.data, name.data, name.length))
+		memcmp(smartcar_permission_table[index].name.data, name.data, name.length) != 0)
 		return -1;
 	return index;
 }

@@ -12,7 +12,6 @@
  *-------------------------------------------------------------------------
  */
 #include "core/utf8.h"
-#include "core/block.h"
 
 /*
  * The length of the sequence at the start of bytes, or 0 if there is no
@@ -73,16 +72,8 @@ smartcar_utf8_valid_prefix(SmartcarSpan bytes)
 
 	while (position < bytes.length)
 	{
-		size_t		length;
+		size_t		length = sequence_length(data + position, bytes.length - position);
 
-		if (bytes.length - position >= SMARTCAR_BLOCK_SIZE &&
-			(smartcar_block_load(bytes.data + position) & SMARTCAR_TOP_BITS) == 0)
-		{
-			position += SMARTCAR_BLOCK_SIZE;
-			continue;
-		}
-
-		length = sequence_length(data + position, bytes.length - position);
 		if (length == 0)
 			break;
 		position += length;

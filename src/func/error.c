@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * error.c
- *	  The SQL function that reads an error answer.
+ *	  The SQL function that reads an error error.
  *
  * src/func/error.c
  *
@@ -10,28 +10,57 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/lsyscache.h"
 
 #include "pg/api_error.h"
-#include "pg/text.h"
 #include "pg/datum.h"
+#include "pg/text.h"
+
+/* The arguments of smartcar_parse_error(). */
+enum
+{
+	PARSE_BODY,
+	PARSE_STATUS,
+	PARSE_RETRY_AFTER,
+	PARSE_REQUEST_ID
+};
+
+/* The arguments of smartcar_error_action(). */
+enum
+{
+	ACTION_TYPE,
+	ACTION_CODE
+};
 
 PG_FUNCTION_INFO_V1(smartcar_parse_error);
+PG_FUNCTION_INFO_V1(smartcar_error_action);
 
 Datum
 smartcar_parse_error(PG_FUNCTION_ARGS)
 {
-	SmartcarApiError answer = {0};
+	SmartcarApiError error = {0};
 
-	smartcar_error_read_body(&answer, smartcar_argument_span(fcinfo, 0));
-	if (!PG_ARGISNULL(1))
-		answer.status = PG_GETARG_INT32(1);
-	answer.retry_after = smartcar_error_retry_after(smartcar_argument_span(fcinfo, 2));
-	if (answer.request_id.data == NULL)
-		answer.request_id = smartcar_argument_span(fcinfo, 3);
-	answer.action = smartcar_error_decide(&answer);
+	smartcar_error_read_body(&error, smartcar_argument_span(fcinfo, PARSE_BODY));
+	if (!PG_ARGISNULL(PARSE_STATUS))
+		error.status = PG_GETARG_INT32(PARSE_STATUS);
+	error.retry_after = smartcar_error_retry_after(smartcar_argument_span(fcinfo, PARSE_RETRY_AFTER));
+	if (error.request_id.data == NULL)
+		error.request_id = smartcar_argument_span(fcinfo, PARSE_REQUEST_ID);
+	error.action = smartcar_error_decide(&error);
 
 	if (fcinfo->flinfo->fn_extra == NULL)
 		fcinfo->flinfo->fn_extra = smartcar_result_descriptor(fcinfo,
 															  SMARTCAR_ERROR_COLUMNS);
-	PG_RETURN_DATUM(smartcar_error_form(&answer, (TupleDesc) fcinfo->flinfo->fn_extra));
+	PG_RETURN_DATUM(smartcar_error_form(&error, (TupleDesc) fcinfo->flinfo->fn_extra));
+}
+
+Datum
+smartcar_error_action(PG_FUNCTION_ARGS)
+{
+	SmartcarAction action = smartcar_action_for(smartcar_argument_span(fcinfo, ACTION_TYPE),
+												smartcar_argument_span(fcinfo, ACTION_CODE));
+
+	if (action == SMARTCAR_ACTION_UNKNOWN)
+		PG_RETURN_NULL();
+	return smartcar_action_datum(action, get_func_rettype(fcinfo->flinfo->fn_oid));
 }

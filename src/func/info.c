@@ -18,7 +18,7 @@
 #include "utils/builtins.h"
 
 #include "pg/compat.h"
-#include "pg/server.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_info);
 
@@ -66,39 +66,38 @@ static void
 add_option(ReturnSetInfo *result, const SmartcarServer *server, SmartcarOption option)
 {
 	const SmartcarOptionInfo *info = &smartcar_options[option];
-	bool		is_set = server->values[option] != NULL;
-	const char *value = smartcar_server_option(server, option);
+	bool		is_set = server->values[option].is_set;
+	const char *value = server->values[option].text;
 	const char *source = !is_set ? "default" :
 		info->catalog == UserMappingRelationId ? "user mapping" : "server";
 
 	if (info->kind == SMARTCAR_KIND_SECRET)
 		value = is_set ? "(hidden)" : NULL;
-	else if (info->kind == SMARTCAR_KIND_NUMBER)
-		value = psprintf("%d", smartcar_option_number(option, value));
+	else if (info->kind == SMARTCAR_KIND_NUMBER && smartcar_server_has(server, option))
+		value = psprintf("%d", smartcar_server_number(server, option));
 	add_row(result, info->name, value, source);
 }
 
 Datum
 smartcar_info(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarFnState *site;
+	SmartcarFnState *state;
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);
 	add_versions(result);
 
-	site = smartcar_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh);
-	if (site->server.name != NULL)
-		add_row(result, "server", site->server.name,
-				site->argument != NULL ? "argument" : "setting");
+	state = smartcar_fn_state(fcinfo, 0, sizeof(SmartcarFnState));
+	if (state->server.name != NULL)
+		add_row(result, "server", state->server.name,
+				state->argument != NULL ? "argument" : "setting");
 
 	/* a question about the installation must not fail for lack of a server */
-	if (!OidIsValid(site->server.serverid))
+	if (!OidIsValid(state->server.serverid))
 		return (Datum) 0;
 
-	smartcar_server_load_mapping(&site->server);
+	smartcar_server_load_mapping(&state->server);
 	for (int option = 0; option < SMARTCAR_OPTION_COUNT; option++)
-		add_option(result, &site->server, (SmartcarOption) option);
+		add_option(result, &state->server, (SmartcarOption) option);
 	return (Datum) 0;
 }

@@ -15,36 +15,88 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "core/completion.h"
 #include "core/link.h"
 #include "core/permission.h"
 #include "pg/check.h"
 #include "pg/flags.h"
+#include "pg/fn_state.h"
 #include "pg/scope.h"
-#include "pg/server.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 #define NO_ARGUMENT			(-1)
 
+/* The arguments of smartcar_connect_url(). */
+enum
+{
+	CONNECT_SCOPE,
+	CONNECT_STATE,
+	CONNECT_MAKE,
+	CONNECT_FORCE_PROMPT,
+	CONNECT_SINGLE_SELECT,
+	CONNECT_SINGLE_SELECT_VIN,
+	CONNECT_FLAGS,
+	CONNECT_EXTERNAL_ID,
+	CONNECT_MODE,
+	CONNECT_RESPONSE_TYPE,
+	CONNECT_CLIENT_ID,
+	CONNECT_REDIRECT_URI,
+	CONNECT_SERVER
+};
+
+/* The arguments of smartcar_reauth_url(). */
+enum
+{
+	REAUTH_SCOPE,
+	REAUTH_STATE,
+	REAUTH_FLOW,
+	REAUTH_CLIENT_ID,
+	REAUTH_REDIRECT_URI,
+	REAUTH_SERVER
+};
+
+/* The arguments of smartcar_reauth_vehicle_url(). */
+enum
+{
+	VEHICLE_ID,
+	VEHICLE_STATE,
+	VEHICLE_EXTERNAL_ID,
+	VEHICLE_CLIENT_ID,
+	VEHICLE_REDIRECT_URI,
+	VEHICLE_SERVER
+};
+
+/* The arguments of smartcar_complete_reauth_url(). */
+enum
+{
+	COMPLETE_RESOLUTION_URL,
+	COMPLETE_STATE,
+	COMPLETE_REDIRECT_URI,
+	COMPLETE_SERVER
+};
+
 struct LinkArgument;
 
-typedef struct LinkCallSite
+typedef struct LinkState
 {
-	SmartcarFnState site;		/* must be first */
+	SmartcarFnState fn;			/* must be first */
 	bool		is_compiled;
 	uint32		varying;		/* bits of what is not constant */
 	int			varying_count;	/* and where it comes from */
-	const struct LinkArgument *varying_arguments[SMARTCAR_PARAMETER_COUNT];
+	const struct LinkArgument *varying_arguments[SMARTCAR_LINK_PARAMETER_COUNT];
 	SmartcarLink link;
 	SmartcarCompiledLink compiled;
-	SmartcarSpan words[SMARTCAR_PARAMETER_COUNT];	/* where there is one */
-} LinkCallSite;
+	SmartcarSpan words[SMARTCAR_LINK_PARAMETER_COUNT];	/* where there is one */
+} LinkState;
 
-typedef void (*LinkSetter) (FunctionCallInfo fcinfo, LinkCallSite *call,
+typedef void (*LinkSetter) (FunctionCallInfo fcinfo, LinkState *state,
 							const struct LinkArgument *argument);
 
 /*
@@ -53,7 +105,7 @@ typedef void (*LinkSetter) (FunctionCallInfo fcinfo, LinkCallSite *call,
  */
 typedef struct LinkArgument
 {
-	SmartcarParameter parameter;
+	SmartcarLinkParameter parameter;
 	LinkSetter	set;
 	int			argument;
 	int			other_argument;
@@ -62,6 +114,7 @@ typedef struct LinkArgument
 PG_FUNCTION_INFO_V1(smartcar_connect_url);
 PG_FUNCTION_INFO_V1(smartcar_reauth_url);
 PG_FUNCTION_INFO_V1(smartcar_reauth_vehicle_url);
+PG_FUNCTION_INFO_V1(smartcar_complete_reauth_url);
 
 /*
  * The setters.  One that leaves a parameter without a word leaves it out of
@@ -69,27 +122,27 @@ PG_FUNCTION_INFO_V1(smartcar_reauth_vehicle_url);
  */
 
 static void
-set_word(LinkCallSite *call, SmartcarParameter parameter, SmartcarSpan word)
+set_word(LinkState *state, SmartcarLinkParameter parameter, SmartcarSpan word)
 {
-	call->words[parameter] = word;
-	call->link.values[parameter].words = &call->words[parameter];
-	call->link.values[parameter].count = word.length > 0 ? 1 : 0;
+	state->words[parameter] = word;
+	state->link.values[parameter].words = &state->words[parameter];
+	state->link.values[parameter].count = word.length > 0 ? 1 : 0;
 }
 
 static void
-set_text(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_text(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
-	set_word(call, argument->parameter, smartcar_argument_utf8(fcinfo, argument->argument));
+	set_word(state, argument->parameter, smartcar_argument_utf8(fcinfo, argument->argument));
 }
 
 static void
-set_tesla(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_tesla(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
-	set_word(call, argument->parameter, SMARTCAR_SPAN("TESLA"));
+	set_word(state, argument->parameter, SMARTCAR_SPAN("TESLA"));
 }
 
 static void
-set_response_type(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_response_type(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
 	SmartcarSpan response_type = smartcar_argument_span(fcinfo, argument->argument);
 
@@ -101,55 +154,52 @@ set_response_type(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgumen
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid response_type: \"%s\"", smartcar_excerpt(response_type)),
 				 errdetail("Valid response types are \"code\" and \"none\".")));
-	set_word(call, argument->parameter, response_type);
+	set_word(state, argument->parameter, response_type);
 }
 
 static void
-set_reauth_response_type(FunctionCallInfo fcinfo, LinkCallSite *call,
+set_reauth_response_type(FunctionCallInfo fcinfo, LinkState *state,
 						 const LinkArgument *argument)
 {
-	set_word(call, argument->parameter,
-			 call->link.kind == SMARTCAR_LINK_UPDATE_ACCESS ?
+	set_word(state, argument->parameter,
+			 state->link.kind == SMARTCAR_LINK_UPDATE_ACCESS ?
 			 SMARTCAR_SPAN("code") : SMARTCAR_SPAN("vehicle_id"));
 }
 
 static void
-set_application(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_application(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
-	const SmartcarServer *server = &call->site.server;
-	SmartcarSpan id = smartcar_argument_utf8(fcinfo, argument->argument);
+	SmartcarSpan id = smartcar_argument_span(fcinfo, argument->argument);
 
 	if (id.data != NULL)
 		smartcar_check_client_id(id);
 	else
-		id = smartcar_server_option_utf8(server, SMARTCAR_OPTION_CLIENT_ID);
-	if (id.data == NULL)
-		smartcar_missing_value(server, SMARTCAR_OPTION_CLIENT_ID, "client_id");
-	set_word(call, argument->parameter, id);
+		id = smartcar_required_option(&state->fn.server, SMARTCAR_OPTION_CLIENT_ID, "client_id");
+	set_word(state, argument->parameter, id);
 }
 
 static void
-set_redirect_uri(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_redirect_uri(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
-	const SmartcarServer *server = &call->site.server;
-	SmartcarSpan uri = smartcar_argument_utf8(fcinfo, argument->argument);
+	const SmartcarServer *server = &state->fn.server;
+	SmartcarSpan uri = smartcar_argument_span(fcinfo, argument->argument);
 
 	if (uri.data != NULL)
 		smartcar_check_redirect_uri(uri);
+	else if (state->link.kind == SMARTCAR_LINK_CONNECT)
+		uri = smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
 	else
-		uri = smartcar_server_option_utf8(server, SMARTCAR_OPTION_REDIRECT_URI);
-	if (uri.data == NULL && call->link.kind != SMARTCAR_LINK_CONNECT)
-		smartcar_missing_value(server, SMARTCAR_OPTION_REDIRECT_URI, "redirect_uri");
-	set_word(call, argument->parameter, uri);
+		uri = smartcar_required_option(server, SMARTCAR_OPTION_REDIRECT_URI, "redirect_uri");
+	set_word(state, argument->parameter, uri);
 }
 
 static void
-set_approval_prompt(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_approval_prompt(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
 	bool		force = !PG_ARGISNULL(argument->argument) &&
 		PG_GETARG_BOOL(argument->argument);
 
-	set_word(call, argument->parameter,
+	set_word(state, argument->parameter,
 			 force ? SMARTCAR_SPAN("force") : SMARTCAR_SPAN("auto"));
 }
 
@@ -157,7 +207,7 @@ set_approval_prompt(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgum
  * A VIN implies single_select, so false together with one is a contradiction.
  */
 static void
-set_single_select(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_single_select(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
 	bool		has_vin = smartcar_argument_span(fcinfo, argument->other_argument).length > 0;
 	SmartcarSpan word = smartcar_span(NULL, 0);
@@ -174,83 +224,92 @@ set_single_select(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgumen
 	}
 	else if (has_vin)
 		word = SMARTCAR_SPAN("true");
-	set_word(call, argument->parameter, word);
+	set_word(state, argument->parameter, word);
 }
 
 static void
-set_mode(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_mode(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
 	SmartcarSpan mode = smartcar_argument_span(fcinfo, argument->argument);
 
 	if (mode.data == NULL)
-		mode = smartcar_server_option_utf8(&call->site.server, SMARTCAR_OPTION_MODE);
+		mode = smartcar_server_span(&state->fn.server, SMARTCAR_OPTION_MODE);
 	else
 		smartcar_check_mode(mode);
-	set_word(call, argument->parameter, mode);
+	set_word(state, argument->parameter, mode);
 }
 
 static void
-set_flags(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_flags(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
 	SmartcarWords flags = {NULL, 0};
 
 	if (!PG_ARGISNULL(argument->argument))
 		flags = smartcar_flags_from_jsonb(PG_GETARG_JSONB_P(argument->argument));
-	call->link.values[argument->parameter] = flags;
+	state->link.values[argument->parameter] = flags;
 }
 
 /*
  * In the flow that has no way back for a code, every permission is required
  * and Smartcar's examples print bare names.
  */
-static SmartcarSpan
-scope_word(const LinkCallSite *call, SmartcarSpan name)
+static bool
+has_bare_scope(const LinkState *state)
 {
-	if (call->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY)
-		smartcar_permission_strip_required(&name);
-	return name;
+	return state->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY;
+}
+
+static SmartcarWords
+scope_from_array(const LinkState *state, ArrayType *array)
+{
+	const SmartcarScopeList *extra_scopes =
+		smartcar_server_scope(&state->fn.server, SMARTCAR_OPTION_EXTRA_SCOPES);
+	SmartcarTextArray reader;
+	SmartcarWords words = {NULL, 0};
+	SmartcarSpan *names;
+	SmartcarSpan name;
+
+	smartcar_text_array_begin(&reader, array, "scope");
+	if (reader.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("scope must not be empty"),
+				 errhint("Pass NULL to use the option \"scope\" of the server.")));
+	words.words = names = (SmartcarSpan *) palloc(reader.count * sizeof(SmartcarSpan));
+	while (smartcar_text_array_next(&reader, &name))
+	{
+		CHECK_FOR_INTERRUPTS();
+		smartcar_check_link_permission(name, extra_scopes);
+		if (has_bare_scope(state))
+			smartcar_permission_strip_required(&name);
+		names[words.count++] = name;
+	}
+	return words;
+}
+
+static SmartcarWords
+scope_from_option(const LinkState *state)
+{
+	const SmartcarServer *server = &state->fn.server;
+	const SmartcarScopeList *scope = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
+	SmartcarWords words = {NULL, 0};
+
+	if (scope != NULL)
+	{
+		words.words = has_bare_scope(state) ? scope->names : scope->written;
+		words.count = scope->count;
+	}
+	else if (state->link.kind != SMARTCAR_LINK_CONNECT)
+		smartcar_missing_value(server, SMARTCAR_OPTION_SCOPE, "scope");
+	return words;
 }
 
 static void
-set_scope(FunctionCallInfo fcinfo, LinkCallSite *call, const LinkArgument *argument)
+set_scope(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
-	const SmartcarServer *server = &call->site.server;
-	SmartcarSpan *words = NULL;
-	SmartcarSpan name;
-	size_t		count = 0;
-
-	if (!PG_ARGISNULL(argument->argument))
-	{
-		SmartcarSpan extra =
-			smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_EXTRA_SCOPES));
-		SmartcarTextArray walk;
-
-		smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(argument->argument), "scope");
-		if (walk.count == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("scope must not be empty"),
-					 errhint("Pass NULL to use the option \"scope\" of the server.")));
-		words = (SmartcarSpan *) palloc(walk.count * sizeof(SmartcarSpan));
-		while (smartcar_text_array_next(&walk, &name))
-		{
-			smartcar_check_link_permission(name, extra);
-			words[count++] = scope_word(call, name);
-		}
-	}
-	else
-	{
-		SmartcarSpan option =
-			smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_SCOPE));
-
-		if (option.data == NULL && call->link.kind != SMARTCAR_LINK_CONNECT)
-			smartcar_missing_value(server, SMARTCAR_OPTION_SCOPE, "scope");
-		words = (SmartcarSpan *) palloc((option.length / 2 + 1) * sizeof(SmartcarSpan));
-		while (smartcar_next_word(&option, &name))
-			words[count++] = scope_word(call, name);
-	}
-	call->link.values[argument->parameter].words = words;
-	call->link.values[argument->parameter].count = count;
+	state->link.values[argument->parameter] = PG_ARGISNULL(argument->argument) ?
+		scope_from_option(state) :
+		scope_from_array(state, PG_GETARG_ARRAYTYPE_P(argument->argument));
 }
 
 /*
@@ -272,35 +331,39 @@ argument_is_constant(FunctionCallInfo fcinfo, int argument)
 }
 
 static void
-compile_link(FunctionCallInfo fcinfo, LinkCallSite *call,
+compile_link(FunctionCallInfo fcinfo, LinkState *state,
 			 const LinkArgument *arguments, int count)
 {
+	const SmartcarServer *server = &state->fn.server;
 	char	   *bytes;
 
 	/* an earlier one was for another kind of link */
-	if (call->compiled.bytes != NULL)
-		pfree(call->compiled.bytes);
-	call->compiled.bytes = NULL;
-	call->is_compiled = false;
-	call->varying = 0;
-	call->varying_count = 0;
+	if (state->compiled.bytes != NULL)
+		pfree(state->compiled.bytes);
+	state->compiled.bytes = NULL;
+	state->is_compiled = false;
+	state->varying = 0;
+	state->varying_count = 0;
+	state->link.api_version = smartcar_server_api_version(server);
+	state->link.origin = smartcar_server_span(server, SMARTCAR_OPTION_CONNECT_ORIGIN);
 
 	for (int i = 0; i < count; i++)
 	{
 		const LinkArgument *argument = &arguments[i];
 
-		argument->set(fcinfo, call, argument);
+		argument->set(fcinfo, state, argument);
 		if (argument_is_constant(fcinfo, argument->argument) &&
 			argument_is_constant(fcinfo, argument->other_argument))
 			continue;
-		call->varying |= SMARTCAR_PARAMETER_BIT(argument->parameter);
-		call->varying_arguments[call->varying_count++] = argument;
+		state->varying |= SMARTCAR_LINK_PARAMETER_BIT(argument->parameter);
+		state->varying_arguments[state->varying_count++] = argument;
 	}
 
-	bytes = MemoryContextAlloc(call->site.context,
-							   smartcar_link_compiled_size(&call->link, call->varying));
-	smartcar_link_compile(&call->link, call->varying, bytes, &call->compiled);
-	call->is_compiled = true;
+	bytes = MemoryContextAlloc(state->fn.context,
+							   smartcar_link_compile(&state->link, state->varying, NULL,
+													 &state->compiled));
+	smartcar_link_compile(&state->link, state->varying, bytes, &state->compiled);
+	state->is_compiled = true;
 }
 
 /*
@@ -310,40 +373,29 @@ static Datum
 build_link(FunctionCallInfo fcinfo, SmartcarLinkKind kind, int server_argument,
 		   const LinkArgument *arguments, int count)
 {
-	bool		fresh;
-	LinkCallSite *call = (LinkCallSite *)
-		smartcar_fn_state(fcinfo, server_argument, sizeof(LinkCallSite), &fresh);
+	LinkState  *state = (LinkState *)
+		smartcar_fn_state(fcinfo, server_argument, sizeof(LinkState));
 	size_t		length;
 	text	   *result;
-	char	   *end;
 
-	if (fresh)
+	if (!state->is_compiled || state->link.kind != kind)
 	{
-		const SmartcarServer *server = &call->site.server;
-		const char *origin = smartcar_server_option(server, SMARTCAR_OPTION_CONNECT_ORIGIN);
-
-		call->link.api_version = smartcar_server_api_version(server);
-		call->link.origin = smartcar_span_from_string(origin);
-	}
-
-	if (!call->is_compiled || call->link.kind != kind)
-	{
-		call->link.kind = kind;
-		compile_link(fcinfo, call, arguments, count);
+		state->link.kind = kind;
+		compile_link(fcinfo, state, arguments, count);
 	}
 	else
 	{
-		for (int i = 0; i < call->varying_count; i++)
-			call->varying_arguments[i]->set(fcinfo, call, call->varying_arguments[i]);
+		for (int i = 0; i < state->varying_count; i++)
+			state->varying_arguments[i]->set(fcinfo, state, state->varying_arguments[i]);
 	}
 
 	/* only what may be too long has to be measured before it is written */
-	length = smartcar_link_bound(&call->compiled, &call->link);
+	length = smartcar_link_bound(&state->compiled, &state->link);
 	if (length > SMARTCAR_LINK_MAX_LENGTH)
-		length = smartcar_link_length(&call->compiled, &call->link);
+		length = smartcar_link_write(&state->compiled, &state->link, NULL);
 	result = smartcar_allocate_link(length);
-	end = smartcar_link_write(&call->compiled, &call->link, VARDATA(result));
-	SET_VARSIZE(result, end - (char *) result);
+	length = smartcar_link_write(&state->compiled, &state->link, VARDATA(result));
+	SET_VARSIZE(result, VARHDRSZ + length);
 	PG_RETURN_TEXT_P(result);
 }
 
@@ -351,21 +403,23 @@ Datum
 smartcar_connect_url(PG_FUNCTION_ARGS)
 {
 	static const LinkArgument arguments[] = {
-		{SMARTCAR_RESPONSE_TYPE, set_response_type, 9, NO_ARGUMENT},
-		{SMARTCAR_APPLICATION, set_application, 10, NO_ARGUMENT},
-		{SMARTCAR_APPROVAL_PROMPT, set_approval_prompt, 3, NO_ARGUMENT},
-		{SMARTCAR_REDIRECT_URI, set_redirect_uri, 11, NO_ARGUMENT},
-		{SMARTCAR_SCOPE, set_scope, 0, NO_ARGUMENT},
-		{SMARTCAR_STATE, set_text, 1, NO_ARGUMENT},
-		{SMARTCAR_SINGLE_SELECT, set_single_select, 4, 5},
-		{SMARTCAR_SINGLE_SELECT_VIN, set_text, 5, NO_ARGUMENT},
-		{SMARTCAR_MAKE, set_text, 2, NO_ARGUMENT},
-		{SMARTCAR_FLAGS, set_flags, 6, NO_ARGUMENT},
-		{SMARTCAR_OWNER, set_text, 7, NO_ARGUMENT},
-		{SMARTCAR_MODE, set_mode, 8, NO_ARGUMENT}
+		{SMARTCAR_LINK_RESPONSE_TYPE, set_response_type, CONNECT_RESPONSE_TYPE, NO_ARGUMENT},
+		{SMARTCAR_LINK_APPLICATION, set_application, CONNECT_CLIENT_ID, NO_ARGUMENT},
+		{SMARTCAR_LINK_APPROVAL_PROMPT, set_approval_prompt, CONNECT_FORCE_PROMPT, NO_ARGUMENT},
+		{SMARTCAR_LINK_REDIRECT_URI, set_redirect_uri, CONNECT_REDIRECT_URI, NO_ARGUMENT},
+		{SMARTCAR_LINK_SCOPE, set_scope, CONNECT_SCOPE, NO_ARGUMENT},
+		{SMARTCAR_LINK_STATE, set_text, CONNECT_STATE, NO_ARGUMENT},
+		{SMARTCAR_LINK_SINGLE_SELECT, set_single_select, CONNECT_SINGLE_SELECT,
+		CONNECT_SINGLE_SELECT_VIN},
+		{SMARTCAR_LINK_SINGLE_SELECT_VIN, set_text, CONNECT_SINGLE_SELECT_VIN, NO_ARGUMENT},
+		{SMARTCAR_LINK_MAKE, set_text, CONNECT_MAKE, NO_ARGUMENT},
+		{SMARTCAR_LINK_FLAGS, set_flags, CONNECT_FLAGS, NO_ARGUMENT},
+		{SMARTCAR_LINK_OWNER, set_text, CONNECT_EXTERNAL_ID, NO_ARGUMENT},
+		{SMARTCAR_LINK_MODE, set_mode, CONNECT_MODE, NO_ARGUMENT}
 	};
 
-	return build_link(fcinfo, SMARTCAR_LINK_CONNECT, 12, arguments, lengthof(arguments));
+	return build_link(fcinfo, SMARTCAR_LINK_CONNECT, CONNECT_SERVER,
+					  arguments, lengthof(arguments));
 }
 
 /*
@@ -376,61 +430,105 @@ reauth_kind(SmartcarSpan flow)
 {
 	if (flow.data == NULL || smartcar_span_equal(flow, SMARTCAR_SPAN("authorize")))
 		return SMARTCAR_LINK_UPDATE_ACCESS;
-	if (smartcar_span_equal(flow, SMARTCAR_SPAN("reauthenticate")))
-		return SMARTCAR_LINK_UPDATE_ACCESS_ONLY;
-
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid flow: \"%s\"", smartcar_excerpt(flow)),
-			 errdetail("Valid flows are \"authorize\" and \"reauthenticate\".")));
-	return SMARTCAR_LINK_UPDATE_ACCESS; /* keep compiler quiet */
+	if (!smartcar_span_equal(flow, SMARTCAR_SPAN("reauthenticate")))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid flow: \"%s\"", smartcar_excerpt(flow)),
+				 errdetail("Valid flows are \"authorize\" and \"reauthenticate\".")));
+	return SMARTCAR_LINK_UPDATE_ACCESS_ONLY;
 }
 
 Datum
 smartcar_reauth_url(PG_FUNCTION_ARGS)
 {
 	static const LinkArgument update_access[] = {
-		{SMARTCAR_RESPONSE_TYPE, set_reauth_response_type, NO_ARGUMENT, NO_ARGUMENT},
-		{SMARTCAR_MAKE, set_tesla, NO_ARGUMENT, NO_ARGUMENT},
-		{SMARTCAR_APPLICATION, set_application, 3, NO_ARGUMENT},
-		{SMARTCAR_SCOPE, set_scope, 0, NO_ARGUMENT},
-		{SMARTCAR_REDIRECT_URI, set_redirect_uri, 4, NO_ARGUMENT},
-		{SMARTCAR_STATE, set_text, 1, NO_ARGUMENT}
+		{SMARTCAR_LINK_RESPONSE_TYPE, set_reauth_response_type, NO_ARGUMENT, NO_ARGUMENT},
+		{SMARTCAR_LINK_MAKE, set_tesla, NO_ARGUMENT, NO_ARGUMENT},
+		{SMARTCAR_LINK_APPLICATION, set_application, REAUTH_CLIENT_ID, NO_ARGUMENT},
+		{SMARTCAR_LINK_SCOPE, set_scope, REAUTH_SCOPE, NO_ARGUMENT},
+		{SMARTCAR_LINK_REDIRECT_URI, set_redirect_uri, REAUTH_REDIRECT_URI, NO_ARGUMENT},
+		{SMARTCAR_LINK_STATE, set_text, REAUTH_STATE, NO_ARGUMENT}
 	};
 
-	/* the same without the last two, which nothing would bring back */
+	/* without the last two, for which there is no callback */
 	const int	update_access_only = lengthof(update_access) - 2;
-	SmartcarLinkKind kind = reauth_kind(smartcar_argument_span(fcinfo, 2));
+	SmartcarLinkKind kind = reauth_kind(smartcar_argument_span(fcinfo, REAUTH_FLOW));
 
 	if (kind == SMARTCAR_LINK_UPDATE_ACCESS)
-		return build_link(fcinfo, kind, 5, update_access, lengthof(update_access));
+		return build_link(fcinfo, kind, REAUTH_SERVER, update_access, lengthof(update_access));
 
-	if (smartcar_argument_span(fcinfo, 1).length > 0 || !PG_ARGISNULL(4))
+	if (smartcar_argument_span(fcinfo, REAUTH_STATE).length > 0 ||
+		!PG_ARGISNULL(REAUTH_REDIRECT_URI))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("flow \"reauthenticate\" takes neither state nor redirect_uri"),
 				 errdetail("Smartcar sends nothing back at the end of this flow."),
 				 errhint("Use flow \"authorize\" to get a callback.")));
-	return build_link(fcinfo, kind, 5, update_access, update_access_only);
+	return build_link(fcinfo, kind, REAUTH_SERVER, update_access, update_access_only);
 }
 
 Datum
 smartcar_reauth_vehicle_url(PG_FUNCTION_ARGS)
 {
 	static const LinkArgument arguments[] = {
-		{SMARTCAR_RESPONSE_TYPE, set_reauth_response_type, NO_ARGUMENT, NO_ARGUMENT},
-		{SMARTCAR_APPLICATION, set_application, 4, NO_ARGUMENT},
-		{SMARTCAR_VEHICLE_ID, set_text, 0, NO_ARGUMENT},
-		{SMARTCAR_REDIRECT_URI, set_redirect_uri, 2, NO_ARGUMENT},
-		{SMARTCAR_STATE, set_text, 1, NO_ARGUMENT},
-		{SMARTCAR_OWNER, set_text, 3, NO_ARGUMENT}
+		{SMARTCAR_LINK_RESPONSE_TYPE, set_reauth_response_type, NO_ARGUMENT, NO_ARGUMENT},
+		{SMARTCAR_LINK_APPLICATION, set_application, VEHICLE_CLIENT_ID, NO_ARGUMENT},
+		{SMARTCAR_LINK_VEHICLE_ID, set_text, VEHICLE_ID, NO_ARGUMENT},
+		{SMARTCAR_LINK_REDIRECT_URI, set_redirect_uri, VEHICLE_REDIRECT_URI, NO_ARGUMENT},
+		{SMARTCAR_LINK_STATE, set_text, VEHICLE_STATE, NO_ARGUMENT},
+		{SMARTCAR_LINK_OWNER, set_text, VEHICLE_EXTERNAL_ID, NO_ARGUMENT}
 	};
 
-	if (PG_ARGISNULL(0))
+	if (PG_ARGISNULL(VEHICLE_ID))
 		PG_RETURN_NULL();
-	if (smartcar_argument_span(fcinfo, 0).length == 0)
+	if (smartcar_argument_span(fcinfo, VEHICLE_ID).length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("vehicle_id must not be empty")));
-	return build_link(fcinfo, SMARTCAR_LINK_REAUTHENTICATE, 5, arguments, lengthof(arguments));
+	return build_link(fcinfo, SMARTCAR_LINK_REAUTHENTICATE, VEHICLE_SERVER,
+					  arguments, lengthof(arguments));
+}
+
+/*
+ * Completes the half-built link of an API error.
+ */
+Datum
+smartcar_complete_reauth_url(PG_FUNCTION_ARGS)
+{
+	const SmartcarServer *server;
+	SmartcarSpan url;
+	SmartcarSpan origin;
+	SmartcarCompletion completion = {0};
+	size_t		length;
+	text	   *result;
+
+	if (PG_ARGISNULL(COMPLETE_RESOLUTION_URL))
+		PG_RETURN_NULL();
+
+	server = &smartcar_fn_state(fcinfo, COMPLETE_SERVER, sizeof(SmartcarFnState))->server;
+	origin = smartcar_server_span(server, SMARTCAR_OPTION_CONNECT_ORIGIN);
+	url = smartcar_argument_span(fcinfo, COMPLETE_RESOLUTION_URL);
+	if (!smartcar_url_has_origin(url, origin))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("resolution_url does not point at Smartcar Connect: \"%s\"",
+						smartcar_excerpt(url)),
+				 errdetail("It must begin with \"%.*s/\" and have neither a fragment nor characters that do not belong into a URL.",
+						   (int) origin.length, origin.data)));
+
+	completion.url = url;
+	completion.state = smartcar_argument_utf8(fcinfo, COMPLETE_STATE);
+	if (completion.state.length == 0)
+		completion.state.data = NULL;
+	completion.redirect_uri = smartcar_argument_span(fcinfo, COMPLETE_REDIRECT_URI);
+	if (completion.redirect_uri.data != NULL)
+		smartcar_check_redirect_uri(completion.redirect_uri);
+	else if (!smartcar_url_has_parameter(url, SMARTCAR_SPAN("redirect_uri")))
+		completion.redirect_uri = smartcar_required_option(server, SMARTCAR_OPTION_REDIRECT_URI,
+														   "redirect_uri");
+
+	length = smartcar_completion_write(&completion, NULL);
+	result = smartcar_allocate_link(length);
+	smartcar_completion_write(&completion, VARDATA(result));
+	PG_RETURN_TEXT_P(result);
 }

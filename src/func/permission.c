@@ -10,15 +10,15 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "core/permission.h"
+#include "pg/fn_state.h"
 #include "pg/scope.h"
-#include "pg/scope_list.h"
-#include "pg/scope_set.h"
-#include "pg/server.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_known_permissions);
 PG_FUNCTION_INFO_V1(smartcar_server_scopes);
@@ -53,28 +53,29 @@ smartcar_known_permissions(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(names, SMARTCAR_PERMISSION_COUNT));
 }
 
+/*
+ * The scopes that a server asks for.  With missing_ok, NULL for a server that
+ * does not exist or may not be used.
+ */
 Datum
 smartcar_server_scopes(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarFnState *site = smartcar_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh);
-	SmartcarSpan option;
-	SmartcarSpan word;
-	SmartcarSpan *names;
-	int			count = 0;
+	bool		missing_ok = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	SmartcarFnState *state = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState));
+	const SmartcarScopeList *scope;
 
-	/* here the server itself is what was asked for */
-	if (!OidIsValid(site->server.serverid))
-		smartcar_missing_value(&site->server, SMARTCAR_OPTION_SCOPE, NULL);
-	option = smartcar_span_from_string(smartcar_server_option(&site->server,
-															  SMARTCAR_OPTION_SCOPE));
-	if (option.data == NULL)
+	if (!OidIsValid(state->server.serverid) && !missing_ok)
+	{
+		SmartcarServer server;
+
+		/* says why it is none, if an argument names it */
+		smartcar_server_load(&server, state->argument, false, CurrentMemoryContext);
+		smartcar_missing_value(&server, SMARTCAR_OPTION_SCOPE, NULL);
+	}
+	scope = smartcar_server_scope(&state->server, SMARTCAR_OPTION_SCOPE);
+	if (scope == NULL)
 		PG_RETURN_NULL();
-
-	names = allocate_spans((int) (option.length / 2) + 1);
-	while (smartcar_next_word(&option, &word))
-		names[count++] = word;
-	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(names, count));
+	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(scope->written, scope->count));
 }
 
 static Datum
@@ -111,16 +112,17 @@ static ArrayType *
 needed_tesla_permissions(ArrayType *scope, const char *argument, unsigned int have)
 {
 	SmartcarSpan names[SMARTCAR_TESLA_PERMISSION_COUNT];
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan name;
 	int			count = 0;
 
 	have |= 1U << SMARTCAR_TESLA_NONE;
-	smartcar_text_array_begin(&walk, scope, argument);
-	while (smartcar_text_array_next(&walk, &name))
+	smartcar_text_array_begin(&reader, scope, argument);
+	while (smartcar_text_array_next(&reader, &name))
 	{
 		SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
 
+		CHECK_FOR_INTERRUPTS();
 		if (have & (1U << tesla))
 			continue;
 		have |= 1U << tesla;
@@ -138,12 +140,12 @@ smartcar_tesla_permissions(PG_FUNCTION_ARGS)
 Datum
 smartcar_missing_tesla_permissions(PG_FUNCTION_ARGS)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan scope;
 	unsigned int have = 0;
 
-	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(0), "granted_tesla_scopes");
-	while (smartcar_text_array_next(&walk, &scope))
+	smartcar_text_array_begin(&reader, PG_GETARG_ARRAYTYPE_P(0), "granted_tesla_scopes");
+	while (smartcar_text_array_next(&reader, &scope))
 		have |= 1U << smartcar_tesla_permission_find_scope(scope);
 	PG_RETURN_ARRAYTYPE_P(needed_tesla_permissions(PG_GETARG_ARRAYTYPE_P(1), "wanted", have));
 }
@@ -155,10 +157,11 @@ smartcar_has_scopes(PG_FUNCTION_ARGS)
 	const SmartcarScopeList *wanted;
 
 	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(0), "granted");
-	wanted = smartcar_scope_list(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
+	wanted = smartcar_scope_list_argument(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
 	for (int i = 0; i < wanted->count; i++)
 	{
-		if (!smartcar_scope_set_has(&granted, wanted->scopes[i].index, wanted->scopes[i].name))
+		CHECK_FOR_INTERRUPTS();
+		if (!smartcar_scope_set_has(&granted, wanted->indexes[i], wanted->names[i]))
 			PG_RETURN_BOOL(false);
 	}
 	PG_RETURN_BOOL(true);
@@ -173,12 +176,13 @@ smartcar_missing_scopes(PG_FUNCTION_ARGS)
 	int			count = 0;
 
 	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(0), "granted");
-	wanted = smartcar_scope_list(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
+	wanted = smartcar_scope_list_argument(fcinfo, PG_GETARG_ARRAYTYPE_P(1), "wanted");
 	missing = allocate_spans(wanted->count);
 	for (int i = 0; i < wanted->count; i++)
 	{
-		if (!smartcar_scope_set_has(&granted, wanted->scopes[i].index, wanted->scopes[i].name))
-			missing[count++] = wanted->scopes[i].name;
+		CHECK_FOR_INTERRUPTS();
+		if (!smartcar_scope_set_has(&granted, wanted->indexes[i], wanted->names[i]))
+			missing[count++] = wanted->names[i];
 	}
 	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(missing, count));
 }
@@ -186,18 +190,19 @@ smartcar_missing_scopes(PG_FUNCTION_ARGS)
 Datum
 smartcar_add_required(PG_FUNCTION_ARGS)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan name;
 	SmartcarSpan *names;
 	int			count = 0;
 
-	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(0), "scope");
-	names = allocate_spans(walk.count);
-	while (smartcar_text_array_next(&walk, &name))
+	smartcar_text_array_begin(&reader, PG_GETARG_ARRAYTYPE_P(0), "scope");
+	names = allocate_spans(reader.count);
+	while (smartcar_text_array_next(&reader, &name))
 	{
 		SmartcarSpan bare = name;
 		int			index = smartcar_resolve_permission(&bare);
 
+		CHECK_FOR_INTERRUPTS();
 		if (bare.length == name.length && tesla_permission_of(index) != SMARTCAR_TESLA_NONE)
 			name = smartcar_span_from_string(psprintf("required:%.*s",
 													  (int) bare.length, bare.data));

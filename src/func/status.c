@@ -24,109 +24,100 @@
 #include "core/error.h"
 #include "core/permission.h"
 #include "core/virtual_key.h"
-#include "pg/action.h"
+#include "pg/api_error.h"
+#include "pg/fn_state.h"
 #include "pg/scope.h"
-#include "pg/scope_set.h"
-#include "pg/server.h"
 #include "pg/server_link.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_next_action);
 PG_FUNCTION_INFO_V1(smartcar_action_url);
-PG_FUNCTION_INFO_V1(smartcar_wanted_scopes);
 PG_FUNCTION_INFO_V1(smartcar_may_use);
 
 /* The arguments of smartcar_next_action(). */
 enum
 {
-	SERVER,
 	CONNECTION_STATUS,
 	ERROR_ACTION,
-	PERMISSIONS,
+	GRANTED_SCOPES,
 	TESLA_SCOPES,
 	ACCESS_TYPE,
 	MAKE,
 	MODEL,
 	YEAR,
-	VIRTUAL_KEY_PAIRED
+	VIRTUAL_KEY_PAIRED,
+	SERVER
 };
 
-typedef struct StatusFnState
+/* Those of smartcar_action_url(). */
+enum
 {
-	SmartcarFnState site;		/* must be first */
-	uint32		known;			/* a bit for each known permission that is
-								 * wanted */
-	SmartcarSpan *others;		/* the other ones */
-	int			other_count;
-	unsigned int tesla;			/* the Tesla permissions that those need */
+	LINK_ACTION,
+	LINK_VEHICLE_ID,
+	LINK_ERROR_URL,
+	LINK_SERVER
+};
+
+typedef struct StatusState
+{
+	SmartcarFnState fn;			/* must be first */
+	bool		is_prepared;
+	const SmartcarScopeList *scope; /* what the server asks for, or NULL */
+	unsigned int tesla;			/* the Tesla permissions that it needs */
 	Datum		actions[SMARTCAR_ACTION_COUNT];
-} StatusFnState;
+} StatusState;
 
-/*
- * What the server wants, as far as a row can have it.
- */
 static void
-prepare_wanted(StatusFnState *call)
+prepare_scope(StatusState *state)
 {
-	SmartcarSpan rest =
-		smartcar_span_from_string(smartcar_server_option(&call->site.server, SMARTCAR_OPTION_SCOPE));
-	SmartcarSpan name;
-
-	call->others = MemoryContextAlloc(call->site.context,
-									  (rest.length / 2 + 1) * sizeof(SmartcarSpan));
-	while (smartcar_next_word(&rest, &name))
+	state->scope = smartcar_server_scope(&state->fn.server, SMARTCAR_OPTION_SCOPE);
+	for (int i = 0; state->scope != NULL && i < state->scope->count; i++)
 	{
-		int			index = smartcar_resolve_permission(&name);
+		int			index = state->scope->indexes[i];
 
-		if (index < 0)
-			call->others[call->other_count++] = name;
-		else
-		{
-			call->known |= UINT32_C(1) << index;
-			call->tesla |= 1U << smartcar_permission_table[index].tesla;
-		}
+		if (index >= 0)
+			state->tesla |= 1U << smartcar_permission_table[index].tesla;
 	}
-	call->tesla &= ~(1U << SMARTCAR_TESLA_NONE);
+	state->tesla &= ~(1U << SMARTCAR_TESLA_NONE);
 }
 
 /*
  * The values of the enum, which is the result type.
  */
 static void
-prepare_actions(StatusFnState *call, FunctionCallInfo fcinfo)
+prepare_actions(StatusState *state, FunctionCallInfo fcinfo)
 {
 	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
 
 	if (!OidIsValid(type))
 		type = get_func_rettype(fcinfo->flinfo->fn_oid);
 	for (int i = 0; i < SMARTCAR_ACTION_COUNT; i++)
-		call->actions[i] = smartcar_action_datum((SmartcarAction) i, type);
+		state->actions[i] = smartcar_action_datum((SmartcarAction) i, type);
 }
 
 static unsigned int
 tesla_mask(FunctionCallInfo fcinfo)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan scope;
 	unsigned int mask = 0;
 
-	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(TESLA_SCOPES), "tesla_scopes");
-	while (smartcar_text_array_next(&walk, &scope))
+	smartcar_text_array_begin(&reader, PG_GETARG_ARRAYTYPE_P(TESLA_SCOPES), "tesla_scopes");
+	while (smartcar_text_array_next(&reader, &scope))
 		mask |= 1U << smartcar_tesla_permission_find_scope(scope);
 	return mask;
 }
 
 static bool
-lacks_scopes(FunctionCallInfo fcinfo, const StatusFnState *call)
+lacks_scopes(FunctionCallInfo fcinfo, const StatusState *state)
 {
 	SmartcarScopeSet granted = {0, NULL};
 
-	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(PERMISSIONS), "permissions");
-	if ((call->known & ~granted.known) != 0)
-		return true;
-	for (int i = 0; i < call->other_count; i++)
+	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(GRANTED_SCOPES), "granted_scopes");
+	for (int i = 0; state->scope != NULL && i < state->scope->count; i++)
 	{
-		if (!smartcar_scope_set_has_other(&granted, call->others[i]))
+		if (!smartcar_scope_set_has(&granted, state->scope->indexes[i], state->scope->names[i]))
 			return true;
 	}
 	return false;
@@ -168,11 +159,11 @@ is_disconnected(FunctionCallInfo fcinfo)
  * it.
  */
 static SmartcarAction
-next_action(FunctionCallInfo fcinfo, const StatusFnState *call)
+next_action(FunctionCallInfo fcinfo, const StatusState *state)
 {
-	if (!PG_ARGISNULL(TESLA_SCOPES) && (call->tesla & ~tesla_mask(fcinfo)) != 0)
+	if (!PG_ARGISNULL(TESLA_SCOPES) && (state->tesla & ~tesla_mask(fcinfo)) != 0)
 		return SMARTCAR_ACTION_UPDATE_ACCESS;
-	if (!PG_ARGISNULL(PERMISSIONS) && lacks_scopes(fcinfo, call))
+	if (!PG_ARGISNULL(GRANTED_SCOPES) && lacks_scopes(fcinfo, state))
 		return PG_ARGISNULL(TESLA_SCOPES) ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
 	if (lacks_key(fcinfo))
@@ -184,43 +175,20 @@ next_action(FunctionCallInfo fcinfo, const StatusFnState *call)
 Datum
 smartcar_next_action(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	StatusFnState *call = (StatusFnState *)
-		smartcar_lenient_fn_state(fcinfo, SERVER, sizeof(StatusFnState), &fresh);
+	StatusState *state = (StatusState *)
+		smartcar_lenient_fn_state(fcinfo, SERVER, sizeof(StatusState));
 
-	if (fresh)
+	if (!state->is_prepared)
 	{
-		prepare_wanted(call);
-		prepare_actions(call, fcinfo);
+		prepare_scope(state);
+		prepare_actions(state, fcinfo);
+		state->is_prepared = true;
 	}
 	if (is_disconnected(fcinfo))
-		PG_RETURN_DATUM(call->actions[SMARTCAR_ACTION_CONNECT]);
+		PG_RETURN_DATUM(state->actions[SMARTCAR_ACTION_CONNECT]);
 	if (!PG_ARGISNULL(ERROR_ACTION))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(ERROR_ACTION));
-	PG_RETURN_DATUM(call->actions[next_action(fcinfo, call)]);
-}
-
-/*
- * The scopes that a server wants; NULL if it is not there or says nothing.
- */
-Datum
-smartcar_wanted_scopes(PG_FUNCTION_ARGS)
-{
-	bool		fresh;
-	SmartcarFnState *site = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState),
-													  &fresh);
-	SmartcarSpan rest =
-		smartcar_span_from_string(smartcar_server_option(&site->server, SMARTCAR_OPTION_SCOPE));
-	SmartcarSpan *words;
-	SmartcarSpan word;
-	int			count = 0;
-
-	if (rest.data == NULL)
-		PG_RETURN_NULL();
-	words = palloc((rest.length / 2 + 1) * sizeof(SmartcarSpan));
-	while (smartcar_next_word(&rest, &word))
-		words[count++] = word;
-	PG_RETURN_ARRAYTYPE_P(smartcar_build_text_array(words, count));
+	PG_RETURN_DATUM(state->actions[next_action(fcinfo, state)]);
 }
 
 /*
@@ -231,11 +199,10 @@ smartcar_wanted_scopes(PG_FUNCTION_ARGS)
 Datum
 smartcar_action_url(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarServer *server =
-		&smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState), &fresh)->server;
-	SmartcarSpan action = smartcar_argument_span(fcinfo, 1);
-	SmartcarSpan error_url = smartcar_argument_utf8(fcinfo, 3);
+	const SmartcarServer *server =
+		&smartcar_lenient_fn_state(fcinfo, LINK_SERVER, sizeof(SmartcarFnState))->server;
+	SmartcarSpan action = smartcar_argument_span(fcinfo, LINK_ACTION);
+	SmartcarSpan error_url = smartcar_argument_utf8(fcinfo, LINK_ERROR_URL);
 	SmartcarSpan none = {NULL, 0};
 	const char *link = NULL;
 
@@ -243,7 +210,7 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 		link = smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS_ONLY, none);
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("reauthenticate")))
 		link = smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE,
-									smartcar_argument_utf8(fcinfo, 2));
+									smartcar_argument_utf8(fcinfo, LINK_VEHICLE_ID));
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("add_virtual_key")))
 	{
 		if (error_url.data != NULL && smartcar_virtual_key_url_valid(error_url))
@@ -263,9 +230,7 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 Datum
 smartcar_may_use(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
-	SmartcarFnState *site = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState),
-													  &fresh);
+	SmartcarFnState *state = smartcar_lenient_fn_state(fcinfo, 0, sizeof(SmartcarFnState));
 
-	PG_RETURN_BOOL(OidIsValid(site->server.serverid) || superuser());
+	PG_RETURN_BOOL(OidIsValid(state->server.serverid) || superuser());
 }

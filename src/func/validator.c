@@ -24,7 +24,6 @@
 
 #include "pg/closest_match.h"
 #include "pg/option.h"
-#include "pg/scope.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_tesla_validator);
@@ -33,7 +32,7 @@ PG_FUNCTION_INFO_V1(smartcar_tesla_validator);
  * Raises the error for an option that this kind of object does not have, with
  * the hint that helps most.
  */
-static _Noreturn void
+static pg_noreturn void
 unknown_option(const char *name, Oid catalog)
 {
 	SmartcarClosestMatch closest;
@@ -70,18 +69,17 @@ unknown_option(const char *name, Oid catalog)
  * in "extra_scopes", and a secret is given once.
  */
 static void
-check_together(const char *const *values)
+check_together(const SmartcarOptionValue *values)
 {
-	SmartcarSpan scope = smartcar_span_from_string(values[SMARTCAR_OPTION_SCOPE]);
-	SmartcarSpan extra = smartcar_span_from_string(values[SMARTCAR_OPTION_EXTRA_SCOPES]);
-	SmartcarSpan name;
+	const SmartcarScopeList *scope = &values[SMARTCAR_OPTION_SCOPE].scope;
 
-	while (scope.length > 0 && smartcar_next_word(&scope, &name))
-		smartcar_check_link_permission(name, extra);
+	for (int i = 0; i < scope->count; i++)
+		smartcar_check_link_permission(scope->written[i],
+									   &values[SMARTCAR_OPTION_EXTRA_SCOPES].scope);
 
 	for (int i = 0; i < SMARTCAR_OPTION_COUNT; i++)
 	{
-		if (smartcar_option_is_secret(i) && values[i] && values[i + 1])
+		if (smartcar_option_is_secret(i) && values[i].is_set && values[i + 1].is_set)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("options \"%s\" and \"%s\" exclude each other",
@@ -94,13 +92,14 @@ smartcar_tesla_validator(PG_FUNCTION_ARGS)
 {
 	List	   *options = untransformRelOptions(PG_GETARG_DATUM(0));
 	Oid			catalog = PG_GETARG_OID(1);
-	const char *values[SMARTCAR_OPTION_COUNT] = {NULL};
+	SmartcarOptionValue values[SMARTCAR_OPTION_COUNT] = {0};
 	ListCell   *cell;
 
 	foreach(cell, options)
 	{
 		DefElem    *element = (DefElem *) lfirst(cell);
 		int			option = smartcar_option_find(element->defname, catalog);
+		const char *text;
 
 		if (option == SMARTCAR_NO_OPTION)
 			unknown_option(element->defname, catalog);
@@ -111,8 +110,11 @@ smartcar_tesla_validator(PG_FUNCTION_ARGS)
 					 errmsg("permission denied to set option \"%s\"", element->defname),
 					 errdetail("Only superusers may set this option, or alter other options of an object that has it.")));
 
-		values[option] = defGetString(element);
-		smartcar_option_check(option, values[option]);
+		text = defGetString(element);
+
+		smartcar_option_set(&values[option], (SmartcarOption) option, text);
+		if (!values[option].is_valid)
+			smartcar_option_refuse((SmartcarOption) option, text);
 	}
 
 	check_together(values);

@@ -13,8 +13,23 @@
 #include "utils/builtins.h"
 
 #include "core/virtual_key.h"
-#include "pg/server.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
+
+/* The arguments of smartcar_virtual_key_required(). */
+enum
+{
+	REQUIRED_MAKE,
+	REQUIRED_MODEL,
+	REQUIRED_YEAR
+};
+
+/* The arguments of smartcar_virtual_key_url(). */
+enum
+{
+	URL_DOMAIN,
+	URL_SERVER
+};
 
 PG_FUNCTION_INFO_V1(smartcar_virtual_key_required);
 PG_FUNCTION_INFO_V1(smartcar_virtual_key_url);
@@ -22,9 +37,9 @@ PG_FUNCTION_INFO_V1(smartcar_virtual_key_url);
 Datum
 smartcar_virtual_key_required(PG_FUNCTION_ARGS)
 {
-	SmartcarSpan make = smartcar_argument_span(fcinfo, 0);
-	SmartcarSpan model = smartcar_argument_span(fcinfo, 1);
-	int			year = PG_ARGISNULL(2) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(2);
+	SmartcarSpan make = smartcar_argument_span(fcinfo, REQUIRED_MAKE);
+	SmartcarSpan model = smartcar_argument_span(fcinfo, REQUIRED_MODEL);
+	int			year = PG_ARGISNULL(REQUIRED_YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(REQUIRED_YEAR);
 
 	switch (smartcar_virtual_key_need(make, model, year))
 	{
@@ -42,17 +57,15 @@ Datum
 smartcar_virtual_key_url(PG_FUNCTION_ARGS)
 {
 	SmartcarSpan base = SMARTCAR_SPAN(SMARTCAR_VIRTUAL_KEY_BASE);
-	SmartcarSpan domain = smartcar_argument_span(fcinfo, 0);
+	SmartcarSpan domain = smartcar_argument_span(fcinfo, URL_DOMAIN);
 	text	   *result;
 
-	if (domain.data == NULL || !PG_ARGISNULL(1))
+	if (domain.data == NULL || !PG_ARGISNULL(URL_SERVER))
 	{
-		bool		fresh;
-		SmartcarFnState *site = smartcar_fn_state(fcinfo, 1, sizeof(SmartcarFnState), &fresh);
+		SmartcarFnState *state = smartcar_fn_state(fcinfo, URL_SERVER, sizeof(SmartcarFnState));
 
 		if (domain.data == NULL)
-			domain = smartcar_span_from_string(smartcar_server_option(&site->server,
-																	  SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN));
+			domain = smartcar_server_span(&state->server, SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN);
 	}
 
 	if (!smartcar_domain_valid(domain))

@@ -21,9 +21,9 @@
 #include "utils/memutils.h"
 
 #include "core/hex.h"
+#include "pg/fn_state.h"
 #include "pg/hmac.h"
 #include "pg/secret.h"
-#include "pg/server.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_hash_challenge);
@@ -32,38 +32,38 @@ PG_FUNCTION_INFO_V1(smartcar_verify_webhook_text);
 
 #define SIGNATURE_LENGTH	(2 * SMARTCAR_HMAC_LENGTH)
 
-typedef struct WebhookCallSite
+typedef struct WebhookState
 {
-	SmartcarFnState site;		/* must be first */
+	SmartcarFnState fn;			/* must be first */
 	MemoryContext key_context;	/* of what belongs to the key */
 	bool		from_argument;
 	SmartcarSpan key;
 	SmartcarHmac *hmac;			/* NULL until there is a key */
-} WebhookCallSite;
+} WebhookState;
 
 static void
-remember_key(WebhookCallSite *call, SmartcarSpan token, bool from_argument)
+remember_key(WebhookState *state, SmartcarSpan token, bool from_argument)
 {
 	char	   *copy;
 
-	call->hmac = NULL;
-	if (call->key_context == NULL)
-		call->key_context = AllocSetContextCreate(call->site.context,
-												  "smartcar_tesla webhook key",
-												  ALLOCSET_SMALL_SIZES);
+	state->hmac = NULL;
+	if (state->key_context == NULL)
+		state->key_context = AllocSetContextCreate(state->fn.context,
+												   "smartcar_tesla webhook key",
+												   ALLOCSET_SMALL_SIZES);
 	else
 	{
-		if (call->key.length > 0)
-			explicit_bzero(unconstify(char *, call->key.data), call->key.length);
-		call->key = smartcar_span(NULL, 0);
-		MemoryContextReset(call->key_context);
+		if (state->key.length > 0)
+			explicit_bzero(unconstify(char *, state->key.data), state->key.length);
+		state->key = smartcar_span(NULL, 0);
+		MemoryContextReset(state->key_context);
 	}
 
-	copy = MemoryContextAlloc(call->key_context, token.length);
+	copy = MemoryContextAlloc(state->key_context, token.length);
 	memcpy(copy, token.data, token.length);
-	call->key = smartcar_span(copy, token.length);
-	call->from_argument = from_argument;
-	call->hmac = smartcar_hmac_create(call->key_context, call->key);
+	state->key = smartcar_span(copy, token.length);
+	state->from_argument = from_argument;
+	state->hmac = smartcar_hmac_create(state->key_context, state->key);
 }
 
 /*
@@ -74,22 +74,21 @@ remember_key(WebhookCallSite *call, SmartcarSpan token, bool from_argument)
 static SmartcarHmac *
 management_hmac(FunctionCallInfo fcinfo)
 {
-	bool		fresh;
-	WebhookCallSite *call = (WebhookCallSite *)
-		smartcar_fn_state(fcinfo, PG_NARGS() - 1, sizeof(WebhookCallSite), &fresh);
+	WebhookState *state = (WebhookState *)
+		smartcar_fn_state(fcinfo, PG_NARGS() - 1, sizeof(WebhookState));
 	SmartcarSpan argument = smartcar_argument_utf8(fcinfo, PG_NARGS() - 2);
 
 	if (argument.data == NULL)
 	{
-		if (call->hmac == NULL || call->from_argument)
+		if (state->hmac == NULL || state->from_argument)
 		{
-			const char *token = smartcar_secret(&call->site.server,
+			const char *token = smartcar_secret(&state->fn.server,
 												SMARTCAR_OPTION_MANAGEMENT_TOKEN,
 												"management_token");
 
-			remember_key(call, smartcar_span_from_string(token), false);
+			remember_key(state, smartcar_span_from_string(token), false);
 		}
-		return call->hmac;
+		return state->hmac;
 	}
 
 	/* anybody can compute the HMAC with an empty key */
@@ -97,9 +96,9 @@ management_hmac(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("management_token must not be empty")));
-	if (call->hmac == NULL || !call->from_argument || !smartcar_span_equal(call->key, argument))
-		remember_key(call, argument, true);
-	return call->hmac;
+	if (state->hmac == NULL || !state->from_argument || !smartcar_span_equal(state->key, argument))
+		remember_key(state, argument, true);
+	return state->hmac;
 }
 
 Datum

@@ -13,7 +13,7 @@
 
 #define FIRST_SIZE	4096
 
-/* What a buffer keeps from one answer to the next. */
+/* What a buffer keeps from one response to the next. */
 #define KEPT_SIZE	(256 * 1024)
 
 /*
@@ -49,7 +49,7 @@ grow(SmartcarBuffer *buffer, size_t needed)
 }
 
 /*
- * Returns false if the bytes do not fit, and then tells why in the buffer.
+ * Returns false if the bytes do not fit; the buffer then has the reason.
  */
 bool
 smartcar_buffer_append(SmartcarBuffer *buffer, const char *data, size_t length)

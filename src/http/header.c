@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * header.c
- *	  The header lines of an answer.
+ *	  The header lines of a response.
  *
  * src/http/header.c
  *
@@ -15,7 +15,7 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Without blanks at either end. */
+/* Removes blanks at either end. */
 static SmartcarSpan
 trim(SmartcarSpan span)
 {
@@ -27,7 +27,8 @@ trim(SmartcarSpan span)
 }
 
 /*
- * Takes the next header off the lines.  A line that is none is passed over.
+ * Reads the next header and advances the lines behind it.  Lines that are no
+ * header are skipped.
  */
 bool
 smartcar_header_next(SmartcarSpan *lines, SmartcarSpan *name, SmartcarSpan *value)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * header.h
- *	  The header lines of an answer.
+ *	  The header lines of a response.
  *
  * src/http/header.h
  *

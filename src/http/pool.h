@@ -14,6 +14,15 @@
 
 #include <curl/curl.h>
 
-extern CURLM *smartcar_pool(int *max_connections);
+typedef struct SmartcarPool
+{
+	CURLM	   *shared;			/* for requests that are repeatable */
+	CURLM	   *single;			/* for all others; keeps no connection */
+} SmartcarPool;
+
+extern const SmartcarPool *smartcar_pool(int *max_connections);
+extern void smartcar_pool_add_socket(curl_socket_t socket, int port);
+extern int	smartcar_pool_close_socket(void *argument, curl_socket_t socket);
+extern bool smartcar_pool_has_input(int port);
 
 #endif							/* SMARTCAR_POOL_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * retry.c
- *	  When a request is made again, and after how long.
+ *	  When a request is sent again, and after how long.
  *
  * src/http/retry.c
  *
@@ -10,6 +10,9 @@
 #include "postgres.h"
 
 #include <limits.h>
+#include <time.h>
+
+#include <curl/curl.h>
 
 #include "http/retry.h"
 
@@ -20,14 +23,15 @@
 #define MAX_TRIES			3
 #define FIRST_DELAY			200 /* milliseconds */
 #define DELAY_GROWTH		4
-#define MAX_RETRY_AFTER_DIGITS	6
+#define MAX_RETRY_AFTER_DIGITS	18
+#define MAX_DATE_LENGTH		64
 
 /*
  * A server error that may be gone in a moment.  Others, such as Smartcar's 501
- * for a car that cannot do what it was asked, will be the same the next time.
+ * for a car that cannot do what it was asked, will be there the next time, too.
  */
 static bool
-is_passing(int status)
+is_transient(int status)
 {
 	return status == 500 || status == 502 || status == 503 || status == 504;
 }
@@ -43,33 +47,72 @@ backoff(int tries)
 	return (int) (delay * (0.5 + 0.5 * pg_prng_double(&pg_global_prng_state)));
 }
 
+/* A date of HTTP in seconds since 1970, or -1. */
+static int64
+parse_date(SmartcarSpan text)
+{
+	char		date[MAX_DATE_LENGTH];
+
+	if (text.data == NULL || text.length >= sizeof(date))
+		return -1;
+	memcpy(date, text.data, text.length);
+	date[text.length] = '\0';
+	return (int64) curl_getdate(date, NULL);
+}
+
+/*
+ * The seconds to wait by the header Retry-After of a response, which has them as a
+ * number, or a date; false if it says nothing.  A date is compared with that of the
+ * response, because clocks differ.
+ */
+bool
+smartcar_retry_after(SmartcarSpan headers, int64 *seconds)
+{
+	SmartcarSpan value = smartcar_header_value(headers, SMARTCAR_SPAN("Retry-After"));
+	int64		date;
+	int64		sent;
+	int64_t		number;
+
+	if (smartcar_span_to_number(value, MAX_RETRY_AFTER_DIGITS, &number))
+	{
+		*seconds = number;
+		return true;
+	}
+	date = parse_date(value);
+	if (date < 0)
+		return false;
+	sent = parse_date(smartcar_header_value(headers, SMARTCAR_SPAN("Date")));
+	*seconds = Max(date - (sent < 0 ? (int64) time(NULL) : sent), 0);
+	return true;
+}
+
 /*
  * The milliseconds to wait before the next try, or SMARTCAR_NO_RETRY.  The
  * caller knows whether there is so much time left.
  *
- * A request that was turned away for the rate limit was not carried out, so it
- * may be repeated whatever it is, if the server says when.  Everything else is
- * repeated only if it does no harm twice.  After a timeout there is no time.
+ * A request that was refused for the rate limit was not carried out, so it may be
+ * repeated if the server says when, unless it must not be sent twice at all.
+ * Everything else is repeated only if it is repeatable.  After a timeout there is
+ * no time.
  */
 int
 smartcar_retry_delay(const SmartcarRequest *request, const SmartcarResponse *response)
 {
-	bool		answered = response->outcome == SMARTCAR_ANSWERED;
-	int64_t		seconds;
+	bool		is_repeatable = request->kind == SMARTCAR_REQUEST_REPEATABLE;
+	bool		is_response = response->outcome == SMARTCAR_OUTCOME_RESPONSE;
+	int64		seconds;
 
-	if (response->tries >= MAX_TRIES)
+	if (response->tries >= MAX_TRIES || request->kind == SMARTCAR_REQUEST_ONCE)
 		return SMARTCAR_NO_RETRY;
 
-	if (answered && (response->status == 429 ||
-					 (response->status == 503 && request->idempotent)) &&
-		smartcar_span_to_number(smartcar_header_value(response->headers,
-													  SMARTCAR_SPAN("Retry-After")),
-								MAX_RETRY_AFTER_DIGITS, &seconds))
-		return (int) Min(seconds, INT_MAX / 1000) * 1000 + backoff(1);
+	if (is_response &&
+		(response->status == 429 || (response->status == 503 && is_repeatable)) &&
+		smartcar_retry_after(response->headers, &seconds))
+		return (int) Min(seconds, INT_MAX / 1000 - 1) * 1000 + backoff(1);
 
-	if (request->idempotent &&
-		(response->outcome == SMARTCAR_NO_CONNECTION ||
-		 (answered && is_passing(response->status))))
+	if (is_repeatable &&
+		(response->outcome == SMARTCAR_OUTCOME_NO_CONNECTION ||
+		 (is_response && is_transient(response->status))))
 		return backoff(response->tries);
 
 	return SMARTCAR_NO_RETRY;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * retry.h
- *	  When a request is made again, and after how long.
+ *	  When a request is sent again, and after how long.
  *
  * src/http/retry.h
  *
@@ -14,6 +14,7 @@
 
 #define SMARTCAR_NO_RETRY	(-1)
 
+extern bool smartcar_retry_after(SmartcarSpan headers, int64 *seconds);
 extern int	smartcar_retry_delay(const SmartcarRequest *request,
 								 const SmartcarResponse *response);
 

@@ -1,12 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * run.c
- *	  The loop that makes requests and waits for their answers.
+ *	  The loop that sends requests and waits for their responses.
  *
  * The server must be able to reach a backend while it waits: a cancel, the end
  * of the session, and the barrier with which DROP DATABASE asks every backend
  * to close its files.  So libcurl never blocks; the backend sleeps for a short
- * while at a time, a signal wakes it, and it looks for interrupts in between.
+ * while at a time, a signal wakes it, and it checks for interrupts in between.
+ *
+ * Timeouts are judged here and not by libcurl, on a clock that stands still
+ * while the loop does not run, and only after libcurl has read what is in the
+ * sockets.  The source may have waited for a lock, or the machine may have been
+ * paused: a response that has come in the meantime must not be thrown away.
  *
  * src/http/run.c
  *
@@ -32,27 +37,64 @@
 
 /*
  * How long the backend sleeps at most, in milliseconds.  A signal that comes
- * between the look for interrupts and the sleep is served only after it.
+ * between the check for interrupts and the sleep is served only after it.
  */
 #define SLICE	100
+
+/* The most that the clock of a run advances at a time. */
+#define MAX_STEP	(2 * SLICE)
+
+/*
+ * How many tries may be without a connection at a time.  Handshakes that are due
+ * at the same time are computed within one call of libcurl, during which there is
+ * no check for interrupts; one takes 2 ms, and more on a busy machine.
+ */
+#define MAX_CONNECTING	16
+
+/* How long a resolved name is used, in milliseconds; the latter if it failed. */
+#define NAME_LIFETIME		60000
+#define FAILED_NAME_LIFETIME	100
 
 typedef enum SlotState
 {
 	SLOT_FREE,
-	SLOT_BUSY,					/* libcurl has it */
-	SLOT_ENDED,					/* the same, and it has come to an end */
-	SLOT_PAUSED					/* it waits for its next try */
+	SLOT_WAITING,				/* its try waits for that of another one */
+	SLOT_BUSY,					/* libcurl has its try */
+	SLOT_ENDED,					/* its try has ended */
+	SLOT_PAUSED					/* it backs off before its next try */
 } SlotState;
 
-/* A request on its way, with all its tries. */
+/*
+ * A host whose name one try resolves for all the others: libcurl would start a
+ * thread for each.
+ */
+typedef struct Host
+{
+	struct Host *next;
+	CURLM	   *multi;			/* whose cache has the name */
+	char	   *origin;
+	int64		resolved;		/* when it was, or 0 */
+	bool		has_failed;		/* its addresses may be the wrong ones */
+	int			version;		/* counts how often it was resolved */
+	struct Slot *resolver;
+} Host;
+
+/* A request on its way, with all its tries.  Times are those of the run. */
 typedef struct Slot
 {
 	SlotState	state;
 	SmartcarRequest *request;
 	SmartcarTransfer transfer;
-	CURLcode	end;			/* of the try, once it is SLOT_ENDED */
+	CURLM	   *multi;
+	Host	   *host;
+	int			host_version;	/* when its try began */
+	int			epoch;			/* those of the run when its try began */
+	int			stalls;
+	CURLcode	result;			/* of the try, once it is SLOT_ENDED */
+	bool		has_expired;	/* its try was given up here */
+	bool		is_fresh;		/* its try must not use a kept connection */
 	int			tries;
-	int64		began;			/* all times are in milliseconds */
+	int64		began;
 	int64		connected;		/* when its try last had a connection, or
 								 * began */
 	int64		resumes;
@@ -62,9 +104,16 @@ typedef struct Run
 {
 	const SmartcarHttpSettings *settings;
 	SmartcarRequestSource *source;
-	CURLM	   *pool;
+	const SmartcarPool *pool;
+	MemoryContext context;
+	Host	   *hosts;
+	int64		clock;			/* milliseconds that the loop has run */
+	int64		last;			/* the time when the clock was last advanced */
+	int			stalls;			/* counts how often the clock stood still */
+	int			epoch;			/* counts timeouts, see retire_connections() */
 	int			slot_count;
 	int			in_use;			/* slots that are not free */
+	int			connecting;		/* those whose try has no connection yet */
 	bool		exhausted;		/* the source has no more, for now */
 	MemoryContextCallback callback;
 	Slot		slots[FLEXIBLE_ARRAY_MEMBER];
@@ -80,8 +129,23 @@ now(void)
 }
 
 /*
+ * Advances the clock of a run to now, but by no more than a limit.
+ */
+static void
+advance_clock(Run *run, int64 limit)
+{
+	int64		time = now();
+
+	if (time - run->last > limit)
+		run->stalls++;
+	run->clock += Min(time - run->last, limit);
+	run->last = time;
+}
+
+/*
  * Called when the memory of a run goes away, at its end or because of an
- * error.
+ * error.  Then nobody knows whether the connections still work on which
+ * something was expected.
  */
 static void
 release_run(void *argument)
@@ -92,8 +156,10 @@ release_run(void *argument)
 	{
 		Slot	   *slot = &run->slots[i];
 
+		if (slot->state == SLOT_BUSY)
+			smartcar_transfer_forbid_reuse(&slot->transfer);
 		if (slot->state == SLOT_BUSY || slot->state == SLOT_ENDED)
-			curl_multi_remove_handle(run->pool, slot->transfer.easy);
+			curl_multi_remove_handle(slot->multi, slot->transfer.easy);
 		smartcar_transfer_release(&slot->transfer);
 	}
 }
@@ -103,13 +169,15 @@ create_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *source,
 		   MemoryContext context)
 {
 	int			slot_count = settings->max_concurrency;
-	CURLM	   *pool = smartcar_pool(&slot_count);
+	const SmartcarPool *pool = smartcar_pool(&slot_count);
 	Run		   *run = MemoryContextAllocZero(context,
 											 offsetof(Run, slots) + slot_count * sizeof(Slot));
 
 	run->settings = settings;
 	run->source = source;
 	run->pool = pool;
+	run->context = context;
+	run->last = now();
 	run->slot_count = slot_count;
 	run->callback.func = release_run;
 	run->callback.arg = run;
@@ -117,84 +185,306 @@ create_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *source,
 	return run;
 }
 
+#define check_multi(call) check_multi_code((call), #call)
+
 static void
-check_pool(CURLMcode code)
+check_multi_code(CURLMcode code, const char *call)
 {
 	if (code != CURLM_OK)
 		ereport(ERROR,
 				(errcode(code == CURLM_OUT_OF_MEMORY ? ERRCODE_OUT_OF_MEMORY :
 						 ERRCODE_INTERNAL_ERROR),
-				 errmsg("libcurl could not go on: %s", curl_multi_strerror(code))));
+				 errmsg("%.*s() failed: %s", (int) strcspn(call, "("), call,
+						curl_multi_strerror(code))));
 }
 
-static int
+static int64
 time_left(const Run *run, const Slot *slot)
 {
-	int64		left = slot->began + run->settings->timeout - now();
+	return slot->began + run->settings->timeout - run->clock;
+}
 
-	return (int) Max(left, 1);
+static Host *
+find_host(Run *run, const char *url, CURLM *multi)
+{
+	const char *host_name = strstr(url, "://");
+	size_t		length = host_name ? host_name - url + 3 + strcspn(host_name + 3, "/?#") : strlen(url);
+	Host	   *host;
+
+	for (host = run->hosts; host != NULL; host = host->next)
+	{
+		if (host->multi == multi && strlen(host->origin) == length &&
+			memcmp(host->origin, url, length) == 0)
+			return host;
+	}
+	host = MemoryContextAllocZero(run->context, sizeof(Host));
+	host->origin = MemoryContextAlloc(run->context, length + 1);
+	memcpy(host->origin, url, length);
+	host->origin[length] = '\0';
+	host->multi = multi;
+	host->next = run->hosts;
+	run->hosts = host;
+	return host;
+}
+
+/*
+ * Whether some try began before the last timeout.  It may share the silent
+ * connection, which libcurl would then offer to others.
+ */
+static bool
+has_older_try(const Run *run)
+{
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		const Slot *slot = &run->slots[i];
+
+		if (slot->state == SLOT_BUSY && slot->multi == run->pool->shared &&
+			slot->epoch < run->epoch)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_connecting(const Slot *slot)
+{
+	return slot->state == SLOT_BUSY && !smartcar_transfer_has_connection(&slot->transfer);
 }
 
 static void
+count_connecting(Run *run)
+{
+	run->connecting = 0;
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		if (is_connecting(&run->slots[i]))
+			run->connecting++;
+	}
+}
+
+static bool
+is_resolved(const Run *run, const Host *host)
+{
+	return host->resolved > 0 && run->last - host->resolved <
+		(host->has_failed ? FAILED_NAME_LIFETIME : NAME_LIFETIME);
+}
+
+/*
+ * Whether a try need not wait, neither for others to connect nor for another one
+ * to resolve the name of its host.
+ */
+static bool
+can_start(const Run *run, const Slot *slot)
+{
+	return run->connecting < MAX_CONNECTING &&
+		(is_resolved(run, slot->host) || slot->host->resolver == NULL);
+}
+
+/*
+ * Hands a try to libcurl, if it need not wait.
+ */
+static void
 start_try(Run *run, Slot *slot)
 {
-	smartcar_transfer_prepare(&slot->transfer, run->settings, slot->request,
-							  time_left(run, slot), slot->tries > 0);
-	check_pool(curl_multi_add_handle(run->pool, slot->transfer.easy));
+	Host	   *host = slot->host;
+	bool		is_known = is_resolved(run, host);
+
+	/* there is no need to hurry as long as others connect */
+	if (run->connecting >= MAX_CONNECTING)
+		slot->connected = run->clock;
+	if (!can_start(run, slot))
+		return;
+	if (!is_known)
+		host->resolver = slot;
+	smartcar_transfer_set_connection(&slot->transfer, slot->request,
+									 slot->is_fresh || has_older_try(run),
+									 is_known ? SMARTCAR_NAME_KEEP :
+									 host->has_failed ? SMARTCAR_NAME_RENEW :
+									 SMARTCAR_NAME_CACHE);
+	check_multi(curl_multi_add_handle(slot->multi, slot->transfer.easy));
 	slot->state = SLOT_BUSY;
-	slot->connected = now();
-	slot->tries++;
+	run->connecting++;
+	slot->host_version = host->version;
+	slot->epoch = run->epoch;
+}
+
+static void
+prepare_try(Run *run, Slot *slot)
+{
+	smartcar_transfer_prepare(&slot->transfer, run->settings, slot->request);
+	slot->state = SLOT_WAITING;
+	slot->has_expired = false;
+	slot->stalls = run->stalls;
+	slot->connected = run->clock;
+	start_try(run, slot);
 }
 
 static void
 start_request(Run *run, Slot *slot, SmartcarRequest *request)
 {
 	slot->request = request;
+	slot->multi = request->kind == SMARTCAR_REQUEST_REPEATABLE ? run->pool->shared :
+		run->pool->single;
+	slot->host = find_host(run, request->url, slot->multi);
 	slot->tries = 0;
-	slot->began = now();
-	start_try(run, slot);
+	slot->is_fresh = false;
+	slot->began = run->clock;
+	prepare_try(run, slot);
 }
 
 /*
- * Gives work to the slots that have none, and another try to those whose pause
- * is over.  Returns how long the others have to wait, at most a slice.
+ * The source may take its time; see the clock above.
  */
-static int
-start_what_is_due(Run *run)
+static SmartcarRequest *
+next_request(Run *run)
 {
-	int64		wait = SLICE;
+	SmartcarRequest *request;
 
+	advance_clock(run, MAX_STEP);
+	request = run->source->next(run->source);
+	advance_clock(run, 0);
+	return request;
+}
+
+static bool
+finish_request(Run *run, Slot *slot, const SmartcarResponse *response)
+{
+	bool		again;
+
+	advance_clock(run, MAX_STEP);
+	again = run->source->done(run->source, slot->request, response);
+	advance_clock(run, 0);
+	return again;
+}
+
+static void
+call_idle(Run *run)
+{
+	if (run->source->idle == NULL)
+		return;
+	advance_clock(run, MAX_STEP);
+	run->source->idle(run->source);
+	advance_clock(run, 0);
+}
+
+/*
+ * Starts the tries that have waited or backed off, and then gives work to the
+ * slots that have none.
+ */
+static void
+start_pending(Run *run)
+{
+	count_connecting(run);
 	for (int i = 0; i < run->slot_count; i++)
 	{
 		Slot	   *slot = &run->slots[i];
 
-		if (slot->state == SLOT_FREE && !run->exhausted)
-		{
-			SmartcarRequest *request = run->source->next(run->source);
+		if (slot->state == SLOT_WAITING)
+			start_try(run, slot);
+		else if (slot->state == SLOT_PAUSED && slot->resumes <= run->clock)
+			prepare_try(run, slot);
+	}
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+		SmartcarRequest *request;
 
-			if (request == NULL)
-				run->exhausted = true;
-			else
-			{
-				start_request(run, slot, request);
-				run->in_use++;
-			}
-		}
-		else if (slot->state == SLOT_PAUSED)
+		if (run->exhausted || run->connecting >= MAX_CONNECTING)
+			break;
+		if (slot->state != SLOT_FREE)
+			continue;
+		request = next_request(run);
+		if (request == NULL)
+			run->exhausted = true;
+		else
 		{
-			int64		left = slot->resumes - now();
-
-			if (left <= 0)
-				start_try(run, slot);
-			else
-				wait = Min(wait, left);
+			start_request(run, slot, request);
+			run->in_use++;
 		}
 	}
-	return (int) wait;
 }
 
 /*
- * A try has ended: the request is paused before its next one, or done.
+ * How long there is nothing to do but to wait for the network, in milliseconds.
+ */
+static int
+idle_time(Run *run)
+{
+	int64		wait = SLICE;
+
+	count_connecting(run);
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		Slot	   *slot = &run->slots[i];
+
+		if ((slot->state == SLOT_FREE && !run->exhausted &&
+			 run->connecting < MAX_CONNECTING) ||
+			(slot->state == SLOT_WAITING && can_start(run, slot)))
+			return 0;
+		if (slot->state == SLOT_PAUSED)
+			wait = Min(wait, slot->resumes - run->clock);
+		else if (slot->state != SLOT_FREE)
+			wait = Min(wait, time_left(run, slot) + 1);
+	}
+	return (int) Max(wait, 0);
+}
+
+/*
+ * Nobody knows which connection a try had that got no response in time, so no
+ * connection that was in use at that time is used for anything new.  libcurl
+ * closes one when the last try on it is gone.
+ */
+static void
+retire_connections(Run *run)
+{
+	run->epoch++;
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		if (run->slots[i].state == SLOT_BUSY)
+			smartcar_transfer_forbid_reuse(&run->slots[i].transfer);
+	}
+}
+
+/*
+ * Records what a try has shown about the name of its host.
+ */
+static void
+record_host(Run *run, Slot *slot)
+{
+	Host	   *host = slot->host;
+
+	if (host->resolver != slot || !smartcar_transfer_has_name(&slot->transfer))
+		return;
+	host->resolver = NULL;
+	host->resolved = run->last;
+	host->has_failed = false;
+	slot->host_version = ++host->version;
+}
+
+static void
+record_hosts(Run *run)
+{
+	for (int i = 0; i < run->slot_count; i++)
+	{
+		if (run->slots[i].state == SLOT_BUSY)
+			record_host(run, &run->slots[i]);
+	}
+}
+
+/* The address of a host may be the reason why a try has failed. */
+static void
+record_failure(Slot *slot, const SmartcarResponse *response)
+{
+	Host	   *host = slot->host;
+
+	if (slot->host_version == host->version &&
+		(response->outcome == SMARTCAR_OUTCOME_NO_CONNECTION ||
+		 response->outcome == SMARTCAR_OUTCOME_TIMED_OUT))
+		host->has_failed = true;
+}
+
+/*
+ * A try has ended: the request backs off before its next one, or is done.
  */
 static void
 end_try(Run *run, Slot *slot)
@@ -202,23 +492,47 @@ end_try(Run *run, Slot *slot)
 	SmartcarResponse response;
 	int			delay;
 
-	curl_multi_remove_handle(run->pool, slot->transfer.easy);
+	if (slot->has_expired)
+		smartcar_transfer_forbid_reuse(&slot->transfer);
+	else if (slot->result == CURLE_OK && slot->multi == run->pool->shared)
+		smartcar_transfer_record_idle(&slot->transfer);
+	curl_multi_remove_handle(slot->multi, slot->transfer.easy);
 	slot->state = SLOT_PAUSED;	/* libcurl has it no longer */
+	record_host(run, slot);
+	if (slot->host->resolver == slot)
+		slot->host->resolver = NULL;
 
-	smartcar_transfer_result(&slot->transfer, slot->end, &response);
+	/*
+	 * Nothing was sent: a kept connection was not fit for use, or libcurl's
+	 * clock went on while the backend was stopped.
+	 */
+	if (slot->transfer.was_void ||
+		(slot->result == CURLE_OPERATION_TIMEDOUT && !slot->has_expired &&
+		 slot->stalls != run->stalls &&
+		 !smartcar_transfer_has_connection(&slot->transfer)))
+	{
+		slot->is_fresh = true;
+		slot->resumes = run->clock;
+		return;
+	}
+
+	smartcar_transfer_result(&slot->transfer, slot->result, &response);
+	slot->tries += smartcar_transfer_sends(&slot->transfer);
 	response.tries = slot->tries;
-	response.elapsed = (int) (now() - slot->began);
+	response.elapsed = (int) (run->clock - slot->began);
+	record_failure(slot, &response);
 
 	delay = smartcar_retry_delay(slot->request, &response);
 	if (delay != SMARTCAR_NO_RETRY && delay < time_left(run, slot))
 	{
-		slot->resumes = now() + delay;
+		slot->is_fresh = true;
+		slot->resumes = run->clock + delay;
 		return;
 	}
 
 	/* what has just come may be what the source was waiting for */
 	run->exhausted = false;
-	if (run->source->done(run->source, slot->request, &response))
+	if (finish_request(run, slot, &response))
 		start_request(run, slot, slot->request);
 	else
 	{
@@ -237,20 +551,18 @@ slot_of(CURL *easy)
 }
 
 /*
- * Notes when tries have a connection.  It is lost only while libcurl works, so
+ * Records when tries have a connection.  It is lost only while libcurl works, so
  * this is done just before.
  */
 static void
-note_connections(Run *run)
+record_connections(Run *run)
 {
-	int64		time = now();
-
 	for (int i = 0; i < run->slot_count; i++)
 	{
 		Slot	   *slot = &run->slots[i];
 
-		if (slot->state == SLOT_BUSY && smartcar_transfer_has_connection(&slot->transfer))
-			slot->connected = time;
+		if (slot->state == SLOT_BUSY && !is_connecting(slot))
+			slot->connected = run->clock;
 	}
 }
 
@@ -269,64 +581,81 @@ perform(Run *run)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	code = curl_multi_perform(run->pool, &running);
+	code = curl_multi_perform(run->pool->shared, &running);
+	if (code == CURLM_OK)
+		code = curl_multi_perform(run->pool->single, &running);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	check_pool(code);
+	check_multi_code(code, "curl_multi_perform");
+	advance_clock(run, MAX_STEP);
 }
 
 /*
- * Gives up the tries that have no connection in time.
+ * Gives up the tries that have had their time.
  *
- * libcurl sees to that where it makes one.  But of many requests one makes a
- * connection, and the others wait whether it can be theirs, too; when it fails,
- * the next one of them tries, with a time of its own.  And when a kept connection
- * breaks, it makes another within the same try, which has its time, too.
+ * To connect has a time of its own.  Of many requests one makes a connection,
+ * and the others wait whether it can be theirs, too; when it fails, the next
+ * one of them tries.  And when a kept connection breaks, libcurl makes another
+ * within the same try, which has that time anew.
  */
 static void
-end_what_is_overdue(Run *run)
+expire_transfers(Run *run)
 {
-	int64		time = now();
-
 	for (int i = 0; i < run->slot_count; i++)
 	{
 		Slot	   *slot = &run->slots[i];
+		bool		has_connection;
 
-		if (slot->state == SLOT_BUSY &&
-			(time - slot->connected > run->settings->connect_timeout ||
-			 time - slot->began > run->settings->timeout) &&
-			!smartcar_transfer_has_connection(&slot->transfer))
-		{
-			slot->end = CURLE_OPERATION_TIMEDOUT;
-			slot->state = SLOT_ENDED;
-		}
+		if (slot->state != SLOT_BUSY && slot->state != SLOT_WAITING)
+			continue;
+		has_connection = slot->state == SLOT_BUSY && !is_connecting(slot);
+		if (time_left(run, slot) >= 0 &&
+			(has_connection ||
+			 run->clock - slot->connected <= run->settings->connect_timeout))
+			continue;
+
+		slot->result = CURLE_OPERATION_TIMEDOUT;
+		slot->has_expired = true;
+		slot->state = SLOT_ENDED;
+		if (has_connection)
+			retire_connections(run);
 	}
 }
 
 /*
- * Takes the tries that have ended.  Returns whether there was one.
- *
- * libcurl tells an end once.  What is told may be about another run with the
- * same pool: one whose source has called us, by way of a trigger for instance,
- * or one that an error has left and whose memory is still there.
+ * Reads from libcurl which tries have ended.  It reports an end once.  That may
+ * be about another run with the same pool: one whose source has called us, by
+ * way of a trigger for instance, or one that an error has left and whose memory
+ * is still there.
  */
-static bool
-collect(Run *run)
+static void
+read_results(CURLM *multi)
 {
-	bool		found = false;
 	CURLMsg    *message;
 	int			left;
 
-	while ((message = curl_multi_info_read(run->pool, &left)) != NULL)
+	while ((message = curl_multi_info_read(multi, &left)) != NULL)
 	{
 		Slot	   *slot;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		slot = slot_of(message->easy_handle);
-		slot->end = message->data.result;
+		slot->result = message->data.result;
 		slot->state = SLOT_ENDED;
 	}
-	end_what_is_overdue(run);
+}
+
+/*
+ * Processes the tries that have ended.  Returns whether there was one.
+ */
+static bool
+end_tries(Run *run)
+{
+	bool		found = false;
+
+	read_results(run->pool->shared);
+	read_results(run->pool->single);
+	expire_transfers(run);
 
 	for (int i = 0; i < run->slot_count; i++)
 	{
@@ -338,15 +667,53 @@ collect(Run *run)
 	return found;
 }
 
+/*
+ * Adds the sockets of one multi handle to those for which another one waits.
+ * Those whose numbers select() does not know are looked at after each slice.
+ */
+static unsigned int
+get_sockets(CURLM *multi, struct curl_waitfd *sockets, int *timeout)
+{
+	fd_set		readable;
+	fd_set		writable;
+	fd_set		exceptional;
+	long		own_timeout = -1;
+	int			last = -1;
+	unsigned int count = 0;
+
+	FD_ZERO(&readable);
+	FD_ZERO(&writable);
+	FD_ZERO(&exceptional);
+	check_multi(curl_multi_fdset(multi, &readable, &writable, &exceptional, &last));
+	for (int fd = 0; fd <= last; fd++)
+	{
+		short		events = (FD_ISSET(fd, &readable) ? CURL_WAIT_POLLIN : 0) |
+			(FD_ISSET(fd, &writable) ? CURL_WAIT_POLLOUT : 0);
+
+		if (events != 0)
+			sockets[count++] = (struct curl_waitfd)
+		{
+			.fd = fd, .events = events
+		};
+	}
+	check_multi(curl_multi_timeout(multi, &own_timeout));
+	if (own_timeout >= 0)
+		*timeout = (int) Min(*timeout, own_timeout);
+	return count;
+}
+
 static void
 wait_for_network(Run *run, int timeout)
 {
+	struct curl_waitfd sockets[FD_SETSIZE];
+	unsigned int count = get_sockets(run->pool->single, sockets, &timeout);
 	CURLMcode	code;
 
 	pgstat_report_wait_start(run->settings->wait_event);
-	code = curl_multi_poll(run->pool, NULL, 0, timeout, NULL);
+	code = curl_multi_poll(run->pool->shared, sockets, count, timeout, NULL);
 	pgstat_report_wait_end();
-	check_pool(code);
+	check_multi_code(code, "curl_multi_poll");
+	advance_clock(run, MAX_STEP);
 }
 
 /*
@@ -361,7 +728,7 @@ exit_if_orphaned(void)
 }
 
 /*
- * Makes all requests of a source.
+ * Sends all requests of a source.
  */
 void
 smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *source)
@@ -373,24 +740,22 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 
 	for (;;)
 	{
-		int			wait;
-
-		if (source->idle != NULL)
-			source->idle(source);
-		wait = start_what_is_due(run);
+		call_idle(run);
+		start_pending(run);
 		if (run->in_use == 0)
 			break;
 
 		/*
-		 * here and not below: what has come is for the caller, who may need
-		 * it
+		 * Not after end_tries(), because the caller must first get what has
+		 * come.
 		 */
 		CHECK_FOR_INTERRUPTS();
 		exit_if_orphaned();
-		note_connections(run);
+		record_connections(run);
 		perform(run);
-		if (!collect(run))
-			wait_for_network(run, wait);
+		record_hosts(run);
+		if (!end_tries(run))
+			wait_for_network(run, idle_time(run));
 	}
 	MemoryContextDelete(context);
 }

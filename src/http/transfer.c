@@ -9,14 +9,20 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
+
 #include "http/transfer.h"
 
 #include "core/address.h"
+#include "http/pool.h"
 
-/* libcurl itself stops at 300 kB; an answer of an API has less than one. */
+/* The header of a response; an API's has less than 1 kB. */
 #define MAX_HEADER_SIZE		(64 * 1024)
 
-/* A connection that was once verified is not trusted for ever, in seconds. */
+/* With those of interim responses.  libcurl stops at 300 kB, as if it were lost. */
+#define MAX_HEADERS_SIZE	(256 * 1024)
+
+/* How long a connection that was once verified is trusted, in seconds. */
 #define MAX_CONNECTION_LIFETIME	300L
 #define MAX_CONNECTION_IDLE		55L
 
@@ -46,10 +52,7 @@ check_option(CURLcode code, const char *option)
 						option, curl_easy_strerror(code))));
 }
 
-/*
- * The same for an option that has no meaning where libcurl was built without
- * what it is about.
- */
+/* For an option about something that libcurl can be built without. */
 #define set_option_if_built_in(easy, option, value) \
 	check_option(built_in(curl_easy_setopt((easy), (option), (value))), #option)
 
@@ -60,19 +63,28 @@ built_in(CURLcode code)
 }
 
 /*
- * Tells libcurl to end a transfer.  What is still to come of the answer would be
- * in the way of the next one, so the connection is not kept.
+ * Has libcurl close the connection of a transfer when its last request is gone.
+ */
+void
+smartcar_transfer_forbid_reuse(SmartcarTransfer *transfer)
+{
+	curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+/*
+ * Tells libcurl to end a transfer.  The rest of the response would be in the way
+ * of the next one, so the connection is not kept.
  */
 static size_t
 refuse(SmartcarTransfer *transfer)
 {
-	curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+	smartcar_transfer_forbid_reuse(transfer);
 	return 0;
 }
 
 /*
- * The next four are called by libcurl when a try enters a phase.  The times that
- * it keeps do not tell: which of them are set, when, and after what errors differs
+ * libcurl calls the next four when a try enters a phase.  The times that it
+ * measures are no help: which of them are set, when, and after what errors differs
  * between its versions.
  */
 static int
@@ -83,9 +95,15 @@ begin_to_resolve(void *resolver, void *reserved, void *transfer)
 }
 
 static int
-begin_to_connect(void *transfer, curl_socket_t socket, curlsocktype purpose)
+begin_to_connect(void *argument, curl_socket_t socket, curlsocktype purpose)
 {
-	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_CONNECT;
+	SmartcarTransfer *transfer = (SmartcarTransfer *) argument;
+
+	/* COPY TO PROGRAM must not hand it on */
+	if (fcntl(socket, F_SETFD, FD_CLOEXEC) < 0)
+		return CURL_SOCKOPT_ERROR;
+	transfer->phase = SMARTCAR_PHASE_CONNECT;
+	transfer->connects = true;
 	return CURL_SOCKOPT_OK;
 }
 
@@ -97,10 +115,31 @@ begin_tls(CURL *easy, void *tls_context, void *transfer)
 }
 
 #if LIBCURL_VERSION_NUM >= 0x075000
+/*
+ * libcurl sends a request again, at once and up to five times, if the server
+ * refuses its stream.  That is left to src/http/retry.c, which backs off.  It also
+ * does so if a kept connection turns out to be closed, which is fine, once.
+ */
 static int
-begin_to_send(void *transfer, char *remote_ip, char *local_ip, int remote_port, int local_port)
+begin_to_send(void *argument, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
-	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_WAIT;
+	SmartcarTransfer *transfer = (SmartcarTransfer *) argument;
+
+	if (!transfer->connects && smartcar_pool_has_input(local_port))
+	{
+		transfer->was_void = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (transfer->sends == 0)
+		transfer->joined = !transfer->connects;
+	else if (transfer->sends > 1 || !transfer->joined)
+	{
+		transfer->was_refused = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	transfer->sends++;
+	transfer->expects_status = true;
+	transfer->phase = SMARTCAR_PHASE_WAIT;
 	return CURL_PREREQFUNC_OK;
 }
 #endif
@@ -109,7 +148,7 @@ begin_to_send(void *transfer, char *remote_ip, char *local_ip, int remote_port, 
  * libcurl calls this for each piece of the body, after decompression.
  */
 static size_t
-take_body(char *data, size_t size, size_t count, void *transfer)
+receive_body(char *data, size_t size, size_t count, void *transfer)
 {
 	size_t		length = size * count;
 
@@ -118,22 +157,42 @@ take_body(char *data, size_t size, size_t count, void *transfer)
 	return length;
 }
 
+/* Whether a status line is that of an interim response. */
+static bool
+is_interim(const char *line, size_t length)
+{
+	const char *space = memchr(line, ' ', length);
+
+	return space != NULL && space + 1 < line + length && space[1] == '1';
+}
+
 /*
- * libcurl calls this for each line of the header.  A status line begins a new
- * one, as after an interim answer.
+ * libcurl calls this for each line of a header, and of the trailer behind the
+ * body.  Only where a header can begin is "HTTP/" a status line.
  */
 static size_t
-take_header(char *data, size_t size, size_t count, void *transfer)
+receive_header(char *data, size_t size, size_t count, void *argument)
 {
-	SmartcarBuffer *lines = &((SmartcarTransfer *) transfer)->header_lines;
+	SmartcarTransfer *transfer = (SmartcarTransfer *) argument;
+	SmartcarBuffer *lines = &transfer->header_lines;
 	size_t		length = size * count;
 
-	((SmartcarTransfer *) transfer)->phase = SMARTCAR_PHASE_RECEIVE;
-	if (length >= 5 && memcmp(data, "HTTP/", 5) == 0)
+	transfer->phase = SMARTCAR_PHASE_RECEIVE;
+	transfer->header_size += length;
+	if (transfer->header_size > MAX_HEADERS_SIZE)
+	{
+		lines->too_large = true;
+		return refuse(transfer);
+	}
+	if (transfer->expects_status && length >= 5 && memcmp(data, "HTTP/", 5) == 0)
 	{
 		smartcar_buffer_clear(lines, MAX_HEADER_SIZE);
+		transfer->expects_status = false;
+		transfer->is_interim = is_interim(data, length);
 		return length;
 	}
+	if (data[0] == '\r' || data[0] == '\n')
+		transfer->expects_status = transfer->is_interim;
 	if (!smartcar_buffer_append(lines, data, length))
 		return refuse(transfer);
 	return length;
@@ -200,25 +259,11 @@ set_reach(CURL *easy, const SmartcarRequest *request)
 }
 
 static void
-set_tls(CURL *easy, const SmartcarHttpSettings *settings, const SmartcarRequest *request)
+set_tls(CURL *easy, const SmartcarHttpSettings *settings)
 {
-	long		versions = CURL_SSLVERSION_TLSv1_2;
-
-	/*
-	 * No other request may join the connection of one that is sent once: when
-	 * a connection breaks that had a second user, libcurl sends everything on
-	 * it again.  A connection is joined only where the settings of TLS are
-	 * the same, so these are told apart by naming the newest version, which
-	 * all the others may use, too.  To ask for HTTP/1.1 would not do: libcurl
-	 * 7.88 lets requests that may use HTTP/2 join such a connection in use
-	 * (ConnectionExists() in its url.c).
-	 */
-	if (!request->idempotent)
-		versions |= CURL_SSLVERSION_MAX_TLSv1_3;
-
 	set_option(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	set_option(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	set_option(easy, CURLOPT_SSLVERSION, versions);
+	set_option(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	if (settings->ca_file != NULL)
 		set_option(easy, CURLOPT_CAINFO, settings->ca_file);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -227,20 +272,39 @@ set_tls(CURL *easy, const SmartcarHttpSettings *settings, const SmartcarRequest 
 #endif
 }
 
-static void
-set_connection(CURL *easy, const SmartcarRequest *request, bool again)
+/*
+ * The last thing to be set before a try begins.  fresh: it must not use a
+ * connection that is there.
+ */
+void
+smartcar_transfer_set_connection(SmartcarTransfer *transfer, const SmartcarRequest *request,
+								 bool fresh, SmartcarNameUse name_use)
 {
+	CURL	   *easy = transfer->easy;
+	bool		is_repeatable = request->kind == SMARTCAR_REQUEST_REPEATABLE;
+	long		version = is_repeatable ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+	static const long name_lifetimes[] = {
+		[SMARTCAR_NAME_CACHE] = 60,
+		[SMARTCAR_NAME_KEEP] = -1,
+		[SMARTCAR_NAME_RENEW] = 0
+	};
+
 	/* signals, SIGALRM among them, are the server's */
 	set_option(easy, CURLOPT_NOSIGNAL, 1L);
 
 #if LIBCURL_VERSION_NUM >= 0x075700
-	/* to give up must not mean to wait for the resolver's thread */
+	/* giving up must not wait for the resolver's thread */
 	set_option(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 
-	/* without HTTP/2 there is still HTTP/1.1 */
-	set_option_if_built_in(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-	set_option(easy, CURLOPT_PIPEWAIT, 1L);
+	/*
+	 * Without HTTP/2 there is still HTTP/1.1.  Requests that are not
+	 * repeatable always use that, because libcurl sends a request again if an
+	 * HTTP/2 server refuses its stream.
+	 */
+	set_option_if_built_in(easy, CURLOPT_HTTP_VERSION, version);
+	set_option(easy, CURLOPT_PIPEWAIT, is_repeatable ? 1L : 0L);
+	set_option(easy, CURLOPT_DNS_CACHE_TIMEOUT, name_lifetimes[name_use]);
 	set_option(easy, CURLOPT_MAXAGE_CONN, MAX_CONNECTION_IDLE);
 #if LIBCURL_VERSION_NUM >= 0x075000
 	set_option(easy, CURLOPT_MAXLIFETIME_CONN, MAX_CONNECTION_LIFETIME);
@@ -248,16 +312,13 @@ set_connection(CURL *easy, const SmartcarRequest *request, bool again)
 
 	/*
 	 * When a kept connection turns out to be closed, libcurl sends a request
-	 * again over a new one.  It cannot know whether the server has already
-	 * done what it was asked, and of a code that is good once it has.  Nor
-	 * can anything else use the connection later, so it is not kept.
-	 *
-	 * And when a try has failed, the connection may be the reason, even if it
-	 * is still there, as in HTTP/2 it may be.
+	 * again over a new one, though the server may have carried it out.  So
+	 * what is not repeatable always has a new connection.  As nothing else
+	 * may use that one later, it is not kept.
 	 */
-	if (!request->idempotent || again)
+	if (!is_repeatable || fresh)
 		set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
-	if (!request->idempotent)
+	if (!is_repeatable)
 		set_option(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
@@ -266,12 +327,19 @@ set_phases(SmartcarTransfer *transfer)
 {
 	CURL	   *easy = transfer->easy;
 
+	transfer->connects = false;
+	transfer->joined = false;
+	transfer->was_refused = false;
+	transfer->was_void = false;
+	transfer->sends = 0;
+
 	/* one that does not begin to resolve waits for the connection of another */
 	transfer->phase = SMARTCAR_PHASE_CONNECT;
 	set_option(easy, CURLOPT_RESOLVER_START_FUNCTION, begin_to_resolve);
 	set_option(easy, CURLOPT_RESOLVER_START_DATA, transfer);
 	set_option(easy, CURLOPT_SOCKOPTFUNCTION, begin_to_connect);
 	set_option(easy, CURLOPT_SOCKOPTDATA, transfer);
+	set_option(easy, CURLOPT_CLOSESOCKETFUNCTION, smartcar_pool_close_socket);
 #if LIBCURL_VERSION_NUM >= 0x075000
 	set_option(easy, CURLOPT_PREREQFUNCTION, begin_to_send);
 	set_option(easy, CURLOPT_PREREQDATA, transfer);
@@ -307,12 +375,11 @@ set_content(CURL *easy, const SmartcarRequest *request)
 }
 
 /*
- * Gets a transfer ready for a try that may take timeout milliseconds.  again: it
- * is not the first one.
+ * Prepares a transfer for a try.
  */
 void
 smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings *settings,
-						  const SmartcarRequest *request, int timeout, bool again)
+						  const SmartcarRequest *request)
 {
 	CURL	   *easy = transfer->easy;
 
@@ -323,15 +390,17 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	curl_easy_reset(easy);
 	smartcar_buffer_clear(&transfer->header_lines, MAX_HEADER_SIZE);
 	smartcar_buffer_clear(&transfer->body, settings->max_response_size);
+	transfer->header_size = 0;
+	transfer->expects_status = true;
 	transfer->reason[0] = '\0';
 
 	free_headers(transfer->headers);
 	transfer->headers = NULL;
 	for (int i = 0; i < request->header_count; i++)
 		add_header(transfer, request->headers[i]);
-	/* a body is sent at once, without asking for leave first */
+	/* a body is sent at once, without "100 Continue" first */
 	add_header(transfer, "Expect:");
-	/* and what is no body has no type */
+	/* and without a body there is no type */
 	if (request->body.data == NULL)
 		add_header(transfer, "Content-Type:");
 
@@ -341,15 +410,18 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	set_option(easy, CURLOPT_USERAGENT, "smartcar_tesla/" SMARTCAR_TESLA_VERSION);
 	set_option(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	set_option(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	set_option(easy, CURLOPT_HEADERFUNCTION, take_header);
+	set_option(easy, CURLOPT_HEADERFUNCTION, receive_header);
 	set_option(easy, CURLOPT_HEADERDATA, transfer);
-	set_option(easy, CURLOPT_WRITEFUNCTION, take_body);
+	set_option(easy, CURLOPT_WRITEFUNCTION, receive_body);
 	set_option(easy, CURLOPT_WRITEDATA, transfer);
-	set_option(easy, CURLOPT_TIMEOUT_MS, (long) timeout);
-	set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) Min(settings->connect_timeout, timeout));
+
+	/*
+	 * src/http/run.c judges timeouts.  libcurl divides this one by the number
+	 * of addresses, so it is needed, but must not be the first to strike.
+	 */
+	set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout + 1000L);
 	set_reach(easy, request);
-	set_tls(easy, settings, request);
-	set_connection(easy, request, again);
+	set_tls(easy, settings);
 	set_phases(transfer);
 	set_content(easy, request);
 }
@@ -358,37 +430,40 @@ static SmartcarOutcome
 outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 {
 	if (transfer->header_lines.too_large)
-		return SMARTCAR_UNUSABLE;
+		return SMARTCAR_OUTCOME_UNUSABLE;
 	if (transfer->body.too_large)
-		return SMARTCAR_TOO_LARGE;
+		return SMARTCAR_OUTCOME_TOO_LARGE;
 	if (transfer->body.out_of_memory || transfer->header_lines.out_of_memory)
-		return SMARTCAR_OUT_OF_MEMORY;
+		return SMARTCAR_OUTCOME_OUT_OF_MEMORY;
 
 	switch (code)
 	{
 		case CURLE_OK:
-			return SMARTCAR_ANSWERED;
+			return SMARTCAR_OUTCOME_RESPONSE;
 		case CURLE_OUT_OF_MEMORY:
-			return SMARTCAR_OUT_OF_MEMORY;
+			/* before libcurl 8.6 also for a line of the header above 100 kB */
+			return transfer->phase == SMARTCAR_PHASE_RECEIVE ?
+				SMARTCAR_OUTCOME_UNUSABLE : SMARTCAR_OUTCOME_OUT_OF_MEMORY;
 		case CURLE_OPERATION_TIMEDOUT:
-			return SMARTCAR_TIMED_OUT;
+			return SMARTCAR_OUTCOME_TIMED_OUT;
 		case CURLE_PEER_FAILED_VERIFICATION:
 		case CURLE_SSL_CACERT_BADFILE:
 		case CURLE_SSL_CERTPROBLEM:
 		case CURLE_SSL_CIPHER:
 		case CURLE_SSL_INVALIDCERTSTATUS:
 		case CURLE_SSL_ISSUER_ERROR:
-			return SMARTCAR_TLS_FAILED;
+			return SMARTCAR_OUTCOME_TLS_FAILED;
 		case CURLE_WEIRD_SERVER_REPLY:
 		case CURLE_UNSUPPORTED_PROTOCOL:
 		case CURLE_BAD_CONTENT_ENCODING:
+		case CURLE_WRITE_ERROR: /* the content encoding, too */
 #if LIBCURL_VERSION_NUM >= 0x080600
 		case CURLE_TOO_LARGE:	/* its headers are too many */
 #endif
-			return SMARTCAR_UNUSABLE;
+			return SMARTCAR_OUTCOME_UNUSABLE;
 		default:
 			/* CURLE_SSL_CONNECT_ERROR, too: nobody was found untrustworthy */
-			return SMARTCAR_NO_CONNECTION;
+			return SMARTCAR_OUTCOME_NO_CONNECTION;
 	}
 }
 
@@ -410,9 +485,45 @@ static SmartcarPhase
 phase_of(const SmartcarTransfer *transfer, SmartcarOutcome outcome)
 {
 	/* certificates that cannot be read, for example, before TLS has begun */
-	if (outcome == SMARTCAR_TLS_FAILED)
+	if (outcome == SMARTCAR_OUTCOME_TLS_FAILED)
 		return SMARTCAR_PHASE_TLS;
 	return phase_reached(transfer);
+}
+
+/*
+ * Tells the pool about the connection of HTTP/1.1 that a try leaves behind.
+ */
+void
+smartcar_transfer_record_idle(const SmartcarTransfer *transfer)
+{
+	long		version = 0;
+	long		port = 0;
+	curl_socket_t socket = CURL_SOCKET_BAD;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+	curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &port);
+	if ((version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1) && port > 0 &&
+		curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
+		socket != CURL_SOCKET_BAD)
+		smartcar_pool_add_socket(socket, (int) port);
+}
+
+/*
+ * Whether a try has got as far as the addresses of its host.
+ */
+bool
+smartcar_transfer_has_name(const SmartcarTransfer *transfer)
+{
+	return transfer->connects || smartcar_transfer_has_connection(transfer);
+}
+
+/*
+ * How often a try has sent its request, but at least 1.
+ */
+int
+smartcar_transfer_sends(const SmartcarTransfer *transfer)
+{
+	return Max(transfer->sends, 1);
 }
 
 /*
@@ -425,8 +536,8 @@ smartcar_transfer_has_connection(const SmartcarTransfer *transfer)
 }
 
 /*
- * Libcurl's words become part of a sentence.  They may quote a certificate,
- * whose text is in any encoding.
+ * libcurl's text becomes part of a sentence.  It may quote a certificate, whose
+ * text is in any encoding.
  */
 static void
 trim_reason(char *reason)
@@ -443,7 +554,7 @@ trim_reason(char *reason)
 }
 
 /*
- * What came of a try; elapsed and tries are the caller's to fill in.
+ * The result of a try; the caller fills in elapsed and tries.
  */
 void
 smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code, SmartcarResponse *response)
@@ -456,13 +567,17 @@ smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code, SmartcarResp
 	response->body = smartcar_buffer_span(&transfer->body);
 	if (transfer->header_lines.too_large)
 		strlcpy(transfer->reason, "Its header is too large", sizeof(transfer->reason));
+	else if (transfer->was_refused)
+		strlcpy(transfer->reason, "The server refused the stream", sizeof(transfer->reason));
+	else if (code == CURLE_OUT_OF_MEMORY)
+		strlcpy(transfer->reason, "A line of its header is too long", sizeof(transfer->reason));
 	else if (transfer->reason[0] == '\0' && code != CURLE_OK)
 		strlcpy(transfer->reason, curl_easy_strerror(code), sizeof(transfer->reason));
 	trim_reason(transfer->reason);
 	response->reason = transfer->reason;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	response->status = response->outcome == SMARTCAR_ANSWERED ? (int) status : 0;
+	response->status = response->outcome == SMARTCAR_OUTCOME_RESPONSE ? (int) status : 0;
 }
 
 void

@@ -17,9 +17,11 @@
 #include "utils/timestamp.h"
 
 #include "api/sql_function.h"
+#include "call/authorization.h"
 #include "manager/connection.h"
 #include "manager/seal.h"
 #include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_access_token);
@@ -56,6 +58,18 @@ begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
 
 	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE", &none);
 	smartcar_key_ring_reread(ring, server);
+}
+
+/*
+ * For a caller who must not wait: an error if somebody else has a lock that is in
+ * the way of begin_storing().
+ */
+void
+smartcar_account_lock_table_nowait(void)
+{
+	SmartcarParameters none = {0};
+
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE NOWAIT", &none);
 }
 
 /*
@@ -278,7 +292,7 @@ find_user(SmartcarServer *server, SmartcarSpan access_token, const char **user_i
 	SmartcarCall call;
 
 	smartcar_call_begin(&call, server, smartcar_user_call.operations[SMARTCAR_API_V2], 1);
-	smartcar_item_set_access_token(&call, &call.items[0], access_token);
+	smartcar_item_set_access_token(&call.items[0], access_token);
 	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_OWNER);
 	smartcar_call_run(&call);
 	if (call.items[0].error == NULL)

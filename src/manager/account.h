@@ -58,6 +58,7 @@ typedef struct SmartcarSealedTokens
 	bytea	   *refresh_token;
 } SmartcarSealedTokens;
 
+extern void smartcar_account_lock_table_nowait(void);
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *response);

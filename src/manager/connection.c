@@ -73,3 +73,36 @@ smartcar_connections_clear_login_error(const SmartcarServer *server, const char 
 					 "AND (external_id = $3 OR external_id IS NULL OR $3 IS NULL)",
 					 &parameters);
 }
+
+/*
+ * Deletes the connections of a vehicle, of one user or of all.  A row at a time in
+ * the order of the key, in which every statement locks them; one statement for all
+ * would need FOR UPDATE over many shards where the table is distributed.
+ */
+void
+smartcar_connections_delete(const SmartcarServer *server, SmartcarSpan vehicle_id,
+							SmartcarSpan user_id)
+{
+	SmartcarParameters parameters = {0};
+	uint64		count;
+	char	  **user_ids;
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_text(&parameters, vehicle_id);
+	smartcar_parameter_text(&parameters, user_id);
+	count = smartcar_spi_run("SELECT user_id FROM smartcar_tesla.connection "
+							 "WHERE server = $1 AND vehicle_id = $2 "
+							 "AND (user_id = $3 OR $3 IS NULL) ORDER BY user_id COLLATE \"C\"",
+							 &parameters);
+	user_ids = palloc(Max(count, 1) * sizeof(char *));
+	for (uint64 i = 0; i < count; i++)
+		user_ids[i] = smartcar_row_string(i, "user_id");
+	for (uint64 i = 0; i < count; i++)
+	{
+		parameters.count = 2;
+		smartcar_parameter_string(&parameters, user_ids[i]);
+		smartcar_spi_run("DELETE FROM smartcar_tesla.connection "
+						 "WHERE server = $1 AND vehicle_id = $2 AND user_id = $3",
+						 &parameters);
+	}
+}

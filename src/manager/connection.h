@@ -21,5 +21,7 @@ extern void smartcar_connections_clear_refusal(const SmartcarServer *server, con
 extern void smartcar_connections_clear_login_error(const SmartcarServer *server,
 												   const char *vehicle_id,
 												   const char *external_id);
+extern void smartcar_connections_delete(const SmartcarServer *server, SmartcarSpan vehicle_id,
+										SmartcarSpan user_id);
 
 #endif							/* SMARTCAR_CONNECTION_H */

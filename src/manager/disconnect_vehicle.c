@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * disconnect_vehicle.c
- *	  The procedure that takes a vehicle away, at Smartcar first, then here.
+ *	  The procedure that disconnects a vehicle, at Smartcar first, then here.
  *
  * src/manager/disconnect_vehicle.c
  *
@@ -9,12 +9,13 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "utils/builtins.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
+#include "manager/connection.h"
 #include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_disconnect_vehicle);
@@ -30,7 +31,6 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	SmartcarServer *server;
 	SmartcarApiVersion version;
 	SmartcarCall call;
-	SmartcarParameters parameters = {0};
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_disconnect_vehicle()");
 	server = smartcar_required_server(fcinfo, SERVER);
@@ -53,21 +53,11 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	 * is the list that is not found then, so that nothing is known.
 	 */
 	if (call.items[0].error != NULL &&
-		!(version == SMARTCAR_API_V2 && call.items[0].error->answer.status == 404))
+		!(version == SMARTCAR_API_V2 && call.items[0].error->api_error.status == 404))
 		smartcar_failure_raise(call.items[0].error);
 
-	/*
-	 * Of one owner or of all, as Smartcar was asked.  The rows are locked in
-	 * the order of the key, as by everybody, in the statement that deletes
-	 * them.
-	 */
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(VEHICLE_ID), false);
-	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
-	smartcar_spi_run("WITH locked AS (SELECT user_id FROM smartcar_tesla.connection WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL) "
-					 "ORDER BY user_id COLLATE \"C\" FOR UPDATE) "
-					 "DELETE FROM smartcar_tesla.connection WHERE server = $1 AND vehicle_id = $2 AND user_id IN (SELECT user_id FROM locked)",
-					 &parameters);
+	smartcar_connections_delete(server, smartcar_argument_span(fcinfo, VEHICLE_ID),
+								smartcar_argument_span(fcinfo, USER_ID));
 	smartcar_spi_commit();
 	smartcar_spi_end();
 	PG_RETURN_VOID();

@@ -19,7 +19,7 @@
 
 #include "core/hex.h"
 #include "pg/holdoff.h"
-#include "pg/secret_file.h"
+#include "pg/secret.h"
 
 /* The command that makes a first key, for hints. */
 #define MAKE_KEY_COMMAND \

@@ -27,7 +27,9 @@
 #include "core/hex.h"
 #include "core/utf8.h"
 #include "manager/spi.h"
+#include "manager/webhook_event.h"
 #include "pg/api_error.h"
+#include "pg/fn_state.h"
 #include "pg/hmac.h"
 #include "pg/json.h"
 #include "pg/secret.h"
@@ -136,20 +138,6 @@ is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
 		return false;
 	compute(server, body, digest);
 	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
-}
-
-/* Notes an event; false if it was there before. */
-static bool
-is_new(const Event *event)
-{
-	SmartcarParameters parameters = {0};
-
-	if (event->id.length == 0)
-		return true;
-	smartcar_parameter_string(&parameters, event->server->name);
-	smartcar_parameter_text(&parameters, event->id);
-	return smartcar_spi_run("INSERT INTO smartcar_tesla.webhook_event (server, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-							&parameters) > 0;
 }
 
 static void
@@ -279,7 +267,7 @@ notify(const Event *event)
 	pass_vehicle(event, &parameters);
 	smartcar_parameter_text(&parameters, event->type);
 	rows = smartcar_spi_run("SELECT json_build_object('server', server, 'event', $4, 'user_id', user_id, 'vehicle_id', vehicle_id, 'external_id', external_id, "
-							"'action', @.smartcar_next_action(server, status, error_action, permissions, tesla_scopes, access_type, make, model, year, virtual_key_paired))::text "
+							"'action', smartcar_tesla.next_action(status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired, server))::text "
 							"FROM smartcar_tesla.connection " OF_THIS_VEHICLE, &parameters);
 	for (uint64 i = 0; i < rows; i++)
 	{
@@ -300,7 +288,8 @@ apply_event(Event *event, JsonbContainer *body)
 	event->id = smartcar_json_text_member(body, "eventId");
 	event->type = smartcar_json_text_member(body, "eventType");
 	event->data = smartcar_json_object_member(body, "data");
-	if (event->data == NULL || !is_new(event))
+	if (event->data == NULL ||
+		(event->id.length > 0 && !smartcar_webhook_event_insert(event->server, event->id)))
 		return;
 	user = smartcar_json_object_member(event->data, "user");
 	vehicle = smartcar_json_object_member(event->data, "vehicle");
@@ -320,9 +309,8 @@ apply_event(Event *event, JsonbContainer *body)
 Datum
 smartcar_receive_webhook(PG_FUNCTION_ARGS)
 {
-	bool		fresh;
 	SmartcarServer *server =
-		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState), &fresh)->server;
+		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState))->server;
 	SmartcarSpan body = smartcar_argument_span(fcinfo, 0);
 	SmartcarSpan challenge;
 	Event		event = {.server = server};

@@ -28,14 +28,17 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "call/request.h"
-#include "manager/begin_connect.h"
 #include "manager/claim.h"
 #include "manager/progress.h"
 #include "manager/refresh_result.h"
 #include "manager/seal.h"
+#include "manager/session.h"
 #include "manager/spi.h"
+#include "manager/webhook_event.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
@@ -78,7 +81,7 @@ enum
 static bool
 is_our_fault(const SmartcarFailure *error)
 {
-	return error->answer.status == 401 || error->sqlstate == SMARTCAR_SQLSTATE_TLS;
+	return error->api_error.status == 401 || error->sqlstate == SMARTCAR_SQLSTATE_TLS;
 }
 
 static void
@@ -321,8 +324,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
 	smartcar_call_begin(call, server, &smartcar_token_operation,
-						smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server, SMARTCAR_OPTION_MAX_CONCURRENCY)));
+						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
 	call->refill = refill;
 	call->finished = finish;
 	call->source.idle = store_results;
@@ -350,7 +352,9 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	run(refresh);
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
-	smartcar_delete_expired_rows(server);
+	smartcar_sessions_delete_expired(server);
+	smartcar_webhook_events_delete_expired(server);
+	smartcar_spi_commit();
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);
 	if (refresh->claims.error != NULL)

@@ -157,7 +157,7 @@ void
 smartcar_result_add_failure(SmartcarRefreshResults *results, SmartcarRefreshResult *result,
 							const SmartcarFailure *failure)
 {
-	const SmartcarApiError *error = &failure->answer;
+	const SmartcarApiError *error = &failure->api_error;
 	MemoryContext old_context = MemoryContextSwitchTo(result->context);
 
 	result->has_failed = true;

@@ -24,6 +24,7 @@
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_reseal_tokens);
 

@@ -201,6 +201,9 @@ smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name)
 
 	/* the transaction of the CALL has its isolation level already */
 	smartcar_spi_commit();
+
+	/* what Smartcar gives could not be stored, which must not turn out later */
+	PreventCommandIfReadOnly(name);
 }
 
 void

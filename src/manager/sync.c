@@ -29,9 +29,11 @@
 #include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/begin_connect.h"
+#include "manager/session.h"
 #include "manager/sync_vehicles.h"
+#include "manager/webhook_event.h"
 #include "pg/datum.h"
+#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
 
@@ -175,9 +177,7 @@ static void
 sync_accounts(Sync *sync)
 {
 	int			limit = USERS_PER_REQUEST *
-		smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-							   smartcar_server_option(sync->server,
-													  SMARTCAR_OPTION_MAX_CONCURRENCY));
+		smartcar_server_number(sync->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	bool		by_token = smartcar_server_api_version(sync->server) == SMARTCAR_API_V2;
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
@@ -255,7 +255,11 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	else
 		sync_accounts(&sync);
 	if (for_all)
-		smartcar_delete_expired_rows(sync.server);
+	{
+		smartcar_sessions_delete_expired(sync.server);
+		smartcar_webhook_events_delete_expired(sync.server);
+		smartcar_spi_commit();
+	}
 	smartcar_progress_end(&sync.progress);
 
 	MemoryContextSwitchTo(result_context);

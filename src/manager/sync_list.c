@@ -23,15 +23,16 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
 #include "pg/text_array.h"
-#include "pg/timestamp.h"
+#include "pg/datum.h"
 
-/* No id of Smartcar's is longer, nor one of ours that a link can carry. */
-#define MAX_ID_LENGTH	512
+/* No id of the application's own that a link can carry is longer. */
+#define MAX_EXTERNAL_ID_LENGTH	512
 
 /* The columns of a page, each an array. */
 enum
@@ -138,7 +139,7 @@ joined_permissions(const SmartcarConnection *connection)
 static bool
 is_usable_id(SmartcarSpan id)
 {
-	return id.length <= MAX_ID_LENGTH && smartcar_span_is_visible(id);
+	return id.length <= SMARTCAR_MAX_ID_LENGTH && smartcar_span_is_visible(id);
 }
 
 /* The same for one that becomes part of a path. */
@@ -162,7 +163,7 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
 	add_text(item, USER_ID, connection->user_id);
 	add_text(item, VEHICLE_ID, connection->vehicle_id);
 	add_text(item, EXTERNAL_ID,
-			 connection->external_id.length <= MAX_ID_LENGTH ? connection->external_id :
+			 connection->external_id.length <= MAX_EXTERNAL_ID_LENGTH ? connection->external_id :
 			 smartcar_span(NULL, 0));
 	add_text(item, MODE, connection->mode);
 	add_text(item, PERMISSIONS, joined_permissions(connection));
@@ -178,17 +179,17 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
  * Each item asks for one page; whether there are more is for all of them.
  */
 static bool
-take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *answer)
+parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	Listing    *listing = (Listing *) call;
 	SmartcarConnectionWalk *walk = &page_of(item)->walk;
 
 	/* as long as the first page has not come, every other one may go on */
 	walk->first_count = listing->first_count;
-	if (!smartcar_connections_parse(call, item, walk, answer, add_connection))
+	if (!smartcar_connections_parse(call, item, walk, response, add_connection))
 		listing->is_last_known = true;
-	else if (smartcar_page_trail_returns(&listing->trail, call->context, walk->first_id))
-		smartcar_item_fail(call, item, "It is the same page as one before.");
+	else
+		(void) smartcar_page_is_new(call, item, &listing->trail, call->context, walk->first_id);
 	if (walk->page == 1)
 		listing->first_count = walk->first_count;
 	return false;
@@ -196,7 +197,7 @@ take_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *ans
 
 static const SmartcarOperation page_operation = {
 	.prepare = prepare_page,
-	.take = take_page
+	.parse = parse_page
 };
 
 static bool
@@ -232,12 +233,12 @@ store_page(SmartcarServer *server, SmartcarItem *item)
 						   column_types[i] == INT4OID ? INT4ARRAYOID : get_array_type(TIMESTAMPTZOID),
 						   makeArrayResult(page->columns[i], item->context), false);
 	smartcar_parameter_time(&parameters, page->asked_at);
-	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at, synced_at) "
+	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, granted_scopes, make, model, year, powertrain_type, connected_at, synced_at) "
 					 "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") $1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, string_to_array(p.permissions, ' '), p.make, p.model, p.year, p.powertrain_type, p.connected_at, @now "
 					 "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at) "
 					 "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", p.connected_at DESC NULLS LAST "
 					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', connection_id = EXCLUDED.connection_id, "
-					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, permissions = EXCLUDED.permissions, "
+					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, granted_scopes = EXCLUDED.granted_scopes, "
 					 "make = EXCLUDED.make, model = EXCLUDED.model, year = EXCLUDED.year, powertrain_type = EXCLUDED.powertrain_type, "
 					 "connected_at = EXCLUDED.connected_at, synced_at = EXCLUDED.synced_at, updated_at = @now "
 					 "WHERE c.synced_at IS NULL OR c.synced_at <= $13",
@@ -274,9 +275,7 @@ static void
 list_connections(SmartcarServer *server, SmartcarProgress *progress)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
-	int			items = smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-											   smartcar_server_option(server,
-																	  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			items = smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 
 	smartcar_call_begin(&listing->call, server, &page_operation, items);
 	listing->call.refill = next_page;
@@ -300,9 +299,7 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
-	int			limit = 4 * smartcar_option_number(SMARTCAR_OPTION_MAX_CONCURRENCY,
-												   smartcar_server_option(server,
-																		  SMARTCAR_OPTION_MAX_CONCURRENCY));
+	int			limit = 4 * smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	char	   *last = pstrdup("");
 	int64		failed = 0;
 	int			count;

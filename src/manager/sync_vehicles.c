@@ -15,10 +15,11 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "call/authorization.h"
 #include "api/sql_function.h"
 #include "manager/spi.h"
-#include "pg/scope.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /* The questions that are asked about each vehicle, side by side. */
 enum
@@ -48,12 +49,11 @@ begin_call(SmartcarCall *call, SmartcarServer *server, const SmartcarTypedCall *
 }
 
 static void
-set_user(SmartcarCall *call, SmartcarItem *item, const SmartcarUser *user)
+set_user(SmartcarItem *item, const SmartcarUser *user)
 {
 	smartcar_item_set_user_id(item, smartcar_span_from_string(user->user_id));
 	if (user->access_token != NULL)
-		smartcar_item_set_access_token(call, item,
-									   smartcar_span_from_string(user->access_token));
+		smartcar_item_set_access_token(item, smartcar_span_from_string(user->access_token));
 }
 
 /* A column of an answer as a parameter; NULL if the question was not answered. */
@@ -77,10 +77,10 @@ error_of(const SmartcarItem *answers)
 	{
 		const SmartcarFailure *error = answers[i].error;
 
-		if (error != NULL && error->answer.status != 403 &&
-			error->answer.action != SMARTCAR_ACTION_NONE &&
-			error->answer.action != SMARTCAR_ACTION_UNKNOWN)
-			return &error->answer;
+		if (error != NULL && error->api_error.status != 403 &&
+			error->api_error.action != SMARTCAR_ACTION_NONE &&
+			error->api_error.action != SMARTCAR_ACTION_UNKNOWN)
+			return &error->api_error;
 	}
 	return NULL;
 }
@@ -152,7 +152,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->known_vehicle_ids),
 					   false);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, external_id, make, model, year, mode, powertrain_type, "
-					 "permissions, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
+					 "granted_scopes, access_type, tesla_scopes, virtual_key_paired, error_type, error_code, error_description, error_action, error_url, error_at, connected_at, synced_at) "
 					 "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::@.smartcar_action, $18, "
 					 "CASE WHEN $17 IS NOT NULL THEN @now END, @now, @now "
 					 "WHERE $3 <> ALL ($21) OR EXISTS (SELECT FROM smartcar_tesla.connection WHERE server = $1 AND user_id = $2 AND vehicle_id = $3) "
@@ -160,7 +160,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user, SmartcarSp
 					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
 					 "make = COALESCE(EXCLUDED.make, c.make), model = COALESCE(EXCLUDED.model, c.model), year = COALESCE(EXCLUDED.year, c.year), "
 					 "mode = COALESCE(EXCLUDED.mode, c.mode), powertrain_type = COALESCE(EXCLUDED.powertrain_type, c.powertrain_type), "
-					 "permissions = COALESCE(EXCLUDED.permissions, c.permissions), "
+					 "granted_scopes = COALESCE(EXCLUDED.granted_scopes, c.granted_scopes), "
 					 TOLD_OR_SET("access_type") TOLD_OR_SET("tesla_scopes") TOLD_OR_SET("virtual_key_paired")
 					 KEEP_OR_SET("error_type") KEEP_OR_SET("error_code") KEEP_OR_SET("error_description")
 					 KEEP_OR_SET("error_url") KEEP_OR_SET("error_at") KEEP_OR_SET("error_action")
@@ -317,7 +317,7 @@ list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
 
 	begin_call(&call, server, &smartcar_vehicles_call, count);
 	for (int i = 0; i < count; i++)
-		set_user(&call, &call.items[i], &users[i]);
+		set_user(&call.items[i], &users[i]);
 	smartcar_call_authorize(&call, call.authorization);
 	smartcar_call_run(&call);
 
@@ -410,7 +410,7 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 			{
 				item->operation = questions[question]->operations[call.version];
 				smartcar_item_set_id(item, id, "vehicle_id");
-				set_user(&call, item, &users[i]);
+				set_user(item, &users[i]);
 			}
 		}
 	}

@@ -19,9 +19,10 @@
 
 #include "access/htup_details.h"
 #include "funcapi.h"
-#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 
-#include "pg/action.h"
+#include "pg/datum.h"
 #include "pg/json.h"
 
 /* The columns of the SQL type smartcar_error. */
@@ -225,6 +226,18 @@ smartcar_error_decide(const SmartcarApiError *answer)
 }
 
 /*
+ * The value of the enum for an action that is known.  type is the enum, which
+ * the callers find in their result type, so that no name is looked up.
+ */
+Datum
+smartcar_action_datum(SmartcarAction action, Oid type)
+{
+	return OidFunctionCall2(F_ENUM_IN,
+							CStringGetDatum(smartcar_action_label(action)),
+							ObjectIdGetDatum(type));
+}
+
+/*
  * A value of the SQL type smartcar_error, whose descriptor the caller knows.
  */
 Datum
@@ -243,13 +256,14 @@ smartcar_error_form(const SmartcarApiError *answer, TupleDesc descriptor)
 	Datum		values[SMARTCAR_ERROR_COLUMNS] = {0};
 	bool		nulls[SMARTCAR_ERROR_COLUMNS];
 
-	Assert(descriptor->natts == SMARTCAR_ERROR_COLUMNS);
+	if (descriptor->natts != SMARTCAR_ERROR_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("type smartcar_error has %d columns, expected %d",
+						descriptor->natts, SMARTCAR_ERROR_COLUMNS)));
 	for (int i = 0; i < SMARTCAR_ERROR_COLUMNS; i++)
 	{
-		nulls[i] = texts[i].data == NULL;
-		if (!nulls[i])
-			values[i] = PointerGetDatum(cstring_to_text_with_len(texts[i].data,
-																 (int) texts[i].length));
+		values[i] = smartcar_span_text_datum_or_null(texts[i], &nulls[i]);
 	}
 
 	nulls[STATUS] = answer->status == 0;

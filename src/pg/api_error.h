@@ -42,6 +42,7 @@ extern void smartcar_error_read_object(SmartcarApiError *answer, JsonbContainer 
 extern void smartcar_error_read_body(SmartcarApiError *answer, SmartcarSpan body);
 extern int64 smartcar_error_retry_after(SmartcarSpan text);
 extern SmartcarAction smartcar_error_decide(const SmartcarApiError *answer);
+extern Datum smartcar_action_datum(SmartcarAction action, Oid type);
 extern Datum smartcar_error_form(const SmartcarApiError *answer, TupleDesc descriptor);
 
 #endif							/* SMARTCAR_API_ERROR_H */

@@ -43,9 +43,9 @@ smartcar_check_client_id(SmartcarSpan id)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid client_id: \"%s\"", smartcar_excerpt(id)),
 				 errdetail("An id that begins with \"client_\" is that of an API credential, not of an application."),
-				 errhint("Use the application's id, a UUID that the Smartcar dashboard calls client id or application id. The id of the API credential belongs into the option \"api_client_id\" of a user mapping.")));
+				 errhint("Use the application's id, a UUID that the Smartcar dashboard calls client id or application id. The id of the API credential belongs in the option \"api_client_id\" of a user mapping.")));
 
-	if (!smartcar_span_is_visible(id))
+	if (!smartcar_client_id_valid(id))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid client_id: \"%s\"", smartcar_excerpt(id)),

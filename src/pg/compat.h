@@ -78,6 +78,11 @@ smartcar_make_json_lexer(char *json, int length, int encoding)
 #define smartcar_new_wait_event(name)	((uint32) PG_WAIT_EXTENSION)
 #endif
 
+/* 18 has a name of its own for C11's _Noreturn. */
+#ifndef pg_noreturn
+#define pg_noreturn		_Noreturn
+#endif
+
 /* 18 can tell the version of a loaded module. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define SMARTCAR_MODULE_MAGIC \

@@ -14,12 +14,27 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 
-static void
+#include "core/timestamp.h"
+#include "pg/compat.h"
+
+static pg_noreturn void
 refuse_type(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("result type is not the one of the extension")));
+			 errmsg("return type must be a row type with the columns of the extension's")));
+}
+
+bool
+smartcar_timestamptz(SmartcarSpan text, TimestampTz *timestamp)
+{
+	int64_t		microseconds;
+
+	if (text.data == NULL || !smartcar_timestamp_parse(text, &microseconds))
+		return false;
+	*timestamp = microseconds -
+		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	return IS_VALID_TIMESTAMP(*timestamp);
 }
 
 /*
@@ -27,13 +42,13 @@ refuse_type(void)
  * site.
  */
 TupleDesc
-smartcar_result_descriptor(FunctionCallInfo fcinfo, int max_columns)
+smartcar_result_descriptor(FunctionCallInfo fcinfo, int columns)
 {
 	TupleDesc	descriptor;
 	MemoryContext old_context;
 
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
-		descriptor->natts > max_columns)
+		descriptor->natts != columns)
 		refuse_type();
 
 	old_context = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);

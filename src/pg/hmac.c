@@ -20,11 +20,14 @@
 
 #include "pg/hmac.h"
 
+#include "pg/compat.h"
+
 struct SmartcarHmac
 {
 	MemoryContextCallback callback;
 	EVP_MAC    *mac;
 	EVP_MAC_CTX *context;
+	SmartcarSpan key;			/* the caller's */
 };
 
 static void
@@ -36,7 +39,7 @@ free_hmac(void *arg)
 	EVP_MAC_free(hmac->mac);
 }
 
-static void
+static pg_noreturn void
 hmac_failed(void)
 {
 	/* nobody else will look at what is on OpenSSL's queue */
@@ -46,6 +49,9 @@ hmac_failed(void)
 			 errmsg("could not compute HMAC-SHA-256")));
 }
 
+/*
+ * The key must live as long as the context.
+ */
 SmartcarHmac *
 smartcar_hmac_create(MemoryContext context, SmartcarSpan key)
 {
@@ -53,6 +59,7 @@ smartcar_hmac_create(MemoryContext context, SmartcarSpan key)
 	char		digest_name[] = "SHA256";
 	OSSL_PARAM	parameters[2];
 
+	hmac->key = key;
 	hmac->callback.func = free_hmac;
 	hmac->callback.arg = hmac;
 	MemoryContextRegisterResetCallback(context, &hmac->callback);
@@ -63,8 +70,7 @@ smartcar_hmac_create(MemoryContext context, SmartcarSpan key)
 	hmac->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (hmac->mac != NULL)
 		hmac->context = EVP_MAC_CTX_new(hmac->mac);
-	if (hmac->context == NULL ||
-		!EVP_MAC_init(hmac->context, (const unsigned char *) key.data, key.length, parameters))
+	if (hmac->context == NULL || !EVP_MAC_CTX_set_params(hmac->context, parameters))
 		hmac_failed();
 	return hmac;
 }
@@ -75,8 +81,11 @@ smartcar_hmac_compute(SmartcarHmac *hmac, SmartcarSpan message,
 {
 	size_t		length;
 
-	/* no key: begin again with the one that is there */
-	if (!EVP_MAC_init(hmac->context, NULL, 0, NULL) ||
+	/*
+	 * without the key, OpenSSL 3.0.0 to 3.0.2 would go on after the last
+	 * message
+	 */
+	if (!EVP_MAC_init(hmac->context, (const unsigned char *) hmac->key.data, hmac->key.length, NULL) ||
 		!EVP_MAC_update(hmac->context, (const unsigned char *) message.data, message.length) ||
 		!EVP_MAC_final(hmac->context, digest, &length, SMARTCAR_HMAC_LENGTH) ||
 		length != SMARTCAR_HMAC_LENGTH)

@@ -22,7 +22,6 @@
 #include "core/link.h"
 #include "core/virtual_key.h"
 #include "pg/check.h"
-#include "pg/scope.h"
 #include "pg/text.h"
 
 #define SERVER		ForeignServerRelationId
@@ -98,42 +97,84 @@ smartcar_option_is_secret(SmartcarOption option)
 }
 
 /*
- * The value of a numeric option in its base unit (milliseconds or bytes).
- * Units are understood as in the settings of the server.
+ * Units are understood as in the settings of the server; the result is in
+ * milliseconds or bytes.
  */
-int
-smartcar_option_number(SmartcarOption option, const char *value)
+static bool
+parse_number(SmartcarOption option, const char *text, int *number)
 {
 	const SmartcarOptionInfo *info = &smartcar_options[option];
-	const char *hint = NULL;
-	int			number;
 
-	if (!parse_int(value, &number, info->unit, &hint))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"",
-						info->name, smartcar_excerpt(smartcar_span_from_string(value))),
-				 hint ? errhint("%s", hint) : 0));
+	return parse_int(text, number, info->unit, NULL) &&
+		*number >= info->minimum && *number <= info->maximum;
+}
 
-	if (number < info->minimum || number > info->maximum)
+static bool
+parse_api_version(const char *text, SmartcarApiVersion *version)
+{
+	*version = strcmp(text, "3") == 0 ? SMARTCAR_API_V3 : SMARTCAR_API_V2;
+	return *version == SMARTCAR_API_V3 || strcmp(text, "2.0") == 0;
+}
+
+/*
+ * Parses a value by itself.  What depends on another option, which is only the
+ * names in "scope", is left to the validator.
+ */
+static bool
+parse_value(SmartcarOption option, SmartcarOptionValue *value)
+{
+	SmartcarSpan span = smartcar_span_from_string(value->text);
+
+	switch (smartcar_options[option].kind)
 	{
-		const char *unit = info->unit == GUC_UNIT_MS ? " ms" :
-			info->unit == GUC_UNIT_BYTE ? " bytes" : "";
-
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%d%s is outside the valid range for option \"%s\" (%d%s .. %d%s)",
-						number, unit, info->name,
-						info->minimum, unit, info->maximum, unit)));
+		case SMARTCAR_KIND_APPLICATION_ID:
+			return smartcar_client_id_valid(span);
+		case SMARTCAR_KIND_REDIRECT_URI:
+			return smartcar_redirect_uri_valid(span);
+		case SMARTCAR_KIND_SCOPE:
+		case SMARTCAR_KIND_NAMES:
+			return smartcar_scope_list_parse(span, &value->scope);
+		case SMARTCAR_KIND_MODE:
+			return smartcar_mode_valid(span);
+		case SMARTCAR_KIND_API_VERSION:
+			return parse_api_version(value->text, &value->api_version);
+		case SMARTCAR_KIND_DOMAIN:
+			return smartcar_domain_valid(span);
+		case SMARTCAR_KIND_NUMBER:
+			return parse_number(option, value->text, &value->number);
+		case SMARTCAR_KIND_ORIGIN:
+			return smartcar_origin_valid(span);
+		case SMARTCAR_KIND_FILE:
+			return is_absolute_path(value->text);
+		case SMARTCAR_KIND_IDENTIFIER:
+		case SMARTCAR_KIND_SECRET:
+			/* in a header, a line break would begin the next header */
+			return smartcar_span_is_visible(span);
 	}
-	return number;
+	return false;				/* keep compiler quiet */
+}
+
+/*
+ * Sets an option to a text, or to its default if text is NULL, and parses it.
+ * A value that is not acceptable is marked, and no error: the validator may have
+ * been another one when it was stored, and it concerns only who uses it.  What
+ * the value points at is in the current memory context, the text excepted.
+ */
+void
+smartcar_option_set(SmartcarOptionValue *value, SmartcarOption option, const char *text)
+{
+	memset(value, 0, sizeof(*value));
+	value->is_set = text !=NULL;
+	value->text = text !=NULL ? text : smartcar_options[option].default_value;
+
+	value->is_valid = value->text !=NULL && parse_value(option, value);
 }
 
 /*
  * Raises the error for a value of the wrong form.  A secret is not shown.
  */
-static void
-invalid_value(SmartcarOption option, const char *value, const char *detail, const char *hint)
+static pg_noreturn void
+invalid_value(SmartcarOption option, const char *text, const char *detail, const char *hint)
 {
 	const SmartcarOptionInfo *info = &smartcar_options[option];
 
@@ -141,93 +182,80 @@ invalid_value(SmartcarOption option, const char *value, const char *detail, cons
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for option \"%s\"", info->name),
-				 errdetail("%s", detail)));
+				 detail ? errdetail("%s", detail) : 0));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid value for option \"%s\": \"%s\"",
-					info->name, smartcar_excerpt(smartcar_span_from_string(value))),
-			 errdetail("%s", detail),
+					info->name, smartcar_excerpt(smartcar_span_from_string(text))),
+			 detail ? errdetail("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0));
 }
 
+static pg_noreturn void
+invalid_number(SmartcarOption option, const char *text)
+{
+	const SmartcarOptionInfo *info = &smartcar_options[option];
+	const char *unit = info->unit == GUC_UNIT_MS ? " ms" :
+		info->unit == GUC_UNIT_BYTE ? " bytes" : "";
+	const char *hint = NULL;
+	int			number;
+
+	if (!parse_int(text, &number, info->unit, &hint))
+		invalid_value(option, text, NULL, hint);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%d%s is outside the valid range for option \"%s\" (%d%s .. %d%s)",
+					number, unit, info->name,
+					info->minimum, unit, info->maximum, unit)));
+}
+
 /*
- * Checks a value by itself.  What depends on another option, which is only the
- * names in "scope", is left to the validator.
+ * Raises the error for a value that smartcar_option_set() has found invalid.
  */
 void
-smartcar_option_check(SmartcarOption option, const char *value)
+smartcar_option_refuse(SmartcarOption option, const char *text)
 {
-	SmartcarSpan span = smartcar_span_from_string(value);
+	SmartcarSpan span = smartcar_span_from_string(text);
 
 	switch (smartcar_options[option].kind)
 	{
 		case SMARTCAR_KIND_APPLICATION_ID:
 			smartcar_check_client_id(span);
 			break;
-
 		case SMARTCAR_KIND_REDIRECT_URI:
 			smartcar_check_redirect_uri(span);
 			break;
-
 		case SMARTCAR_KIND_SCOPE:
 		case SMARTCAR_KIND_NAMES:
-			{
-				SmartcarSpan name;
-
-				if (!smartcar_next_word(&span, &name))
-					invalid_value(option, value,
-								  "The value names no permission.",
-								  "Leave the option out instead.");
-				do
-					smartcar_check_permission_name(name);
-				while (smartcar_next_word(&span, &name));
-				break;
-			}
-
+			smartcar_scope_list_check(span);
+			invalid_value(option, text,
+						  "The value names no permission.",
+						  "Leave the option out instead.");
 		case SMARTCAR_KIND_MODE:
-			if (!smartcar_mode_valid(span))
-				invalid_value(option, value,
-							  "Valid modes are \"live\", \"simulated\" and \"test\".", NULL);
-			break;
-
+			invalid_value(option, text,
+						  "Valid modes are \"live\", \"simulated\" and \"test\".", NULL);
 		case SMARTCAR_KIND_API_VERSION:
-			if (strcmp(value, "2.0") != 0 && strcmp(value, "3") != 0)
-				invalid_value(option, value,
-							  "Valid versions are \"2.0\" and \"3\".", NULL);
-			break;
-
+			invalid_value(option, text,
+						  "Valid versions are \"2.0\" and \"3\".", NULL);
 		case SMARTCAR_KIND_DOMAIN:
-			if (!smartcar_domain_valid(span))
-				invalid_value(option, value,
-							  "The value must be a host name in lower case, such as \"acme.app.car\".",
-							  NULL);
-			break;
-
+			invalid_value(option, text,
+						  "The value must be a host name in lower case, such as \"acme.app.car\".",
+						  NULL);
 		case SMARTCAR_KIND_NUMBER:
-			(void) smartcar_option_number(option, value);
-			break;
-
+			invalid_number(option, text);
 		case SMARTCAR_KIND_ORIGIN:
-			if (!smartcar_origin_valid(span))
-				invalid_value(option, value,
-							  "The value must be https://host or https://host:port with nothing behind it; plain http is only accepted for a loopback host.",
-							  NULL);
-			break;
-
+			invalid_value(option, text,
+						  "The value must be https://host or https://host:port with nothing behind it; plain http is only accepted for a loopback host.",
+						  NULL);
 		case SMARTCAR_KIND_FILE:
-			if (!is_absolute_path(value))
-				invalid_value(option, value,
-							  "The value must be the absolute path of a file.", NULL);
-			break;
-
+			invalid_value(option, text,
+						  "The value must be the absolute path of a file.", NULL);
 		case SMARTCAR_KIND_IDENTIFIER:
 		case SMARTCAR_KIND_SECRET:
-			/* in a header, a line break would begin the next header */
-			if (!smartcar_span_is_visible(span))
-				invalid_value(option, value,
-							  "The value must be one or more visible ASCII characters without spaces.",
-							  NULL);
-			break;
+			invalid_value(option, text,
+						  "The value must be one or more visible ASCII characters without spaces.",
+						  NULL);
 	}
+	invalid_value(option, text, NULL, NULL);
 }

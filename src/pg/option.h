@@ -12,7 +12,9 @@
 
 #include "postgres.h"
 
-#include "core/span.h"
+#include "core/link.h"
+#include "pg/compat.h"
+#include "pg/scope.h"
 
 typedef enum SmartcarOption
 {
@@ -65,8 +67,8 @@ typedef enum SmartcarOptionKind
 	SMARTCAR_KIND_NUMBER,
 	SMARTCAR_KIND_ORIGIN,
 	SMARTCAR_KIND_FILE,
-	SMARTCAR_KIND_IDENTIFIER,	/* visible characters */
-	SMARTCAR_KIND_SECRET		/* the same, and never shown */
+	SMARTCAR_KIND_IDENTIFIER,	/* visible ASCII characters */
+	SMARTCAR_KIND_SECRET		/* visible ASCII characters, never shown */
 } SmartcarOptionKind;
 
 typedef struct SmartcarOptionInfo
@@ -81,11 +83,26 @@ typedef struct SmartcarOptionInfo
 	int			maximum;
 } SmartcarOptionInfo;
 
+/*
+ * The value of an option, as it was stored and as it is used.  Every value but
+ * the name of a file is ASCII, so that it is the same in all encodings.
+ */
+typedef struct SmartcarOptionValue
+{
+	const char *text;			/* NULL: neither set nor a default */
+	bool		is_set;			/* and not the default */
+	bool		is_valid;		/* and so there is one of these: */
+	int			number;
+	SmartcarApiVersion api_version;
+	SmartcarScopeList scope;
+} SmartcarOptionValue;
+
 extern const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT];
 
 extern int	smartcar_option_find(const char *name, Oid catalog);
 extern bool smartcar_option_is_secret(SmartcarOption option);
-extern int	smartcar_option_number(SmartcarOption option, const char *value);
-extern void smartcar_option_check(SmartcarOption option, const char *value);
+extern void smartcar_option_set(SmartcarOptionValue *value, SmartcarOption option,
+								const char *text);
+extern pg_noreturn void smartcar_option_refuse(SmartcarOption option, const char *text);
 
 #endif							/* SMARTCAR_OPTION_H */

@@ -1,13 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * scope.c
- *	  Permission names in arrays and options.
+ *	  Names of permissions: their form, lists of them, and sets.
  *
- * There are two degrees of strictness.  What compares permissions takes every
- * name that could be one, because Smartcar adds permissions.  What asks an
- * owner for permissions, a link, takes only those that are known or that the
- * server option "extra_scopes" lists: a mistyped name in a link shows the
- * owner an error page that nobody else gets to see.
+ * Smartcar adds permissions, so a name that is not known to us is accepted
+ * wherever nothing is asked for.  A link asks, so it takes only known names and
+ * those of the option "extra_scopes".
  *
  * src/pg/scope.c
  *
@@ -17,103 +15,76 @@
 
 #include "pg/scope.h"
 
-#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "core/permission.h"
 #include "pg/closest_match.h"
+#include "pg/compat.h"
 #include "pg/text.h"
+#include "pg/text_array.h"
 
 /*
- * Begins a walk over the elements of an array that must have one dimension at
- * the most and no NULLs.
+ * The list that an array argument had in the row before.
  */
-void
-smartcar_text_array_begin(SmartcarTextArray *walk, ArrayType *array, const char *argument)
+typedef struct ArgumentList
 {
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s must be a one-dimensional array", argument)));
-	if (ARR_HASNULL(array) && array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not contain NULL", argument)));
+	SmartcarScopeList list;		/* must be first */
+	MemoryContext context;		/* of what list and array point at */
+	ArrayType  *array;			/* a copy; NULL before the first row */
+} ArgumentList;
 
-	walk->count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	walk->read = 0;
-	walk->next = ARR_DATA_PTR(array);
-}
+typedef struct NameEntry
+{
+	SmartcarSpan name;
+	char		status;			/* of lib/simplehash.h */
+} NameEntry;
 
 /*
- * Makes a text[] in one piece, which construct_array() does not.
+ * The names are the user's, so the hash has a seed: with names of equal hashes
+ * a set would take time in proportion to the square of their number.
  */
-ArrayType *
-smartcar_build_text_array(const SmartcarSpan *elements, int count)
+static inline uint32
+hash_name(const void *seed, SmartcarSpan name)
 {
-	Size		size = ARR_OVERHEAD_NONULLS(1);
-	ArrayType  *array;
-	char	   *target;
-
-	if (count == 0)
-		return construct_empty_array(TEXTOID);
-
-	for (int i = 0; i < count; i++)
-		size += INTALIGN(VARHDRSZ + elements[i].length);
-	if (!AllocSizeIsValid(size))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("array size exceeds the maximum allowed (%d)", (int) MaxAllocSize)));
-
-	array = (ArrayType *) palloc(size);
-	SET_VARSIZE(array, size);
-	array->ndim = 1;
-	array->dataoffset = 0;		/* no NULLs */
-	array->elemtype = TEXTOID;
-	ARR_DIMS(array)[0] = count;
-	ARR_LBOUND(array)[0] = 1;
-
-	target = ARR_DATA_PTR(array);
-	for (int i = 0; i < count; i++)
-	{
-		Size		length = VARHDRSZ + elements[i].length;
-
-		SET_VARSIZE(target, length);
-		memcpy(VARDATA(target), elements[i].data, elements[i].length);
-		memset(target + length, 0, INTALIGN(length) - length);
-		target += INTALIGN(length);
-	}
-	return array;
+	return (uint32) hash_bytes_extended((const unsigned char *) name.data, (int) name.length,
+										(uintptr_t) seed);
 }
 
-/*
- * Takes the next word off a list that is separated by spaces.
- */
-bool
-smartcar_next_word(SmartcarSpan *words, SmartcarSpan *word)
-{
-	size_t		length = 0;
+#define SH_PREFIX		smartcar_names
+#define SH_ELEMENT_TYPE	NameEntry
+#define SH_KEY_TYPE		SmartcarSpan
+#define SH_KEY			name
+#define SH_HASH_KEY(table, key)		hash_name((table)->private_data, key)
+#define SH_EQUAL(table, a, b)		smartcar_span_equal(a, b)
+#define SH_SCOPE		static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
 
-	*word = smartcar_span(NULL, 0);
-	if (words->length == 0)
-		return false;
-	while (words->length > 0 && words->data[0] == ' ')
-		*words = smartcar_span_skip(*words, 1);
-	while (length < words->length && words->data[length] != ' ')
-		length++;
-	*word = smartcar_span(words->data, length);
-	*words = smartcar_span_skip(*words, length);
-	return length > 0;
-}
+#define INITIAL_SIZE	16
 
-static void
-malformed_permission(SmartcarSpan name)
+static pg_noreturn void
+refuse_name(SmartcarSpan name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid Smartcar permission name: \"%s\"", smartcar_excerpt(name)),
 			 errdetail("A permission name begins with a letter, consists of letters, digits, \"_\", \"-\", \".\" and \":\", and has at most %d characters; \"required:\" may stand in front of it.",
 					   SMARTCAR_PERMISSION_MAX_LENGTH)));
+}
+
+/*
+ * Strips "required:" and finds the permission.  Returns false if the name could
+ * be that of none; *index is -1 for one that is not known.
+ */
+static bool
+find_permission(SmartcarSpan *name, int *index)
+{
+	smartcar_permission_strip_required(name);
+	*index = smartcar_permission_find(*name);
+	return *index >= 0 || smartcar_permission_well_formed(*name);
 }
 
 /*
@@ -126,47 +97,34 @@ smartcar_resolve_permission(SmartcarSpan *name)
 	SmartcarSpan written = *name;
 	int			index;
 
-	smartcar_permission_strip_required(name);
-	index = smartcar_permission_find(*name);
-	if (index < 0 && !smartcar_permission_well_formed(*name))
-		malformed_permission(written);
+	if (!find_permission(name, &index))
+		refuse_name(written);
 	return index;
 }
 
-/* Whether a name could be a permission, with or without "required:". */
-void
-smartcar_check_permission_name(SmartcarSpan name)
-{
-	(void) smartcar_resolve_permission(&name);
-}
-
 /*
- * Whether a link may ask for a permission.
+ * Whether a link may ask for a permission.  extra_scopes is NULL if there are
+ * none.
  */
 void
-smartcar_check_link_permission(SmartcarSpan name, SmartcarSpan extra_scopes)
+smartcar_check_link_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
 {
 	SmartcarClosestMatch closest;
-	SmartcarSpan rest = extra_scopes;
-	SmartcarSpan word;
+	int			extra_count = extra_scopes ? extra_scopes->count : 0;
 
 	if (smartcar_resolve_permission(&name) >= 0)
 		return;
-	while (smartcar_next_word(&rest, &word))
+	for (int i = 0; i < extra_count; i++)
 	{
-		smartcar_permission_strip_required(&word);
-		if (smartcar_span_equal(word, name))
+		if (smartcar_span_equal(extra_scopes->names[i], name))
 			return;
 	}
 
 	smartcar_closest_match_begin(&closest, name);
 	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
 		smartcar_closest_match_try(&closest, smartcar_permission_table[i].name);
-	while (smartcar_next_word(&extra_scopes, &word))
-	{
-		smartcar_permission_strip_required(&word);
-		smartcar_closest_match_try(&closest, word);
-	}
+	for (int i = 0; i < extra_count; i++)
+		smartcar_closest_match_try(&closest, extra_scopes->names[i]);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -174,4 +132,173 @@ smartcar_check_link_permission(SmartcarSpan name, SmartcarSpan extra_scopes)
 			 closest.match.data ?
 			 errhint("Perhaps you meant \"%.*s\".", (int) closest.match.length, closest.match.data) :
 			 errhint("If it is a new permission of Smartcar's, add it to the option \"extra_scopes\" of the server.")));
+}
+
+static void
+allocate_list(SmartcarScopeList *list, size_t count)
+{
+	list->count = 0;
+	list->indexes = (int *) palloc(Max(count, 1) * sizeof(int));
+	list->names = (SmartcarSpan *) palloc(Max(count, 1) * sizeof(SmartcarSpan));
+	list->written = (SmartcarSpan *) palloc(Max(count, 1) * sizeof(SmartcarSpan));
+}
+
+static void
+append_permission(SmartcarScopeList *list, int index, SmartcarSpan name, SmartcarSpan written)
+{
+	list->indexes[list->count] = index;
+	list->names[list->count] = name;
+	list->written[list->count] = written;
+	list->count++;
+}
+
+/*
+ * Cuts the next word off a text in which words are separated by spaces.
+ */
+static bool
+next_word(SmartcarSpan *words, SmartcarSpan *word)
+{
+	size_t		length = 0;
+
+	while (words->length > 0 && words->data[0] == ' ')
+		*words = smartcar_span_skip(*words, 1);
+	while (length < words->length && words->data[length] != ' ')
+		length++;
+	*word = smartcar_span(words->data, length);
+	*words = smartcar_span_skip(*words, length);
+	return length > 0;
+}
+
+/*
+ * Parses permissions that are separated by spaces.  Returns false if one of them
+ * is malformed, or if there is none.
+ */
+bool
+smartcar_scope_list_parse(SmartcarSpan words, SmartcarScopeList *list)
+{
+	SmartcarSpan written;
+
+	allocate_list(list, words.length / 2 + 1);
+	while (next_word(&words, &written))
+	{
+		SmartcarSpan name = written;
+		int			index;
+
+		if (!find_permission(&name, &index))
+			return false;
+		append_permission(list, index, name, written);
+	}
+	return list->count > 0;
+}
+
+/*
+ * Raises the error for the first permission that is malformed.
+ */
+void
+smartcar_scope_list_check(SmartcarSpan words)
+{
+	SmartcarSpan name;
+
+	while (next_word(&words, &name))
+		(void) smartcar_resolve_permission(&name);
+}
+
+static void
+read_argument(ArgumentList *argument_list, ArrayType *array, const char *argument)
+{
+	SmartcarScopeList *list = &argument_list->list;
+	SmartcarScopeSet seen = {0, NULL};
+	MemoryContext old_context;
+	SmartcarTextArray reader;
+	SmartcarSpan written;
+	ArrayType  *copy;
+
+	/* until this is done, there is no array of the row before */
+	argument_list->array = NULL;
+	MemoryContextReset(argument_list->context);
+
+	old_context = MemoryContextSwitchTo(argument_list->context);
+	copy = (ArrayType *) palloc(VARSIZE(array));
+	memcpy(copy, array, VARSIZE(array));
+	smartcar_text_array_begin(&reader, copy, argument);
+	allocate_list(list, reader.count);
+	while (smartcar_text_array_next(&reader, &written))
+	{
+		SmartcarSpan name = written;
+		int			index = smartcar_resolve_permission(&name);
+
+		CHECK_FOR_INTERRUPTS();
+		if (smartcar_scope_set_add(&seen, index, name))
+			append_permission(list, index, name, written);
+	}
+	MemoryContextSwitchTo(old_context);
+	argument_list->array = copy;
+}
+
+/*
+ * The permissions of an array, each of them once.  A function can have one such
+ * argument, because the list hangs on fn_extra.
+ */
+const SmartcarScopeList *
+smartcar_scope_list_argument(FunctionCallInfo fcinfo, ArrayType *array, const char *argument)
+{
+	ArgumentList *list = (ArgumentList *) fcinfo->flinfo->fn_extra;
+
+	if (list == NULL)
+	{
+		list = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ArgumentList));
+		list->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
+											  "smartcar_tesla scopes",
+											  ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = list;
+	}
+
+	if (list->array == NULL || VARSIZE(list->array) != VARSIZE(array) ||
+		memcmp(list->array, array, VARSIZE(array)) != 0)
+		read_argument(list, array, argument);
+	return &list->list;
+}
+
+/*
+ * Adds a name that is none of the known ones.  Returns false if the set has it
+ * already.  The name itself is not copied.
+ */
+bool
+smartcar_scope_set_add_other(SmartcarScopeSet *set, SmartcarSpan name)
+{
+	bool		found;
+
+	if (set->others == NULL)
+		set->others = smartcar_names_create(CurrentMemoryContext, INITIAL_SIZE,
+											(void *) (uintptr_t) pg_prng_uint64(&pg_global_prng_state));
+	(void) smartcar_names_insert(set->others, name, &found);
+	return !found;
+}
+
+bool
+smartcar_scope_set_has_other(const SmartcarScopeSet *set, SmartcarSpan name)
+{
+	return set->others != NULL && smartcar_names_lookup(set->others, name) != NULL;
+}
+
+/*
+ * Adds the permissions of an array, without their "required:".
+ */
+void
+smartcar_scope_set_add_array(SmartcarScopeSet *set, ArrayType *array, const char *argument)
+{
+	SmartcarTextArray reader;
+	SmartcarSpan name;
+
+	smartcar_text_array_begin(&reader, array, argument);
+	while (smartcar_text_array_next(&reader, &name))
+	{
+		/* nearly always a known name as it is */
+		int			index = smartcar_permission_find(name);
+
+		CHECK_FOR_INTERRUPTS();
+		if (index < 0)
+			index = smartcar_resolve_permission(&name);
+		(void) smartcar_scope_set_add(set, index, name);
+	}
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * scope.h
- *	  Permission names in arrays and options.
+ *	  Names of permissions: their form, lists of them, and sets.
  *
  * src/pg/scope.h
  *
@@ -12,43 +12,69 @@
 
 #include "postgres.h"
 
-#include "access/tupmacs.h"
-#include "catalog/pg_type.h"
-#include "pg/compat.h"
+#include "fmgr.h"
 #include "utils/array.h"
 
-#include "core/span.h"
+#include "core/permission.h"
 
-/* A walk over the elements of a text[]. */
-typedef struct SmartcarTextArray
+/* Permissions in the order in which they were given. */
+typedef struct SmartcarScopeList
 {
 	int			count;
-	int			read;
-	char	   *next;
-} SmartcarTextArray;
+	int		   *indexes;		/* in smartcar_permission_table, or -1 */
+	SmartcarSpan *names;		/* without "required:" */
+	SmartcarSpan *written;		/* as they were given */
+} SmartcarScopeList;
 
-extern void smartcar_text_array_begin(SmartcarTextArray *walk, ArrayType *array,
-									  const char *argument);
+struct smartcar_names_hash;
 
-extern ArrayType *smartcar_build_text_array(const SmartcarSpan *elements, int count);
+/* Starts as zeros. */
+typedef struct SmartcarScopeSet
+{
+	uint32		known;			/* a bit for each of smartcar_permission_table */
+	struct smartcar_names_hash *others; /* NULL while there are none */
+} SmartcarScopeSet;
 
-extern bool smartcar_next_word(SmartcarSpan *words, SmartcarSpan *word);
-extern void smartcar_check_permission_name(SmartcarSpan name);
-extern void smartcar_check_link_permission(SmartcarSpan name, SmartcarSpan extra_scopes);
+StaticAssertDecl(SMARTCAR_PERMISSION_COUNT <= 32,
+				 "a known permission must be a bit of SmartcarScopeSet.known");
+
 extern int	smartcar_resolve_permission(SmartcarSpan *name);
+extern void smartcar_check_link_permission(SmartcarSpan name,
+										   const SmartcarScopeList *extra_scopes);
+
+extern bool smartcar_scope_list_parse(SmartcarSpan words, SmartcarScopeList *list);
+extern void smartcar_scope_list_check(SmartcarSpan words);
+extern const SmartcarScopeList *smartcar_scope_list_argument(FunctionCallInfo fcinfo,
+															 ArrayType *array,
+															 const char *argument);
+
+extern bool smartcar_scope_set_add_other(SmartcarScopeSet *set, SmartcarSpan name);
+extern bool smartcar_scope_set_has_other(const SmartcarScopeSet *set, SmartcarSpan name);
+extern void smartcar_scope_set_add_array(SmartcarScopeSet *set, ArrayType *array,
+										 const char *argument);
+
+/*
+ * Adds a name.  index tells which of the known ones it is, or is -1.  Returns
+ * false if the set has it already.
+ */
+static inline bool
+smartcar_scope_set_add(SmartcarScopeSet *set, int index, SmartcarSpan name)
+{
+	uint32		bit = index < 0 ? 0 : (uint32) 1 << index;
+	bool		found = (set->known & bit) != 0;
+
+	if (index < 0)
+		return smartcar_scope_set_add_other(set, name);
+	set->known |= bit;
+	return !found;
+}
 
 static inline bool
-smartcar_text_array_next(SmartcarTextArray *walk, SmartcarSpan *element)
+smartcar_scope_set_has(const SmartcarScopeSet *set, int index, SmartcarSpan name)
 {
-	char	   *current = walk->next;
-
-	if (walk->read == walk->count)
-		return false;
-	*element = smartcar_span(VARDATA_ANY(current), VARSIZE_ANY_EXHDR(current));
-	current += VARSIZE_ANY(current);
-	walk->next = (char *) att_align_nominal(current, TYPALIGN_INT);
-	walk->read++;
-	return true;
+	if (index < 0)
+		return smartcar_scope_set_has_other(set, name);
+	return (set->known & ((uint32) 1 << index)) != 0;
 }
 
 #endif							/* SMARTCAR_SCOPE_H */

@@ -13,9 +13,108 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "pg/secret.h"
 
-#include "pg/secret_file.h"
+#include "storage/fd.h"
+
+/* Far more than any secret has; what is larger is another file. */
+#define MAX_FILE_SIZE	8192
+
+/*
+ * Refuses a file that others than its owner may read.  One that belongs to
+ * root may be readable by a group, which is how it is given to the server.
+ */
+static void
+check_permissions(const char *path, const struct stat *status)
+{
+	mode_t		forbidden;
+
+	if (!S_ISREG(status->st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("secret file \"%s\" is not a regular file", path)));
+
+	if (status->st_uid != geteuid() && status->st_uid != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("secret file \"%s\" belongs neither to the database user nor to root", path)));
+
+	forbidden = status->st_uid == geteuid() ?
+		(S_IRWXG | S_IRWXO) : (S_IWGRP | S_IXGRP | S_IRWXO);
+	if (status->st_mode & forbidden)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("secret file \"%s\" has group or world access", path),
+				 errdetail("Its mode must be 0600 or less if the database user owns it, and 0640 or less if root does.")));
+}
+
+/*
+ * The content of a file, without the line breaks at its end.  The caller wipes
+ * it.
+ */
+char *
+smartcar_read_secret_file(const char *path)
+{
+	char		buffer[MAX_FILE_SIZE + 1];
+	struct stat status;
+	volatile ssize_t length = 0;
+	int			fd;
+	char	   *content;
+
+	/* not to be held up by a fifo, which check_permissions() then refuses */
+	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (fd < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open secret file \"%s\": %m", path)));
+	PG_TRY();
+	{
+		if (fstat(fd, &status) != 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not stat secret file \"%s\": %m", path)));
+		check_permissions(path, &status);
+
+		length = read(fd, buffer, sizeof(buffer));
+		if (length < 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not read secret file \"%s\": %m", path)));
+	}
+	PG_FINALLY();
+	{
+		/* the transaction may go on, see smartcar_key_ring_reread() */
+		CloseTransientFile(fd);
+	}
+	PG_END_TRY();
+
+	if (length > MAX_FILE_SIZE)
+	{
+		explicit_bzero(buffer, sizeof(buffer));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("secret file \"%s\" is larger than %d bytes", path, MAX_FILE_SIZE)));
+	}
+
+	while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\r'))
+		length--;
+	if (memchr(buffer, '\0', length) != NULL)
+	{
+		explicit_bzero(buffer, sizeof(buffer));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("secret file \"%s\" does not hold a secret", path),
+				 errdetail("It contains a zero byte.")));
+	}
+
+	content = pnstrdup(buffer, length);
+	explicit_bzero(buffer, sizeof(buffer));
+	return content;
+}
 
 /*
  * The secret that a file holds, which is one line.
@@ -45,15 +144,17 @@ const char *
 smartcar_secret(SmartcarServer *server, SmartcarOption option, const char *argument)
 {
 	SmartcarOption file_option = (SmartcarOption) (option + 1);
+	const char *secret;
+	const char *path;
 
 	Assert(smartcar_option_is_secret(option));
 
 	smartcar_server_load_mapping(server);
-	if (server->values[option] != NULL)
-		return server->values[option];
-	if (server->values[file_option] != NULL)
-		return read_secret(server->values[file_option]);
-
-	smartcar_missing_value(server, option, argument);
-	return NULL;				/* keep compiler quiet */
+	secret = smartcar_server_option(server, option);
+	if (secret != NULL)
+		return secret;
+	path = smartcar_server_option(server, file_option);
+	if (path == NULL)
+		smartcar_missing_value(server, option, argument);
+	return read_secret(path);
 }

@@ -14,6 +14,7 @@
 
 #include "pg/server.h"
 
+extern char *smartcar_read_secret_file(const char *path);
 extern const char *smartcar_secret(SmartcarServer *server, SmartcarOption option,
 								   const char *argument);
 

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * server.c
- *	  The Smartcar application that a call uses.
+ *	  The Smartcar application that a function uses: a foreign server with the
+ *	  options of its user mapping.
  *
  * src/pg/server.c
  *
@@ -27,37 +28,29 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#include "pg/text.h"
-
-/*
- * A fleet's rows may be about several applications in turn.  Beyond so many, the
- * one that was used longest ago is looked up again.
- */
-#define SERVERS_PER_CALL	8
-
-/*
- * What hangs on fn_extra: a site for each server, the one used last first.  Those
- * after count are NULL, or not in use.
- */
-typedef struct CallSites
+/* Whether a role may use a name as a server, and why not. */
+typedef enum ServerUse
 {
-	uint64		generation;
-	Oid			userid;
-	int			count;
-	SmartcarFnState *sites[SERVERS_PER_CALL];
-} CallSites;
+	SERVER_USABLE,
+	SERVER_MISSING,
+	SERVER_NOT_PERMITTED,
+	SERVER_OF_OTHER_WRAPPER
+} ServerUse;
+
+/* A stored value that is being refused. */
+typedef struct StoredOption
+{
+	const SmartcarServer *server;
+	SmartcarOption option;
+} StoredOption;
 
 /* The setting smartcar_tesla.server. */
 static char *server_setting = NULL;
 
-/*
- * Counts the changes of servers, user mappings, memberships and the setting.
- * What a call site remembers is outdated when this is no longer what it was.
- */
 static uint64 current_generation = 1;
 
 static void
-forget_servers(Datum arg, int cacheid, uint32 hashvalue)
+count_change(Datum arg, int cacheid, uint32 hashvalue)
 {
 	current_generation++;
 }
@@ -86,19 +79,30 @@ smartcar_server_init(void)
 							   NULL);
 
 	/* the last two decide whether a role has USAGE */
-	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, forget_servers, (Datum) 0);
-	CacheRegisterSyscacheCallback(USERMAPPINGOID, forget_servers, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_servers, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, forget_servers, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, count_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, count_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, count_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, count_change, (Datum) 0);
 }
 
 /*
- * Stores those options of a list that we know.  The validator let no others
+ * Counts the changes of servers, user mappings, memberships and the setting.  A
+ * server that was loaded is outdated when this is no longer what it was before.
+ */
+uint64
+smartcar_server_generation(void)
+{
+	return current_generation;
+}
+
+/*
+ * Sets those options of a list that we know.  The validator let no others
  * through, but it may have been another version of it.
  */
 static void
-store_options(SmartcarServer *server, List *options, Oid catalog)
+set_options(SmartcarServer *server, List *options, Oid catalog)
 {
+	MemoryContext old_context = MemoryContextSwitchTo(server->context);
 	ListCell   *cell;
 
 	foreach(cell, options)
@@ -107,232 +111,211 @@ store_options(SmartcarServer *server, List *options, Oid catalog)
 		int			option = smartcar_option_find(element->defname, catalog);
 
 		if (option != SMARTCAR_NO_OPTION)
-			server->values[option] = MemoryContextStrdup(server->context, defGetString(element));
+			smartcar_option_set(&server->values[option], (SmartcarOption) option,
+								pstrdup(defGetString(element)));
 	}
+	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * Reads a server.  One that an argument names must exist, the one that the
- * setting names need not, because some calls need none.  To a lenient caller, a
- * server that is not there, that may not be used, or that is another's by now,
- * is no server.
- */
 static void
-load_server(SmartcarServer *server, const char *argument, bool is_lenient,
-			MemoryContext context)
+set_defaults(SmartcarServer *server)
 {
-	const char *name = argument ? argument : server_setting;
-	ForeignServer *foreign_server;
-	AclResult	aclresult;
-	bool		is_ours;
+	for (int option = 0; option < SMARTCAR_OPTION_COUNT; option++)
+		smartcar_option_set(&server->values[option], (SmartcarOption) option, NULL);
+}
 
-	memset(server, 0, sizeof(*server));
-	server->context = context;
-	server->serverid = InvalidOid;
-	if (argument == NULL && (name == NULL || name[0] == '\0'))
-		return;
-	server->name = MemoryContextStrdup(context, name);
-
-	foreign_server = GetForeignServerByName(name, true);
-	if (foreign_server == NULL)
-	{
-		if (argument != NULL && !is_lenient)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("server \"%s\" does not exist", name)));
-		return;
-	}
-
-	aclresult = smartcar_server_aclcheck(foreign_server->serverid, GetUserId(), ACL_USAGE);
-	if (aclresult != ACLCHECK_OK && is_lenient)
-		return;
-	if (aclresult != ACLCHECK_OK)
-		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, foreign_server->servername);
+static ServerUse
+server_use(const ForeignServer *server)
+{
+	if (server == NULL)
+		return SERVER_MISSING;
+	if (smartcar_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+		return SERVER_NOT_PERMITTED;
 
 	/*
 	 * A server of another wrapper has not been through our validator, so its
 	 * options may be anybody's.
 	 */
-	is_ours = getExtensionOfObject(ForeignDataWrapperRelationId, foreign_server->fdwid) ==
-		get_extension_oid("smartcar_tesla", false);
-	if (!is_ours && is_lenient)
+	if (getExtensionOfObject(ForeignDataWrapperRelationId, server->fdwid) !=
+		get_extension_oid("smartcar_tesla", false))
+		return SERVER_OF_OTHER_WRAPPER;
+	return SERVER_USABLE;
+}
+
+static void
+refuse_server(ServerUse use, const char *name)
+{
+	switch (use)
+	{
+		case SERVER_USABLE:
+			break;
+		case SERVER_MISSING:
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("server \"%s\" does not exist", name)));
+			break;
+		case SERVER_NOT_PERMITTED:
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, name);
+			break;
+		case SERVER_OF_OTHER_WRAPPER:
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("server \"%s\" is not a Smartcar application", name),
+					 errdetail("Its foreign-data wrapper is not \"smartcar_tesla\".")));
+			break;
+	}
+}
+
+/*
+ * Loads the server that an argument names, or that the setting names if the
+ * argument is NULL.  The one of the setting need not exist, because some
+ * functions can do without.  With missing_ok, a server that does not exist, that
+ * the role may not use or that belongs to another wrapper is no server.
+ */
+void
+smartcar_server_load(SmartcarServer *server, const char *argument, bool missing_ok,
+					 MemoryContext context)
+{
+	const char *name = argument ? argument : server_setting;
+	ForeignServer *foreign_server;
+	ServerUse	use;
+
+	memset(server, 0, sizeof(*server));
+	server->context = context;
+	server->serverid = InvalidOid;
+	set_defaults(server);
+	if (argument == NULL && (name == NULL || name[0] == '\0'))
 		return;
-	if (!is_ours)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not a Smartcar application", name),
-				 errdetail("Its foreign-data wrapper is not \"smartcar_tesla\".")));
+	server->name = MemoryContextStrdup(context, name);
 
-	server->serverid = foreign_server->serverid;
-	store_options(server, foreign_server->options, ForeignServerRelationId);
+	foreign_server = GetForeignServerByName(name, true);
+	use = server_use(foreign_server);
+	if (use == SERVER_USABLE)
+	{
+		server->serverid = foreign_server->serverid;
+		set_options(server, foreign_server->options, ForeignServerRelationId);
+	}
+	else if (!missing_ok && !(use == SERVER_MISSING && argument == NULL))
+		refuse_server(use, name);
 }
 
-static bool
-is_site_for(const SmartcarFnState *site, const text *argument)
-{
-	if (argument == NULL || site->argument == NULL)
-		return argument == NULL && site->argument == NULL;
-	return smartcar_span_equal(smartcar_span_from_text(argument),
-							   smartcar_span_from_string(site->argument));
-}
-
-/*
- * Empties all sites.  Looking up a server can take in invalidations, so the
- * generation is the one from before it.
- */
 static void
-forget_sites(CallSites *all)
+stored_option_context(void *arg)
 {
-	for (int i = 0; i < all->count; i++)
-		MemoryContextReset(all->sites[i]->context);
-	all->count = 0;
-	all->generation = current_generation;
-	all->userid = GetUserId();
+	const StoredOption *stored = (const StoredOption *) arg;
+	const char *name = smartcar_options[stored->option].name;
+
+	if (smartcar_options[stored->option].catalog == UserMappingRelationId)
+		errcontext("option \"%s\" of the user mapping for server \"%s\"",
+				   name, stored->server->name);
+	else
+		errcontext("option \"%s\" of server \"%s\"", name, stored->server->name);
 }
 
 /*
- * Makes a site after those in use, in place of the last one if there are as many
- * as may be.  If something fails below, it is not in use, and is made again.
+ * Raises the error for a value that was stored under other rules.
  */
-static void
-add_site(CallSites *all, MemoryContext parent, Size size, const text *argument, bool is_lenient)
+static pg_noreturn void
+refuse_stored(const SmartcarServer *server, SmartcarOption option)
 {
-	SmartcarFnState *site;
-	MemoryContext context;
+	StoredOption stored = {server, option};
+	ErrorContextCallback callback;
 
-	if (all->count == SERVERS_PER_CALL)
-		all->count--;
-	site = all->sites[all->count];
-	if (site == NULL)
-	{
-		site = MemoryContextAllocZero(parent, size);
-		site->context = AllocSetContextCreate(parent, "smartcar_tesla call site",
-											  ALLOCSET_SMALL_SIZES);
-		all->sites[all->count] = site;
-	}
-
-	context = site->context;
-	MemoryContextReset(context);
-	memset(site, 0, size);
-	site->context = context;
-
-	if (argument != NULL)
-	{
-		SmartcarSpan name = smartcar_span_from_text(argument);
-		char	   *copy = MemoryContextAlloc(context, name.length + 1);
-
-		memcpy(copy, name.data, name.length);
-		copy[name.length] = '\0';
-		site->argument = copy;
-	}
-	load_server(&site->server, site->argument, is_lenient, context);
-	all->count++;
+	callback.callback = stored_option_context;
+	callback.arg = &stored;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	smartcar_option_refuse(option, server->values[option].text);
 }
 
 /*
- * The call site of the function that is being called, for the server of this
- * row; made if need be.
+ * An option that is to be used.  One that has neither a value nor a default has
+ * no text.
  */
-static SmartcarFnState *
-find_call_site(FunctionCallInfo fcinfo, int server_argument, Size size, bool is_lenient,
-			   bool *fresh)
+static const SmartcarOptionValue *
+option_value(const SmartcarServer *server, SmartcarOption option)
 {
-	CallSites  *all = (CallSites *) fcinfo->flinfo->fn_extra;
-	const text *argument = PG_ARGISNULL(server_argument) ? NULL :
-		PG_GETARG_TEXT_PP(server_argument);
-	SmartcarFnState *site;
-	int			found = 0;
+	const SmartcarOptionValue *value = &server->values[option];
 
-	Assert(size >= sizeof(SmartcarFnState));
-
-	if (all == NULL)
-	{
-		all = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSites));
-		fcinfo->flinfo->fn_extra = all;
-	}
-	if (all->generation != current_generation || all->userid != GetUserId())
-		forget_sites(all);
-
-	while (found < all->count && !is_site_for(all->sites[found], argument))
-		found++;
-	*fresh = found == all->count;
-	if (*fresh)
-	{
-		add_site(all, fcinfo->flinfo->fn_mcxt, size, argument, is_lenient);
-		found = all->count - 1;
-	}
-
-	site = all->sites[found];
-	for (; found > 0; found--)
-		all->sites[found] = all->sites[found - 1];
-	all->sites[0] = site;
-	return site;
+	if (value->text !=NULL && !value->is_valid)
+		refuse_stored(server, option);
+	return value;
 }
 
-/*
- * server_argument is the number of the argument "server".  size is that of the
- * struct which the caller keeps at the call site.  *fresh tells that everything
- * but the server is zero, as at the first row.
- */
-SmartcarFnState *
-smartcar_fn_state(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
-{
-	return find_call_site(fcinfo, server_argument, size, false, fresh);
-}
-
-/*
- * The same for rows that may be about a server which is no longer there, or may
- * not be used.
- */
-SmartcarFnState *
-smartcar_lenient_fn_state(FunctionCallInfo fcinfo, int server_argument, Size size, bool *fresh)
-{
-	return find_call_site(fcinfo, server_argument, size, true, fresh);
-}
-
-/*
- * The server of a function that cannot do without one.
- */
-SmartcarServer *
-smartcar_required_server(FunctionCallInfo fcinfo, int server_argument)
-{
-	bool		fresh;
-	SmartcarFnState *site = smartcar_fn_state(fcinfo, server_argument,
-											  sizeof(SmartcarFnState), &fresh);
-
-	if (!OidIsValid(site->server.serverid))
-		smartcar_missing_value(&site->server, SMARTCAR_OPTION_CLIENT_ID, NULL);
-	return &site->server;
-}
-
-/*
- * An option, or its default, or NULL.
- */
+/* An option, or its default, or NULL. */
 const char *
 smartcar_server_option(const SmartcarServer *server, SmartcarOption option)
 {
-	if (server->values[option] != NULL)
-		return server->values[option];
-	return smartcar_options[option].default_value;
+	return option_value(server, option)->text;
 }
 
-/* The same in UTF-8; no data where there is neither. */
+/* An option, or its default; no data if there is neither. */
 SmartcarSpan
-smartcar_server_option_utf8(const SmartcarServer *server, SmartcarOption option)
+smartcar_server_span(const SmartcarServer *server, SmartcarOption option)
 {
-	const char *value = smartcar_server_option(server, option);
+	return smartcar_span_from_string(smartcar_server_option(server, option));
+}
 
-	if (value == NULL)
-		return smartcar_span(NULL, 0);
-	return smartcar_utf8_from_bytes(value, (int) strlen(value));
+/*
+ * An option, or the error for its lack.  argument is the name of the argument
+ * that could give it instead, or NULL.
+ */
+SmartcarSpan
+smartcar_required_option(const SmartcarServer *server, SmartcarOption option,
+						 const char *argument)
+{
+	SmartcarSpan value = smartcar_server_span(server, option);
+
+	if (value.data == NULL)
+		smartcar_missing_value(server, option, argument);
+	return value;
+}
+
+/* A number, in milliseconds or bytes if it has a unit. */
+int
+smartcar_server_number(const SmartcarServer *server, SmartcarOption option)
+{
+	Assert(smartcar_options[option].kind == SMARTCAR_KIND_NUMBER);
+	return option_value(server, option)->number;
+}
+
+/* The permissions of an option, or NULL if it is not set. */
+const SmartcarScopeList *
+smartcar_server_scope(const SmartcarServer *server, SmartcarOption option)
+{
+	const SmartcarOptionValue *value = option_value(server, option);
+
+	return value->text !=NULL ? &value->scope : NULL;
 }
 
 SmartcarApiVersion
 smartcar_server_api_version(const SmartcarServer *server)
 {
-	const char *version = smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION);
+	return option_value(server, SMARTCAR_OPTION_API_VERSION)->api_version;
+}
 
-	return strcmp(version, "3") == 0 ? SMARTCAR_API_V3 : SMARTCAR_API_V2;
+/*
+ * Whether an option has a value that can be used, for a caller that does without
+ * it rather than raise an error.
+ */
+bool
+smartcar_server_has(const SmartcarServer *server, SmartcarOption option)
+{
+	return server->values[option].is_valid;
+}
+
+/*
+ * Raises the error for the first option of the server that cannot be used.  A
+ * function that sends something asks for all of them before it does.
+ */
+void
+smartcar_server_check_options(const SmartcarServer *server)
+{
+	for (int option = 0; option < SMARTCAR_OPTION_COUNT; option++)
+	{
+		if (smartcar_options[option].catalog == ForeignServerRelationId)
+			(void) option_value(server, (SmartcarOption) option);
+	}
 }
 
 /*
@@ -361,7 +344,7 @@ smartcar_server_load_mapping(SmartcarServer *server)
 		options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
 								  Anum_pg_user_mapping_umoptions, &isnull);
 		if (!isnull)
-			store_options(server, untransformRelOptions(options), UserMappingRelationId);
+			set_options(server, untransformRelOptions(options), UserMappingRelationId);
 		ReleaseSysCache(tuple);
 	}
 	server->mapping_loaded = true;
@@ -382,7 +365,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 	if (server->name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no %s is known", argument ? argument : "server"),
+				 errmsg("no server is given"),
 				 errdetail("The setting \"smartcar_tesla.server\" is empty."),
 				 errhint("Name a server%s.", or_pass)));
 
@@ -397,7 +380,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 	if (info->catalog == UserMappingRelationId)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no %s is known", info->name),
+				 errmsg("option \"%s\" is not set", info->name),
 				 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
 						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
 				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
@@ -405,7 +388,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("no %s is known", info->name),
+			 errmsg("option \"%s\" is not set", info->name),
 			 errdetail("Server \"%s\" has no option \"%s\".", server->name, info->name),
 			 errhint("Set it with ALTER SERVER %s OPTIONS (ADD %s '...')%s.",
 					 quoted_name, info->name, or_pass)));

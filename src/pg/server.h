@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * server.h
- *	  The Smartcar application that a call uses.
+ *	  The Smartcar application that a function uses: a foreign server with the
+ *	  options of its user mapping.
  *
  * src/pg/server.h
  *
@@ -12,15 +13,15 @@
 
 #include "postgres.h"
 
-#include "fmgr.h"
-
-#include "core/link.h"
 #include "pg/option.h"
 
 /*
- * The options of a server, and those of the user mapping once they have been
- * asked for.  serverid is InvalidOid where there is no server and none was
- * needed.
+ * The options of a server, and those of the user mapping once it is loaded.
+ * serverid is InvalidOid where there is no server and none was needed; the
+ * options then have their defaults.
+ *
+ * A stored value that is no longer acceptable is an error for the function that
+ * uses it, and for no other.
  */
 typedef struct SmartcarServer
 {
@@ -28,39 +29,27 @@ typedef struct SmartcarServer
 	Oid			serverid;
 	const char *name;			/* NULL if the setting names none */
 	bool		mapping_loaded;
-	const char *values[SMARTCAR_OPTION_COUNT];
+	SmartcarOptionValue values[SMARTCAR_OPTION_COUNT];
 } SmartcarServer;
 
-/*
- * What a call site remembers of a server from one row to the next, so that a
- * query looks its servers up once.  A function that remembers more makes this
- * the first member of its own struct.
- *
- * Everything that is remembered lives in context, which is reset when a server
- * or user mapping has changed, another role is in force, or too many other
- * servers were asked for.
- */
-typedef struct SmartcarFnState
-{
-	MemoryContext context;
-	const char *argument;		/* the argument "server"; NULL if it was NULL */
-	SmartcarServer server;
-} SmartcarFnState;
-
 extern void smartcar_server_init(void);
-extern SmartcarFnState *smartcar_fn_state(FunctionCallInfo fcinfo, int server_argument,
-										  Size size, bool *fresh);
-extern SmartcarServer *smartcar_required_server(FunctionCallInfo fcinfo, int server_argument);
-extern SmartcarFnState *smartcar_lenient_fn_state(FunctionCallInfo fcinfo,
-												  int server_argument, Size size,
-												  bool *fresh);
+extern uint64 smartcar_server_generation(void);
+extern void smartcar_server_load(SmartcarServer *server, const char *argument, bool missing_ok,
+								 MemoryContext context);
+extern void smartcar_server_load_mapping(SmartcarServer *server);
 
 extern const char *smartcar_server_option(const SmartcarServer *server, SmartcarOption option);
-extern SmartcarSpan smartcar_server_option_utf8(const SmartcarServer *server,
-												SmartcarOption option);
+extern SmartcarSpan smartcar_server_span(const SmartcarServer *server, SmartcarOption option);
+extern int	smartcar_server_number(const SmartcarServer *server, SmartcarOption option);
+extern const SmartcarScopeList *smartcar_server_scope(const SmartcarServer *server,
+													  SmartcarOption option);
 extern SmartcarApiVersion smartcar_server_api_version(const SmartcarServer *server);
-extern void smartcar_server_load_mapping(SmartcarServer *server);
-extern void smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
-								   const char *argument);
+extern bool smartcar_server_has(const SmartcarServer *server, SmartcarOption option);
+extern void smartcar_server_check_options(const SmartcarServer *server);
+
+extern SmartcarSpan smartcar_required_option(const SmartcarServer *server,
+											 SmartcarOption option, const char *argument);
+extern pg_noreturn void smartcar_missing_value(const SmartcarServer *server,
+											   SmartcarOption option, const char *argument);
 
 #endif							/* SMARTCAR_SERVER_H */

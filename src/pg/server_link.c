@@ -14,20 +14,17 @@
 
 #include "pg/server_link.h"
 
-#include "core/permission.h"
 #include "pg/check.h"
-#include "pg/scope.h"
-#include "pg/text.h"
 
 /* The parameters that have one word, and those words. */
 typedef struct LinkWords
 {
 	SmartcarLink link;
-	SmartcarSpan words[SMARTCAR_PARAMETER_COUNT];
+	SmartcarSpan words[SMARTCAR_LINK_PARAMETER_COUNT];
 } LinkWords;
 
 static void
-set_word(LinkWords *words, SmartcarParameter parameter, SmartcarSpan word)
+set_word(LinkWords *words, SmartcarLinkParameter parameter, SmartcarSpan word)
 {
 	words->words[parameter] = word;
 	words->link.values[parameter].words = &words->words[parameter];
@@ -35,36 +32,27 @@ set_word(LinkWords *words, SmartcarParameter parameter, SmartcarSpan word)
 }
 
 static bool
-set_option(LinkWords *words, SmartcarParameter parameter, const SmartcarServer *server,
+set_option(LinkWords *words, SmartcarLinkParameter parameter, const SmartcarServer *server,
 		   SmartcarOption option)
 {
-	SmartcarSpan value = smartcar_server_option_utf8(server, option);
-
-	set_word(words, parameter, value);
-	return value.length > 0;
+	if (!smartcar_server_has(server, option))
+		return false;
+	set_word(words, parameter, smartcar_server_span(server, option));
+	return true;
 }
 
 static bool
 set_scope(LinkWords *words, const SmartcarServer *server)
 {
-	SmartcarSpan option =
-		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_SCOPE));
-	SmartcarSpan *names;
-	SmartcarSpan name;
-	size_t		count = 0;
+	/* where nothing comes back, names are bare, as in the SQL function */
+	bool		is_bare = words->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY;
+	const SmartcarScopeList *scope;
 
-	if (option.length == 0)
+	if (!smartcar_server_has(server, SMARTCAR_OPTION_SCOPE))
 		return false;
-	names = (SmartcarSpan *) palloc((option.length / 2 + 1) * sizeof(SmartcarSpan));
-	while (smartcar_next_word(&option, &name))
-	{
-		/* where nothing comes back, names are bare, as in the SQL function */
-		if (words->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY)
-			smartcar_permission_strip_required(&name);
-		names[count++] = name;
-	}
-	words->link.values[SMARTCAR_SCOPE].words = names;
-	words->link.values[SMARTCAR_SCOPE].count = count;
+	scope = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
+	words->link.values[SMARTCAR_LINK_SCOPE].words = is_bare ? scope->names : scope->written;
+	words->link.values[SMARTCAR_LINK_SCOPE].count = scope->count;
 	return true;
 }
 
@@ -82,41 +70,43 @@ smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
 	char	   *link;
 	char	   *bytes;
 
+	if (!smartcar_server_has(server, SMARTCAR_OPTION_API_VERSION) ||
+		!smartcar_server_has(server, SMARTCAR_OPTION_CONNECT_ORIGIN))
+		return NULL;
 	words.link.kind = kind;
 	words.link.api_version = smartcar_server_api_version(server);
-	words.link.origin =
-		smartcar_span_from_string(smartcar_server_option(server, SMARTCAR_OPTION_CONNECT_ORIGIN));
+	words.link.origin = smartcar_server_span(server, SMARTCAR_OPTION_CONNECT_ORIGIN);
 
-	set_word(&words, SMARTCAR_RESPONSE_TYPE,
+	set_word(&words, SMARTCAR_LINK_RESPONSE_TYPE,
 			 has_code ? SMARTCAR_SPAN("code") : SMARTCAR_SPAN("vehicle_id"));
-	if (!set_option(&words, SMARTCAR_APPLICATION, server, SMARTCAR_OPTION_CLIENT_ID))
+	if (!set_option(&words, SMARTCAR_LINK_APPLICATION, server, SMARTCAR_OPTION_CLIENT_ID))
 		return NULL;
 	if (kind != SMARTCAR_LINK_UPDATE_ACCESS_ONLY &&
-		!set_option(&words, SMARTCAR_REDIRECT_URI, server, SMARTCAR_OPTION_REDIRECT_URI))
+		!set_option(&words, SMARTCAR_LINK_REDIRECT_URI, server, SMARTCAR_OPTION_REDIRECT_URI))
 		return NULL;
 	if (for_vehicle)
 	{
 		if (vehicle_id.length == 0)
 			return NULL;
-		set_word(&words, SMARTCAR_VEHICLE_ID, vehicle_id);
+		set_word(&words, SMARTCAR_LINK_VEHICLE_ID, vehicle_id);
 	}
 	else
 	{
 		if (!set_scope(&words, server))
 			return NULL;
-		set_word(&words, SMARTCAR_MAKE, SMARTCAR_SPAN("TESLA"));
+		set_word(&words, SMARTCAR_LINK_MAKE, SMARTCAR_SPAN("TESLA"));
 	}
 	if (kind == SMARTCAR_LINK_CONNECT)
 	{
-		set_word(&words, SMARTCAR_APPROVAL_PROMPT, SMARTCAR_SPAN("auto"));
-		set_option(&words, SMARTCAR_MODE, server, SMARTCAR_OPTION_MODE);
+		set_word(&words, SMARTCAR_LINK_APPROVAL_PROMPT, SMARTCAR_SPAN("auto"));
+		(void) set_option(&words, SMARTCAR_LINK_MODE, server, SMARTCAR_OPTION_MODE);
 	}
 
-	bytes = palloc(smartcar_link_compiled_size(&words.link, 0));
+	bytes = palloc(smartcar_link_compile(&words.link, 0, NULL, &compiled));
 	smartcar_link_compile(&words.link, 0, bytes, &compiled);
 	if (compiled.ready_length > SMARTCAR_LINK_MAX_LENGTH)
 		return NULL;
 	link = palloc(compiled.ready_length + 1);
-	*smartcar_link_write(&compiled, &words.link, link) = '\0';
+	link[smartcar_link_write(&compiled, &words.link, link)] = '\0';
 	return link;
 }

@@ -104,25 +104,45 @@ smartcar_try_text_from_utf8(SmartcarSpan utf8, SmartcarSpan *converted)
 	return true;
 }
 
+/* Whether a character is a control character of UTF-8 beyond ASCII (C1). */
+static bool
+is_wide_control(const char *c)
+{
+	return (unsigned char) c[0] == 0xC2 &&
+		(unsigned char) c[1] >= 0x80 && (unsigned char) c[1] <= 0x9F;
+}
+
 /*
- * The beginning of a value for a message: enough to recognize it, and not the
- * megabyte that somebody may have sent.
+ * The beginning of a text that somebody else wrote, for a message.  One line of a
+ * log stays one, and nothing in it is a command for a terminal.
+ */
+const char *
+smartcar_printable(SmartcarSpan span, int max_length)
+{
+	bool		is_utf8 = GetDatabaseEncoding() == PG_UTF8;
+	bool		is_cut = span.length > (size_t) max_length;
+	int			length = is_cut ? pg_mbcliplen(span.data, (int) span.length, max_length) :
+		(int) span.length;
+	char	   *result = psprintf("%.*s%s", length, span.data, is_cut ? "..." : "");
+
+	for (char *c = result; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < ' ' || *c == 0x7F)
+			*c = '?';
+		else if (is_utf8 && is_wide_control(c))
+		{
+			*c++ = '?';
+			*c = '?';
+		}
+	}
+	return result;
+}
+
+/*
+ * The beginning of a value for a message: enough to recognize it.
  */
 const char *
 smartcar_excerpt(SmartcarSpan span)
 {
-	int			length = (int) Min(span.length, EXCERPT_LENGTH);
-	char	   *excerpt;
-
-	if (span.length > EXCERPT_LENGTH)
-		length = pg_mbcliplen(span.data, (int) span.length, EXCERPT_LENGTH);
-	excerpt = psprintf("%.*s%s", length, span.data, span.length > EXCERPT_LENGTH ? "..." : "");
-
-	/* one line of a log must stay one */
-	for (char *c = excerpt; *c != '\0'; c++)
-	{
-		if ((unsigned char) *c < ' ' || *c == 0x7F)
-			*c = '?';
-	}
-	return excerpt;
+	return smartcar_printable(span, EXCERPT_LENGTH);
 }

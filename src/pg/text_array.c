@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * text_array.c
- *	  A text[] that grows.
+ *	  Reading a text[], and making one.
  *
  * src/pg/text_array.c
  *
@@ -11,10 +11,73 @@
 
 #include "pg/text_array.h"
 
+#include "catalog/pg_type.h"
+#include "utils/memutils.h"
+
 #include "pg/json.h"
-#include "pg/scope.h"
 
 #define FIRST_SIZE	16
+
+/*
+ * Begins to read an array, which must have at most one dimension and no NULLs.
+ */
+void
+smartcar_text_array_begin(SmartcarTextArray *reader, ArrayType *array, const char *argument)
+{
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("%s must be a one-dimensional array", argument)));
+	if (ARR_HASNULL(array) && array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not contain NULL", argument)));
+
+	reader->count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	reader->read = 0;
+	reader->next = ARR_DATA_PTR(array);
+}
+
+/*
+ * Makes a text[] in one piece, which construct_array() does not.
+ */
+ArrayType *
+smartcar_build_text_array(const SmartcarSpan *elements, int count)
+{
+	Size		size = ARR_OVERHEAD_NONULLS(1);
+	ArrayType  *array;
+	char	   *target;
+
+	if (count == 0)
+		return construct_empty_array(TEXTOID);
+
+	for (int i = 0; i < count; i++)
+		size += INTALIGN(VARHDRSZ + elements[i].length);
+	if (!AllocSizeIsValid(size))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("array size exceeds the maximum allowed (%d)", (int) MaxAllocSize)));
+
+	array = (ArrayType *) palloc(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;		/* no NULLs */
+	array->elemtype = TEXTOID;
+	ARR_DIMS(array)[0] = count;
+	ARR_LBOUND(array)[0] = 1;
+
+	target = ARR_DATA_PTR(array);
+	for (int i = 0; i < count; i++)
+	{
+		Size		length = VARHDRSZ + elements[i].length;
+
+		SET_VARSIZE(target, length);
+		memcpy(VARDATA(target), elements[i].data, elements[i].length);
+		memset(target + length, 0, INTALIGN(length) - length);
+		target += INTALIGN(length);
+	}
+	return array;
+}
 
 /*
  * Adds a copy of an element.  All that the list holds is in the context.

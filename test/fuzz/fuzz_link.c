@@ -5,7 +5,7 @@
  *
  * The first byte chooses kind, API version and origin, the next two which
  * parameters vary.  A slice for each parameter follows, in the order of
- * SmartcarParameter: "=text" is a value of one word, "+text" one of as many
+ * SmartcarLinkParameter: "=text" is a value of one word, "+text" one of as many
  * words as it has spaces and one more, anything else leaves the parameter out.
  *
  * The parameters that a link must have are written down here once more, from
@@ -22,11 +22,11 @@
 
 #define KIND_COUNT		4
 #define VERSION_COUNT	2
-#define ALL_PARAMETERS	(SMARTCAR_PARAMETER_BIT(SMARTCAR_PARAMETER_COUNT) - 1)
+#define ALL_PARAMETERS	(SMARTCAR_LINK_PARAMETER_BIT(SMARTCAR_LINK_PARAMETER_COUNT) - 1)
 
 typedef struct ExpectedParameter
 {
-	SmartcarParameter parameter;
+	SmartcarLinkParameter parameter;
 	const char *names[VERSION_COUNT];
 } ExpectedParameter;
 
@@ -34,56 +34,56 @@ typedef struct ExpectedLink
 {
 	const char *path;
 	int			count;
-	ExpectedParameter parameters[SMARTCAR_PARAMETER_COUNT];
+	ExpectedParameter parameters[SMARTCAR_LINK_PARAMETER_COUNT];
 } ExpectedLink;
 
 static const ExpectedLink expected_links[KIND_COUNT] = {
 	[SMARTCAR_LINK_CONNECT] = {
 		"/oauth/authorize", 12,
 		{
-			{SMARTCAR_RESPONSE_TYPE, {"response_type", "response_type"}},
-			{SMARTCAR_APPLICATION, {"client_id", "application_id"}},
-			{SMARTCAR_APPROVAL_PROMPT, {"approval_prompt", "approval_prompt"}},
-			{SMARTCAR_REDIRECT_URI, {"redirect_uri", "redirect_uri"}},
-			{SMARTCAR_SCOPE, {"scope", "scope"}},
-			{SMARTCAR_STATE, {"state", "state"}},
-			{SMARTCAR_SINGLE_SELECT, {"single_select", "single_select"}},
-			{SMARTCAR_SINGLE_SELECT_VIN, {"single_select_vin", "single_select_vin"}},
-			{SMARTCAR_MAKE, {"make", "make"}},
-			{SMARTCAR_FLAGS, {"flags", "flags"}},
-			{SMARTCAR_OWNER, {"user", "external_id"}},
-			{SMARTCAR_MODE, {"mode", "mode"}}
+			{SMARTCAR_LINK_RESPONSE_TYPE, {"response_type", "response_type"}},
+			{SMARTCAR_LINK_APPLICATION, {"client_id", "application_id"}},
+			{SMARTCAR_LINK_APPROVAL_PROMPT, {"approval_prompt", "approval_prompt"}},
+			{SMARTCAR_LINK_REDIRECT_URI, {"redirect_uri", "redirect_uri"}},
+			{SMARTCAR_LINK_SCOPE, {"scope", "scope"}},
+			{SMARTCAR_LINK_STATE, {"state", "state"}},
+			{SMARTCAR_LINK_SINGLE_SELECT, {"single_select", "single_select"}},
+			{SMARTCAR_LINK_SINGLE_SELECT_VIN, {"single_select_vin", "single_select_vin"}},
+			{SMARTCAR_LINK_MAKE, {"make", "make"}},
+			{SMARTCAR_LINK_FLAGS, {"flags", "flags"}},
+			{SMARTCAR_LINK_OWNER, {"user", "external_id"}},
+			{SMARTCAR_LINK_MODE, {"mode", "mode"}}
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS] = {
 		"/oauth/authorize", 6,
 		{
-			{SMARTCAR_RESPONSE_TYPE, {"response_type", "response_type"}},
-			{SMARTCAR_MAKE, {"make", "make"}},
-			{SMARTCAR_APPLICATION, {"client_id", "application_id"}},
-			{SMARTCAR_SCOPE, {"scope", "scope"}},
-			{SMARTCAR_REDIRECT_URI, {"redirect_uri", "redirect_uri"}},
-			{SMARTCAR_STATE, {"state", "state"}}
+			{SMARTCAR_LINK_RESPONSE_TYPE, {"response_type", "response_type"}},
+			{SMARTCAR_LINK_MAKE, {"make", "make"}},
+			{SMARTCAR_LINK_APPLICATION, {"client_id", "application_id"}},
+			{SMARTCAR_LINK_SCOPE, {"scope", "scope"}},
+			{SMARTCAR_LINK_REDIRECT_URI, {"redirect_uri", "redirect_uri"}},
+			{SMARTCAR_LINK_STATE, {"state", "state"}}
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS_ONLY] = {
 		"/oauth/reauthenticate", 4,
 		{
-			{SMARTCAR_RESPONSE_TYPE, {"response_type", "response_type"}},
-			{SMARTCAR_MAKE, {"make", "make"}},
-			{SMARTCAR_APPLICATION, {"client_id", "client_id"}},
-			{SMARTCAR_SCOPE, {"scope", "scope"}}
+			{SMARTCAR_LINK_RESPONSE_TYPE, {"response_type", "response_type"}},
+			{SMARTCAR_LINK_MAKE, {"make", "make"}},
+			{SMARTCAR_LINK_APPLICATION, {"client_id", "client_id"}},
+			{SMARTCAR_LINK_SCOPE, {"scope", "scope"}}
 		}
 	},
 	[SMARTCAR_LINK_REAUTHENTICATE] = {
 		"/oauth/reauthenticate", 6,
 		{
-			{SMARTCAR_RESPONSE_TYPE, {"response_type", "response_type"}},
-			{SMARTCAR_APPLICATION, {"client_id", "application_id"}},
-			{SMARTCAR_VEHICLE_ID, {"vehicle_id", "vehicle_id"}},
-			{SMARTCAR_REDIRECT_URI, {"redirect_uri", "redirect_uri"}},
-			{SMARTCAR_STATE, {"state", "state"}},
-			{SMARTCAR_OWNER, {"user", "external_id"}}
+			{SMARTCAR_LINK_RESPONSE_TYPE, {"response_type", "response_type"}},
+			{SMARTCAR_LINK_APPLICATION, {"client_id", "application_id"}},
+			{SMARTCAR_LINK_VEHICLE_ID, {"vehicle_id", "vehicle_id"}},
+			{SMARTCAR_LINK_REDIRECT_URI, {"redirect_uri", "redirect_uri"}},
+			{SMARTCAR_LINK_STATE, {"state", "state"}},
+			{SMARTCAR_LINK_OWNER, {"user", "external_id"}}
 		}
 	}
 };
@@ -148,26 +148,26 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 	size_t		ready = 0;
 	char	   *bytes;
 	char	   *target;
-	char	   *end;
 
-	for (int i = 0; i < SMARTCAR_PARAMETER_COUNT; i++)
+	for (int i = 0; i < SMARTCAR_LINK_PARAMETER_COUNT; i++)
 	{
-		if (varying & SMARTCAR_PARAMETER_BIT(i))
+		if (varying & SMARTCAR_LINK_PARAMETER_BIT(i))
 			early.values[i] = *before;
 	}
-	size = smartcar_link_compiled_size(&early, varying);
+	size = smartcar_link_compile(&early, varying, NULL, &compiled);
 	bytes = block_new(size);
-	smartcar_link_compile(&early, varying, bytes, &compiled);
+	PROPERTY(smartcar_link_compile(&early, varying, bytes, &compiled) == size,
+			 smartcar_span(bytes, size), "the bytes are as many as was announced");
 
 	PROPERTY(compiled.piece_count > 0 && compiled.piece_count <= SMARTCAR_LINK_MAX_PIECES,
 			 smartcar_span(bytes, size), "the pieces have room in their array");
 	for (int i = 0; i < compiled.piece_count; i++)
 	{
 		pieces += compiled.pieces[i].length;
-		if (compiled.pieces[i].parameter == SMARTCAR_READY_BYTES)
+		if (compiled.pieces[i].parameter == SMARTCAR_LINK_READY_BYTES)
 			ready += compiled.pieces[i].length;
 		else
-			PROPERTY(varying & SMARTCAR_PARAMETER_BIT(compiled.pieces[i].parameter),
+			PROPERTY(varying & SMARTCAR_LINK_PARAMETER_BIT(compiled.pieces[i].parameter),
 					 smartcar_span(bytes, size), "only what varies is left open");
 	}
 	PROPERTY(pieces == size, smartcar_span(bytes, size),
@@ -175,12 +175,11 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 	PROPERTY(ready == compiled.ready_length, smartcar_span(bytes, size),
 			 "the ready bytes are counted");
 
-	length = smartcar_link_length(&compiled, link);
+	length = smartcar_link_write(&compiled, link, NULL);
 	PROPERTY(smartcar_link_bound(&compiled, link) >= length, smartcar_span(bytes, size),
 			 "a link is not longer than its bound");
 	target = block_new(length);
-	end = smartcar_link_write(&compiled, link, target);
-	PROPERTY(end == target + length, smartcar_span(target, length),
+	PROPERTY(smartcar_link_write(&compiled, link, target) == length, smartcar_span(target, length),
 			 "a link is as long as was announced");
 	return smartcar_span(target, length);
 }
@@ -278,7 +277,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.api_version = (SmartcarApiVersion) ((choice >> 2) % VERSION_COUNT)
 	};
 	SmartcarLink joined;
-	SmartcarSpan texts[SMARTCAR_PARAMETER_COUNT];
+	SmartcarSpan texts[SMARTCAR_LINK_PARAMETER_COUNT];
 	SmartcarWords nothing = {NULL, 0};
 	SmartcarWords something = one_word(SMARTCAR_SPAN("not yet & known"));
 	SmartcarSpan url;
@@ -286,7 +285,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	varying |= (uint32_t) input_byte(&input) << 8;
 	link.origin = block_copy(smartcar_span_from_string(origin->text));
 	joined = link;
-	for (int i = 0; i < SMARTCAR_PARAMETER_COUNT; i++)
+	for (int i = 0; i < SMARTCAR_LINK_PARAMETER_COUNT; i++)
 	{
 		SmartcarSpan slice = input_slice(&input);
 		char		form = (char) input_byte(&slice);
@@ -294,7 +293,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		texts[i] = NOTHING;
 		if (form == '=' || form == '+')
 			texts[i] = block_copy(slice);
-		else if (i == SMARTCAR_RESPONSE_TYPE)	/* is never left out */
+		else if (i == SMARTCAR_LINK_RESPONSE_TYPE)	/* is never left out */
 			texts[i] = block_copy(SMARTCAR_SPAN("code"));
 		if (texts[i].data == NULL)
 			continue;

@@ -17,6 +17,9 @@
 --   settle    before an account gets the id of its user
 --   vehicles  before it stores or deletes a connection
 --
+-- So the order of the statements of a procedure is part of these tests, and with
+-- test/lib/Manager.pm this is the other place that names the tables of the manager.
+--
 
 CREATE EXTENSION smartcar_tesla;
 CREATE SCHEMA isolation;
@@ -109,7 +112,7 @@ DECLARE
 	action smartcar_action;
 BEGIN
 	SELECT c.server, c.url INTO server, url FROM callback c WHERE c.name = callback_name;
-	CALL smartcar_finish_connect(url, server, status, external_id, user_id, vehicle_ids, error, action);
+	CALL smartcar_finish_connect(url, NULL, server, status, external_id, user_id, vehicle_ids, error, action);
 	vehicles := cardinality(vehicle_ids);
 END $$;
 

@@ -1,20 +1,23 @@
 # A resolver of host names that does what a test wants: slow.test takes 20
-# seconds, *.invalid does not exist, and everything else is as it was.
+# seconds, *.invalid does not exist, late.test is 127.0.0.1 after a second and a
+# half, moving.test is the address that stands in a file, whose path is in the
+# environment as MOVING_TEST, and everything else is as it was.
 #
-# It is a library in C that the postmaster is started with (LD_PRELOAD), built
-# by the test itself.
+# It is a library in C that the postmaster is started with.
 
 package HostNames;
 
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Utils;
+use Preload;
 
 my $source = <<'SOURCE';
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +37,22 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 	}
 	if (end && strcmp(end, ".invalid") == 0)
 		return EAI_NONAME;
+	if (name && strcmp(name, "late.test") == 0)
+	{
+		usleep(1500000);
+		name = "127.0.0.1";
+	}
+	if (name && strcmp(name, "moving.test") == 0)
+	{
+		char		address[64] = "";
+		FILE	   *file = fopen(getenv("MOVING_TEST"), "r");
+
+		if (file == NULL || fscanf(file, "%63s", address) != 1)
+			return EAI_AGAIN;
+		fclose(file);
+		name = address;
+		return ((Resolver) dlsym(RTLD_NEXT, "getaddrinfo")) (name, service, hints, result);
+	}
 	return ((Resolver) dlsym(RTLD_NEXT, "getaddrinfo")) (name, service, hints, result);
 }
 SOURCE
@@ -41,15 +60,7 @@ SOURCE
 # The path of the library; undefined where it cannot be built.
 sub library
 {
-	my $directory = PostgreSQL::Test::Utils::tempdir_short();
-	my $compiler = $ENV{CC} // 'cc';
-
-	return if $^O ne 'linux';
-	open my $file, '>', "$directory/names.c" or die "could not write $directory/names.c: $!";
-	print $file $source;
-	close $file;
-	system("$compiler -shared -fPIC -o $directory/names.so $directory/names.c -ldl 2>/dev/null");
-	return $? == 0 ? "$directory/names.so" : undef;
+	return Preload::library($source);
 }
 
 # Whether the library is used by a node; a libcurl that resolves names by itself
@@ -68,10 +79,7 @@ sub start_node
 {
 	my ($node, $library) = @_;
 
-	local $ENV{LD_PRELOAD} = join ' ', grep { defined && $_ ne '' } $ENV{LD_PRELOAD}, $library;
-	delete $ENV{LD_PRELOAD} if $ENV{LD_PRELOAD} eq '';
-	$node->start;
-	return;
+	return Preload::start_node($node, $library);
 }
 
 1;

@@ -9,6 +9,9 @@
 #
 # The tokens are sealed and opened by seal_tokens.js, so that a test knows the
 # very token that is stored, and can ask the sandbox whether it works.
+#
+# No other file of the TAP tests writes to the tables of the manager: they set and
+# read rows with the functions of the last part.
 
 package Manager;
 
@@ -29,6 +32,12 @@ my $seal_tokens = "$FindBin::RealBin/../lib/seal_tokens.js";
 # works, in seconds.
 our $lease = 20;
 our $grace = 60;
+
+our %table = (
+	account => 'smartcar_tesla.account',
+	connection => 'smartcar_tesla.connection',
+	session => 'smartcar_tesla.session',
+	webhook_event => 'smartcar_tesla.webhook_event');
 
 # A file with a key, which belongs to a node.
 sub key_file
@@ -109,7 +118,7 @@ sub add_fleet
 	$node->safe_psql('postgres', <<SQL);
 		CREATE TEMPORARY TABLE fleet (user_id text, access_token text, refresh_token text);
 		COPY fleet FROM '$path';
-		INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at)
+		INSERT INTO $table{account} (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at)
 			SELECT '$server', user_id, 'owner of ' || user_id, decode(access_token, 'hex'), now() + '$access_ends',
 				decode(refresh_token, 'hex'), now() + '60 days', now()
 			FROM fleet;
@@ -126,8 +135,7 @@ sub start_over
 
 	$sandbox->ask('reset', {});
 	delete $fleet{ $sandbox->url };
-	$node->safe_psql('postgres',
-		'TRUNCATE smartcar_tesla.account, smartcar_tesla.connection, smartcar_tesla.session, smartcar_tesla.webhook_event');
+	sql($node, 'TRUNCATE ' . join(', ', sort values %table));
 	return;
 }
 
@@ -140,7 +148,7 @@ sub stored_tokens
 
 	$kind //= 'refresh';
 	my $rows = $node->safe_psql('postgres',
-		"SELECT server || E'\\t' || user_id || E'\\t$kind\\t' || encode(${kind}_token, 'hex') FROM smartcar_tesla.account "
+		"SELECT server || E'\\t' || user_id || E'\\t$kind\\t' || encode(${kind}_token, 'hex') FROM $table{account} "
 		  . "WHERE ${kind}_token IS NOT NULL ORDER BY server, user_id");
 	my @users = map { (split /\t/)[1] } split /\n/, $rows;
 
@@ -167,8 +175,7 @@ sub losses
 	return {
 		dead => scalar @{ $answer->{dead} },
 		lost => scalar @{ $answer->{lost_accounts} },
-		asked_again => $node->safe_psql('postgres',
-			"SELECT count(*) FROM smartcar_tesla.account WHERE status <> 'active'")
+		asked_again => count($node, 'account', 'status <>' => 'active')
 	};
 }
 
@@ -199,19 +206,10 @@ sub pass_time
 	my ($node, $sandbox, $seconds) = @_;
 
 	$sandbox->ask('advance', { seconds => $seconds });
-	$node->safe_psql('postgres',
-		"UPDATE smartcar_tesla.account SET leased_until = leased_until - interval '$seconds s', "
+	sql($node,
+		"UPDATE $table{account} SET leased_until = leased_until - interval '$seconds s', "
 		  . "next_attempt_at = next_attempt_at - interval '$seconds s' "
 		  . 'WHERE leased_until IS NOT NULL OR next_attempt_at IS NOT NULL');
-	return;
-}
-
-# All access tokens end in a minute, whatever was refreshed.
-sub make_due
-{
-	my ($node) = @_;
-
-	$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 minute'");
 	return;
 }
 
@@ -235,6 +233,345 @@ sub wait_until
 		sleep 0.02;
 	}
 	return 0;
+}
+
+#
+# The tables.  Statements run in a session, in the database "postgres" of a node, or
+# in another one, [ $node, 'database' ].  Which rows are meant say columns and their
+# values: undef is NULL, a list is one of these, and a column may be followed by an
+# operator; without any, all rows are meant:
+#
+#   Manager::set_accounts($node, { access_expires => '1 hour' }, user_id => Manager::fleet(2, 5));
+#   is(Manager::count($node, 'connection', 'access_type IS NOT' => undef), 3, ...);
+#
+
+sub sql
+{
+	my ($on, $statement) = @_;
+
+	if (ref $on eq 'Session')
+	{
+		my $result = $on->query($statement);
+
+		croak $result if $result =~ /^(?:ERROR|FATAL)/m;
+		return $result;
+	}
+	my ($node, $database) = ref $on eq 'ARRAY' ? @$on : ($on, 'postgres');
+	return $node->safe_psql($database, $statement);
+}
+
+sub literal
+{
+	my ($value) = @_;
+
+	return defined $value ? "'" . ($value =~ s/'/''/gr) . "'" : 'NULL';
+}
+
+sub condition
+{
+	my (%where) = @_;
+	my @parts = ('true');
+
+	foreach my $column (sort keys %where)
+	{
+		my $value = $where{$column};
+		my $operator = $column =~ / / ? '' : !defined $value ? ' IS' : ref $value ? ' IN' : ' =';
+
+		push @parts, "$column$operator " . (ref $value ? '(' . join(', ', map { literal($_) } @$value) . ')' : literal($value));
+	}
+	return join ' AND ', @parts;
+}
+
+# The users of a fleet with these numbers.
+sub fleet
+{
+	my ($first, $last) = @_;
+
+	return [ map { sprintf 'user-%06d', $_ } $first .. $last ];
+}
+
+# Moments are set as intervals from now.
+my %moment = (
+	access_expires => 'access_expires_at',
+	refresh_expires => 'refresh_expires_at',
+	refreshed => 'refreshed_at',
+	next_attempt => 'next_attempt_at',
+	leased_until => 'leased_until',
+	error => 'error_at',
+	updated => 'updated_at',
+	received => 'received_at');
+
+sub column_of
+{
+	my ($name) = @_;
+
+	return $moment{$name} // $name;
+}
+
+sub value_of
+{
+	my ($name, $value) = @_;
+
+	return (exists $moment{$name} && defined $value ? 'now() + interval ' : '') . literal($value);
+}
+
+sub set_rows
+{
+	my ($on, $table, $values, %where) = @_;
+	my @assignments = map { column_of($_) . ' = ' . value_of($_, $values->{$_}) } sort keys %$values;
+
+	sql($on, "UPDATE $table{$table} SET " . join(', ', @assignments) . ' WHERE ' . condition(%where));
+	return;
+}
+
+sub set_accounts
+{
+	my ($on, $values, %where) = @_;
+
+	set_rows($on, 'account', $values, %where);
+	return;
+}
+
+sub set_connections
+{
+	my ($on, $values, %where) = @_;
+
+	set_rows($on, 'connection', $values, %where);
+	return;
+}
+
+# Access tokens expire in a minute, whatever was refreshed.
+sub make_due
+{
+	my ($on, %where) = @_;
+
+	set_accounts($on, { access_expires => '1 minute' }, %where);
+	return;
+}
+
+# Moves the times at which access tokens expire.
+sub shift_access_expiry
+{
+	my ($on, $interval) = @_;
+
+	sql($on, "UPDATE $table{account} SET access_expires_at = access_expires_at + interval '$interval'");
+	return;
+}
+
+# As if another session had claimed accounts.
+sub lease
+{
+	my ($on, $interval, %where) = @_;
+
+	set_accounts($on, { lease => '00000000-0000-4000-8000-000000000001', leased_until => $interval }, %where);
+	return;
+}
+
+# What a failure and a claim have left is gone, so that accounts are tried at once.
+sub retry_now
+{
+	my ($on, %where) = @_;
+
+	set_accounts($on, { next_attempt => undef, lease => undef, leased_until => undef }, %where);
+	return;
+}
+
+# Changes a bit of a stored token, and back.
+sub damage_token
+{
+	my ($on, $kind, $user_id) = @_;
+
+	sql($on, "UPDATE $table{account} SET ${kind}_token = set_byte(${kind}_token, 30, get_byte(${kind}_token, 30) # 1) WHERE user_id = '$user_id'");
+	return;
+}
+
+# Stores a token in the place of another one.
+sub copy_token
+{
+	my ($on, $from_user, $from_kind, $to_user, $to_kind) = @_;
+
+	sql($on, "UPDATE $table{account} SET ${to_kind}_token = (SELECT ${from_kind}_token FROM $table{account} WHERE user_id = '$from_user') WHERE user_id = '$to_user'");
+	return;
+}
+
+# The SQL function set_access_token(user_id, token), for tests that store thousands.
+sub create_set_access_token
+{
+	my ($on) = @_;
+
+	sql($on, 'CREATE FUNCTION set_access_token(text, bytea) RETURNS void LANGUAGE sql '
+		  . "AS 'UPDATE $table{account} SET access_token = \$2 WHERE user_id = \$1'");
+	return;
+}
+
+# A row with these values.
+sub add_row
+{
+	my ($on, $table, %values) = @_;
+	my @names = sort keys %values;
+
+	sql($on, "INSERT INTO $table{$table} (" . join(', ', map { column_of($_) } @names)
+		  . ') VALUES (' . join(', ', map { value_of($_, $values{$_}) } @names) . ')');
+	return;
+}
+
+# A vehicle for each account.
+sub add_vehicles
+{
+	my ($on) = @_;
+
+	sql($on, <<SQL);
+		INSERT INTO $table{connection} (server, user_id, vehicle_id, granted_scopes, tesla_scopes, virtual_key_paired)
+			SELECT server, user_id, 'vehicle of ' || user_id, '{read_odometer,read_location}', '{vehicle_device_data,vehicle_location}', true
+			FROM $table{account}
+SQL
+	return;
+}
+
+# Rows that a refresh has nothing to do with: accounts that are not due, with times
+# spread as those of a fleet are, sessions that have expired, events.
+sub add_others
+{
+	my ($on, $count) = @_;
+
+	sql($on, <<SQL);
+		INSERT INTO $table{account} (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at)
+			SELECT 'smartcar', 'other-' || n, 'owner of other-' || n, sha256('access'), now() + '20 minutes' + n * 100 / $count * interval '1 minute',
+				sha256('refresh'), now() + '59 days' + n * interval '1 s', now() - interval '10 minutes'
+			FROM generate_series(1, $count) AS n;
+		INSERT INTO $table{session} (server, state_hash, link, expires_at)
+			SELECT 'smartcar', sha256(n::text::bytea), 'connect', now() - n * interval '1 minute' FROM generate_series(1, $count) AS n;
+		INSERT INTO $table{webhook_event} (server, event_id, received_at)
+			SELECT 'smartcar', n, now() - n * interval '1 s' FROM generate_series(1, $count) AS n;
+SQL
+	return;
+}
+
+# Sessions and events that are old enough to be deleted.
+sub add_old_rows
+{
+	my ($on, $count) = @_;
+
+	sql($on, <<SQL);
+		INSERT INTO $table{session} (server, state_hash, link, expires_at)
+			SELECT 'smartcar', sha256(('past ' || n)::bytea), 'connect', now() - interval '31 days' FROM generate_series(1, $count) AS n;
+		INSERT INTO $table{webhook_event} (server, event_id, received_at)
+			SELECT 'smartcar', 'past ' || n, now() - interval '2 days' FROM generate_series(1, $count) AS n;
+SQL
+	return;
+}
+
+sub delete_rows
+{
+	my ($on, $table, %where) = @_;
+
+	sql($on, "DELETE FROM $table{$table} WHERE " . condition(%where));
+	return;
+}
+
+# Has the connection of a user with a vehicle lie behind all others with that vehicle.
+sub put_last
+{
+	my ($on, $vehicle_id, $user_id) = @_;
+	my $connection = $table{connection};
+
+	sql($on, <<SQL);
+		DO \$\$
+		BEGIN
+			LOOP
+				WITH r AS (DELETE FROM $connection WHERE vehicle_id = '$vehicle_id' AND user_id = '$user_id' RETURNING *)
+					INSERT INTO $connection TABLE r;
+				EXIT WHEN (SELECT max(ctid) = max(ctid) FILTER (WHERE user_id = '$user_id') FROM $connection WHERE vehicle_id = '$vehicle_id');
+			END LOOP;
+		END \$\$
+SQL
+	return;
+}
+
+# Moves accounts to another database of the node.
+sub move_accounts
+{
+	my ($node, $database, %where) = @_;
+	my $path = $node->basedir . '/moved_accounts';
+
+	sql($node, "COPY (SELECT * FROM $table{account} WHERE " . condition(%where) . ") TO '$path'");
+	delete_rows($node, 'account', %where);
+	sql([ $node, $database ], "COPY $table{account} FROM '$path'");
+	unlink $path;
+	return;
+}
+
+# Reading
+
+my %order = (
+	account => 'server, user_id',
+	connection => 'server, vehicle_id, user_id',
+	session => 'created_at',
+	webhook_event => 'server, event_id');
+
+# Rows in the order of their keys, a line each, with these columns or expressions.
+sub rows
+{
+	my ($on, $table, $columns, %where) = @_;
+
+	return sql($on, "SELECT $columns FROM $table{$table} WHERE " . condition(%where) . " ORDER BY $order{$table}");
+}
+
+sub count
+{
+	my ($on, $table, %where) = @_;
+
+	return sql($on, "SELECT count(*) FROM $table{$table} WHERE " . condition(%where));
+}
+
+# One value of all rows.
+sub aggregate
+{
+	my ($on, $table, $expression, %where) = @_;
+
+	return sql($on, "SELECT $expression FROM $table{$table} WHERE " . condition(%where));
+}
+
+# Accounts whose access token is good for more than an hour, as after a refresh.
+sub count_refreshed
+{
+	my ($on) = @_;
+
+	return sql($on, "SELECT count(*) FROM $table{account} WHERE access_expires_at > now() + interval '1 hour'");
+}
+
+# Accounts with something left of a claim.
+sub count_claimed
+{
+	my ($on) = @_;
+
+	return sql($on, "SELECT count(*) FROM $table{account} WHERE lease IS NOT NULL OR leased_until IS NOT NULL");
+}
+
+# Accounts with something left of a failure.
+sub count_failing
+{
+	my ($on) = @_;
+
+	return sql($on, "SELECT count(*) FROM $table{account} WHERE attempts <> 0 OR next_attempt_at IS NOT NULL"
+		  . ' OR error_sqlstate IS NOT NULL OR error_description IS NOT NULL OR error_at IS NOT NULL');
+}
+
+# Locks rows, and returns a column of them.
+sub lock_rows
+{
+	my ($on, $table, $column, %where) = @_;
+
+	return sql($on, "SELECT $column FROM $table{$table} WHERE " . condition(%where) . ' FOR UPDATE');
+}
+
+# Something that changes when any row of the tables does.
+sub checksum
+{
+	my ($on, @tables) = @_;
+
+	return sql($on, q{SELECT md5(string_agg(r, ' ' ORDER BY r)) FROM (}
+		  . join(' UNION ALL ', map { "SELECT t::text FROM $table{$_} AS t" } @tables) . ') AS r (r)');
 }
 
 1;

@@ -140,7 +140,7 @@ sub finish
 }
 
 # At the end of a test its servers are stopped at once.  A backend that has not
-# ended by itself by then could not write what it has counted (test/coverage.sh).
+# ended by itself by then could not write what it has counted (tools/coverage.sh).
 END
 {
 	local ($?, $!, $@);

@@ -172,7 +172,7 @@ step_demo()
 step_reference()
 {
 	after install
-	"$copy/test/reference.sh"
+	"$copy/tools/reference.sh"
 }
 
 needs_examples()
@@ -187,7 +187,7 @@ step_examples()
 	make_token_key
 	cd "$copy"
 	find README.md doc -name '*.md' | sort |
-		SMARTCAR_SANDBOX=$sandbox_url SMARTCAR_KEY_FILE=$token_key_file xargs perl test/examples.pl
+		SMARTCAR_SANDBOX=$sandbox_url SMARTCAR_KEY_FILE=$token_key_file xargs perl tools/examples.pl
 	stop_sandbox
 }
 

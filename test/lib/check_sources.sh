@@ -15,26 +15,27 @@ needs_version()
 
 step_version()
 {
-	"$copy/test/version.sh"
+	"$copy/tools/version.sh"
 }
 
 needs_format()
 {
 	find_postgres
-	want pg-bsd-indent "$here/format.sh" --find
+	want pg-bsd-indent "$project/tools/format.sh" --find
 }
 
 step_format()
 {
-	"$copy/test/format.sh" --find || skip "there is no pg_bsd_indent for this system"
-	"$copy/test/format.sh"
+	"$copy/tools/format.sh" --find || skip "there is no pg_bsd_indent for this system"
+	"$copy/tools/format.sh"
 }
 
-# A layer includes only those below it (doc/architecture.md), and what differs
-# between PostgreSQL's versions is in one file.
+# A layer includes only those below it (doc/architecture.md), no files include each
+# other in a circle, a name tells which file is meant, and what differs between
+# PostgreSQL's versions is in one file.
 step_layers()
 {
-	local folder forbidden found=0
+	local folder forbidden file found=0
 
 	cd "$copy"
 	while read -r folder forbidden; do
@@ -43,12 +44,43 @@ step_layers()
 			found=1
 		fi
 	done <<-'END'
-		core     "(postgres|pg/|http/|call/|manager/|utils/)|<curl|<openssl
-		http     "(pg|call|manager)/
-		pg       "(http|call|manager)/
-		call     "(manager/|executor/spi\.h)|<curl
-		manager  "http/|<curl
+		core     "(postgres|pg/|func/|http/|call/|api/|manager/|utils/)|<curl|<openssl
+		http     "(pg|func|call|api|manager)/
+		pg       "(http|func|call|api|manager)/|<curl
+		func     "(http|call|api|manager)/
+		call     "(func|api|manager)/|"executor/spi\.h|<curl
+		api      "(func|manager)/|"executor/spi\.h|<curl
+		manager  "(http|func)/|<curl
 	END
+	for folder in src/*/; do
+		case $folder in
+			src/core/ | src/http/ | src/pg/ | src/func/ | src/call/ | src/api/ | src/manager/) ;;
+			*) echo "$folder is no layer"; found=1 ;;
+		esac
+	done
+
+	# a source and its header are one; tsort names a circle
+	if ! grep -oE '#include "[a-z]+/[a-z0-9_]+\.h"' src/*/*.[ch] |
+		sed -nE 's|^src/([a-z]+/[a-z0-9_]+)\.[ch]:#include "([a-z]+/[a-z0-9_]+)\.h"$|\1 \2|p' |
+		awk '$1 != $2 && system("test -e src/" $2 ".h") == 0' | sort -u | tsort >/dev/null; then
+		echo "these include each other in a circle"
+		found=1
+	fi
+
+	for file in src/*/*.[ch]; do
+		if ! grep -qx " \* $file" "$file" || ! grep -qx " \* ${file##*/}" "$file"; then
+			echo "$file: the banner must name the file, and its path"
+			found=1
+		fi
+	done
+	if find src -name '*.c' ! -path 'src/func/*' -printf '%f\n' | sort | uniq -d | grep . ||
+		comm -12 <(find src/func -name '*.c' -printf '%f\n' | sort) \
+			<(find src/*/ -name '*.c' ! -path 'src/func/*' ! -path 'src/core/*' -printf '%f\n' | sort) |
+		grep .; then
+		echo "these names occur twice; only func/x may be named after core/x"
+		found=1
+	fi
+
 	if grep -rnE '\b(PG_VERSION_NUM|PG_MAJORVERSION_NUM|PG_MAJORVERSION)\b' src --include='*.[ch]' |
 		grep -v -e '^src/pg/compat.h:' -e ': \*' -e ' \* '; then
 		echo "only src/pg/compat.h may test the version of PostgreSQL"
@@ -163,7 +195,7 @@ step_cppcheck()
 	cd "$copy"
 	cppcheck --version
 	cppcheck --quiet -j "$(nproc)" --std=c11 --enable=warning,performance,portability \
-		--suppressions-list=test/cppcheck.supp \
+		--suppressions-list=tools/cppcheck.supp \
 		--error-exitcode=1 -Isrc src/*/*.c
 }
 
@@ -222,12 +254,7 @@ needs_links()
 
 step_links()
 {
-	perl "$copy/test/links.pl" "$copy"
-}
-
-step_security()
-{
-	"$copy/test/security.sh"
+	perl "$copy/tools/links.pl" "$copy"
 }
 
 needs_fuzz()
@@ -252,16 +279,5 @@ needs_package()
 # It copies by itself what git has of the project.
 step_package()
 {
-	"$project/test/package.sh" --quick
-}
-
-needs_workflow()
-{
-	need libyaml-pp-perl has_perl_module YAML::PP
-	need shellcheck has_command shellcheck
-}
-
-step_workflow()
-{
-	"$copy/test/workflow.pl"
+	"$project/tools/package.sh" --quick
 }

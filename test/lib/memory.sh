@@ -6,7 +6,7 @@
 # terminated while it waits.  What Valgrind reports fails the test if it is about
 #   - memory that one of these backends used wrongly, or
 #   - memory that was lost and that the extension, libcurl or OpenSSL allocated.
-# test/valgrind.supp has what it reports of the server itself.
+# test/memory/valgrind.supp has what it reports of the server itself.
 #
 # Sourced by test/check.sh, after server.sh and sandbox.sh.
 #
@@ -49,7 +49,7 @@ start_memory_server()
 
 	as_server_user valgrind --leak-check=full --show-leak-kinds=definite \
 		--errors-for-leak-kinds=definite --num-callers=40 \
-		--suppressions="$copy/test/valgrind.supp" --log-file="$directory/reports/%p" \
+		--suppressions="$copy/test/memory/valgrind.supp" --log-file="$directory/reports/%p" \
 		"$(command -v postgres)" -D "$directory/data" >"$directory/log" 2>&1 &
 	server=$!
 	until memory_psql -c 'SELECT' >"$directory/answer" 2>&1; do

@@ -3,7 +3,7 @@
 # A need is a package of Debian and a command that succeeds when it is there,
 # so that a machine that has the thing from elsewhere is left alone.
 #
-# Sourced by test/check.sh, test/demo.sh and example/run.sh.
+# Sourced by test/check.sh, test/demo.sh, example/run.sh and scripts in tools/.
 #
 # shellcheck shell=bash disable=SC2154
 
@@ -12,7 +12,8 @@ wanted_packages=()
 postgres_found=no
 postgres_major=
 made_createcluster_dropin=no
-createcluster_dropin=/etc/postgresql-common/createcluster.d/smartcar_tesla_test.conf
+# of this run alone: another one may be installing, too
+createcluster_dropin=/etc/postgresql-common/createcluster.d/smartcar_tesla_test_$$.conf
 
 # need PACKAGE COMMAND [ARGUMENT...]
 need()
@@ -201,7 +202,7 @@ need_packaging()
 
 	need_compiler
 	need_libraries
-	for package in debhelper dpkg-dev pkgconf postgresql-all postgresql-server-dev-all; do
+	for package in build-essential debhelper dpkg-dev pkgconf postgresql-all postgresql-server-dev-all; do
 		need "$package" has_package "$package"
 	done
 	want lintian has_command lintian
@@ -229,13 +230,26 @@ may_become_root()
 	[ "$(id -u)" = 0 ] || { has_command sudo && { has_terminal || sudo -n true 2>/dev/null; }; }
 }
 
+# Somebody else may be using apt, too: of its locks, it waits only for dpkg's.
 apt_get()
 {
-	if ! run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		-o DPkg::Lock::Timeout=120 "$@" </dev/null >"$workspace/apt.log" 2>&1; then
-		tail -n 20 "$workspace/apt.log" >&2
-		die "apt-get $1 failed"
-	fi
+	local waited=0
+
+	until run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		-o DPkg::Lock::Timeout=600 "$@" </dev/null >"$workspace/apt.log" 2>&1; do
+		if [ $waited -ge 300 ] || ! grep -q '^E: Could not get lock' "$workspace/apt.log"; then
+			tail -n 20 "$workspace/apt.log" >&2
+			return 1
+		fi
+		sleep 2
+		waited=$((waited + 2))
+	done
+}
+
+ask_for_packages()
+{
+	die "$1; please run as root: apt-get update &&" \
+		"apt-get install --no-install-recommends ${missing_packages[*]}"
 }
 
 package_lists_updated=no
@@ -243,7 +257,7 @@ update_package_lists()
 {
 	if [ $package_lists_updated = no ] && may_become_root; then
 		say "# updating the lists of packages"
-		apt_get update
+		apt_get update || say "# going on with the lists that are there"
 		package_lists_updated=yes
 	fi
 }
@@ -267,13 +281,10 @@ refuse_to_restart_servers()
 # Debian makes and starts a cluster for a new server, unless it is told not to.
 forbid_main_cluster()
 {
-	if [ ! -e "$createcluster_dropin" ]; then
-		at_end allow_main_cluster
-		made_createcluster_dropin=yes
-		run_as_root mkdir -p "${createcluster_dropin%/*}"
-		echo 'create_main_cluster = false' |
-			run_as_root tee "$createcluster_dropin" >/dev/null
-	fi
+	at_end allow_main_cluster
+	made_createcluster_dropin=yes
+	run_as_root mkdir -p "${createcluster_dropin%/*}"
+	echo 'create_main_cluster = false' | run_as_root tee "$createcluster_dropin" >/dev/null
 }
 
 allow_main_cluster()
@@ -290,22 +301,24 @@ install_missing_packages()
 	mapfile -t missing_packages < <(printf '%s\n' "${missing_packages[@]}" | sort -u)
 	has_command apt-get ||
 		die "please install what Debian calls ${missing_packages[*]}"
-	may_become_root ||
-		die "packages are missing and neither root nor sudo is there to install them." \
-			"Please run: apt-get install --no-install-recommends ${missing_packages[*]}"
 
 	update_package_lists
 	forget_unknown_packages
 	if [ ${#missing_packages[@]} -eq 0 ]; then
 		return
 	fi
-	apt_get install --simulate --no-install-recommends "${missing_packages[@]}"
+	may_become_root ||
+		ask_for_packages "packages are missing, and neither root nor sudo is there to install them"
+	apt_get install --simulate --no-install-recommends "${missing_packages[@]}" ||
+		ask_for_packages "apt-get cannot install them"
 	refuse_to_restart_servers
-	if [[ " ${missing_packages[*]} " == *" postgresql-$postgres_major "* ]]; then
+	# also when another package, such as postgresql-all, brings the server
+	if grep -qE '^Inst postgresql-[0-9]+ ' "$workspace/apt.log"; then
 		forbid_main_cluster
 	fi
 	say "# installing ${missing_packages[*]}"
-	apt_get install --no-install-recommends "${missing_packages[@]}"
+	apt_get install --no-install-recommends "${missing_packages[@]}" ||
+		ask_for_packages "apt-get could not install them"
 	if [ $made_createcluster_dropin = yes ]; then
 		allow_main_cluster
 	fi

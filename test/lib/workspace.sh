@@ -4,7 +4,7 @@
 # or is interrupted.  So everything is built and run in copies of it, and
 # whatever was started or made is taken back when the script ends.
 #
-# Sourced by test/check.sh, test/demo.sh and example/run.sh.
+# Sourced by test/check.sh, test/demo.sh, example/run.sh and scripts in tools/.
 #
 # shellcheck shell=bash disable=SC2154
 
@@ -74,7 +74,7 @@ make_workspace()
 	umask 022
 	set -E
 	report_errors
-	if [ "$(id -u)" = 0 ] || [ ${#parent} -gt 60 ] || [[ $parent == *[!A-Za-z0-9/._-]* ]]; then
+	if [ "$(id -u)" = 0 ] || [ ${#parent} -gt 60 ] || [[ ! $parent =~ ^/[A-Za-z0-9/._-]*$ ]]; then
 		parent=/tmp
 	fi
 	trap finish EXIT

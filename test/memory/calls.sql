@@ -90,9 +90,8 @@ FROM (VALUES
 	('00000', $$SELECT * FROM smartcar_get_connections(server => 'v3')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000004')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000005', server => 'v3')$$),
-	('00000', $$SELECT smartcar_disconnect('vehicle-000006', 'access-000006')$$),
-	('00000', $$SELECT smartcar_disconnect('vehicle-000006', user_id => 'user-000006')$$),
-	('00000', $$SELECT smartcar_disconnect('vehicle-000007', server => 'v3')$$),
+	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000006', 'user-000006')$$),
+	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000007', 'user-000007', 'v3')$$),
 	('00000', $$SELECT smartcar_get_compatibility('5YJ3E1EA0NF000001')$$),
 	('00000', $$SELECT smartcar_get_compatibility('5YJ3E1EA0NF000001', server => 'tls')$$),
 	('SC400', $$SELECT smartcar_get_compatibility('short')$$),
@@ -121,55 +120,33 @@ WHERE got <> expected;
 -- SQLSTATEs; a NULL is a success.
 SELECT expected, got, name
 FROM (VALUES
-	('user', '{NULL,SC401}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_user(ARRAY['access-000008', 'no-such-token']))),
-	('vehicles', '{NULL,SC401}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicles(ARRAY['access-000008', 'no-such-token']))),
-	('vehicles, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicles(user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('faults', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC004,SC302,SC409,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle_many(
 			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
 				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
 			ARRAY['access-000008']))),
 	('faults over TLS', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC001,SC302,SC409,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle_many(
 			ARRAY['fault-drop', 'fault-reset', 'fault-truncate', 'fault-oversize', 'fault-bomb', 'fault-invalid-utf8', 'fault-zero',
 				  'fault-json', 'fault-type', 'fault-headers', 'fault-redirect', 'fault-status', 'fault-echo'],
 			ARRAY['access-000008'], server => 'tls'))),
 	('vehicle, v3 over TLS', '{NULL,NULL,SC409}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle(
+		(SELECT array_agg(sqlstate) FROM smartcar_get_vehicle_many(
 			ARRAY['vehicle-000008', 'vehicle-000009', 'fault-status'], server => 'tls_v3'))),
 	('permissions', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('permissions, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_permissions_many(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
 	('Tesla access', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('Tesla access, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_access_many(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('virtual key', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('virtual key, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
-	('migration', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_tesla_migration(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
-	('connections', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_connections(ARRAY['vehicle-000008', 'vehicle-000009']))),
-	('connections, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_connections(ARRAY['vehicle-000008', 'vehicle-000009'], server => 'v3'))),
-	('compatibility', '{NULL,SC400}',
-		(SELECT array_agg(sqlstate) FROM smartcar_get_compatibility(ARRAY['5YJ3E1EA0NF000001', 'short']))),
+		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
 	('request', '{NULL,SC001}',
-		(SELECT array_agg(sqlstate) FROM smartcar_request('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008']))),
-	('delete connections', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_delete_connections(ARRAY['vehicle-000010', 'vehicle-000011']))),
-	('delete connections, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_delete_connections(ARRAY['vehicle-000012', 'vehicle-000013'], server => 'v3'))),
-	('disconnect', '{NULL,SC403}',
-		(SELECT array_agg(sqlstate) FROM smartcar_disconnect(ARRAY['vehicle-000014', 'no-such'], ARRAY['access-000014']))),
-	('disconnect, v3', '{NULL,NULL}',
-		(SELECT array_agg(sqlstate) FROM smartcar_disconnect(ARRAY['vehicle-000015', 'vehicle-000016'], server => 'v3')))
+		(SELECT array_agg(sqlstate) FROM smartcar_request_many('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008'])))
 ) AS calls (name, expected, got)
 WHERE got::text IS DISTINCT FROM expected;
 
@@ -181,7 +158,7 @@ SELECT smartcar_get_vehicle('fault-status', 'access-000017');
 SELECT 'no error' WHERE :'SQLSTATE' <> 'SC409';
 
 SET statement_timeout = '400ms';
-SELECT * FROM smartcar_get_vehicle(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
+SELECT * FROM smartcar_get_vehicle_many(ARRAY['fault-slow', 'fault-again', 'fault-drop'], ARRAY['access-000017']);
 SELECT 'no timeout: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
 SELECT * FROM smartcar_get_vehicle('fault-slow', 'access-000017', server => 'tls');
 SELECT 'no timeout over TLS: ' || :'SQLSTATE' WHERE :'SQLSTATE' <> '57014';
@@ -193,7 +170,7 @@ WHERE (SELECT make FROM smartcar_get_vehicle('vehicle-000017', 'access-000017'))
 -- Calls within a call that stores what has come while it waits for more.
 CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
-	PERFORM FROM smartcar_get_vehicle(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');
+	PERFORM FROM smartcar_get_vehicle_many(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');
 	RETURN NULL;
 END
 $$;

@@ -99,8 +99,8 @@ const compatibilityCase = (what, {vin, scope, country, ...options}) => ({
 
     return {compatible, reason, capabilities};
   },
-  ours: () => `SELECT to_jsonb(c) FROM smartcar_get_compatibility(${text(vin)}, '{${scope.join(',')}}', ${text(country)}, ${text(options.mode)},
-    ${text(options.flags && JSON.stringify(options.flags))}, 'calls') c`,
+  ours: () => `SELECT to_jsonb(c) FROM smartcar_get_compatibility(${text(vin)}, '{${scope.join(',')}}', ${text(country)},
+    ${text(options.flags && JSON.stringify(options.flags))}, ${text(options.mode)}, 'calls') c`,
 });
 
 const everyPermission = 'read_vehicle_info read_vin read_odometer read_location read_battery read_charge control_charge read_security ' +
@@ -166,9 +166,9 @@ const callCases = [
       await vehicle(api).disconnect();
       return (await api.getVehicles('access-000001', {limit: 50, offset: 0})).vehicles;
     },
-    // done is empty text, and makes the second call wait for the first
-    ours: () => `SELECT jsonb_agg(v) FROM smartcar_disconnect('vehicle-000001', 'access-000001', server => 'calls') AS done,
-      smartcar_get_vehicles('access-000001' || done::text, server => 'calls') AS v`,
+    // done makes the second call wait for the first
+    ours: () => `SELECT jsonb_agg(v) FROM smartcar_request('DELETE', '/vehicles/vehicle-000001/application', 'access-000001', server => 'calls') AS done,
+      smartcar_get_vehicles('access-000001' || left(done.body, 0), server => 'calls') AS v`,
     seeTheirs: (vehicles) => (vehicles.length > 0 ? vehicles : null),
   },
   compatibilityCase('getCompatibility', {vin: '5YJ3E1EA7MF000101', scope: ['read_odometer', 'read_fuel'], country: 'DE'}),
@@ -215,7 +215,7 @@ const callCases = [
 const answered = (what, status, body, headers, more) => ({
   what, faults: [{status, body, ...(headers && {headers}), ...more}],
   theirs: (api) => vehicle(api).attributes(),
-  ours: () => `SELECT to_jsonb(v) FROM smartcar_get_vehicle(ARRAY['vehicle-000001'], ARRAY['access-000001'], server => 'calls') v`,
+  ours: () => `SELECT to_jsonb(v) FROM smartcar_get_vehicle_many(ARRAY['vehicle-000001'], ARRAY['access-000001'], server => 'calls') v`,
 });
 
 const full = {
@@ -238,13 +238,15 @@ const errorCases = [
     what: 'a token that is not known', prepare: one,
     faults: [{status: 401, body: {type: 'AUTHENTICATION', description: 'No.', requestId: 'r'}}],
     theirs: (api) => api.getUser('no-such-token'),
-    ours: () => `SELECT to_jsonb(u) FROM smartcar_get_user(ARRAY['no-such-token'], 'calls') u`,
+    ours: () => `SELECT jsonb_build_object('error', smartcar_parse_error(body, status, NULL, request_id))
+      FROM smartcar_request('GET', '/user', 'no-such-token', server => 'calls')`,
   },
   {
     what: 'the management API',
     faults: [{status: 401, body: {type: 'AUTHENTICATION', description: 'No.', requestId: 'r'}}],
     theirs: (api, given, {managementToken}) => api.deleteConnections(managementToken, {vehicleId: 'v'}),
-    ours: () => `SELECT to_jsonb(c) FROM smartcar_delete_connections(ARRAY['v'], server => 'calls') c`,
+    ours: () => `SELECT jsonb_build_object('error', smartcar_parse_error(body, status, NULL, request_id))
+      FROM smartcar_request('DELETE', '/connections', query => '{"vehicle_id": "v"}', origin => 'management', server => 'calls')`,
   },
   {
     what: 'a real refusal', prepare: one,
@@ -256,7 +258,7 @@ const errorCases = [
       }
     },
     ours: () => `SELECT jsonb_build_array((error).type, (error).code, (error).status, (error).description, length((error).request_id))
-      FROM smartcar_get_vehicle(ARRAY['no-such-vehicle'], ARRAY['access-000001'], server => 'calls')`,
+      FROM smartcar_get_vehicle_many(ARRAY['no-such-vehicle'], ARRAY['access-000001'], server => 'calls')`,
   },
 ];
 

@@ -36,7 +36,7 @@ basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 [right]
-subjectAltName = DNS:localhost, IP:127.0.0.1
+subjectAltName = DNS:localhost, IP:127.0.0.1, DNS:late.test, DNS:moving.test
 extendedKeyUsage = serverAuth
 [wrong]
 subjectAltName = DNS:wrong.example

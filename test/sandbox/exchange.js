@@ -3,6 +3,8 @@
 // One request from its arrival to its answer: the body, the log, the faults, the
 // delay, and the handler that the path asks for.
 
+const http2 = require('http2');
+
 const {Request} = require('./request');
 const {v2Error, v3Error} = require('./errors');
 const {tokenEndpoint} = require('./oauth');
@@ -14,6 +16,9 @@ const {connect} = require('./connect');
 const {control} = require('./control');
 const {faultyAnswer} = require('./fault_answers');
 const {send, cut} = require('./send');
+
+// Connections on which nothing is answered any more.
+const silent = new WeakSet();
 
 const BODY_LIMIT = 64 * 1024 * 1024;
 
@@ -73,7 +78,9 @@ function trySend(outgoing, result, effect) {
 function answer(request, incoming, outgoing, sandbox) {
   const {faults, log, settings} = sandbox;
   const entry = logged(request, incoming, sandbox);
-  const effect = faults.list.length === 0 ? null : faults.take(request);
+  const connection = incoming.stream ? incoming.stream.session : incoming.socket;
+  const wasSilent = silent.has(connection);
+  const effect = wasSilent || faults.list.length === 0 ? null : faults.take(request);
   let over = false;
   const finished = (status) => {
     if (!over) {
@@ -83,9 +90,19 @@ function answer(request, incoming, outgoing, sandbox) {
   };
 
   outgoing.on('finish', () => finished(outgoing.statusCode));
-  outgoing.on('close', () => finished(effect && (effect.drop || effect.reset) ? 0 :
+  outgoing.on('close', () => finished(effect && (effect.drop || effect.reset || effect.refuse) ? 0 :
     effect && (effect.slow_headers_ms || effect.truncate !== undefined) ? outgoing.statusCode : -1));
 
+  if (wasSilent) {
+    return;
+  }
+  if (effect && effect.silent) {
+    silent.add(connection);
+  }
+  if (effect && effect.refuse && outgoing.stream) {
+    outgoing.stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+    return;
+  }
   if (effect && effect.drop === 'before') {
     setTimeout(() => cut(outgoing, effect.reset), effect.delay_ms || 0);
     return;

@@ -73,7 +73,7 @@ class Faults {
 
 const effects = [
   'status', 'error', 'body', 'body_base64', 'content_type', 'headers', 'delay_ms', 'delay_body_ms', 'slow_headers_ms',
-  'slow_body_ms', 'drop', 'reset', 'goaway', 'close', 'truncate', 'oversize', 'bomb', 'invalid_utf8', 'nul', 'nul_escape',
+  'slow_body_ms', 'drop', 'reset', 'refuse', 'silent', 'goaway', 'close', 'raw', 'truncate', 'oversize', 'bomb', 'invalid_utf8', 'nul', 'nul_escape',
   'depth', 'retry_after', 'redirect', 'echo', 'big_headers', 'do_work', 'keep_body',
 ];
 

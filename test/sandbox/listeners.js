@@ -7,6 +7,7 @@ const http = require('http');
 const http2 = require('http2');
 const https = require('https');
 const net = require('net');
+const {spawn} = require('child_process');
 
 const ADDRESS = '127.0.0.1';
 
@@ -73,14 +74,27 @@ function rudeServer(name, statistics) {
   return count(net.createServer((socket) => socket.once('data', () => socket.destroy())), 'connection', statistics, name);
 }
 
-// A port where nothing listens, and nothing will: a connection that we keep
-// open occupies it.
-function closedPort(port) {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect(port, ADDRESS, () => resolve(socket.localPort));
+// A port where nothing listens, and nothing will: a socket that does not listen is
+// bound to it.  Node lets others bind to its ports, too, so Perl holds it, until its
+// standard input ends with us.  The port of an open connection would not do: the
+// system may give it to a client, which then reaches itself.
+const HOLDER = `
+  socket(my $socket, PF_INET, SOCK_STREAM, 0) or die "socket: $!\\n";
+  bind($socket, pack_sockaddr_in(0, INADDR_LOOPBACK)) or die "bind: $!\\n";
+  $| = 1;
+  print +(unpack_sockaddr_in(getsockname($socket)))[0];
+  <STDIN>`;
 
-    socket.on('error', reject);
-    socket.unref();
+function closedPort() {
+  return new Promise((resolve, reject) => {
+    const holder = spawn('perl', ['-MSocket', '-e', HOLDER], {stdio: ['pipe', 'pipe', 'inherit']});
+
+    holder.on('error', reject);
+    holder.stdout.once('data', (port) => resolve(Number(port)));
+    holder.once('exit', () => reject(new Error('the closed port is not held')));
+    for (const handle of [holder, holder.stdin, holder.stdout]) {
+      handle.unref();
+    }
   });
 }
 
@@ -91,7 +105,7 @@ async function openListeners(makeHandler, certificates, statistics) {
   const addresses = {
     http: `http://${ADDRESS}:${plain}`,
     tcp_silent: `http://${ADDRESS}:${silent}`,
-    closed_port: await closedPort(silent),
+    closed_port: await closedPort(),
   };
 
   if (certificates) {

@@ -82,6 +82,27 @@ function sendRaw(outgoing, answer, headers, bytes, {slow_headers_ms: slowly = 0,
   });
 }
 
+// Bytes as they are, piece by piece with a pause in between, in the place of what
+// node:http would write.
+function sendBytes(outgoing, pieces) {
+  const {socket} = outgoing;
+  const {write} = socket;
+  const step = ([piece, ...rest]) => {
+    socket.write(Buffer.from(piece, 'latin1'));
+    if (rest.length > 0) {
+      setTimeout(() => socket.destroyed || step(rest), 30);
+    }
+  };
+
+  socket.write = (bytes, ...more) => {
+    more.filter((argument) => typeof argument === 'function').forEach((done) => process.nextTick(done));
+    return true;
+  };
+  outgoing.end();
+  socket.write = write;
+  step(pieces);
+}
+
 function sendBody(outgoing, bytes, effect) {
   if (effect.truncate !== undefined) {
     outgoing.write(bytes.subarray(0, effect.truncate));
@@ -112,6 +133,10 @@ function send(outgoing, answer, effect) {
   }
   if (effect.drop || effect.reset) {
     cut(outgoing, effect.reset);
+    return;
+  }
+  if (!outgoing.stream && effect.raw !== undefined) {
+    sendBytes(outgoing, [effect.raw].flat());
     return;
   }
   if (!outgoing.stream && (effect.slow_headers_ms || effect.truncate !== undefined)) {

@@ -33,6 +33,7 @@ Sandbox::create_server($node, 'silent_tls', $sandbox->url('tls_silent'),
 	connect_timeout => '30s', ca_file => $sandbox->url('ca_file'));
 Sandbox::create_server($node, 'slow_name', 'https://slow.test', connect_timeout => '30s');
 Sandbox::create_server($node, 'deaf', $deaf, connect_timeout => '30s') if $deaf;
+Sandbox::create_server($node, 'crowd', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'), max_concurrency => '256');
 Sandbox::create_server($node, 'hasty', $sandbox->url, timeout => '200ms');
 
 my $ada = $sandbox->connect(owner => 'ada');
@@ -220,7 +221,7 @@ sub left_behind
 	return sprintf '%d sockets, %s contexts, %s requests', scalar @sockets, $contexts, $in_flight;
 }
 {
-	my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle(
+	my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle_many(
 		array_fill('36ab27d0-fd9d-4455-823a-ce30af709ffc'::text, ARRAY[20]), ARRAY[access_token]) WHERE sqlstate IS NULL);
 	my $before;
 
@@ -240,6 +241,36 @@ sub left_behind
 	like($before, qr/ 0 contexts, 0 requests/, 'of its requests and its memory');
 	$sandbox->faults;
 	is($session->query($bulk), 20, 'the same call then works');
+}
+
+# A cancel while many requests negotiate TLS, each for a connection of its own.
+{
+	my $is_active = sub { $control->query('SELECT state FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'active' };
+	my $crowd = q(SELECT count(*) FROM token, smartcar_request_many('POST', array_fill('/user'::text, ARRAY[256]), ARRAY[access_token]));
+
+	$session->query('SET smartcar_tesla.server = crowd');
+	foreach my $moment (0.1, 0.3, 0.6)
+	{
+		my ($result, $seconds);
+
+		for (1 .. $chances)
+		{
+			my $sent;
+
+			$sandbox->faults({ delay_ms => 30000, times => 0 });
+			$session->start($crowd);
+			wait_until($is_active);
+			sleep $moment;
+			$sent = interrupt_by('pg_cancel_backend');
+			$result = $session->result(10) // 'nothing';
+			$seconds = time - $sent;
+			last if $seconds <= $limit;
+		}
+		like($result, qr/57014/, "256 commands over TLS are canceled after $moment s");
+		cmp_ok($seconds, '<=', $limit, 'within 300 ms');
+	}
+	$session->query('SET smartcar_tesla.server = smartcar');
+	$sandbox->faults;
 }
 
 # Who catches the error can go on in the same transaction.

@@ -148,7 +148,7 @@ foreach my $origin ('http://192.0.2.1', 'ftp://127.0.0.1', 'http://localhost.exa
 }
 
 # A bulk call over HTTP/2 has its requests side by side in one connection.
-my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle(
+my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle_many(
 	array_fill('36ab27d0-fd9d-4455-823a-ce30af709ffc'::text, ARRAY[16]), ARRAY[access_token]) AS answer
 	WHERE answer.sqlstate IS NULL);
 sub bulk_on

@@ -121,20 +121,19 @@ sub v2_calls
 		[ '/oauth/token', 'SELECT smartcar_exchange_code(' . from_table($round, 'code') . ')' ],
 		[ '/oauth/token', 'SELECT smartcar_refresh_token(' . from_table($round, 'refresh_token') . ')' ],
 		[ '/user$', "SELECT smartcar_get_user($token)" ],
-		[ '/user$', "SELECT * FROM smartcar_get_user($tokens)" ],
 		[ '/vehicles$', "SELECT smartcar_get_vehicles($token)" ],
-		[ '/vehicles$', "SELECT * FROM smartcar_get_vehicles($tokens)" ],
 		(map {
-			[ '/vehicles/', "SELECT smartcar_$_('$model_x', $token)" ],
-			[ '/vehicles/', "SELECT * FROM smartcar_$_('{$model_x,$model_s}'::text[], $tokens)" ]
-		} qw(vehicle permissions tesla_access tesla_virtual_key tesla_migration)),
+			[ '/vehicles/', "SELECT smartcar_get_$_('$model_x', $token)" ],
+			[ '/vehicles/', "SELECT * FROM smartcar_get_${_}_many('{$model_x,$model_s}', $tokens)" ]
+		} qw(vehicle permissions tesla_access virtual_key)),
+		[ '/vehicles/', "SELECT smartcar_get_tesla_migration('$model_x', $token)" ],
 		[ '/compatibility', q(SELECT smartcar_get_compatibility('5YJ3E1EA0MF000001')) ],
 		[ '/user$', "SELECT smartcar_request('GET', '/user', $token)" ],
-		[ '/user$', "SELECT * FROM smartcar_request('GET', '{/user}'::text[], $tokens)" ],
+		[ '/user$', "SELECT * FROM smartcar_request_many('GET', '{/user}', $tokens)" ],
 		[ '/connections', q(SELECT smartcar_request('GET', '/connections', origin => 'management')) ],
 		[ '/connections', 'SELECT smartcar_get_connections()' ],
 		[ '/connections', "SELECT smartcar_delete_connections('$model_s')" ],
-		[ '/application', "SELECT smartcar_disconnect('$model_x', $token)" ]);
+		[ '/application', "SELECT smartcar_request('DELETE', '/vehicles/$model_x/application', $token)" ]);
 }
 
 sub v3_calls
@@ -144,12 +143,12 @@ sub v3_calls
 	return (
 		[ '/oauth2/token', 'SELECT smartcar_get_application_token()' ],
 		[ '/connections', "SELECT smartcar_get_vehicles($user)" ],
-		(map { [ '/v3/', "SELECT smartcar_$_('$model_x', $user)" ] }
-			  qw(vehicle permissions tesla_access tesla_virtual_key)),
+		(map { [ '/v3/', "SELECT smartcar_get_$_('$model_x', $user)" ] }
+			  qw(vehicle permissions tesla_access virtual_key)),
 		[ '/v3/', "SELECT smartcar_request('GET', '/connections', $user)" ],
 		[ '/v3/', 'SELECT smartcar_get_connections()' ],
 		[ '/v3/', "SELECT smartcar_delete_connections('$model_s')" ],
-		[ '/v3/', "SELECT smartcar_disconnect('$model_x')" ]);
+		[ '/v3/', "CALL smartcar_disconnect_vehicle('$model_x')" ]);
 }
 
 # What goes wrong with all calls of a round.
@@ -204,7 +203,7 @@ foreach my $kind (sort keys %by)
 	$session->query('SET client_min_messages = debug5');
 	is_deeply([ all_calls($v2, 0, sqlstate => qr/^(SC4\d\d|none)$/) ], [], "$v2: a wrong code or token is refused");
 	is_deeply([ all_calls($v2, $round, fault => { body => '{"id"', status => 200 }, sqlstate => qr/^SC004$/) ],
-		[], "$v2: an answer cannot be used");
+		[], "$v2: an response cannot be used");
 	$round++;
 	is_deeply([ all_calls($v2, $round, sqlstate => qr/^none$/) ], [], "$v2: each call succeeds");
 	$sandbox->connect(owner => 'ben');
@@ -219,7 +218,7 @@ is(make('SELECT smartcar_get_application_token()'), 'SC001', 'again none');
 # The error of a call for many, which is what those see who log it themselves.
 $session->query('SET smartcar_tesla.server = by_file_2');
 $sandbox->faults({ echo => 1, times => 0 });
-my $errors = $session->query('SELECT error FROM smartcar_get_user(ARRAY[' . from_table(5, 'access_token') . '])');
+my $errors = $session->query("SELECT error FROM smartcar_get_vehicle_many(ARRAY['x'], ARRAY[" . from_table(5, 'access_token') . '])');
 like($errors, qr/\(hidden\)/, 'the error of a call for many');
 $seen .= $errors;
 

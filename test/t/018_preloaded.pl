@@ -33,7 +33,7 @@ is(sockets(), $before, 'the postmaster has no pool of connections');
 
 Sandbox::create_server($node, 'smartcar', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'));
 $sandbox->ask('fleet', { owners => 20 });
-my $ask = q(SELECT count(model), count(DISTINCT id) FROM smartcar_get_vehicle(
+my $ask = q(SELECT count(model), count(DISTINCT id) FROM smartcar_get_vehicle_many(
 	ARRAY(SELECT format('vehicle-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 20) AS i),
 	ARRAY(SELECT format('access-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 20) AS i)));
 

@@ -99,7 +99,7 @@ is_deeply(
 	{
 		sqlstate => 'SC400',
 		message => 'Smartcar refused the request: invalid_request',
-		detail => 'POST /oauth/token was answered with HTTP status 400: Invalid code: (hidden).',
+		detail => 'POST /oauth/token returned HTTP status 400: Invalid code: (hidden).',
 		hint => 'The owner has to connect again: '
 		  . $session->query('SELECT smartcar_connect_url()')
 	},
@@ -110,10 +110,10 @@ is_deeply(
 my $redirect_uri = 'http://localhost:8000/callback?a=b&c=d';
 $code = new_code(redirect_uri => $redirect_uri);
 is($session->error("SELECT smartcar_exchange_code('$code')")->{sqlstate}, 'SC400', 'not that of the link');
-is(tokens("smartcar_exchange_code('$code', '$redirect_uri')")->{token_type}, 'Bearer', 'that of the link');
+is(tokens("smartcar_exchange_code('$code', redirect_uri => '$redirect_uri')")->{token_type}, 'Bearer', 'that of the link');
 @log = $sandbox->log(path => '/oauth/token$');
 like($log[-1]{body}, qr/&redirect_uri=http%3A%2F%2Flocalhost%3A8000%2Fcallback%3Fa%3Db%26c%3Dd$/, 'it is encoded');
-is($session->error("SELECT smartcar_exchange_code('x', 'ftp://example.com')")->{sqlstate}, '22023', 'not one that Smartcar takes');
+is($session->error("SELECT smartcar_exchange_code('x', redirect_uri => 'ftp://example.com')")->{sqlstate}, '22023', 'not one that Smartcar takes');
 
 $session->query('ALTER SERVER smartcar OPTIONS (DROP redirect_uri)');
 $sandbox->faults();
@@ -150,7 +150,7 @@ is_deeply(
 	{
 		sqlstate => 'SC400',
 		message => 'Smartcar refused the request: invalid_request',
-		detail => 'POST /oauth/token was answered with HTTP status 400: Invalid refresh_token: (hidden).',
+		detail => 'POST /oauth/token returned HTTP status 400: Invalid refresh_token: (hidden).',
 		hint => 'The owner has to connect again: '
 		  . $session->query('SELECT smartcar_connect_url()')
 	},
@@ -192,6 +192,47 @@ is($log[-1]{query}, 'flags=a%3A1', 'with its flags');
 $sandbox->faults({ match => { path => '/oauth/token' }, delay_ms => 1200 });
 about(tokens("smartcar_refresh_token('$old')")->{expires_in}, 7200, 'a slow answer does not lengthen the life of its token');
 
+# PostgreSQL calls the function of (f()).* once for each column
+
+$code = new_code();
+$sandbox->faults();
+my @all = split /\|/, $session->query("SELECT (smartcar_exchange_code('$code')).*"), -1;
+as_secret(@all[ 0, 3 ]);
+is_deeply([ scalar(grep { $_ ne '' } @all), scalar $sandbox->log ], [ 5, 1 ], 'all columns of a code that is sent once');
+is($session->error("SELECT smartcar_exchange_code('$code')")->{sqlstate}, 'SC400', 'which the next statement sends again');
+$sandbox->faults();
+@all = split /\|/, $session->query("SELECT (smartcar_refresh_token('$all[3]')).*"), -1;
+as_secret(@all[ 0, 3 ]);
+is_deeply([ scalar(grep { $_ ne '' } @all), scalar $sandbox->log ], [ 5, 1 ], 'and of one refresh');
+ok($session->query("SELECT smartcar_get_user('$all[0]')") !~ /ERROR/, 'which belong together');
+my @codes = map { new_code() } 1, 2;
+$sandbox->faults();
+is($session->query("SELECT count(DISTINCT t.access_token), count(DISTINCT t.refresh_token), count(t.expires_at) FROM (SELECT (smartcar_exchange_code(c)).* FROM unnest(ARRAY['$codes[0]', '$codes[1]', '$codes[0]']) c) t"), '2|2|3', 'codes of several rows, one of them twice');
+is(scalar $sandbox->log, 2, 'each is sent once');
+$sandbox->faults();
+$session->query("SELECT (smartcar_refresh_token('$all[3]')).refresh_token FROM generate_series(1, 2)");
+is(scalar $sandbox->log, 2, 'an expression that is evaluated again refreshes again');
+$code = new_code();
+$sandbox->faults();
+$session->query("DO \$\$ DECLARE a smartcar_token; b smartcar_token; BEGIN a := smartcar_exchange_code('$code'); b := smartcar_exchange_code('$code'); ASSERT a = b; END \$\$");
+is(scalar $sandbox->log, 1, 'in a block, too, a code is sent once');
+
+# A secret in other spellings
+
+my $odd = 'LOWER/secret+code&"==';
+my $base64 = encode_base64("id:$odd", '');
+foreach my $spelled (
+	'LOWER%2fsecret%2bcode%26%22%3d%3d', 'LOWER%2Fsecret%2Bcode%26%22%3D%3D', 'LOWER\\/secret+code&\\"==',
+	'LOWER\\u002fsecret\\u002Bcode\\u0026\\u0022\\u003d=', 'LOWER/secret+code&amp;&quot;==', 'LOWER&#47;secret&#x2b;code&#38;&#34;==',
+	'LOWER/secret+c', 'LOWER%2fsecret%2bco')
+{
+	$sandbox->faults({ match => { path => '/oauth/token' }, status => 400, body => "Invalid: <$spelled>" });
+	my $error = $session->error("SELECT smartcar_exchange_code('$odd')");
+	is($error->{detail} =~ s/The request id.*//r =~ s/\s*$//r, 'POST /oauth/token returned HTTP status 400: Invalid: <(hidden)>.', "not shown: $spelled");
+}
+$sandbox->faults({ match => { path => '/oauth/token' }, status => 400, body => "Invalid: <$base64>" });
+like($session->error("SELECT smartcar_exchange_code('$odd')")->{detail}, qr/Invalid: <.{0,4}\(hidden\).{0,4}>/, 'nor in base64');
+
 # Answers that lack something
 
 sub after_answer
@@ -205,8 +246,8 @@ sub after_answer
 is(after_answer({ access_token => 'a-new-access-token' })->{access_token}, 'a-new-access-token', 'only an access token');
 is_deeply(
 	after_answer({ access_token => 'a' }),
-	{ access_token => 'a', token_type => '', expires_in => '', refresh_token => '', refresh_expires_in => '' },
-	'what the answer does not say is NULL');
+	{ access_token => 'a', token_type => '', expires_in => '', refresh_token => 'some-refresh-token', refresh_expires_in => '' },
+	'what the response does not say is NULL, and without a new refresh token the old one is valid');
 is(after_answer({ access_token => 'a', expires_in => undef, refresh_token => undef })->{expires_in}, '', 'null is as good as nothing');
 is(after_answer({ access_token => 'a', expires_in => -1 })->{expires_in}, '', 'an end before the beginning is none');
 about(after_answer({ access_token => 'a', expires_in => 0 })->{expires_in}, 0, 'one that ends at once');
@@ -230,7 +271,7 @@ is_deeply(
 	{
 		sqlstate => 'SC401',
 		message => 'Smartcar refused the request: invalid_client',
-		detail => 'POST /oauth/token was answered with HTTP status 401.',
+		detail => 'POST /oauth/token returned HTTP status 401.',
 		hint => 'Check the options of the server, those of its user mapping, and the application\'s settings at Smartcar.'
 	},
 	'a wrong client secret');

@@ -65,7 +65,7 @@ is($request->{headers}{'content-type'}, undef, 'and no type of a body that is no
 is($request->{headers}{'sc-user-id'}, undef, 'and no user');
 is_error("SELECT smartcar_get_user('no-such-token')", 'SC401', qr/AUTHENTICATION.*smartcar_refresh_token/, 'a token that is not known');
 $sandbox->faults({ body => { name => 'Ada' } });
-is_error("SELECT smartcar_get_user('x')", 'SC004', qr{answer to GET /v2.0/user: It has no "id"}, 'an answer without an id');
+is_error("SELECT smartcar_get_user('x')", 'SC004', qr{response to GET /v2.0/user: It has no "id"}, 'an answer without an id');
 
 # Vehicles, page by page
 
@@ -81,9 +81,8 @@ is_result(
 	'120|120|vehicle-000001|vehicle-000120',
 	'more vehicles than a page has',
 	map { "GET /v2.0/vehicles?limit=50&offset=$_" } 0, 50, 100);
-is_result(
-	q(SELECT cardinality(vehicle_ids), user_id IS NULL FROM smartcar_get_vehicles(ARRAY['access-000001'])),
-	'120|t', 'the same in an array');
+$sandbox->faults({ body => { id => 'other', make => 'TESLA' } });
+is_error("SELECT smartcar_get_vehicle('$vehicle', 'x')", 'SC004', qr/It is about another vehicle/, 'a response about another vehicle');
 
 sub page
 {
@@ -103,6 +102,12 @@ is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a', 'a
 $sandbox->faults({ %{ page([ 'a', 'b' ], 5) }, times => 0 });
 is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It is the same page as one before/, 'the same page again and again');
 is(scalar requests(), 2, 'is asked for twice');
+foreach my $element ('', undef, 7, {})
+{
+	$sandbox->faults({ %{ page([ $element, 'b' ], 1_000_000_000) }, times => 0 });
+	is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/Its list "vehicles" has an element that is not text/, 'an element that is no id');
+	is(scalar requests(), 1, 'with which pages have no end');
+}
 $sandbox->faults({ body => {} });
 is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It has no list "vehicles"/, 'a page without a list');
 $sandbox->faults(page([ 'a' ], 2), { status => 500, times => 3 });
@@ -116,8 +121,8 @@ is_error("SELECT smartcar_get_vehicle('no-such-vehicle', '$ada->{access_token}')
 $sandbox->faults({ body => { id => 'a', make => undef, year => '2020' } }, { body => { year => 'old' } });
 is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", 'a|||2020||', 'a vehicle of which little is known');
 is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", '|||||', 'one of which nothing is known');
-$sandbox->faults({ body => { id => 'a' } });
-is_result("SELECT id FROM smartcar_get_vehicle('a&b?c d', 'x')", 'a', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
+$sandbox->faults({ body => { id => 'a&b?c d' } });
+is_result("SELECT id FROM smartcar_get_vehicle('a&b?c d', 'x')", 'a&b?c d', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
 is_error("SELECT smartcar_get_vehicle('../user', 'x')", '22023', qr/invalid vehicle_id/, 'an id that some servers would take for a path');
 
 # Permissions, page by page
@@ -181,7 +186,7 @@ is_result(
 	'a vehicle that nobody has connected',
 	"GET /v2.0/compatibility?vin=$vin&scope=read_odometer%20read_location");
 is_result(
-	"SELECT compatible, capabilities #>> '{0,capable}' FROM smartcar_get_compatibility('$vin', '{required:read_fuel}', 'DE', 'simulated', '{\"a\": 1}')",
+	"SELECT compatible, capabilities #>> '{0,capable}' FROM smartcar_get_compatibility('$vin', '{required:read_fuel}', 'DE', '{\"a\": 1}', 'simulated')",
 	't|false', 'every argument',
 	"GET /v2.0/compatibility?vin=$vin&scope=read_fuel&country=DE&flags=a%3A1&mode=simulated");
 is_result("SELECT * FROM smartcar_get_compatibility('WBA00000000000000')", 'f|MAKE_NOT_COMPATIBLE|[]', 'one that Smartcar cannot reach');
@@ -191,24 +196,22 @@ is_error("SELECT smartcar_get_compatibility('123')", 'SC400', qr/VALIDATION/, 'w
 
 $sandbox->faults();
 is_result('SELECT smartcar_get_vehicle(NULL, $$x$$) IS NULL, smartcar_get_permissions(NULL, $$x$$) IS NULL, smartcar_get_tesla_access(NULL, $$x$$) IS NULL, '
-	  . 'smartcar_get_virtual_key(NULL, $$x$$) IS NULL, smartcar_get_tesla_migration(NULL, $$x$$) IS NULL, smartcar_get_compatibility(NULL::text) IS NULL',
+	  . 'smartcar_get_virtual_key(NULL, $$x$$) IS NULL, smartcar_get_tesla_migration(NULL, $$x$$) IS NULL, smartcar_get_compatibility(NULL) IS NULL',
 	't|t|t|t|t|t', 'nothing about no vehicle');
 is(scalar $sandbox->log, 0, 'and no request');
 
 # Disconnecting
 
 $sandbox->faults();
-is_result("SELECT smartcar_disconnect('vehicle-000001', 'access-000001')", '', 'by the owner', 'DELETE /v2.0/vehicles/vehicle-000001/application');
-$sandbox->faults();
-is_result("SELECT smartcar_disconnect('vehicle-000002')", '', 'by the application', 'DELETE /v2.0/vehicles/vehicle-000002/application');
-$session->query("SELECT smartcar_disconnect('vehicle-000003')");
+is_result("CALL smartcar_disconnect_vehicle('vehicle-000002')", '', 'by the application', 'DELETE /v2.0/vehicles/vehicle-000002/application');
+$session->query("CALL smartcar_disconnect_vehicle('vehicle-000003')");
 ($request) = $sandbox->log;
 is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=', 'with the management token');
-is_result("SELECT count(*) FROM smartcar_get_vehicles('access-000001')", 117, 'they are gone');
-is_error("SELECT smartcar_disconnect('vehicle-000003')", 'SC403', qr/PERMISSION/, 'one that is gone');
-is_result('SELECT smartcar_disconnect(NULL)', '', 'nothing');
+is_result("SELECT count(*) FROM smartcar_get_vehicles('access-000001')", 118, 'they are gone');
+is_error("CALL smartcar_disconnect_vehicle('vehicle-000003')", 'SC403', qr/PERMISSION/, 'one that is gone');
+is_error('CALL smartcar_disconnect_vehicle(NULL)', '22004', qr/vehicle_id must not be null/, 'nothing');
 $sandbox->faults({ status => 204 });
-is_result("SELECT smartcar_disconnect('a', 'x')", '', 'an answer without a body');
+is_result("CALL smartcar_disconnect_vehicle('a')", '', 'an answer without a body');
 
 # A driver and the owner have the same car; the management token speaks for both
 
@@ -217,23 +220,16 @@ my $northwind = $sandbox->connect(owner => 'northwind');
 my $who = "SELECT string_agg(user_id, ' ') FROM smartcar_get_connections('$shared')";
 my $pair = "DELETE /v2.0/management/connections?vehicle_id=$shared&user_id=";
 $sandbox->faults();
-is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'one of two owners', "$pair$carla->{user_id}");
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'one of two owners', "$pair$carla->{user_id}");
 is_result($who, $northwind->{user_id}, 'the other one still has it');
-is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'once more is no error');
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'once more is no error');
 $sandbox->faults({ status => 204 });
-is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'nor is an answer without a body');
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'nor is a response without a body');
 $sandbox->faults({ status => 400 });
-is_error("SELECT smartcar_disconnect('$shared', user_id => '$northwind->{user_id}')", 'SC400', qr{DELETE /v2.0/management/connections}, 'a pair that is refused');
+is_error("CALL smartcar_disconnect_vehicle('$shared', '$northwind->{user_id}')", 'SC400', qr{DELETE /v2.0/management/connections}, 'a pair that is refused');
 $carla = $sandbox->connect(owner => 'carla');
 $sandbox->faults();
-is_result("SELECT smartcar_disconnect('$shared', '$northwind->{access_token}', '$carla->{user_id}')", '', 'an access token tells the owner', "DELETE /v2.0/vehicles/$shared/application");
-is_result($who, $carla->{user_id}, 'whatever user_id says');
-$sandbox->connect(owner => 'northwind');
-is_result("SELECT string_agg(coalesce(sqlstate, '-'), ' ') FROM smartcar_disconnect(ARRAY['$shared', '$northwind->{vehicles}[0]', '$northwind->{vehicles}[1]'], user_ids => ARRAY['$northwind->{user_id}'])", '- - -', 'many, of one of two owners');
-is_result($who, $carla->{user_id}, 'the other one has kept it');
-$sandbox->connect(owner => 'northwind');
-$sandbox->faults();
-is_result("SELECT smartcar_disconnect('$shared')", '', 'every owner', "DELETE /v2.0/vehicles/$shared/application");
+is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'every owner', "DELETE /v2.0/vehicles/$shared/application");
 is_result("$who HAVING count(*) > 0", '', 'nobody is left');
 
 done_testing();

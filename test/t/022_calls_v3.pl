@@ -64,8 +64,8 @@ sub signal
 # What version 3 does not have
 
 is_error("SELECT $_", '0A000', qr/does not exist in version 3 of Smartcar's API; Server "smartcar" uses that version/, "there is no $_")
-  foreach "smartcar_get_user('x')", "smartcar_get_user(ARRAY['x'])", "smartcar_get_tesla_migration('a')", "smartcar_get_tesla_migration(ARRAY['a'])";
-is_error("SELECT smartcar_get_vehicles(NULL::text)", '22004', qr/user_id must not be null.*smartcar_get_connections/, 'the vehicles of nobody');
+  foreach "smartcar_get_user('x')", "smartcar_get_tesla_migration('a')";
+is_error("SELECT smartcar_get_vehicles()", '22004', qr/user_id must not be null.*smartcar_get_connections/, 'the vehicles of nobody');
 is(scalar $sandbox->log, 0, 'without a request');
 
 # Vehicles
@@ -171,7 +171,7 @@ $sandbox->faults(
 	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
 	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
 is_result(
-	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_get_tesla_access(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
+	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_get_tesla_access_many(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
 	'||SC403', 'then nothing is told of the first');
 $sandbox->faults(signal(status => { value => 'SUCCESS' }));
 is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');
@@ -179,6 +179,18 @@ $sandbox->faults(signal(status => { value => 'SUCCESS' }, body => { value => 'ye
 is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "value" that is true or false/, 'one that is not true or false');
 $sandbox->faults(signal(body => { value => JSON::PP::true }));
 is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'one without a status');
+
+# Responses about somebody else, as of a proxy that mixes them up
+
+$sandbox->faults({ body => { data => { id => 'other', attributes => { make => 'TESLA' } } } });
+is_error("SELECT smartcar_get_vehicle($of_ada)", 'SC004', qr/It is about another vehicle/, 'another vehicle');
+foreach my $kind (qw(vehicle user))
+{
+	$sandbox->faults({ body => { data => [ { id => 'c', relationships => { $kind => { data => { id => 'other' } } }, attributes => { permissions => ['p'] } } ] } });
+	is_error("SELECT smartcar_get_permissions($of_ada)", 'SC004', qr/It lists a connection that was not asked for/, "permissions of another $kind");
+}
+$sandbox->faults({ body => { data => [ { id => 'c', relationships => { vehicle => { data => { id => 'v' } }, user => { data => { id => 'other' } } } } ] } });
+is_error("SELECT smartcar_get_vehicles(user_id => '$ada->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, 'vehicles of another user');
 
 # Compatibility is asked of version 2.0
 
@@ -190,23 +202,23 @@ is_result(
 # Disconnecting
 
 $sandbox->faults();
-is_result("SELECT smartcar_disconnect('$shared', user_id => '$carla->{user_id}')", '', 'one of two owners');
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'one of two owners');
 my @requests = requests();
 is($requests[0], "GET /v3/connections?filter%5BvehicleId%5D=$shared&filter%5BuserId%5D=$carla->{user_id}&$page", 'it is looked for');
 like($requests[1], qr{^DELETE /v3/connections/[-0-9a-f]+$}, 'and deleted');
 is(scalar @requests, 2, 'and nothing else');
 is_result("SELECT smartcar_get_permissions('$shared')", '{read_vin}', 'the other one is still there');
 $sandbox->connect(owner => 'carla', scope => 'read_odometer');
-is_result("SELECT smartcar_disconnect('$shared')", '', 'every owner of a vehicle');
+is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'every owner of a vehicle');
 is_result("SELECT smartcar_get_permissions('$shared') IS NULL", 't', 'nobody is left');
-is_result("SELECT smartcar_disconnect('$shared')", '', 'once more is no error');
+is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'once more is no error');
 
 # somebody else deletes one of them after they were listed
 my $both = "SELECT count(*) FROM smartcar_get_connections('$shared')";
 $sandbox->connect(owner => $_) foreach qw(carla northwind);
 is($session->query($both), 2, 'two owners again');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
-is_result("SELECT smartcar_disconnect('$shared')", '', 'a connection that is not there any more');
+is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'a connection that is not there any more');
 is(scalar(grep { /^DELETE/ } requests()), 2, 'is as good as deleted, and the other one is next');
 is($session->query($both), 1, 'which is deleted');
 $sandbox->connect(owner => $_) foreach qw(carla northwind);
@@ -214,9 +226,9 @@ $sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
 is_result("SELECT count(*) FROM smartcar_delete_connections('$shared')", 2, 'the same for smartcar_delete_connections()');
 is($session->query($both), 1, 'which goes on, too');
 $sandbox->faults({ match => { method => 'GET' }, status => 404 });
-is_error("SELECT smartcar_disconnect('$shared')", 'SC404', qr{GET /v3/connections}, 'a list that is not there is an error');
+is_error("CALL smartcar_disconnect_vehicle('$shared')", 'SC404', qr{GET /v3/connections}, 'a list that is not there is an error');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 403 });
-is_error("SELECT smartcar_disconnect('$shared')", 'SC403', qr{DELETE /v3/connections/}, 'and so is a deletion that is refused');
+is_error("CALL smartcar_disconnect_vehicle('$shared')", 'SC403', qr{DELETE /v3/connections/}, 'and so is a deletion that is refused');
 
 # A list of more than what was asked for, as if the filter were not known: nothing
 # at all is deleted.
@@ -229,15 +241,19 @@ foreach my $kind (sort keys %asked)
 		{ id => "of-$_", relationships => { map { $_ => { data => { id => $is{$_} } } } keys %is } }
 	} $asked{$kind}, 'another';
 
-	foreach my $call (qw(smartcar_disconnect smartcar_delete_connections))
+	foreach my $call ('CALL smartcar_disconnect_vehicle(', 'SELECT smartcar_delete_connections(')
 	{
 		$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => \@listed } });
-		is_error("SELECT $call('$shared', user_id => '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call(): one of another $kind");
+		is_error("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one of another $kind");
 		is_deeply([ grep { /^DELETE/ } requests() ], [], 'nothing is deleted');
+
+		# nor if it does not say whose it is
+		delete $listed[1]{relationships}{$kind};
+		$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => \@listed } });
+		is_error("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one that does not tell the $kind");
+		is_deeply([ grep { /^DELETE/ } requests() ], [], 'nothing is deleted either');
+		$listed[1]{relationships}{$kind} = { data => { id => 'another' } };
 	}
 }
-$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => [ { id => 'c', relationships => {} } ] } }, { match => { path => '/c$' }, status => 204, body => '' });
-is_result("SELECT smartcar_disconnect('$shared')", '', 'a connection that does not say whose it is');
-is_deeply([ map { s/\?.*//r } requests() ], [ 'GET /v3/connections', 'DELETE /v3/connections/c' ], 'is the one that was asked for');
 
 done_testing();

@@ -23,7 +23,7 @@ $sandbox->ask('fleet', { owners => 20, vehicles => 20 });
 $sandbox->ask('settings', { api_client_secrets => [ 'sandbox-api-secret', 'another-secret' ] });
 
 my $call = q(SELECT model FROM smartcar_get_vehicle('vehicle-000001'));
-my $bulk = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle(
+my $bulk = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle_many(
 	ARRAY(SELECT 'vehicle-' || lpad(n::text, 6, '0') FROM generate_series(1, 20) n)));
 
 # How many requests there were for tokens, and how many others with which statuses.
@@ -88,7 +88,7 @@ is($session->query($bulk), '20|20|0', 'the same in a call for many');
 my $count = requests();
 is_deeply([ @$count{qw(tokens 200)} ], [ 1, 20 ], 'one new token for all of them');
 
-my $hundreds = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle(
+my $hundreds = q(SELECT count(*), count(model), count(sqlstate) FROM smartcar_get_vehicle_many(
 	ARRAY(SELECT 'vehicle-' || lpad((n % 20 + 1)::text, 6, '0') FROM generate_series(1, 300) n)));
 $sandbox->ask('advance', { seconds => 3700 });
 $sandbox->faults();
@@ -121,6 +121,19 @@ $count = requests();
 is($count->{tokens}, 1, 'once, too');
 cmp_ok($count->{401}, '<', 340, 'and hardly any is asked for twice');
 
+# The new token cannot be had in the middle of a call: what was done is told.
+
+$sandbox->faults();
+is($session->query($bulk), '20|20|0', 'a token that works');
+$sandbox->faults(
+	{ match => { path => '/oauth2/token' }, times => 0, status => 503 },
+	{ match => { path => '^/v3/' }, after => 2, times => 0, status => 401 });
+is($session->query(q(SELECT count(*) FILTER (WHERE status = 200), count(*) FILTER (WHERE sqlstate = 'SC503' AND (error).status = 503), count(*)
+	FROM smartcar_request_many('DELETE', ARRAY(SELECT '/connections/connection-' || lpad(n::text, 6, '0') FROM generate_series(11, 20) n)))
+	=~ s/status = 200/status BETWEEN 200 AND 204/r), '2|8|10', 'an error of each that was not done');
+is(scalar(grep { $_->{status} == 204 } $sandbox->log(method => 'DELETE')), 2, 'and not of those that were');
+$sandbox->faults();
+
 # Wrong credentials
 
 $sandbox->faults();
@@ -133,7 +146,7 @@ is_deeply(
 	{
 		sqlstate => 'SC401',
 		message => 'Smartcar refused the request: invalid_client',
-		detail => 'POST /oauth2/token was answered with HTTP status 401: Client authentication failed.',
+		detail => 'POST /oauth2/token returned HTTP status 401: Client authentication failed.',
 		hint => 'Check the options of the server, those of its user mapping, and the application\'s settings at Smartcar.'
 	},
 	'changed credentials count at once, and wrong ones are told');

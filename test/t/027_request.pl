@@ -168,8 +168,8 @@ $sandbox->faults({ match => { path => '/x' }, status => 401, times => 0 });
 is_result("SELECT status FROM smartcar_request('GET', '/x', 't', server => 'v3')", '401', 'a token that is not accepted');
 is_result("SELECT status FROM smartcar_request('GET', '/x', server => 'v3')", '401', 'nor that of the application');
 $sandbox->faults({ match => { path => '/x' }, nul => JSON::PP::true }, { match => { path => '/x' }, invalid_utf8 => JSON::PP::true });
-is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the answer to GET /v2.0/x: It contains a zero byte.', 'a body that is no text');
-is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the answer to GET /v2.0/x: It is not valid UTF-8.', 'nor this');
+is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It contains a zero byte.', 'a body that is no text');
+is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It is not valid UTF-8.', 'nor this');
 
 # Real endpoints
 

@@ -32,7 +32,7 @@ my $japanese = { match => { path => '^/v2.0/vehicles/b' }, times => 0, body => {
 my $escaped = { match => { path => '^/v2.0/vehicles/c' }, times => 0, body => '{"id":"c","model":"\u00e9"}' };
 my $far_escaped = { match => { path => '^/v2.0/vehicles/d' }, times => 0, body => '{"id":"d","model":"\u65e5"}' };
 my $refused = { match => { path => '^/v2.0/vehicles/e' }, times => 0, error => { type => 'VALIDATION', description => "Sch\x{f6}n." } };
-my $many = q(SELECT vehicle_id, model, sqlstate, (error).description FROM smartcar_get_vehicle('{a,b,c,d,e,a}'::text[], '{x}'::text[]));
+my $many = q(SELECT vehicle_id, model, sqlstate, (error).description FROM smartcar_get_vehicle_many('{a,b,c,d,e,a}'::text[], '{x}'::text[]));
 
 sub rows
 {
@@ -44,21 +44,21 @@ sub rows
 
 $sandbox->faults($fleet, $japanese, $escaped, $far_escaped, $refused);
 is(rows('postgres', $many), "a|Modèle é||\nb|日本||\nc|é||\nd|日||\ne||SC400|Schön.\na|Modèle é||", 'UTF-8');
-is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_get_vehicle('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
+is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_get_vehicle_many('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
 like(rows('latin1', "SELECT smartcar_get_vehicle('e', 'x')"), qr/status 400: Schön\. The request/, 'in messages');
-my $unusable = qr/This is the answer to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
+my $unusable = qr/This is the response to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
 like(rows('latin1', $many) . "\n", qr/\Aa\|Modèle é\|\|\nb\|\|SC004\|$unusable\nc\|é\|\|\nd\|\|SC004\|$unusable\ne\|\|SC400\|Schön\.\na\|Modèle é\|\|\n\z/, 'what it does not have is an error of its row');
 
 # Headers, which may be in any encoding: what is no text of the database is left
 # out, and a bulk call goes on.
 
 my $bytes = sub { my ($path, $value) = @_; return { match => { path => $path }, times => 0, body => {}, headers => { 'X-Note' => $value, 'SC-Unit-System' => $value } } };
-my $headers = q(SELECT path, status, unit_system, headers ->> 'x-note', sqlstate FROM smartcar_request('GET', '{/a,/b,/c,/d}'::text[], '{t}'::text[]) AS r (path, status, body, content_type, request_id, data_age, fetched_at, unit_system, retry_after, headers, sqlstate, error));
+my $headers = q(SELECT path, status, unit_system, headers ->> 'x-note', sqlstate FROM smartcar_request_many('GET', '{/a,/b,/c,/d}', '{t}'));
 $sandbox->faults($bytes->('/a$', "caf\xc3\xa9"), $bytes->('/b$', "\xe6\x97\xa5"), $bytes->('/c$', "caf\xe9"), $bytes->('/d$', 'coffee'));
 is(rows('postgres', $headers), "/a|200|café|café|\n/b|200|日|日|\n/c|200|||\n/d|200|coffee|coffee|", 'headers, UTF-8');
 is(rows('latin1', $headers), "/a|200|café|café|\n/b|200|||\n/c|200|||\n/d|200|coffee|coffee|", 'headers, LATIN1');
 $sandbox->faults(map { { status => 400, body => { type => 'VALIDATION' }, headers => { 'SC-Request-Id' => $_ } } } "caf\xe9", 'a-b', "caf\xe9");
-my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_get_user('{t,t}'::text[]));
+my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_get_vehicle_many('{t,u}'::text[], '{t}'::text[]));
 $node->safe_psql('postgres', q(ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')));
 is(rows('postgres', $ids), "SC400|\nSC400|a-b", 'a request id that is no text is none');
 like(rows('postgres', q(SELECT smartcar_get_user('t'))), qr/HTTP status 400\.$/m, 'in messages, too');
@@ -85,10 +85,12 @@ is(rows('latin1', q(SELECT status FROM smartcar_request('POST', '/x', 't', query
 my ($request) = $sandbox->log;
 is($request->{query}, '%C3%A9=%C3%BC', 'its query is UTF-8');
 is($request->{body}, "{\"\x{e9}\": \"\x{fc}\"}", 'and so is its body');
-is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'x', 'an id');
+$sandbox->faults({ times => 0, body => { id => "\x{e9}" } });
+is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'é', 'an id');
 is(($sandbox->log)[-1]{path}, '/v2.0/vehicles/%C3%A9', 'is UTF-8, too');
-is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
+is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle_many('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
 $sandbox->faults({ times => 0, body => { access_token => 'a' } });
+like(rows('latin1', q(SELECT smartcar_exchange_code('c', 'https://é'))), qr/invalid redirect_uri: "https:\/\/é"/, 'a redirect URI is shown as it was written');
 is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form');
 is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'is UTF-8, too');
 
@@ -102,25 +104,25 @@ my $sealed = `node '$FindBin::RealBin/../lib/seal_tokens.js' seal '$key_file' 'g
 my ($user_id, $access_token) = split /\t/, $sealed;
 foreach my $database (qw(postgres latin1))
 {
-	is(rows($database, "SET client_min_messages = warning; CREATE SERVER größe FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x', token_key_file '$key_file');
-		INSERT INTO smartcar_tesla.account (server, user_id, access_token, access_expires_at) VALUES ('größe', '$user_id', '\\x$access_token', now() + interval '1 hour');
-		SELECT smartcar_access_token(user_id => '$user_id', server => 'größe')"), 'access-000001', "$database: a token of a server whose name is not ASCII");
+	rows($database, "SET client_min_messages = warning; CREATE SERVER größe FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x', token_key_file '$key_file')");
+	Manager::add_row([ $node, $database ], 'account', server => 'größe', user_id => $user_id, access_token => "\\x$access_token", access_expires => '1 hour');
+	is(rows($database, "SELECT smartcar_access_token(user_id => '$user_id', server => 'größe')"), 'access-000001', "$database: a token of a server whose name is not ASCII");
 }
 
 my $link = rows('latin1', "SELECT smartcar_begin_connect('Grüße', server => 'v3')");
 like($link, qr/external_id=Gr%C3%BC%C3%9Fe/, 'a link');
 my ($state) = $link =~ /[?&]state=([^&]*)/;
 $sandbox->faults;
-like(rows('latin1', "CALL smartcar_finish_connect('?user_id=u&state=$state', 'v3')"), qr/^failed\|Grüße\|/, 'a callback of another user');
+like(rows('latin1', "CALL smartcar_finish_connect('?user_id=u&state=$state', server => 'v3')"), qr/^failed\|Grüße\|/, 'a callback of another user');
 like(($sandbox->log(path => '/v3/connections'))[0]{query}, qr/externalId(%5D|\])=Gr%C3%BC%C3%9Fe(&|$)/, 'who is asked about under this id');
 
 # what the database cannot hold is refused before the callback is spent
 my $open = rows('latin1', "SELECT smartcar_begin_connect('Grüße', server => 'v3')");
 ($state) = $open =~ /[?&]state=([^&]*)/;
-like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Owner%E2%80%99s+choice&state=$state', 'v3')"), qr/has no equivalent/,
+like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Owner%E2%80%99s+choice&state=$state', server => 'v3')"), qr/has no equivalent/,
 	'a description that the database cannot hold');
-is(rows('latin1', "SELECT status FROM smartcar_tesla.session ORDER BY created_at DESC LIMIT 1"), 'open', 'leaves the session open');
-like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Gr%C3%BC%C3%9Fe&state=$state', 'v3')"), qr/^failed\|Grüße\|/, 'for the next one');
+is((split /\n/, Manager::rows([ $node, 'latin1' ], 'session', 'status'))[-1], 'open', 'leaves the session open');
+like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Gr%C3%BC%C3%9Fe&state=$state', server => 'v3')"), qr/^failed\|Grüße\|/, 'for the next one');
 
 my $event = unpack 'H*', '{"eventType":"VERIFY","meta":{"webhookName":"日本"},"data":{"challenge":"c"}}';
 foreach my $database (qw(postgres latin1))

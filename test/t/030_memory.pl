@@ -107,9 +107,9 @@ CREATE FUNCTION make_round() RETURNS TABLE (sqlstate text, calls bigint) LANGUAG
 	SELECT sqlstate, count(*)
 	FROM (SELECT outcome(query) FROM single_call
 		  UNION ALL
-		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_get_vehicle(id, token) AS v
+		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_get_vehicle_many(id, token) AS v
 		  UNION ALL
-		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_get_virtual_key(id, token, server => 'tls') AS v) AS s (sqlstate)
+		  SELECT coalesce(v.sqlstate, '00000') FROM bulk, smartcar_get_virtual_key_many(id, token, server => 'tls') AS v) AS s (sqlstate)
 	GROUP BY sqlstate
 	ORDER BY sqlstate
 $$;

@@ -55,21 +55,21 @@ sub no_losses
 # What is due
 
 start_over(8);
-sql(q(UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 hour' WHERE user_id > 'user-000001';
-	UPDATE smartcar_tesla.account SET refresh_expires_at = now() + '6 days' WHERE user_id = 'user-000002';
-	UPDATE smartcar_tesla.account SET access_expires_at = NULL WHERE user_id = 'user-000003';
-	UPDATE smartcar_tesla.account SET access_expires_at = now() - interval '1 year' WHERE user_id = 'user-000004';
-	UPDATE smartcar_tesla.account SET access_expires_at = now(), status = 'reauthenticate' WHERE user_id = 'user-000005';
-	UPDATE smartcar_tesla.account SET access_expires_at = now(), next_attempt_at = now() + interval '1 minute' WHERE user_id = 'user-000006';
-	UPDATE smartcar_tesla.account SET access_expires_at = now(), refresh_token = NULL WHERE user_id = 'user-000007'));
+Manager::set_accounts($node, { access_expires => '1 hour' }, user_id => Manager::fleet(2, 8));
+Manager::set_accounts($node, { refresh_expires => '6 days' }, user_id => 'user-000002');
+Manager::set_accounts($node, { access_expires => undef }, user_id => 'user-000003');
+Manager::set_accounts($node, { access_expires => '-1 year' }, user_id => 'user-000004');
+Manager::set_accounts($node, { access_expires => '0 s', status => 'reauthenticate' }, user_id => 'user-000005');
+Manager::set_accounts($node, { access_expires => '0 s', next_attempt => '1 minute' }, user_id => 'user-000006');
+Manager::set_accounts($node, { access_expires => '0 s', refresh_token => undef }, user_id => 'user-000007');
 is(counts(), '4|0|0', 'what is due is refreshed');
 is( join(' ', map { $_->{refreshes} } @{ $sandbox->ask('accounts')->{accounts} }),
 	'1 1 1 1 0 0 0 0',
 	'an access token near its end, a refresh token near its end, no end known, an end long ago, and nothing else');
 is(counts(), '0|0|0', 'and then nothing is due');
-is(sql(q(SELECT access_expires_at > now() + interval '119 minutes' AND refresh_expires_at > now() + interval '59 days' AND attempts = 0
+is(Manager::rows($node, 'account', q(access_expires_at > now() + interval '119 minutes' AND refresh_expires_at > now() + interval '59 days' AND attempts = 0
 		AND lease IS NULL AND leased_until IS NULL AND error_at IS NULL AND refreshed_at > now() - interval '1 minute'
-		AND external_id = 'owner of user-000001' FROM smartcar_tesla.account WHERE user_id = 'user-000001')),
+		AND external_id = 'owner of user-000001'), user_id => 'user-000001'),
 	't', 'what is stored of it');
 is($session->query("SELECT smartcar_access_token(user_id => 'user-000001')"),
 	Manager::stored_tokens($node, 'access')->{'user-000001'}, 'the access token is that of the new pair');
@@ -114,15 +114,28 @@ $sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 
 		'nobody is refreshed twice');
 	cmp_ok($sandbox->max_in_flight, '>', 8, 'all at the same time');
 	no_losses('side by side');
-	is(sql('SELECT count(*) FROM smartcar_tesla.account WHERE lease IS NOT NULL OR leased_until IS NOT NULL'), 0, 'no lease is left');
+	is(Manager::count_claimed($node), 0, 'no lease is left');
 }
 
 # A lease of somebody else is respected, and ends by itself.
 start_over(1);
-sql(q(UPDATE smartcar_tesla.account SET lease = gen_random_uuid(), leased_until = now() + interval '5 s'));
+Manager::lease($node, '5 s');
 is(counts(), '0|0|0', 'what another session has claimed is left to it');
 Manager::pass_time($node, $sandbox, 5);
 is(counts(), '1|0|0', 'until its lease has ended');
+
+# A request may take as long as the timeout of the server, three seconds.  The
+# trigger stands for a claim that has waited until its lease is shorter than that.
+start_over(2);
+$sandbox->faults;
+sql(q(CREATE FUNCTION shorten_lease() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN NEW.leased_until := now() + interval '2 s'; RETURN NEW; END $$;
+	CREATE TRIGGER shorten_lease BEFORE UPDATE ON smartcar_tesla.account FOR EACH ROW
+		WHEN (NEW.user_id = 'user-000002' AND NEW.leased_until IS NOT NULL) EXECUTE FUNCTION shorten_lease()));
+is(counts() =~ s/\|.*//r, 1, 'a request that could take longer than the lease of its account');
+is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'is not made');
+sql('DROP TRIGGER shorten_lease ON smartcar_tesla.account');
+is(counts(), '1|0|0', 'a later refresh makes it');
 
 # The same at once, without a pause in which one session gets ahead of another.
 start_over(400);
@@ -139,14 +152,15 @@ start_over(400);
 
 # What another session has done meanwhile is not done again.
 foreach my $case (
-	[ 'has set a pause', q(attempts = 1, next_attempt_at = now() + interval '1 minute') ],
-	[ 'has refreshed it', q(refreshed_at = now(), access_expires_at = now() + interval '2 hours') ])
+	[ 'has set a pause', { attempts => 1, next_attempt => '1 minute' } ],
+	[ 'has refreshed it', { refreshed => '0 s', access_expires => '2 hours' } ])
 {
-	my ($name, $assignment) = @$case;
+	my ($name, $values) = @$case;
 	my $other = Session->new($node);
 
 	start_over(1);
-	$other->query("BEGIN; UPDATE smartcar_tesla.account SET $assignment");
+	$other->query('BEGIN');
+	Manager::set_accounts($other, $values);
 	$session->start($refresh);
 	ok(Manager::wait_until(sub { sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1 }), "a claim waits for another session, which $name");
 	$other->query('COMMIT');
@@ -163,10 +177,10 @@ sql("ALTER ROLE postgres SET default_transaction_isolation = 'serializable'");
 	$_->start($refresh) foreach @sessions;
 	$result = join "\n", map { $_->result } @sessions;
 	unlike($result, qr/^ERROR/m, 'sessions whose transactions are serializable do not fail');
-	is(sql("SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '1 hour'"), 100, 'and refresh all');
+	is(Manager::count_refreshed($node), 100, 'and refresh all');
 }
 sql('ALTER ROLE postgres RESET default_transaction_isolation');
-sql("UPDATE smartcar_tesla.account SET leased_until = now() WHERE leased_until IS NOT NULL");
+Manager::set_accounts($node, { leased_until => '0 s' }, 'leased_until IS NOT' => undef);
 
 # What is tried again.  Each account meets something else, as often as one attempt
 # asks; the same call of the procedure comes back to it within seconds.  How often
@@ -199,7 +213,7 @@ sub watch
 	$session->start($refresh);
 	until (defined($result = $session->result(0.1)))
 	{
-		foreach my $line (split /\n/, $watcher->query("SELECT user_id, $columns FROM smartcar_tesla.account WHERE attempts = 1 AND error_at IS NOT NULL"))
+		foreach my $line (split /\n/, Manager::rows($watcher, 'account', "user_id, $columns", attempts => 1, 'error_at IS NOT' => undef))
 		{
 			my ($user_id, $state) = split /\|/, $line, 2;
 			$seen->{$user_id} //= $state;
@@ -226,8 +240,7 @@ $sandbox->faults(
 		$state //= 'active|t|t|t' if $fault->{drop};
 		is($state, 'active|t|t|t', "$name: a failure for a while, and kept");
 	}
-	is(sql('SELECT count(*) FROM smartcar_tesla.account WHERE attempts <> 0 OR next_attempt_at IS NOT NULL OR error_sqlstate IS NOT NULL OR error_description IS NOT NULL OR error_at IS NOT NULL'),
-		0, 'and then forgotten');
+	is(Manager::count_failing($node), 0, 'and then forgotten');
 	is(Manager::refreshes($sandbox)->{refused}, 0, 'no dead token was sent');
 	$sandbox->ask('advance', { seconds => 61 });
 	no_losses('whatever went wrong');
@@ -267,7 +280,8 @@ SKIP:
 	cmp_ok(seconds_of_cpu($session->backend) - $before, '<', 0.5, 'is not asked about without a pause');
 
 	start_over(1);
-	sql(q(UPDATE smartcar_tesla.account SET attempts = 1, next_attempt_at = now(), lease = gen_random_uuid(), leased_until = now() + interval '3 s'));
+	Manager::set_accounts($node, { attempts => 1, next_attempt => '0 s' });
+	Manager::lease($node, '3 s');
 	$before = seconds_of_cpu($session->backend);
 	$session->start($refresh);
 	like(Manager::counts(result_or_cancel(12)), qr/^[01]\|0\|0$/, 'one that failed, and that another session tries again');
@@ -279,9 +293,9 @@ sub fail_once
 {
 	my ($attempts) = @_;
 
-	sql("UPDATE smartcar_tesla.account SET next_attempt_at = NULL, error_at = NULL, attempts = $attempts");
+	Manager::set_accounts($node, { next_attempt => undef, error => undef, attempts => $attempts });
 	$session->start($refresh);
-	Manager::wait_until(sub { sql('SELECT count(*) FROM smartcar_tesla.account WHERE error_at IS NULL') == 0 });
+	Manager::wait_until(sub { Manager::count($node, 'account', error_at => undef) == 0 });
 	sql('SELECT pg_cancel_backend(' . $session->backend . ')');
 	$session->result;
 	return;
@@ -291,12 +305,13 @@ sub fail_once
 start_over(8);
 $sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain' });
 {
+	my $pause = 'extract(epoch FROM next_attempt_at - error_at)::numeric(10, 2)';
 	my @pauses;
 
 	foreach my $attempts (0, 1, 2, 3, 6, 30, 2000000)
 	{
 		fail_once($attempts);
-		my ($least, $most, $different) = split /\|/, sql('SELECT min(p), max(p), count(DISTINCT p) FROM (SELECT extract(epoch FROM next_attempt_at - error_at)::numeric(10, 2) AS p FROM smartcar_tesla.account) s');
+		my ($least, $most, $different) = split /\|/, Manager::aggregate($node, 'account', "min($pause), max($pause), count(DISTINCT $pause)");
 		note("after $attempts failures: $least to $most seconds");
 		push @pauses, $most;
 		cmp_ok($most, '<=', 900, 'a pause is a quarter of an hour at most');
@@ -308,24 +323,31 @@ $sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidde
 
 	$sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain', headers => { 'retry-after' => '1' } });
 	fail_once(10);
-	cmp_ok(sql('SELECT min(extract(epoch FROM next_attempt_at - error_at)) FROM smartcar_tesla.account'), '>=', 60, 'a Retry-After does not shorten it');
+	cmp_ok(Manager::aggregate($node, 'account', "min($pause)"), '>=', 60, 'a Retry-After does not shorten it');
 	$sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain', headers => { 'retry-after' => '120' } });
 	fail_once(0);
-	cmp_ok(sql('SELECT min(extract(epoch FROM next_attempt_at - error_at)) FROM smartcar_tesla.account'), '>=', 120, 'but lengthens it');
+	cmp_ok(Manager::aggregate($node, 'account', "min($pause)"), '>=', 120, 'but lengthens it');
 }
+$sandbox->faults;
+
+# The same call attempts an account six times at most.
+start_over(1);
+sql('UPDATE smartcar_tesla.account SET attempts = 5');
+$sandbox->faults({ match => $token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain' });
+is(counts(), '0|1|0', 'the sixth attempt fails');
+is(sql('SELECT attempts FROM smartcar_tesla.account'), 6, 'and a later call makes the seventh');
 $sandbox->faults;
 
 # Only a definite refusal ends an account, and only that account.
 
 start_over(5);
-sql(q(INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, permissions, tesla_scopes, virtual_key_paired)
-	SELECT server, user_id, 'vehicle of ' || user_id, '{read_odometer,read_location}', '{vehicle_device_data,vehicle_location}', true FROM smartcar_tesla.account));
+Manager::add_vehicles($node);
 $sandbox->faults({ match => { %$token, body => 'refresh-000003' }, error => { error => 'invalid_grant', error_description => 'Invalid refresh token: refresh-000003' }, status => 400, times => 0 });
 is(counts(), '4|0|1', 'one of five is refused');
-is(sql(q(SELECT string_agg(user_id, ' ') FROM smartcar_tesla.account WHERE status = 'reauthenticate')), 'user-000003', 'only its account is marked');
+is(Manager::rows($node, 'account', 'user_id', status => 'reauthenticate'), 'user-000003', 'only its account is marked');
 is(sql(q(SELECT user_id, error_type, action FROM smartcar_status WHERE action = 'connect')), 'user-000003|invalid_grant|connect', 'and its vehicle says so');
-is(sql(q(SELECT error_sqlstate, error_description FROM smartcar_tesla.account WHERE user_id = 'user-000003')), 'SC400|Invalid refresh token: (hidden)', 'the error is kept, without the token');
-is(sql(q(SELECT refresh_token IS NOT NULL FROM smartcar_tesla.account WHERE user_id = 'user-000003')), 't', 'the token is kept');
+is(Manager::rows($node, 'account', 'error_sqlstate, error_description', user_id => 'user-000003'), 'SC400|Invalid refresh token: (hidden)', 'the error is kept, without the token');
+is(Manager::rows($node, 'account', 'refresh_token IS NOT NULL', user_id => 'user-000003'), 't', 'the token is kept');
 like($session->error("SELECT smartcar_access_token(user_id => 'user-000003')")->{message}, qr/the owner has to connect again/, 'its access token is not given out');
 $sandbox->faults;
 Manager::make_due($node);
@@ -333,19 +355,19 @@ is(counts(), '4|0|0', 'it is not tried again');
 
 # One account with an answer that nobody has foreseen does not stop the others.
 start_over(40);
-sql("UPDATE smartcar_tesla.account SET attempts = 6 WHERE user_id = 'user-000003'");
+Manager::set_accounts($node, { attempts => 6 }, user_id => 'user-000003');
 $sandbox->faults({ match => { %$token, body => 'refresh-000003' }, status => 400, times => 0,
 	error => { error => 'invalid_request', error_description => 'Something else is wrong.' } });
 is(counts(), '39|1|0', 'one of forty is answered with an unknown error');
-is(sql(q(SELECT status FROM smartcar_tesla.account WHERE user_id = 'user-000003')), 'active', 'its account is not marked');
+is(Manager::rows($node, 'account', 'status', user_id => 'user-000003'), 'active', 'its account is not marked');
 $sandbox->faults;
 
 # An error of another name is no refusal, even if it would be one of a callback.
 start_over(1);
-sql('UPDATE smartcar_tesla.account SET attempts = 6');
+Manager::set_accounts($node, { attempts => 6 });
 $sandbox->faults({ match => $token, status => 400, times => 0, error => { error => 'access_denied', error_description => 'Not from this address.' } });
 is(counts(), '0|1|0', 'an error that callbacks have is not definite');
-is(sql('SELECT status FROM smartcar_tesla.account'), 'active', 'so the account is not marked');
+is(Manager::rows($node, 'account', 'status'), 'active', 'so the account is not marked');
 $sandbox->faults;
 
 # An answer without another refresh token leaves the one that there is.
@@ -360,8 +382,8 @@ $sandbox->faults;
 
 # Times that are further away than they can be: the clock was wrong when they were set.
 start_over(2);
-sql(q(UPDATE smartcar_tesla.account SET lease = gen_random_uuid(), leased_until = now() + interval '10 minutes' WHERE user_id = 'user-000001';
-	UPDATE smartcar_tesla.account SET attempts = 3, next_attempt_at = now() + interval '1 day' WHERE user_id = 'user-000002'));
+Manager::lease($node, '10 minutes', user_id => 'user-000001');
+Manager::set_accounts($node, { attempts => 3, next_attempt => '1 day' }, user_id => 'user-000002');
 is(counts(), '2|0|0', 'a clock that was ahead does not keep accounts from being refreshed');
 
 # The real refusal of a token that is dead
@@ -374,16 +396,16 @@ start_over(1);
 $sandbox->faults({ match => $token, error => { error => 'invalid_grant' }, status => 400, delay_ms => 700, times => 0 });
 $session->start($refresh);
 Manager::wait_until(sub { scalar $sandbox->log });
-sql(q(UPDATE smartcar_tesla.account SET lease = NULL, leased_until = NULL, refresh_token = '\x00', access_expires_at = now() + interval '2 hours'));
+Manager::set_accounts($node, { lease => undef, leased_until => undef, refresh_token => '\x00', access_expires => '2 hours' });
 is(Manager::counts($session->result), '0|0|0', 'a refusal that comes late');
-is(sql('SELECT status, attempts FROM smartcar_tesla.account'), 'active|0', 'changes nothing');
+is(Manager::rows($node, 'account', 'status, attempts'), 'active|0', 'changes nothing');
 start_over(1);
 $sandbox->faults({ match => $token, delay_ms => 700, times => 0 });
 $session->start($refresh);
 Manager::wait_until(sub { scalar $sandbox->log });
-sql(q(UPDATE smartcar_tesla.account SET lease = NULL, leased_until = NULL, refresh_token = '\x00', access_expires_at = now() + interval '2 hours'));
+Manager::set_accounts($node, { lease => undef, leased_until => undef, refresh_token => '\x00', access_expires => '2 hours' });
 is(Manager::counts($session->result), '0|0|0', 'an answer that comes after the owner has connected again');
-is(sql(q(SELECT refresh_token = '\x00' FROM smartcar_tesla.account)), 't', 'does not take the place of the newer tokens');
+is(Manager::rows($node, 'account', 'refresh_token'), '\x00', 'does not take the place of the newer tokens');
 $sandbox->faults;
 
 # A wrong client secret
@@ -392,8 +414,8 @@ start_over(40);
 sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'not-the-secret')));
 is($session->error($refresh)->{sqlstate}, 'SC401', 'a wrong client secret is an error');
 cmp_ok(scalar $sandbox->log, '<=', 8, 'after no more requests than there are at once');
-is(sql(q(SELECT count(*) FROM smartcar_tesla.account WHERE status <> 'active')), 0, 'no account is marked');
-is(sql(q(SELECT count(*) FROM smartcar_tesla.account WHERE attempts <> 0 OR next_attempt_at IS NOT NULL OR error_at IS NOT NULL OR leased_until IS NOT NULL)), 0,
+is(Manager::count($node, 'account', 'status <>' => 'active'), 0, 'no account is marked');
+is(Manager::count_failing($node) + Manager::count_claimed($node), 0,
 	'every account is as it was');
 sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'sandbox-client-secret')));
 is(counts(), '40|0|0', 'with the right one all are refreshed at once');
@@ -412,39 +434,39 @@ is($session->error($refresh)->{sqlstate}, '22023', 'no key in it');
 Manager::write_key_file($key_file, '');
 is($session->error($refresh)->{sqlstate}, '22023', 'nothing in it');
 is(scalar $sandbox->log, 0, 'nothing was sent');
-is(sql('SELECT count(*) FROM smartcar_tesla.account WHERE leased_until IS NOT NULL OR attempts > 0'), 0, 'or claimed');
+is(Manager::count_failing($node) + Manager::count_claimed($node), 0, 'or claimed');
 # what has failed often is not waited for
-sql('UPDATE smartcar_tesla.account SET attempts = 6');
+Manager::set_accounts($node, { attempts => 6 });
 
-my $before = sql('SELECT md5(string_agg(refresh_token::text, \' \' ORDER BY user_id)) FROM smartcar_tesla.account');
+my $before = Manager::rows($node, 'account', 'refresh_token');
 Manager::write_key_file($key_file, 'key2 ' . ('ab' x 32) . "\n");
 {
 	my $result = $session->query($refresh);
 
 	is(Manager::counts($result), '0|6|0', 'another key: all fail, with an error');
-	is(sql(q(SELECT DISTINCT status, error_sqlstate FROM smartcar_tesla.account)), 'active|55000', 'which is kept');
+	is(Manager::aggregate($node, 'account', 'DISTINCT status, error_sqlstate'), 'active|55000', 'which is kept');
 }
-sql('UPDATE smartcar_tesla.account SET next_attempt_at = NULL');
+Manager::set_accounts($node, { next_attempt => undef });
 Manager::write_key_file($key_file, 'key1 ' . ('ab' x 32) . "\n");
 {
 	my $result = $session->query($refresh);
 
 	is(Manager::counts($result), '0|6|0', 'another key of the same name: all fail');
-	is(sql(q(SELECT DISTINCT status, error_sqlstate FROM smartcar_tesla.account)), 'active|XX001', 'which is kept');
+	is(Manager::aggregate($node, 'account', 'DISTINCT status, error_sqlstate'), 'active|XX001', 'which is kept');
 }
 is(scalar $sandbox->log, 0, 'nothing was sent');
-is(sql('SELECT md5(string_agg(refresh_token::text, \' \' ORDER BY user_id)) FROM smartcar_tesla.account'), $before, 'and every token is still there');
+is(Manager::rows($node, 'account', 'refresh_token'), $before, 'and every token is still there');
 
 # One that was moved or changed; the others go on.
 Manager::write_key_file($key_file, $content);
-sql(q(UPDATE smartcar_tesla.account SET next_attempt_at = NULL, attempts = 6;
-	UPDATE smartcar_tesla.account SET refresh_token = (SELECT refresh_token FROM smartcar_tesla.account WHERE user_id = 'user-000001') WHERE user_id = 'user-000002';
-	UPDATE smartcar_tesla.account SET refresh_token = set_byte(refresh_token, 20, get_byte(refresh_token, 20) # 1) WHERE user_id = 'user-000003';
-	UPDATE smartcar_tesla.account SET refresh_token = '\x' WHERE user_id = 'user-000004';
-	UPDATE smartcar_tesla.account SET refresh_token = access_token WHERE user_id = 'user-000005'));
+Manager::set_accounts($node, { next_attempt => undef, attempts => 6 });
+Manager::copy_token($node, 'user-000001', 'refresh', 'user-000002', 'refresh');
+Manager::damage_token($node, 'refresh', 'user-000003');
+Manager::set_accounts($node, { refresh_token => '\x' }, user_id => 'user-000004');
+Manager::copy_token($node, 'user-000005', 'access', 'user-000005', 'refresh');
 is(counts(), '2|4|0', 'a token that was moved, changed or emptied, and an access token in its place, fail');
-is(sql(q(SELECT string_agg(user_id, ' ' ORDER BY user_id) FROM smartcar_tesla.account WHERE error_sqlstate = 'XX001' AND status = 'active')),
-	'user-000002 user-000003 user-000004 user-000005', 'with the same error, and stay as they are');
+is(Manager::rows($node, 'account', 'user_id', error_sqlstate => 'XX001', status => 'active'), join("\n", @{ Manager::fleet(2, 5) }),
+	'with the same error, and stay as they are');
 
 # No option at all
 start_over(1);

@@ -60,7 +60,7 @@ sub used
 sub recover
 {
 	my ($on, $name) = @_;
-	my $stored = $on->safe_psql('postgres', "SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '1 hour'");
+	my $stored = Manager::count_refreshed($on);
 	my $used = used();
 
 	note("$name: $stored of $used refreshes were stored");
@@ -143,7 +143,7 @@ sub kill_backend
 		sub {
 			sleep 0.5;
 			Session->new($node)->query($refresh);
-			return $node->safe_psql('postgres', "SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at < now() + interval '1 hour'") == 0;
+			return Manager::count_refreshed($node) == $accounts;
 		},
 		40);
 	my $seconds = time - $begun;
@@ -188,10 +188,10 @@ sub kill_backend
 	# the minute of the used tokens goes by before anybody looks
 	$sandbox->ask('advance', { seconds => 30 });
 	start_again($node);
-	my $stored = $node->safe_psql('postgres', "SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '1 hour'");
+	my $stored = Manager::count_refreshed($node);
 	cmp_ok($stored, '>=', 60, 'synchronous_commit = off: what was answered is stored all the same');
 	$sandbox->faults;
-	$node->safe_psql('postgres', 'UPDATE smartcar_tesla.account SET leased_until = NULL');
+	Manager::set_accounts($node, { leased_until => undef });
 	Session->new($node)->query($refresh);
 	$sandbox->ask('advance', { seconds => 61 });
 	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'synchronous_commit = off: nothing is lost');
@@ -235,7 +235,7 @@ foreach my $mode (qw(immediate fast))
 		{ match => $token, times => 0, drop => 'before' });
 	my $session = Session->new($node);
 	$session->start($refresh);
-	ok(Manager::wait_until(sub { $node->safe_psql('postgres', 'SELECT count(*) FROM smartcar_tesla.account WHERE attempts > 0') == 80 }, 20),
+	ok(Manager::wait_until(sub { Manager::count($node, 'account', 'attempts >' => 0) == 80 }, 20),
 		'Smartcar goes away: what came is stored, the rest fails');
 	$sandbox->faults;
 	is(Manager::counts($session->result) =~ s/\|.*//r, $accounts, 'Smartcar comes back: the same call refreshes all');
@@ -244,7 +244,7 @@ foreach my $mode (qw(immediate fast))
 	is(Manager::refreshes($sandbox)->{repeated}, 8, 'only those were repeated whose answer was cut');
 
 	# nobody listens
-	$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 minute', attempts = 6, next_attempt_at = NULL");
+	Manager::set_accounts($node, { access_expires => '1 minute', attempts => 6, next_attempt => undef });
 	my $closed = $sandbox->url('closed_port');
 	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (SET auth_origin '$closed')");
 	is(Manager::counts(Session->new($node)->query('CALL smartcar_refresh(max_accounts => 10)')), '0|10|0', 'nobody listens: all fail');
@@ -261,9 +261,7 @@ foreach my $mode (qw(immediate fast))
 	Manager::start_over($node, $sandbox);
 	$node->safe_psql('postgres', 'CREATE DATABASE other TEMPLATE postgres');
 	Manager::add_fleet($node, $sandbox, 'smartcar', 2 * $accounts);
-	$node->safe_psql('postgres', "COPY (SELECT * FROM smartcar_tesla.account WHERE user_id > 'user-000100') TO '" . $node->basedir . "/half';
-		DELETE FROM smartcar_tesla.account WHERE user_id > 'user-000100'");
-	$node->safe_psql('other', "COPY smartcar_tesla.account FROM '" . $node->basedir . "/half'");
+	Manager::move_accounts($node, 'other', user_id => Manager::fleet($accounts + 1, 2 * $accounts));
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 20 });
 	@sessions = map { Session->new($node, $_) } qw(postgres other postgres other);
 	$_->start($refresh) foreach @sessions;
@@ -271,8 +269,7 @@ foreach my $mode (qw(immediate fast))
 	$sum += (split /\|/, Manager::counts($_->result))[0] foreach @sessions;
 	is($sum, 2 * $accounts, 'two databases: all accounts are refreshed');
 	is(Manager::refreshes($sandbox)->{most}, 1, 'two databases: nobody twice');
-	is($node->safe_psql('other', "SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '1 hour'"),
-		$accounts, 'two databases: each has stored its own');
+	is(Manager::count_refreshed([ $node, 'other' ]), $accounts, 'two databases: each has stored its own');
 	$_->finish foreach @sessions;
 	$node->safe_psql('postgres', 'DROP DATABASE other');
 }

@@ -38,7 +38,7 @@ sub follow
 	my $answer = $browser->post_form($link, \%form);
 	my $callback = $answer->{headers}{location} // return "no callback: $answer->{status} $answer->{content}";
 
-	return $session->query('CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ", '$server')");
+	return $session->query('CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ", server => '$server')");
 }
 
 sub link_of
@@ -72,7 +72,7 @@ foreach my $server (qw(smartcar v3))
 	like(follow($server, link_of("smartcar_begin_reauth('owner-7', $of_server)"), owner => 'ada', tesla_permission => 'all'),
 		qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/m, "$server: who does");
 	is(status($server, $ada_id), '{}|{}|none', "$server: has nothing left to do");
-	is($session->query("SELECT count(*) FROM smartcar_tesla.account WHERE server = '$server'"), 1, "$server: with one account");
+	is(Manager::count($node, 'account', server => $server), 1, "$server: with one account");
 	if ($server eq 'smartcar')
 	{
 		isnt(Manager::stored_tokens($node)->{$ada_id}, $before, 'whose tokens are those of the new code');

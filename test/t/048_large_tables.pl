@@ -15,7 +15,8 @@ use Sandbox;
 use Session;
 
 my $others = 20_000;
-my @tables = qw(smartcar_tesla.account smartcar_tesla.session smartcar_tesla.webhook_event);
+my $account = $Manager::table{account};
+my @tables = ($account, @Manager::table{qw(session webhook_event)});
 
 my $sandbox = Sandbox->start;
 my $node = Manager::start_node($sandbox);
@@ -41,16 +42,7 @@ sub start_over
 
 	Manager::start_over($node, $sandbox);
 	Manager::add_fleet($node, $sandbox, 'smartcar', $due) if $due;
-	sql(<<SQL);
-		INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at)
-			SELECT 'smartcar', 'other-' || n, 'owner of other-' || n, sha256('access'), now() + '20 minutes' + n * 100 / $others * interval '1 minute',
-				sha256('refresh'), now() + '59 days' + n * interval '1 s', now() - interval '10 minutes'
-			FROM generate_series(1, $others) AS n;
-		INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at)
-			SELECT 'smartcar', sha256(n::text::bytea), 'connect', now() - n * interval '1 minute' FROM generate_series(1, $others) AS n;
-		INSERT INTO smartcar_tesla.webhook_event (server, event_id, received_at)
-			SELECT 'smartcar', n, now() - n * interval '1 s' FROM generate_series(1, $others) AS n;
-SQL
+	Manager::add_others($session, $others);
 	sql("VACUUM ANALYZE $_") foreach @tables;
 	return;
 }
@@ -59,13 +51,11 @@ SQL
 sub reads
 {
 	$session->query('SELECT pg_stat_force_next_flush()');
-	return map { [ split /\|/ ] } split /\n/,
-	  $session->query(sprintf 'SELECT seq_scan, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname IN (%s) ORDER BY relname',
-		join ', ', map { "'$_'" } @tables);
+	return map { [ split /\|/, $session->query("SELECT seq_scan, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = '$_'::regclass") ] } @tables;
 }
 
-# Makes a call, and looks at what it has read: of smartcar_tesla.account some rows for each
-# account that is due, of the others what it deletes.
+# Makes a call, and looks at what it has read: of accounts some rows for each that is
+# due, of the other tables what it deletes.
 sub check_reads
 {
 	my ($name, $expected, $most, $call) = @_;
@@ -88,19 +78,19 @@ check_reads('nothing is due', qr/0\|0\|0$/, 10);
 
 # Statistics do not follow: by those, every account is due.
 start_over(100);
-sql("UPDATE smartcar_tesla.account SET access_expires_at = access_expires_at - interval '1 day'");
-sql('ANALYZE smartcar_tesla.account');
-sql("UPDATE smartcar_tesla.account SET access_expires_at = access_expires_at + interval '1 day'");
-sql('VACUUM (INDEX_CLEANUP on) smartcar_tesla.account');
+Manager::shift_access_expiry($session, '-1 day');
+sql("ANALYZE $account");
+Manager::shift_access_expiry($session, '1 day');
+sql("VACUUM (INDEX_CLEANUP on) $account");
 check_reads('statistics of another time', qr/100\|0\|0$/, 5000);
 
 # Each of the reasons for which an account is due
 start_over(40);
-sql(q(UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 hour' WHERE user_id LIKE 'user-%' AND user_id > 'user-000010';
-	UPDATE smartcar_tesla.account SET refresh_expires_at = now() + '6 days' WHERE user_id BETWEEN 'user-000011' AND 'user-000020';
-	UPDATE smartcar_tesla.account SET access_expires_at = NULL WHERE user_id BETWEEN 'user-000021' AND 'user-000030';
-	UPDATE smartcar_tesla.account SET attempts = 3, next_attempt_at = now(), access_expires_at = now() WHERE user_id BETWEEN 'user-000031' AND 'user-000035';
-	UPDATE smartcar_tesla.account SET attempts = 3, access_expires_at = NULL WHERE user_id BETWEEN 'user-000036' AND 'user-000038'));
+Manager::set_accounts($session, { access_expires => '1 hour' }, user_id => Manager::fleet(11, 40));
+Manager::set_accounts($session, { refresh_expires => '6 days' }, user_id => Manager::fleet(11, 20));
+Manager::set_accounts($session, { access_expires => undef }, user_id => Manager::fleet(21, 30));
+Manager::set_accounts($session, { attempts => 3, next_attempt => '0 s', access_expires => '0 s' }, user_id => Manager::fleet(31, 35));
+Manager::set_accounts($session, { attempts => 3, access_expires => undef }, user_id => Manager::fleet(36, 38));
 check_reads('any reason', qr/38\|0\|0$/, 5000);
 check_reads('access_within: NULL', qr/0\|0\|0$/, 10, 'CALL smartcar_refresh(access_within => NULL)');
 check_reads('refresh_within: NULL', qr/0\|0\|0$/, 10, 'CALL smartcar_refresh(refresh_within => NULL)');
@@ -110,45 +100,44 @@ start_over(20);
 $sandbox->faults({ match => { path => '/oauth/token' }, times => 10, status => 403, body => 'Forbidden', content_type => 'text/plain' });
 check_reads('some fail at first', qr/20\|0\|0$/, 2000);
 start_over(40);
-sql(q(UPDATE smartcar_tesla.account SET attempts = 3, next_attempt_at = now() + interval '10 minutes' WHERE user_id LIKE 'user-%'));
+Manager::set_accounts($session, { attempts => 3, next_attempt => '10 minutes' }, 'user_id LIKE' => 'user-%');
 check_reads('all wait for their next attempt', qr/0\|0\|0$/, 200);
-sql(q(UPDATE smartcar_tesla.account SET attempts = 0, next_attempt_at = NULL WHERE user_id LIKE 'user-%'));
+Manager::set_accounts($session, { attempts => 0, next_attempt => undef }, 'user_id LIKE' => 'user-%');
 sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'not-the-secret')));
 check_reads('a wrong client secret', qr/ERROR:  SC401/, 1000);
-is(sql('SELECT count(*) FROM smartcar_tesla.account WHERE lease IS NOT NULL OR leased_until IS NOT NULL'), 0, 'no lease is left');
+is(Manager::count_claimed($session), 0, 'no lease is left');
 sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'sandbox-client-secret')));
 
 # After hours in which everything has failed: all wait, and then all can be attempted
 # again, which are counted once.
 start_over(100);
-sql(q(UPDATE smartcar_tesla.account SET attempts = 8, next_attempt_at = now() + interval '10 minutes', access_expires_at = now() - interval '1 minute' WHERE user_id LIKE 'other-%'));
-sql('VACUUM ANALYZE smartcar_tesla.account');
+Manager::set_accounts($session, { attempts => 8, next_attempt => '10 minutes', access_expires => '-1 minute' }, 'user_id LIKE' => 'other-%');
+sql("VACUUM ANALYZE $account");
 check_reads('all others wait', qr/100\|0\|0$/, 5000);
 start_over(100);
-sql(q(UPDATE smartcar_tesla.account SET attempts = 8, next_attempt_at = now(), access_expires_at = now() + interval '5 minutes';
-	UPDATE smartcar_tesla.account SET access_expires_at = now() WHERE user_id LIKE 'user-%'));
-sql('VACUUM ANALYZE smartcar_tesla.account');
+Manager::set_accounts($session, { attempts => 8, next_attempt => '0 s', access_expires => '5 minutes' });
+Manager::set_accounts($session, { access_expires => '0 s' }, 'user_id LIKE' => 'user-%');
+sql("VACUUM ANALYZE $account");
 check_reads('all are attempted again', qr/16\|0\|0$/, $others + 1000, 'CALL smartcar_refresh(max_accounts => 16)');
 
 # The past is found by its time.
 start_over(40);
-sql(q(INSERT INTO smartcar_tesla.session (server, state_hash, link, expires_at) SELECT 'smartcar', sha256(('past ' || n)::bytea), 'connect', now() - interval '31 days' FROM generate_series(1, 5) AS n;
-	INSERT INTO smartcar_tesla.webhook_event (server, event_id, received_at) SELECT 'smartcar', 'past ' || n, now() - interval '2 days' FROM generate_series(1, 5) AS n));
+Manager::add_old_rows($session, 5);
 check_reads('the past', qr/40\|0\|0$/, 2000);
-is(sql(q(SELECT count(*) FROM smartcar_tesla.session)), $others, 'sessions that ended long ago are gone');
-is(sql(q(SELECT count(*) FROM smartcar_tesla.webhook_event)), $others, 'and so are old events');
+is(Manager::count($session, 'session'), $others, 'sessions that ended long ago are gone');
+is(Manager::count($session, 'webhook_event'), $others, 'and so are old events');
 
 # A claim changes no index.
 {
 	my $before;
 
 	start_over(100);
-	sql("ALTER TABLE smartcar_tesla.account SET (fillfactor = 50)");
-	sql('VACUUM FULL smartcar_tesla.account');
+	sql("ALTER TABLE $account SET (fillfactor = 50)");
+	sql("VACUUM FULL $account");
 	reads();
-	$before = sql("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'smartcar_tesla.account'");
+	$before = sql("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = '$account'::regclass");
 	check_reads('with space on its pages', qr/100\|0\|0$/, 5000);
-	is(sql("SELECT n_tup_upd - n_tup_hot_upd - $before FROM pg_stat_user_tables WHERE relname = 'smartcar_tesla.account'"), 100,
+	is(sql("SELECT n_tup_upd - n_tup_hot_upd - $before FROM pg_stat_user_tables WHERE relid = '$account'::regclass"), 100,
 		'only what is stored of a refresh is new to indexes, and no claim');
 }
 
@@ -156,12 +145,12 @@ is(sql(q(SELECT count(*) FROM smartcar_tesla.webhook_event)), $others, 'and so a
 # others, by the same; then those whose end is not known.  With max_accounts => 1 it
 # is one of the first four.
 start_over(16);
-sql(q(UPDATE smartcar_tesla.account SET attempts = 1, next_attempt_at = now(), access_expires_at = now() + '14 minutes' WHERE user_id IN ('user-000009', 'user-000010');
-	UPDATE smartcar_tesla.account SET attempts = 2, access_expires_at = now() + '3 hours', refresh_expires_at = now() + '1 day' WHERE user_id = 'user-000011';
-	UPDATE smartcar_tesla.account SET attempts = 2, access_expires_at = NULL WHERE user_id = 'user-000012';
-	UPDATE smartcar_tesla.account SET access_expires_at = now() + '2 minutes' WHERE user_id BETWEEN 'user-000013' AND 'user-000016';
-	UPDATE smartcar_tesla.account SET access_expires_at = NULL WHERE user_id = 'user-000001';
-	UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 hour', refresh_expires_at = now() + '1 day' WHERE user_id IN ('user-000002', 'user-000003', 'user-000004')));
+Manager::set_accounts($session, { attempts => 1, next_attempt => '0 s', access_expires => '14 minutes' }, user_id => Manager::fleet(9, 10));
+Manager::set_accounts($session, { attempts => 2, access_expires => '3 hours', refresh_expires => '1 day' }, user_id => 'user-000011');
+Manager::set_accounts($session, { attempts => 2, access_expires => undef }, user_id => 'user-000012');
+Manager::set_accounts($session, { access_expires => '2 minutes' }, user_id => Manager::fleet(13, 16));
+Manager::set_accounts($session, { access_expires => undef }, user_id => 'user-000001');
+Manager::set_accounts($session, { access_expires => '1 hour', refresh_expires => '1 day' }, user_id => Manager::fleet(2, 4));
 {
 	my @urgency = ([ 9, 10 ], [11], [12], [ 5 .. 8 ], [ 13 .. 16 ], [ 2, 3, 4 ], [1]);
 	my @left;
@@ -174,7 +163,7 @@ sql(q(UPDATE smartcar_tesla.account SET attempts = 1, next_attempt_at = now(), a
 	while (@left)
 	{
 		is(Manager::counts($session->query('CALL smartcar_refresh(max_accounts => 1)')), '1|0|0', 'one at a time');
-		my $user = sql(q(SELECT right(user_id, 2)::int FROM smartcar_tesla.account WHERE user_id LIKE 'user-%' ORDER BY refreshed_at DESC LIMIT 1));
+		my $user = Manager::aggregate($session, 'account', '(array_agg(right(user_id, 2)::int ORDER BY refreshed_at DESC))[1]', 'user_id LIKE' => 'user-%');
 		my ($taken) = grep { $_->[0] == $user } @left;
 		my $fourth = $left[ $#left < 3 ? $#left : 3 ];
 

@@ -60,6 +60,33 @@ sub connect_owner
 	return $session->query(Manager::callback_of($node, $sandbox, $owner, "id of $owner"));
 }
 
+# Every column of a synchronized vehicle is compared with what the local Smartcar
+# has, or with what is given.
+sub is_stored
+{
+	my ($server, $vehicle_id, $name, %given) = @_;
+	my $condition = "server = '$server' AND vehicle_id = '$vehicle_id'";
+	my $times = "'{connected_at,synced_at,created_at,updated_at}'::text[]";
+	my $row = JSON::PP::decode_json($session->query("SELECT to_jsonb(c) - $times FROM smartcar_tesla.connection c WHERE $condition"));
+	my $vehicle = $sandbox->ask("vehicle?id=$vehicle_id");
+	my ($owner) = grep { grep { $_->{id} eq $vehicle_id } @{ $_->{vehicles} } } @{ $sandbox->ask('owners')->{owners} };
+	my ($access) = grep { $_->{id} eq $vehicle_id } @{ $owner->{vehicles} };
+
+	is_deeply($row,
+		{
+			server => $server, user_id => $owner->{user_id}, vehicle_id => $vehicle_id, status => 'connected',
+			(map { $_ => $vehicle->{$_} } qw(make model year mode)), powertrain_type => $vehicle->{powertrainType},
+			permissions => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
+			access_type => $access->{accessType}, tesla_scopes => $owner->{tesla_permissions},
+			virtual_key_paired => $vehicle->{paired},
+			(map { ("error_$_" => undef) } qw(type code description action url at)), %given
+		},
+		$name);
+	is($session->query("SELECT connected_at > now() - interval '5 minutes', synced_at >= created_at, updated_at >= synced_at FROM smartcar_tesla.connection WHERE $condition"),
+		't|t|t', "times of: $name");
+	return;
+}
+
 # Version 2.0: owners by their tokens
 
 like(connect_owner('ada'), qr/^finished\|id of ada\|$user{ada}\|\{$model_3\}/m, 'an owner connects');
@@ -75,6 +102,8 @@ is(status('model, action', 'true'), "Model S|none\nModel X|none\nModel 3|none", 
 is(requests(qr{^/v2.0/vehicles$}), 1, 'who was not asked about');
 is(counts("CALL smartcar_sync(user_id => '$user{ben}')"), '1|0', 'the other one, by the id of Smartcar');
 is(status('model, action', 'true'), "Model S|none\nModel X|add_virtual_key\nModel 3|none", 'too');
+is_stored('smartcar', $model_x, 'everything that version 2.0 has of a vehicle', external_id => 'id of ben',
+	connection_id => undef, mode => undef, powertrain_type => undef);
 is(counts("CALL smartcar_sync('id of nobody')"), '0|0', 'nobody');
 is(counts("CALL smartcar_sync('id of ada', '$user{ben}')"), '0|0', 'both ids must fit');
 
@@ -102,13 +131,13 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, status => 404, times
 like($session->query('CALL smartcar_sync()'), qr/^1\|1$/m, 'a list that does not come: a failure');
 is(status('status, model', 'true'), "connected|Model S\nconnected|Model X\nconnected|Model 3", 'after which everything is as it was');
 $sandbox->faults();
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() - interval '1 second' WHERE user_id = '$user{ada}'");
+Manager::set_accounts($node, { access_expires => '-1 second' }, user_id => $user{ada});
 is(counts('CALL smartcar_sync()'), '1|1', 'a token that has expired: a failure');
 is(requests(qr{^/v2.0/vehicles$}), 1, 'nothing is asked with it');
 is(requests(qr{^/oauth/token}), 0, 'nor is it refreshed');
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET status = 'reauthenticate' WHERE user_id = '$user{ada}'");
+Manager::set_accounts($node, { status => 'reauthenticate' }, user_id => $user{ada});
 is(counts('CALL smartcar_sync()'), '1|0', 'an owner who has to connect again is not asked about');
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET status = 'active', access_expires_at = now() + interval '1 hour'");
+Manager::set_accounts($node, { status => 'active', access_expires => '1 hour' });
 
 # a vehicle that the authorization no longer holds
 my $gone = $session->query("SELECT count(*) FROM smartcar_delete_connections(vehicle_id => '$model_s', user_id => '$user{ben}')");
@@ -132,11 +161,11 @@ is(scalar(@pages), scalar(keys %pages), 'once');
 cmp_ok($sandbox->max_in_flight, '>', 2, 'side by side');
 cmp_ok($sandbox->max_in_flight, '<=', 6, 'and not more at a time than the server allows');
 is(requests(qr{^/v3/vehicles/}, \@log), 0, 'without details no vehicle is asked about');
-is($session->query("SELECT count(*), count(DISTINCT (user_id, vehicle_id)), count(DISTINCT connection_id), count(external_id), count(make), count(virtual_key_paired) FROM smartcar_tesla.connection WHERE server = 'v3'"),
+is(Manager::aggregate($session, 'connection', 'count(*), count(DISTINCT (user_id, vehicle_id)), count(DISTINCT connection_id), count(external_id), count(make), count(virtual_key_paired)', server => 'v3'),
 	'1052|1052|1052|1050|1052|0', 'all of them are there');
 
 # the token of the application is withdrawn, and so is the next one
-$node->safe_psql('postgres', "DELETE FROM smartcar_tesla.connection WHERE server = 'v3'");
+Manager::delete_rows($node, 'connection', server => 'v3');
 $sandbox->faults({ match => { path => '^/v3/connections$' }, status => 401, times => 6 },
 	{ match => { path => '^/v3/connections$', nth => 8 }, status => 401 });
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1052|0', 'tokens that are withdrawn on the way are replaced');
@@ -152,14 +181,15 @@ is(status('external_id, user_id, make, model, year, mode, status, granted_scopes
 
 $sandbox->faults();
 is(counts("CALL smartcar_sync(server => 'v3')"), '1052|0', 'with details');
-is($session->query("SELECT count(*) FILTER (WHERE access_type IS NULL), count(*) FILTER (WHERE tesla_scopes IS NULL), count(*) FILTER (WHERE virtual_key_paired IS NULL) FROM smartcar_tesla.connection WHERE server = 'v3'"),
+is(Manager::aggregate($session, 'connection', 'count(*) FILTER (WHERE access_type IS NULL), count(*) FILTER (WHERE tesla_scopes IS NULL), count(*) FILTER (WHERE virtual_key_paired IS NULL)', server => 'v3'),
 	'0|0|0', 'everything is known of every vehicle');
-is($session->query("SELECT count(*), min(vehicle_id) FROM smartcar_tesla.connection WHERE server = 'v3' AND NOT virtual_key_paired AND vehicle_id LIKE 'vehicle-%'"), '105|vehicle-000010', 'each of its own');
+is_stored('v3', 'vehicle-000001', 'everything that version 3 has of a vehicle', external_id => 'external-000001', connection_id => 'connection-000001');
+is(Manager::aggregate($session, 'connection', 'count(*), min(vehicle_id)', server => 'v3', virtual_key_paired => 'f', 'vehicle_id LIKE' => 'vehicle-%'), '105|vehicle-000010', 'each of its own');
 is($session->query("SELECT action, count(*) FROM smartcar_status WHERE server = 'v3' AND vehicle_id LIKE 'vehicle-%' GROUP BY 1 ORDER BY 1"), "none|945\nadd_virtual_key|105", 'and what is to be done');
 
 # one owner
 $sandbox->ask('vehicle', { id => 'vehicle-000010', paired => JSON::PP::true });
-my $owner = $session->query("SELECT external_id FROM smartcar_tesla.connection WHERE vehicle_id = 'vehicle-000010'");
+my $owner = Manager::rows($session, 'connection', 'external_id', vehicle_id => 'vehicle-000010');
 $sandbox->faults();
 is(counts("CALL smartcar_sync('$owner', server => 'v3')"), '1|0', 'one owner in version 3');
 is(status('action', "server = 'v3' AND vehicle_id = 'vehicle-000010'"), 'none', 'is brought up to date');
@@ -181,19 +211,20 @@ sub page
 	};
 }
 my @left_out = (page('^(?!.*userId).*number(%5D|\])=1(&|$)', 'vehicle-000001'), page('^(?!.*userId).*number(%5D|\])='));
-$node->safe_psql('postgres', "DELETE FROM smartcar_tesla.connection WHERE server = 'v3' AND vehicle_id NOT IN ('vehicle-000001', 'vehicle-000002')");
+Manager::delete_rows($node, 'connection', server => 'v3', 'vehicle_id NOT IN' => [ 'vehicle-000001', 'vehicle-000002' ]);
 $sandbox->faults(@left_out);
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1|0', 'a list that leaves one out');
 cmp_ok(requests(qr{^/v3/connections$}, [ grep { $_->{query} =~ /userId/ } $sandbox->log ]), '>=', 1, 'its owner is asked about by himself');
-is($session->query("SELECT vehicle_id, status FROM smartcar_tesla.connection WHERE server = 'v3' ORDER BY 1"), "vehicle-000001|connected\nvehicle-000002|connected", 'so it stays');
+is(Manager::rows($session, 'connection', 'vehicle_id, status', server => 'v3'), "vehicle-000001|connected\nvehicle-000002|connected", 'so it stays');
 $sandbox->faults();
 $session->query("SELECT count(*) FROM smartcar_delete_connections(vehicle_id => 'vehicle-000002', server => 'v3')");
 $sandbox->faults(@left_out);
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1|0', 'one that is gone indeed');
-is($session->query("SELECT vehicle_id, status FROM smartcar_tesla.connection WHERE server = 'v3' ORDER BY 1"), "vehicle-000001|connected\nvehicle-000002|disconnected", 'is marked');
+is(Manager::rows($session, 'connection', 'vehicle_id, status', server => 'v3'), "vehicle-000001|connected\nvehicle-000002|disconnected", 'is marked');
 
 # what a list should not have: a vehicle twice, ids that nothing can be asked with
-$node->safe_psql('postgres', "INSERT INTO smartcar_tesla.webhook_event VALUES ('v3', 'old', now() - interval '2 days'), ('v3', 'new', now()), ('smartcar', 'old', now() - interval '2 days')");
+Manager::add_row($node, 'webhook_event', server => $_->[0], event_id => $_->[1], received => $_->[2])
+  foreach [ 'v3', 'old', '-2 days' ], [ 'v3', 'new', '0 s' ], [ 'smartcar', 'old', '-2 days' ];
 my $strange = page('^(?!.*userId).*number(%5D|\])=1(&|$)', 'vehicle-000001', 'vehicle-000001', 'a vehicle', '../vehicle', 'v' x 3000);
 push @{ $strange->{body}{data} }, {
 	%{ $strange->{body}{data}[0] }, id => 'another user',
@@ -204,16 +235,16 @@ $_->{meta}{createdAt} = '2026-01-01T00:00:00Z' foreach @{ $strange->{body}{data}
 $strange->{body}{data}[1]{meta}{createdAt} = '2026-01-02T00:00:00Z';
 $sandbox->faults($strange, page('^(?!.*userId).*number(%5D|\])='));
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '2|0', 'a list with rows that cannot be');
-is($session->query("SELECT permissions FROM smartcar_tesla.connection WHERE server = 'v3' AND vehicle_id = 'vehicle-000001'"), '{read_location}', 'the later of two counts');
-is($session->query("SELECT count(*) FROM smartcar_tesla.connection WHERE vehicle_id IN ('a vehicle', '../vehicle') OR user_id = 'user 1'"), 0, 'and what nothing can be asked with is left out');
-is($session->query("SELECT string_agg(server || ' ' || event_id, ', ' ORDER BY server) FROM smartcar_tesla.webhook_event WHERE server = 'v3' OR event_id = 'old'"), 'smartcar old, v3 new', 'events that are not repeated any more are forgotten');
+is(Manager::rows($session, 'connection', 'granted_scopes', server => 'v3', vehicle_id => 'vehicle-000001'), '{read_location}', 'the later of two counts');
+is(Manager::count($session, 'connection', vehicle_id => [ 'a vehicle', '../vehicle' ]) + Manager::count($session, 'connection', user_id => 'user 1'), 0, 'and what nothing can be asked with is left out');
+is(Manager::rows($session, 'webhook_event', 'server', event_id => 'old') . ', ' . Manager::rows($session, 'webhook_event', 'event_id', server => 'v3'), 'smartcar, new', 'events that are not repeated any more are forgotten');
 
 # a page that does not come
 $sandbox->faults({ match => { path => '^/v3/connections$', query => 'number(%5D|\])=4' }, times => 0, status => 404 });
 my $error = $session->error("CALL smartcar_sync(details => false, server => 'v3')");
 is($error->{sqlstate}, 'SC404', 'a page that does not come is an error');
-cmp_ok($session->query("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND status = 'connected'"), '>=', 300, 'and what came before it was kept');
-is($session->query("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND status <> 'connected'"), '1', 'nothing was marked for it');
+cmp_ok(Manager::count($session, 'connection', server => 'v3', status => 'connected'), '>=', 300, 'and what came before it was kept');
+is(Manager::count($session, 'connection', server => 'v3', 'status <>' => 'connected'), '1', 'nothing was marked for it');
 $sandbox->faults();
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1051|0', 'the next one brings all');
 
@@ -244,7 +275,7 @@ $user{carla} = 'b82d6f04-1e59-4c73-a6f8-20d3c4e5a733';
 my $of_model_y = "server = 'smartcar' AND vehicle_id = '$model_y'";
 my $at_smartcar = "SELECT string_agg(user_id, ' ') FROM smartcar_get_connections('$model_y') HAVING count(*) > 0";
 connect_owner('northwind');
-my $northwind = $session->query("SELECT user_id FROM smartcar_tesla.connection WHERE $of_model_y");
+my $northwind = Manager::rows($session, 'connection', 'user_id', server => 'smartcar', vehicle_id => $model_y);
 connect_owner('carla');
 is(status('count(*)', "$of_model_y GROUP BY user_id, vehicle_id"), "1\n1", 'two have the same vehicle');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 500 });
@@ -259,15 +290,14 @@ is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$us
 
 # rows are locked in one order for everybody, here while they lie in another one
 connect_owner('carla');
-$node->safe_psql('postgres', "DO \$\$ BEGIN LOOP WITH r AS (DELETE FROM smartcar_tesla.connection WHERE $of_model_y AND user_id = '$northwind' RETURNING *) INSERT INTO smartcar_tesla.connection TABLE r;"
-	  . " EXIT WHEN (SELECT max(ctid) = max(ctid) FILTER (WHERE user_id = '$northwind') FROM smartcar_tesla.connection WHERE $of_model_y); END LOOP; END \$\$");
+Manager::put_last($node, $model_y, $northwind);
 my $another = Session->new($node);
 $another->query('BEGIN');
-$another->query("UPDATE smartcar_tesla.connection SET updated_at = now() WHERE $of_model_y AND user_id = '$northwind'");
+Manager::set_connections($another, { updated => '0 s' }, server => 'smartcar', vehicle_id => $model_y, user_id => $northwind);
 $session->start("CALL smartcar_disconnect_vehicle('$model_y')");
 $node->poll_query_until('postgres', 'SELECT wait_event_type = $$Lock$$ FROM pg_stat_activity WHERE pid = ' . $session->backend)
   or die 'it does not wait';
-is($another->query("SELECT user_id FROM smartcar_tesla.connection WHERE $of_model_y AND user_id = '$user{carla}' FOR UPDATE"), $user{carla}, 'who goes from row to row is not in the way of another');
+is(Manager::lock_rows($another, 'connection', 'user_id', server => 'smartcar', vehicle_id => $model_y, user_id => $user{carla}), $user{carla}, 'who goes from row to row is not in the way of another');
 $another->query('COMMIT');
 is($session->result, '', 'it is taken from everybody');
 $another->finish;
@@ -312,6 +342,11 @@ is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'even
 is_deeply(heard(), [], 'is heard once');
 is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'RESOLVED', event_id => 'event-2', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'it ends');
 is_deeply(heard(), ["smartcar|VEHICLE_ERROR|$ada|none"], 'and nothing is to be done');
+$node->safe_psql('postgres', "UPDATE smartcar_tesla.webhook_event SET received_at = received_at - interval '2 hours' WHERE event_id = 'event-1'");
+like($session->query('CALL smartcar_sync()'), qr/^\d+\|0$/m, 'a sync deletes old events');
+is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'event-1', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'a repeat of the error, two hours later');
+is_deeply(heard(), [], 'is not heard');
+is(status('error_code, action', "user_id = '$user{ada}' AND server = 'smartcar'"), '|none', 'and not applied');
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
 is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-3', signals => ['vehicleuseraccount-permissions']), '', 'signals');
 is_deeply(heard(), ["smartcar|VEHICLE_STATE|$ada|update_access"], 'tell what was taken back');

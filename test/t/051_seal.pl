@@ -56,11 +56,12 @@ is(tokens('user-000001'), 'access-000001', 'a token is opened');
 
 # Each bit, and each length
 
+$session->query("CREATE TABLE sealed AS SELECT access_token FROM $Manager::table{account} WHERE user_id = 'user-000001'");
+Manager::create_set_access_token($session);
 $session->query(<<'SQL');
-	CREATE TABLE sealed AS SELECT * FROM smartcar_tesla.account WHERE user_id = 'user-000001';
 	CREATE FUNCTION try(changed bytea) RETURNS text LANGUAGE plpgsql AS $$
 	BEGIN
-		UPDATE smartcar_tesla.account SET access_token = changed WHERE user_id = 'user-000001';
+		PERFORM set_access_token('user-000001', changed);
 		RETURN smartcar_access_token(user_id => 'user-000001');
 	EXCEPTION WHEN OTHERS THEN
 		RETURN CASE WHEN textsend(SQLERRM)::text ~ '^.x(2[0-9a-f]|[3-7][0-9a-f])*$' THEN SQLSTATE ELSE SQLSTATE || ' is no text' END;
@@ -80,34 +81,38 @@ is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'an
 
 sub move
 {
-	my ($assignment, $user, $name) = @_;
+	my ($from_user, $from_kind, $user, $name) = @_;
 
-	$session->query("BEGIN; UPDATE smartcar_tesla.account AS a SET $assignment WHERE user_id = '$user'");
+	$session->query('BEGIN');
+	Manager::copy_token($session, $from_user, $from_kind, $user, 'access');
 	is_error("SELECT smartcar_access_token(user_id => '$user')", 'XX001', qr/^the stored access token of user "\Q$user\E" cannot be opened; It was changed, or moved/, $name);
 	$session->query('ROLLBACK');
 	return;
 }
-move("access_token = (SELECT access_token FROM smartcar_tesla.account WHERE user_id = 'user-000001')", 'user-000002', 'the token of another user');
-move('access_token = refresh_token', 'user-000002', 'a refresh token');
-$session->query("BEGIN; UPDATE smartcar_tesla.account SET user_id = 'someone' WHERE user_id = 'user-000002'");
+move('user-000001', 'access', 'user-000002', 'the token of another user');
+move('user-000002', 'refresh', 'user-000002', 'a refresh token');
+$session->query('BEGIN');
+Manager::set_accounts($session, { user_id => 'someone' }, user_id => 'user-000002');
 is_error("SELECT smartcar_access_token(user_id => 'someone')", 'XX001', qr/cannot be opened/, 'a user of another name');
-$session->query("ROLLBACK; BEGIN; UPDATE smartcar_tesla.account SET server = 'other' WHERE user_id = 'user-000002'");
+$session->query('ROLLBACK; BEGIN');
+Manager::set_accounts($session, { server => 'other' }, user_id => 'user-000002');
 is_error("SELECT smartcar_access_token(user_id => 'user-000002', server => 'other')", 'XX001', qr/cannot be opened/, 'a row of another server with the same key');
 $session->query('ROLLBACK');
 is(tokens('user-000002'), 'access-000002', 'where it belongs it is good');
 
 # one that cannot be opened does not stop the others, and stays
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() + interval '1 minute', refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1) WHERE user_id = 'user-000001'");
-my $before = $node->safe_psql('postgres', "SELECT refresh_token, status FROM smartcar_tesla.account WHERE user_id = 'user-000001'");
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() + interval '1 minute'");
+Manager::damage_token($node, 'refresh', 'user-000001');
+my $before = Manager::rows($node, 'account', 'refresh_token, status', user_id => 'user-000001');
+Manager::make_due($node);
 $session->query('CALL smartcar_refresh()');
-is($node->safe_psql('postgres', "SELECT refresh_token, status FROM smartcar_tesla.account WHERE user_id = 'user-000001'"), $before, 'a refresh token that cannot be opened stays as it is');
-is($node->safe_psql('postgres', "SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '15 minutes'"), '2', 'and the other accounts are refreshed');
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1), next_attempt_at = NULL, lease = NULL, leased_until = NULL WHERE user_id = 'user-000001'");
+is(Manager::rows($node, 'account', 'refresh_token, status', user_id => 'user-000001'), $before, 'a refresh token that cannot be opened stays as it is');
+is(Manager::count_refreshed($node), '2', 'and the other accounts are refreshed');
+Manager::damage_token($node, 'refresh', 'user-000001');
+Manager::retry_now($node, user_id => 'user-000001');
 like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0$/m, 'when it is put right, it is refreshed');
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_token = set_byte(access_token, 30, get_byte(access_token, 30) # 1) WHERE user_id = 'user-000001'");
+Manager::damage_token($node, 'access', 'user-000001');
 like($session->query('CALL smartcar_sync()'), qr/^2\|1$/m, 'an access token that cannot be opened does not stop the synchronization of the others');
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_token = set_byte(access_token, 30, get_byte(access_token, 30) # 1) WHERE user_id = 'user-000001'");
+Manager::damage_token($node, 'access', 'user-000001');
 
 # Keys
 
@@ -150,37 +155,42 @@ foreach my $case ([ 'no line break at the end', "key1 $key[0]" ], [ 'line breaks
 
 Manager::write_key_file($key_file, "key1 $key[0]\n");
 Manager::add_fleet($node, $sandbox, 'smartcar', 247, '1 hour');
-my $by_key = "SELECT DISTINCT convert_from(substring(access_token FROM 3 FOR 4), 'UTF8'), convert_from(substring(refresh_token FROM 3 FOR 4), 'UTF8'), count(*) FROM smartcar_tesla.account GROUP BY 1, 2 ORDER BY 1";
-is($session->query($by_key), 'key1|key1|250', 'sealed with the first key');
-my $stored = $session->query('SELECT md5(string_agg(access_token::text || refresh_token::text, $$ $$ ORDER BY user_id)) FROM smartcar_tesla.account');
+
+# With which keys tokens are sealed, and how many accounts.
+sub by_key
+{
+	return Manager::sql($node, "SELECT convert_from(substring(access_token FROM 3 FOR 4), 'UTF8'), convert_from(substring(refresh_token FROM 3 FOR 4), 'UTF8'), count(*) FROM $Manager::table{account} GROUP BY 1, 2 ORDER BY 1, 2");
+}
+is(by_key(), 'key1|key1|250', 'sealed with the first key');
+my $stored = Manager::checksum($node, 'account');
 is($session->query('CALL smartcar_reseal_tokens()'), '', 'nothing to do, and nothing told');
-is($session->query('SELECT md5(string_agg(access_token::text || refresh_token::text, $$ $$ ORDER BY user_id)) FROM smartcar_tesla.account'), $stored, 'and nothing done');
+is(Manager::checksum($node, 'account'), $stored, 'and nothing done');
 keys_in_file("key2 $key[1]", "key1 $key[0]");
 is(tokens('user-000250'), 'access-000250', 'a new key in front: the old tokens are opened');
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() + interval '1 minute' WHERE user_id = 'user-000250'");
+Manager::make_due($node, user_id => 'user-000250');
 like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0$/m, 'new tokens');
-is($session->query($by_key), "key1|key1|249\nkey2|key2|1", 'are sealed with it');
+is(by_key(), "key1|key1|249\nkey2|key2|1", 'are sealed with it');
 
 # one that was changed is not in the way of the others
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1) WHERE user_id = 'user-000150'");
+Manager::damage_token($node, 'refresh', 'user-000150');
 {
 	my $result = $session->query('CALL smartcar_reseal_tokens()');
 
 	like($result, qr/^WARNING:  XX001: the stored refresh token of user "user-000150" cannot be opened$/m, 'a token that was changed: a warning');
 	like($result, qr/^ERROR:  55000: tokens of 1 account are not sealed with key "key2"$/m, 'and an error at the end');
 }
-is($session->query($by_key), "key1|key1|1\nkey2|key2|249", 'all others are sealed with the new key');
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1) WHERE user_id = 'user-000150'");
+is(by_key(), "key1|key1|1\nkey2|key2|249", 'all others are sealed with the new key');
+Manager::damage_token($node, 'refresh', 'user-000150');
 like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 1 accounts in/, 'the rest');
-is($session->query($by_key), 'key2|key2|250', 'all with the new key');
+is(by_key(), 'key2|key2|250', 'all with the new key');
 keys_in_file("key2 $key[1]");
-is($session->query("SELECT count(*) FILTER (WHERE smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access')), count(smartcar_access_token(user_id => user_id)) FROM smartcar_tesla.account"), '246|250', 'the old key is not needed any more, and the tokens are the same');
+is(Manager::aggregate($session, 'account', "count(*) FILTER (WHERE smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access')), count(smartcar_access_token(user_id => user_id))"), '246|250', 'the old key is not needed any more, and the tokens are the same');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'every refresh token works');
 
 # An account that is refreshed meanwhile, by a session that has read the keys before
 keys_in_file("key3 $key[2]", "key2 $key[1]");
 Manager::make_due($node);
-$node->safe_psql('postgres', "UPDATE smartcar_tesla.account SET access_expires_at = now() + interval '1 hour' WHERE user_id > 'user-000003'");
+Manager::set_accounts($node, { access_expires => '1 hour' }, user_id => Manager::fleet(4, 250));
 $sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 2000 });
 {
 	my $refresh = Session->new($node);
@@ -194,7 +204,7 @@ $sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 
 	like($refresh->result, qr/^3\|0\|0$/m, 'which are stored');
 }
 $sandbox->faults;
-is($session->query($by_key =~ s/ORDER BY 1/ORDER BY 1, 2/r), 'key3|key3|250', 'and sealed with the new key in the end');
+is(by_key(), 'key3|key3|250', 'and sealed with the new key in the end');
 $sandbox->ask('advance', { seconds => 61 });
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'every refresh token works');
 
@@ -205,8 +215,8 @@ my %stored = %{ Manager::stored_tokens($node) };
 my @secrets = ($access, $stored{'user-000001'}, $stored{'user-000250'}, 'access-000200', 'refresh-000200', $key[0], pack('H*', $key[0]), $key[1], pack('H*', $key[1]));
 is(scalar(grep { length($_ // '') > 10 } @secrets), scalar(@secrets), 'secrets are known to the test');
 $node->safe_psql('postgres', 'CHECKPOINT');
-my $heap = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('smartcar_tesla.account')");
-my $toast = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = 'smartcar_tesla.account'::regclass");
+my $heap = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$Manager::table{account}')");
+my $toast = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = '$Manager::table{account}'::regclass");
 my $dump = $node->basedir . '/dump.sql';
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $dump ], 'pg_dump');
 my $log = $node->logfile;

@@ -23,7 +23,8 @@ Manager::create_server($node, 'smartcar', $sandbox->url);
 Manager::add_fleet($node, $sandbox, 'smartcar', 200, '1 hour');
 
 my $directory = $node->basedir;
-my @tables = qw(smartcar_tesla.account smartcar_tesla.connection smartcar_tesla.session smartcar_tesla.webhook_event);
+my @tables = sort values %Manager::table;
+my $account = $Manager::table{account};
 
 # Everything that is stored, to be compared.
 sub content
@@ -40,9 +41,10 @@ my ($state) = $session->query("SELECT smartcar_begin_connect('id of ben')") =~ /
 like($session->query("CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$state&user_id=$given->{user_id}')"), qr/^finished\|/m, 'an owner connects');
 my ($waiting) = $session->query("SELECT smartcar_begin_connect('id of ada')") =~ /[?&]state=([^&]*)/;
 $session->query(q{SELECT smartcar_receive_webhook(body, smartcar_hash_challenge(convert_from(body, 'UTF8'))) FROM convert_to('{"eventId":"event-1","eventType":"VEHICLE_STATE","data":{}}', 'UTF8') AS body});
-$session->query(q{INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, error_type, error_action, error_description, tesla_scopes) VALUES ('gone', E'\u00fc \t\\\\', 'v', E'line\nbreak \U0001F697', 'BILLING', 'fix_setup', '\.', '{"a b",NULL,""}')});
+Manager::add_row($node, 'connection', server => 'gone', user_id => "\xc3\xbc \t\\", vehicle_id => 'v', external_id => "line\nbreak \xf0\x9f\x9a\x97",
+	error_type => 'BILLING', error_action => 'fix_setup', error_description => '\.', tesla_scopes => '{"a b",NULL,""}');
 my $before = content('postgres');
-is($before =~ s/\|[0-9a-f]{32}$/|/rmg, "smartcar_account|201|\nsmartcar_connection|3|\nsmartcar_session|2|\nsmartcar_webhook_event|1|", 'rows of all kinds');
+is($before =~ s/\|[0-9a-f]{32}$/|/rmg, join("\n", map { "$Manager::table{$_->[0]}|$_->[1]|" } [ account => 201 ], [ connection => 3 ], [ session => 2 ], [ webhook_event => 1 ]), 'rows of all kinds');
 my $status = $node->safe_psql('postgres', "SELECT string_agg(s::text, ' ' ORDER BY s::text) FROM smartcar_status AS s");
 
 # As a superuser, in each format, in one go or the parts by themselves
@@ -59,10 +61,9 @@ foreach my $case ([ 'plain', 'p' ], [ 'custom', 'c' ], [ 'directory', 'd' ])
 		  [ 'pg_restore', '--exit-on-error', $format eq 'd' ? ('-j', '2') : (), '-d', $node->connstr($database), $file ], 'is restored');
 	is(content($database), $before, 'with the same rows');
 	is($node->safe_psql($database, "SELECT string_agg(s::text, ' ' ORDER BY s::text) FROM smartcar_status AS s"), $status, 'and the view says the same');
-	is($node->safe_psql($database, "SELECT count(*) FROM smartcar_tesla.account WHERE user_id LIKE 'user-%' AND smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access')"),
-		'200', 'the tokens can be opened');
+	is(Manager::aggregate([ $node, $database ], 'account', "count(*) FILTER (WHERE smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access'))", 'user_id LIKE' => 'user-%'), '200', 'the tokens can be opened');
 	is($node->safe_psql($database, "SELECT smartcar_access_token('id of ben')"), $node->safe_psql('postgres', "SELECT smartcar_access_token('id of ben')"), 'those of an owner too');
-	is($node->safe_psql($database, "SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND objid = ANY (SELECT oid FROM pg_class WHERE relname = ANY ('{" . join(',', @tables) . "}'))"),
+	is($node->safe_psql($database, "SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND objid = ANY ('{" . join(',', @tables) . "}'::regclass[])"),
 		'4', 'the tables belong to the extension');
 }
 
@@ -71,10 +72,10 @@ my $restored = Session->new($node, 'restored_custom');
 $given = $sandbox->connect(owner => 'ada');
 like($restored->query("CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$waiting&user_id=$given->{user_id}')"), qr/^finished\|id of ada\|/m, 'a link that was waiting');
 like($restored->query("CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$state&user_id=$given->{user_id}')"), qr/28000.*\n.*It has come before/, 'one that was used stays so');
-$restored->query("UPDATE smartcar_tesla.account SET access_expires_at = now() + interval '1 minute' WHERE user_id = 'user-000001'");
+Manager::make_due($restored, user_id => 'user-000001');
 like($restored->query('CALL smartcar_refresh()'), qr/^1\|0\|0$/m, 'a refresh');
 is($restored->query(q{SELECT smartcar_receive_webhook(body, smartcar_hash_challenge(convert_from(body, 'UTF8'))) FROM convert_to('{"eventId":"event-1","eventType":"VEHICLE_STATE","data":{}}', 'UTF8') AS body}), '', 'and a repeat of an event');
-is($restored->query('SELECT count(*) FROM smartcar_tesla.webhook_event'), '1', 'is known');
+is(Manager::count($restored, 'webhook_event'), '1', 'is known');
 
 # Without rows, and rows alone
 $node->command_ok([ 'pg_dump', '--schema-only', '-f', "$directory/schema", '-d', $node->connstr('postgres') ], 'a dump of definitions');
@@ -87,7 +88,7 @@ is(content('parts'), $before, 'is everything');
 # As a role that is no superuser: it can read neither the tables nor the secrets
 # of user mappings, and it cannot create the extension
 $node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
-$node->command_fails_like([ 'pg_dump', '-U', 'plain', '-d', $node->connstr('postgres'), '-f', "$directory/plain" ], qr/permission denied for table smartcar_/, 'a plain role may not dump the rows');
+$node->command_fails_like([ 'pg_dump', '-U', 'plain', '-d', $node->connstr('postgres'), '-f', "$directory/plain" ], qr/permission denied for schema smartcar_tesla/, 'a plain role may not dump the rows');
 $node->command_ok([ 'pg_dump', '-U', 'plain', '--schema-only', '-d', $node->connstr('postgres'), '-f', "$directory/plain" ], 'but the definitions');
 unlike(slurp_file("$directory/plain"), qr/sandbox-(client|api|management)|user-000001/, 'which have no secrets');
 like(slurp_file("$directory/schema"), qr/sandbox-client-secret/, 'as those of a superuser have, if secrets are options');
@@ -99,16 +100,17 @@ like($error, qr/permission denied to create extension "smartcar_tesla"/, 'nor ca
 # brings its own tables, and the rows of the manager are refused
 $node->safe_psql('of_plain', 'CREATE EXTENSION smartcar_tesla');
 ($result, $output, $error) = $node->psql('of_plain', '', extra_params => [ '-U', 'plain', '-f', "$directory/data" ], on_error_stop => 0);
-like($error, qr/permission denied for table smartcar_tesla.account/, 'nor put rows into the tables');
-is($node->safe_psql('of_plain', 'SELECT count(*) FROM smartcar_tesla.account'), '0', 'which stay empty');
+like($error, qr/permission denied for schema smartcar_tesla/, 'nor put rows into the tables');
+is(Manager::count([ $node, 'of_plain' ], 'account'), '0', 'which stay empty');
 
 # DROP EXTENSION
 $restored->finish;
-is($node->safe_psql('restored_custom', "SET client_min_messages = warning; DROP EXTENSION smartcar_tesla CASCADE; SELECT count(*) FROM pg_class WHERE relname LIKE 'smartcar%'"), '0', 'DROP EXTENSION drops the tables');
+is($node->safe_psql('restored_custom', "SET client_min_messages = warning; DROP EXTENSION smartcar_tesla CASCADE; SELECT count(*) FROM pg_class WHERE relname LIKE 'smartcar%' OR relnamespace = to_regnamespace('smartcar_tesla')"), '0', 'DROP EXTENSION drops the tables');
 is($node->safe_psql('restored_custom', "SELECT count(*) FROM pg_proc WHERE proname LIKE 'smartcar%'"), '0', 'and all functions');
-($result, $output, $error) = $node->psql('postgres', 'DROP TABLE smartcar_tesla.account');
-like($error, qr/cannot drop table smartcar_tesla.account because extension smartcar_tesla requires it/, 'which cannot be dropped by themselves');
-is($node->safe_psql('restored_custom', 'CREATE EXTENSION smartcar_tesla; SELECT count(*) FROM smartcar_tesla.account'), '0', 'created again, it has nothing');
+($result, $output, $error) = $node->psql('postgres', "DROP TABLE $account");
+like($error, qr/cannot drop table $account because extension smartcar_tesla requires it/, 'which cannot be dropped by themselves');
+$node->safe_psql('restored_custom', 'CREATE EXTENSION smartcar_tesla');
+is(Manager::count([ $node, 'restored_custom' ], 'account'), '0', 'created again, it has nothing');
 is(content('postgres'), $before, 'and the first database has everything');
 
 $session->finish;

@@ -19,7 +19,7 @@ use Sandbox;
 use Session;
 
 my $sandbox = Sandbox->start;
-my @tables = qw(smartcar_tesla.account smartcar_tesla.connection smartcar_tesla.session smartcar_tesla.webhook_event);
+my @tables = sort values %Manager::table;
 
 sub upgrade
 {
@@ -74,7 +74,7 @@ SQL
 		return join "\n", map { $node->safe_psql('postgres', $_) } @queries;
 	};
 	my $before = $content->($old);
-	like($before, qr/^smartcar_tesla.account\|1\|.*^smartcar_tesla.connection\|2\|.*^smartcar_tesla.session\|2\|.*^smartcar_tesla.webhook_event\|1\|/ms, "$name: every table has rows");
+	like($before, qr/^$Manager::table{account}\|1\|.*^$Manager::table{connection}\|2\|.*^$Manager::table{session}\|2\|.*^$Manager::table{webhook_event}\|1\|/ms, "$name: every table has rows");
 	$session->finish;
 	$old->stop;
 
@@ -96,7 +96,7 @@ SQL
 	is($new->safe_psql('postgres', 'CALL smartcar_sync()'), '1|0', "$name: smartcar_sync()");
 	is($new->safe_psql('postgres', "SET SESSION AUTHORIZATION app; SELECT count(smartcar_begin_connect('later')) FROM smartcar_status"), 2, "$name: rights are there");
 	$new->safe_psql('postgres', 'DROP VIEW todo; DROP TABLE trouble, grants, logged; DROP EXTENSION smartcar_tesla CASCADE');
-	is($new->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname LIKE 'smartcar%'"), 0, "$name: and DROP EXTENSION takes all of it");
+	is($new->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname LIKE 'smartcar%' OR relnamespace = to_regnamespace('smartcar_tesla')"), 0, "$name: and DROP EXTENSION takes all of it");
 	$new->stop;
 	return;
 }

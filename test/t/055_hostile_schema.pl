@@ -117,7 +117,7 @@ my %session = map { my $session = Session->new($node); $session->query("SET SESS
 foreach my $session (values %session)
 {
 	$session->query("CREATE TEMPORARY TABLE $_ (server pg_catalog.text, user_id pg_catalog.text, vehicle_id pg_catalog.text)")
-		foreach qw(smartcar_tesla.session smartcar_account smartcar_tesla.connection smartcar_webhook_event pg_extension);
+		foreach qw(session account connection webhook_event pg_extension);
 	$session->query('SET search_path = pg_temp, public, pg_catalog');
 }
 
@@ -136,13 +136,13 @@ like($super->query('TABLE public.smartcar_permission_mapping'), qr/^read_locatio
 like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, public.smartcar_connect_url(), public.smartcar_info()"), qr/^c\|/, 'functions');
 is($session{operator}->query("CALL public.smartcar_disconnect_vehicle('$ada->{vehicles}[0]')"), '', 'smartcar_disconnect_vehicle()');
 is(called(), '', 'no trap was called by any of them');
-is($session{$_}->query('SELECT (SELECT pg_catalog.count(*) FROM pg_temp.smartcar_account), (SELECT pg_catalog.count(*) FROM pg_temp.smartcar_session)'), '0|0', "and nothing reached the temporary tables of $_") foreach qw(app operator);
-is(sql('SELECT (SELECT count(*) FROM public.smartcar_tesla.account), (SELECT count(*) FROM public.smartcar_tesla.webhook_event)'), '1|1', 'but those of the extension');
+is($session{$_}->query('SELECT (SELECT pg_catalog.count(*) FROM pg_temp.account), (SELECT pg_catalog.count(*) FROM pg_temp.session)'), '0|0', "and nothing reached the temporary tables of $_") foreach qw(app operator);
+is(sql('SELECT (SELECT count(*) FROM smartcar_tesla.account), (SELECT count(*) FROM smartcar_tesla.webhook_event)'), '1|1', 'but those of the extension');
 
 # What is in the way stops the script, and is not taken over.
 foreach my $case (
-	[ 'a function', 'CREATE FUNCTION s.smartcar_may_use(server text) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$', 'already exists' ],
-	[ 'a table', 'CREATE TABLE s.smartcar_account (server text)', 'already exists' ],
+	[ 'a function', 'CREATE FUNCTION s.smartcar_connect_url(server text) RETURNS text LANGUAGE sql AS $$ SELECT 1 $$', 'already exists' ],
+	[ 'a schema', 'CREATE SCHEMA smartcar_tesla CREATE TABLE account (server text)', 'already exists' ],
 	[ 'a view', 'CREATE VIEW s.smartcar_status AS SELECT 1', 'already exists' ],
 	[ 'a type', q(CREATE TYPE s.smartcar_action AS ENUM ('none')), 'already exists' ])
 {
@@ -178,7 +178,7 @@ foreach my $name ($schema, '"another %I schema"')
 	sql("SELECT $name.smartcar_grant('app', 'application', 'smartcar'), $name.smartcar_grant('operator', 'operator', 'smartcar')", 'elsewhere');
 	is(sql("SET SESSION AUTHORIZATION app; SELECT count($name.smartcar_begin_connect('owner-7')), (SELECT count(*) FROM $name.smartcar_status)", 'elsewhere'), '1|0', "in the schema $name a session is begun");
 }
-is(sql('SELECT count(*) FROM "another %I schema".smartcar_session', 'elsewhere'), 2, 'both are in the table of the extension');
+is(sql('SELECT count(*) FROM smartcar_tesla.session', 'elsewhere'), 2, 'both are in the table of the extension');
 my (undef, undef, $errors) = $node->psql('elsewhere', 'ALTER EXTENSION smartcar_tesla SET SCHEMA public');
 like($errors, qr/does not support SET SCHEMA/, 'the extension itself does not move');
 
@@ -187,9 +187,9 @@ $node->psql('postgres', "SET SESSION AUTHORIZATION mallory; $_->[1]", stderr => 
 	foreach (
 	[ 'create the extension', 'CREATE SCHEMA AUTHORIZATION mallory; CREATE EXTENSION smartcar_tesla SCHEMA mallory', 'permission denied|already exists' ],
 	[ 'make an event trigger', 'CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION public.trap()', 'permission denied|must be superuser' ],
-	[ 'put a trigger on a table', 'CREATE TRIGGER t BEFORE UPDATE ON public.smartcar_tesla.account EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'permission denied' ],
+	[ 'put a trigger on a table', 'CREATE TRIGGER t BEFORE UPDATE ON smartcar_tesla.account EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'permission denied' ],
 	[ 'put a rule on the view', 'CREATE RULE r AS ON UPDATE TO public.smartcar_status DO INSTEAD NOTHING', 'must be owner' ],
 	[ 'make a cast to its types', 'CREATE CAST (text AS public.smartcar_action) WITH INOUT AS IMPLICIT', 'must be owner' ],
-	[ 'replace a function', q(CREATE OR REPLACE FUNCTION public.smartcar_may_use(server pg_catalog.text) RETURNS boolean LANGUAGE sql AS 'SELECT true'), 'must be owner' ]);
+	[ 'replace a function', q(CREATE OR REPLACE FUNCTION smartcar_tesla.may_use(server pg_catalog.text) RETURNS boolean LANGUAGE sql AS 'SELECT true'), 'must be owner' ]);
 
 done_testing();

@@ -84,7 +84,7 @@ my $rounds = 0;
 sub begin_round
 {
 	Manager::make_due($node);
-	$node->safe_psql('fleet', 'TRUNCATE smartcar_tesla.connection');
+	Manager::delete_rows([ $node, 'fleet' ], 'connection');
 	$node->safe_psql('postgres', 'TRUNCATE cron.job_run_details');
 	$rounds++;
 	return;
@@ -99,8 +99,7 @@ sub check_round
 
 	my $refreshes = Manager::refreshes($sandbox);
 	is("$refreshes->{least}, $refreshes->{most}", "$rounds, $rounds", "each account is refreshed once, $when");
-	is($node->safe_psql('fleet', "SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND virtual_key_paired IS NOT NULL"),
-		$accounts, "the other database is brought up to date, $when");
+	is(Manager::count([ $node, 'fleet' ], 'connection', server => 'v3', 'virtual_key_paired IS NOT' => undef), $accounts, "the other database is brought up to date, $when");
 	return;
 }
 

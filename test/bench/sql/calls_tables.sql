@@ -31,7 +31,7 @@ DECLARE
 	make text;
 BEGIN
 	IF kind = 'bulk' THEN
-		RETURN (SELECT count(v.make) FROM smartcar_get_vehicle(vehicles, tokens) AS v WHERE v.make = 'TESLA');
+		RETURN (SELECT count(v.make) FROM smartcar_get_vehicle_many(vehicles, tokens) AS v WHERE v.make = 'TESLA');
 	END IF;
 	FOR i IN 1 .. calls LOOP
 		SELECT v.make INTO make FROM smartcar_get_vehicle(vehicles[i], tokens[i]) AS v;

@@ -9,7 +9,7 @@ CALL bench_warm('owner');
 CREATE TABLE owner_with_scope AS
 	SELECT md5('state' || i) AS state,
 		   ARRAY(SELECT CASE WHEN random() < 0.3 THEN 'required:' ELSE '' END || permission
-				 FROM unnest(smartcar_known_permissions()) AS permission
+				 FROM unnest(smartcar_tesla.known_permissions()) AS permission
 				 WHERE i IS NOT NULL	-- other ones for every row
 				 ORDER BY random() LIMIT 10) AS scope
 	FROM generate_series(1, (SELECT rows FROM bench_run)) AS i;

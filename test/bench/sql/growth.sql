@@ -74,7 +74,7 @@ CALL bench_callback_growth('callback: many parameters', '?code=c', '&a=b');
 CALL bench_callback_growth('callback: many parameters with escaped names', '?code=c', '&%41=b');
 CALL bench_callback_growth('callback: many empty parameters', '?code=c', '&');
 
-\set known '\'SELECT array_agg((smartcar_known_permissions())[1 + i % 28]) FROM generate_series(1, $1) AS i\''
+\set known '\'SELECT array_agg((smartcar_tesla.known_permissions())[1 + i % 28]) FROM generate_series(1, $1) AS i\''
 \set others '\'SELECT array_agg(\'\'read_\'\' || i) FROM generate_series(1, $1) AS i\''
 \set more_others '\'SELECT array_agg(\'\'control_\'\' || i) FROM generate_series(1, $1) AS i\''
 

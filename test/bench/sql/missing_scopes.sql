@@ -2,7 +2,7 @@
 
 CREATE TABLE fleet AS
 	SELECT ARRAY(SELECT permission
-				 FROM unnest(smartcar_known_permissions()) AS permission
+				 FROM unnest(smartcar_tesla.known_permissions()) AS permission
 				 WHERE i IS NOT NULL	-- other ones for every row
 				 ORDER BY random() LIMIT 6 + i % 7) AS granted
 	FROM generate_series(1, (SELECT rows FROM bench_run)) AS i;

@@ -77,7 +77,7 @@ DECLARE
 	plan json;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON) ' || query INTO plan;
-	IF plan::text NOT LIKE '%smartcar_connection_external_id%' OR plan #>> '{0,Plan,Actual Rows}' <> '1' THEN
+	IF plan::text NOT LIKE '%connection_external_id%' OR plan #>> '{0,Plan,Actual Rows}' <> '1' THEN
 		RAISE EXCEPTION 'the plan for one owner is another one: %', plan;
 	END IF;
 	INSERT INTO bench_status_sample

@@ -217,6 +217,38 @@ const tests = {
     assert.strictEqual((await sandbox.control('GET', 'statistics')).in_flight, 0);
   },
 
+  async 'a session of HTTP/2 that goes silent, and streams that are refused'(sandbox) {
+    const session = http2.connect(sandbox.addresses.https, {ca: sandbox.ca, ...LOOPBACK});
+    const status = (path) => new Promise((resolve) => {
+      const stream = session.request({':path': path});
+
+      stream.on('response', (headers) => resolve(headers[':status']));
+      stream.on('error', (error) => resolve(/REFUSED_STREAM/.test(error.message) ? 'refused' : error.message));
+      stream.resume();
+    });
+
+    await sandbox.fault([{refuse: true, match: {query: 'n=1'}}, {silent: true, match: {query: 'n=2'}}]);
+    assert.strictEqual(await status(`${USER}?n=1`), 'refused');
+    assert.strictEqual(await status(`${USER}?n=2`), 401);
+    assert.strictEqual(await Promise.race([status(USER), wait(200).then(() => 'nothing')]), 'nothing');
+    assert.strictEqual((await user(sandbox)).status, 401);
+    session.destroy();
+  },
+
+  async 'bytes as they are, and the next answer on that connection'(sandbox) {
+    const agent = new http.Agent({keepAlive: true, maxSockets: 1});
+    const status = () => new Promise((resolve, reject) => {
+      http.get(sandbox.url + USER, {agent, ...LOOPBACK}, (incoming) => {
+        incoming.on('end', () => resolve(incoming.statusCode)).resume();
+      }).on('error', reject);
+    });
+
+    await sandbox.fault({raw: ['HTTP/1.1 299 Raw\r\ncontent-length: 2\r\n\r\n{', '}']});
+    assert.strictEqual(await status(), 299);
+    assert.strictEqual(await status(), 401);
+    agent.destroy();
+  },
+
   async 'clients that go away in the middle of an answer'(sandbox) {
     const {https, https_http1: old} = sandbox.addresses;
 

@@ -72,6 +72,22 @@ const tests = {
     await assert.rejects(ask(`http://127.0.0.1:${closed}/`), /ECONNREFUSED/);
   },
 
+  // A client to whom the system gives that very port would reach itself.
+  async 'the closed port is given to nobody'(sandbox) {
+    const {closed_port: closed} = sandbox.addresses;
+    const client = spawnSync('perl', ['-MSocket', '-e', `
+      socket(my $client, PF_INET, SOCK_STREAM, 0);
+      # IP_LOCAL_PORT_RANGE, which Linux has since 6.3
+      setsockopt($client, 0, 51, pack('L', ${closed} << 16 | ${closed})) or exit 2;
+      exit(connect($client, pack_sockaddr_in(${closed}, INADDR_LOOPBACK)) ? 1 : 0)`]);
+    const server = net.createServer();
+
+    assert.notStrictEqual(client.status, 1, 'not to a client');
+    await assert.rejects(new Promise((resolve, reject) => {
+      server.on('error', reject).listen(closed, resolve);
+    }), /EADDRINUSE/);
+  },
+
   async 'no key is left in the directory, and others can read the rest'(sandbox) {
     const {ca_file: file} = sandbox.addresses;
 

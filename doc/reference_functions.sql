@@ -1,0 +1,339 @@
+-- Part of doc/reference.sql: what the arguments and results of functions mean, and
+-- which errors they raise.
+--
+-- The first sentence about a function is its COMMENT and does not stand here.  What
+-- many functions share is said once, in common_argument and common_error; a text
+-- here says what is special.  In it, a line "name, name: ..." is about arguments,
+-- and "Result: ..." and "Errors: ..." are what they say.  doc/reference.sql stops if
+-- a function or an argument is missing here, or does not exist.
+
+CREATE TEMP TABLE common_argument (place serial, name text PRIMARY KEY, meaning text);
+INSERT INTO common_argument (name, meaning) VALUES
+	('server', 'the name of a SERVER; NULL means the one that the setting `smartcar_tesla.server` names'),
+	('client_id', 'NULL means the option of the server'),
+	('redirect_uri', 'NULL means the option of the server'),
+	('scope', 'Smartcar permissions, each with or without `required:`'),
+	('state', 'comes back unchanged in the callback; NULL or empty leaves it out'),
+	('flags', 'an object of texts, numbers and booleans, for example `{"country": "DE"}`; they are sent in the order that jsonb keeps, and NULL leaves them out'),
+	('external_id', 'the application''s own id of the owner; NULL or empty leaves it out'),
+	('mode', '`live`, `simulated` or `test`; NULL means the option of the server, and without one Smartcar''s default'),
+	('vehicle_id', 'Smartcar''s id of the vehicle; NULL gives NULL'),
+	('access_token', 'the owner''s access token; version 2.0 needs one, version 3 uses the application''s own if it is NULL'),
+	('user_id', 'Smartcar''s id of the owner, for version 3 (`sc-user-id`); version 2.0 ignores it'),
+	('vehicle_ids', 'Smartcar''s ids of the vehicles, without NULLs; NULL gives no rows'),
+	('access_tokens', 'as many as there are rows, or one for all of them, or NULL'),
+	('user_ids', 'as many as there are rows, or one for all of them, or NULL'),
+	('refresh_lifetime', 'how long a refresh token is assumed to be valid, since Smartcar does not say; not NULL'),
+	('management_token', 'the application management token; NULL means the one of the user mapping, which is better, because an argument can end up in a log');
+
+CREATE TEMP TABLE common_error (place serial, applies_to text, errors text);
+INSERT INTO common_error (applies_to, errors) VALUES
+	('the argument `server`', '42704 if the server does not exist, 42501 without USAGE on it, 42809 if it belongs to another wrapper, 55000 if none is named and the setting is empty. Where the other arguments say everything, the server that the setting names need not exist.'),
+	('an option that is needed', '55000 if it is missing. Of a secret in a file, 58P01 if the file does not exist, 42501 if others may read it, 42809 if it is no regular file, 22023 if it holds no secret.'),
+	('arguments', '22023 for a value that is not acceptable, 22004 for a NULL where a value is needed, also within an array, 2202E for an array of more than one dimension.'),
+	('a link', '54000 if it is longer than 32768 bytes.'),
+	('a function that sends requests', 'SC001 without a connection, SC002 for a certificate that is not trusted, SC003 after a timeout, SC004 for a response that cannot be used, and SC with the HTTP status where Smartcar refused, for example SC403.'),
+	('a function for many', 'An error of one element is in its row: `sqlstate` is what the function for one raises, and `error` the rest; both are NULL where all is well. 2202E for arrays of different lengths.'),
+	('a procedure', '25001 inside a transaction block: it commits.');
+
+CREATE TEMP TABLE function_text (place serial, subject text, name text PRIMARY KEY, text text);
+INSERT INTO function_text (subject, name, text) VALUES
+('Links', 'smartcar_connect_url', $$
+No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 3, `application_id` and `external_id` take the places of `client_id` and `user`.
+scope: Smartcar permissions, each with or without `required:`; NULL means the option of the server, and without one what the Smartcar dashboard says.
+make: skips the brand list; NULL or empty shows it.
+force_prompt: true asks for consent even if it was given before (`approval_prompt=force`); NULL means false.
+single_select, single_select_vin: let the owner choose one vehicle only, or only the one with this VIN, which implies single_select; NULL leaves them out.
+response_type: `code`, or `none` for an application that needs no code in the callback; NULL means `code`.
+Result: never NULL.
+Errors: 55000 if no client_id is known.
+$$),
+('Links', 'smartcar_reauth_url', $$
+The link is the one of ["Updating access with Tesla"](https://smartcar.com/docs/help/oem-integrations/tesla/developers). No network is used.
+scope: the Smartcar permissions that the application needs; the owner is asked for the Tesla permissions that they map to. NULL means the option of the server; one of the two is needed.
+flow: `authorize` sends a new authorization code to redirect_uri. `reauthenticate` sends nothing back and leaves the tokens as they are; it takes neither state nor redirect_uri, and drops `required:`, because everything is required. NULL means `authorize`.
+Result: never NULL.
+Errors: 55000 if no scope, client_id or redirect_uri is known.
+$$),
+('Links', 'smartcar_reauth_vehicle_url', $$
+The link is the one of [Re-authentication](https://smartcar.com/docs/connect/re-auth/redirect-to-connect). Its callback brings vehicle_id and state, but no code. No network is used.
+Errors: 55000 if no client_id or redirect_uri is known.
+$$),
+('Links', 'smartcar_complete_reauth_url', $$
+The error [CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED](https://smartcar.com/docs/errors/api-errors/connected-services-account-errors) carries such a link as resolution.url. No network is used.
+resolution_url: the link; NULL gives NULL. What is in it stays, but a redirect_uri or state given here replaces the one in the link.
+state: NULL or empty keeps the one of the link, if any.
+redirect_uri: NULL keeps the one of the link, and without one uses the option of the server.
+Errors: 22023 for a link that does not point to the Connect origin, 55000 if no redirect_uri is known.
+$$),
+('The callback', 'smartcar_parse_callback', $$
+A callback proves nothing, as anybody can send one: check `state` before you use it.
+callback: a URL, a path with a query, or a query with or without its `?`; a fragment is ignored. NULL gives NULL. `+` and `%20` are both a space.
+Result: every field as it was sent; unknown errors are passed on, unknown parameters ignored. With an error, `code` is NULL. `virtual_key_url` is only an https link to the /_ak/ page of tesla.com or tesla.cn; anything else gives NULL and a WARNING.
+Errors: 22P02 for a parameter that occurs twice, a broken escape, `%00`, bytes that are not UTF-8, and a year or status_code that is not a number; 22P05 for a character that the encoding of the database does not have, 22021 for text that is not UTF-8 in a database with encoding SQL_ASCII.
+$$),
+('Permissions', 'smartcar_tesla_permission', $$
+It is what Smartcar's ["Permission Mappings"](https://smartcar.com/docs/help/oem-integrations/tesla/developers) say, for example "Vehicle Location".
+scope: a Smartcar permission; `required:` is ignored. NULL gives NULL.
+Result: NULL where no Tesla permission is documented.
+Errors: 22023 for what cannot be the name of a permission.
+$$),
+('Permissions', 'smartcar_tesla_scope', $$
+For example "vehicle_location".
+scope: a Smartcar permission; `required:` is ignored. NULL gives NULL.
+Result: NULL where no Tesla permission is documented.
+Errors: 22023 for what cannot be the name of a permission.
+$$),
+('Permissions', 'smartcar_tesla_permissions', $$
+scope: Smartcar permissions; `required:` is ignored. NULL gives NULL, an empty array an empty one.
+Result: in the order in which they are first needed.
+Errors: 22023 for what cannot be the name of a permission.
+$$),
+('Permissions', 'smartcar_has_scopes', $$
+granted, wanted: Smartcar permissions; `required:` is ignored in both. NULL for either gives NULL.
+Result: true if nothing is wanted.
+Errors: 22023 for what cannot be the name of a permission.
+$$),
+('Permissions', 'smartcar_missing_scopes', $$
+granted, wanted: Smartcar permissions; `required:` is ignored in both. NULL for either gives NULL.
+Result: in the order of wanted, each once, without `required:`; empty if nothing is missing.
+Errors: 22023 for what cannot be the name of a permission.
+$$),
+('Permissions', 'smartcar_missing_tesla_permissions', $$
+granted_tesla_scopes: what Tesla's API says was granted, for example `{vehicle_cmds,vehicle_location}`; Tesla scopes that no Smartcar permission needs are ignored. NULL gives NULL.
+wanted: Smartcar permissions; `required:` is ignored. NULL gives NULL.
+Result: the names on Tesla's consent screen, each once, in the order in which they are first needed; empty if nothing is missing.
+Errors: 22023 for what cannot be the name of a permission.
+$$),
+('Permissions', 'smartcar_add_required', $$
+A link with them makes sure that the owner cannot leave Tesla without granting them (["Requiring Tesla Permissions"](https://smartcar.com/docs/help/oem-integrations/tesla/developers)).
+scope: Smartcar permissions; one that is required already stays so. NULL gives NULL.
+Errors: 22023 for what cannot be the name of a permission.
+$$),
+('Permissions', 'smartcar_server_scopes', $$
+missing_ok: whether a server that does not exist or may not be used gives NULL instead of an error.
+Result: as they were written, `required:` included; NULL if the server has no such option.
+$$),
+('Virtual keys', 'smartcar_virtual_key_required', $$
+By [Smartcar's table](https://smartcar.com/docs/help/oem-integrations/tesla/developers), true for every Model 3, Model Y and Cybertruck, and for Model S and Model X from 2021; false for earlier Model S and X, and for other makes.
+make, model: in upper or lower case; a trim level may follow the model ("Model S Plaid").
+year: the model year.
+Result: NULL if it is not known: without a make, for another model, for a Model S or X without its year.
+$$),
+('Virtual keys', 'smartcar_virtual_key_url', $$
+It is to be opened on the phone that has the Tesla app ([Virtual keys](https://smartcar.com/docs/help/oem-integrations/tesla/virtual-key-tesla)).
+domain: the domain of the key; NULL means the option `virtual_key_domain` of the server, whose default is smartcar.com.
+Errors: 22023 for a domain that is not a host name in lower case.
+$$),
+('Errors', 'smartcar_parse_error', $$
+It parses responses of the APIs v2.0, v3 and v1 and of the token endpoints; what is not JSON becomes the description.
+body: the body of the response, or one error of a VEHICLE_ERROR event; NULL or empty if there is none.
+http_status: the HTTP status; NULL uses the one in the body.
+retry_after: the header Retry-After, in seconds; anything but digits is ignored.
+request_id: the header SC-Request-Id, for a response whose body has none.
+Result: never NULL. The description of a token endpoint's response may contain the code or token that it refused: do not log it.
+Errors: 22P05 for an escape in the body for which the encoding of the database has no character.
+$$),
+('Errors', 'smartcar_error_action', $$
+The errors are those of [Smartcar's catalogue](https://smartcar.com/docs/errors/api-errors/).
+type, code: as Smartcar writes them, for example VEHICLE_STATE and ASLEEP; code may be NULL. A code that is not in the catalogue counts as most of its type.
+Result: NULL for a type that is not in the catalogue.
+$$),
+('Webhooks', 'smartcar_receive_webhook', $$
+It answers a challenge. It applies an event once, however often it is repeated: VEHICLE_ERROR sets or clears the error of a connection, VEHICLE_STATE updates Tesla access and virtual key; then it notifies [the channel](#the-notification-channel). Send the result with status 200 and content type application/json.
+body: the raw bytes.
+signature: the header SC-Signature.
+Result: NULL for what is not signed or no event: respond with status 401. Nothing was changed or logged then.
+Errors: 55000 without a management token.
+$$),
+('Webhooks', 'smartcar_verify_webhook', $$
+The signature is a hexadecimal HMAC-SHA-256 of the raw bytes, in upper or lower case, compared in constant time ([Payload verification](https://smartcar.com/docs/integrations/webhooks/payload-verification)).
+body: the bytes as they were received, before anything parsed them, or the same as text, which is converted back to UTF-8; NULL gives false. There is no form for jsonb, because that has lost the bytes.
+signature: the header; NULL gives false.
+Result: never NULL.
+Errors: 22023 for an empty token, 55000 if no token is known.
+$$),
+('Webhooks', 'smartcar_hash_challenge', $$
+The result is a hexadecimal HMAC-SHA-256 in lower case ([Callback verification](https://smartcar.com/docs/integrations/webhooks/callback-verification)). It signs anything, also an event: never call it with what comes from outside. `smartcar_receive_webhook` answers challenges by itself.
+challenge: the text of the event; NULL gives NULL.
+Errors: 22023 for an empty token, 55000 if no token is known.
+$$),
+('Tokens', 'smartcar_exchange_code', $$
+A code is single-use and expires after 10 minutes ([Auth code exchange](https://smartcar.com/docs/api-reference/authorization/auth-code-exchange)). The request is sent once, over a connection of its own; if the response is lost, the owner has to connect again. Call it outside a transaction block, so that no rollback loses the tokens.
+code: NULL gives NULL.
+redirect_uri: the one of the link; NULL means the option of the server, and without one it is left out.
+Errors: SC400 for a code that is refused; the message does not repeat it.
+$$),
+('Tokens', 'smartcar_refresh_token', $$
+The old refresh token expires a minute after its first use ([Refreshing access tokens](https://smartcar.com/docs/api-reference/authorization/refreshing-access-token)), so store the new one before anything else can fail. Within that minute a lost response can be requested again, which happens at once after a server error or a broken connection.
+refresh_token: NULL gives NULL.
+Errors: SC400 for a token that is refused; the message does not repeat it.
+$$),
+('Tokens', 'smartcar_get_application_token', $$
+It comes from the client credentials api_client_id and api_client_secret ([Request an access token](https://smartcar.com/docs/api-reference/authorization/request-access-token)). The backend keeps it until a minute before it expires. Calls to the v3 API get it by themselves.
+$$),
+('Calls to Smartcar', 'smartcar_get_user', $$
+It is GET /user ([User](https://smartcar.com/docs/api-reference/user)). In version 3 the callback has the id.
+access_token: the owner's access token.
+Errors: 0A000 on a server that uses version 3.
+$$),
+('Calls to Smartcar', 'smartcar_get_vehicles', $$
+Version 2.0 sends GET /vehicles, version 3 GET /connections, for as many pages as there are.
+access_token: the owner's access token; version 2.0 needs one.
+user_id: Smartcar's id of the owner; version 3 needs one.
+server: as everywhere. In version 3, its option `mode`, or `live` without one, says which vehicles are listed.
+$$),
+('Calls to Smartcar', 'smartcar_get_vehicle', $$
+It sends GET /vehicles/{id}.
+Result: mode and powertrain_type only in version 3.
+$$),
+('Calls to Smartcar', 'smartcar_get_vehicle_many', $$
+It is smartcar_get_vehicle for many vehicles at once; the option `max_concurrency` limits how many requests run at a time.
+Result: a row for each vehicle, in their order.
+$$),
+('Calls to Smartcar', 'smartcar_get_permissions', $$
+Version 2.0 sends GET /vehicles/{id}/permissions, version 3 GET /connections, for as many pages as there are. smartcar_missing_scopes compares the result with what is wanted.
+Result: in version 3, NULL if there is no such connection.
+Errors: in version 3, SC004 if several users have connected the vehicle and user_id is NULL.
+$$),
+('Calls to Smartcar', 'smartcar_get_permissions_many', $$
+It is smartcar_get_permissions for many vehicles at once; the option `max_concurrency` limits how many requests run at a time.
+Result: a row for each vehicle, in their order.
+$$),
+('Calls to Smartcar', 'smartcar_get_tesla_access', $$
+Version 2.0 sends GET /vehicles/{id}/tesla/user/access, version 3 gets the signals vehicleuseraccount-permissions and vehicleuseraccount-role. smartcar_missing_tesla_permissions compares tesla_scopes with what is wanted.
+Result: access_type is OWNER or DRIVER, in version 3 what the signal says; both are NULL where Tesla does not say.
+$$),
+('Calls to Smartcar', 'smartcar_get_tesla_access_many', $$
+It is smartcar_get_tesla_access for many vehicles at once; the option `max_concurrency` limits how many requests run at a time.
+Result: a row for each vehicle, in their order.
+$$),
+('Calls to Smartcar', 'smartcar_get_virtual_key', $$
+Version 2.0 sends GET /vehicles/{id}/tesla/virtual_key, version 3 gets the signal connectivitystatus-isdigitalkeypaired.
+Result: in version 3, NULL if the signal is not available.
+$$),
+('Calls to Smartcar', 'smartcar_get_virtual_key_many', $$
+It is smartcar_get_virtual_key for many vehicles at once; the option `max_concurrency` limits how many requests run at a time.
+Result: a row for each vehicle, in their order.
+$$),
+('Calls to Smartcar', 'smartcar_get_tesla_migration', $$
+It sends GET /vehicles/{id}/tesla/migration. If it is true, the owner has to connect again.
+Errors: 0A000 on a server that uses version 3.
+$$),
+('Calls to Smartcar', 'smartcar_get_connections', $$
+Version 2.0 sends GET /management/connections with the management token, version 3 GET /connections, for as many pages as there are.
+vehicle_id, user_id, external_id: only connections with it; NULL does not restrict. Version 2.0 knows no external_id.
+Errors: 0A000 for an external_id in version 2.0.
+$$),
+('Calls to Smartcar', 'smartcar_delete_connections', $$
+Version 2.0 sends DELETE /management/connections with the management token, version 3 DELETE /connections/{id} for each connection that GET /connections lists. `smartcar_disconnect_vehicle` also updates what is stored here.
+vehicle_id, user_id: whose connections; not both NULL.
+server: as everywhere. In version 3, its option `mode`, or `live` without one, says among which vehicles.
+Result: what was deleted; in version 3 also what somebody else deleted after it was listed.
+$$),
+('Calls to Smartcar', 'smartcar_get_compatibility', $$
+It sends GET /compatibility of version 2.0, with client_id and client_secret.
+vin: NULL gives NULL.
+scope: permissions, known to the extension or not; `required:` is ignored. NULL means the option of the server.
+country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which uses US.
+Result: reason is Smartcar's word if the vehicle is not compatible; capabilities is a list with an object for each permission.
+$$),
+('Calls to Smartcar', 'smartcar_request', $$
+It returns a response whatever its status; smartcar_parse_error parses that of an error.
+method: GET, HEAD, POST, PUT, PATCH or DELETE.
+path: below the version, such as `/vehicles/.../odometer`; NULL gives NULL.
+query: parameters of the URL, an object of texts, numbers and booleans.
+body: sent as JSON.
+unit_system: `metric` or `imperial`.
+origin: which of the server's origins, `api` (v2.0), `vehicle` (v3) or `management` (v2.0, with the management token); NULL means the one of the server's api_version.
+$$),
+('Calls to Smartcar', 'smartcar_request_many', $$
+It is smartcar_request for many paths at once; the option `max_concurrency` limits how many requests run at a time.
+method: as of smartcar_request.
+paths: below the version, without NULLs; NULL gives no rows.
+query, body, unit_system, origin: as of smartcar_request.
+Result: a row for each path, in their order.
+$$),
+('The connection manager', 'smartcar_begin_connect', $$
+The state is of 256 random bits; only its SHA-256 is stored.
+external_id: the application's own id of the owner, at most 512 bytes; connections can be looked up by it. Version 3 needs it, because it proves whose callback it is.
+scope: NULL means the option of the server, and without one what the Smartcar dashboard says.
+make, force_prompt: as of smartcar_connect_url.
+lifetime: how long the callback is accepted, up to 30 days; not NULL.
+$$),
+('The connection manager', 'smartcar_begin_reauth', $$
+Without a vehicle_id, the link is the one of smartcar_reauth_url and asks for what is missing at Tesla; with one, it is the one of smartcar_reauth_vehicle_url.
+external_id: as of smartcar_begin_connect.
+vehicle_id: the vehicle whose owner has to log in again.
+scope: as of smartcar_reauth_url.
+lifetime: how long the callback is accepted, up to 30 days; not NULL.
+$$),
+('The connection manager', 'smartcar_finish_connect', $$
+It checks the state of the callback, which is single-use and expires, exchanges the code (version 2.0) or looks for the user (version 3), stores the result, and requests what Smartcar knows of the vehicles.
+callback: as it was received, see smartcar_parse_callback; not NULL.
+expected_external_id: the owner who is logged in. The callback of another owner's session is then refused before anything is sent. This is the defence against CSRF: a state alone does not tell in whose browser the callback arrived. NULL does not check.
+status, external_id, user_id, vehicle_ids, error, action: the result; nothing is passed in. status is `finished` or `failed`; if failed, error is the one of the callback, and action what to do about it.
+Errors: 28000 for a state that was never issued, was used before, has expired or belongs to another owner, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 without a key to seal tokens with. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
+$$),
+('The connection manager', 'smartcar_refresh', $$
+Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits what comes back as it comes. What fails is retried with growing pauses, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`.
+access_within: accounts whose access token expires within this; NULL lets access tokens expire.
+refresh_within: accounts whose refresh token expires within this, even if nobody uses them.
+max_accounts: at most so many; NULL means all.
+refreshed, failed, refused: the result, counts of accounts; failed are those that did not succeed in the end. Nothing is passed in.
+Errors: 55000 without a key. If Smartcar does not accept the application's credentials, the error of that; every account is then as it was.
+$$),
+('The connection manager', 'smartcar_sync', $$
+It brings vehicles, permissions, Tesla access and virtual keys up to date, of one owner or of the whole application. In version 3 without an owner, it requests several pages of GET /connections at a time. A connection that Smartcar no longer has is marked as disconnected.
+external_id, user_id: the owner; NULL means all of them.
+details: whether to request for each vehicle what the list of version 3 does not say; only for the whole application in version 3.
+synced, failed: the result, counts of users; in version 3 for the whole application, synced counts connections. Nothing is passed in. An owner whose access token has expired counts as failed: call smartcar_refresh first.
+$$),
+('The connection manager', 'smartcar_access_token', $$
+It is for requests of your own. Keep it out of statements that are logged.
+external_id, user_id: the owner; both NULL give NULL.
+Errors: P0002 for an owner who does not exist, 21000 for one with several accounts, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved, 0A000 on a server that uses version 3.
+$$),
+('The connection manager', 'smartcar_disconnect_vehicle', $$
+Version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner; version 3 sends DELETE /connections/{id} for each connection. A vehicle that is not connected is no error in version 3, nor in version 2.0 with a user_id; nor is a connection that somebody else deletes at the same time.
+vehicle_id: not NULL.
+user_id: the owner, if only theirs is to be disconnected; NULL means every owner of the vehicle.
+$$),
+('The connection manager', 'smartcar_reseal_tokens', $$
+Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed.
+Errors: 55000 for a key that is not there, XX001 for a token that was changed or moved. What was sealed by then stays sealed.
+$$),
+('The connection manager', 'smartcar_grant', $$
+The extension makes no roles of its own. Neither kind can read a token.
+role_name: the role.
+kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, disconnect and reseal, and to read smartcar_status.
+server: the SERVER on which the role gets USAGE.
+Result: NULL and nothing granted if an argument is NULL.
+Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.
+$$),
+('Internal functions', 'smartcar_tesla.known_permissions', $$
+They are those of [Smartcar's page](https://smartcar.com/docs/api-reference/permissions), the ones of the Tesla page first and in its order. Links take these and what the server option `extra_scopes` adds.
+$$),
+('Internal functions', 'smartcar_tesla.next_action', $$
+The view smartcar_status and smartcar_receive_webhook call it with the columns of smartcar_tesla.connection.
+status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
+server: whose option `scope` says what is wanted; NULL means the one that the setting names.
+Result: `connect` if it is disconnected; else error_action; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key that is needed is not paired; else `none`.
+$$),
+('Internal functions', 'smartcar_tesla.action_url', $$
+For update_access it is the link without a callback, so that tokens stay as they are; for reauthenticate that of the vehicle; for add_virtual_key that of Smartcar's response or of the server.
+action, vehicle_id, error_url, server: as in smartcar_status and smartcar_tesla.connection.
+Result: NULL where no link helps, or a session has to be begun, as for connect.
+$$),
+('Internal functions', 'smartcar_tesla.may_use', $$
+Result: true with USAGE on it and for superusers; false if it does not exist, except for superusers.
+$$),
+('The installation', 'smartcar_info', $$
+server: NULL means the one that the setting names; if it does not exist, only the versions are returned.
+Result: source is `library`, `server`, `user mapping`, `default` or `setting`. Times are in milliseconds, sizes in bytes. Of a secret only whether it is set is shown.
+$$),
+('The installation', 'smartcar_tesla_validator', $$
+There is no need to call it.
+options, catalog: what PostgreSQL passes.
+Errors: HV00D for an unknown option, 22023 for a value that is not acceptable, 42501 for an option that only superusers may set.
+$$);

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * parse_callback.h
+ *	  Parsing a callback, with the errors and warnings of SQL.
+ *
+ * src/pg/parse_callback.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_PARSE_CALLBACK_H
+#define SMARTCAR_PARSE_CALLBACK_H
+
+#include "postgres.h"
+
+#include "core/callback.h"
+
+extern void smartcar_parse_callback_text(SmartcarSpan input, char *scratch,
+										 SmartcarCallback *callback);
+
+#endif							/* SMARTCAR_PARSE_CALLBACK_H */

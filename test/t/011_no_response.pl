@@ -1,0 +1,254 @@
+# What a call says when no answer comes: which of the four SQLSTATEs, how far the
+# request came, after how many milliseconds, and which option has a say in it.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use HostNames;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Sandbox;
+use Session;
+use Test::More;
+
+my $sandbox = Sandbox->start('--tls');
+my $names = HostNames::library();
+my $deaf = Sandbox::deaf_origin();
+my $node = PostgreSQL::Test::Cluster->new('main');
+my @ca = (ca_file => $sandbox->url('ca_file'));
+
+$node->init;
+HostNames::start_node($node, $names);
+Sandbox::create_server($node, 'smartcar', $sandbox->url);
+Sandbox::create_server($node, 'closed', $sandbox->url('closed_port'));
+Sandbox::create_server($node, 'unknown', 'https://smartcar.invalid');
+Sandbox::create_server($node, 'slow_name', 'https://slow.test', connect_timeout => '200ms');
+Sandbox::create_server($node, 'deaf', $deaf, connect_timeout => '200ms') if $deaf;
+Sandbox::create_server($node, 'silent_tls', $sandbox->url('tls_silent'), @ca, connect_timeout => '200ms');
+Sandbox::create_server($node, 'silent', $sandbox->url('tcp_silent'), timeout => '200ms');
+Sandbox::create_server($node, 'hasty', $sandbox->url, timeout => '200ms');
+Sandbox::create_server($node, 'hasty_tls', $sandbox->url('https'), @ca, timeout => '200ms');
+Sandbox::create_server($node, 'quick_to_connect', $sandbox->url('https'), @ca, connect_timeout => '250ms');
+Sandbox::create_server($node, 'one_second', $sandbox->url, timeout => '1s');
+
+my $ada = $sandbox->connect(owner => 'ada');
+my $session = Session->new($node);
+
+$names = undef if $names && !HostNames::in_use($session, 'slow_name');
+$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
+
+# The same request as one that may be repeated, and as one that may not be.
+my $get = 'SELECT smartcar_get_user(access_token) FROM token';
+my $post = q(SELECT (smartcar_request('POST', '/vehicles', access_token)).status FROM token);
+
+sub on
+{
+	my ($server) = @_;
+
+	$session->query("SET smartcar_tesla.server = $server");
+	return $session;
+}
+
+# Nobody is there.
+{
+	my $origin = $sandbox->url('closed_port');
+	my $error = on('closed')->error($post);
+
+	is($error->{sqlstate}, 'SC001', 'a refused connection');
+	is($error->{message}, qq(could not connect to "$origin"), 'names the origin');
+	like($error->{detail}, qr{^POST /v2\.0/vehicles failed after \d+ ms, while connecting: \S.*\.$},
+		'and says what was being done, for how long, and the reason');
+	like($error->{hint}, qr/can reach that host.* by the option "api_origin"\.$/, 'and which option leads there');
+
+	$error = on('closed')->error($get);
+	is($error->{sqlstate}, 'SC001', 'so does a request that was repeated');
+	like($error->{detail}, qr/after [5-9]\d\d ms/, 'after its pauses');
+
+	like(on('closed')->error(q(SELECT smartcar_request('POST', '/connections', origin => 'management')))->{hint},
+		qr/by the option "management_origin"/, 'of every origin its own option is named');
+}
+{
+	my $error = on('unknown')->error($post);
+
+	is($error->{sqlstate}, 'SC001', 'a host name that does not exist');
+	is($error->{message}, 'could not connect to "https://smartcar.invalid"', 'is named');
+	like($error->{detail}, qr{while resolving the host name: .*smartcar\.invalid}, 'as what could not be resolved');
+}
+
+# The connection breaks.
+my $lost = 'connection to "' . $sandbox->url . '" was lost';
+foreach my $case (
+	[ 'before the work', { drop => 'before' }, 'waiting for the response' ],
+	[ 'after the work', { drop => 'after' }, 'waiting for the response' ],
+	[ 'with a reset', { reset => 1, drop => 'before' }, 'waiting for the response' ],
+	[ 'within the body', { truncate => 10 }, 'receiving the response' ],
+  )
+{
+	my ($when, $fault, $phase) = @$case;
+
+	# a request that nobody knows how far it came
+	$sandbox->faults({ %$fault, times => 0 });
+	my $error = on('smartcar')->error($post);
+	is($error->{sqlstate}, 'SC001', "a connection that is lost $when");
+	is($error->{message}, $lost, 'is called that');
+	like($error->{detail}, qr{^POST /v2\.0/vehicles failed after \d+ ms, while $phase: \S.*\.$}, "while $phase");
+	like($error->{hint}, qr/^Smartcar may have carried out the request\. /, 'and the request may have been carried out');
+	is(scalar $sandbox->log, 1, 'so it is not repeated');
+
+	$sandbox->faults;
+	is($session->query($get), $ada->{user_id}, 'and the next call works');
+}
+{
+	$sandbox->faults({ drop => 'after', times => 0 });
+	my $error = on('smartcar')->error($get);
+	is("$error->{sqlstate}$error->{hint}", 'SC001', 'of a request that only reads there is nothing to find out');
+}
+
+sub about
+{
+	my ($milliseconds, $limit) = @_;
+
+	return defined $milliseconds && $milliseconds >= $limit - 10 && $milliseconds <= $limit + 500;
+}
+
+# A timeout in each phase.  The hint is right when following it helps.
+my @timeouts = (
+	[ 'resolving the host name', 'slow_name', undef, 'connect_timeout', '200ms' ],
+	[ 'connecting', 'deaf', undef, 'connect_timeout', '200ms' ],
+	[ 'negotiating TLS', 'silent_tls', undef, 'connect_timeout', '200ms' ],
+	[ 'waiting for the response', 'silent', undef, 'timeout', '200ms' ],
+	[ 'waiting for the response', 'hasty', { delay_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'waiting for the response', 'hasty_tls', { delay_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'receiving the response', 'hasty', { slow_headers_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'receiving the response', 'hasty', { slow_body_ms => 20000 }, 'timeout', '200ms' ],
+	[ 'receiving the response', 'hasty_tls', { delay_body_ms => 20000 }, 'timeout', '200ms' ],
+);
+foreach my $case (@timeouts)
+{
+	my ($phase, $server, $fault, $option, $value) = @$case;
+
+  SKIP:
+	{
+		skip 'names cannot be resolved slowly here', 4 if $server eq 'slow_name' && !$names;
+		skip 'a full queue of connections does not stop another one here', 4 if $server eq 'deaf' && !$deaf;
+
+		$sandbox->faults($fault ? { %$fault, times => 0 } : ());
+		my $error = on($server)->error($get);
+		my ($milliseconds) = $error->{detail} =~ qr{^GET /v2\.0/user was given up after (\d+) ms, while $phase\.$};
+
+		is($error->{sqlstate}, 'SC003', "a timeout while $phase ($server)");
+		like($error->{message}, qr{^request to "https?://[^"/]+" timed out$}, 'is called that');
+		# the clocks of libcurl and of the extension are read one after the other
+		my ($limit) = $value =~ /(\d+)/;
+		ok(about($milliseconds, $limit), "after $value, in that phase") or diag($error->{detail});
+		like($error->{hint},
+			qr{^The option "$option" is $value; change it with ALTER SERVER $server OPTIONS \(SET $option '\d+s'\)\.$},
+			"and $option sets it");
+	}
+}
+
+# Of many requests one makes a connection, and the others wait for it; but none
+# longer than it would for its own.
+{
+	my @results = split /\n/, on('silent_tls')->query(
+		q(SELECT sqlstate, (error).description FROM token,
+			smartcar_request_many('GET', array_fill('/user'::text, ARRAY[6]), ARRAY[access_token])));
+	my %phases;
+
+	foreach my $result (@results)
+	{
+		my ($milliseconds, $phase) = $result =~ /^SC003\|.* given up after (\d+) ms, while (.*)\.$/;
+
+		ok(about($milliseconds, 200), 'one of many requests is given up in time') or diag($result);
+		$phases{ $phase // $result }++;
+	}
+	# when the first one fails, the next one may just have begun
+	ok($phases{'negotiating TLS'} >= 1 && $phases{'connecting'} >= 3 && keys %phases == 2,
+		'most of them have waited for the connection of another') or diag(explain(\%phases));
+}
+
+# What the hint says can be run, also where the option had its default.
+{
+	$session->query('ALTER SERVER hasty OPTIONS (DROP timeout, ADD connect_timeout \'100ms\')');
+	$sandbox->faults({ delay_ms => 400 });
+	is(on('hasty')->query($get), $ada->{user_id}, 'connect_timeout is not about what comes after the connection');
+	$session->query('ALTER SERVER hasty OPTIONS (SET connect_timeout \'5s\', ADD timeout \'300ms\')');
+	$sandbox->faults({ delay_ms => 1000 });
+	my ($statement) = $session->error($get)->{hint} =~ /(ALTER SERVER .*)\.$/;
+	is($session->query($statement), '', 'the statement of the hint can be run');
+	$sandbox->faults({ delay_ms => 500 });
+	is($session->query($get), $ada->{user_id}, 'and helps');
+
+	# 30 seconds would be too long for a test
+	$session->query('ALTER SERVER hasty OPTIONS (DROP timeout)');
+	$session->query(q(ALTER SERVER deaf OPTIONS (SET connect_timeout '30s', ADD timeout '200ms'))) if $deaf;
+  SKIP:
+	{
+		skip 'a full queue of connections does not stop another one here', 1 if !$deaf;
+		like(on('deaf')->error($get)->{hint}, qr/"timeout" is 200ms/, 'the shorter of the two ends a connection');
+	}
+}
+
+# A command may have been carried out, unless it was not even sent.
+{
+	$sandbox->faults({ delay_ms => 20000 });
+	my $error = on('one_second')->error($post);
+	is($error->{sqlstate}, 'SC003', 'a command that takes too long');
+	like($error->{hint}, qr/^Smartcar may have carried out the request\. .* The option "timeout" is 1s; /, 'may have been carried out');
+	$error = on('silent_tls')->error($post);
+	is($error->{sqlstate}, 'SC003', 'one that was not sent');
+	like($error->{hint}, qr/^The option "connect_timeout" is 200ms; /, 'was not');
+}
+
+# The limit is that of a request and its repeats, with the pauses in between.
+{
+	$sandbox->faults({ status => 503, delay_ms => 600 }, { delay_ms => 20000 });
+	my $error = on('one_second')->error($get);
+	is($error->{sqlstate}, 'SC003', 'a timeout in the second try');
+	my ($milliseconds) = $error->{detail} =~ /after (\d+) ms/;
+	ok(about($milliseconds, 1000), "comes when the time of both is over ($milliseconds ms)");
+	is(scalar $sandbox->log, 2, 'and is the last');
+}
+
+# Of many requests each has its own fate.
+{
+	my $paths = q(ARRAY['/user', '/vehicles', '/vehicles/36ab27d0-fd9d-4455-823a-ce30af709ffc', '/user']);
+
+	$sandbox->faults(
+		{ match => { path => '/vehicles$' }, delay_ms => 20000, times => 0 },
+		{ match => { path => '/vehicles/' }, drop => 'after', times => 0 });
+	is( on('one_second')->query(
+			qq(SELECT path, status, sqlstate, (error).status, (error).action,
+				regexp_replace((error).description, '\\d+ ms', 'N ms')
+			FROM token, smartcar_request_many('GET', $paths, ARRAY[access_token]))),
+		join("\n",
+			'/user|200||||',
+			'/vehicles||SC003||retry|request to "' . $sandbox->url
+			  . '" timed out: GET /v2.0/vehicles was given up after N ms, while waiting for the response.',
+			'/vehicles/36ab27d0-fd9d-4455-823a-ce30af709ffc||SC001||retry|' . $lost
+			  . ': GET /v2.0/vehicles/36ab27d0-fd9d-4455-823a-ce30af709ffc failed after N ms, '
+			  . 'while waiting for the response: Empty reply from server.',
+			'/user|200||||'),
+		'each of many requests has its own result');
+	is(on('closed')->query(
+			qq(SELECT string_agg(sqlstate, ',') FROM token, smartcar_request_many('POST', $paths, ARRAY[access_token]))),
+		'SC001,SC001,SC001,SC001', 'where nobody is there, that holds for all');
+}
+
+# No SQLSTATE ends in 000, so that PL/pgSQL can catch them all with the class.
+like(
+	on('closed')->query(
+		q(DO $$ BEGIN
+			PERFORM smartcar_request('POST', '/user', 'x');
+		EXCEPTION WHEN SQLSTATE 'SC000' THEN
+			RAISE NOTICE 'caught %', SQLSTATE;
+		END $$)),
+	qr/caught SC001/, 'SC000 catches every error of a call');
+
+$session->finish;
+$node->stop;
+
+done_testing();

@@ -1,0 +1,305 @@
+# Answers that a call does not take: too large, not JSON, not text, from
+# elsewhere.  Each is an error of its own kind, costs no more memory than the
+# limit says, and leaves the session as it was.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use IO::Compress::Gzip;
+use MIME::Base64;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Sandbox;
+use Session;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $sandbox = Sandbox->start('--tls');
+my $node = PostgreSQL::Test::Cluster->new('main');
+
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->start;
+Sandbox::create_server($node, 'smartcar', $sandbox->url);
+Sandbox::create_server($node, 'http2', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'));
+Sandbox::create_server($node, 'roomy', $sandbox->url, max_response_size => '4MB');
+
+my $ada = $sandbox->connect(owner => 'ada');
+my $session = Session->new($node);
+my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
+
+$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
+
+sub on
+{
+	my ($server) = @_;
+
+	$session->query("SET smartcar_tesla.server = $server");
+	return $session;
+}
+
+# The most memory that the backend of a session has had, in kB.
+sub peak_memory
+{
+	my ($of) = @_;
+	my ($peak) = slurp_file('/proc/' . $of->backend . '/status') =~ /^VmHWM:\s*(\d+)/m;
+
+	return $peak;
+}
+
+# What makes an answer unusable, and what the DETAIL says of it.
+my $megabyte = 1024 * 1024;
+my @unusable = (
+	[ 'a body that is too large', { oversize => $megabyte + 1 }, qr/It is too large\./ ],
+	[ 'one that is much too large', { oversize => 64 * $megabyte }, qr/It is too large\./ ],
+	[ 'one that is so only after decompression', { bomb => 64 * $megabyte }, qr/It is too large\./ ],
+	[ 'a header that is too large', { big_headers => 80000 }, qr/.*too large\./ ],
+	[ 'a body that is not gzip', { body => 'plain', headers => { 'content-encoding' => 'gzip' } }, qr/\S/ ],
+	[ 'an encoding that nobody asked for', { body => 'plain', headers => { 'content-encoding' => 'unheard-of' } }, qr/\S/ ],
+	[ 'no content type', { body => '{"id":"x"}', content_type => '' }, qr/Its content type is not JSON\./ ],
+	[ 'HTML', { body => '<html>', content_type => 'text/html' }, qr/Its content type is not JSON\./ ],
+	[ 'JSON that says it is HTML', { body => '{"id":"x"}', content_type => 'text/html' }, qr/Its content type is not JSON\./ ],
+	[ 'HTML that says it is JSON', { body => '<html>' }, qr/It is not valid JSON\./ ],
+	[ 'no body', { body => '' }, qr/It is not valid JSON\./ ],
+	[ 'JSON that ends too soon', { body => '{"id":"x"' }, qr/It is not valid JSON\./ ],
+	[ 'JSON with something behind it', { body => '{"id":"x"} {}' }, qr/It is not valid JSON\./ ],
+	[ 'bytes that are not UTF-8', { invalid_utf8 => 1 }, qr/It is not valid UTF-8\./ ],
+	[ 'a zero byte', { nul => 1 }, qr/It contains a zero byte\./ ],
+	[ 'a zero byte behind an escape', { nul_escape => 1 }, qr/It is not valid JSON\./ ],
+	[ 'half of a surrogate pair', { body => '{"id":"\ud83d"}' }, qr/It is not valid JSON\./ ],
+	[ 'JSON that nests deeply', { depth => 65 }, qr/It is not valid JSON\./ ],
+	[ 'JSON that nests without end', { depth => 400000 }, qr/It is not valid JSON\./ ],
+	[ 'a number without end', { body => '{"id":1e99999999}' }, qr/It is not valid JSON\./ ],
+	[ 'more values than there is memory for', { body => '{"id":"x","list":[1' . ',1' x 100_000 . ']}' }, qr/It is not valid JSON\./ ],
+	[ 'a list', { body => '[1]' }, qr/It is not a JSON object\./ ],
+	[ 'a text', { body => '"x"' }, qr/It is not a JSON object\./ ],
+	[ 'null', { body => 'null' }, qr/It is not a JSON object\./ ],
+	[ 'an object of another kind', { body => '{}' }, qr/\S/ ],
+	[ 'a value of another type', { body => '{"id":["x"]}' }, qr/\S/ ],
+);
+foreach my $server ('smartcar', 'http2')
+{
+	my $peak;
+
+	on($server)->query($ask);
+	$peak = peak_memory($session) if -d '/proc/self';
+	foreach my $case (@unusable)
+	{
+		my ($what, $fault, $reason) = @$case;
+
+		# over HTTP/2 that breaks the connection before it comes to us
+		next if $server eq 'http2' && $fault->{big_headers};
+
+		$sandbox->faults({ status => 200, %$fault });
+		my $error = $session->error($ask);
+		subtest "$server: $what" => sub {
+			is($error->{sqlstate}, 'SC004', 'is refused') or diag(explain($error));
+			is($error->{message}, q(Smartcar's response cannot be used), 'with the same message');
+			like($error->{detail}, qr{^This is the response to GET /v2\.0/user: $reason}, 'and a reason');
+			is($session->query($ask), $ada->{user_id}, 'and the session goes on');
+			is(scalar $sandbox->log, 2, 'without a repeat');
+		};
+	}
+  SKIP:
+	{
+		skip 'there is no /proc', 1 if !$peak;
+		cmp_ok(peak_memory($session) - $peak, '<', 12 * 1024, "$server: all this took less than 12 MB");
+	}
+}
+is($session->query(q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'smartcar_tesla %')), '0',
+	'no memory is kept');
+
+# A header that comes very often has its values in one, and only once.
+SKIP:
+{
+	my $values = q(SELECT status, length(headers ->> 'x-a') FROM token, smartcar_request('GET', '/x', access_token));
+
+	skip 'there is no /proc', 4 if !-d '/proc/self';
+	my $fresh = Session->new($node);
+	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => ['1'] } });
+	is($fresh->query($values), '200|1', 'a header');
+	my $before = peak_memory($fresh);
+	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 4500 ] } });
+	is($fresh->query($values), '200|13498', 'with 4500 values');
+	my $after = peak_memory($fresh);
+	cmp_ok($after - $before, '<', 12 * 1024, 'takes less than 12 MB');
+
+	# newer versions of libcurl stop at 5000
+	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 6000 ] } });
+	like($fresh->query($values), qr/^200\|17998$|^ERROR:  SC004: .*\nDETAIL:  .*\bheaders\b/,
+		'with more of them than libcurl takes, the answer is one that cannot be used');
+	$fresh->finish;
+}
+
+# Of each of many answers only the result is kept until the call ends.
+SKIP:
+{
+	my $many = q(SELECT count(*), count(DISTINCT headers ->> 'x-39') FROM token, smartcar_request_many('GET', array_fill('/x'::text, ARRAY[$N]), ARRAY[access_token])
+		AS r (path, status, body, content_type, request_id, data_age, fetched_at, unit_system, retry_after, headers, sqlstate, error));
+
+	skip 'there is no /proc', 3 if !-d '/proc/self';
+	my $fresh = Session->new($node);
+	$sandbox->faults({ times => 0, body => {}, headers => { map { ("X-$_" => 'value') } 1 .. 40 } });
+	is($fresh->query($many =~ s/\$N/20/r), '20|1', 'answers with 40 headers');
+	my $before = peak_memory($fresh);
+	is($fresh->query($many =~ s/\$N/1000/r), '1000|1', 'and a thousand of them');
+	my $after = peak_memory($fresh);
+	note('1000 answers: ', $after - $before, ' kB');
+	cmp_ok($after - $before, '<', 16 * 1024, 'take less than 16 MB');
+	$fresh->finish;
+}
+
+# An answer that is refused in its middle may leave a connection of HTTP/2 of no
+# use to the other requests in it.  They get another one.
+$sandbox->faults({ match => { nth => 3 }, oversize => 64 * $megabyte });
+is( on('http2')->query(
+		q(SELECT count(*) FILTER (WHERE sqlstate IS NULL), string_agg(sqlstate, ' ')
+		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[20]), ARRAY[access_token]))),
+	'19|SC004', 'of many answers only the one that is too large is lost');
+
+# What a server or a proxy does that HTTP does not allow, or hardly: the answer is
+# right, or one that cannot be used, but never a lost connection after which a
+# command "may have been carried out".
+sub raw
+{
+	my ($headers, $body, @more) = @_;
+
+	return { raw => [ "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n$headers\r\n$body", @more ] };
+}
+
+sub gzip
+{
+	my ($text) = @_;
+	my $packed;
+
+	IO::Compress::Gzip::gzip(\$text => \$packed);
+	return $packed;
+}
+
+sub packed
+{
+	my ($bytes) = @_;
+
+	return { body_base64 => encode_base64($bytes, ''), headers => { 'content-encoding' => 'gzip' } };
+}
+my $json = '{"id":"' . join('', map { sprintf '%03d', $_ } 1 .. 300) . '"}';
+my $half = gzip($json);
+substr($half, length($half) / 2) = '';
+my $in_pieces = "content-length: 2\r\n";
+my $chunked = "transfer-encoding: chunked\r\n";
+my @unkind = (
+	[ 'gzip of two members', packed(gzip('{"id":') . gzip('"x"}')), qr/^SC004$/ ],
+	[ 'bytes behind gzip', packed(gzip('{"id":"x"}') . 'xxxxxxxxxxxxxxxxxxxxxxxx'), qr/^SC004$/ ],
+	[ 'gzip that ends early', packed($half), qr/^SC004$/ ],
+	[ 'interim answers without end', { raw => "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" x 16000 }, qr/^SC004$/ ],
+	[ 'a line of the header without end', raw('x-long: ' . 'x' x 250_000 . "\r\n$in_pieces", '{}'), qr/^SC004$/ ],
+	[ 'a trailer that looks like a status line', raw($chunked, "2\r\n{}\r\n0\r\nHTTP/foo: bar\r\n\r\n"), qr/^right$/ ],
+	[ 'a header that looks like a status line', raw("HTTP/1.1: x\r\n$in_pieces", '{}'), qr/^right$/ ],
+	[ 'one interim answer', { raw => "HTTP/1.1 103 Early Hints\r\nx-a: b\r\n\r\n" . raw($in_pieces, '{}')->{raw}[0] }, qr/^right$/ ]);
+foreach my $method ('GET', 'POST')
+{
+	foreach my $case (@unkind)
+	{
+		my ($what, $fault, $expected) = @$case;
+		my $request = qq(SELECT coalesce(sqlstate, 'right'), content_type, coalesce(headers ? 'x-a', false), (error).description
+			FROM token, smartcar_request('$method', '{/user}', ARRAY[access_token]));
+
+		$sandbox->faults({ %$fault, times => 0 });
+		my ($state, $type, $interim, $description) = split /\|/, on('smartcar')->query($request);
+		like($state, $expected, "$method: $what") or diag($description);
+		is("$type $interim", 'application/json f', 'whose header is that of the answer') if $state eq 'right';
+		is(scalar $sandbox->log, 1, 'is not asked for again');
+		$sandbox->faults;
+		is($session->query($ask), $ada->{user_id}, 'and the session goes on');
+	}
+}
+
+# Bytes that nobody asked for are not the answer to the next request.
+foreach my $pause (0, 1)
+{
+	my $evil = raw("content-length: 13\r\n", '{"id":"evil"}')->{raw}[0];
+	my $good = raw("content-length: 13\r\n", '{"id":"good"}')->{raw}[0];
+
+	$sandbox->faults({ raw => $pause ? [ $good, $evil ] : "$good$evil" });
+	is(on('smartcar')->query($ask), 'good', 'an answer with another one behind it' . ($pause ? ', which comes a little later' : ''));
+	sleep 0.1;
+	is($session->query($ask), $ada->{user_id}, 'and the next question has its own answer');
+}
+
+# The limit is that of the option, to the byte.
+{
+	my $exact = q(SELECT length((smartcar_request('GET', '/user', access_token)).body) FROM token);
+
+	$sandbox->faults({ oversize => $megabyte });
+	is(on('smartcar')->query($exact), $megabyte, 'a body as large as the limit is taken');
+	$sandbox->faults({ bomb => $megabyte });
+	is(on('smartcar')->query($exact), $megabyte, 'compressed or not');
+	$sandbox->faults({ oversize => $megabyte + 1 });
+	my $error = on('smartcar')->error($exact);
+	is($error->{sqlstate}, 'SC004', 'one byte more is not');
+	is($error->{hint},
+		q(The option "max_response_size" is 1MB; change it with ALTER SERVER smartcar OPTIONS (ADD max_response_size '16MB').),
+		'and the hint says what to do');
+	$sandbox->faults({ oversize => $megabyte + 1 });
+	is(on('roomy')->query($exact), $megabyte + 1, 'a server can have another limit');
+
+	$sandbox->faults({ big_headers => 80000 });
+	unlike(on('smartcar')->error($exact)->{hint}, qr/max_response_size/, 'which has no say in the size of a header');
+}
+
+# Redirects are not followed: the next host would get the token.
+foreach my $status (301, 302, 303, 307, 308)
+{
+	foreach my $target ('/v2.0/elsewhere', $sandbox->url('https') . '/v2.0/elsewhere', $sandbox->url('https_http1') . '/v2.0/user')
+	{
+		$sandbox->faults({ status => $status, redirect => $target });
+		is(on('smartcar')->error($ask)->{sqlstate}, "SC$status", "a redirect ($status) is an error");
+		is(scalar $sandbox->log, 1, 'and is not followed');
+	}
+}
+
+# The body of an error may be anything; what it is goes with the status.
+my @errors = (
+	[ 'JSON', { error => { type => 'VEHICLE_STATE', code => 'ASLEEP', description => 'It sleeps.' }, status => 409 },
+		'SC409', 'Smartcar refused the request: VEHICLE_STATE:ASLEEP', qr/: It sleeps\./ ],
+	[ 'HTML', { status => 403, body => '<html><h1>Forbidden</h1>', content_type => 'text/html' },
+		'SC403', 'Smartcar responded with HTTP status 403', qr/<h1>Forbidden/ ],
+	[ 'nothing', { status => 404, body => '' }, 'SC404', 'Smartcar responded with HTTP status 404', qr/HTTP status 404\.$/ ],
+	[ 'a list', { status => 404, body => '[]' }, 'SC404', 'Smartcar responded with HTTP status 404', qr/HTTP status 404/ ],
+	[ 'deep JSON', { status => 404, depth => 100000 }, 'SC404', 'Smartcar responded with HTTP status 404', qr/HTTP status 404/ ],
+	[ 'much', { status => 400, body => 'x' x 100000, content_type => 'text/plain' },
+		'SC400', 'Smartcar responded with HTTP status 400', qr/x{100}/ ],
+	[ 'invalid UTF-8', { status => 400, invalid_utf8 => 1 }, 'SC004', q(Smartcar's response cannot be used), qr/not valid UTF-8/ ],
+	[ 'a zero byte', { status => 400, nul => 1 }, 'SC004', q(Smartcar's response cannot be used), qr/zero byte/ ],
+	[ 'too much', { status => 400, oversize => 2 * $megabyte }, 'SC004', q(Smartcar's response cannot be used), qr/too large/ ],
+	[ 'an unknown status', { status => 499, body => '' }, 'SC499', 'Smartcar responded with HTTP status 499', qr/499/ ],
+);
+foreach my $case (@errors)
+{
+	my ($what, $fault, $sqlstate, $message, $detail) = @$case;
+
+	$sandbox->faults($fault);
+	my $error = on('smartcar')->error($ask);
+	is("$error->{sqlstate}: $error->{message}", "$sqlstate: $message", "an error whose body is $what");
+	like($error->{detail}, $detail, 'says what it can');
+	cmp_ok(length $error->{detail}, '<', 700, 'in a few words');
+	is($session->query($ask), $ada->{user_id}, 'and the session goes on');
+}
+
+# smartcar_request() takes any text, but no other bytes.
+{
+	my $any = q(SELECT (smartcar_request('GET', '/user', access_token)).body FROM token);
+
+	$sandbox->faults({ body => '<html>', content_type => 'text/html' }, { invalid_utf8 => 1 }, { nul => 1 });
+	is(on('smartcar')->query($any), '<html>', 'smartcar_request() takes what is not JSON');
+	is($session->error($any)->{sqlstate}, 'SC004', 'but not what is not UTF-8');
+	is($session->error($any)->{sqlstate}, 'SC004', 'and no zero byte');
+}
+
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP|was terminated by signal/, 'no backend has crashed');
+
+done_testing();

@@ -1,0 +1,126 @@
+# Host names and sockets: a name is resolved anew after a failure, by one thread
+# for all requests of a call, and no child of a backend inherits a connection.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use HostNames;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Sandbox;
+use Session;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $sandbox = Sandbox->start('--tls');
+my $names = HostNames::library();
+my $node = PostgreSQL::Test::Cluster->new('main');
+my @ca = (ca_file => $sandbox->url('ca_file'));
+my $address = PostgreSQL::Test::Utils::tempdir() . '/address';
+
+sub move_to
+{
+	my ($where) = @_;
+
+	unlink $address;
+	append_to_file($address, "$where\n");
+	return;
+}
+
+$node->init;
+{
+	local $ENV{MOVING_TEST} = $address;
+	HostNames::start_node($node, $names);
+}
+move_to('127.0.0.1');
+Sandbox::create_server($node, 'smartcar', $sandbox->url('https'), @ca);
+Sandbox::create_server($node, 'slow_name', 'https://slow.test');
+Sandbox::create_server($node, $_, $sandbox->url('https') =~ s/localhost/$_.test/r, @ca, max_concurrency => '64') foreach qw(late moving);
+
+my $ada = $sandbox->connect(owner => 'ada');
+my $session = Session->new($node);
+my $ask = 'SELECT smartcar_user(access_token) FROM token';
+
+$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
+$names = undef if $names && !HostNames::in_use($session, 'slow_name');
+
+# The most threads that a session has while a statement runs.
+sub most_threads
+{
+	my ($of, $sql) = @_;
+	my $backend = $of->backend;
+	my $most = 0;
+	my $result;
+
+	$of->start($sql);
+	while (!defined($result = $of->result(0.02)))
+	{
+		my @threads = glob "/proc/$backend/task/*";
+
+		$most = @threads if @threads > $most;
+	}
+	return ($most, $result);
+}
+
+SKIP:
+{
+	skip 'names cannot be resolved slowly here, or there is no /proc', 8 if !$names || !-d '/proc/self/task';
+
+	foreach my $method ('GET', 'POST')
+	{
+		my $fresh = Session->new($node);
+
+		$fresh->query('SET smartcar_tesla.server = late');
+		$sandbox->faults({ times => 0, body => {} });
+		my ($threads, $result) = most_threads($fresh,
+			"SELECT count(*) FROM token, smartcar_request('$method', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token]) WHERE sqlstate IS NULL");
+		is($result, 64, "64 requests ($method) to a name that is not known yet");
+		cmp_ok($threads, '<=', 2, 'have it resolved by one thread');
+		is(scalar $sandbox->log, 64, 'and each is made once');
+		$fresh->finish;
+	}
+
+	# The name leads to where nobody is, and then to Smartcar.
+	$sandbox->faults;
+	move_to('127.0.0.3');
+	$session->query('SET smartcar_tesla.server = moving');
+	$session->start($ask);
+	sleep 0.05;
+	move_to('127.0.0.1');
+	is($session->result, $ada->{user_id}, 'a repeat resolves the name anew');
+
+	# Many at once that fail have it resolved by one thread, too.
+	move_to('127.0.0.3');
+	my $fresh = Session->new($node);
+	$fresh->query('SET smartcar_tesla.server = moving');
+	my ($threads) = most_threads($fresh,
+		q(SELECT count(*) FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token])));
+	cmp_ok($threads, '<=', 2, 'and many repeats by one thread');
+	$fresh->finish;
+}
+
+# What a child of the backend inherits.
+SKIP:
+{
+	skip 'there is no /proc', 3 if !-r '/proc/self/net/tcp';
+	my $listing = PostgreSQL::Test::Utils::tempdir_short() . '/listing';
+
+	$session->query('SET smartcar_tesla.server = smartcar');
+	$sandbox->faults;
+	is($session->query($ask), $ada->{user_id}, 'a connection is kept');
+	my ($port) = map { $_->{port} } $sandbox->log;
+	my $backend = $session->backend;
+	my ($inode) = map { (split)[9] } grep { hex((split /[ :]+/)[3]) == $port } grep { /^ *\d/ } split /\n/, slurp_file("/proc/$backend/net/tcp");
+	ok((grep { (readlink($_) // '') eq "socket:[$inode]" } glob "/proc/$backend/fd/*"), 'as a socket of the backend');
+	$session->query("COPY (SELECT 1) TO PROGRAM 'ls -l /proc/self/fd > $listing'");
+	unlike(slurp_file($listing), qr/socket:\[$inode\]/, 'which its children do not have');
+}
+
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP|was terminated by signal/, 'no backend has crashed');
+
+done_testing();

@@ -1,0 +1,279 @@
+# smartcar_refresh() as a statement: not inside a transaction block, with progress,
+# and what happens when accounts, servers, secrets or keys go while it runs, or
+# it is interrupted.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = Manager::start_node($sandbox);
+
+my $session = Session->new($node);
+my $refresh = 'CALL smartcar_refresh()';
+
+sub counts
+{
+	my ($sql) = @_;
+
+	return Manager::counts($session->query($sql // $refresh));
+}
+
+sub start_over
+{
+	my ($count) = @_;
+
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', $count) if $count;
+	return;
+}
+
+sub sql
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql('postgres', $sql);
+}
+
+sub no_losses
+{
+	my ($name) = @_;
+
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, "$name: nothing is lost");
+	return;
+}
+
+my $token = { path => '/oauth/token' };
+my $key_file = Manager::key_file($node);
+my $content = slurp_file($key_file);
+
+# Inside a transaction
+
+start_over(3);
+$sandbox->faults;
+foreach my $case (
+	[ 'a transaction block', "BEGIN; $refresh" ],
+	[ 'a savepoint', "BEGIN; SAVEPOINT s; $refresh" ])
+{
+	my ($name, $sql) = @$case;
+	my $error = $session->error($sql);
+
+	is($error->{sqlstate}, '25001', "$name: an error");
+	is($error->{hint}, 'Call it as a statement of its own, with autocommit.', "$name: with a hint");
+	$session->query('ROLLBACK');
+}
+{
+	my ($result, $output, $errors) = $node->psql('postgres', "SELECT 1; $refresh; SELECT 2");
+
+	# psql -c sends them one by one with autocommit; here they go together
+	$node->psql('postgres', "SELECT 1 \\; $refresh \\; SELECT 2", stderr => \$errors);
+	like($errors, qr/cannot run inside a transaction block/, 'several statements that are sent together');
+}
+start_over(3);
+$sandbox->faults;
+sql(qq(CREATE OR REPLACE FUNCTION call_it() RETURNS void LANGUAGE plpgsql AS \$\$
+	DECLARE a bigint; b bigint; c bigint;
+	BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); END \$\$;));
+is($session->error('SELECT call_it()')->{sqlstate}, '25001', 'a function');
+sql(qq(CREATE OR REPLACE PROCEDURE call_it_with_a_handler() LANGUAGE plpgsql AS \$\$
+	DECLARE a bigint; b bigint; c bigint;
+	BEGIN
+		CALL smartcar_refresh(refreshed => a, failed => b, refused => c);
+	EXCEPTION WHEN OTHERS THEN
+		RAISE NOTICE 'caught %', SQLSTATE;
+	END \$\$;));
+like($session->query('CALL call_it_with_a_handler()'), qr/caught (25001|2D000)/, 'a block with an exception handler');
+is(scalar $sandbox->log, 0, 'nothing was sent');
+is(Manager::count_claimed($node), 0, 'or claimed');
+like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'counts % % %', a, b, c; END \$\$"),
+	qr/counts 3 0 0/, 'a block of its own is no transaction block');
+
+$session->query("SET default_transaction_isolation = 'serializable'");
+like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'it is %', current_setting('transaction_isolation'); END \$\$"),
+	qr/it is serializable/, 'whose isolation afterwards is that of the session');
+$session->query('RESET default_transaction_isolation');
+
+# Progress
+
+start_over(60);
+sql("ALTER SERVER smartcar OPTIONS (ADD max_concurrency '2')");
+$sandbox->faults({ match => $token, times => 0, delay_ms => 250 });
+$session->start($refresh);
+{
+	my $backend = $session->backend;
+	my $seen = '';
+
+	ok( Manager::wait_until(
+			sub { $seen = sql("SELECT query FROM pg_stat_activity WHERE pid = $backend"); $seen =~ / -- \d+ of 60 accounts/ }, 20),
+		'pg_stat_activity shows how far it is') or diag($seen);
+	is(sql("SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = $backend"), 't', 'no transaction is open in between');
+	my $result = $session->result;
+	like($result, qr/^INFO:  (00000: )?smartcar_refresh\(\): \d\d of 60 accounts in [5-6]\.\d s, \d+\.\d per second$/m, 'a line of progress after five seconds');
+	like($result, qr/^INFO:  (00000: )?smartcar_refresh\(\): 60 of 60 accounts in \d\.\d s, \d+\.\d per second$/m, 'and one at the end');
+	is(Manager::counts($result), '60|0|0', 'then the result');
+}
+sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
+
+# Memory
+
+start_over(3000);
+$sandbox->faults({ match => $token, times => 0, after => 2900, delay_ms => 3000 });
+$session->start($refresh);
+Manager::wait_until(sub { $sandbox->ask('statistics')->{in_flight} >= 8 }, 60);
+{
+	my $offset = -s $node->logfile;
+	my $largest = 0;
+
+	sql('SELECT pg_log_backend_memory_contexts(' . $session->backend . ')');
+	Manager::wait_until(sub { slurp_file($node->logfile, $offset) =~ /Grand total/ });
+	foreach my $line (split /\n/, slurp_file($node->logfile, $offset))
+	{
+		next if $line !~ /level: \d+; ([^:]+): (\d+) total in/ || $2 <= $largest || $1 =~ /^(CacheMemoryContext|Top)/;
+		$largest = $2;
+		note($line);
+	}
+	cmp_ok($largest, '<', 500_000, 'thousands of accounts do not add up in memory');
+	$sandbox->faults;
+	is(Manager::counts($session->result), '3000|0|0', 'and are refreshed');
+}
+
+# What happens meanwhile
+
+sub while_refreshing
+{
+	my ($count, $what) = @_;
+
+	start_over($count);
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 1000 });
+	$session->start($refresh);
+	Manager::wait_until(sub { scalar($sandbox->log) == ($count < 8 ? $count : 8) });
+	$what->();
+	my $result = $session->result;
+	$sandbox->faults;
+	return $result;
+}
+
+is( Manager::counts(
+		while_refreshing(4, sub { Manager::delete_rows($node, 'account', user_id => 'user-000002') })) =~ s/\|.*//r,
+	3, 'an account is deleted: the others are refreshed');
+is(Manager::count($node, 'account'), 3, 'and the account does not come back');
+
+{
+	my $result = while_refreshing(20, sub { sql('DROP SERVER smartcar CASCADE') });
+
+	like($result, qr/^(20\|0\|0|ERROR:  42704:.*)$/m, 'the server is dropped: it ends');
+	Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
+	Manager::pass_time($node, $sandbox, $Manager::lease);
+	counts();
+	no_losses('the server is dropped');
+}
+{
+	my $result = while_refreshing(20, sub { sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'changed'))) });
+
+	sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'sandbox-client-secret')));
+	Manager::pass_time($node, $sandbox, $Manager::lease);
+	counts();
+	no_losses('the secret is changed');
+}
+is(Manager::counts(while_refreshing(20, sub { unlink $key_file })), '20|0|0', 'the key file is removed: it goes on with the key it has read');
+Manager::write_key_file($key_file, $content);
+no_losses('the key file is removed');
+
+# The seals change under a refresh: its answer still belongs to the account.
+is( Manager::counts(
+		while_refreshing(4,
+			sub {
+				Manager::write_key_file($key_file, 'key2 ' . ('44556677' x 8) . "\n$content");
+				is($node->psql('postgres', 'CALL smartcar_reseal_tokens()'), 0, 'tokens are sealed again meanwhile');
+			})),
+	'4|0|0',
+	'tokens are sealed again: the answers are stored');
+$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
+no_losses('tokens are sealed again');
+Manager::write_key_file($key_file, $content);
+
+# Another session claims the accounts before the responses come.  What was issued
+# with the stored token is the only login that works after the minute.
+my $other_lease = '11111111-1111-1111-1111-111111111111';
+my $claim_for_other = "UPDATE smartcar_tesla.account SET lease = '$other_lease', leased_until = now() + interval '20 s' WHERE lease IS NOT NULL";
+
+is( Manager::counts(while_refreshing(4, sub { sql($claim_for_other) })), '4|0|0',
+	'another session claims the accounts: the responses are stored');
+$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
+no_losses('another session claims the accounts');
+
+start_over(20);
+$sandbox->faults({ match => $token, times => 0, delay_ms => 1000, status => 401 });
+$session->start($refresh);
+Manager::wait_until(sub { scalar($sandbox->log) == 8 });
+{
+	my $claimed = sql("WITH c AS ($claim_for_other RETURNING 1) SELECT count(*) FROM c");
+
+	cmp_ok($claimed, '>', 8, 'another session claims the accounts of requests and those that wait');
+	like($session->result, qr/^ERROR:  SC401/m, 'then the refresh ends with an error');
+	is(sql("SELECT count(*) FROM smartcar_tesla.account WHERE lease = '$other_lease' AND leased_until > now()"), $claimed,
+		'and releases no claim of the other session');
+}
+$sandbox->faults;
+
+# A cancel does not wait for requests; statement_timeout, which comes again in each
+# run, ends none that was sent.
+foreach my $interrupt (
+	[ 'a statement timeout', 'SET statement_timeout = 700', sub { }, '8|0|0', '0|0|0' ],
+	[ 'a cancel', 'SET statement_timeout = 0', sub { sql('SELECT pg_cancel_backend(' . $session->backend . ')') }, '0|0|0', '16|0|0' ])
+{
+	my ($name, $set, $send, $at_once, $later) = @$interrupt;
+
+	$session->query($set);
+	my $result = while_refreshing(16, $send);
+	$session->query('SET statement_timeout = 0');
+	like($result, qr/^ERROR:  57014/m, "$name ends it");
+	is(counts(), $at_once, "$name: what was sent and not stored is left alone for a while");
+	Manager::pass_time($node, $sandbox, $Manager::lease);
+	is(counts(), $later, "$name: then all are refreshed");
+	is(Manager::count_refreshed($node), 16, "$name: all sixteen");
+	is(Manager::refreshes($sandbox)->{refused}, 0, "$name: none was refused");
+	no_losses($name);
+}
+
+# An account whose user is not known yet gets his id, while its token is refreshed
+
+start_over(0);
+{
+	my $ada = $sandbox->connect(owner => 'ada');
+	my ($state) = sql("SELECT smartcar_begin_connect('owner-ada')") =~ /[?&]state=([^&]+)/;
+	my $sync = Session->new($node);
+
+	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
+	like($session->query("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')"), qr/^WARNING:  SC404: .*^finished\|owner-ada\|\|/ms, 'whose a token is, is not known');
+	is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'it is stored');
+	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
+	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: the user of account "session-\w+" could not be found out: .*^0\|1$/ms, 'nor when it is synchronized');
+	Manager::make_due($node);
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 1500 });
+	$session->start($refresh);
+	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
+	$sync->start('CALL smartcar_sync()');
+	is(Manager::counts($session->result), '1|0|0', 'its token is refreshed');
+	like($sync->result, qr/^1\|0$/m, 'it gets the id of its user');
+	is(Manager::rows($node, 'account', 'user_id'), $ada->{user_id}, 'and no other is there');
+	is(Manager::refreshes($sandbox)->{sum}, 1, 'it was refreshed once');
+	Manager::pass_time($node, $sandbox, $Manager::grace + 1);
+	is(Manager::losses($node, $sandbox)->{dead}, 0, 'and the new token is the one that is stored');
+}
+
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/refresh-00\d\d\d\d|access-00\d\d\d\d|was terminated by signal|TRAP/, 'no token is in the log, and no backend has crashed');
+
+done_testing();

@@ -1,0 +1,165 @@
+# What happens while Smartcar is asked: an answer that was on its way does not
+# undo it, and nobody who has tokens to store waits for it.
+
+use strict;
+use warnings;
+
+use FindBin;
+use JSON::PP ();
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $ada_id = '725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11';
+my $ben_id = '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622';
+my $carla_id = 'b82d6f04-1e59-4c73-a6f8-20d3c4e5a733';
+my $northwind_id = '1d0e8b7c-93a4-4f25-bc61-84f5a6b7c844';
+my ($model_3, $model_s, $model_x) =
+  qw(36ab27d0-fd9d-4455-823a-ce30af709ffc 9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2 d5a3b1c8-6e2f-4a90-9b17-3c4d5e6f7081);
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Manager::create_server($node, 'smartcar', $sandbox->url);
+Manager::create_server($node, 'v3', $sandbox->url, api_version => '3');
+
+my $session = Session->new($node);
+
+sub sql
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql('postgres', $sql);
+}
+
+sub connect_owner
+{
+	return $session->query(Manager::callback_of($node, $sandbox, @_));
+}
+
+# Starts a synchronization, of which the answer to one question is on its way.
+sub begin_sync
+{
+	my ($call, $path, $milliseconds) = @_;
+	my $sync = Session->new($node);
+
+	$sandbox->faults({ match => { path => $path }, times => 1, delay_ms => $milliseconds // 2000 });
+	$sync->start($call);
+	Manager::wait_until(sub { scalar $sandbox->log(path => $path) }) or die "nothing was asked of $path";
+	return $sync;
+}
+
+sub status
+{
+	my ($columns, $condition) = @_;
+
+	return sql("SELECT $columns FROM smartcar_status WHERE $condition ORDER BY vehicle_id");
+}
+
+# Another login of the household, of which it is not known what access it has
+
+Manager::start_over($node, $sandbox);
+connect_owner('northwind', 'household');
+$sandbox->faults({ match => { path => '/tesla/user/access' }, times => 0, status => 502 });
+like(connect_owner('carla', 'household'), qr/^finished\|household\|$carla_id/m, 'a second login, whose kind of access cannot be asked for');
+is(Manager::count($node, 'connection', access_type => undef), 1, 'and is not known');
+is(Manager::count($node, 'connection', user_id => $northwind_id) . '|' . Manager::count($node, 'connection', user_id => $carla_id), '2|1', 'leaves the first one alone');
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
+
+# A refresh token is refused
+
+Manager::start_over($node, $sandbox);
+connect_owner('ada', 'owner-7');
+{
+	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
+
+	$sandbox->faults({ match => { path => '/oauth/token' }, times => 0, status => 400, error => { error => 'invalid_grant' } });
+	Manager::make_due($node);
+	is(Manager::counts($session->query('CALL smartcar_refresh()')), '0|0|1', 'a token is refused meanwhile');
+	is(status('action', 'true'), 'connect', 'which is told');
+	like($sync->result, qr/^1\|0$/m, 'the synchronization ends well');
+	is(status('action, error_type', 'true'), 'connect|invalid_grant', 'and it is still told');
+}
+
+# A webhook comes: what smartcar_receive_webhook() writes of it
+
+my %asleep = (error_type => 'VEHICLE_STATE', error_code => 'ASLEEP', error_action => 'retry', error => '0 s', updated => '0 s');
+
+Manager::start_over($node, $sandbox);
+connect_owner('ada', 'owner-7');
+is(status('action', 'true'), 'add_virtual_key', 'a key is missing');
+{
+	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
+
+	Manager::set_connections($node, { virtual_key_paired => 't', %asleep });
+	like($sync->result, qr/^1\|0$/m, 'a webhook comes meanwhile');
+	is(status('virtual_key_paired, error_type, action', 'true'), 't|VEHICLE_STATE|retry', 'and what it told stands');
+	like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'until Smartcar is asked again');
+	is(status('virtual_key_paired, error_type, action', 'true'), 'f||add_virtual_key', 'and knows better');
+}
+
+# an error that somebody has to mend is not hidden by one that goes away
+$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
+{
+	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
+
+	Manager::set_connections($node, \%asleep);
+	$sync->result;
+	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'what needs somebody comes first');
+}
+
+# A vehicle is taken away, and another synchronization has seen that
+
+Manager::start_over($node, $sandbox);
+connect_owner('ben', 'owner-8');
+{
+	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ben_id')", "/vehicles/$model_s/permissions\$", 3000);
+
+	sql("SELECT count(*) FROM smartcar_delete_connections(vehicle_id => '$model_x', user_id => '$ben_id')");
+	like($session->query("CALL smartcar_sync(user_id => '$ben_id')"), qr/^1\|0$/m, 'a second synchronization');
+	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'misses a vehicle');
+	like($sync->result, qr/^1\|0$/m, 'and the first one');
+	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'does not bring it back');
+}
+
+# Version 3: failures are counted for the whole application, too
+
+Manager::start_over($node, $sandbox);
+$sandbox->ask('fleet', { owners => 3 });
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^3\|0$/m, 'the whole application');
+$sandbox->faults({ match => { path => '^/v3/connections$', query => 'user-000002' }, times => 0, status => 403 });
+{
+	my $result = $session->query("CALL smartcar_sync(server => 'v3')");
+
+	like($result, qr/^3\|1$/m, 'a user whose vehicles cannot be listed is a failure');
+	like($result, qr/WARNING: .*the vehicles of user "user-000002" could not be listed/, 'which is told');
+}
+
+# Tokens are sealed anew while something else has a lock on the table, as VACUUM
+# has it: others have theirs stored
+
+Manager::start_over($node, $sandbox);
+Manager::add_fleet($node, $sandbox, 'smartcar', 3);
+{
+	my $vacuum = Session->new($node);
+	my $reseal = Session->new($node);
+	my $refresh = Session->new($node);
+
+	$vacuum->query("BEGIN; LOCK TABLE $Manager::table{account} IN SHARE UPDATE EXCLUSIVE MODE");
+	$reseal->start('CALL smartcar_reseal_tokens()');
+	Manager::wait_until(sub { sql('SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ' . $reseal->backend) });
+	$refresh->query("SET statement_timeout = '20s'");
+	is(Manager::counts($refresh->query('CALL smartcar_refresh()')), '3|0|0', 'a refresh does not wait behind reseal');
+	is(sql("SELECT state FROM pg_stat_activity WHERE pid = " . $reseal->backend), 'active', 'which itself waits');
+	$vacuum->query('COMMIT');
+	unlike($reseal->result, qr/ERROR/, 'until it can go on');
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
+}
+
+done_testing();

@@ -1,0 +1,121 @@
+# A code that is being exchanged: a timeout of the statement, a lock on the tables
+# and a callback of the other version of the API lose no code.
+
+use strict;
+use warnings;
+
+use FindBin;
+use HTTP::Tiny;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $token = { path => '/oauth/token' };
+my $sandbox = Sandbox->start;
+my $node = Manager::start_node($sandbox);
+Manager::create_server($node, 'v3', $sandbox->url, api_version => '3');
+my $session = Session->new($node);
+my $other = Session->new($node);
+
+sub sql
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql('postgres', $sql);
+}
+
+sub start_over
+{
+	Manager::start_over($node, $sandbox);
+	return;
+}
+
+# What is stored works, and belongs to an owner whom the next sync finds.
+sub is_connected
+{
+	my ($external_id, $name) = @_;
+
+	is(sql('SELECT status FROM smartcar_tesla.session'), 'finished', "$name: the session is finished");
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, "$name: and no token is lost");
+	$session->query('CALL smartcar_sync()');
+	is(sql("SELECT count(*) > 0 FROM smartcar_status WHERE external_id = '$external_id'"), 't', "$name: and the vehicle is there");
+	return;
+}
+
+# A statement_timeout that is shorter than Smartcar's response
+
+my $call = Manager::callback_of($node, $sandbox, 'ada', 'owner-1');
+$sandbox->faults({ match => $token, delay_ms => 1500 });
+$session->query("SET statement_timeout = '500ms'");
+my $began = time();
+my $result = $session->query($call);
+cmp_ok(time() - $began, '>', 1.2, 'a timeout waits for the response');
+like($result, qr/57014/, 'and ends the statement then');
+$session->query('RESET statement_timeout');
+is_connected('owner-1', 'a timeout during the exchange');
+
+# and when Smartcar does not respond, the owner is told what to do
+
+start_over();
+$call = Manager::callback_of($node, $sandbox, 'ada', 'owner-1');
+$sandbox->faults({ match => $token, delay_ms => 1500, status => 500 });
+$session->query("SET statement_timeout = '500ms'");
+$session->query($call);
+$session->query('RESET statement_timeout');
+is(sql('SELECT status, action, error IS NOT NULL FROM smartcar_tesla.session'), 'failed|connect|t', 'a session whose exchange failed says so');
+
+# A lock on the table: what was waited for by then is not reported as a failure
+
+start_over();
+$call = Manager::callback_of($node, $sandbox, 'ada', 'owner-1');
+$sandbox->faults({ match => $token, delay_ms => 700 });
+$session->query("SET lock_timeout = '300ms'");
+$session->start($call);
+Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
+$other->query('BEGIN; LOCK TABLE smartcar_tesla.account IN SHARE MODE');
+sleep 2;
+$other->query('COMMIT');
+like($session->result, qr/^finished\|owner-1\|/m, 'lock_timeout while another session locks the table');
+$session->query('RESET lock_timeout');
+is_connected('owner-1', 'a lock during the exchange');
+
+# The session row is locked, and the statement is canceled: it ends, but late
+
+start_over();
+$call = Manager::callback_of($node, $sandbox, 'ada', 'owner-1');
+$sandbox->faults({ match => $token, delay_ms => 700 });
+$session->start($call);
+Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
+$other->query('BEGIN; SELECT FROM smartcar_tesla.session FOR UPDATE');
+sleep 1;
+sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+sleep 1;
+$other->query('COMMIT');
+like($session->result, qr/57014/, 'a cancel while the row of the session is locked');
+is_connected('owner-1', 'a cancel during the exchange');
+
+# Callbacks of the other version
+
+start_over();
+foreach my $case ([ 'smartcar', 'user_id=u', '2.0', '3' ], [ 'v3', 'code=c', '3', '2.0' ])
+{
+	my ($server, $parameters, $version, $other_version) = @$case;
+	my ($state) = $session->query("SELECT smartcar_begin_connect('owner-1', server => '$server')") =~ /[?&]state=([^&]*)/;
+
+	$sandbox->faults;
+	my $error = $session->error("CALL smartcar_finish_connect('https://example.com/callback?state=$state&$parameters', server => '$server')");
+	is("$error->{sqlstate} $error->{message}", "55000 callback is one of api_version \"$other_version\", but server \"$server\" has api_version \"$version\"", "a callback of version $other_version");
+	like($error->{hint}, qr/ALTER SERVER $server OPTIONS \((ADD|SET) api_version '\Q$other_version\E'\)/, 'and what to change');
+	is(scalar $sandbox->log, 0, 'nothing is sent');
+	is(sql("SELECT status FROM smartcar_tesla.session WHERE server = '$server'"), 'open', 'and the session is still open');
+}
+
+$session->finish;
+$other->finish;
+done_testing();
