@@ -5,10 +5,10 @@
 # Usage: tools/version.sh
 #
 # The control file is the source; META.json (twice) and the first entries of
-# CHANGELOG.md, except under "Unreleased", and debian/changelog repeat it, because PGXN, people and Debian's
-# tools read those.  The install script and the library take it from the control
-# file when they are built.  The files that META.json names must exist: PGXN
-# refuses an archive without them.
+# CHANGELOG.md (except "Unreleased") and debian/changelog repeat it, because PGXN,
+# people and Debian read those.  The install script and the library take it from
+# the control file when they are built.  The files that META.json names must exist:
+# PGXN refuses an archive without them.
 
 set -euo pipefail
 

@@ -354,6 +354,16 @@ finish_request(Run *run, Slot *slot, const SmartcarResponse *response)
 	return again;
 }
 
+static void
+call_idle(Run *run)
+{
+	if (run->source->idle == NULL)
+		return;
+	advance_clock(run, MAX_STEP);
+	run->source->idle(run->source);
+	advance_clock(run, 0);
+}
+
 /*
  * Starts the tries that have waited or backed off, and then gives work to the
  * slots that have none.
@@ -730,8 +740,7 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 
 	for (;;)
 	{
-		if (source->idle != NULL)
-			source->idle(source);
+		call_idle(run);
 		start_pending(run);
 		if (run->in_use == 0)
 			break;

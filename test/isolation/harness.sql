@@ -150,6 +150,8 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	IF nextval('isolation.stops') > COALESCE(NULLIF(current_setting('isolation.skips', true), '')::integer, 0) THEN
+		-- claims and results wait for locks for a moment only
+		PERFORM set_config('lock_timeout', '0', true);
 		PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
 	END IF;
 	RETURN NULL;
