@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use Encode ();
 use FindBin;
 use JSON::PP ();
 use lib "$FindBin::RealBin/../lib";
@@ -315,12 +314,7 @@ $listener->query('LISTEN smartcar_tesla');
 
 sub receive
 {
-	my (%event) = @_;
-	my $delivery = $sandbox->ask('webhook', \%event)->{deliveries}[0];
-	my $body = unpack 'H*', Encode::encode('UTF-8', $delivery->{body});
-	my $signature = defined $delivery->{signature} ? "'$delivery->{signature}'" : 'NULL';
-
-	return $session->query("SELECT COALESCE(smartcar_receive_webhook('\\x$body', $signature, '" . ($event{server} // 'smartcar') . "'), 'NULL')");
+	return Manager::receive($session, $sandbox, 'smartcar', @_);
 }
 
 sub heard
