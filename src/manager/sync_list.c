@@ -24,6 +24,7 @@
 #include "call/authorization.h"
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
+#include "core/endpoint.h"
 #include "manager/connection_sync.h"
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
@@ -106,7 +107,8 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
 	TimestampTz connected_at = 0;
 	bool		has_time = smartcar_timestamptz(connection->connected_at, &connected_at);
 
-	if (!smartcar_user_id_is_usable(connection->user_id) ||
+	if (connection->connection_id.length > SMARTCAR_MAX_ID_LENGTH ||
+		!smartcar_user_id_is_usable(connection->user_id) ||
 		!smartcar_vehicle_id_is_usable(connection->vehicle_id))
 	{
 		((Listing *) call)->unusable++;
@@ -225,7 +227,7 @@ list_connections(SmartcarServer *server, SmartcarProgress *progress)
 		ereport(WARNING,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("connections left out: " INT64_FORMAT, listing->unusable),
-				 errdetail("The id of their user cannot be a header, or the id of their vehicle cannot be part of a path.")));
+				 errdetail("The id of a user must be able to be a header, and that of a vehicle to be part of a path.")));
 	return listing->unusable;
 }
 
