@@ -17,6 +17,7 @@
 #include "core/utf8.h"
 #include "http/header.h"
 #include "http/retry.h"
+#include "pg/holdoff.h"
 #include "pg/json.h"
 #include "pg/text.h"
 
@@ -190,6 +191,7 @@ convert_content(const SmartcarItem *item, const SmartcarResponse *response,
 				SmartcarApiResponse *result)
 {
 	MemoryContext context = CurrentMemoryContext;
+	SmartcarHoldoff holdoff = smartcar_save_holdoff();
 	const char *volatile fault = NULL;
 
 	PG_TRY();
@@ -205,6 +207,7 @@ convert_content(const SmartcarItem *item, const SmartcarResponse *response,
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
+		smartcar_restore_holdoff(holdoff);
 		fault = "It has a character that the encoding of the database does not have.";
 	}
 	PG_END_TRY();

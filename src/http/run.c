@@ -730,6 +730,8 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 
 	for (;;)
 	{
+		if (source->idle != NULL)
+			source->idle(source);
 		start_pending(run);
 		if (run->in_use == 0)
 			break;

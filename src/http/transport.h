@@ -105,7 +105,11 @@ typedef struct SmartcarResponse
  * called for each in the order in which they end; if it returns true, that
  * request, which it may have changed, is sent again as a new one.
  *
- * Both are called in the middle of the run, while other requests are under way.
+ * idle(), if there is one, is called whenever all responses that have come are
+ * done, before interrupts are served, and at least every 100 ms; it should not
+ * take long.
+ *
+ * All are called in the middle of the run, while other requests are under way.
  * They may run SQL, commit, start a run of their own, take their time, and
  * raise errors.  An error ends the run: responses that have not been handed
  * over are lost, and the connections that were in use are closed.
@@ -115,6 +119,7 @@ typedef struct SmartcarRequestSource
 	SmartcarRequest *(*next) (struct SmartcarRequestSource *source);
 	bool		(*done) (struct SmartcarRequestSource *source, SmartcarRequest *request,
 						 const SmartcarResponse *response);
+	void		(*idle) (struct SmartcarRequestSource *source);
 } SmartcarRequestSource;
 
 extern void smartcar_http_run(const SmartcarHttpSettings *settings,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * account.c
- *	  The tokens of an owner in the table smartcar_tesla.account.
+ *	  Statements on the table smartcar_tesla.account, but for claims (claim.c).
  *
  * src/manager/account.c
  *
@@ -39,16 +39,17 @@ seal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user
 }
 
 static void
-pass_account(SmartcarParameters *parameters, const SmartcarServer *server, const char *user_id)
+bind_account(SmartcarParameters *parameters, const SmartcarServer *server, const char *user_id)
 {
+	parameters->count = 0;
 	smartcar_parameter_string(parameters, server->name);
 	smartcar_parameter_string(parameters, user_id);
 }
 
 /*
  * Begins to store tokens, which are sealed with the keys as they are now.  As
- * long as this transaction lasts, a smartcar_reseal_tokens() that has read them
- * before does not begin.  So the lock comes first, and then the keys.
+ * long as this transaction lasts, a smartcar_reseal_tokens() that has read older
+ * keys does not begin.  So the lock comes first, and then the keys.
  */
 static void
 begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
@@ -60,36 +61,26 @@ begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
 }
 
 /*
- * For a caller who must not wait: an error if somebody else has a lock that is in
- * the way of begin_storing().
+ * The tokens of a response, sealed before they are part of any statement, and
+ * when they expire.
  */
-void
-smartcar_account_lock_table_nowait(void)
-{
-	SmartcarParameters none = {0};
-
-	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE NOWAIT", &none);
-}
-
-/* The tokens of an answer, sealed before they are part of any statement. */
 static void
-pass_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
+bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 			const SmartcarKeyRing *ring, const char *user_id,
-			const SmartcarTokenRequest *answer)
+			const SmartcarTokenRequest *response)
 {
-	TimestampTz access_end = DT_NOEND;
-	TimestampTz refresh_end = DT_NOEND;
+	int64		access_lifetime = response->expires_in == SMARTCAR_NO_EXPIRY ?
+		SMARTCAR_ACCESS_LIFETIME : response->expires_in * USECS_PER_SEC;
+	TimestampTz refresh_expires_at = DT_NOEND;
 
-	if (answer->expires_in != SMARTCAR_NO_EXPIRY)
-		access_end = answer->asked_at + answer->expires_in * USECS_PER_SEC;
-	if (answer->refresh_token.data != NULL)
-		refresh_end = answer->asked_at + SMARTCAR_REFRESH_LIFETIME;
+	if (response->refresh_token.data != NULL)
+		refresh_expires_at = response->asked_at + SMARTCAR_REFRESH_LIFETIME;
 	smartcar_parameter_bytea(parameters,
-							 seal(server, ring, user_id, "access", answer->access_token));
-	smartcar_parameter_time(parameters, access_end);
+							 seal(server, ring, user_id, "access", response->access_token));
+	smartcar_parameter_time(parameters, response->asked_at + access_lifetime);
 	smartcar_parameter_bytea(parameters,
-							 seal(server, ring, user_id, "refresh", answer->refresh_token));
-	smartcar_parameter_time(parameters, refresh_end);
+							 seal(server, ring, user_id, "refresh", response->refresh_token));
+	smartcar_parameter_time(parameters, refresh_expires_at);
 }
 
 /*
@@ -99,98 +90,265 @@ pass_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 void
 smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 					   const char *provisional_id, const char *external_id,
-					   const SmartcarTokenRequest *answer)
+					   const SmartcarTokenRequest *response)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
 	begin_storing(server, ring);
-	pass_account(&parameters, server, provisional_id);
+	bind_account(&parameters, server, provisional_id);
 	smartcar_parameter_string(&parameters, external_id);
-	pass_tokens(&parameters, server, ring, provisional_id, answer);
-	smartcar_spi_run("INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at) "
+	bind_tokens(&parameters, server, ring, provisional_id, response);
+	smartcar_spi_run("INSERT INTO smartcar_tesla.account "
+					 "(server, user_id, external_id, access_token, access_expires_at, "
+					 "refresh_token, refresh_expires_at, refreshed_at) "
 					 "VALUES ($1, $2, $3, $4, $5, $6, $7, @now)",
 					 &parameters);
 }
 
+/* A refresh ends the lease, and what earlier ones have left behind. */
+#define RENEW \
+	"UPDATE smartcar_tesla.account " \
+	"SET status = 'active', " \
+	"access_token = $3, access_expires_at = $4, " \
+	"refresh_token = COALESCE($5, refresh_token), " \
+	"refresh_expires_at = COALESCE($6, refresh_expires_at), " \
+	"refreshed_at = @now, lease = NULL, leased_until = NULL, " \
+	"attempts = 0, next_attempt_at = NULL, " \
+	"error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = @now " \
+	"WHERE server = $1 AND user_id = $2 "
+
 /*
  * Stores the tokens of a refresh, unless the account is gone, or has others by
- * now because its owner has connected again.  That ends the lease, so where the
- * lease still stands the tokens are ours to replace, even if they were sealed
- * again meanwhile; where it does not, they are if they are the old ones.  An
- * answer without a refresh token leaves the old one in its place.
+ * now because its owner has connected again.  They take the place of the tokens
+ * that were sent, whoever has the lease.  A response without a refresh token
+ * leaves the old one in its place.
+ *
+ * Tokens that were sealed again in the meantime are not the ones that were sent,
+ * but as long as the lease stands they are ours to replace.  The keys that sealed
+ * them are newer than ours.
  */
 bool
-smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring,
+smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing *ring,
 					   const char *user_id, Datum lease, bytea *old_refresh_token,
-					   const SmartcarTokenRequest *answer)
+					   const SmartcarTokenRequest *response)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	pass_account(&parameters, server, user_id);
-	pass_tokens(&parameters, server, ring, user_id, answer);
+	bind_account(&parameters, server, user_id);
+	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter_bytea(&parameters, old_refresh_token);
+	if (smartcar_spi_run(RENEW "AND refresh_token = $7", &parameters) > 0)
+		return true;
+
+	begin_storing(server, ring);
+	bind_account(&parameters, server, user_id);
+	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
-	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET status = 'active', access_token = $3, access_expires_at = $4, "
-						 "refresh_token = COALESCE($5, refresh_token), refresh_expires_at = COALESCE($6, refresh_expires_at), "
-						 "refreshed_at = @now, lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
-						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, updated_at = @now "
-						 "WHERE server = $1 AND user_id = $2 AND (lease = $8 OR refresh_token = $7)",
-						 &parameters) == 0)
-		return false;
-	smartcar_connections_clear_refusal(server, user_id);
-	return true;
+	return smartcar_spi_run(RENEW "AND lease = $7", &parameters) > 0;
 }
 
 /*
- * Locks an account.  Returns whether it is there, with its tokens, and whether
- * somebody refreshes it.
+ * Records that a refresh has failed, unless the lease is over: somebody else may
+ * have refreshed the account by then.  One that was definitely refused ends the
+ * account.  Returns whether it was recorded.
  */
-static bool
-lock_account(const SmartcarServer *server, const char *user_id, bool *is_leased,
-			 bytea **access_token, bytea **refresh_token)
+bool
+smartcar_account_record_failure(const SmartcarServer *server, const char *user_id, Datum lease,
+								const SmartcarRefreshFailure *failure)
+{
+	SmartcarParameters parameters;
+
+	bind_account(&parameters, server, user_id);
+	smartcar_parameter(&parameters, UUIDOID, lease, false);
+	smartcar_parameter_string(&parameters, failure->is_refusal ? "reauthenticate" : "active");
+	smartcar_parameter_string(&parameters, failure->sqlstate);
+	smartcar_parameter_string(&parameters, failure->description);
+	smartcar_parameter_int32(&parameters, failure->delay);
+	return smartcar_spi_run("UPDATE smartcar_tesla.account "
+							"SET status = $4, lease = NULL, leased_until = NULL, "
+							"attempts = attempts + 1, "
+							"next_attempt_at = @now + $7 * interval '1 ms', "
+							"error_sqlstate = $5, error_description = $6, "
+							"error_at = @now, updated_at = @now "
+							"WHERE server = $1 AND user_id = $2 AND lease = $3",
+							&parameters) > 0;
+}
+
+/*
+ * Locks those of some accounts that nobody else has locked, and tells which are.
+ * Citus refuses this for a distributed table.
+ */
+void
+smartcar_account_lock_free(const SmartcarServer *server, const char *const *user_ids, int count,
+						   bool *is_locked)
 {
 	SmartcarParameters parameters = {0};
+	Datum	   *texts = palloc(count * sizeof(Datum));
+	uint64		rows;
 
-	pass_account(&parameters, server, user_id);
-	if (smartcar_spi_run("SELECT " SMARTCAR_NOT_LEASED ", access_token, refresh_token "
-						 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 FOR UPDATE",
+	for (int i = 0; i < count; i++)
+		texts[i] = CStringGetTextDatum(user_ids[i]);
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_text_array(&parameters, texts, count);
+	rows = smartcar_spi_run("SELECT array_position($2, user_id) AS place "
+							"FROM smartcar_tesla.account "
+							"WHERE server = $1 AND user_id = ANY ($2) "
+							"FOR NO KEY UPDATE SKIP LOCKED",
+							&parameters);
+	memset(is_locked, true, count * sizeof(bool));
+	for (uint64 row = 0; row < rows; row++)
+		is_locked[smartcar_row_int32(row, "place") - 1] = false;
+}
+
+/*
+ * Locks an account.  Returns whether its owner has to connect again.
+ */
+bool
+smartcar_account_lock_refused(const SmartcarServer *server, const char *user_id)
+{
+	SmartcarParameters parameters;
+
+	bind_account(&parameters, server, user_id);
+	return smartcar_spi_run("SELECT FROM smartcar_tesla.account "
+							"WHERE server = $1 AND user_id = $2 AND status = 'reauthenticate' "
+							"FOR UPDATE",
+							&parameters) > 0;
+}
+
+/* The tokens of an account, and whether somebody refreshes it. */
+typedef struct LockedAccount
+{
+	bool		is_leased;
+	bytea	   *access_token;
+	bytea	   *refresh_token;
+} LockedAccount;
+
+/*
+ * Locks an account.  Returns whether there is one.
+ */
+static bool
+lock_account(const SmartcarServer *server, const char *user_id, LockedAccount *account)
+{
+	SmartcarParameters parameters;
+
+	bind_account(&parameters, server, user_id);
+	if (smartcar_spi_run("SELECT " SMARTCAR_NOT_LEASED " AS is_free, access_token, refresh_token "
+						 "FROM smartcar_tesla.account "
+						 "WHERE server = $1 AND user_id = $2 FOR UPDATE",
 						 &parameters) == 0)
 		return false;
-	*is_leased = strcmp(smartcar_result_string(0, 0), "t") != 0;
-	*access_token = smartcar_result_bytea(0, 1);
-	*refresh_token = smartcar_result_bytea(0, 2);
+	account->is_leased = !smartcar_row_bool(0, "is_free");
+	account->access_token = smartcar_row_bytea(0, "access_token");
+	account->refresh_token = smartcar_row_bytea(0, "refresh_token");
 	return true;
 }
 
 /*
  * Locks an account with a provisional id, and that of its user, in the order in
  * which a refresh claims them.  While somebody refreshes the first, what comes
- * back belongs there, so that is waited for.  Returns whether it is still there,
- * with its tokens.
+ * back belongs there, so that is waited for.  Returns whether it is still there.
  */
 static bool
 lock_accounts(const SmartcarServer *server, const char *provisional_id, const char *user_id,
-			  bytea **access_token, bytea **refresh_token)
+			  LockedAccount *provisional)
 {
 	bool		user_first = strcmp(user_id, provisional_id) < 0;
-	bool		is_leased;
 
 	for (;;)
 	{
-		bool		ignored;
-		bytea	   *not_needed;
+		LockedAccount ignored;
 
 		if (user_first)
-			(void) lock_account(server, user_id, &ignored, &not_needed, &not_needed);
-		if (!lock_account(server, provisional_id, &is_leased, access_token, refresh_token))
+			(void) lock_account(server, user_id, &ignored);
+		if (!lock_account(server, provisional_id, provisional))
 			return false;
 		if (!user_first)
-			(void) lock_account(server, user_id, &ignored, &not_needed, &not_needed);
-		if (!is_leased)
+			(void) lock_account(server, user_id, &ignored);
+		if (!provisional->is_leased)
 			return true;
 		smartcar_spi_commit();
 		smartcar_spi_wait_until(GetCurrentTimestamp() + LEASE_POLL);
 	}
+}
+
+/*
+ * Asks Smartcar whose access token it is.
+ */
+static const SmartcarFailure *
+find_user(SmartcarServer *server, SmartcarSpan access_token, const char **user_id)
+{
+	SmartcarCall call;
+
+	smartcar_call_begin(&call, server, smartcar_user_call.operations[SMARTCAR_API_V2], 1);
+	smartcar_item_set_access_token(&call.items[0], access_token);
+	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_OWNER);
+	smartcar_call_run(&call);
+	if (call.items[0].error == NULL)
+		*user_id = TextDatumGetCString(call.items[0].values[0]);
+	return call.items[0].error;
+}
+
+/*
+ * A token that was sealed for one account, sealed for another.
+ */
+static bytea *
+reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *kind,
+		   bytea *sealed, const char *old_user_id, const char *new_user_id)
+{
+	SmartcarSealedIdentity identity = {server->name, old_user_id, kind};
+	char	   *token;
+
+	if (sealed == NULL)
+		return NULL;
+	token = smartcar_unseal(ring, sealed, &identity);
+	sealed = seal(server, ring, new_user_id, kind, smartcar_span_from_string(token));
+	explicit_bzero(token, strlen(token));
+	return sealed;
+}
+
+/*
+ * Gives the tokens of an account with a provisional id to the account of their
+ * user.  They take the place of older ones.  But where the user was asked for
+ * late, the owner may have connected again in the meantime; which of the accounts
+ * was connected later is then told by their times, and one in the future comes
+ * from a clock that was ahead.
+ */
+static void
+move_tokens(const SmartcarServer *server, const char *provisional_id, const char *user_id,
+			bytea *access_token, bytea *refresh_token, bool is_latest)
+{
+	SmartcarParameters parameters;
+
+	bind_account(&parameters, server, provisional_id);
+	smartcar_parameter_string(&parameters, user_id);
+	smartcar_parameter_bytea(&parameters, access_token);
+	smartcar_parameter_bytea(&parameters, refresh_token);
+	smartcar_parameter_bool(&parameters, is_latest);
+	if (smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a "
+						 "(server, user_id, external_id, access_token, access_expires_at, "
+						 "refresh_token, refresh_expires_at, refreshed_at, created_at) "
+						 "SELECT server, $3, external_id, $4, access_expires_at, "
+						 "$5, refresh_expires_at, refreshed_at, created_at "
+						 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 "
+						 "ON CONFLICT (server, user_id) DO UPDATE "
+						 "SET external_id = COALESCE(EXCLUDED.external_id, a.external_id), "
+						 "status = 'active', "
+						 "access_token = EXCLUDED.access_token, "
+						 "access_expires_at = EXCLUDED.access_expires_at, "
+						 "refresh_token = EXCLUDED.refresh_token, "
+						 "refresh_expires_at = EXCLUDED.refresh_expires_at, "
+						 "refreshed_at = EXCLUDED.refreshed_at, "
+						 "lease = NULL, leased_until = NULL, "
+						 "attempts = 0, next_attempt_at = NULL, "
+						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, "
+						 "created_at = EXCLUDED.created_at, updated_at = @now "
+						 "WHERE $6 OR a.created_at <= EXCLUDED.created_at "
+						 "OR a.created_at > @now OR a.status <> 'active'",
+						 &parameters) > 0)
+		smartcar_connections_clear_refusal(server, user_id);
+	bind_account(&parameters, server, provisional_id);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2",
+					 &parameters);
 }
 
 /*
@@ -199,86 +357,166 @@ lock_accounts(const SmartcarServer *server, const char *provisional_id, const ch
  */
 const SmartcarFailure *
 smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
-						const char *provisional_id, SmartcarSpan access_token,
+						const char *provisional_id, SmartcarSpan access_token, bool is_latest,
 						const char **user_id)
 {
-	static const char *const kinds[] = {"access", "refresh"};
-	SmartcarParameters parameters = {0};
-	SmartcarCall call;
-	bytea	   *sealed[lengthof(kinds)];
+	LockedAccount account;
+	const SmartcarFailure *error = find_user(server, access_token, user_id);
 
-	smartcar_call_begin(&call, server, smartcar_user_call.operations[SMARTCAR_API_V2], 1);
-	smartcar_item_set_access_token(&call.items[0], access_token);
-	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_OWNER);
-	smartcar_call_run(&call);
-	if (call.items[0].error != NULL)
-		return call.items[0].error;
-	*user_id = TextDatumGetCString(call.items[0].values[0]);
-
-	if (!lock_accounts(server, provisional_id, *user_id, &sealed[0], &sealed[1]))
+	if (error != NULL)
+		return error;
+	if (!lock_accounts(server, provisional_id, *user_id, &account))
 		return NULL;
 	begin_storing(server, ring);
-	for (int i = 0; i < lengthof(kinds); i++)
-	{
-		SmartcarSealedIdentity identity = {server->name, provisional_id, kinds[i]};
-		char	   *token;
-
-		if (sealed[i] == NULL)
-			continue;
-		token = smartcar_unseal(ring, sealed[i], &identity);
-		sealed[i] = seal(server, ring, *user_id, kinds[i], smartcar_span_from_string(token));
-		explicit_bzero(token, strlen(token));
-	}
-
-	/*
-	 * These take the place of older tokens of this user.  But the user may
-	 * have been asked for so late that his owner has connected again
-	 * meanwhile.
-	 */
-	parameters.count = 0;
-	pass_account(&parameters, server, provisional_id);
-	smartcar_parameter_string(&parameters, *user_id);
-	smartcar_parameter_bytea(&parameters, sealed[0]);
-	smartcar_parameter_bytea(&parameters, sealed[1]);
-	if (smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at, created_at) "
-						 "SELECT server, $3, external_id, $4, access_expires_at, $5, refresh_expires_at, refreshed_at, created_at "
-						 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 "
-						 "ON CONFLICT (server, user_id) DO UPDATE SET "
-						 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', "
-						 "access_token = EXCLUDED.access_token, access_expires_at = EXCLUDED.access_expires_at, "
-						 "refresh_token = EXCLUDED.refresh_token, refresh_expires_at = EXCLUDED.refresh_expires_at, refreshed_at = EXCLUDED.refreshed_at, "
-						 "lease = NULL, leased_until = NULL, attempts = 0, next_attempt_at = NULL, "
-						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, created_at = EXCLUDED.created_at, updated_at = @now "
-						 "WHERE a.created_at <= EXCLUDED.created_at OR a.status <> 'active'",
-						 &parameters) > 0)
-		smartcar_connections_clear_refusal(server, *user_id);
-	parameters.count = 0;
-	pass_account(&parameters, server, provisional_id);
-	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2",
-					 &parameters);
+	move_tokens(server, provisional_id, *user_id,
+				reseal_for(server, ring, "access", account.access_token, provisional_id, *user_id),
+				reseal_for(server, ring, "refresh", account.refresh_token, provisional_id, *user_id),
+				is_latest);
 	return NULL;
 }
 
+bool
+smartcar_account_is_provisional(const char *user_id)
+{
+	return strncmp(user_id, SMARTCAR_PROVISIONAL_PREFIX,
+				   strlen(SMARTCAR_PROVISIONAL_PREFIX)) == 0;
+}
+
 /*
- * Notes a user of the v3 API, who has no tokens of his own.
+ * Records a user of the v3 API, who has no tokens of their own.
  */
 void
-smartcar_account_note(const SmartcarServer *server, const char *user_id,
-					  const char *external_id)
+smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
+							 const char *external_id)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	pass_account(&parameters, server, user_id);
+	bind_account(&parameters, server, user_id);
 	smartcar_parameter_string(&parameters, external_id);
-	smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id) VALUES ($1, $2, $3) "
-					 "ON CONFLICT (server, user_id) DO UPDATE SET "
-					 "external_id = COALESCE(EXCLUDED.external_id, a.external_id), status = 'active', updated_at = @now",
+	smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id) "
+					 "VALUES ($1, $2, $3) "
+					 "ON CONFLICT (server, user_id) DO UPDATE "
+					 "SET external_id = COALESCE(EXCLUDED.external_id, a.external_id), "
+					 "status = 'active', updated_at = @now",
 					 &parameters);
 }
 
 /*
- * A good access token of an owner.  It is never got here: what spends a refresh
- * token must be able to commit.
+ * Reads the tokens of the accounts after one, in the order of their ids.  Returns
+ * how many there are.
+ */
+int
+smartcar_account_read_tokens(const SmartcarServer *server, const char *after,
+							 SmartcarSealedTokens *tokens, int limit)
+{
+	SmartcarParameters parameters;
+	int			count;
+
+	bind_account(&parameters, server, after);
+	smartcar_parameter_int32(&parameters, limit);
+	count = (int) smartcar_spi_run("SELECT user_id, access_token, refresh_token "
+								   "FROM smartcar_tesla.account "
+								   "WHERE server = $1 AND user_id > $2 "
+								   "ORDER BY user_id LIMIT $3",
+								   &parameters);
+	for (int i = 0; i < count; i++)
+	{
+		tokens[i].user_id = smartcar_row_string(i, "user_id");
+		tokens[i].access_token = smartcar_row_bytea(i, "access_token");
+		tokens[i].refresh_token = smartcar_row_bytea(i, "refresh_token");
+	}
+	return count;
+}
+
+/*
+ * Replaces tokens by others that are sealed with a newer key; NULL keeps one.
+ * Returns false if somebody refreshes the account, or has replaced them.
+ */
+bool
+smartcar_account_replace_tokens(const SmartcarServer *server, const SmartcarSealedTokens *old,
+								bytea *new_access_token, bytea *new_refresh_token)
+{
+	SmartcarParameters parameters;
+
+	bind_account(&parameters, server, old->user_id);
+	smartcar_parameter_bytea(&parameters, old->access_token);
+	smartcar_parameter_bytea(&parameters, old->refresh_token);
+	smartcar_parameter_bytea(&parameters, new_access_token);
+	smartcar_parameter_bytea(&parameters, new_refresh_token);
+	return smartcar_spi_run("UPDATE smartcar_tesla.account "
+							"SET access_token = COALESCE($5, access_token), "
+							"refresh_token = COALESCE($6, refresh_token) "
+							"WHERE server = $1 AND user_id = $2 "
+							"AND access_token IS NOT DISTINCT FROM $3 "
+							"AND refresh_token IS NOT DISTINCT FROM $4 "
+							"AND " SMARTCAR_NOT_LEASED,
+							&parameters) > 0;
+}
+
+/*
+ * The oid of the table, on which those have a lock who store tokens.
+ */
+Oid
+smartcar_account_table(void)
+{
+	SmartcarParameters none = {0};
+	bool		is_null;
+
+	smartcar_spi_run("SELECT 'smartcar_tesla.account'::pg_catalog.regclass::pg_catalog.oid AS oid",
+					 &none);
+	return DatumGetObjectId(smartcar_row_datum(0, "oid", &is_null));
+}
+
+/*
+ * Reads the account of an owner that the arguments name.  Tokens whose user is not
+ * known yet are left out where there are others.  Returns the number of its row.
+ */
+static uint64
+find_account(const SmartcarServer *server, FunctionCallInfo fcinfo, int external_id, int user_id)
+{
+	SmartcarParameters parameters = {0};
+	uint64		rows;
+	uint64		known = 0;
+	uint64		result = 0;
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_argument(&parameters, fcinfo, external_id, TEXTOID);
+	smartcar_parameter_argument(&parameters, fcinfo, user_id, TEXTOID);
+	rows = smartcar_spi_run("SELECT user_id, access_token, status, "
+							"access_expires_at > @now + interval '10 seconds' AS is_good "
+							"FROM smartcar_tesla.account "
+							"WHERE server = $1 "
+							"AND (external_id = $2 OR $2 IS NULL) "
+							"AND (user_id = $3 OR $3 IS NULL)",
+							&parameters);
+	for (uint64 i = 0; i < rows; i++)
+	{
+		if (smartcar_account_is_provisional(smartcar_row_string(i, "user_id")))
+			continue;
+		known++;
+		result = i;
+	}
+	if (rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 PG_ARGISNULL(user_id) ?
+				 errmsg("account for owner \"%s\" does not exist",
+						TextDatumGetCString(PG_GETARG_DATUM(external_id))) :
+				 errmsg("account for user \"%s\" does not exist",
+						TextDatumGetCString(PG_GETARG_DATUM(user_id))),
+				 errhint("smartcar_begin_connect() makes the link that connects an owner.")));
+	if (known > 1 || (known == 0 && rows > 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("owner \"%s\" has more than one account",
+						TextDatumGetCString(PG_GETARG_DATUM(external_id))),
+				 errhint("Pass user_id.")));
+	return result;
+}
+
+/*
+ * A valid access token of an owner.  It is never refreshed here: what spends a
+ * refresh token must be able to commit.
  */
 Datum
 smartcar_access_token(PG_FUNCTION_ARGS)
@@ -289,11 +527,10 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 	};
 	SmartcarServer *server;
 	SmartcarKeyRing ring;
-	SmartcarParameters parameters = {0};
 	SmartcarSealedIdentity identity;
 	MemoryContext result_context = CurrentMemoryContext;
 	bytea	   *sealed;
-	uint64		rows;
+	uint64		row;
 	char	   *token;
 	text	   *result;
 
@@ -307,35 +544,18 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	smartcar_spi_begin();
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(EXTERNAL_ID),
-					   PG_ARGISNULL(EXTERNAL_ID));
-	smartcar_parameter(&parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
-	rows = smartcar_spi_run("SELECT user_id, access_token, status, access_expires_at > @now + interval '10 seconds' "
-							"FROM smartcar_tesla.account WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL)",
-							&parameters);
-	if (rows == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("there is no such account"),
-				 errhint("smartcar_begin_connect() makes the link that connects an owner.")));
-	if (rows > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_CARDINALITY_VIOLATION),
-				 errmsg("the owner has several accounts"),
-				 errhint("Pass user_id.")));
-	if (strcmp(smartcar_result_string(0, 2), "active") != 0)
+	row = find_account(server, fcinfo, EXTERNAL_ID, USER_ID);
+	if (strcmp(smartcar_row_string(row, "status"), "active") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the owner has to connect again"),
 				 errdetail("Smartcar has refused the refresh token.")));
 
 	identity.server = server->name;
-	identity.user_id = smartcar_result_string(0, 0);
+	identity.user_id = smartcar_row_string(row, "user_id");
 	identity.kind = "access";
-	sealed = smartcar_result_bytea(0, 1);
-	if (sealed == NULL || smartcar_result_string(0, 3) == NULL ||
-		strcmp(smartcar_result_string(0, 3), "t") != 0)
+	sealed = smartcar_row_bytea(row, "access_token");
+	if (sealed == NULL || !smartcar_row_bool(row, "is_good"))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the access token has expired"),

@@ -22,30 +22,76 @@
  */
 #define SMARTCAR_PROVISIONAL_PREFIX		"session-"
 
-/* Smartcar does not say how long a refresh token lasts; its documentation does. */
+/*
+ * How long tokens last where Smartcar does not say so; its documentation does.
+ * Of refresh tokens it never says.
+ */
+#define SMARTCAR_ACCESS_LIFETIME	(INT64CONST(2) * USECS_PER_HOUR)
 #define SMARTCAR_REFRESH_LIFETIME	(INT64CONST(60) * USECS_PER_DAY)
+
+/* In milliseconds: two leases fit into the minute in which an old token is good. */
+#define SMARTCAR_LEASE	20000
 
 /*
  * Whether nobody refreshes an account.  A lease that ends further away than one
- * lasts comes from a clock that was wrong.
+ * lasts comes from a clock that was ahead; if it stood, the old token could
+ * expire with it.  A second more, because @now is when a statement began.
  */
 #define SMARTCAR_NOT_LEASED \
-	"(leased_until IS NULL OR leased_until <= @now OR leased_until > @now + interval '1 minute')"
+	"(leased_until IS NULL OR leased_until <= @now " \
+	"OR leased_until > @now + interval '" CppAsString2(SMARTCAR_LEASE) " ms' + interval '1 s')"
 
-extern void smartcar_account_lock_table_nowait(void);
+/* Why an account could not be refreshed. */
+typedef struct SmartcarRefreshFailure
+{
+	const char *sqlstate;
+	const char *description;
+	bool		is_refusal;		/* the owner has to connect again */
+	int			delay;			/* before the next attempt, in milliseconds */
+} SmartcarRefreshFailure;
+
+/* What an account has, sealed; NULL where it has none. */
+typedef struct SmartcarSealedTokens
+{
+	char	   *user_id;
+	bytea	   *access_token;
+	bytea	   *refresh_token;
+} SmartcarSealedTokens;
+
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
-								   const SmartcarTokenRequest *answer);
-extern bool smartcar_account_renew(const SmartcarServer *server, const SmartcarKeyRing *ring,
+								   const SmartcarTokenRequest *response);
+extern bool smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *user_id, Datum lease,
 								   bytea *old_refresh_token,
-								   const SmartcarTokenRequest *answer);
+								   const SmartcarTokenRequest *response);
+extern bool smartcar_account_record_failure(const SmartcarServer *server, const char *user_id,
+											Datum lease, const SmartcarRefreshFailure *failure);
+extern void smartcar_account_lock_free(const SmartcarServer *server,
+									   const char *const *user_ids, int count,
+									   bool *is_locked);
+extern bool smartcar_account_lock_refused(const SmartcarServer *server, const char *user_id);
+
+/*
+ * is_latest: these tokens were exchanged last, so they replace whatever the user
+ * has.
+ */
 extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
 													  SmartcarKeyRing *ring,
 													  const char *provisional_id,
 													  SmartcarSpan access_token,
+													  bool is_latest,
 													  const char **user_id);
-extern void smartcar_account_note(const SmartcarServer *server, const char *user_id,
-								  const char *external_id);
+extern bool smartcar_account_is_provisional(const char *user_id);
+extern void smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
+										 const char *external_id);
+
+extern int	smartcar_account_read_tokens(const SmartcarServer *server, const char *after,
+										 SmartcarSealedTokens *tokens, int limit);
+extern bool smartcar_account_replace_tokens(const SmartcarServer *server,
+											const SmartcarSealedTokens *old,
+											bytea *new_access_token,
+											bytea *new_refresh_token);
+extern Oid	smartcar_account_table(void);
 
 #endif							/* SMARTCAR_ACCOUNT_H */

@@ -23,7 +23,7 @@ typedef struct SmartcarClaim
 	char	   *user_id;
 	bytea	   *refresh_token;	/* sealed */
 	int			attempts;
-	TimestampTz until;			/* end of the lease */
+	TimestampTz until;			/* when the lease expires */
 } SmartcarClaim;
 
 /* The claims of a run. */
@@ -31,14 +31,17 @@ typedef struct SmartcarClaims
 {
 	const SmartcarServer *server;
 	const Interval *access_within;	/* NULL: an access token is never due */
-	const Interval *refresh_within; /* the same of refresh tokens */
+	const Interval *refresh_within; /* NULL: nor is a refresh token */
 	int64		max_accounts;	/* negative: no limit */
 	int			batch;			/* how many are claimed at a time */
 
 	Datum		lease;			/* of this run */
 	TimestampTz began;
 	int64		claimed;
-	HTAB	   *held;			/* accounts that have our lease, or had it */
+	HTAB	   *held;			/* accounts whose lease is ours to give back */
+	HTAB	   *skipped;		/* accounts that are not to be claimed for now */
+	HTAB	   *failed;			/* accounts whose last attempt has failed */
+	ErrorData  *error;			/* why none could be claimed, the last time */
 
 	/* those that wait for their request */
 	MemoryContext context;
@@ -50,12 +53,17 @@ typedef struct SmartcarClaims
 extern void smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server,
 								  int batch);
 extern int64 smartcar_claims_count_due(const SmartcarClaims *claims);
-extern bool smartcar_claims_used_up(const SmartcarClaims *claims);
-extern void smartcar_claims_fill(SmartcarClaims *claims);
-extern const SmartcarClaim *smartcar_claims_next(SmartcarClaims *claims);
-extern bool smartcar_claims_next_attempt(const SmartcarClaims *claims, int within,
-										 TimestampTz *time);
-extern void smartcar_claims_done(SmartcarClaims *claims, const SmartcarClaim *claim);
+extern const SmartcarClaim *smartcar_claims_next(SmartcarClaims *claims, int timeout,
+												 bool *is_first);
+extern TimestampTz smartcar_claims_next_attempt(const SmartcarClaims *claims, int within);
+
+/* What becomes of an account. */
+extern void smartcar_claims_responded(SmartcarClaims *claims, const char *user_id);
+extern void smartcar_claims_ended(SmartcarClaims *claims, const char *user_id, bool has_failed);
+
+extern bool smartcar_claims_any_locked(SmartcarClaims *claims);
+extern void smartcar_claims_give_up_locked(SmartcarClaims *claims);
+extern int64 smartcar_claims_failed(const SmartcarClaims *claims);
 extern void smartcar_claims_release(SmartcarClaims *claims);
 
 #endif							/* SMARTCAR_CLAIM_H */

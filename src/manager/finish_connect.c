@@ -156,7 +156,7 @@ connect_by_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCal
 
 	result->user_id = NULL;
 	failure = smartcar_account_settle(server, ring, provisional_id,
-									  smartcar_span_from_string(access_token),
+									  smartcar_span_from_string(access_token), true,
 									  &result->user_id);
 	if (failure != NULL)
 		ereport(WARNING,
@@ -193,7 +193,7 @@ connect_by_user_id(SmartcarServer *server, const SmartcarCallback *callback,
 		return;
 	}
 	result->user_id = user_id;
-	smartcar_account_note(server, user_id, session->external_id);
+	smartcar_account_record_user(server, user_id, session->external_id);
 	smartcar_spi_commit();
 }
 

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "core/hex.h"
+#include "pg/holdoff.h"
 #include "pg/secret.h"
 
 /* The command that makes a first key, for hints. */
@@ -135,6 +136,7 @@ void
 smartcar_key_ring_reread(SmartcarKeyRing *ring, const SmartcarServer *server)
 {
 	MemoryContext context = CurrentMemoryContext;
+	SmartcarHoldoff holdoff = smartcar_save_holdoff();
 	SmartcarKeyRing fresh;
 
 	/* reading a file leaves nothing behind that a rollback would take back */
@@ -148,6 +150,7 @@ smartcar_key_ring_reread(SmartcarKeyRing *ring, const SmartcarServer *server)
 	{
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
+		smartcar_restore_holdoff(holdoff);
 	}
 	PG_END_TRY();
 }

@@ -3,8 +3,8 @@
  * progress.c
  *	  How far a long procedure has come.
  *
- * It is told to the client as INFO, and to everybody else as the query in
- * pg_stat_activity.
+ * It is reported to the client as INFO, and in pg_stat_activity as the query of
+ * the session.
  *
  * src/manager/progress.c
  *
@@ -20,19 +20,19 @@
 #define INTERVAL	(5 * USECS_PER_SEC)
 
 static void
-tell(SmartcarProgress *progress, TimestampTz now)
+report_progress(SmartcarProgress *progress, TimestampTz now)
 {
 	double		seconds = Max((now - progress->began) / (double) USECS_PER_SEC, 0.001);
 	char	   *of_total = progress->total > 0 ? psprintf(" of " INT64_FORMAT, progress->total) : "";
-	char	   *text_of_it = psprintf(INT64_FORMAT "%s %s in %.1f s, %.1f per second",
-									  progress->done, of_total, progress->things, seconds,
-									  progress->done / seconds);
+	char	   *text = psprintf(INT64_FORMAT "%s %s in %.1f s, %.1f per second",
+								progress->done, of_total, progress->things, seconds,
+								progress->done / seconds);
 
 	ereport(INFO,
-			(errmsg_internal("%s: %s", progress->procedure, text_of_it)));
+			(errmsg_internal("%s: %s", progress->procedure, text)));
 	pgstat_report_activity(STATE_RUNNING, psprintf("CALL %s -- %s", progress->procedure,
-												   text_of_it));
-	progress->told = now;
+												   text));
+	progress->last_report = now;
 }
 
 void
@@ -43,7 +43,7 @@ smartcar_progress_begin(SmartcarProgress *progress, const char *procedure, const
 	progress->procedure = procedure;
 	progress->things = things;
 	progress->total = total;
-	progress->began = progress->told = GetCurrentTimestamp();
+	progress->began = progress->last_report = GetCurrentTimestamp();
 }
 
 void
@@ -52,17 +52,17 @@ smartcar_progress_add(SmartcarProgress *progress, int64 count)
 	TimestampTz now = GetCurrentTimestamp();
 
 	progress->done += count;
-	if (now - progress->told >= INTERVAL)
-		tell(progress, now);
+	if (now - progress->last_report >= INTERVAL)
+		report_progress(progress, now);
 }
 
 /*
- * A run that found nothing to do, as most of those do that are made every few
- * seconds, has nothing to tell.
+ * A run that found nothing to do, as most of those that are made every few
+ * seconds, has nothing to report.
  */
 void
 smartcar_progress_end(SmartcarProgress *progress)
 {
 	if (progress->done > 0 || progress->total > 0)
-		tell(progress, GetCurrentTimestamp());
+		report_progress(progress, GetCurrentTimestamp());
 }

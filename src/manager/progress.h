@@ -21,7 +21,7 @@ typedef struct SmartcarProgress
 	int64		total;			/* 0: not known */
 	int64		done;
 	TimestampTz began;
-	TimestampTz told;
+	TimestampTz last_report;
 } SmartcarProgress;
 
 extern void smartcar_progress_begin(SmartcarProgress *progress, const char *procedure,

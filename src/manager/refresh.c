@@ -3,16 +3,16 @@
  * refresh.c
  *	  The procedure that keeps tokens alive.
  *
- * Smartcar gives a new refresh token with every refresh, and the old one ends a
- * minute after its first use.  So a refresh must not be rolled back, nor made
- * by two sessions at once, and what was lost has to be asked for again within
- * that minute:
+ * Smartcar gives a new refresh token with every refresh, and the old one expires a
+ * minute after its first use.  So a refresh must not be rolled back, nor made by
+ * two sessions at once, and one whose response was lost has to be made again
+ * within that minute:
  *
  * An account is claimed with a lease, and the claim is committed before the
- * request is made.  No lock and no transaction is held while Smartcar answers.
- * Each answer is stored and committed as it comes.  A lease ends by itself
- * (claim.c), so that another session, or the same after a crash, tries again
- * with the old token while that is still good.
+ * request is sent.  No lock and no transaction is held while Smartcar works on it.
+ * Each response is stored and committed as it comes, or kept until it can be
+ * (refresh_result.c).  A lease expires (claim.c), so that another session, or this
+ * one after a crash, tries again with the old token while that is still good.
  *
  * Only a definite refusal makes an account one whose owner has to connect
  * again, and only if nobody has stored another token since.
@@ -23,39 +23,35 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "common/pg_prng.h"
 #include "fmgr.h"
-#include "utils/builtins.h"
-#include "utils/hsearch.h"
+#include "miscadmin.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "call/authorization.h"
-#include "call/request.h"
-#include "manager/account.h"
 #include "manager/claim.h"
-#include "manager/connection.h"
-#include "manager/spi.h"
 #include "manager/progress.h"
+#include "manager/refresh_result.h"
 #include "manager/seal.h"
 #include "manager/session.h"
-#include "manager/user_set.h"
+#include "manager/spi.h"
 #include "manager/webhook_event.h"
-#include "pg/compat.h"
 #include "pg/datum.h"
 #include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
 /*
- * Both in milliseconds.  A request gets less time than the lease of its account,
- * and two tries fit into the minute in which the old token is good.
+ * In milliseconds.  A request gets less time than the lease of its account, and
+ * two tries fit into the minute in which the old token is good.
  */
 #define MAX_TIMEOUT			12000
-#define MAX_DELAY			(15 * 60 * 1000)
 
-/* How long a run stays for another attempt at what it has failed. */
+/* How long a run stays for another attempt at what has failed or was locked. */
 #define SOON				20000
+
+/* The pause before what was locked is tried again. */
+#define LOCKED_PAUSE		(200 * INT64CONST(1000))
 
 /* How many accounts are claimed for each request that runs. */
 #define CLAIM_FACTOR		2
@@ -65,19 +61,12 @@ typedef struct Refresh
 	SmartcarCall call;			/* must be first */
 	SmartcarKeyRing ring;
 	SmartcarClaims claims;
+	SmartcarRefreshResults results;
 	SmartcarProgress progress;
-	int64		refreshed;
-	HTAB	   *failed;			/* the accounts that have failed in the end */
-	int64		refused;
 	const SmartcarFailure *setup_error; /* ours, not an account's */
+	TimestampTz statement_end;	/* by statement_timeout; DT_NOEND: none */
+	TimestampTz locked_since;	/* 0: something else was to do since */
 } Refresh;
-
-/* An account whose request is on its way. */
-typedef struct Refreshing
-{
-	SmartcarClaim claim;
-	SmartcarTokenRequest request;
-} Refreshing;
 
 enum
 {
@@ -85,82 +74,8 @@ enum
 };
 
 /*
- * The pause after so many attempts, in milliseconds, spread over half of
- * itself.  The first ones are close together: Smartcar may have done what it
- * was asked, and then the old token is good for a minute.
- */
-static int
-delay_after(int attempts, int64 retry_after)
-{
-	static const int first[] = {3000, 5000, 8000, 10000, 10000, 10000};
-	double		delay = first[Min(attempts, lengthof(first)) - 1];
-
-	for (int i = lengthof(first); i < attempts && delay < MAX_DELAY; i++)
-		delay *= 2;
-	if (retry_after != SMARTCAR_NO_RETRY_AFTER)
-		delay = Max(delay, (double) retry_after * 1000);
-	delay *= 1 + 0.5 * pg_prng_double(&pg_global_prng_state);
-	return (int) Min(delay, MAX_DELAY);
-}
-
-/*
- * An account may fail and then succeed, or the other way round, so that what
- * has failed in the end is kept by name.
- */
-static void
-note_failure(Refresh *refresh, const SmartcarClaim *claim, bool has_failed)
-{
-	smartcar_user_set_note(refresh->failed, claim->user_id, has_failed);
-}
-
-/*
- * Notes that a refresh did not succeed.  One that was definitely refused ends
- * the account, unless it has another token by now, which ends the lease.
- * Returns whether it was still ours.
- */
-static bool
-store_failure(Refresh *refresh, const SmartcarClaim *claim, const char *sqlstate,
-			  const char *description, bool is_refused, int64 retry_after)
-{
-	SmartcarParameters parameters = {0};
-
-	smartcar_parameter_string(&parameters, refresh->call.server->name);
-	smartcar_parameter_string(&parameters, claim->user_id);
-	smartcar_parameter(&parameters, UUIDOID, refresh->claims.lease, false);
-	smartcar_parameter_string(&parameters, is_refused ? "reauthenticate" : "active");
-	smartcar_parameter_string(&parameters, sqlstate);
-	smartcar_parameter_string(&parameters, description);
-	smartcar_parameter(&parameters, INT4OID,
-					   Int32GetDatum(delay_after(claim->attempts + 1, retry_after)), false);
-	if (smartcar_spi_run("UPDATE smartcar_tesla.account SET status = $4, lease = NULL, leased_until = NULL, attempts = attempts + 1, "
-						 "next_attempt_at = @now + $7 * interval '1 ms', "
-						 "error_sqlstate = $5, error_description = $6, error_at = @now, updated_at = @now "
-						 "WHERE server = $1 AND user_id = $2 AND lease = $3",
-						 &parameters) == 0)
-		return false;
-	smartcar_claims_done(&refresh->claims, claim);
-	if (is_refused)
-		refresh->refused++;
-	note_failure(refresh, claim, !is_refused);
-	return true;
-}
-
-/*
- * Whether Smartcar has said that this token is no good, and not that it, or we,
- * or something in between is in trouble.  Errors of other names for which an
- * owner has to connect again are those of callbacks.
- */
-static bool
-is_definite(const SmartcarFailure *error)
-{
-	return error->api_error.status == 400 && error->api_error.action == SMARTCAR_ACTION_CONNECT &&
-		(smartcar_span_equal(error->api_error.type, SMARTCAR_SPAN("invalid_grant")) ||
-		 smartcar_span_equal(error->api_error.type, SMARTCAR_SPAN("invalid_request")));
-}
-
-/*
  * Credentials that are not taken, and a server that is not to be trusted, are
- * nothing that another account would mend.
+ * nothing that another account would fix.
  */
 static bool
 is_our_fault(const SmartcarFailure *error)
@@ -169,7 +84,7 @@ is_our_fault(const SmartcarFailure *error)
 }
 
 static void
-note_setup_error(Refresh *refresh, const SmartcarFailure *error)
+record_setup_error(Refresh *refresh, const SmartcarFailure *error)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(refresh->call.context);
 
@@ -178,133 +93,218 @@ note_setup_error(Refresh *refresh, const SmartcarFailure *error)
 	MemoryContextSwitchTo(old_context);
 }
 
+/*
+ * Takes a response, which is stored when all that has come by now was taken.
+ */
 static void
 finish(SmartcarCall *call, SmartcarItem *item)
 {
 	Refresh    *refresh = (Refresh *) call;
-	Refreshing *refreshing = (Refreshing *) item->gathered;
-	const SmartcarClaim *claim = &refreshing->claim;
-	const SmartcarFailure *error = item->error;
+	SmartcarRefreshResult *result = (SmartcarRefreshResult *) item->gathered;
 
-	if (error == NULL)
+	if (item->error == NULL)
+		smartcar_result_add(&refresh->results, result);
+	else if (!is_our_fault(item->error))
+		smartcar_result_add_failure(&refresh->results, result, item->error);
+	else
 	{
-		if (smartcar_account_renew(call->server, &refresh->ring, claim->user_id,
-								   refresh->claims.lease, claim->refresh_token,
-								   &refreshing->request))
-			refresh->refreshed++;
-		smartcar_claims_done(&refresh->claims, claim);
-		note_failure(refresh, claim, false);
+		record_setup_error(refresh, item->error);
+		smartcar_result_discard(result);
 	}
-	else if (is_our_fault(error))
-		note_setup_error(refresh, error);
-	else if (store_failure(refresh, claim, unpack_sql_state(error->sqlstate),
-						   error->api_error.description.data ?
-						   pnstrdup(error->api_error.description.data,
-									error->api_error.description.length) :
-						   error->message,
-						   is_definite(error), error->api_error.retry_after) &&
-			 is_definite(error))
-		smartcar_connections_record_refusal(call->server, claim->user_id, &error->api_error);
-	smartcar_spi_commit();
-	smartcar_progress_add(&refresh->progress, 1);
 }
 
 /*
- * Opens the token of a claim.  One that cannot be opened stays as it is, and
- * the others go on.
+ * Called by the loop that waits for the network.
  */
-static char *
-open_token(Refresh *refresh, const SmartcarClaim *claim)
+static void
+store_results(SmartcarRequestSource *source)
 {
-	SmartcarSealedIdentity identity = {refresh->call.server->name, claim->user_id, "refresh"};
-	int			sqlstate;
-	char	   *token = smartcar_try_unseal(&refresh->ring, claim->refresh_token, &identity,
-											&sqlstate);
-
-	if (token != NULL)
-		return token;
-	store_failure(refresh, claim, unpack_sql_state(sqlstate),
-				  "the stored refresh token cannot be opened", false, SMARTCAR_NO_RETRY_AFTER);
-	smartcar_spi_commit();
-	smartcar_progress_add(&refresh->progress, 1);
-	return NULL;
+	smartcar_results_store(&((Refresh *) source)->results);
 }
 
 /*
- * Gives an item the next account.  A claim whose lease would end before its
- * request is left alone; it will be claimed again.
+ * Whether nothing more is to be claimed.  What has been sent is not dropped for
+ * that.
+ */
+static bool
+has_ended(const Refresh *refresh)
+{
+	const ErrorData *error = refresh->claims.error;
+
+	return refresh->setup_error != NULL ||
+		(error != NULL && !smartcar_error_is_transient(error)) ||
+		refresh->statement_end <= GetCurrentTimestamp();
+}
+
+/*
+ * Gives an item the next account.
  */
 static bool
 refill(SmartcarCall *call, SmartcarItem *item)
 {
 	Refresh    *refresh = (Refresh *) call;
 
-	for (;;)
+	while (!has_ended(refresh))
 	{
-		const SmartcarClaim *claim;
-		Refreshing *refreshing;
+		bool		is_first;
+		const SmartcarClaim *claim = smartcar_claims_next(&refresh->claims,
+														  call->settings.timeout, &is_first);
+		SmartcarRefreshResult *result;
+		SmartcarSealedIdentity identity;
+		MemoryContext old_context;
 		char	   *token;
+		int			sqlstate;
 
-		if (refresh->setup_error != NULL)
-			return false;
-		if (smartcar_claims_used_up(&refresh->claims))
-		{
-			smartcar_claims_fill(&refresh->claims);
-
-			/* smartcar_reseal_tokens() waits only for older claims */
-			smartcar_key_ring_reread(&refresh->ring, call->server);
-		}
-		claim = smartcar_claims_next(&refresh->claims);
 		if (claim == NULL)
 			return false;
-		if (claim->until < GetCurrentTimestamp() + call->settings.timeout * INT64CONST(1000))
-			continue;
-		token = open_token(refresh, claim);
-		if (token == NULL)
-			continue;
 
-		/* the queue is filled again before the item is done */
-		refreshing = palloc0(sizeof(Refreshing));
-		refreshing->claim = *claim;
-		refreshing->claim.user_id = pstrdup(claim->user_id);
-		refreshing->claim.refresh_token =
-			(bytea *) memcpy(palloc(VARSIZE(claim->refresh_token)), claim->refresh_token,
-							 VARSIZE(claim->refresh_token));
-		smartcar_refresh_request(&refreshing->request, smartcar_span_from_string(token));
-		refreshing->request.context = item->context;
+		/* smartcar_reseal_tokens() waits only for older claims */
+		if (is_first)
+			smartcar_key_ring_reread(&refresh->ring, call->server);
+		refresh->locked_since = 0;
+
+		result = smartcar_result_create(&refresh->results, claim);
+		identity.server = call->server->name;
+		identity.user_id = result->claim.user_id;
+		identity.kind = "refresh";
+		token = smartcar_try_unseal(&refresh->ring, claim->refresh_token, &identity, &sqlstate);
+		if (token == NULL)
+		{
+			smartcar_result_add_unopened(&refresh->results, result, sqlstate);
+			smartcar_results_store(&refresh->results);
+			continue;
+		}
+		old_context = MemoryContextSwitchTo(result->context);
+		smartcar_refresh_request(&result->request, smartcar_span_from_string(token));
+		MemoryContextSwitchTo(old_context);
+		result->request.context = result->context;
 		explicit_bzero(token, strlen(token));
-		item->gathered = refreshing;
-		item->arguments = &refreshing->request;
-		item->secret = refreshing->request.secret;
+		item->gathered = result;
+		item->arguments = &result->request;
+		item->secret = result->request.secret;
 		return true;
 	}
+	return false;
+}
+
+/*
+ * What is locked is waited for only when nothing else is to be done: its results
+ * for as long as it takes, because they cannot be asked for again, and its claims
+ * for a while.
+ */
+static bool
+wait_for_locked(Refresh *refresh)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!smartcar_results_any_locked(&refresh->results))
+	{
+		if (!smartcar_claims_any_locked(&refresh->claims))
+			return false;
+		if (refresh->locked_since == 0 || refresh->locked_since > now)
+			refresh->locked_since = now;
+		if (now - refresh->locked_since > SOON * INT64CONST(1000))
+			return false;
+	}
+	smartcar_spi_wait_until(now + LOCKED_PAUSE);
+	smartcar_results_store(&refresh->results);
+
+	/*
+	 * a lock may stand for so long that what this run has refreshed is due
+	 * again
+	 */
+	refresh->claims.began = Max(refresh->claims.began, now - USECS_PER_HOUR);
+	return true;
 }
 
 /*
  * Waits for the next attempt at what has just failed, if that is soon.  A
- * refresh whose answer was lost has to be made again within the minute, and the
+ * refresh whose response was lost has to be made again within the minute, and the
  * next call of the procedure may be later than that.  Returns whether there is
  * something to attempt.
  */
 static bool
-wait_for_failures(Refresh *refresh)
+wait_for_more(Refresh *refresh)
 {
 	TimestampTz due;
 
-	if (!smartcar_claims_next_attempt(&refresh->claims, SOON, &due))
+	if (has_ended(refresh))
 		return false;
-	smartcar_spi_commit();
-	smartcar_spi_wait_until(due);
+	if (wait_for_locked(refresh))
+		return true;
+	due = smartcar_claims_next_attempt(&refresh->claims, SOON);
+	if (due == DT_NOEND)
+		return false;
+	smartcar_spi_wait_until(Min(due, refresh->statement_end));
 	return true;
+}
+
+/*
+ * Refreshes what is due.  Whatever ends that, what has come by then is stored.
+ */
+static void
+run(Refresh *refresh)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		do
+		{
+			smartcar_call_run(&refresh->call);
+			smartcar_claims_release(&refresh->claims);
+		} while (wait_for_more(refresh));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		smartcar_results_store_last(&refresh->results);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	smartcar_results_store_last(&refresh->results);
+	smartcar_results_give_up(&refresh->results);
+	smartcar_claims_give_up_locked(&refresh->claims);
+}
+
+/*
+ * statement_timeout ends the run, but not the requests that have been sent.
+ */
+static TimestampTz
+hold_statement_timeout(void)
+{
+	TimestampTz end = DT_NOEND;
+
+	if (get_timeout_active(STATEMENT_TIMEOUT))
+	{
+		end = get_timeout_finish_time(STATEMENT_TIMEOUT);
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	}
+	return end;
+}
+
+static void
+resume_statement_timeout(TimestampTz end)
+{
+	if (end <= GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("canceling statement due to statement timeout")));
+	if (end != DT_NOEND)
+		enable_timeout_at(STATEMENT_TIMEOUT, end);
 }
 
 static Datum
 form_counts(FunctionCallInfo fcinfo, const Refresh *refresh)
 {
 	Datum		values[] = {
-		Int64GetDatum(refresh->refreshed),
-		Int64GetDatum(hash_get_num_entries(refresh->failed)),
-		Int64GetDatum(refresh->refused)
+		Int64GetDatum(refresh->results.refreshed),
+		Int64GetDatum(smartcar_claims_failed(&refresh->claims)),
+		Int64GetDatum(refresh->results.refused)
 	};
 	bool		nulls[lengthof(values)] = {false};
 
@@ -329,6 +329,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
 	call->refill = refill;
 	call->finished = finish;
+	call->source.idle = store_results;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);
 	for (int i = 0; i < call->item_count; i++)
 		call->items[i].is_done = true;
@@ -339,27 +340,28 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		refresh->claims.refresh_within = PG_GETARG_INTERVAL_P(REFRESH_WITHIN);
 	if (!PG_ARGISNULL(MAX_ACCOUNTS))
 		refresh->claims.max_accounts = Max(PG_GETARG_INT64(MAX_ACCOUNTS), 0);
-	refresh->failed = smartcar_user_set_create("smartcar_tesla failed accounts");
+	smartcar_results_begin(&refresh->results, server, &refresh->ring, &refresh->claims,
+						   &refresh->progress);
 
-	/* what is missing is missed before anything is sent or claimed */
+	/* fail on missing configuration before anything is sent or claimed */
 	smartcar_key_ring_read(&refresh->ring, server);
 	smartcar_call_authorize(call, SMARTCAR_AUTHORIZE_CLIENT);
 
 	smartcar_progress_begin(&refresh->progress, "smartcar_refresh()", "accounts",
 							smartcar_claims_count_due(&refresh->claims));
 	smartcar_spi_commit();
-	do
-	{
-		smartcar_call_run(call);
-		smartcar_claims_release(&refresh->claims);
-	} while (refresh->setup_error == NULL && wait_for_failures(refresh));
+	refresh->statement_end = hold_statement_timeout();
+	run(refresh);
+	smartcar_key_ring_wipe(&refresh->ring);
+	smartcar_progress_end(&refresh->progress);
 	smartcar_sessions_delete_expired(server);
 	smartcar_webhook_events_delete_expired(server);
 	smartcar_spi_commit();
-	smartcar_key_ring_wipe(&refresh->ring);
-	smartcar_progress_end(&refresh->progress);
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);
+	if (refresh->claims.error != NULL)
+		ReThrowError(refresh->claims.error);
+	resume_statement_timeout(refresh->statement_end);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_counts(fcinfo, refresh);

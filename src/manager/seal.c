@@ -24,6 +24,7 @@
 #include "mb/pg_wchar.h"
 
 #include "pg/compat.h"
+#include "pg/holdoff.h"
 #include "pg/text.h"
 
 #define FORMAT			1
@@ -184,10 +185,10 @@ smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 	if (key == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the key \"%.*s\" is not there", (int) parts.key_id.length,
-						parts.key_id.data),
-				 errdetail("The stored %s token of user \"%s\" was sealed with it, and file \"%s\" does not have it.",
-						   identity->kind, identity->user_id, ring->path),
+				 errmsg("key \"%.*s\" not found in key file \"%s\"", (int) parts.key_id.length,
+						parts.key_id.data, ring->path),
+				 errdetail("The stored %s token of user \"%s\" was sealed with it.",
+						   identity->kind, identity->user_id),
 				 errhint("Put the line of that key back into the file.")));
 
 	about = identity_bytes(identity);
@@ -226,6 +227,7 @@ smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 					const SmartcarSealedIdentity *identity, int *sqlstate)
 {
 	MemoryContext context = CurrentMemoryContext;
+	SmartcarHoldoff holdoff = smartcar_save_holdoff();
 	char	   *volatile token = NULL;
 
 	PG_TRY();
@@ -243,6 +245,7 @@ smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
+		smartcar_restore_holdoff(holdoff);
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg_internal("%s", error->message),

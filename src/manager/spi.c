@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "manager/spi.h"
 
 #include "access/genam.h"
@@ -19,9 +21,11 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/latch.h"
+#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -29,10 +33,12 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "pg/compat.h"
+#include "pg/holdoff.h"
 
 #define TIME	"@now"
 
@@ -177,7 +183,7 @@ smartcar_spi_commit(void)
 
 /*
  * Begins the work of a procedure, which commits as it goes and must not run
- * where it cannot: what it gets from Smartcar could then be rolled back.
+ * where it cannot: what it gets from Smartcar would be rolled back.
  */
 void
 smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name)
@@ -210,6 +216,102 @@ smartcar_spi_end(void)
 		XactIsoLevel = DefaultXactIsoLevel;
 }
 
+/*
+ * Keeps the end of the session away from work that must not be left half done.
+ * HOLD_INTERRUPTS() would keep lock_timeout away, too.  Returns whether the
+ * session was to end already.
+ */
+static bool
+hold_termination(sigset_t *before)
+{
+	bool		is_pending;
+	sigset_t	termination;
+
+	sigemptyset(&termination);
+	sigaddset(&termination, SIGTERM);
+	sigprocmask(SIG_BLOCK, &termination, before);
+	is_pending = ProcDiePending;
+	ProcDiePending = false;
+	return is_pending;
+}
+
+static void
+resume_termination(const sigset_t *before, bool is_pending)
+{
+	if (is_pending)
+		InterruptPending = ProcDiePending = true;
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+static void
+set_lock_timeout(int milliseconds)
+{
+	char		value[16];
+
+	snprintf(value, sizeof(value), "%d", milliseconds);
+	(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Does work whose failure must not end what goes on around it, in a
+ * subtransaction.  No statement of it waits longer than that for a lock, and the
+ * end of the session waits for it.  Constraints and triggers that are deferred
+ * fail here and not at the commit.  Returns whether it is done; if not, what went
+ * wrong is in *error.
+ */
+bool
+smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout,
+				 ErrorData **error)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	SmartcarHoldoff holdoff = smartcar_save_holdoff();
+	volatile bool is_done = false;
+	bool		is_terminated;
+	sigset_t	signals;
+
+	*error = NULL;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	is_terminated = hold_termination(&signals);
+	PG_TRY();
+	{
+		ConstraintsSetStmt all_immediate = {.type = T_ConstraintsSetStmt};
+		int			nest_level = NewGUCNestLevel();
+
+		set_lock_timeout(lock_timeout);
+		work(argument);
+		AfterTriggerSetState(&all_immediate);
+		AtEOXact_GUC(false, nest_level);
+		ReleaseCurrentSubTransaction();
+		is_done = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		*error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		smartcar_restore_holdoff(holdoff);
+	}
+	PG_END_TRY();
+	resume_termination(&signals, is_terminated);
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return is_done;
+}
+
+/*
+ * Whether an error passes by itself, so that what has failed is tried again.
+ */
+bool
+smartcar_error_is_transient(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
 void
 smartcar_spi_wait_until(TimestampTz end)
 {
@@ -231,11 +333,11 @@ smartcar_spi_wait_until(TimestampTz end)
 }
 
 /*
- * The statement with the schema and the parameter that is the time in their
- * places.
+ * Puts the schema and the number of the parameter that is the time into a
+ * statement.
  */
 static char *
-write_out(const char *statement, const char *schema, int time_parameter)
+expand_placeholders(const char *statement, const char *schema, int time_parameter)
 {
 	StringInfoData result;
 	const char *place;
@@ -269,7 +371,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 {
 	SmartcarParameters parameters = *given;
 	MemoryContext context = CurrentMemoryContext;
-	char	   *written = write_out(statement, schema, given->count + 1);
+	char	   *expanded = expand_placeholders(statement, schema, given->count + 1);
 	int			nest_level = NewGUCNestLevel();
 	int			result;
 
@@ -285,7 +387,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 	if (by_index)
 		(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-	result = SPI_execute_with_args(written, parameters.count, parameters.types,
+	result = SPI_execute_with_args(expanded, parameters.count, parameters.types,
 								   parameters.values, parameters.nulls, false, 0);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args returned %d", result);
@@ -293,7 +395,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 	/* SPI leaves its own behind, which lasts as long as the procedure */
 	MemoryContextSwitchTo(context);
 	AtEOXact_GUC(false, nest_level);
-	pfree(written);
+	pfree(expanded);
 	return SPI_processed;
 }
 

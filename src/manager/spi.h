@@ -56,6 +56,14 @@ extern void smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *na
 extern void smartcar_spi_commit(void);
 extern void smartcar_spi_end(void);
 
+/*
+ * Work in a subtransaction that waits for locks for lock_timeout milliseconds at
+ * most.  Its error is returned, in the current context.
+ */
+extern bool smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout,
+							 ErrorData **error);
+extern bool smartcar_error_is_transient(const ErrorData *error);
+
 /* Waits, and serves interrupts; nothing should be locked. */
 extern void smartcar_spi_wait_until(TimestampTz end);
 

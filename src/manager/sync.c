@@ -70,7 +70,8 @@ settle(Sync *sync, SmartcarUser *user)
 {
 	const SmartcarFailure *error =
 		smartcar_account_settle(sync->server, &sync->ring, user->user_id,
-								smartcar_span_from_string(user->access_token), &user->user_id);
+								smartcar_span_from_string(user->access_token), false,
+								&user->user_id);
 
 	/* not to be held while Smartcar is asked about the vehicles */
 	smartcar_spi_commit();
@@ -134,9 +135,7 @@ open_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 			sync->failed++;
 			continue;
 		}
-		if (strncmp(users[i].user_id, SMARTCAR_PROVISIONAL_PREFIX,
-					strlen(SMARTCAR_PROVISIONAL_PREFIX)) == 0 &&
-			!settle(sync, &users[i]))
+		if (smartcar_account_is_provisional(users[i].user_id) && !settle(sync, &users[i]))
 			continue;
 		users[kept++] = users[i];
 	}

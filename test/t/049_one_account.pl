@@ -1,0 +1,276 @@
+# What goes wrong with one account is in the way of no other: rows that somebody
+# has locked, triggers and constraints that raise, timeouts of the role, a cancel
+# and the end of the session.
+#
+# The sandbox's clock moves by more than the minute in which an old refresh token
+# works, so whatever was not stored by then is lost.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = Manager::start_node($sandbox);
+my $token = { path => '/oauth/token' };
+my $refresh = 'CALL smartcar_refresh()';
+my $session = Session->new($node);
+my $locker = Session->new($node);
+
+$node->safe_psql('postgres', q(ALTER SERVER smartcar OPTIONS (ADD max_concurrency '32')));
+
+sub sql
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql('postgres', $sql);
+}
+
+# Accounts that are due, with connections over which requests go side by side from
+# the first one on.
+sub start_over
+{
+	my ($count, $delay) = @_;
+
+	$locker->query('ROLLBACK');
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', $count);
+	$session = Session->new($node) if !kill(0, $session->backend);
+	$session->query($refresh);
+	Manager::make_due($node);
+	$sandbox->faults({ match => $token, times => 0, delay_ms => $delay // 500 });
+	return;
+}
+
+sub wait_for_requests
+{
+	my ($count) = @_;
+
+	return Manager::wait_until(sub { scalar($sandbox->log) >= $count });
+}
+
+# Accounts that were refreshed since they were made due.
+sub refreshed
+{
+	return sql(q(SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '1 hour'));
+}
+
+sub losses_after_the_minute
+{
+	$sandbox->faults;
+	Manager::pass_time($node, $sandbox, $Manager::grace + 1);
+	return Manager::losses($node, $sandbox);
+}
+
+sub lock_account
+{
+	my ($user_id) = @_;
+
+	$locker->query("BEGIN; UPDATE smartcar_tesla.account SET external_id = 'locked' WHERE user_id = '$user_id'");
+	return;
+}
+
+# A row that is locked after it was claimed
+
+foreach my $sessions (1, 2, 4)
+{
+	my $name = "a locked row, $sessions " . ($sessions == 1 ? 'session' : 'sessions');
+	my @others = map { Session->new($node) } 2 .. $sessions;
+
+	start_over(32);
+	$session->start($refresh);
+	wait_for_requests(32);
+	lock_account('user-000010');
+	$_->start($refresh) foreach @others;
+	ok(Manager::wait_until(sub { refreshed() == 31 }, 5), "$name: the others are stored") or diag(refreshed());
+	Manager::add_fleet($node, $sandbox, 'smartcar', 32);
+	sql(q(UPDATE smartcar_tesla.account SET refreshed_at = now() - interval '1 hour' WHERE user_id > 'user-000032'));
+	ok(Manager::wait_until(sub { refreshed() == 63 }, 5), 'and what becomes due meanwhile is refreshed') or diag(refreshed());
+	# of the account whose row is locked, tokens of an hour ago are in the table
+	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
+	$locker->query('ROLLBACK');
+	my @results = map { Manager::counts($_->result(30)) } $session, @others;
+
+	is($results[0] =~ /^(\d+)\|0\|0$/ && $1 >= 32, 1, 'the account itself is stored when the lock goes') or diag("@results");
+	is(refreshed(), 64, 'so all are');
+	is_deeply(losses_after_the_minute(), $Manager::no_losses, "$name: nothing is lost");
+}
+
+# Rows that are locked before they are claimed, more than are read at a time
+
+start_over(160);
+$sandbox->faults;
+$locker->query(q(BEGIN; SELECT FROM smartcar_tesla.account WHERE user_id <= 'user-000150' FOR UPDATE));
+$session->start($refresh);
+ok(Manager::wait_until(sub { refreshed() == 10 }, 10), 'locked rows are passed over') or diag(refreshed());
+$locker->query('ROLLBACK');
+is(Manager::counts($session->result(30)), '160|0|0', 'and claimed when the lock goes');
+
+start_over(4);
+$sandbox->faults;
+lock_account('user-000002');
+is(Manager::counts($session->query($refresh)), '3|1|0', 'after 20 seconds it is not waited for any more, and has failed');
+$locker->query('ROLLBACK');
+
+# A connection that is locked, as by a webhook in an open transaction
+
+start_over(8, 300);
+sql(q(INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id) SELECT server, user_id, 'vehicle of ' || user_id FROM smartcar_tesla.account));
+$sandbox->faults(
+	{ match => { %$token, body => 'grant_type=refresh_token' }, times => 1, error => { error => 'invalid_grant' }, status => 400 },
+	{ match => $token, times => 0, delay_ms => 300 });
+$locker->query('BEGIN; UPDATE smartcar_tesla.connection SET updated_at = now()');
+$session->start($refresh);
+ok(Manager::wait_until(sub { refreshed() == 7 }, 5), 'locked connections: tokens are stored') or diag(refreshed());
+is(sql(q(SELECT count(*) FROM smartcar_tesla.account WHERE status = 'reauthenticate')), 1, 'and so is a refusal');
+$locker->query('ROLLBACK');
+is(Manager::counts($session->result(30)), '7|0|1', 'then the connections are updated');
+is(sql(q(SELECT count(*) FROM smartcar_tesla.connection WHERE error_action = 'connect')), 1, 'with the refusal');
+
+# An account that cannot be changed
+
+sub trigger
+{
+	my ($when, $condition) = @_;
+
+	sql(qq(DROP TRIGGER IF EXISTS refuse ON smartcar_tesla.account;
+		CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$
+		BEGIN
+			IF NEW.user_id = 'user-000004' AND $condition THEN
+				RAISE 'not this one';
+			END IF;
+			RETURN NEW;
+		END \$\$));
+	sql("CREATE $when ON smartcar_tesla.account" . ($when =~ /^CONSTRAINT/ ? ' DEFERRABLE INITIALLY DEFERRED' : '') . ' FOR EACH ROW EXECUTE FUNCTION refuse()');
+	return;
+}
+
+foreach my $case (
+	[ 'a trigger', 'TRIGGER refuse BEFORE UPDATE', 'NEW.refreshed_at > OLD.refreshed_at', 'store the tokens of' ],
+	[ 'a deferred constraint', 'CONSTRAINT TRIGGER refuse AFTER UPDATE', 'NEW.refreshed_at > OLD.refreshed_at', 'store the tokens of' ],
+	[ 'a trigger at the claim', 'TRIGGER refuse BEFORE UPDATE', 'NEW.lease IS DISTINCT FROM OLD.lease AND NEW.lease IS NOT NULL', 'claim account of' ])
+{
+	my ($name, $when, $condition, $what) = @$case;
+
+	start_over(32, 200);
+	trigger($when, $condition);
+	my $result = $session->query($refresh);
+
+	like($result, qr/^WARNING:  P0001: could not $what user "user-000004": not this one$/m, "$name: a warning");
+	is(() = $result =~ /^WARNING/mg, 1, 'once');
+	is(Manager::counts($result), '31|1|0', 'and a failure of that account');
+	sql('DROP TRIGGER refuse ON smartcar_tesla.account');
+	my $losses = losses_after_the_minute();
+	my $stored = $what =~ /^store/ ? 1 : 0;
+
+	is_deeply($losses, { dead => $stored, lost => $stored, asked_again => 0 }, "$name: no other account is lost");
+}
+
+# Timeouts of the role
+
+start_over(32);
+$session->query(q(SET lock_timeout = '50ms'));
+$session->start($refresh);
+wait_for_requests(32);
+lock_account('user-000010');
+ok(Manager::wait_until(sub { refreshed() == 31 }, 5), 'lock_timeout does not end the run') or diag(refreshed());
+$locker->query('ROLLBACK');
+is(Manager::counts($session->result(30)), '32|0|0', 'nor anything else');
+$session->query('RESET lock_timeout');
+
+start_over(8, 2000);
+$session->query(q(SET statement_timeout = '1s'));
+like($session->query($refresh), qr/^ERROR:  57014: canceling statement due to statement timeout/m, 'statement_timeout ends it');
+$session->query('RESET statement_timeout');
+is(refreshed(), 8, 'but what was sent is stored');
+is_deeply(losses_after_the_minute(), $Manager::no_losses, 'statement_timeout: nothing is lost');
+
+start_over(4);
+$sandbox->faults;
+like($session->query(qq(DO \$\$ DECLARE a bigint; b bigint; c bigint;
+	BEGIN
+		CALL smartcar_refresh(refreshed => a, failed => b, refused => c);
+		RAISE NOTICE 'counts % % %', a, b, c;
+		PERFORM pg_sleep(5);
+	END \$\$) =~ s/^/SET statement_timeout = '2s'; /r), qr/counts 4 0 0.*57014/s, 'and it goes on for what comes after the procedure');
+$session->query('RESET statement_timeout');
+
+# A cancel, and the end of the session, while a row is locked
+
+foreach my $end ([ 'a cancel', 'pg_cancel_backend', 'ERROR:  57014' ], [ 'a termination', 'pg_terminate_backend', 'FATAL:  57P01' ])
+{
+	my ($name, $function, $error) = @$end;
+
+	start_over(32);
+	$session->start($refresh);
+	wait_for_requests(32);
+	lock_account('user-000010');
+	Manager::wait_until(sub { refreshed() == 31 }, 5);
+	my $begun = time;
+	sql("SELECT $function(" . $session->backend . ')');
+	like($session->result(30), qr/$error/, "$name ends it");
+	cmp_ok(time - $begun, '<', 3, 'soon');
+	$locker->query('ROLLBACK');
+	is(refreshed(), 31, 'and the others are stored');
+}
+
+# The end of the session, while tokens are stored
+
+start_over(1, 0);
+sql(q(CREATE OR REPLACE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF NEW.refreshed_at > OLD.refreshed_at THEN
+			PERFORM pg_sleep(1);
+		END IF;
+		RETURN NEW;
+	END $$;
+	CREATE TRIGGER take_time BEFORE UPDATE ON smartcar_tesla.account FOR EACH ROW EXECUTE FUNCTION take_time()));
+$session->start($refresh);
+Manager::wait_until(sub { sql(q(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep')) == 1 });
+sql('SELECT pg_terminate_backend(' . $session->backend . ')');
+like($session->result(30), qr/FATAL:  57P01/, 'a termination while tokens are stored');
+is(refreshed(), 1, 'comes after that');
+sql('DROP TRIGGER take_time ON smartcar_tesla.account');
+
+# What is due is refreshed, however long the queue has waited
+
+start_over(2, 9000);
+sql(q(ALTER SERVER smartcar OPTIONS (SET max_concurrency '1', SET timeout '12s')));
+$session = Session->new($node);
+is(Manager::counts($session->query($refresh)), '2|0|0', 'slow responses and max_concurrency 1: no account is left out');
+is(Manager::refreshes($sandbox)->{repeated}, 0, 'or asked for twice');
+sql(q(ALTER SERVER smartcar OPTIONS (SET max_concurrency '32', SET timeout '3s')));
+
+# Responses that do not say when the access token expires
+
+foreach my $without ({}, { expires_in => '7200' }, { expires_in => undef })
+{
+	start_over(1);
+	$sandbox->faults({ match => $token, times => 0,
+		body => { access_token => 'a', refresh_token => 'refresh-of-the-test', token_type => 'Bearer', %$without } });
+	is(Manager::counts($session->query($refresh)), '1|0|0', 'a response without an expiry');
+	is(Manager::counts($session->query($refresh)), '0|0|0', 'is not due in the next run');
+	is($session->query(q(SELECT smartcar_access_token(user_id => 'user-000001'))), 'a', 'and its token can be used');
+}
+
+# Clocks
+
+start_over(1, 0);
+sql(q(UPDATE smartcar_tesla.account SET lease = gen_random_uuid(), leased_until = now() + interval '45 s'));
+is(Manager::counts($session->query($refresh)), '1|0|0', 'a lease that is longer than one lasts: the clock was set back');
+
+$session->finish;
+$locker->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/refresh-00\d\d\d\d|access-00\d\d\d\d|was terminated by signal|TRAP/, 'no token is in the log, and no backend has crashed');
+
+done_testing();
