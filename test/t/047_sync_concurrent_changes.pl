@@ -202,6 +202,49 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status =
 	like($result, qr/^WARNING:.* vehicle "a\/b" of user /m, 'of which is warned');
 }
 
+# A row that cannot be stored, or is locked, stops nobody else
+
+Manager::start_over($node, $sandbox);
+connect_owner('ada', 'owner-7');
+connect_owner('ben', 'owner-8');
+$sandbox->ask('fleet', { owners => 3 });
+like($session->query("CALL smartcar_sync(details => false, server => 'v3')"), qr/^6\|0$/m, 'a list');
+sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF NEW.user_id IN ('$ben_id', 'user-000002') THEN RAISE 'not this one'; END IF; RETURN NEW; END \$\$;"
+	  . ' CREATE TRIGGER refuse BEFORE UPDATE ON smartcar_tesla.connection FOR EACH ROW EXECUTE FUNCTION refuse()');
+{
+	my $result = $session->query('CALL smartcar_sync()');
+
+	like($result, qr/^1\|1$/m, 'an owner whose vehicles cannot be stored is a failure');
+	like($result, qr/^WARNING:.* the vehicles of user "$ben_id" could not be stored: not this one$/m, 'which is told');
+	$result = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
+	like($result, qr/^\d+\|\d+$/m, 'the list of version 3 comes to its end');
+	like($result, qr/^WARNING:.* a connection could not be stored: not this one$/m, 'too');
+	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND user_id IN ('user-000001', 'user-000003') AND synced_at > now() - interval '10 seconds'"), 2, 'with the others stored');
+}
+sql('DROP TRIGGER refuse ON smartcar_tesla.connection; DROP FUNCTION refuse()');
+
+# Events about every user of a vehicle, and a login, lock rows in one order for
+# everybody, here while they lie in another one
+
+Manager::start_over($node, $sandbox);
+sql("INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id) VALUES ('smartcar', 'user-b', 'shared'), ('smartcar', 'user-a', 'shared')");
+{
+	my $first = Session->new($node);
+	my $second = Session->new($node);
+	my $event = '{"eventType":"VEHICLE_ERROR","data":{"vehicle":{"id":"shared"},"errors":[{"type":"BILLING","state":"ERROR"}]}}';
+
+	$first->query('BEGIN');
+	$first->query("SELECT FROM smartcar_tesla.connection WHERE vehicle_id = 'shared' AND user_id = 'user-a' FOR UPDATE");
+	$second->start("SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'smartcar')");
+	$node->poll_query_until('postgres', q{SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = } . $second->backend) or die 'it does not wait';
+	is($first->query("SELECT user_id FROM smartcar_tesla.connection WHERE vehicle_id = 'shared' AND user_id = 'user-b' FOR UPDATE"), 'user-b', 'an event goes from row to row in the order of the key');
+	$first->query('COMMIT');
+	is($second->result, '', 'and is applied');
+	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE error_type = 'BILLING'"), 2, 'to all of them');
+	$first->finish;
+	$second->finish;
+}
+
 # A vehicle is disconnected, and another synchronization has seen that
 
 Manager::start_over($node, $sandbox);
