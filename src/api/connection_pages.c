@@ -221,19 +221,15 @@ is_identified(const SmartcarConnection *connection, const SmartcarConnectionFilt
 		(filter->user_id.data == NULL || connection->user_id.length > 0);
 }
 
-static bool
-is_usable_id(SmartcarSpan id)
-{
-	return id.length > 0 && id.length <= SMARTCAR_MAX_ID_LENGTH;
-}
-
 /*
- * What is wrong with an entry of a list, or NULL.
+ * What is wrong with an entry of a list, or NULL.  Pages are told apart by ids,
+ * and one that is deleted must have an id that a path can hold.
  */
 static const char *
 find_fault(const SmartcarConnectionWalk *walk, const SmartcarConnection *connection)
 {
-	if (!is_usable_id(connection->connection_id))
+	if (connection->connection_id.length == 0 ||
+		(walk->must_identify && connection->connection_id.length > SMARTCAR_MAX_ID_LENGTH))
 		return "It lists a connection without an id.";
 	if (!smartcar_connection_matches(connection, &walk->filter) ||
 		(walk->must_identify && !is_identified(connection, &walk->filter)))
