@@ -10,7 +10,7 @@ INSERT INTO sqlstate (code, condition, meaning, remedy) VALUES
 	('SC4xx', '', 'Smartcar refused: `SC` and the HTTP status, type and code in the message, the request id in DETAIL', 'HINT says what to do, with the link where one helps'),
 	('SC5xx', '', 'Smartcar or Tesla could not, in the same form', 'the same; mostly, call again later'),
 	('SC3xx', '', 'Smartcar redirected, which is never followed', 'look at the origins of the server'),
-	('01000', 'warning', 'only a WARNING: a `virtual_key_url` that does not lead to Tesla was dropped; or a libcurl that resolves host names without a thread, or is older than 7.87 and waits for that thread, so that a cancel has to wait for that', 'take the key''s link from `smartcar_virtual_key_url`; install libcurl 7.87 or later with a threaded resolver'),
+	('01000', 'warning', 'only a WARNING: a `virtual_key_url` that does not lead to Tesla was dropped; or a libcurl that lacks asynchronous DNS resolution, or is older than 7.87 and waits for that thread, so that a cancel has to wait for that', 'take the key''s link from `smartcar_virtual_key_url`; install libcurl 7.87 or later with a threaded resolver'),
 	('0A000', 'feature_not_supported', 'this version of Smartcar''s API has no such call', 'look at the option `api_version`'),
 	('21000', 'cardinality_violation', 'an owner has several accounts', 'pass `user_id`'),
 	('22004', 'null_value_not_allowed', 'a NULL within an array, or for an argument that is needed', 'pass a value'),

@@ -326,6 +326,8 @@ AS 'MODULE_PATHNAME', 'smartcar_hash_challenge'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_hash_challenge IS 'Signs the challenge of a VERIFY event.';
 
+REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) FROM PUBLIC;
+
 CREATE FUNCTION smartcar_verify_webhook(
 	body bytea,
 	signature text,

@@ -228,7 +228,8 @@ is_usable_id(SmartcarSpan id)
 }
 
 /*
- * What is wrong with an entry of a list, or NULL.
+ * What is wrong with an entry of a list, or NULL.  Pages are told apart by ids,
+ * and one that is deleted must have an id that a path can hold.
  */
 static const char *
 find_fault(const SmartcarConnectionWalk *walk, const SmartcarConnection *connection)

@@ -19,6 +19,7 @@
 #include "lib/stringinfo.h"
 
 #include "core/hex.h"
+#include "pg/compat.h"
 #include "pg/json.h"
 
 #define REPLACEMENT	"(hidden)"
@@ -238,10 +239,9 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
 	bool		is_scalar = iterator->isScalar;
-	JsonbParseState *state = NULL;
+	SmartcarJsonbBuilder builder = {0};
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	JsonbValue *result = NULL;
 
 	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
 	{
@@ -257,11 +257,11 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 			value.val.string.val = unconstify(char *, redacted.data);
 			value.val.string.len = (int) redacted.length;
 		}
-		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
+		smartcar_jsonb_push(&builder, token, has_value ? &value : NULL);
 	}
-	if (result == NULL)
+	if (builder.result == NULL)
 		return json;
-	if (result->type == jbvArray)
-		result->val.array.rawScalar = is_scalar;
-	return JsonbValueToJsonb(result);
+	if (builder.result->type == jbvArray)
+		builder.result->val.array.rawScalar = is_scalar;
+	return JsonbValueToJsonb(builder.result);
 }

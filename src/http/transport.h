@@ -105,9 +105,8 @@ typedef struct SmartcarResponse
  * called for each in the order in which they end; if it returns true, that
  * request, which it may have changed, is sent again as a new one.
  *
- * idle(), if there is one, is called whenever all responses that have come are
- * done, before interrupts are served, and at least every 100 ms; it should not
- * take long.
+ * idle(), which may be NULL, is called when done() has been called for all that has
+ * come, before interrupts are served, and at least every 100 ms.
  *
  * All are called in the middle of the run, while other requests are under way.
  * They may run SQL, commit, start a run of their own, take their time, and

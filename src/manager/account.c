@@ -16,8 +16,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "call/authorization.h"
 #include "api/sql_function.h"
+#include "call/authorization.h"
 #include "manager/connection.h"
 #include "manager/seal.h"
 #include "manager/spi.h"

@@ -37,7 +37,8 @@ typedef struct SmartcarConnectionErrors
 	SmartcarConnectionError *elements;
 	int			count;
 	int			allocated;
-	TimestampTz complete_at;	/* all errors of then are known; DT_NOEND: never */
+	TimestampTz complete_at;	/* all errors of then are known; DT_NOEND:
+								 * never */
 } SmartcarConnectionErrors;
 
 extern void smartcar_connection_errors_read(SmartcarConnectionErrors *errors, Jsonb *stored);

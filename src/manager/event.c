@@ -68,8 +68,10 @@ read_time(JsonbContainer *object, const char *key, TimestampTz *time)
 		return false;
 	if (value.type == jbvNumeric)
 		text = smartcar_span_from_string(DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))));
+
 	else if (value.type == jbvString)
 		text = smartcar_span(value.val.string.val, value.val.string.len);
+
 	else
 		return false;
 	if (smartcar_timestamptz(text, time))

@@ -18,12 +18,14 @@
 
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "call/authorization.h"
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
+#include "core/endpoint.h"
 #include "manager/connection_sync.h"
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
@@ -50,6 +52,7 @@ typedef struct Listing
 	SmartcarPageTrail trail;	/* of all pages, in the order in which they
 								 * came */
 	int64		unusable;		/* connections whose ids cannot be used */
+	int64		failed;			/* those that could not be stored */
 	const SmartcarFailure *error;
 } Listing;
 
@@ -106,7 +109,8 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
 	TimestampTz connected_at = 0;
 	bool		has_time = smartcar_timestamptz(connection->connected_at, &connected_at);
 
-	if (!smartcar_user_id_is_usable(connection->user_id) ||
+	if (connection->connection_id.length > SMARTCAR_MAX_ID_LENGTH ||
+		!smartcar_user_id_is_usable(connection->user_id) ||
 		!smartcar_vehicle_id_is_usable(connection->vehicle_id))
 	{
 		((Listing *) call)->unusable++;
@@ -169,15 +173,81 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 	return true;
 }
 
-static void
-store_page(SmartcarServer *server, SmartcarItem *item)
+/* A page, or a row of one, as it is to be stored. */
+typedef struct PageReport
 {
-	ConnectionPage *page = page_of(item);
+	const SmartcarServer *server;
 	Datum		columns[SMARTCAR_PAGE_COLUMNS];
+	TimestampTz asked_at;
+} PageReport;
+
+static void
+store_report(void *argument)
+{
+	const PageReport *report = argument;
+
+	smartcar_connections_store_page(report->server, report->columns, report->asked_at);
+}
+
+/* One row of a page. */
+static PageReport
+row_of(const PageReport *page, int row)
+{
+	PageReport	report = *page;
+	int			lower_bound = 1;
+	int			count = 1;
 
 	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
-		columns[i] = makeArrayResult(page->columns[i], item->context);
-	smartcar_connections_store_page(server, columns, page->asked_at);
+	{
+		int16		length;
+		bool		by_value;
+		char		alignment;
+		Datum		value;
+		bool		is_null;
+		int			place = row + 1;
+
+		get_typlenbyvalalign(smartcar_page_types[i], &length, &by_value, &alignment);
+		value = array_get_element(page->columns[i], 1, &place, -1, length, by_value, alignment,
+								  &is_null);
+		report.columns[i] = PointerGetDatum(construct_md_array(&value, &is_null, 1, &count,
+															   &lower_bound,
+															   smartcar_page_types[i], length,
+															   by_value, alignment));
+	}
+	return report;
+}
+
+/*
+ * Stores a page, or else row by row what can be stored of it.  Returns the number
+ * of rows that were stored.
+ */
+static int
+store_page(Listing *listing, SmartcarItem *item)
+{
+	ConnectionPage *page = page_of(item);
+	PageReport	report = {listing->call.server, {0}, page->asked_at};
+	ErrorData  *error;
+	int			stored = 0;
+
+	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
+		report.columns[i] = makeArrayResult(page->columns[i], item->context);
+	if (smartcar_sync_store(store_report, &report, 1, &error))
+		return page->count;
+	for (int i = 0; i < page->count; i++)
+	{
+		PageReport	row = row_of(&report, i);
+
+		if (smartcar_sync_store(store_report, &row, SMARTCAR_SYNC_ATTEMPTS, &error))
+		{
+			stored++;
+			continue;
+		}
+		listing->failed++;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("a connection could not be stored: %s", error->message)));
+	}
+	return stored;
 }
 
 static void
@@ -185,6 +255,7 @@ finish_page(SmartcarCall *call, SmartcarItem *item)
 {
 	Listing    *listing = (Listing *) call;
 	ConnectionPage *page = page_of(item);
+	int			stored;
 
 	if (item->error != NULL)
 	{
@@ -197,13 +268,13 @@ finish_page(SmartcarCall *call, SmartcarItem *item)
 	}
 	if (page->count == 0)
 		return;
-	store_page(call->server, item);
+	stored = store_page(listing, item);
 	smartcar_spi_commit();
-	smartcar_progress_add(listing->progress, page->count);
+	smartcar_progress_add(listing->progress, stored);
 }
 
 /*
- * Lists all connections, and returns how many of them had to be left out.  An
+ * Lists all connections, and returns how many of them could not be stored.  An
  * error comes after what had come by then was stored.
  */
 static int64
@@ -226,8 +297,8 @@ list_connections(SmartcarServer *server, SmartcarProgress *progress)
 		ereport(WARNING,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("connections left out: " INT64_FORMAT, listing->unusable),
-				 errdetail("The id of their user cannot be a header, or the id of their vehicle cannot be part of a path.")));
-	return listing->unusable;
+				 errdetail("The id of a user must be able to be a header, and that of a vehicle to be part of a path.")));
+	return listing->unusable + listing->failed;
 }
 
 /*

@@ -14,6 +14,7 @@
 
 #include "manager/sync_vehicles.h"
 
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "call/authorization.h"
@@ -31,12 +32,38 @@ static const SmartcarTypedCall *const vehicle_requests[SMARTCAR_VEHICLE_REQUESTS
 	[SMARTCAR_REQUEST_VIRTUAL_KEY] = &smartcar_virtual_key_call
 };
 
+/* How long a lock is waited for at a time, in milliseconds. */
+#define LOCK_TIMEOUT	200
+
 /* A vehicle, and the responses about it. */
 typedef struct VehicleReport
 {
 	SmartcarSpan id;
 	const SmartcarItem *responses;
 } VehicleReport;
+
+/*
+ * Stores something in a subtransaction, so that a row that cannot be stored stops
+ * nobody else.  Each attempt waits for a lock for a moment.  Returns whether it was
+ * stored; if not, what went wrong is in *error.
+ */
+bool
+smartcar_sync_store(void (*store) (void *argument), void *argument, int attempts,
+					ErrorData **error)
+{
+	bool		is_stored = false;
+
+	for (int i = 0; i < attempts && !is_stored; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		is_stored = smartcar_spi_try(store, argument, LOCK_TIMEOUT, error);
+		if (!is_stored && (*error)->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(*error);
+		if (!is_stored && !smartcar_error_is_transient(*error))
+			break;
+	}
+	return is_stored;
+}
 
 static void
 begin_call(SmartcarCall *call, SmartcarServer *server, const SmartcarTypedCall *typed,
@@ -216,14 +243,14 @@ keep_usable(SmartcarUser *user)
 			usable[count++] = id;
 			continue;
 		}
-		user->has_unusable = true;
+		user->has_failed = true;
 		ereport(WARNING,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("vehicle \"%s\" of user \"%s\" is left out",
 						smartcar_excerpt(id), user->user_id),
 				 errdetail("Its id cannot be part of a path.")));
 	}
-	if (user->has_unusable)
+	if (user->has_failed)
 		user->vehicle_ids = smartcar_build_text_array(usable, count);
 }
 
@@ -266,37 +293,62 @@ compare_vehicles(const void *a, const void *b)
 	return order != 0 ? order : (left->length > right->length) - (left->length < right->length);
 }
 
+/* The vehicles of a user, as they are to be stored. */
+typedef struct UserReport
+{
+	const SmartcarServer *server;
+	const SmartcarUser *user;
+	VehicleReport *vehicles;
+	int			count;
+	TimestampTz asked_at;
+} UserReport;
+
+static void
+store_report(void *argument)
+{
+	const UserReport *report = argument;
+	int			row_count;
+	SmartcarConnectionRow *rows = smartcar_connections_lock(report->server,
+															report->user->user_id, &row_count);
+
+	for (int i = 0; i < report->count; i++)
+		store_vehicle(report->server, report->user, &report->vehicles[i],
+					  find_row(rows, row_count, report->vehicles[i].id), report->asked_at);
+	smartcar_connections_mark_gone(report->server, report->user, report->asked_at);
+}
+
 /*
  * Stores the vehicles of a user, whose responses begin at an item, in the order of
  * the key, and commits.  Returns the item after them.
  */
 static SmartcarItem *
-store_vehicles(const SmartcarServer *server, const SmartcarUser *user, SmartcarItem *item,
+store_vehicles(const SmartcarServer *server, SmartcarUser *user, SmartcarItem *item,
 			   TimestampTz asked_at)
 {
 	int			count = count_vehicles(user);
-	VehicleReport *vehicles = palloc((count + 1) * sizeof(VehicleReport));
-	SmartcarConnectionRow *rows;
-	int			row_count;
+	UserReport	report = {server, user, palloc((count + 1) * sizeof(VehicleReport)), count, asked_at};
 	SmartcarTextArray walk;
+	ErrorData  *error;
 
 	smartcar_text_array_begin(&walk, user->vehicle_ids, "vehicle_ids");
-	for (int i = 0; smartcar_text_array_next(&walk, &vehicles[i].id); i++)
+	for (int i = 0; smartcar_text_array_next(&walk, &report.vehicles[i].id); i++)
 	{
-		vehicles[i].responses = item;
+		report.vehicles[i].responses = item;
 		item += SMARTCAR_VEHICLE_REQUESTS;
 	}
-	qsort(vehicles, count, sizeof(VehicleReport), compare_vehicles);
-
-	rows = smartcar_connections_lock(server, user->user_id, &row_count);
-	for (int i = 0; i < count; i++)
-		store_vehicle(server, user, &vehicles[i], find_row(rows, row_count, vehicles[i].id),
-					  asked_at);
-	smartcar_connections_mark_gone(server, user, asked_at);
+	qsort(report.vehicles, count, sizeof(VehicleReport), compare_vehicles);
+	if (!smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error))
+	{
+		user->has_failed = true;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the vehicles of user \"%s\" could not be stored: %s",
+						user->user_id, error->message)));
+	}
 	smartcar_spi_commit();
-	if (user->external_id != NULL)
+	if (user->external_id != NULL && !user->has_failed)
 		remove_other_ids(server, user, asked_at);
-	pfree(vehicles);
+	pfree(report.vehicles);
 	return item;
 }
 
@@ -353,7 +405,7 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 
 /*
  * Warns of those whose vehicles could not be listed, and returns how many failed:
- * they, and those with a vehicle that was left out.
+ * they, and those of whom not everything was stored.
  */
 int
 smartcar_warn_of_users(const SmartcarUser *users, int count)
@@ -364,7 +416,7 @@ smartcar_warn_of_users(const SmartcarUser *users, int count)
 	{
 		const SmartcarFailure *error = users[i].error;
 
-		if (users[i].has_unusable)
+		if (users[i].has_failed)
 			failed++;
 		if (error == NULL)
 			continue;

@@ -17,6 +17,9 @@
 #include "call/failure.h"
 #include "pg/server.h"
 
+/* A row that somebody has locked is waited for for some 10 seconds. */
+#define SMARTCAR_SYNC_ATTEMPTS	50
+
 typedef struct SmartcarUser
 {
 	/* who */
@@ -30,10 +33,12 @@ typedef struct SmartcarUser
 
 	/* what came of it */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
-	bool		has_unusable;	/* one of them was left out */
+	bool		has_failed;		/* not all of them were stored */
 	const SmartcarFailure *error;
 } SmartcarUser;
 
+extern bool smartcar_sync_store(void (*store) (void *argument), void *argument, int attempts,
+								ErrorData **error);
 extern void smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count);
 extern int	smartcar_warn_of_users(const SmartcarUser *users, int count);
 

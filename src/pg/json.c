@@ -239,16 +239,12 @@ bool
 smartcar_json_integer_member(JsonbContainer *object, const char *key, int32 *integer)
 {
 	JsonbValue	value;
-	bool		failed = false;
 	int64_t		number;
 
 	if (smartcar_json_member(object, key, &value) == NULL)
 		return false;
 	if (value.type == jbvNumeric)
-	{
-		*integer = numeric_int4_opt_error(value.val.numeric, &failed);
-		return !failed;
-	}
+		return smartcar_numeric_int4(value.val.numeric, integer);
 	if (value.type != jbvString ||
 		!smartcar_span_to_number(smartcar_span(value.val.string.val, value.val.string.len),
 								 MAX_INTEGER_DIGITS, &number))

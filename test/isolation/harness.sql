@@ -150,6 +150,8 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	IF nextval('isolation.stops') > COALESCE(NULLIF(current_setting('isolation.skips', true), '')::integer, 0) THEN
+		-- claims and results wait for locks for a moment only
+		PERFORM set_config('lock_timeout', '0', true);
 		PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
 	END IF;
 	RETURN NULL;
@@ -188,7 +190,7 @@ CREATE VIEW accounts AS
 	FROM smartcar_tesla.account;
 
 CREATE VIEW vehicles AS
-	SELECT external_id AS owner, model, status, cardinality(permissions) AS permissions, virtual_key_paired AS paired, error_code AS error
+	SELECT external_id AS owner, model, status, cardinality(granted_scopes) AS permissions, virtual_key_paired AS paired, error_code AS error
 	FROM smartcar_tesla.connection ORDER BY external_id, model;
 
 CREATE VIEW sessions AS

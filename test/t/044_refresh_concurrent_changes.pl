@@ -241,7 +241,7 @@ foreach my $interrupt (
 	is(counts(), $at_once, "$name: what was sent and not stored is left alone for a while");
 	Manager::pass_time($node, $sandbox, $Manager::lease);
 	is(counts(), $later, "$name: then all are refreshed");
-	is(sql(q(SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '1 hour')), 16, "$name: all sixteen");
+	is(Manager::count_refreshed($node), 16, "$name: all sixteen");
 	is(Manager::refreshes($sandbox)->{refused}, 0, "$name: none was refused");
 	no_losses($name);
 }

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use Encode ();
 use FindBin;
 use JSON::PP ();
 use lib "$FindBin::RealBin/../lib";
@@ -321,12 +320,7 @@ $listener->query('LISTEN smartcar_tesla');
 
 sub receive
 {
-	my (%event) = @_;
-	my $delivery = $sandbox->ask('webhook', \%event)->{deliveries}[0];
-	my $body = unpack 'H*', Encode::encode('UTF-8', $delivery->{body});
-	my $signature = defined $delivery->{signature} ? "'$delivery->{signature}'" : 'NULL';
-
-	return $session->query("SELECT COALESCE(smartcar_receive_webhook('\\x$body', $signature, '" . ($event{server} // 'smartcar') . "'), 'NULL')");
+	return Manager::receive($session, $sandbox, 'smartcar', @_);
 }
 
 sub heard
@@ -366,6 +360,29 @@ $session->query('BEGIN');
 is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-5'), '', 'one whose transaction fails');
 $session->query('ROLLBACK');
 is_deeply(heard(), [], 'neither');
+
+
+# what changes nothing that somebody can act on is not heard
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-6', signals => ['odometer-traveleddistance']), '', 'an event that changes nothing');
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-7', signals => ['vehicleuseraccount-permissions']), '', 'one that tells what is known');
+is_deeply(heard(), [], 'are not heard');
+
+# an owner of another account of the application logs in at Tesla as the same user
+like($session->query(Manager::callback_of($node, $sandbox, 'ada', 'id of another')), qr/^WARNING:.* vehicle "$model_3" has a new owner$/m, 'a login that serves two owners is told to the one who connects');
+is_deeply(heard(), ["smartcar|OWNER_CHANGED|$user{ada}|$model_3|id of another|none"], 'and to those who listen');
+is(status('external_id', "server = 'smartcar' AND vehicle_id = '$model_3'"), 'id of another', 'the vehicle is theirs then');
+
+# the owner of the extension may have lost what the caller has
+$node->safe_psql('postgres', 'CREATE ROLE deploy SUPERUSER; CREATE DATABASE deployed OWNER deploy');
+$node->safe_psql('deployed', 'SET ROLE deploy; CREATE EXTENSION smartcar_tesla; RESET ROLE; ALTER ROLE deploy NOSUPERUSER');
+$node->safe_psql('deployed', "CREATE SERVER late FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (scope 'read_location', api_version '3'); CREATE USER MAPPING FOR PUBLIC SERVER late OPTIONS (management_token 'amt');"
+	  . " INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, tesla_scopes) VALUES ('late', 'user-1', 'vehicle-1', '{vehicle_location}')");
+{
+	my $event = '{"eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},"signals":[{"code":"vehicleuseraccount-permissions","body":{"values":[]}}]}}';
+	my $log = $node->safe_psql('deployed', "LISTEN smartcar_tesla; SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'amt'), 'late')");
+
+	like($log, qr/"action" : "update_access"/, 'what is to be done is what the caller would see');
+}
 
 $listener->finish;
 $session->finish;

@@ -61,7 +61,7 @@ sub wait_for_requests
 # Accounts that were refreshed since they were made due.
 sub refreshed
 {
-	return sql(q(SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval '1 hour'));
+	return Manager::count_refreshed($node);
 }
 
 sub losses_after_the_minute
@@ -75,7 +75,8 @@ sub lock_account
 {
 	my ($user_id) = @_;
 
-	$locker->query("BEGIN; UPDATE smartcar_tesla.account SET external_id = 'locked' WHERE user_id = '$user_id'");
+	$locker->query('BEGIN');
+	Manager::set_accounts($locker, { external_id => 'locked' }, user_id => $user_id);
 	return;
 }
 
@@ -93,7 +94,7 @@ foreach my $sessions (1, 2, 4)
 	$_->start($refresh) foreach @others;
 	ok(Manager::wait_until(sub { refreshed() == 31 }, 5), "$name: the others are stored") or diag(refreshed());
 	Manager::add_fleet($node, $sandbox, 'smartcar', 32);
-	sql(q(UPDATE smartcar_tesla.account SET refreshed_at = now() - interval '1 hour' WHERE user_id > 'user-000032'));
+	Manager::set_accounts($node, { refreshed => '-1 hour' }, user_id => Manager::fleet(33, 64));
 	ok(Manager::wait_until(sub { refreshed() == 63 }, 5), 'and what becomes due meanwhile is refreshed') or diag(refreshed());
 	# of the account whose row is locked, tokens of an hour ago are in the table
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
@@ -109,7 +110,8 @@ foreach my $sessions (1, 2, 4)
 
 start_over(160);
 $sandbox->faults;
-$locker->query(q(BEGIN; SELECT FROM smartcar_tesla.account WHERE user_id <= 'user-000150' FOR UPDATE));
+$locker->query('BEGIN');
+Manager::lock_rows($locker, 'account', 'user_id', user_id => Manager::fleet(1, 150));
 $session->start($refresh);
 ok(Manager::wait_until(sub { refreshed() == 10 }, 10), 'locked rows are passed over') or diag(refreshed());
 $locker->query('ROLLBACK');
@@ -124,17 +126,18 @@ $locker->query('ROLLBACK');
 # A connection that is locked, as by a webhook in an open transaction
 
 start_over(8, 300);
-sql(q(INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id) SELECT server, user_id, 'vehicle of ' || user_id FROM smartcar_tesla.account));
+Manager::add_vehicles($node);
 $sandbox->faults(
 	{ match => { %$token, body => 'grant_type=refresh_token' }, times => 1, error => { error => 'invalid_grant' }, status => 400 },
 	{ match => $token, times => 0, delay_ms => 300 });
-$locker->query('BEGIN; UPDATE smartcar_tesla.connection SET updated_at = now()');
+$locker->query('BEGIN');
+Manager::lock_rows($locker, 'connection', 'user_id');
 $session->start($refresh);
 ok(Manager::wait_until(sub { refreshed() == 7 }, 5), 'locked connections: tokens are stored') or diag(refreshed());
-is(sql(q(SELECT count(*) FROM smartcar_tesla.account WHERE status = 'reauthenticate')), 1, 'and so is a refusal');
+is(Manager::count($node, 'account', status => 'reauthenticate'), 1, 'and so is a refusal');
 $locker->query('ROLLBACK');
 is(Manager::counts($session->result(30)), '7|0|1', 'then the connections are updated');
-is(sql(q(SELECT count(*) FROM smartcar_tesla.connection WHERE error_action = 'connect')), 1, 'with the refusal');
+is(Manager::count($node, 'connection', error_action => 'connect'), 1, 'with the refusal');
 
 # An account that cannot be changed
 
@@ -142,7 +145,7 @@ sub trigger
 {
 	my ($when, $condition) = @_;
 
-	sql(qq(DROP TRIGGER IF EXISTS refuse ON smartcar_tesla.account;
+	sql(qq(DROP TRIGGER IF EXISTS refuse ON $Manager::table{account};
 		CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$
 		BEGIN
 			IF NEW.user_id = 'user-000004' AND $condition THEN
@@ -150,7 +153,7 @@ sub trigger
 			END IF;
 			RETURN NEW;
 		END \$\$));
-	sql("CREATE $when ON smartcar_tesla.account" . ($when =~ /^CONSTRAINT/ ? ' DEFERRABLE INITIALLY DEFERRED' : '') . ' FOR EACH ROW EXECUTE FUNCTION refuse()');
+	sql("CREATE $when ON $Manager::table{account}" . ($when =~ /^CONSTRAINT/ ? ' DEFERRABLE INITIALLY DEFERRED' : '') . ' FOR EACH ROW EXECUTE FUNCTION refuse()');
 	return;
 }
 
@@ -168,7 +171,7 @@ foreach my $case (
 	like($result, qr/^WARNING:  P0001: could not $what user "user-000004": not this one$/m, "$name: a warning");
 	is(() = $result =~ /^WARNING/mg, 1, 'once');
 	is(Manager::counts($result), '31|1|0', 'and a failure of that account');
-	sql('DROP TRIGGER refuse ON smartcar_tesla.account');
+	sql("DROP TRIGGER refuse ON $Manager::table{account}");
 	my $losses = losses_after_the_minute();
 	my $stored = $what =~ /^store/ ? 1 : 0;
 
@@ -232,14 +235,14 @@ sql(q(CREATE OR REPLACE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
 			PERFORM pg_sleep(1);
 		END IF;
 		RETURN NEW;
-	END $$;
-	CREATE TRIGGER take_time BEFORE UPDATE ON smartcar_tesla.account FOR EACH ROW EXECUTE FUNCTION take_time()));
+	END $$));
+sql("CREATE TRIGGER take_time BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION take_time()");
 $session->start($refresh);
 Manager::wait_until(sub { sql(q(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep')) == 1 });
 sql('SELECT pg_terminate_backend(' . $session->backend . ')');
 like($session->result(30), qr/FATAL:  57P01/, 'a termination while tokens are stored');
 is(refreshed(), 1, 'comes after that');
-sql('DROP TRIGGER take_time ON smartcar_tesla.account');
+sql("DROP TRIGGER take_time ON $Manager::table{account}");
 
 # What is due is refreshed, however long the queue has waited
 
@@ -265,7 +268,7 @@ foreach my $without ({}, { expires_in => '7200' }, { expires_in => undef })
 # Clocks
 
 start_over(1, 0);
-sql(q(UPDATE smartcar_tesla.account SET lease = gen_random_uuid(), leased_until = now() + interval '45 s'));
+Manager::lease($node, '45 s');
 is(Manager::counts($session->query($refresh)), '1|0|0', 'a lease that is longer than one lasts: the clock was set back');
 
 $session->finish;
