@@ -35,6 +35,7 @@
 #include "manager/refresh_result.h"
 #include "manager/seal.h"
 #include "manager/session.h"
+#include "manager/settle.h"
 #include "manager/spi.h"
 #include "manager/webhook_event.h"
 #include "pg/datum.h"
@@ -200,7 +201,7 @@ wait_for_locked(Refresh *refresh)
 
 	if (!smartcar_results_any_locked(&refresh->results))
 	{
-		if (!smartcar_claims_any_locked(&refresh->claims))
+		if (!smartcar_claims_any_locked(&refresh->claims) && refresh->claims.error == NULL)
 			return false;
 		if (refresh->locked_since == 0 || refresh->locked_since > now)
 			refresh->locked_since = now;
@@ -350,6 +351,8 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	smartcar_spi_commit();
 	refresh->statement_end = hold_statement_timeout();
 	run(refresh);
+	if (!has_ended(refresh))
+		smartcar_settle_accounts(server, &refresh->ring);
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
 	smartcar_sessions_delete_expired(server);
@@ -357,7 +360,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	smartcar_spi_commit();
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);
-	if (refresh->claims.error != NULL)
+	if (refresh->claims.error != NULL)	/* or the table was locked all the time */
 		ReThrowError(refresh->claims.error);
 	resume_statement_timeout(refresh->statement_end);
 

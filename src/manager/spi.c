@@ -195,7 +195,6 @@ smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name)
 				 errmsg("%s cannot run inside a transaction block", name),
 				 errdetail("It commits what it gets from Smartcar at once, so that a rollback cannot lose it. Nothing was sent."),
 				 errhint("Call it as a statement of its own, with autocommit.")));
-	PreventCommandIfReadOnly(name);
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect_ext failed");
 
