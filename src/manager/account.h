@@ -59,6 +59,7 @@ typedef struct SmartcarSealedTokens
 } SmartcarSealedTokens;
 
 extern void smartcar_account_lock_table_nowait(void);
+
 /* An account whose user is not known yet. */
 typedef struct SmartcarProvisionalAccount
 {

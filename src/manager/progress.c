@@ -25,8 +25,8 @@ report_progress(SmartcarProgress *progress, TimestampTz now)
 	double		seconds = Max((now - progress->began) / (double) USECS_PER_SEC, 0.001);
 	char	   *of_total = progress->total > 0 ? psprintf(" of " INT64_FORMAT, progress->total) : "";
 	char	   *text = psprintf(INT64_FORMAT "%s %s in %.1f s, %.1f per second",
-									  progress->done, of_total, progress->things, seconds,
-									  progress->done / seconds);
+								progress->done, of_total, progress->things, seconds,
+								progress->done / seconds);
 
 	ereport(INFO,
 			(errmsg_internal("%s: %s", progress->procedure, text)));

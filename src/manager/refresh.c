@@ -200,7 +200,10 @@ wait_for_locks(Refresh *refresh)
 	smartcar_spi_wait_until(now + LOCKED_PAUSE);
 	smartcar_results_store(&refresh->results);
 
-	/* a lock may stand for so long that what this run has refreshed is due again */
+	/*
+	 * a lock may stand for so long that what this run has refreshed is due
+	 * again
+	 */
 	refresh->claims.began = Max(refresh->claims.began, now - USECS_PER_HOUR);
 }
 
@@ -369,7 +372,8 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	smartcar_spi_commit();
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);
-	if (refresh->claims.error != NULL)	/* or the table was locked all the time */
+	if (refresh->claims.error != NULL)	/* or the table was locked all the
+										 * time */
 		ReThrowError(refresh->claims.error);
 	resume_statement_timeout(refresh->statement_end);
 

@@ -28,10 +28,7 @@ typedef struct SmartcarHoldoff
 static inline SmartcarHoldoff
 smartcar_save_holdoff(void)
 {
-	return (SmartcarHoldoff)
-	{
-		InterruptHoldoffCount, QueryCancelHoldoffCount
-	};
+	return (SmartcarHoldoff) {InterruptHoldoffCount, QueryCancelHoldoffCount};
 }
 
 static inline void
