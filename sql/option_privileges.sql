@@ -40,7 +40,7 @@ ALTER SERVER owned OPTIONS (DROP ca_file, SET timeout '20s');
 RESET ROLE;
 
 -- a role without USAGE gets nothing out of a server, by whichever function
-GRANT EXECUTE ON FUNCTION smartcar_hash_challenge TO regress_smartcar_user, regress_smartcar_member;
+GRANT EXECUTE ON FUNCTION smartcar_hash_challenge TO regress_smartcar_member;
 SET ROLE regress_smartcar_user;
 SELECT smartcar_connect_url(server => 'owned');
 SELECT smartcar_connect_url(client_id => 'app', server => 'owned');
@@ -120,7 +120,7 @@ DROP SERVER theirs;
 
 DROP SERVER owned CASCADE;
 REVOKE USAGE ON FOREIGN DATA WRAPPER smartcar_tesla FROM regress_smartcar_owner;
-REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge FROM regress_smartcar_user, regress_smartcar_member;
+REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge FROM regress_smartcar_member;
 DROP ROLE regress_smartcar_member;
 REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) FROM regress_smartcar_user;
 DROP ROLE regress_smartcar_user;
