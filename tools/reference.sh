@@ -98,7 +98,7 @@ while IFS=: read -r page name; do
 	grep -qx -e "$name" "$directory/names" || { echo "$page names $name, which does not exist"; status=1; }
 done < <(find README.md doc -name '*.md' ! -name reference.md | sort | xargs grep -oHE '\bsmartcar_[a-z0-9_]*[a-z0-9]\b' | sort -u)
 
-channel=$(sed -nE 's/^#define CHANNEL[[:space:]]+"(.*)"/\1/p' src/manager/receive_webhook.c)
+channel=$(sed -nE 's/^#define CHANNEL[[:space:]]+"(.*)"/\1/p' src/manager/notify.c)
 sed -n '/^## The notification channel/,/^## /p' doc/reference.md | grep -q "^\`$channel\`:" ||
 	{ echo "doc/reference.md does not tell about the channel $channel"; status=1; }
 exit $status
