@@ -169,6 +169,8 @@ INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, 
 	('manager_v3', 'user-8', 'vehicle-3', 'VEHICLE_STATE', 'DOOR_OPEN', 'door', 'ask_owner', now());
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, error_type, error_code, error_description, error_action, error_at) VALUES
 	('manager_v3', 'user-7', 'vehicle-3', 'owner-7', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now());
+UPDATE smartcar_tesla.connection SET errors = jsonb_build_array(jsonb_build_object('type', error_type, 'code', error_code, 'description', error_description, 'action', error_action, 'known_at', error_at))
+	WHERE error_type IS NOT NULL;
 SELECT 'https://example.com/callback?vehicle_id=vehicle-4&state=' || state AS callback FROM begun WHERE name = 'v3 vehicle' \gset
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_url, error_at IS NOT NULL AS has_time FROM smartcar_tesla.connection ORDER BY 1, 2, 3;

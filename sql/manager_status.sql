@@ -25,7 +25,8 @@ INSERT INTO cases (what, expected) VALUES ('all is well', 'none');
 INSERT INTO cases (what, expected, status) VALUES ('disconnected', 'connect', 'disconnected');
 INSERT INTO cases (what, expected, status) VALUES ('no status', 'none', NULL);
 INSERT INTO cases (what, expected, status, error_action) VALUES ('disconnected, and an error', 'connect', 'disconnected', 'ask_owner');
-INSERT INTO cases (what, expected, error_action, tesla_scopes) SELECT 'an error comes before what is missing', a, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+INSERT INTO cases (what, expected, error_action) VALUES ('an error that passes by itself, alone', 'retry', 'retry');
+INSERT INTO cases (what, expected, error_action, tesla_scopes) SELECT 'an error comes before what is missing, unless it passes by itself', CASE a WHEN 'retry' THEN 'update_access' ELSE a END, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
 INSERT INTO cases (what, expected, tesla_scopes, granted_scopes) VALUES
 	('nothing ticked at Tesla', 'update_access', '{}', '{}'),
 	('one not ticked', 'update_access', '{vehicle_location,vehicle_device_data}', '{read_location,read_odometer}'),

@@ -67,12 +67,16 @@ SELECT pg_temp.send(pg_temp.error_event('e-5', NULL, '"type":"COMPATIBILITY","co
 	pg_temp.send(pg_temp.error_event('e-6', 'ERROR', '"type":"BILLING"', '"id":"vehicle-2"')) AS no_code, pg_temp.send(pg_temp.error_event('e-7', 'ERROR', '"type":"VEHICLE_STATE","code":"DOOR_OPEN"', who => '')) AS no_user;
 SELECT * FROM rows_now WHERE server = 'hook' ORDER BY 1, 2, 3;
 SELECT pg_temp.send(pg_temp.error_event('e-8', 'RESOLVED', '"type":"BILLING"', '"id":"vehicle-2"')), pg_temp.send(pg_temp.error_event('e-9', 'RESOLVED', '"type":"VEHICLE_STATE","code":"DOOR_OPEN"', who => ''));
+SELECT user_id, error_code FROM rows_now WHERE server = 'hook' AND vehicle_id = 'vehicle-1' ORDER BY 1;
+SELECT pg_temp.send(pg_temp.error_event('e-5 ends', 'RESOLVED', '"type":"COMPATIBILITY","code":"PLATFORM_NOT_CAPABLE"'));
 -- what nobody has to do anything about is noted nowhere, and so is a permission, which the permissions themselves tell
 SELECT pg_temp.send(pg_temp.error_event('e-10', 'ERROR', '"type":"COMPATIBILITY","code":"VEHICLE_NOT_CAPABLE"')), pg_temp.send(pg_temp.error_event('e-11', 'ERROR', '"type":"PERMISSION"')),
 	pg_temp.send(pg_temp.error_event('e-12', 'ERROR', '"type":"SOMETHING_NEW","code":"X"', '"id":"vehicle-2"'));
 SELECT vehicle_id, user_id, error_type, error_code, error_action FROM rows_now WHERE server = 'hook' ORDER BY 1, 2;
--- several at once, in their order; what is no error among them
+-- several at once, of which the one that has to be fixed first is shown; what is no error among them
 SELECT pg_temp.send('{"eventId":"e-13","eventType":"VEHICLE_ERROR","data":{"vehicle":{"id":"vehicle-2"},"errors":[7,null,{},{"type":"BILLING","state":"ERROR"},{"type":"CONNECTED_SERVICES_ACCOUNT","code":"VIRTUAL_KEY_REQUIRED","resolution":{"url":"https://www.tesla.com/_ak/smartcar.com"}}]}}');
+SELECT vehicle_id, error_type, error_code, error_action, error_url FROM rows_now WHERE vehicle_id = 'vehicle-2';
+SELECT pg_temp.send(pg_temp.error_event('e-13 ends', 'RESOLVED', '"type":"BILLING"', '"id":"vehicle-2"'));
 SELECT vehicle_id, error_type, error_code, error_action, error_url FROM rows_now WHERE vehicle_id = 'vehicle-2';
 
 -- signals

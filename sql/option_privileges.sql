@@ -40,7 +40,7 @@ ALTER SERVER owned OPTIONS (DROP ca_file, SET timeout '20s');
 RESET ROLE;
 
 -- a role without USAGE gets nothing out of a server, by whichever function
-GRANT EXECUTE ON FUNCTION smartcar_hash_challenge TO regress_smartcar_user, regress_smartcar_member;
+GRANT EXECUTE ON FUNCTION smartcar_hash_challenge TO regress_smartcar_member;
 SET ROLE regress_smartcar_user;
 SELECT smartcar_connect_url(server => 'owned');
 SELECT smartcar_connect_url(client_id => 'app', server => 'owned');
@@ -50,6 +50,11 @@ SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x', server => 
 SELECT smartcar_server_scopes('owned');
 SELECT smartcar_virtual_key_url(server => 'owned');
 SELECT smartcar_virtual_key_url('acme.app.car', server => 'owned');
+-- who signs has been given that function, and USAGE beside it
+SELECT smartcar_hash_challenge('x', server => 'owned');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) TO regress_smartcar_user;
+SET ROLE regress_smartcar_user;
 SELECT smartcar_hash_challenge('x', server => 'owned');
 SELECT smartcar_verify_webhook('x'::bytea, 'y', server => 'owned');
 SELECT smartcar_verify_webhook('x'::text, 'y', server => 'owned');
@@ -97,9 +102,26 @@ SET LOCAL ROLE regress_smartcar_user;
 SELECT pg_temp.link_of('owned') IS NOT NULL AS allowed;
 ROLLBACK;
 
+-- the caller's setting chooses the server of a SECURITY DEFINER function, which
+-- a SECURITY DEFINER function with a setting of its own does not leave to them
+CREATE SERVER mine FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'mine');
+CREATE SERVER theirs FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'theirs');
+CREATE FUNCTION chosen_link() RETURNS text LANGUAGE sql SECURITY DEFINER RETURN substring(smartcar_connect_url() FROM 'client_id=([^&]*)');
+CREATE FUNCTION pinned_link() RETURNS text LANGUAGE sql SECURITY DEFINER SET smartcar_tesla.server = 'mine'
+	RETURN substring(smartcar_connect_url() FROM 'client_id=([^&]*)');
+SET ROLE regress_smartcar_user;
+SET smartcar_tesla.server = 'theirs';
+SELECT chosen_link(), pinned_link();
+RESET smartcar_tesla.server;
+RESET ROLE;
+DROP FUNCTION chosen_link(), pinned_link();
+DROP SERVER mine;
+DROP SERVER theirs;
+
 DROP SERVER owned CASCADE;
 REVOKE USAGE ON FOREIGN DATA WRAPPER smartcar_tesla FROM regress_smartcar_owner;
-REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge FROM regress_smartcar_user, regress_smartcar_member;
+REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge FROM regress_smartcar_member;
 DROP ROLE regress_smartcar_member;
+REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) FROM regress_smartcar_user;
 DROP ROLE regress_smartcar_user;
 DROP ROLE regress_smartcar_owner;

@@ -326,6 +326,8 @@ AS 'MODULE_PATHNAME', 'smartcar_hash_challenge'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_hash_challenge IS 'Signs the challenge of a VERIFY event.';
 
+REVOKE EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) FROM PUBLIC;
+
 CREATE FUNCTION smartcar_verify_webhook(
 	body bytea,
 	signature text,
@@ -810,8 +812,13 @@ CREATE TABLE smartcar_tesla.connection (
 	powertrain_type text,
 	granted_scopes text[],
 	access_type text,
+	access_type_known_at timestamptz,
 	tesla_scopes text[],
+	tesla_scopes_known_at timestamptz,
 	virtual_key_paired boolean,
+	virtual_key_known_at timestamptz,
+	errors jsonb,
+	errors_known_at timestamptz,
 	error_type text,
 	error_code text,
 	error_description text,
@@ -843,14 +850,20 @@ COMMENT ON COLUMN smartcar_tesla.connection.mode IS 'live, simulated or test, wh
 COMMENT ON COLUMN smartcar_tesla.connection.powertrain_type IS 'powertrain, as Smartcar writes it (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.granted_scopes IS 'scopes that were granted';
 COMMENT ON COLUMN smartcar_tesla.connection.access_type IS 'OWNER or DRIVER, in v3 what the signal says';
+COMMENT ON COLUMN smartcar_tesla.connection.access_type_known_at IS 'as of when access_type is known';
 COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes IS 'Tesla scopes that were granted, such as vehicle_location';
+COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes_known_at IS 'as of when tesla_scopes is known';
 COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_paired IS 'whether the vehicle has the virtual key';
-COMMENT ON COLUMN smartcar_tesla.connection.error_type IS 'type of the last error that has not been resolved';
+COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_known_at IS 'as of when virtual_key_paired is known';
+COMMENT ON COLUMN smartcar_tesla.connection.errors IS
+'errors by type and code, as of known_at; one that has ended is kept for a day';
+COMMENT ON COLUMN smartcar_tesla.connection.errors_known_at IS 'when Smartcar last told all errors';
+COMMENT ON COLUMN smartcar_tesla.connection.error_type IS 'type of the error that has to be fixed first';
 COMMENT ON COLUMN smartcar_tesla.connection.error_code IS 'its code';
 COMMENT ON COLUMN smartcar_tesla.connection.error_description IS 'its description';
 COMMENT ON COLUMN smartcar_tesla.connection.error_action IS 'what to do about it';
 COMMENT ON COLUMN smartcar_tesla.connection.error_url IS 'link that came with it';
-COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'as of when that error is known';
 COMMENT ON COLUMN smartcar_tesla.connection.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.synced_at IS 'when Smartcar was last asked';
 COMMENT ON COLUMN smartcar_tesla.connection.created_at IS 'when this row was inserted';
@@ -1041,10 +1054,10 @@ COMMENT ON COLUMN smartcar_status.missing_tesla_permissions IS
 COMMENT ON COLUMN smartcar_status.access_type IS 'OWNER or DRIVER; a driver cannot add a key remotely';
 COMMENT ON COLUMN smartcar_status.virtual_key_required IS 'whether the vehicle needs a virtual key';
 COMMENT ON COLUMN smartcar_status.virtual_key_paired IS 'whether the vehicle has the virtual key';
-COMMENT ON COLUMN smartcar_status.error_type IS 'type of the last error that has not been resolved';
+COMMENT ON COLUMN smartcar_status.error_type IS 'type of the error that has to be fixed first';
 COMMENT ON COLUMN smartcar_status.error_code IS 'its code';
 COMMENT ON COLUMN smartcar_status.error_description IS 'its description';
-COMMENT ON COLUMN smartcar_status.error_at IS 'when it came';
+COMMENT ON COLUMN smartcar_status.error_at IS 'as of when that error is known';
 COMMENT ON COLUMN smartcar_status.action IS 'what to do next; none if all is well';
 COMMENT ON COLUMN smartcar_status.action_url IS 'link for the action, where one can be sent as it is';
 COMMENT ON COLUMN smartcar_status.connected_at IS 'when the owner connected the vehicle';

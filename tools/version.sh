@@ -5,10 +5,10 @@
 # Usage: tools/version.sh
 #
 # The control file is the source; META.json (twice) and the first entries of
-# CHANGELOG.md and debian/changelog repeat it, because PGXN, people and Debian's
-# tools read those.  The install script and the library take it from the control
-# file when they are built.  The files that META.json names must exist: PGXN
-# refuses an archive without them.
+# CHANGELOG.md (except "Unreleased") and debian/changelog repeat it, because PGXN,
+# people and Debian read those.  The install script and the library take it from
+# the control file when they are built.  The files that META.json names must exist:
+# PGXN refuses an archive without them.
 
 set -euo pipefail
 
@@ -46,7 +46,7 @@ if [ -z "$version" ]; then
 	disagree "smartcar_tesla.control has no default_version"
 fi
 compare "the first entry of CHANGELOG.md" \
-	"$(sed -n '/^## /{s/^## \([^ ]*\).*/\1/p;q;}' CHANGELOG.md)"
+	"$(sed -n '/^## Unreleased$/d; /^## /{s/^## \([^ ]*\).*/\1/p;q;}' CHANGELOG.md)"
 compare "META.json" "$(meta version)"
 compare "provides in META.json" "$(meta provides smartcar_tesla version)"
 for key in file docfile; do

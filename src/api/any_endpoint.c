@@ -23,6 +23,7 @@
 #include "core/utf8.h"
 #include "http/header.h"
 #include "http/retry.h"
+#include "pg/compat.h"
 #include "pg/text.h"
 #include "pg/datum.h"
 
@@ -140,12 +141,12 @@ joined_values(SmartcarSpan lines, SmartcarSpan name)
 static Jsonb *
 headers_as_jsonb(SmartcarSpan lines)
 {
-	JsonbParseState *state = NULL;
+	SmartcarJsonbBuilder builder = {0};
 	SmartcarSpan rest = lines;
 	SmartcarSpan name;
 	SmartcarSpan value;
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	smartcar_jsonb_push(&builder, WJB_BEGIN_OBJECT, NULL);
 	while (smartcar_header_next(&rest, &name, &value))
 	{
 		SmartcarSpan values;
@@ -164,13 +165,14 @@ headers_as_jsonb(SmartcarSpan lines)
 		json.type = jbvString;
 		json.val.string.val = lower;
 		json.val.string.len = (int) name.length;
-		pushJsonbValue(&state, WJB_KEY, &json);
+		smartcar_jsonb_push(&builder, WJB_KEY, &json);
 
 		json.val.string.val = unconstify(char *, value.data);
 		json.val.string.len = (int) value.length;
-		pushJsonbValue(&state, WJB_VALUE, &json);
+		smartcar_jsonb_push(&builder, WJB_VALUE, &json);
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	smartcar_jsonb_push(&builder, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(builder.result);
 }
 
 static void

@@ -56,6 +56,16 @@ wipe(SentToken *sent)
 	sent->result = (Datum) 0;
 }
 
+static void
+release(SentToken *sent)
+{
+	Pointer		old = DatumGetPointer(sent->result);
+
+	wipe(sent);
+	if (old != NULL)
+		pfree(old);
+}
+
 /* Called when the context of a statement goes away. */
 static void
 forget_statement(void *argument)
@@ -138,7 +148,7 @@ smartcar_sent_token_find(FunctionCallInfo fcinfo, const SmartcarServer *server,
 			continue;
 		if (!single_use && sent->sender == fcinfo->flinfo)
 		{
-			wipe(sent);
+			release(sent);
 			return false;
 		}
 		*result = datumCopy(sent->result, false, -1);
@@ -163,13 +173,7 @@ smartcar_sent_token_store(FunctionCallInfo fcinfo, const SmartcarServer *server,
 	sent = &statement->sent[statement->next_place];
 	statement->next_place = (statement->next_place + 1) % MAX_RESULTS;
 
-	if (sent->result != (Datum) 0)
-	{
-		Pointer		old = DatumGetPointer(sent->result);
-
-		wipe(sent);
-		pfree(old);
-	}
+	release(sent);
 	compute_digest(fcinfo, server, credential, sent->digest);
 	sent->sender = fcinfo->flinfo;
 	old_context = MemoryContextSwitchTo(statement->context);

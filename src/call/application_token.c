@@ -18,6 +18,7 @@
 
 #include <openssl/evp.h>
 
+#include "access/htup_details.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"

@@ -17,9 +17,10 @@
 #include <openssl/evp.h>
 
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 
 #include "core/hex.h"
+#include "pg/compat.h"
+#include "pg/json.h"
 
 #define REPLACEMENT	"(hidden)"
 
@@ -152,6 +153,7 @@ replace_all(SmartcarSpan text, SmartcarSpan secret)
 	if (secret.length == 0)
 		return text;
 
+	smartcar_check_for_interrupts(text);
 	while (i < text.length)
 	{
 		char		c = text.data[i];
@@ -221,7 +223,6 @@ smartcar_redact(SmartcarSpan text, List *secrets)
 	{
 		SmartcarSpan secret = smartcar_span_from_string((const char *) lfirst(cell));
 
-		CHECK_FOR_INTERRUPTS();
 		text = replace_all(text, secret);
 
 		if (secret.length >= MIN_ENCODED)
@@ -238,15 +239,15 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
 	bool		is_scalar = iterator->isScalar;
-	JsonbParseState *state = NULL;
+	SmartcarJsonbBuilder builder = {0};
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	JsonbValue *result = NULL;
 
 	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
 	{
 		bool		has_value = token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM;
 
+		smartcar_check_for_interrupts(smartcar_span((const char *) json, VARSIZE(json)));
 		if (has_value && value.type == jbvString)
 		{
 			SmartcarSpan redacted = smartcar_redact(smartcar_span(value.val.string.val,
@@ -256,11 +257,11 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 			value.val.string.val = unconstify(char *, redacted.data);
 			value.val.string.len = (int) redacted.length;
 		}
-		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
+		smartcar_jsonb_push(&builder, token, has_value ? &value : NULL);
 	}
-	if (result == NULL)
+	if (builder.result == NULL)
 		return json;
-	if (result->type == jbvArray)
-		result->val.array.rawScalar = is_scalar;
-	return JsonbValueToJsonb(result);
+	if (builder.result->type == jbvArray)
+		builder.result->val.array.rawScalar = is_scalar;
+	return JsonbValueToJsonb(builder.result);
 }

@@ -55,6 +55,7 @@ read_body(const SmartcarResponse *response, SmartcarSpan *body)
 		return "It contains a zero byte.";
 	if (!smartcar_utf8_valid(response->body))
 		return "It is not valid UTF-8.";
+	smartcar_check_for_interrupts(response->body);
 	*body = smartcar_text_from_utf8(response->body);
 	return NULL;
 }
@@ -73,8 +74,10 @@ is_accepted(const SmartcarItem *item, int status)
 {
 	if (item->operation->accepts_anything || is_success(status))
 		return true;
-	return status == 404 && item->operation->accepts_missing &&
-		strcmp(item->request.method, "DELETE") == 0;
+	if (status != 404)
+		return false;
+	return item->operation->accepts_no_value ||
+		(item->operation->accepts_missing && strcmp(item->request.method, "DELETE") == 0);
 }
 
 /*
@@ -141,7 +144,11 @@ parse_json(const SmartcarItem *item, SmartcarApiResponse *result)
 		return NULL;
 	if (!is_json_type(smartcar_header_value(result->headers, SMARTCAR_SPAN("Content-Type"))))
 		return "Its content type is not JSON.";
+	if (result->body.length > SMARTCAR_JSON_MAX_LENGTH)
+		return "It is too large.";
+	smartcar_check_for_interrupts(result->body);
 	json = smartcar_json_parse(result->body);
+	smartcar_check_for_interrupts(result->body);
 	if (json == NULL)
 		return "It is not valid JSON.";
 	if (!JB_ROOT_IS_OBJECT(json))

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "func/status.h"
+
 #include "catalog/pg_enum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -68,18 +70,20 @@ typedef struct StatusState
 	Datum		actions[SMARTCAR_ACTION_COUNT];
 } StatusState;
 
-static void
-prepare_scope(StatusState *state)
+/* The Tesla permissions that scopes need, as bits. */
+static unsigned int
+needed_tesla_permissions(const SmartcarScopeList *scope)
 {
-	state->scope = smartcar_server_scope(&state->fn.server, SMARTCAR_OPTION_SCOPE);
-	for (int i = 0; state->scope != NULL && i < state->scope->count; i++)
+	unsigned int needed = 0;
+
+	for (int i = 0; scope != NULL && i < scope->count; i++)
 	{
-		int			index = state->scope->indexes[i];
+		int			index = scope->indexes[i];
 
 		if (index >= 0)
-			state->tesla |= 1U << smartcar_permission_table[index].tesla;
+			needed |= 1U << smartcar_permission_table[index].tesla;
 	}
-	state->tesla &= ~(1U << SMARTCAR_TESLA_NONE);
+	return needed & ~(1U << SMARTCAR_TESLA_NONE);
 }
 
 /*
@@ -97,41 +101,30 @@ prepare_actions(StatusState *state, FunctionCallInfo fcinfo)
 }
 
 static unsigned int
-tesla_mask(FunctionCallInfo fcinfo)
+granted_tesla_permissions(ArrayType *tesla_scopes)
 {
 	SmartcarTextArray reader;
 	SmartcarSpan scope;
-	unsigned int mask = 0;
+	unsigned int granted = 0;
 
-	smartcar_text_array_begin(&reader, PG_GETARG_ARRAYTYPE_P(TESLA_SCOPES), "tesla_scopes");
+	smartcar_text_array_begin(&reader, tesla_scopes, "tesla_scopes");
 	while (smartcar_text_array_next(&reader, &scope))
-		mask |= 1U << smartcar_tesla_permission_find_scope(scope);
-	return mask;
+		granted |= 1U << smartcar_tesla_permission_find_scope(scope);
+	return granted;
 }
 
 static bool
-lacks_scopes(FunctionCallInfo fcinfo, const StatusState *state)
+lacks_scopes(ArrayType *granted_scopes, const SmartcarScopeList *wanted)
 {
 	SmartcarScopeSet granted = {0, NULL};
 
-	smartcar_scope_set_add_array(&granted, PG_GETARG_ARRAYTYPE_P(GRANTED_SCOPES), "granted_scopes");
-	for (int i = 0; state->scope != NULL && i < state->scope->count; i++)
+	smartcar_scope_set_add_array(&granted, granted_scopes, "granted_scopes");
+	for (int i = 0; wanted != NULL && i < wanted->count; i++)
 	{
-		if (!smartcar_scope_set_has(&granted, state->scope->indexes[i], state->scope->names[i]))
+		if (!smartcar_scope_set_has(&granted, wanted->indexes[i], wanted->names[i]))
 			return true;
 	}
 	return false;
-}
-
-static bool
-lacks_key(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(VIRTUAL_KEY_PAIRED) || PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED))
-		return false;
-	return smartcar_virtual_key_need(smartcar_argument_span(fcinfo, MAKE),
-									 smartcar_argument_span(fcinfo, MODEL),
-									 PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR))
-		== SMARTCAR_VIRTUAL_KEY_REQUIRED;
 }
 
 /*
@@ -145,31 +138,75 @@ is_driver(SmartcarSpan access_type)
 		smartcar_span_equal_ignoring_case(access_type, SMARTCAR_SPAN("SECONDARY"));
 }
 
-/* What was wrong with a vehicle that is gone does not matter any more. */
-static bool
-is_disconnected(FunctionCallInfo fcinfo)
-{
-	return smartcar_span_equal(smartcar_argument_span(fcinfo, CONNECTION_STATUS),
-							   SMARTCAR_SPAN("disconnected"));
-}
-
 /*
  * The first thing that is in the way where Smartcar has not said what is wrong.
  * What was never granted comes before the key, which cannot be added without
  * it.
  */
 static SmartcarAction
-next_action(FunctionCallInfo fcinfo, const StatusState *state)
+missing_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *scope,
+			   unsigned int tesla)
 {
-	if (!PG_ARGISNULL(TESLA_SCOPES) && (state->tesla & ~tesla_mask(fcinfo)) != 0)
+	if (facts->tesla_scopes != NULL &&
+		(tesla & ~granted_tesla_permissions(facts->tesla_scopes)) != 0)
 		return SMARTCAR_ACTION_UPDATE_ACCESS;
-	if (!PG_ARGISNULL(GRANTED_SCOPES) && lacks_scopes(fcinfo, state))
-		return PG_ARGISNULL(TESLA_SCOPES) ? SMARTCAR_ACTION_UPDATE_ACCESS :
+	if (facts->granted_scopes != NULL && lacks_scopes(facts->granted_scopes, scope))
+		return facts->tesla_scopes == NULL ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
-	if (lacks_key(fcinfo))
-		return is_driver(smartcar_argument_span(fcinfo, ACCESS_TYPE)) ?
+	if (facts->is_unpaired &&
+		smartcar_virtual_key_need(facts->make, facts->model, facts->year) ==
+		SMARTCAR_VIRTUAL_KEY_REQUIRED)
+		return is_driver(facts->access_type) ?
 			SMARTCAR_ACTION_ASK_OWNER : SMARTCAR_ACTION_ADD_VIRTUAL_KEY;
 	return SMARTCAR_ACTION_NONE;
+}
+
+/*
+ * What was wrong with a vehicle that is gone does not matter any more.  An error
+ * that passes by itself must not hide what somebody has to do.
+ */
+static SmartcarAction
+choose_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *scope,
+			  unsigned int tesla)
+{
+	SmartcarAction missing;
+
+	if (facts->is_disconnected)
+		return SMARTCAR_ACTION_CONNECT;
+	if (facts->error_action != SMARTCAR_ACTION_UNKNOWN &&
+		facts->error_action != SMARTCAR_ACTION_RETRY)
+		return facts->error_action;
+	missing = missing_action(facts, scope, tesla);
+	if (missing == SMARTCAR_ACTION_NONE && facts->error_action == SMARTCAR_ACTION_RETRY)
+		return SMARTCAR_ACTION_RETRY;
+	return missing;
+}
+
+SmartcarAction
+smartcar_connection_action(const SmartcarServer *server, const SmartcarConnectionFacts *facts)
+{
+	const SmartcarScopeList *scope = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
+
+	return choose_action(facts, scope, needed_tesla_permissions(scope));
+}
+
+static SmartcarAction
+error_action_argument(FunctionCallInfo fcinfo, const StatusState *state)
+{
+	SmartcarAction action = SMARTCAR_ACTION_NONE;
+
+	if (PG_ARGISNULL(ERROR_ACTION))
+		return SMARTCAR_ACTION_UNKNOWN;
+	while (action < SMARTCAR_ACTION_COUNT &&
+		   state->actions[action] != PG_GETARG_DATUM(ERROR_ACTION))
+		action++;
+	return action;
+}
+
+static ArrayType *
+array_argument(FunctionCallInfo fcinfo, int argument)
+{
+	return PG_ARGISNULL(argument) ? NULL : PG_GETARG_ARRAYTYPE_P(argument);
 }
 
 Datum
@@ -177,18 +214,26 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 {
 	StatusState *state = (StatusState *)
 		smartcar_lenient_fn_state(fcinfo, SERVER, sizeof(StatusState));
+	SmartcarConnectionFacts facts;
 
 	if (!state->is_prepared)
 	{
-		prepare_scope(state);
+		state->scope = smartcar_server_scope(&state->fn.server, SMARTCAR_OPTION_SCOPE);
+		state->tesla = needed_tesla_permissions(state->scope);
 		prepare_actions(state, fcinfo);
 		state->is_prepared = true;
 	}
-	if (is_disconnected(fcinfo))
-		PG_RETURN_DATUM(state->actions[SMARTCAR_ACTION_CONNECT]);
-	if (!PG_ARGISNULL(ERROR_ACTION))
-		PG_RETURN_DATUM(PG_GETARG_DATUM(ERROR_ACTION));
-	PG_RETURN_DATUM(state->actions[next_action(fcinfo, state)]);
+	facts.is_disconnected = smartcar_span_equal(smartcar_argument_span(fcinfo, CONNECTION_STATUS),
+												SMARTCAR_SPAN("disconnected"));
+	facts.error_action = error_action_argument(fcinfo, state);
+	facts.granted_scopes = array_argument(fcinfo, GRANTED_SCOPES);
+	facts.tesla_scopes = array_argument(fcinfo, TESLA_SCOPES);
+	facts.access_type = smartcar_argument_span(fcinfo, ACCESS_TYPE);
+	facts.make = smartcar_argument_span(fcinfo, MAKE);
+	facts.model = smartcar_argument_span(fcinfo, MODEL);
+	facts.year = PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR);
+	facts.is_unpaired = !PG_ARGISNULL(VIRTUAL_KEY_PAIRED) && !PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED);
+	PG_RETURN_DATUM(state->actions[choose_action(&facts, state->scope, state->tesla)]);
 }
 
 /*

@@ -87,9 +87,9 @@ typedef struct Slot
 	SmartcarTransfer transfer;
 	CURLM	   *multi;
 	Host	   *host;
-	int			host_version;	/* when its try began */
-	int			epoch;			/* those of the run when its try began */
-	int			stalls;
+	int			host_version;	/* of the host when its try began */
+	int			epoch;			/* of the run when its try began */
+	int			stalls;			/* likewise */
 	CURLcode	result;			/* of the try, once it is SLOT_ENDED */
 	bool		has_expired;	/* its try was given up here */
 	bool		is_fresh;		/* its try must not use a kept connection */
@@ -185,17 +185,14 @@ create_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *source,
 	return run;
 }
 
-#define check_multi(call) check_multi_code((call), #call)
-
 static void
-check_multi_code(CURLMcode code, const char *call)
+check_multi(CURLMcode code, const char *function)
 {
 	if (code != CURLM_OK)
 		ereport(ERROR,
 				(errcode(code == CURLM_OUT_OF_MEMORY ? ERRCODE_OUT_OF_MEMORY :
 						 ERRCODE_INTERNAL_ERROR),
-				 errmsg("%.*s() failed: %s", (int) strcspn(call, "("), call,
-						curl_multi_strerror(code))));
+				 errmsg("%s() failed: %s", function, curl_multi_strerror(code))));
 }
 
 static int64
@@ -301,7 +298,7 @@ start_try(Run *run, Slot *slot)
 									 is_known ? SMARTCAR_NAME_KEEP :
 									 host->has_failed ? SMARTCAR_NAME_RENEW :
 									 SMARTCAR_NAME_CACHE);
-	check_multi(curl_multi_add_handle(slot->multi, slot->transfer.easy));
+	check_multi(curl_multi_add_handle(slot->multi, slot->transfer.easy), "curl_multi_add_handle");
 	slot->state = SLOT_BUSY;
 	run->connecting++;
 	slot->host_version = host->version;
@@ -585,7 +582,7 @@ perform(Run *run)
 	if (code == CURLM_OK)
 		code = curl_multi_perform(run->pool->single, &running);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	check_multi_code(code, "curl_multi_perform");
+	check_multi(code, "curl_multi_perform");
 	advance_clock(run, MAX_STEP);
 }
 
@@ -613,6 +610,8 @@ expire_transfers(Run *run)
 			 run->clock - slot->connected <= run->settings->connect_timeout))
 			continue;
 
+		if (slot->state == SLOT_WAITING && !is_resolved(run, slot->host))
+			slot->transfer.phase = SMARTCAR_PHASE_RESOLVE;
 		slot->result = CURLE_OPERATION_TIMEDOUT;
 		slot->has_expired = true;
 		slot->state = SLOT_ENDED;
@@ -684,7 +683,8 @@ get_sockets(CURLM *multi, struct curl_waitfd *sockets, int *timeout)
 	FD_ZERO(&readable);
 	FD_ZERO(&writable);
 	FD_ZERO(&exceptional);
-	check_multi(curl_multi_fdset(multi, &readable, &writable, &exceptional, &last));
+	check_multi(curl_multi_fdset(multi, &readable, &writable, &exceptional, &last),
+				"curl_multi_fdset");
 	for (int fd = 0; fd <= last; fd++)
 	{
 		short		events = (FD_ISSET(fd, &readable) ? CURL_WAIT_POLLIN : 0) |
@@ -696,7 +696,7 @@ get_sockets(CURLM *multi, struct curl_waitfd *sockets, int *timeout)
 			.fd = fd, .events = events
 		};
 	}
-	check_multi(curl_multi_timeout(multi, &own_timeout));
+	check_multi(curl_multi_timeout(multi, &own_timeout), "curl_multi_timeout");
 	if (own_timeout >= 0)
 		*timeout = (int) Min(*timeout, own_timeout);
 	return count;
@@ -712,7 +712,7 @@ wait_for_network(Run *run, int timeout)
 	pgstat_report_wait_start(run->settings->wait_event);
 	code = curl_multi_poll(run->pool->shared, sockets, count, timeout, NULL);
 	pgstat_report_wait_end();
-	check_multi_code(code, "curl_multi_poll");
+	check_multi(code, "curl_multi_poll");
 	advance_clock(run, MAX_STEP);
 }
 

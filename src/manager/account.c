@@ -61,18 +61,6 @@ begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
 }
 
 /*
- * For a caller who must not wait: an error if somebody else has a lock that is in
- * the way of begin_storing().
- */
-void
-smartcar_account_lock_table_nowait(void)
-{
-	SmartcarParameters none = {0};
-
-	smartcar_spi_run("LOCK TABLE smartcar_tesla.account IN ROW EXCLUSIVE MODE NOWAIT", &none);
-}
-
-/*
  * The tokens of a response, sealed before they are part of any statement, and
  * when they expire.
  */

@@ -58,7 +58,6 @@ typedef struct SmartcarSealedTokens
 	bytea	   *refresh_token;
 } SmartcarSealedTokens;
 
-extern void smartcar_account_lock_table_nowait(void);
 
 /* An account whose user is not known yet. */
 typedef struct SmartcarProvisionalAccount

@@ -3,6 +3,9 @@
  * connection.h
  *	  Statements on the table smartcar_tesla.connection.
  *
+ * Statements on several rows lock them in the order of the key, whatever the
+ * order in which they lie in the table, so that no two wait for each other.
+ *
  * src/manager/connection.h
  *
  *-------------------------------------------------------------------------
@@ -12,8 +15,67 @@
 
 #include "postgres.h"
 
+#include "utils/array.h"
+
+#include "manager/connection_error.h"
+#include "manager/spi.h"
 #include "pg/api_error.h"
 #include "pg/server.h"
+
+/* A row as it is stored, without what only the list of connections tells. */
+typedef struct SmartcarConnectionRow
+{
+	const char *user_id;
+	const char *vehicle_id;
+	const char *external_id;
+	bool		is_disconnected;
+	const char *make;
+	const char *model;
+	int			year;			/* 0: not known */
+	const char *mode;
+	ArrayType  *granted_scopes;
+	const char *access_type;
+	TimestampTz access_type_known_at;
+	ArrayType  *tesla_scopes;
+	TimestampTz tesla_scopes_known_at;
+	bool		is_paired_known;
+	bool		is_paired;
+	TimestampTz virtual_key_known_at;
+	SmartcarConnectionErrors errors;
+} SmartcarConnectionRow;
+
+/* A vehicle as an event names it; no data for what it does not say. */
+typedef struct SmartcarConnectionVehicle
+{
+	SmartcarSpan id;
+	SmartcarSpan make;
+	SmartcarSpan model;
+	int32		year;			/* 0: not known */
+	SmartcarSpan mode;
+	SmartcarSpan powertrain_type;
+} SmartcarConnectionVehicle;
+
+/* The columns of a row in a result, and of the errors in a statement. */
+#define SMARTCAR_CONNECTION_COLUMNS \
+	"user_id, vehicle_id, external_id, status, mode, make, model, year, granted_scopes, " \
+	"access_type, access_type_known_at, tesla_scopes, tesla_scopes_known_at, " \
+	"virtual_key_paired, virtual_key_known_at, errors, errors_known_at "
+
+extern void smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection);
+extern void smartcar_parameter_errors(SmartcarParameters *parameters,
+									  const SmartcarConnectionErrors *errors);
+
+extern bool smartcar_connection_insert(const SmartcarServer *server, SmartcarSpan user_id,
+									   SmartcarSpan external_id,
+									   const SmartcarConnectionVehicle *vehicle);
+extern bool smartcar_connection_lock(const SmartcarServer *server, const char *user_id,
+									 const char *vehicle_id, SmartcarConnectionRow *connection);
+extern void smartcar_connection_update(const SmartcarServer *server,
+									   const SmartcarConnectionRow *connection);
+extern SmartcarAction smartcar_connection_next_action(const SmartcarServer *server,
+													  const SmartcarConnectionRow *connection);
+extern SmartcarConnectionRow *smartcar_connections_lock(const SmartcarServer *server,
+														const char *user_id, int *count);
 
 extern void smartcar_connections_record_refusal(const SmartcarServer *server, const char *user_id,
 												const SmartcarApiError *error);

@@ -4,10 +4,11 @@
  *	  The exchange of the code of a callback for tokens, which are stored.
  *
  * A code is single-use.  From the moment at which it is sent until the commit of
- * what Smartcar gives for it, nothing else is done, and a cancel, of which a
- * statement_timeout is one, has to wait: at most as long as the option "timeout"
- * for the response, and STORE_PATIENCE for the locks that storing needs.  A crash
- * in that time leaves the session "exchanging", and the owner has to connect again.
+ * what Smartcar gives for it, nothing else is done.  A cancel, of which a
+ * statement_timeout is one, and the end of the session wait for the response, at
+ * most as long as the option "timeout", and until the tokens are stored, at most
+ * STORE_PATIENCE where somebody else has a lock.  A crash in that time leaves the
+ * session "exchanging", and the owner has to connect again.
  *
  * src/manager/exchange.c
  *
@@ -17,9 +18,7 @@
 
 #include "manager/exchange.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "call/token_request.h"
@@ -30,8 +29,8 @@
 /* How long locks are waited for when the statement was canceled, in microseconds. */
 #define STORE_PATIENCE		(60 * USECS_PER_SEC)
 
-/* How often they are tried. */
-#define STORE_DELAY			(50 * INT64CONST(1000))
+/* How long one attempt to store waits for a lock, in milliseconds. */
+#define STORE_LOCK_TIMEOUT	200
 
 /* How much of the hash of a state an id has that is used until the user is known. */
 #define PROVISIONAL_BYTES	16
@@ -47,78 +46,45 @@ typedef struct Exchange
 } Exchange;
 
 static void
-send_code(Exchange *exchange)
+send_code(void *argument)
 {
+	Exchange   *exchange = (Exchange *) argument;
+
 	exchange->failure = smartcar_try_token_request(exchange->server, &exchange->request);
 }
 
-/*
- * Stores the tokens, and records that the session has them.  A lock that cannot be
- * had at once is an error: a wait for it could not be ended.
- */
 static void
-store_tokens(Exchange *exchange)
+store_tokens(void *argument)
 {
-	smartcar_account_lock_table_nowait();
-	smartcar_session_lock_nowait(exchange->server, exchange->session);
+	Exchange   *exchange = (Exchange *) argument;
+
 	smartcar_account_store(exchange->server, exchange->ring, exchange->provisional_id,
 						   exchange->session->external_id, &exchange->request);
 	smartcar_session_record_tokens(exchange->server, exchange->session);
 }
 
 /*
- * Runs a step in a subtransaction.  Returns the error that it ended with, or NULL.
- * An error forgets which interrupts are held, so that is restored.
+ * Stores the tokens, as soon as the locks can be had, and commits.  Returns what
+ * went wrong, or NULL.  A cancel ends an attempt, but not the work; it is returned
+ * in *cancel.
  */
 static ErrorData *
-try_step(void (*step) (Exchange *exchange), Exchange *exchange)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	uint32		interrupts_held = InterruptHoldoffCount;
-	uint32		cancels_held = QueryCancelHoldoffCount;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		step(exchange);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		InterruptHoldoffCount = interrupts_held;
-		QueryCancelHoldoffCount = cancels_held;
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
-/*
- * Stores the tokens as soon as the locks can be had.
- */
-static ErrorData *
-store_when_possible(Exchange *exchange)
+store_when_possible(Exchange *exchange, ErrorData **cancel)
 {
 	TimestampTz patience = GetCurrentTimestamp() + STORE_PATIENCE;
 	ErrorData  *error;
 
-	while ((error = try_step(store_tokens, exchange)) != NULL &&
-		   error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE &&
-		   !((QueryCancelPending || ProcDiePending) && GetCurrentTimestamp() > patience))
+	while (!smartcar_spi_try(store_tokens, exchange, STORE_LOCK_TIMEOUT, &error))
 	{
-		/* nobody else should wait for what this transaction still holds */
-		smartcar_spi_commit();
-		smartcar_spi_wait_until(GetCurrentTimestamp() + STORE_DELAY);
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			*cancel = error;
+		else if (!smartcar_error_is_transient(error))
+			return error;
+		if ((*cancel != NULL || ProcDiePending) && GetCurrentTimestamp() > patience)
+			return error;
 	}
-	return error;
+	smartcar_spi_commit();
+	return NULL;
 }
 
 /*
@@ -132,7 +98,11 @@ fail_session(const Exchange *exchange, SmartcarSessionResult *result, const char
 	result->status = "failed";
 	result->error = message;
 	result->action = action == SMARTCAR_ACTION_FIX_SETUP ? action : SMARTCAR_ACTION_CONNECT;
+
+	/* a cancel that had to wait would leave the session without a word */
+	HOLD_CANCEL_INTERRUPTS();
 	smartcar_session_close(exchange->server, exchange->session, result, detail);
+	RESUME_CANCEL_INTERRUPTS();
 }
 
 /*
@@ -148,6 +118,7 @@ smartcar_exchange_and_store(SmartcarServer *server, SmartcarKeyRing *ring,
 	char		digits[2 * PROVISIONAL_BYTES + 1] = {0};
 	Exchange	exchange = {.server = server, .ring = ring, .session = session};
 	ErrorData  *error;
+	ErrorData  *cancel = NULL;
 
 	smartcar_hex_encode((const unsigned char *) VARDATA(session->state_hash), PROVISIONAL_BYTES,
 						digits);
@@ -156,26 +127,24 @@ smartcar_exchange_and_store(SmartcarServer *server, SmartcarKeyRing *ring,
 						  smartcar_span_from_string(session->redirect_uri));
 
 	HOLD_CANCEL_INTERRUPTS();
-	error = try_step(send_code, &exchange);
-	if (error == NULL && exchange.failure == NULL)
-	{
-		HOLD_INTERRUPTS();
-		error = store_when_possible(&exchange);
-		if (error == NULL)
-			smartcar_spi_commit();
-		RESUME_INTERRUPTS();
-	}
-	if (error != NULL)
-		fail_session(&exchange, result, error->message, error->detail, SMARTCAR_ACTION_CONNECT);
-	else if (exchange.failure != NULL)
-		fail_session(&exchange, result, exchange.failure->message, exchange.failure->detail,
-					 exchange.failure->api_error.action);
+	(void) smartcar_spi_try(send_code, &exchange, STORE_LOCK_TIMEOUT, &error);
 	RESUME_CANCEL_INTERRUPTS();
+	if (error == NULL && exchange.failure == NULL)
+		error = store_when_possible(&exchange, &cancel);
 
 	if (error != NULL)
+	{
+		fail_session(&exchange, result, error->message, error->detail, SMARTCAR_ACTION_CONNECT);
 		ReThrowError(error);
+	}
 	if (exchange.failure != NULL)
+	{
+		fail_session(&exchange, result, exchange.failure->message, exchange.failure->detail,
+					 exchange.failure->api_error.action);
 		smartcar_failure_raise(exchange.failure);
+	}
+	if (cancel != NULL)
+		ReThrowError(cancel);
 	result->user_id = exchange.provisional_id;
 	return exchange.request.access_token.data;
 }

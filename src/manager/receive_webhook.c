@@ -17,8 +17,6 @@
 
 #include <openssl/crypto.h>
 
-#include "catalog/pg_type.h"
-#include "commands/async.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -26,32 +24,18 @@
 
 #include "core/hex.h"
 #include "core/utf8.h"
+#include "manager/event.h"
 #include "manager/spi.h"
-#include "manager/webhook_event.h"
-#include "pg/api_error.h"
 #include "pg/fn_state.h"
 #include "pg/hmac.h"
 #include "pg/json.h"
 #include "pg/secret.h"
 #include "pg/text.h"
-#include "pg/text_array.h"
 
 PG_FUNCTION_INFO_V1(smartcar_receive_webhook);
 
-#define CHANNEL					"smartcar_tesla"
 #define MAX_CHALLENGE_LENGTH	256
 #define MAX_STRANGE_LENGTH		(64 * 1024)
-#define MAX_PAYLOAD_LENGTH		7900
-
-typedef struct Event
-{
-	const SmartcarServer *server;
-	SmartcarSpan id;
-	SmartcarSpan type;
-	SmartcarSpan user_id;		/* no data: every user of the vehicle */
-	SmartcarSpan vehicle_id;
-	JsonbContainer *data;
-} Event;
 
 static void
 compute(SmartcarServer *server, SmartcarSpan message, unsigned char digest[SMARTCAR_HMAC_LENGTH])
@@ -140,172 +124,6 @@ is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
 	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
 }
 
-static void
-pass_vehicle(const Event *event, SmartcarParameters *parameters)
-{
-	smartcar_parameter_string(parameters, event->server->name);
-	smartcar_parameter_text(parameters, event->vehicle_id);
-	smartcar_parameter_text(parameters, event->user_id);
-}
-
-#define OF_THIS_VEHICLE	"WHERE server = $1 AND vehicle_id = $2 AND (user_id = $3 OR $3 IS NULL)"
-
-/*
- * An error that began or ended.  One without a state has begun.  One that goes
- * away by itself does not take the place of one that needs somebody.  That a
- * permission is missing is told by the permissions themselves, and Smartcar
- * tells it of signals, too, that nobody asked for.
- */
-static void
-apply_error(const Event *event, JsonbContainer *object)
-{
-	SmartcarApiError error = {0};
-	SmartcarParameters parameters = {0};
-
-	smartcar_error_read_object(&error, object);
-	if (error.status == 0)
-		error.status = smartcar_status_for_error_type(error.type);
-	error.action = smartcar_error_decide(&error);
-	if (error.action == SMARTCAR_ACTION_UNKNOWN || error.action == SMARTCAR_ACTION_NONE ||
-		smartcar_span_equal(error.type, SMARTCAR_SPAN("PERMISSION")))
-		return;
-
-	pass_vehicle(event, &parameters);
-	smartcar_parameter_text(&parameters, error.type);
-	smartcar_parameter_text(&parameters, error.code);
-	if (smartcar_span_equal(smartcar_json_text_member(object, "state"), SMARTCAR_SPAN("RESOLVED")))
-	{
-		smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = NULL, error_code = NULL, error_description = NULL, "
-						 "error_action = NULL, error_url = NULL, error_at = NULL, updated_at = @now "
-						 OF_THIS_VEHICLE " AND error_type = $4 AND error_code IS NOT DISTINCT FROM $5",
-						 &parameters);
-		return;
-	}
-	smartcar_parameter_text(&parameters, error.description);
-	smartcar_parameter_string(&parameters, smartcar_action_label(error.action));
-	smartcar_parameter_text(&parameters, error.resolution_url);
-	smartcar_spi_run("UPDATE smartcar_tesla.connection SET error_type = $4, error_code = $5, error_description = $6, "
-					 "error_action = $7::@.smartcar_action, error_url = $8, error_at = @now, updated_at = @now "
-					 OF_THIS_VEHICLE " AND NOT ($7 = 'retry' AND error_action IS NOT NULL AND error_action <> 'retry')",
-					 &parameters);
-}
-
-static void
-set_column(const Event *event, const char *column, Oid type, Datum value)
-{
-	SmartcarParameters parameters = {0};
-
-	pass_vehicle(event, &parameters);
-	smartcar_parameter(&parameters, type, value, false);
-	smartcar_spi_run(psprintf("UPDATE smartcar_tesla.connection SET %s = $4, updated_at = @now "
-							  OF_THIS_VEHICLE, column),
-					 &parameters);
-}
-
-/*
- * A signal that tells about access or the virtual key.
- */
-static void
-apply_signal(const Event *event, JsonbContainer *object)
-{
-	SmartcarSpan code = smartcar_json_text_member(object, "code");
-	JsonbContainer *body = smartcar_json_object_member(object, "body");
-	JsonbContainer *values;
-	SmartcarTextList list = {0};
-	SmartcarSpan value;
-	bool		is_paired;
-
-	if (body == NULL)
-		return;
-	if (smartcar_span_equal(code, SMARTCAR_SPAN("vehicleuseraccount-permissions")))
-	{
-		values = smartcar_json_array_member(body, "values");
-		if (values == NULL)
-			return;
-		smartcar_text_list_add_all(&list, CurrentMemoryContext, values);
-		set_column(event, "tesla_scopes", TEXTARRAYOID, smartcar_text_list_datum(&list));
-	}
-	else if (smartcar_span_equal(code, SMARTCAR_SPAN("vehicleuseraccount-role")))
-	{
-		value = smartcar_json_text_member(body, "value");
-		if (value.data != NULL)
-			set_column(event, "access_type", TEXTOID,
-					   PointerGetDatum(cstring_to_text_with_len(value.data, (int) value.length)));
-	}
-	else if (smartcar_span_equal(code, SMARTCAR_SPAN("connectivitystatus-isdigitalkeypaired")))
-	{
-		if (smartcar_json_boolean_member(body, "value", &is_paired))
-			set_column(event, "virtual_key_paired", BOOLOID, BoolGetDatum(is_paired));
-	}
-}
-
-static void
-apply_all(const Event *event, const char *member,
-		  void (*apply) (const Event *event, JsonbContainer *object))
-{
-	JsonbContainer *list = smartcar_json_array_member(event->data, member);
-	int			count = list ? JsonContainerSize(list) : 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		JsonbContainer *object = smartcar_json_object_element(list, i);
-
-		if (object != NULL)
-			apply(event, object);
-	}
-}
-
-/*
- * Tells whoever listens what the vehicle now needs.
- */
-static void
-notify(const Event *event)
-{
-	SmartcarParameters parameters = {0};
-	uint64		rows;
-
-	pass_vehicle(event, &parameters);
-	smartcar_parameter_text(&parameters, event->type);
-	rows = smartcar_spi_run("SELECT json_build_object('server', server, 'event', $4, 'user_id', user_id, 'vehicle_id', vehicle_id, 'external_id', external_id, "
-							"'action', smartcar_tesla.next_action(status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired, server))::text "
-							"FROM smartcar_tesla.connection " OF_THIS_VEHICLE, &parameters);
-	for (uint64 i = 0; i < rows; i++)
-	{
-		char	   *payload = smartcar_result_string(i, 0);
-
-		/* the server takes no longer ones */
-		if (strlen(payload) < MAX_PAYLOAD_LENGTH)
-			Async_Notify(CHANNEL, payload);
-	}
-}
-
-static void
-apply_event(Event *event, JsonbContainer *body)
-{
-	JsonbContainer *user;
-	JsonbContainer *vehicle;
-
-	event->id = smartcar_json_text_member(body, "eventId");
-	event->type = smartcar_json_text_member(body, "eventType");
-	event->data = smartcar_json_object_member(body, "data");
-	if (event->data == NULL ||
-		(event->id.length > 0 && !smartcar_webhook_event_insert(event->server, event->id)))
-		return;
-	user = smartcar_json_object_member(event->data, "user");
-	vehicle = smartcar_json_object_member(event->data, "vehicle");
-	if (vehicle == NULL)
-		return;
-	event->vehicle_id = smartcar_json_text_member(vehicle, "id");
-	if (user != NULL)
-		event->user_id = smartcar_json_text_member(user, "id");
-
-	if (smartcar_span_equal(event->type, SMARTCAR_SPAN("VEHICLE_ERROR")))
-		apply_all(event, "errors", apply_error);
-	else if (smartcar_span_equal(event->type, SMARTCAR_SPAN("VEHICLE_STATE")))
-		apply_all(event, "signals", apply_signal);
-	notify(event);
-}
-
 Datum
 smartcar_receive_webhook(PG_FUNCTION_ARGS)
 {
@@ -313,9 +131,9 @@ smartcar_receive_webhook(PG_FUNCTION_ARGS)
 		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState))->server;
 	SmartcarSpan body = smartcar_argument_span(fcinfo, 0);
 	SmartcarSpan challenge;
-	Event		event = {.server = server};
 	Jsonb	   *json;
 	bool		is_signed;
+	bool		is_accepted;
 
 	if (!OidIsValid(server->serverid))
 		smartcar_missing_value(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, "management_token");
@@ -344,7 +162,9 @@ smartcar_receive_webhook(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	smartcar_spi_begin();
-	apply_event(&event, &json->root);
+	is_accepted = smartcar_event_apply(server, &json->root);
 	smartcar_spi_end();
+	if (!is_accepted)
+		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(""));
 }

@@ -29,7 +29,6 @@
 #include "utils/timestamp.h"
 
 #include "call/authorization.h"
-#include "call/request.h"
 #include "manager/claim.h"
 #include "manager/progress.h"
 #include "manager/refresh_result.h"

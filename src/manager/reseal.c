@@ -22,9 +22,9 @@
 #include "manager/account.h"
 #include "manager/key_ring.h"
 #include "manager/spi.h"
+#include "pg/fn_state.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "pg/fn_state.h"
 
 PG_FUNCTION_INFO_V1(smartcar_reseal_tokens);
 

@@ -160,21 +160,6 @@ smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *sess
 }
 
 /*
- * Locks the session; an error if somebody else has a lock that is in the way.
- */
-void
-smartcar_session_lock_nowait(const SmartcarServer *server, const SmartcarSession *session)
-{
-	SmartcarParameters parameters = {0};
-
-	smartcar_spi_run("LOCK TABLE smartcar_tesla.session IN ROW EXCLUSIVE MODE NOWAIT",
-					 &parameters);
-	bind_session(&parameters, server, session->state_hash);
-	smartcar_spi_run("SELECT FROM smartcar_tesla.session " THIS_SESSION "FOR UPDATE NOWAIT",
-					 &parameters);
-}
-
-/*
  * Records that the tokens are stored.  With them the session is finished, whatever
  * else can be found out.
  */

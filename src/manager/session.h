@@ -50,8 +50,6 @@ extern void smartcar_session_find(const SmartcarServer *server, const SmartcarCa
 extern void smartcar_session_check_owner(const SmartcarSession *session,
 										 SmartcarSpan external_id);
 extern void smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *session);
-extern void smartcar_session_lock_nowait(const SmartcarServer *server,
-										 const SmartcarSession *session);
 extern void smartcar_session_record_tokens(const SmartcarServer *server,
 										   const SmartcarSession *session);
 extern void smartcar_session_close(const SmartcarServer *server, const SmartcarSession *session,

@@ -17,11 +17,9 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "manager/account.h"
 #include "manager/sync_list.h"
@@ -30,10 +28,12 @@
 #include "manager/progress.h"
 #include "manager/seal.h"
 #include "manager/session.h"
-#include "manager/sync_vehicles.h"
+#include "manager/sync_users.h"
+#include "manager/usable_id.h"
 #include "manager/webhook_event.h"
 #include "pg/datum.h"
 #include "pg/fn_state.h"
+#include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
 
@@ -48,73 +48,18 @@ enum
 typedef struct Sync
 {
 	SmartcarServer *server;
-	FunctionCallInfo fcinfo;
+	SmartcarUserFilter filter;
 	SmartcarKeyRing ring;
 	SmartcarProgress progress;
-	TimestampTz began;
 	char	   *last_user_id;	/* of the batch before; "" before the first */
 	int64		synced;
 	int64		failed;
 } Sync;
 
-static void
-pass_users(Sync *sync, SmartcarParameters *parameters)
+static char *
+argument_string(FunctionCallInfo fcinfo, int argument)
 {
-	FunctionCallInfo fcinfo = sync->fcinfo;
-
-	smartcar_parameter_string(parameters, sync->server->name);
-	smartcar_parameter(parameters, TEXTOID, PG_GETARG_DATUM(EXTERNAL_ID),
-					   PG_ARGISNULL(EXTERNAL_ID));
-	smartcar_parameter(parameters, TEXTOID, PG_GETARG_DATUM(USER_ID), PG_ARGISNULL(USER_ID));
-}
-
-#define OF_OWNER	"WHERE server = $1 AND (external_id = $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL) "
-
-static const char *
-wanted_users(const Sync *sync)
-{
-	if (smartcar_server_api_version(sync->server) == SMARTCAR_API_V2)
-		return "FROM smartcar_tesla.account " OF_OWNER "AND status = 'active'";
-
-	/* those who connected elsewhere are known only by the list of connections */
-	return "FROM (SELECT user_id, max(external_id) AS external_id, NULL::bytea AS access_token, NULL::timestamptz AS access_expires_at "
-		"FROM (SELECT user_id, external_id FROM smartcar_tesla.account " OF_OWNER
-		"UNION ALL SELECT user_id, external_id FROM smartcar_tesla.connection " OF_OWNER ") AS each GROUP BY user_id) AS known WHERE true";
-}
-
-static int64
-count_users(Sync *sync)
-{
-	SmartcarParameters parameters = {0};
-
-	pass_users(sync, &parameters);
-	smartcar_spi_run(psprintf("SELECT count(*) %s", wanted_users(sync)), &parameters);
-	return strtoll(smartcar_result_string(0, 0), NULL, 10);
-}
-
-/*
- * Reads the next users, in the order of their ids.
- */
-static int
-read_users(Sync *sync, SmartcarUser *users, bytea **tokens, int limit)
-{
-	SmartcarParameters parameters = {0};
-	int			count;
-
-	pass_users(sync, &parameters);
-	smartcar_parameter_string(&parameters, sync->last_user_id);
-	smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
-	count = (int) smartcar_spi_run(psprintf("SELECT user_id, external_id, CASE WHEN access_expires_at > @now THEN access_token END "
-											"%s AND user_id > $4 ORDER BY user_id LIMIT $5",
-											wanted_users(sync)), &parameters);
-	for (int i = 0; i < count; i++)
-	{
-		memset(&users[i], 0, sizeof(users[i]));
-		users[i].user_id = smartcar_result_string(i, 0);
-		users[i].external_id = smartcar_result_string(i, 1);
-		tokens[i] = smartcar_result_bytea(i, 2);
-	}
-	return count;
+	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
 /*
@@ -139,6 +84,33 @@ settle(Sync *sync, SmartcarUser *user)
 			 error->detail ? errdetail_internal("%s", error->detail) : 0));
 	sync->failed++;
 	return false;
+}
+
+/*
+ * Leaves out users who cannot be asked about.  Returns how many are left.
+ */
+static int
+keep_usable(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		SmartcarSpan id = smartcar_span_from_string(users[i].user_id);
+
+		if (!smartcar_user_id_is_usable(id))
+		{
+			sync->failed++;
+			ereport(WARNING,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("user \"%s\" is left out", smartcar_excerpt(id)),
+					 errdetail("Its id cannot be a header.")));
+			continue;
+		}
+		users[kept] = users[i];
+		tokens[kept++] = tokens[i];
+	}
+	return kept;
 }
 
 /*
@@ -187,7 +159,7 @@ sync_accounts(Sync *sync)
 	sync->last_user_id = pstrdup("");
 	if (by_token)
 		smartcar_key_ring_read(&sync->ring, sync->server);
-	smartcar_progress_begin(&sync->progress, "smartcar_sync()", "users", count_users(sync));
+	smartcar_progress_begin(&sync->progress, "smartcar_sync()", "users", smartcar_users_count(&sync->filter));
 	do
 	{
 		SmartcarUser *users;
@@ -198,7 +170,8 @@ sync_accounts(Sync *sync)
 		old_context = MemoryContextSwitchTo(batch);
 		users = palloc(limit * sizeof(SmartcarUser));
 		tokens = palloc(limit * sizeof(bytea *));
-		found = count = read_users(sync, users, tokens, limit);
+		found = count = smartcar_users_read(&sync->filter, sync->last_user_id, limit, users,
+											tokens);
 		smartcar_spi_commit();
 		if (by_token)
 			smartcar_key_ring_reread(&sync->ring, sync->server);
@@ -207,6 +180,7 @@ sync_accounts(Sync *sync)
 			pfree(sync->last_user_id);
 			sync->last_user_id = MemoryContextStrdup(old_context, users[found - 1].user_id);
 		}
+		count = keep_usable(sync, users, tokens, count);
 		if (by_token)
 			count = open_tokens(sync, users, tokens, count);
 		if (count > 0)
@@ -242,8 +216,11 @@ smartcar_sync(PG_FUNCTION_ARGS)
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_sync()");
 	sync.server = smartcar_required_server(fcinfo, SERVER);
-	sync.fcinfo = fcinfo;
-	sync.began = GetCurrentTimestamp();
+	sync.filter = (SmartcarUserFilter)
+	{
+		sync.server, argument_string(fcinfo, EXTERNAL_ID),
+			argument_string(fcinfo, USER_ID)
+	};
 
 	if (for_all && smartcar_server_api_version(sync.server) == SMARTCAR_API_V3)
 	{

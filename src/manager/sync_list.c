@@ -16,7 +16,6 @@
 
 #include "manager/sync_list.h"
 
-#include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -26,50 +25,19 @@
 #include "call/authorization.h"
 #include "api/sql_function.h"
 #include "api/connection_pages.h"
+#include "core/endpoint.h"
+#include "manager/connection_sync.h"
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
+#include "manager/usable_id.h"
 #include "pg/text_array.h"
 #include "pg/datum.h"
-
-/* No id of the application's own that a link can carry is longer. */
-#define MAX_EXTERNAL_ID_LENGTH	512
-
-/* The columns of a page, each an array. */
-enum
-{
-	CONNECTION_ID,
-	USER_ID,
-	VEHICLE_ID,
-	EXTERNAL_ID,
-	MODE,
-	PERMISSIONS,				/* separated by spaces */
-	MAKE,
-	MODEL,
-	YEAR,
-	POWERTRAIN_TYPE,
-	CONNECTED_AT,
-	COLUMNS
-};
-
-static const Oid column_types[COLUMNS] = {
-	[CONNECTION_ID] = TEXTOID,
-	[USER_ID] = TEXTOID,
-	[VEHICLE_ID] = TEXTOID,
-	[EXTERNAL_ID] = TEXTOID,
-	[MODE] = TEXTOID,
-	[PERMISSIONS] = TEXTOID,
-	[MAKE] = TEXTOID,
-	[MODEL] = TEXTOID,
-	[YEAR] = INT4OID,
-	[POWERTRAIN_TYPE] = TEXTOID,
-	[CONNECTED_AT] = TIMESTAMPTZOID
-};
 
 /* The progress of an item, which asks for one page. */
 typedef struct ConnectionPage
 {
 	SmartcarConnectionWalk walk;
-	ArrayBuildState *columns[COLUMNS];
+	ArrayBuildState *columns[SMARTCAR_PAGE_COLUMNS];
 	int			count;
 	TimestampTz asked_at;
 } ConnectionPage;
@@ -83,6 +51,8 @@ typedef struct Listing
 	bool		is_last_known;	/* no page after those that were asked for */
 	SmartcarPageTrail trail;	/* of all pages, in the order in which they
 								 * came */
+	int64		unusable;		/* connections whose ids cannot be used */
+	int64		failed;			/* those that could not be stored */
 	const SmartcarFailure *error;
 } Listing;
 
@@ -106,7 +76,7 @@ add(SmartcarItem *item, int column, Datum value, bool is_null)
 	ConnectionPage *page = page_of(item);
 
 	page->columns[column] = accumArrayResult(page->columns[column], value, is_null,
-											 column_types[column], item->context);
+											 smartcar_page_types[column], item->context);
 }
 
 static void
@@ -133,45 +103,32 @@ joined_permissions(const SmartcarConnection *connection)
 	return smartcar_span(joined.data, joined.len);
 }
 
-/*
- * Whether an id can become a header, and stand in the key of a table.
- */
-static bool
-is_usable_id(SmartcarSpan id)
-{
-	return id.length <= SMARTCAR_MAX_ID_LENGTH && smartcar_span_is_visible(id);
-}
-
-/* The same for one that becomes part of a path. */
-static bool
-is_usable_in_path(SmartcarSpan id)
-{
-	return is_usable_id(id) && smartcar_path_segment_valid(id) &&
-		memchr(id.data, '/', id.length) == NULL && memchr(id.data, '\\', id.length) == NULL;
-}
-
 static void
 add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
 	TimestampTz connected_at = 0;
 	bool		has_time = smartcar_timestamptz(connection->connected_at, &connected_at);
 
-	/* what could not be asked about would be in the way of everything else */
-	if (!is_usable_id(connection->user_id) || !is_usable_in_path(connection->vehicle_id))
+	if (connection->connection_id.length > SMARTCAR_MAX_ID_LENGTH ||
+		!smartcar_user_id_is_usable(connection->user_id) ||
+		!smartcar_vehicle_id_is_usable(connection->vehicle_id))
+	{
+		((Listing *) call)->unusable++;
 		return;
-	add_text(item, CONNECTION_ID, connection->connection_id);
-	add_text(item, USER_ID, connection->user_id);
-	add_text(item, VEHICLE_ID, connection->vehicle_id);
-	add_text(item, EXTERNAL_ID,
-			 connection->external_id.length <= MAX_EXTERNAL_ID_LENGTH ? connection->external_id :
-			 smartcar_span(NULL, 0));
-	add_text(item, MODE, connection->mode);
-	add_text(item, PERMISSIONS, joined_permissions(connection));
-	add_text(item, MAKE, connection->make);
-	add_text(item, MODEL, connection->model);
-	add(item, YEAR, Int32GetDatum(connection->year), connection->year == 0);
-	add_text(item, POWERTRAIN_TYPE, connection->powertrain_type);
-	add(item, CONNECTED_AT, TimestampTzGetDatum(connected_at), !has_time);
+	}
+	add_text(item, SMARTCAR_PAGE_CONNECTION_ID, connection->connection_id);
+	add_text(item, SMARTCAR_PAGE_USER_ID, connection->user_id);
+	add_text(item, SMARTCAR_PAGE_VEHICLE_ID, connection->vehicle_id);
+	add_text(item, SMARTCAR_PAGE_EXTERNAL_ID,
+			 connection->external_id.length <= SMARTCAR_MAX_EXTERNAL_ID_LENGTH ?
+			 connection->external_id : smartcar_span(NULL, 0));
+	add_text(item, SMARTCAR_PAGE_MODE, connection->mode);
+	add_text(item, SMARTCAR_PAGE_PERMISSIONS, joined_permissions(connection));
+	add_text(item, SMARTCAR_PAGE_MAKE, connection->make);
+	add_text(item, SMARTCAR_PAGE_MODEL, connection->model);
+	add(item, SMARTCAR_PAGE_YEAR, Int32GetDatum(connection->year), connection->year == 0);
+	add_text(item, SMARTCAR_PAGE_POWERTRAIN_TYPE, connection->powertrain_type);
+	add(item, SMARTCAR_PAGE_CONNECTED_AT, TimestampTzGetDatum(connected_at), !has_time);
 	page_of(item)->count++;
 }
 
@@ -210,39 +167,87 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 		return false;
 	page = palloc0(sizeof(ConnectionPage));
 	page->walk.page = listing->next_page++;
+	page->walk.is_lenient = true;
 	page->asked_at = GetCurrentTimestamp();
 	item->gathered = page;
 	return true;
 }
 
-/*
- * Stores a page, in the order of the key, in which other sessions do it, too.  A
- * vehicle that is there twice for one user counts as it was connected last.  A
- * row that was brought up to date after the page was asked for knows better.
- */
-static void
-store_page(SmartcarServer *server, SmartcarItem *item)
+/* A page, or a row of one, as it is to be stored. */
+typedef struct PageReport
 {
-	SmartcarParameters parameters = {0};
-	ConnectionPage *page = page_of(item);
+	const SmartcarServer *server;
+	Datum		columns[SMARTCAR_PAGE_COLUMNS];
+	TimestampTz asked_at;
+} PageReport;
 
-	smartcar_parameter_string(&parameters, server->name);
-	for (int i = 0; i < COLUMNS; i++)
-		smartcar_parameter(&parameters,
-						   column_types[i] == TEXTOID ? TEXTARRAYOID :
-						   column_types[i] == INT4OID ? INT4ARRAYOID : get_array_type(TIMESTAMPTZOID),
-						   makeArrayResult(page->columns[i], item->context), false);
-	smartcar_parameter_time(&parameters, page->asked_at);
-	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c (server, user_id, vehicle_id, connection_id, external_id, mode, granted_scopes, make, model, year, powertrain_type, connected_at, synced_at) "
-					 "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") $1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, string_to_array(p.permissions, ' '), p.make, p.model, p.year, p.powertrain_type, p.connected_at, @now "
-					 "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, make, model, year, powertrain_type, connected_at) "
-					 "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", p.connected_at DESC NULLS LAST "
-					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET status = 'connected', connection_id = EXCLUDED.connection_id, "
-					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), mode = EXCLUDED.mode, granted_scopes = EXCLUDED.granted_scopes, "
-					 "make = EXCLUDED.make, model = EXCLUDED.model, year = EXCLUDED.year, powertrain_type = EXCLUDED.powertrain_type, "
-					 "connected_at = EXCLUDED.connected_at, synced_at = EXCLUDED.synced_at, updated_at = @now "
-					 "WHERE c.synced_at IS NULL OR c.synced_at <= $13",
-					 &parameters);
+static void
+store_report(void *argument)
+{
+	const PageReport *report = argument;
+
+	smartcar_connections_store_page(report->server, report->columns, report->asked_at);
+}
+
+/* One row of a page. */
+static PageReport
+row_of(const PageReport *page, int row)
+{
+	PageReport	report = *page;
+	int			lower_bound = 1;
+	int			count = 1;
+
+	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
+	{
+		int16		length;
+		bool		by_value;
+		char		alignment;
+		Datum		value;
+		bool		is_null;
+		int			place = row + 1;
+
+		get_typlenbyvalalign(smartcar_page_types[i], &length, &by_value, &alignment);
+		value = array_get_element(page->columns[i], 1, &place, -1, length, by_value, alignment,
+								  &is_null);
+		report.columns[i] = PointerGetDatum(construct_md_array(&value, &is_null, 1, &count,
+															   &lower_bound,
+															   smartcar_page_types[i], length,
+															   by_value, alignment));
+	}
+	return report;
+}
+
+/*
+ * Stores a page, or else row by row what can be stored of it.  Returns the number
+ * of rows that were stored.
+ */
+static int
+store_page(Listing *listing, SmartcarItem *item)
+{
+	ConnectionPage *page = page_of(item);
+	PageReport	report = {listing->call.server, {0}, page->asked_at};
+	ErrorData  *error;
+	int			stored = 0;
+
+	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
+		report.columns[i] = makeArrayResult(page->columns[i], item->context);
+	if (smartcar_sync_store(store_report, &report, 1, &error))
+		return page->count;
+	for (int i = 0; i < page->count; i++)
+	{
+		PageReport	row = row_of(&report, i);
+
+		if (smartcar_sync_store(store_report, &row, SMARTCAR_SYNC_ATTEMPTS, &error))
+		{
+			stored++;
+			continue;
+		}
+		listing->failed++;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("a connection could not be stored: %s", error->message)));
+	}
+	return stored;
 }
 
 static void
@@ -250,6 +255,7 @@ finish_page(SmartcarCall *call, SmartcarItem *item)
 {
 	Listing    *listing = (Listing *) call;
 	ConnectionPage *page = page_of(item);
+	int			stored;
 
 	if (item->error != NULL)
 	{
@@ -262,16 +268,16 @@ finish_page(SmartcarCall *call, SmartcarItem *item)
 	}
 	if (page->count == 0)
 		return;
-	store_page(call->server, item);
+	stored = store_page(listing, item);
 	smartcar_spi_commit();
-	smartcar_progress_add(listing->progress, page->count);
+	smartcar_progress_add(listing->progress, stored);
 }
 
 /*
- * Lists all connections.  Returns how many there were; an error after what had
- * come by then was stored.
+ * Lists all connections, and returns how many of them could not be stored.  An
+ * error comes after what had come by then was stored.
  */
-static void
+static int64
 list_connections(SmartcarServer *server, SmartcarProgress *progress)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
@@ -287,15 +293,21 @@ list_connections(SmartcarServer *server, SmartcarProgress *progress)
 	smartcar_call_run(&listing->call);
 	if (listing->error != NULL)
 		smartcar_failure_raise(listing->error);
+	if (listing->unusable > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("connections left out: " INT64_FORMAT, listing->unusable),
+				 errdetail("The id of a user must be able to be a header, and that of a vehicle to be part of a path.")));
+	return listing->unusable + listing->failed;
 }
 
 /*
  * Goes through users, a batch at a time, and asks about each of their vehicles:
- * those of the users whose connections were not in the list, or of all.  Returns
- * of how many users the vehicles could not be listed.
+ * those of the users about whom Smartcar was not asked since a time.  Returns how
+ * many of them failed.
  */
 static int64
-sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
+sync_users(SmartcarServer *server, TimestampTz not_since)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
@@ -307,27 +319,19 @@ sync_users_of(SmartcarServer *server, const char *condition, TimestampTz began)
 	do
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(batch);
-		SmartcarParameters parameters = {0};
-		SmartcarUser *users;
+		char	  **user_ids = smartcar_connections_read_users(server, last, not_since, limit,
+															   &count);
+		SmartcarUser *users = palloc0((count + 1) * sizeof(SmartcarUser));
 
-		smartcar_parameter_string(&parameters, server->name);
-		smartcar_parameter_string(&parameters, last);
-		smartcar_parameter(&parameters, INT4OID, Int32GetDatum(limit), false);
-		smartcar_parameter(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(began), false);
-		count = (int) smartcar_spi_run(psprintf("SELECT DISTINCT user_id FROM smartcar_tesla.connection "
-												"WHERE server = $1 AND user_id > $2 AND status = 'connected' AND %s "
-												"ORDER BY user_id LIMIT $3", condition),
-									   &parameters);
-		users = palloc0(Max(count, 1) * sizeof(SmartcarUser));
 		for (int i = 0; i < count; i++)
-			users[i].user_id = smartcar_result_string(i, 0);
+			users[i].user_id = user_ids[i];
 		smartcar_spi_commit();
 		if (count > 0)
 		{
 			smartcar_sync_users(server, users, count);
 			failed += smartcar_warn_of_users(users, count);
 			smartcar_spi_commit();
-			last = MemoryContextStrdup(old_context, users[count - 1].user_id);
+			last = MemoryContextStrdup(old_context, user_ids[count - 1]);
 		}
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
@@ -345,7 +349,7 @@ smartcar_sync_connections(SmartcarServer *server, SmartcarProgress *progress, bo
 {
 	TimestampTz began = GetCurrentTimestamp();
 
-	list_connections(server, progress);
-	*failed = sync_users_of(server, with_details ? "$4 IS NOT NULL" : "synced_at < $4", began);
+	*failed = list_connections(server, progress);
+	*failed += sync_users(server, with_details ? DT_NOEND : began);
 	return progress->done;
 }

@@ -3,6 +3,9 @@
  * webhook_event.h
  *	  Statements on the table smartcar_tesla.webhook_event.
  *
+ * Smartcar delivers an event at least once, so the ids of events are kept as long
+ * as it may repeat them.
+ *
  * src/manager/webhook_event.h
  *
  *-------------------------------------------------------------------------
@@ -12,9 +15,20 @@
 
 #include "postgres.h"
 
+#include "manager/connection.h"
 #include "pg/server.h"
 
-extern bool smartcar_webhook_event_insert(const SmartcarServer *server, SmartcarSpan event_id);
+/*
+ * How old an accepted event can be.  Ids are kept for longer than that, because
+ * the clock that says how old an event is may be behind ours.
+ */
+#define SMARTCAR_MAX_EVENT_AGE	USECS_PER_DAY
+
+extern SmartcarConnectionRow *smartcar_webhook_event_insert(const SmartcarServer *server,
+															SmartcarSpan event_id,
+															SmartcarSpan vehicle_id,
+															SmartcarSpan user_id, bool *is_new,
+															int *count);
 extern void smartcar_webhook_events_delete_expired(const SmartcarServer *server);
 
 #endif							/* SMARTCAR_WEBHOOK_EVENT_H */

@@ -15,6 +15,8 @@
 #include "catalog/pg_foreign_server.h"
 #include "common/jsonapi.h"
 #include "utils/acl.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
@@ -24,6 +26,11 @@
 /* 16 moved the macros for variable-length types out of postgres.h. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+
+/* 19 needs it for soft errors. */
+#if PG_VERSION_NUM >= 190000
+#include "nodes/miscnodes.h"
 #endif
 
 /* 16 replaced the function for each kind of object by one. */
@@ -57,6 +64,50 @@ smartcar_json_untranslatable(JsonParseErrorType status)
 	return status == JSON_UNICODE_UNTRANSLATABLE;
 #else
 	return false;
+#endif
+}
+
+/*
+ * Returns false for a number that is not an integer of 32 bits, which 19 tells by
+ * a soft error.
+ */
+static inline bool
+smartcar_numeric_int4(Numeric number, int32 *integer)
+{
+#if PG_VERSION_NUM >= 190000
+	ErrorSaveContext errors = {T_ErrorSaveContext};
+
+	*integer = numeric_int4_safe(number, (Node *) &errors);
+	return !errors.error_occurred;
+#else
+	bool		failed = false;
+
+	*integer = numeric_int4_opt_error(number, &failed);
+	return !failed;
+#endif
+}
+
+/*
+ * A jsonb that is built token by token.  Starts as zeros; result is the value
+ * after its last token.  19 keeps both in a struct of its own.
+ */
+#if PG_VERSION_NUM >= 190000
+typedef JsonbInState SmartcarJsonbBuilder;
+#else
+typedef struct SmartcarJsonbBuilder
+{
+	JsonbParseState *parseState;
+	JsonbValue *result;
+} SmartcarJsonbBuilder;
+#endif
+
+static inline void
+smartcar_jsonb_push(SmartcarJsonbBuilder *builder, JsonbIteratorToken token, JsonbValue *value)
+{
+#if PG_VERSION_NUM >= 190000
+	pushJsonbValue(builder, token, value);
+#else
+	builder->result = pushJsonbValue(&builder->parseState, token, value);
 #endif
 }
 

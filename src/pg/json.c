@@ -18,6 +18,7 @@
 
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
@@ -27,10 +28,9 @@
 #define MAX_NESTING		64
 
 /*
- * A longer body, or a number with more digits, is no answer of an API; nor is
- * one with so many values, each of which takes far more memory than in the text.
+ * A number with more digits is no response of an API; nor is a text with so many
+ * values, each of which takes far more memory than in the text.
  */
-#define MAX_LENGTH			(64 * 1024 * 1024)
 #define MAX_VALUES			100000
 #define MAX_NUMBER_LENGTH	1000
 #define MAX_EXPONENT_DIGITS	4
@@ -118,6 +118,17 @@ check_scalar(void *state, char *token, JsonTokenType type)
 }
 
 /*
+ * Looks for a cancel between two steps with a text that takes long.  With a short
+ * one it must wait: it may be tokens, which are to be stored first.
+ */
+void
+smartcar_check_for_interrupts(SmartcarSpan text)
+{
+	if (text.length >= SMARTCAR_SHORT_TEXT)
+		CHECK_FOR_INTERRUPTS();
+}
+
+/*
  * The text as jsonb, or NULL if it is not JSON that jsonb can hold.
  */
 Jsonb *
@@ -130,7 +141,7 @@ smartcar_json_parse(SmartcarSpan text)
 	JsonLexContext *lexer;
 	char	   *copy;
 
-	if (text.length == 0 || text.length > MAX_LENGTH)
+	if (text.length == 0 || text.length > SMARTCAR_JSON_MAX_LENGTH)
 		return NULL;
 
 	/* the parser is recursive, so it must not see what nests without end */
@@ -140,6 +151,7 @@ smartcar_json_parse(SmartcarSpan text)
 	if (shape.wide_escape && GetDatabaseEncoding() == PG_SQL_ASCII)
 		untranslatable_escape();
 
+	smartcar_check_for_interrupts(text);
 	copy = pnstrdup(text.data, text.length);
 	actions.semstate = &out_of_range;
 	actions.scalar = check_scalar;
@@ -150,6 +162,7 @@ smartcar_json_parse(SmartcarSpan text)
 	if (status != JSON_SUCCESS || out_of_range)
 		return NULL;
 
+	smartcar_check_for_interrupts(text);
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(copy)));
 }
 
@@ -226,16 +239,12 @@ bool
 smartcar_json_integer_member(JsonbContainer *object, const char *key, int32 *integer)
 {
 	JsonbValue	value;
-	bool		failed = false;
 	int64_t		number;
 
 	if (smartcar_json_member(object, key, &value) == NULL)
 		return false;
 	if (value.type == jbvNumeric)
-	{
-		*integer = numeric_int4_opt_error(value.val.numeric, &failed);
-		return !failed;
-	}
+		return smartcar_numeric_int4(value.val.numeric, integer);
 	if (value.type != jbvString ||
 		!smartcar_span_to_number(smartcar_span(value.val.string.val, value.val.string.len),
 								 MAX_INTEGER_DIGITS, &number))

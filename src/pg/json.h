@@ -16,6 +16,16 @@
 
 #include "core/span.h"
 
+/*
+ * A longer text is no response of an API.  Nothing that is done with one of this
+ * length takes so long that a cancel would have to wait.
+ */
+#define SMARTCAR_JSON_MAX_LENGTH	(16 * 1024 * 1024)
+
+/* A cancel that comes while less than this is parsed is served afterwards. */
+#define SMARTCAR_SHORT_TEXT			(1024 * 1024)
+
+extern void smartcar_check_for_interrupts(SmartcarSpan text);
 extern Jsonb *smartcar_json_parse(SmartcarSpan text);
 extern JsonbValue *smartcar_json_member(JsonbContainer *object, const char *key,
 										JsonbValue *value);

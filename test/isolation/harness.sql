@@ -190,7 +190,7 @@ CREATE VIEW accounts AS
 	FROM smartcar_tesla.account;
 
 CREATE VIEW vehicles AS
-	SELECT external_id AS owner, model, status, cardinality(permissions) AS permissions, virtual_key_paired AS paired, error_code AS error
+	SELECT external_id AS owner, model, status, cardinality(granted_scopes) AS permissions, virtual_key_paired AS paired, error_code AS error
 	FROM smartcar_tesla.connection ORDER BY external_id, model;
 
 CREATE VIEW sessions AS

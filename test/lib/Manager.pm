@@ -19,6 +19,7 @@ use strict;
 use warnings;
 
 use Carp;
+use Encode ();
 use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -572,6 +573,17 @@ sub checksum
 
 	return sql($on, q{SELECT md5(string_agg(r, ' ' ORDER BY r)) FROM (}
 		  . join(' UNION ALL ', map { "SELECT t::text FROM $table{$_} AS t" } @tables) . ') AS r (r)');
+}
+
+# An event of the local Smartcar, received.  It ends with what the function returned.
+sub receive
+{
+	my ($on, $sandbox, $server, %event) = @_;
+	my $delivery = $sandbox->ask('webhook', \%event)->{deliveries}[0];
+	my $body = unpack 'H*', Encode::encode('UTF-8', $delivery->{body});
+	my $signature = defined $delivery->{signature} ? "'$delivery->{signature}'" : 'NULL';
+
+	return sql($on, "SELECT COALESCE(smartcar_receive_webhook('\\x$body', $signature, '$server'), 'NULL')");
 }
 
 1;

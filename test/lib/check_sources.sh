@@ -50,7 +50,7 @@ step_layers()
 		func     "(http|call|api|manager)/
 		call     "(func|api|manager)/|"executor/spi\.h|<curl
 		api      "(func|manager)/|"executor/spi\.h|<curl
-		manager  "(http|func)/|<curl
+		manager  "http/|<curl
 	END
 	for folder in src/*/; do
 		case $folder in

@@ -47,6 +47,9 @@ WITH members AS (
 	SELECT 'rights on ' || t.oid::regtype || ': ' || COALESCE(t.typacl::text, 'default')
 		FROM members m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
 	UNION ALL
+	SELECT 'rights on schema ' || n.nspname || ': ' || COALESCE(n.nspacl::text, 'default')
+		FROM members m JOIN pg_namespace n ON m.classid = 'pg_namespace'::regclass AND m.objid = n.oid
+	UNION ALL
 	SELECT 'rights that are not dumped on ' || pg_describe_object(classoid, objoid, objsubid) || ': ' || initprivs::text
 		FROM pg_init_privs JOIN members m ON m.classid = classoid AND m.objid = objoid
 	UNION ALL

@@ -246,7 +246,7 @@ const errorCases = [
     faults: [{status: 401, body: {type: 'AUTHENTICATION', description: 'No.', requestId: 'r'}}],
     theirs: (api, given, {managementToken}) => api.deleteConnections(managementToken, {vehicleId: 'v'}),
     ours: () => `SELECT jsonb_build_object('error', smartcar_parse_error(body, status, NULL, request_id))
-      FROM smartcar_request('DELETE', '/connections', query => '{"vehicle_id": "v"}', origin => 'management', server => 'calls')`,
+      FROM smartcar_request('DELETE', '/management/connections', query => '{"vehicle_id": "v"}', origin => 'management', server => 'calls')`,
   },
   {
     what: 'a real refusal', prepare: one,

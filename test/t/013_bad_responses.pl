@@ -25,6 +25,7 @@ $node->start;
 Sandbox::create_server($node, 'smartcar', $sandbox->url);
 Sandbox::create_server($node, 'http2', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'));
 Sandbox::create_server($node, 'roomy', $sandbox->url, max_response_size => '4MB');
+Sandbox::create_server($node, 'huge', $sandbox->url, max_response_size => '64MB', timeout => '60s');
 
 my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
@@ -204,7 +205,7 @@ foreach my $method ('GET', 'POST')
 	{
 		my ($what, $fault, $expected) = @$case;
 		my $request = qq(SELECT coalesce(sqlstate, 'right'), content_type, coalesce(headers ? 'x-a', false), (error).description
-			FROM token, smartcar_request('$method', '{/user}', ARRAY[access_token]));
+			FROM token, smartcar_request_many('$method', '{/user}', ARRAY[access_token]));
 
 		$sandbox->faults({ %$fault, times => 0 });
 		my ($state, $type, $interim, $description) = split /\|/, on('smartcar')->query($request);
@@ -244,6 +245,12 @@ foreach my $pause (0, 1)
 		'and the hint says what to do');
 	$sandbox->faults({ oversize => $megabyte + 1 });
 	is(on('roomy')->query($exact), $megabyte + 1, 'a server can have another limit');
+
+	# JSON that takes so long to parse that a cancel would have to wait
+	$sandbox->faults({ oversize => 17 * $megabyte });
+	is(on('huge')->query($exact), 17 * $megabyte, 'a text of any size');
+	$sandbox->faults({ oversize => 17 * $megabyte });
+	like(on('huge')->error($ask)->{detail}, qr/GET \/v2.0\/user: It is too large\.$/, 'but JSON of so much is no response of a typed call');
 
 	$sandbox->faults({ big_headers => 80000 });
 	unlike(on('smartcar')->error($exact)->{hint}, qr/max_response_size/, 'which has no say in the size of a header');

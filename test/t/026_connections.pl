@@ -214,7 +214,7 @@ is_error("CALL smartcar_disconnect_vehicle('x', server => 'v3')", 'SC001', qr{11
 $sandbox->faults({ match => { method => 'GET' }, status => 204 });
 is_error("SELECT smartcar_delete_connections('a', $v3)", 'SC004', qr/It is empty/, 'an empty list');
 $sandbox->faults(page(1, 10), page(11, 20), page(21, 20), { match => { method => 'DELETE' }, times => 0, status => 204 });
-is_result("SELECT count(*) FROM smartcar_delete_connections('a', $v3)", '20', 'deleted from pages of the default size, without links');
+is_result("SELECT count(*) FROM smartcar_delete_connections('x', $v3)", '20', 'deleted from pages of the default size, without links');
 is(scalar(grep { /DELETE/ } requests()), 20, 'to the last one');
 
 done_testing();

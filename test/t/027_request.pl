@@ -156,9 +156,11 @@ is_result(
 	'503|not JSON, but ü|text/plain|an-id|2018-05-04 07:20:50.844|2018-05-04 07:20:51.844|metric|9000|a=1, b=2||9000|f|an-id',
 	'a status, a body and headers');
 $sandbox->faults(
-	{ match => { path => '/x' }, body => '', headers => { 'SC-Data-Age' => 'yesterday', 'SC-Fetched-At' => '', 'Retry-After' => 'Wed, 21 Oct 2026 07:28:00 GMT' } });
+	{ match => { path => '/x' }, body => '', headers => { 'SC-Data-Age' => 'yesterday', 'SC-Fetched-At' => '', 'Retry-After' => 'soon' } });
 is_result("SELECT status, body = '', request_id IS NULL, data_age IS NULL, fetched_at IS NULL, unit_system IS NULL, retry_after IS NULL FROM smartcar_request('GET', '/x', 't')",
 	'200|t|t|t|t|t|t', 'what cannot be read is NULL');
+$sandbox->faults({ match => { path => '/x' }, status => 503, times => 0, body => '', headers => { 'Retry-After' => 'Wed, 21 Oct 2015 07:28:00 GMT' } });
+is_result("SELECT retry_after FROM smartcar_request('POST', '/x', 't')", '0', 'the date of a Retry-After that is over');
 $sandbox->faults({ match => { path => '/x' }, status => $_, body => {} }) , is_result("SELECT status FROM smartcar_request('POST', '/x', 't')", $_, "status $_")
   foreach 201, 301, 404, 418, 500;
 $sandbox->faults({ match => { path => '/x' }, redirect => 'http://127.0.0.1:1/' });

@@ -90,7 +90,7 @@ is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'é', 'an 
 is(($sandbox->log)[-1]{path}, '/v2.0/vehicles/%C3%A9', 'is UTF-8, too');
 is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle_many('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
 $sandbox->faults({ times => 0, body => { access_token => 'a' } });
-like(rows('latin1', q(SELECT smartcar_exchange_code('c', 'https://é'))), qr/invalid redirect_uri: "https:\/\/é"/, 'a redirect URI is shown as it was written');
+like(rows('latin1', q(SELECT smartcar_exchange_code('c', redirect_uri => 'https://é'))), qr/invalid redirect_uri: "https:\/\/é"/, 'a redirect URI is shown as it was written');
 is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form');
 is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'is UTF-8, too');
 

@@ -27,7 +27,7 @@ Sandbox::create_server($node, 'v3', $sandbox->url('https'), @ca, timeout => '1s'
 
 my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
-my $ask = 'SELECT smartcar_user(access_token) FROM token';
+my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
 
 $session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 
@@ -70,7 +70,7 @@ my %ends = (
 	},
 	'an error that a block catches' => sub {
 		return $session->query(
-			qq(SET statement_timeout = 300; DO \$\$ BEGIN PERFORM smartcar_user(access_token) FROM token;
+			qq(SET statement_timeout = 300; DO \$\$ BEGIN PERFORM smartcar_get_user(access_token) FROM token;
 			EXCEPTION WHEN query_canceled THEN RAISE EXCEPTION 'caught %', SQLSTATE; END \$\$; SET statement_timeout = 0));
 	});
 foreach my $server ('http2', 'http1')

@@ -42,7 +42,7 @@ Sandbox::create_server($node, $_, $sandbox->url('https') =~ s/localhost/$_.test/
 
 my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
-my $ask = 'SELECT smartcar_user(access_token) FROM token';
+my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
 
 $session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 $names = undef if $names && !HostNames::in_use($session, 'slow_name');
@@ -76,7 +76,7 @@ SKIP:
 		$fresh->query('SET smartcar_tesla.server = late');
 		$sandbox->faults({ times => 0, body => {} });
 		my ($threads, $result) = most_threads($fresh,
-			"SELECT count(*) FROM token, smartcar_request('$method', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token]) WHERE sqlstate IS NULL");
+			"SELECT count(*) FROM token, smartcar_request_many('$method', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token]) WHERE sqlstate IS NULL");
 		is($result, 64, "64 requests ($method) to a name that is not known yet");
 		cmp_ok($threads, '<=', 2, 'have it resolved by one thread');
 		is(scalar $sandbox->log, 64, 'and each is made once');

@@ -22,7 +22,7 @@ Sandbox::create_server($node, 'smartcar', $sandbox->url('https'), ca_file => $sa
 
 my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
-my $ask = "SELECT smartcar_user('$ada->{access_token}')";
+my $ask = "SELECT smartcar_get_user('$ada->{access_token}')";
 
 sub exchange
 {

@@ -158,7 +158,7 @@ $session->query('ROLLBACK');
 	is("$error->{sqlstate} $error->{message}", '28000 callback belongs to a session of another owner', 'the session of another owner');
 	is(scalar $sandbox->log, 0, 'nothing is sent');
 	is(Manager::rows($node, 'session', 'status', external_id => 'mallory'), 'open', 'and nothing changed');
-	like($session->query("CALL smartcar_finish_connect('$callback', 'mallory')"), qr/^finished\|mallory/, 'for its own owner it is taken');
+	like($session->query("CALL smartcar_finish_connect('$callback', 'mallory')"), qr/^finished\|mallory/m, 'for its own owner it is taken');
 	$callback = consent(link_for(''), owner => 'ben');
 	is($session->error("CALL smartcar_finish_connect('$callback', 'owner-8')")->{sqlstate}, '28000', 'a session that was begun for nobody');
 	like($session->query(finish($callback)), qr/^finished/, 'which nobody may take');
@@ -372,7 +372,7 @@ sub says
 
 	return { match => { path => '^/v3/connections$' }, times => 0, body => { data => [ \%connection ], links => {} } };
 }
-foreach my $answer ([ $ada_id, 'owner-7' ], [ $ben_id, 'mallory' ])
+foreach my $answer ([ $ada_id, 'owner-7' ], [ $ben_id, 'mallory' ], [ $ada_id, undef ])
 {
 	$link = link_for("external_id => 'mallory', server => 'v3'");
 	$callback = consent($link, owner => 'ada');

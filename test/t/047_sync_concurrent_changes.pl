@@ -87,9 +87,16 @@ connect_owner('ada', 'owner-7');
 	is(status('action, error_type', 'true'), 'connect|invalid_grant', 'and it is still told');
 }
 
-# A webhook comes: what smartcar_receive_webhook() writes of it
+# A webhook comes
 
-my %asleep = (error_type => 'VEHICLE_STATE', error_code => 'ASLEEP', error_action => 'retry', error => '0 s', updated => '0 s');
+my %of_ada = (user_id => $ada_id, vehicle_id => $model_3);
+my %asleep = (%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', error => { type => 'VEHICLE_STATE', code => 'ASLEEP' });
+my %login = (%of_ada, type => 'VEHICLE_ERROR', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' });
+
+sub receive
+{
+	return Manager::receive($node, $sandbox, 'smartcar', @_);
+}
 
 Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
@@ -97,24 +104,164 @@ is(status('action', 'true'), 'add_virtual_key', 'a key is missing');
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
-	Manager::set_connections($node, { virtual_key_paired => 't', %asleep });
+	Manager::wait_until(sub { scalar $sandbox->log(path => '/tesla/virtual_key$') }) or die 'the key was not asked about';
+	$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
+	receive(%of_ada, type => 'VEHICLE_STATE', signals => ['connectivitystatus-isdigitalkeypaired']);
+	receive(%asleep);
 	like($sync->result, qr/^1\|0$/m, 'a webhook comes meanwhile');
 	is(status('virtual_key_paired, error_type, action', 'true'), 't|VEHICLE_STATE|retry', 'and what it told stands');
+	$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::false });
 	like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'until Smartcar is asked again');
 	is(status('virtual_key_paired, error_type, action', 'true'), 'f||add_virtual_key', 'and knows better');
 }
 
-# an error that somebody has to mend is not hidden by one that goes away
+# an error that somebody has to fix is not hidden by one that passes by itself
 $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
-	Manager::set_connections($node, \%asleep);
+	receive(%asleep);
 	$sync->result;
 	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'what needs somebody comes first');
 }
 
-# A vehicle is taken away, and another synchronization has seen that
+# an error that ended while Smartcar was asked does not come back
+$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::false });
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'all is well');
+$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
+{
+	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
+
+	$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::false });
+	receive(%login, state => 'RESOLVED');
+	like($sync->result, qr/^1\|0$/m, 'a login that had failed works again meanwhile');
+	is(status('error_code, action', 'true'), '|add_virtual_key', 'and is not said to fail again');
+}
+
+# An owner grants what was missing while Smartcar was asked
+
+Manager::start_over($node, $sandbox);
+connect_owner('ada', 'owner-7');
+$sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'an owner takes back a permission');
+is(status('action', 'true'), 'update_access', 'which is missing then');
+{
+	my $sync = Session->new($node);
+
+	# what was asked for first comes first, while the rest is still on its way
+	$sandbox->faults(map { { match => { path => '/permissions$' }, times => 1, delay_ms => $_ } } 2000, 3000);
+	$sync->start("CALL smartcar_sync(user_id => '$ada_id')");
+	Manager::wait_until(sub { scalar $sandbox->log(path => '/tesla/user/access$') }) or die 'the access was not asked about';
+	like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7/m, 'and grants it again meanwhile');
+	like($sync->result, qr/^1\|0$/m, 'a response from before');
+	is(status('action', 'true'), 'add_virtual_key', 'does not keep the one from after out');
+}
+
+# The same with the list of version 3
+
+Manager::start_over($node, $sandbox);
+$sandbox->ask('fleet', { owners => 1 });
+$sandbox->faults({ match => { path => '^/v3/connections$' }, times => 1, delay_ms => 2000 });
+{
+	my $sync = Session->new($node);
+
+	$sync->start("CALL smartcar_sync(details => false, server => 'v3')");
+	Manager::wait_until(sub { scalar $sandbox->log(path => '^/v3/connections$') }) or die 'nothing was asked';
+	my $asked = sql('SELECT clock_timestamp()');
+	$sync->result;
+	is(sql("SELECT synced_at < '$asked', updated_at > '$asked' FROM smartcar_tesla.connection"), 't|t', 'a page is known as of when it was asked for');
+}
+
+# A clock was ahead when a row was stored
+
+Manager::start_over($node, $sandbox);
+connect_owner('ada', 'owner-7');
+foreach my $column (qw(synced_at access_type_known_at tesla_scopes_known_at virtual_key_known_at errors_known_at))
+{
+	sql("UPDATE smartcar_tesla.connection SET $column = now() + interval '2 hours'");
+}
+$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
+$sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
+receive(%login, state => 'ERROR');
+is(status('error_code', 'true'), 'AUTHENTICATION_FAILED', 'a clock that was ahead does not hide an error');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'a synchronization');
+is(status('virtual_key_paired, error_code, action', 'true'), 't||update_access', 'brings all of the row up to date');
+is(sql('SELECT count(*) FROM smartcar_tesla.connection WHERE GREATEST(synced_at, access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, errors_known_at) > now()'), 0, 'and its times');
+
+# Ids that nothing can be asked with
+
+Manager::start_over($node, $sandbox);
+connect_owner('ada', 'owner-7');
+connect_owner('ben', 'owner-8');
+$sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status => 200,
+		body => { vehicles => [ 'a/b', $model_s, '..' ], paging => { count => 3, offset => 0 } } });
+{
+	my $result = $session->query('CALL smartcar_sync()');
+
+	like($result, qr/^1\|1$/m, 'a vehicle that cannot be asked about is a failure of its owner alone');
+	like($result, qr/^WARNING:.* vehicle "a\/b" of user /m, 'of which is warned');
+}
+
+# Signals without a value are no error, and say nothing about the login
+
+Manager::start_over($node, $sandbox);
+$sandbox->ask('fleet', { owners => 1 });
+$sandbox->faults({ match => { path => '/signals/' }, times => 0, status => 404, body => '404 page not found', content_type => 'text/plain' });
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0$/m, 'a vehicle that no webhook is subscribed to');
+is(status('error_type, error_description, action', 'true'), '||none', 'has no error');
+is(sql('SELECT tesla_scopes, access_type, virtual_key_paired FROM smartcar_tesla.connection'), '||', 'and nothing that is known');
+{
+	my $event = '{"eventType":"VEHICLE_ERROR","data":{"user":{"id":"user-000001"},"vehicle":{"id":"vehicle-000001"},"errors":[{"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","state":"ERROR"}]}}';
+
+	sql("SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'v3')");
+	like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0$/m, 'a login that does not work, and nothing that says otherwise');
+	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'stays one that does not work');
+}
+
+# A row that cannot be stored, or is locked, stops nobody else
+
+Manager::start_over($node, $sandbox);
+connect_owner('ada', 'owner-7');
+connect_owner('ben', 'owner-8');
+$sandbox->ask('fleet', { owners => 3 });
+like($session->query("CALL smartcar_sync(details => false, server => 'v3')"), qr/^6\|0$/m, 'a list');
+sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF NEW.user_id IN ('$ben_id', 'user-000002') THEN RAISE 'not this one'; END IF; RETURN NEW; END \$\$;"
+	  . ' CREATE TRIGGER refuse BEFORE UPDATE ON smartcar_tesla.connection FOR EACH ROW EXECUTE FUNCTION refuse()');
+{
+	my $result = $session->query('CALL smartcar_sync()');
+
+	like($result, qr/^1\|1$/m, 'an owner whose vehicles cannot be stored is a failure');
+	like($result, qr/^WARNING:.* the vehicles of user "$ben_id" could not be stored: not this one$/m, 'which is told');
+	$result = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
+	like($result, qr/^\d+\|\d+$/m, 'the list of version 3 comes to its end');
+	like($result, qr/^WARNING:.* a connection could not be stored: not this one$/m, 'too');
+	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND user_id IN ('user-000001', 'user-000003') AND synced_at > now() - interval '10 seconds'"), 2, 'with the others stored');
+}
+sql('DROP TRIGGER refuse ON smartcar_tesla.connection; DROP FUNCTION refuse()');
+
+# Events about every user of a vehicle, and a login, lock rows in one order for
+# everybody, here while they lie in another one
+
+Manager::start_over($node, $sandbox);
+sql("INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id) VALUES ('smartcar', 'user-b', 'shared'), ('smartcar', 'user-a', 'shared')");
+{
+	my $first = Session->new($node);
+	my $second = Session->new($node);
+	my $event = '{"eventType":"VEHICLE_ERROR","data":{"vehicle":{"id":"shared"},"errors":[{"type":"BILLING","state":"ERROR"}]}}';
+
+	$first->query('BEGIN');
+	$first->query("SELECT FROM smartcar_tesla.connection WHERE vehicle_id = 'shared' AND user_id = 'user-a' FOR UPDATE");
+	$second->start("SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'smartcar')");
+	$node->poll_query_until('postgres', q{SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = } . $second->backend) or die 'it does not wait';
+	is($first->query("SELECT user_id FROM smartcar_tesla.connection WHERE vehicle_id = 'shared' AND user_id = 'user-b' FOR UPDATE"), 'user-b', 'an event goes from row to row in the order of the key');
+	$first->query('COMMIT');
+	is($second->result, '', 'and is applied');
+	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE error_type = 'BILLING'"), 2, 'to all of them');
+	$first->finish;
+	$second->finish;
+}
+
+# A vehicle is disconnected, and another synchronization has seen that
 
 Manager::start_over($node, $sandbox);
 connect_owner('ben', 'owner-8');

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use Encode ();
 use FindBin;
 use JSON::PP ();
 use lib "$FindBin::RealBin/../lib";
@@ -66,7 +65,7 @@ sub is_stored
 {
 	my ($server, $vehicle_id, $name, %given) = @_;
 	my $condition = "server = '$server' AND vehicle_id = '$vehicle_id'";
-	my $times = "'{connected_at,synced_at,created_at,updated_at}'::text[]";
+	my $times = "'{connected_at,synced_at,created_at,updated_at,access_type_known_at,tesla_scopes_known_at,virtual_key_known_at,errors_known_at}'::text[]";
 	my $row = JSON::PP::decode_json($session->query("SELECT to_jsonb(c) - $times FROM smartcar_tesla.connection c WHERE $condition"));
 	my $vehicle = $sandbox->ask("vehicle?id=$vehicle_id");
 	my ($owner) = grep { grep { $_->{id} eq $vehicle_id } @{ $_->{vehicles} } } @{ $sandbox->ask('owners')->{owners} };
@@ -76,14 +75,16 @@ sub is_stored
 		{
 			server => $server, user_id => $owner->{user_id}, vehicle_id => $vehicle_id, status => 'connected',
 			(map { $_ => $vehicle->{$_} } qw(make model year mode)), powertrain_type => $vehicle->{powertrainType},
-			permissions => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
+			granted_scopes => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
 			access_type => $access->{accessType}, tesla_scopes => $owner->{tesla_permissions},
-			virtual_key_paired => $vehicle->{paired},
+			virtual_key_paired => $vehicle->{paired}, errors => undef,
 			(map { ("error_$_" => undef) } qw(type code description action url at)), %given
 		},
 		$name);
 	is($session->query("SELECT connected_at > now() - interval '5 minutes', synced_at >= created_at, updated_at >= synced_at FROM smartcar_tesla.connection WHERE $condition"),
 		't|t|t', "times of: $name");
+	is($session->query("SELECT access_type_known_at = synced_at, tesla_scopes_known_at = synced_at, virtual_key_known_at = synced_at, errors_known_at = synced_at FROM smartcar_tesla.connection WHERE $condition"),
+		't|t|t|t', "everything is known as of when Smartcar was asked: $name");
 	return;
 }
 
@@ -234,10 +235,18 @@ $strange->{body}{data}[0]{attributes}{permissions} = [ 'of_before' ];
 $_->{meta}{createdAt} = '2026-01-01T00:00:00Z' foreach @{ $strange->{body}{data} };
 $strange->{body}{data}[1]{meta}{createdAt} = '2026-01-02T00:00:00Z';
 $sandbox->faults($strange, page('^(?!.*userId).*number(%5D|\])='));
-is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '2|0', 'a list with rows that cannot be');
+my $left_out = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
+like($left_out, qr/^2\|4$/m, 'a list with rows that cannot be');
+like($left_out, qr/^WARNING:.* connections left out: 4$/m, 'which is told');
 is(Manager::rows($session, 'connection', 'granted_scopes', server => 'v3', vehicle_id => 'vehicle-000001'), '{read_location}', 'the later of two counts');
 is(Manager::count($session, 'connection', vehicle_id => [ 'a vehicle', '../vehicle' ]) + Manager::count($session, 'connection', user_id => 'user 1'), 0, 'and what nothing can be asked with is left out');
 is(Manager::rows($session, 'webhook_event', 'server', event_id => 'old') . ', ' . Manager::rows($session, 'webhook_event', 'event_id', server => 'v3'), 'smartcar, new', 'events that are not repeated any more are forgotten');
+
+# pages without an id have no end
+$strange = page('^(?!.*userId)', map { "vehicle-$_" } 1 .. 10);
+delete $_->{id} foreach @{ $strange->{body}{data} };
+$sandbox->faults($strange);
+like($session->error("CALL smartcar_sync(details => false, server => 'v3')")->{detail}, qr/It lists no connection with an id\./, 'a list of connections that have no ids ends');
 
 # a page that does not come
 $sandbox->faults({ match => { path => '^/v3/connections$', query => 'number(%5D|\])=4' }, times => 0, status => 404 });
@@ -311,12 +320,7 @@ $listener->query('LISTEN smartcar_tesla');
 
 sub receive
 {
-	my (%event) = @_;
-	my $delivery = $sandbox->ask('webhook', \%event)->{deliveries}[0];
-	my $body = unpack 'H*', Encode::encode('UTF-8', $delivery->{body});
-	my $signature = defined $delivery->{signature} ? "'$delivery->{signature}'" : 'NULL';
-
-	return $session->query("SELECT COALESCE(smartcar_receive_webhook('\\x$body', $signature, '" . ($event{server} // 'smartcar') . "'), 'NULL')");
+	return Manager::receive($session, $sandbox, 'smartcar', @_);
 }
 
 sub heard
@@ -356,6 +360,44 @@ $session->query('BEGIN');
 is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-5'), '', 'one whose transaction fails');
 $session->query('ROLLBACK');
 is_deeply(heard(), [], 'neither');
+
+
+# what changes nothing that somebody can act on is not heard
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-6', signals => ['odometer-traveleddistance']), '', 'an event that changes nothing');
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-7', signals => ['vehicleuseraccount-permissions']), '', 'one that tells what is known');
+is_deeply(heard(), [], 'are not heard');
+
+# an owner of another account of the application logs in at Tesla as the same user
+like($session->query(Manager::callback_of($node, $sandbox, 'ada', 'id of another')), qr/^WARNING:.* vehicle "$model_3" has a new owner$/m, 'a login that serves two owners is told to the one who connects');
+is_deeply(heard(), ["smartcar|OWNER_CHANGED|$user{ada}|$model_3|id of another|none"], 'and to those who listen');
+is(status('external_id', "server = 'smartcar' AND vehicle_id = '$model_3'"), 'id of another', 'the vehicle is theirs then');
+
+# the same event in two sessions, of which one is stricter than read committed
+{
+	my $stricter = Session->new($node);
+	my $event = '{"eventId":"twice","eventType":"VEHICLE_STATE","data":{"vehicle":{"id":"v"}}}';
+	my $received = "SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'smartcar')";
+
+	$stricter->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	$stricter->query('SELECT 1 FROM smartcar_status LIMIT 1');
+	is($session->query($received), '', 'an event');
+	is($stricter->error($received)->{sqlstate}, '40001', 'is an error for the stricter one');
+	$stricter->query('ROLLBACK');
+	is($stricter->query($received), '', 'and none when it comes again');
+	$stricter->finish;
+}
+
+# the owner of the extension may have lost what the caller has
+$node->safe_psql('postgres', 'CREATE ROLE deploy SUPERUSER; CREATE DATABASE deployed OWNER deploy');
+$node->safe_psql('deployed', 'SET ROLE deploy; CREATE EXTENSION smartcar_tesla; RESET ROLE; ALTER ROLE deploy NOSUPERUSER');
+$node->safe_psql('deployed', "CREATE SERVER late FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (scope 'read_location', api_version '3'); CREATE USER MAPPING FOR PUBLIC SERVER late OPTIONS (management_token 'amt');"
+	  . " INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, tesla_scopes) VALUES ('late', 'user-1', 'vehicle-1', '{vehicle_location}')");
+{
+	my $event = '{"eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},"signals":[{"code":"vehicleuseraccount-permissions","body":{"values":[]}}]}}';
+	my $log = $node->safe_psql('deployed', "LISTEN smartcar_tesla; SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'amt'), 'late')");
+
+	like($log, qr/"action" : "update_access"/, 'what is to be done is what the caller would see');
+}
 
 $listener->finish;
 $session->finish;

@@ -91,7 +91,7 @@ sub write_script
 }
 
 my ($function) = $script =~ /^(CREATE FUNCTION smartcar_add_required\(.*?;\n)/ms or die 'the function is not there';
-my ($comment) = $script =~ /^(COMMENT ON FUNCTION smartcar_add_required\(.*?';\n)/ms or die 'its comment is not there';
+my ($comment) = $script =~ /^(COMMENT ON FUNCTION smartcar_add_required IS.*?';\n)/ms or die 'its comment is not there';
 my $earlier = $script =~ s/\Q$function\E//r =~ s/\Q$comment\E//r;
 
 write_script('before', $earlier);

@@ -141,7 +141,7 @@ is(sql('SELECT (SELECT count(*) FROM smartcar_tesla.account), (SELECT count(*) F
 
 # What is in the way stops the script, and is not taken over.
 foreach my $case (
-	[ 'a function', 'CREATE FUNCTION s.smartcar_connect_url(server text) RETURNS text LANGUAGE sql AS $$ SELECT 1 $$', 'already exists' ],
+	[ 'a function', 'CREATE FUNCTION s.smartcar_parse_callback(callback text) RETURNS text LANGUAGE sql AS $$ SELECT callback $$', 'already exists' ],
 	[ 'a schema', 'CREATE SCHEMA smartcar_tesla CREATE TABLE account (server text)', 'already exists' ],
 	[ 'a view', 'CREATE VIEW s.smartcar_status AS SELECT 1', 'already exists' ],
 	[ 'a type', q(CREATE TYPE s.smartcar_action AS ENUM ('none')), 'already exists' ])
@@ -150,7 +150,7 @@ foreach my $case (
 	my $database = 'in_the_way';
 
 	sql("CREATE DATABASE $database");
-	sql("CREATE SCHEMA s AUTHORIZATION mallory; SET SESSION AUTHORIZATION mallory; $create", $database);
+	sql("CREATE SCHEMA s AUTHORIZATION mallory; GRANT CREATE ON DATABASE $database TO mallory; SET SESSION AUTHORIZATION mallory; $create", $database);
 	my (undef, undef, $errors) = $node->psql($database, 'CREATE EXTENSION smartcar_tesla SCHEMA s');
 	like($errors, qr/$message/, "$name that is there stops the script");
 	is(sql("SELECT count(*) FROM pg_extension WHERE extname = 'smartcar_tesla'", $database), 0, 'and nothing is installed');
@@ -190,6 +190,6 @@ $node->psql('postgres', "SET SESSION AUTHORIZATION mallory; $_->[1]", stderr => 
 	[ 'put a trigger on a table', 'CREATE TRIGGER t BEFORE UPDATE ON smartcar_tesla.account EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'permission denied' ],
 	[ 'put a rule on the view', 'CREATE RULE r AS ON UPDATE TO public.smartcar_status DO INSTEAD NOTHING', 'must be owner' ],
 	[ 'make a cast to its types', 'CREATE CAST (text AS public.smartcar_action) WITH INOUT AS IMPLICIT', 'must be owner' ],
-	[ 'replace a function', q(CREATE OR REPLACE FUNCTION smartcar_tesla.may_use(server pg_catalog.text) RETURNS boolean LANGUAGE sql AS 'SELECT true'), 'must be owner' ]);
+	[ 'replace a function', q(CREATE OR REPLACE FUNCTION public.smartcar_tesla_scope(scope pg_catalog.text) RETURNS pg_catalog.text LANGUAGE sql AS 'SELECT scope'), 'must be owner' ]);
 
 done_testing();

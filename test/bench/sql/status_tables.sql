@@ -11,7 +11,7 @@ CREATE SERVER status FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 -- One of ten has not granted all at Tesla, one of ten not all at Smartcar, one
 -- of ten has no virtual key.
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, connection_id, external_id, make, model, year, mode, powertrain_type,
-								 permissions, access_type, tesla_scopes, virtual_key_paired, connected_at, synced_at)
+								 granted_scopes, access_type, tesla_scopes, virtual_key_paired, connected_at, synced_at)
 	SELECT 'status', 'user-' || i, 'vehicle-' || i, 'connection-' || i, 'external-' || i, 'TESLA',
 		   (ARRAY['Model 3', 'Model Y', 'Model S', 'Model X'])[1 + i % 4], 2018 + i % 8, 'live', 'BEV',
 		   CASE WHEN i % 10 = 1 THEN '{read_vehicle_info,read_odometer,read_location,read_battery}'::text[]

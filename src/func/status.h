@@ -1,0 +1,37 @@
+/*-------------------------------------------------------------------------
+ *
+ * status.h
+ *	  What is to be done about a connection.
+ *
+ * src/func/status.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_STATUS_H
+#define SMARTCAR_STATUS_H
+
+#include "postgres.h"
+
+#include "utils/array.h"
+
+#include "core/error.h"
+#include "pg/server.h"
+
+/* What is known of a connection; NULL or no data for what is not. */
+typedef struct SmartcarConnectionFacts
+{
+	bool		is_disconnected;
+	SmartcarAction error_action;	/* SMARTCAR_ACTION_UNKNOWN: no error */
+	ArrayType  *granted_scopes;
+	ArrayType  *tesla_scopes;
+	SmartcarSpan access_type;
+	SmartcarSpan make;
+	SmartcarSpan model;
+	int			year;			/* or SMARTCAR_NO_YEAR */
+	bool		is_unpaired;	/* it is known that there is no virtual key */
+} SmartcarConnectionFacts;
+
+extern SmartcarAction smartcar_connection_action(const SmartcarServer *server,
+												 const SmartcarConnectionFacts *facts);
+
+#endif							/* SMARTCAR_STATUS_H */

@@ -1,0 +1,292 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection_error.c
+ *	  The errors that stand at a connection, and those that have ended.
+ *
+ * src/manager/connection_error.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/connection_error.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+
+#include "pg/datum.h"
+#include "pg/json.h"
+
+/* No event that is older than this is accepted, see receive_webhook.c. */
+#define ENDED_KEPT	USECS_PER_DAY
+
+/*
+ * What comes first: without a login nothing else works; then what the team must
+ * set right; then what the owner can add.  What passes by itself comes last.
+ */
+static const SmartcarAction order_of_actions[] = {
+	SMARTCAR_ACTION_CONNECT,
+	SMARTCAR_ACTION_REAUTHENTICATE,
+	SMARTCAR_ACTION_FIX_SETUP,
+	SMARTCAR_ACTION_REFRESH_TOKEN,
+	SMARTCAR_ACTION_UPDATE_ACCESS,
+	SMARTCAR_ACTION_ADD_VIRTUAL_KEY,
+	SMARTCAR_ACTION_ASK_OWNER,
+	SMARTCAR_ACTION_RETRY
+};
+
+static int
+rank(SmartcarAction action)
+{
+	int			place = 0;
+
+	while (place < lengthof(order_of_actions) && order_of_actions[place] != action)
+		place++;
+	return place;
+}
+
+static SmartcarAction
+read_action(SmartcarSpan label)
+{
+	for (int action = 0; action < SMARTCAR_ACTION_COUNT; action++)
+	{
+		if (smartcar_span_equal(label, smartcar_span_from_string(smartcar_action_label(action))))
+			return (SmartcarAction) action;
+	}
+	return SMARTCAR_ACTION_UNKNOWN;
+}
+
+static SmartcarConnectionError *
+add(SmartcarConnectionErrors *errors)
+{
+	SmartcarConnectionError *added;
+
+	if (errors->count == errors->allocated)
+	{
+		Size		size;
+
+		errors->allocated = 2 * errors->allocated + 4;
+		size = errors->allocated * sizeof(SmartcarConnectionError);
+		errors->elements = errors->elements ? repalloc(errors->elements, size) : palloc(size);
+	}
+	added = &errors->elements[errors->count++];
+	memset(added, 0, sizeof(*added));
+	return added;
+}
+
+/*
+ * Reads what is stored, which the errors refer to from then on; NULL for none.
+ */
+void
+smartcar_connection_errors_read(SmartcarConnectionErrors *errors, Jsonb *stored)
+{
+	int			count = stored && JB_ROOT_IS_ARRAY(stored) ? JB_ROOT_COUNT(stored) : 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		JsonbContainer *object = smartcar_json_object_element(&stored->root, i);
+		SmartcarConnectionError *error;
+
+		if (object == NULL)
+			continue;
+		error = add(errors);
+		error->type = smartcar_json_text_member(object, "type");
+		error->code = smartcar_json_text_member(object, "code");
+		error->description = smartcar_json_text_member(object, "description");
+		error->url = smartcar_json_text_member(object, "url");
+		error->action = read_action(smartcar_json_text_member(object, "action"));
+		if (!smartcar_timestamptz(smartcar_json_text_member(object, "known_at"),
+								  &error->known_at))
+			error->known_at = DT_NOEND;
+		(void) smartcar_json_boolean_member(object, "has_ended", &error->has_ended);
+	}
+}
+
+/* Two texts of which either may be missing. */
+static bool
+is_same(SmartcarSpan one, SmartcarSpan other)
+{
+	return (one.data == NULL) == (other.data == NULL) && smartcar_span_equal(one, other);
+}
+
+static SmartcarConnectionError *
+find(SmartcarConnectionErrors *errors, SmartcarSpan type, SmartcarSpan code)
+{
+	for (int i = 0; i < errors->count; i++)
+	{
+		if (is_same(errors->elements[i].type, type) && is_same(errors->elements[i].code, code))
+			return &errors->elements[i];
+	}
+	return NULL;
+}
+
+static bool
+says_the_same(const SmartcarConnectionError *stored, const SmartcarApiError *error)
+{
+	return !stored->has_ended && stored->action == error->action &&
+		is_same(stored->description, error->description) &&
+		is_same(stored->url, error->resolution_url);
+}
+
+/* Returns whether that changes what is stored, as the following two do. */
+bool
+smartcar_connection_errors_begin(SmartcarConnectionErrors *errors, const SmartcarApiError *error,
+								 const SmartcarKnownTime *time)
+{
+	SmartcarConnectionError *stored = find(errors, error->type, error->code);
+
+	if (!smartcar_replaces(time, errors->complete_at))
+		return false;
+	if (stored == NULL)
+		stored = add(errors);
+	else if (!smartcar_replaces(time, stored->known_at))
+		return false;
+	else if (says_the_same(stored, error) &&
+			 (time->is_arrival || stored->known_at == time->at))
+		return false;
+	stored->type = error->type;
+	stored->code = error->code;
+	stored->description = error->description;
+	stored->url = error->resolution_url;
+	stored->action = error->action;
+	stored->known_at = time->at;
+	stored->has_ended = false;
+	return true;
+}
+
+/*
+ * An error that ends before it was known to have begun is remembered, too: the
+ * report of its beginning may still come.
+ */
+bool
+smartcar_connection_errors_end(SmartcarConnectionErrors *errors, SmartcarSpan type,
+							   SmartcarSpan code, const SmartcarKnownTime *time)
+{
+	SmartcarConnectionError *stored = find(errors, type, code);
+
+	if (!smartcar_replaces(time, errors->complete_at))
+		return false;
+	if (stored == NULL)
+	{
+		stored = add(errors);
+		stored->type = type;
+		stored->code = code;
+		stored->action = SMARTCAR_ACTION_UNKNOWN;
+	}
+	else if (!smartcar_replaces(time, stored->known_at))
+		return false;
+	else if (stored->has_ended && (time->is_arrival || stored->known_at == time->at))
+		return false;
+	stored->known_at = time->at;
+	stored->has_ended = true;
+	return true;
+}
+
+/* Ends all errors that ask for an action. */
+bool
+smartcar_connection_errors_end_action(SmartcarConnectionErrors *errors, SmartcarAction action,
+									  const SmartcarKnownTime *time)
+{
+	bool		changed = false;
+
+	for (int i = 0; i < errors->count; i++)
+	{
+		SmartcarConnectionError *error = &errors->elements[i];
+
+		if (!error->has_ended && error->action == action)
+			changed |= smartcar_connection_errors_end(errors, error->type, error->code, time);
+	}
+	return changed;
+}
+
+/*
+ * Removes what was known by then, because Smartcar has been asked anew: all of
+ * it, or only what passes by itself.
+ */
+void
+smartcar_connection_errors_remove(SmartcarConnectionErrors *errors, const SmartcarKnownTime *time,
+								  bool only_transient)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < errors->count; i++)
+	{
+		SmartcarConnectionError *error = &errors->elements[i];
+		bool		is_removed = smartcar_replaces(time, error->known_at) &&
+			(!only_transient || error->action == SMARTCAR_ACTION_RETRY);
+
+		if (!is_removed)
+			errors->elements[kept++] = *error;
+	}
+	errors->count = kept;
+}
+
+/*
+ * The error that has to be fixed first, of several the latest; NULL if none
+ * stands.
+ */
+const SmartcarConnectionError *
+smartcar_connection_errors_first(const SmartcarConnectionErrors *errors)
+{
+	const SmartcarConnectionError *first = NULL;
+
+	for (int i = 0; i < errors->count; i++)
+	{
+		const SmartcarConnectionError *error = &errors->elements[i];
+
+		if (error->has_ended)
+			continue;
+		if (first == NULL || rank(error->action) < rank(first->action) ||
+			(rank(error->action) == rank(first->action) && error->known_at >= first->known_at))
+			first = error;
+	}
+	return first;
+}
+
+static void
+write_member(StringInfo text, const char *name, SmartcarSpan value)
+{
+	if (value.data == NULL)
+		return;
+	appendStringInfo(text, "\"%s\": ", name);
+	escape_json(text, pnstrdup(value.data, value.length));
+	appendStringInfoString(text, ", ");
+}
+
+/*
+ * The errors as a JSON text; NULL if there are none.
+ */
+const char *
+smartcar_connection_errors_text(const SmartcarConnectionErrors *errors)
+{
+	TimestampTz oldest = GetCurrentTimestamp() - ENDED_KEPT;
+	StringInfoData text;
+	char		time[MAXDATELEN + 1];
+
+	initStringInfo(&text);
+	for (int i = 0; i < errors->count; i++)
+	{
+		const SmartcarConnectionError *error = &errors->elements[i];
+
+		if (error->has_ended && error->known_at < oldest)
+			continue;
+		appendStringInfoString(&text, text.len == 0 ? "[{" : ", {");
+		write_member(&text, "type", error->type);
+		write_member(&text, "code", error->code);
+		write_member(&text, "description", error->description);
+		write_member(&text, "url", error->url);
+		if (error->action != SMARTCAR_ACTION_UNKNOWN)
+			write_member(&text, "action",
+						 smartcar_span_from_string(smartcar_action_label(error->action)));
+		appendStringInfo(&text, "\"known_at\": \"%s\", \"has_ended\": %s}",
+						 JsonEncodeDateTime(time, TimestampTzGetDatum(error->known_at),
+											TIMESTAMPTZOID, NULL),
+						 error->has_ended ? "true" : "false");
+	}
+	if (text.len == 0)
+		return NULL;
+	appendStringInfoChar(&text, ']');
+	return text.data;
+}

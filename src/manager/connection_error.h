@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection_error.h
+ *	  The errors that stand at a connection, and those that have ended.
+ *
+ * Several can stand at once, each with a type and a code of its own.  One that has
+ * ended is remembered for as long as an older report of it may still come.
+ *
+ * src/manager/connection_error.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_CONNECTION_ERROR_H
+#define SMARTCAR_CONNECTION_ERROR_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "manager/known_time.h"
+#include "pg/api_error.h"
+
+typedef struct SmartcarConnectionError
+{
+	SmartcarSpan type;
+	SmartcarSpan code;
+	SmartcarSpan description;
+	SmartcarSpan url;
+	SmartcarAction action;
+	TimestampTz known_at;
+	bool		has_ended;
+} SmartcarConnectionError;
+
+/* Starts as zeros. */
+typedef struct SmartcarConnectionErrors
+{
+	SmartcarConnectionError *elements;
+	int			count;
+	int			allocated;
+	TimestampTz complete_at;	/* all errors of then are known; DT_NOEND:
+								 * never */
+} SmartcarConnectionErrors;
+
+extern void smartcar_connection_errors_read(SmartcarConnectionErrors *errors, Jsonb *stored);
+extern bool smartcar_connection_errors_begin(SmartcarConnectionErrors *errors,
+											 const SmartcarApiError *error,
+											 const SmartcarKnownTime *time);
+extern bool smartcar_connection_errors_end(SmartcarConnectionErrors *errors, SmartcarSpan type,
+										   SmartcarSpan code, const SmartcarKnownTime *time);
+extern bool smartcar_connection_errors_end_action(SmartcarConnectionErrors *errors,
+												  SmartcarAction action,
+												  const SmartcarKnownTime *time);
+extern void smartcar_connection_errors_remove(SmartcarConnectionErrors *errors,
+											  const SmartcarKnownTime *time,
+											  bool only_transient);
+extern const SmartcarConnectionError *smartcar_connection_errors_first(const SmartcarConnectionErrors *errors);
+extern const char *smartcar_connection_errors_text(const SmartcarConnectionErrors *errors);
+
+#endif							/* SMARTCAR_CONNECTION_ERROR_H */

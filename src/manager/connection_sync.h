@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection_sync.h
+ *	  Statements of a synchronization on the table smartcar_tesla.connection.
+ *
+ * What is stored is known as of the time at which Smartcar was asked, never of the
+ * time at which it is stored: of two responses the one that was asked for later
+ * stays.
+ *
+ * src/manager/connection_sync.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_CONNECTION_SYNC_H
+#define SMARTCAR_CONNECTION_SYNC_H
+
+#include "postgres.h"
+
+#include "call/call.h"
+#include "manager/connection.h"
+
+/* The columns of a page of the list of connections, each an array. */
+typedef enum SmartcarPageColumn
+{
+	SMARTCAR_PAGE_CONNECTION_ID,
+	SMARTCAR_PAGE_USER_ID,
+	SMARTCAR_PAGE_VEHICLE_ID,
+	SMARTCAR_PAGE_EXTERNAL_ID,
+	SMARTCAR_PAGE_MODE,
+	SMARTCAR_PAGE_PERMISSIONS,	/* separated by spaces */
+	SMARTCAR_PAGE_MAKE,
+	SMARTCAR_PAGE_MODEL,
+	SMARTCAR_PAGE_YEAR,
+	SMARTCAR_PAGE_POWERTRAIN_TYPE,
+	SMARTCAR_PAGE_CONNECTED_AT,
+	SMARTCAR_PAGE_COLUMNS
+} SmartcarPageColumn;
+
+extern const Oid smartcar_page_types[SMARTCAR_PAGE_COLUMNS];
+
+/* The requests about a vehicle, side by side, and their responses. */
+typedef enum SmartcarVehicleRequest
+{
+	SMARTCAR_REQUEST_VEHICLE,
+	SMARTCAR_REQUEST_PERMISSIONS,
+	SMARTCAR_REQUEST_TESLA_ACCESS,
+	SMARTCAR_REQUEST_VIRTUAL_KEY,
+	SMARTCAR_VEHICLE_REQUESTS
+} SmartcarVehicleRequest;
+
+/* A user whose vehicles are asked about. */
+typedef struct SmartcarUser
+{
+	/* who */
+	const char *user_id;
+	const char *external_id;	/* NULL: not known */
+	const char *access_token;	/* NULL: the application's own */
+	bool		has_just_connected;
+
+	/* the vehicles that were stored before Smartcar was asked */
+	ArrayType  *known_vehicle_ids;
+
+	/* what came of it */
+	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
+	bool		has_failed;		/* not all of them were stored */
+	const SmartcarFailure *error;
+} SmartcarUser;
+
+/* A connection of another user who has the same external id. */
+typedef struct SmartcarOtherConnection
+{
+	const char *user_id;
+	const char *vehicle_id;
+} SmartcarOtherConnection;
+
+extern void smartcar_connections_store_page(const SmartcarServer *server, const Datum *columns,
+											TimestampTz asked_at);
+extern bool smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user,
+									  SmartcarSpan vehicle_id, const SmartcarItem *responses,
+									  const SmartcarConnectionErrors *errors,
+									  TimestampTz asked_at);
+extern void smartcar_connections_mark_gone(const SmartcarServer *server, const SmartcarUser *user,
+										   TimestampTz asked_at);
+extern void smartcar_connections_read_known(const SmartcarServer *server, SmartcarUser *users,
+											int count);
+extern SmartcarOtherConnection *smartcar_connections_find_others(const SmartcarServer *server,
+																 const SmartcarUser *user,
+																 TimestampTz asked_at,
+																 int *count);
+extern void smartcar_connection_remove_other(const SmartcarServer *server,
+											 const SmartcarUser *user,
+											 const SmartcarOtherConnection *other,
+											 TimestampTz asked_at);
+extern char **smartcar_connections_read_users(const SmartcarServer *server, const char *last,
+											  TimestampTz not_since, int limit, int *count);
+
+#endif							/* SMARTCAR_CONNECTION_SYNC_H */

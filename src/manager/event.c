@@ -1,0 +1,427 @@
+/*-------------------------------------------------------------------------
+ *
+ * event.c
+ *	  An event of a webhook, applied to the connections that it is about.
+ *
+ * Smartcar delivers events in any order, and again where a delivery failed.  So
+ * each part of an event counts as of the time that it says it is of, and loses
+ * against what is known since.
+ *
+ * src/manager/event.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/event.h"
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "manager/connection.h"
+#include "manager/known_time.h"
+#include "manager/notify.h"
+#include "manager/usable_id.h"
+#include "manager/webhook_event.h"
+#include "pg/api_error.h"
+#include "pg/datum.h"
+#include "pg/json.h"
+#include "pg/text_array.h"
+
+/* A larger number of seconds would be after the year 5000. */
+#define MAX_SECONDS		INT64CONST(100000000000)
+#define TIME_DIGITS		18
+
+/* 2015-01-01: what claims to be older is no time of an event. */
+#define OLDEST_TIME		(5479 * USECS_PER_DAY)
+
+typedef struct Event
+{
+	const SmartcarServer *server;
+	SmartcarSpan id;
+	SmartcarSpan type;
+	SmartcarSpan user_id;		/* no data: every user of the vehicle */
+	SmartcarSpan external_id;
+	SmartcarConnectionVehicle vehicle;
+	JsonbContainer *data;
+	JsonbContainer *meta;		/* NULL: none */
+	SmartcarKnownTime time;		/* of what has no time of its own */
+	bool		is_test;
+} Event;
+
+/* Applies a part of an event to a row.  Returns whether it changes the row. */
+typedef bool (*Applier) (const Event *event, JsonbContainer *part,
+						 SmartcarConnectionRow *connection);
+
+/*
+ * A time as Smartcar writes it: ISO 8601, or seconds or milliseconds since 1970,
+ * as a number or as a text.
+ */
+static bool
+read_time(JsonbContainer *object, const char *key, TimestampTz *time)
+{
+	JsonbValue	value;
+	SmartcarSpan text;
+	int64_t		number;
+
+	if (object == NULL || smartcar_json_member(object, key, &value) == NULL)
+		return false;
+	if (value.type == jbvNumeric)
+		text = smartcar_span_from_string(DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))));
+
+	else if (value.type == jbvString)
+		text = smartcar_span(value.val.string.val, value.val.string.len);
+
+	else
+		return false;
+	if (smartcar_timestamptz(text, time))
+		return *time >= OLDEST_TIME;
+	if (!smartcar_span_to_number(text, TIME_DIGITS, &number))
+		return false;
+	if (number < MAX_SECONDS)
+		number *= 1000;
+	if (number >= 1000 * MAX_SECONDS)
+		return false;
+	*time = number * 1000 - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	return *time >= OLDEST_TIME;
+}
+
+/*
+ * The first of several times that an object has.
+ */
+static bool
+read_first_time(JsonbContainer *object, const char *const *keys, SmartcarKnownTime *known)
+{
+	TimestampTz time;
+
+	for (; *keys != NULL; keys++)
+	{
+		if (read_time(object, *keys, &time))
+		{
+			*known = smartcar_reported_time(time);
+			return true;
+		}
+	}
+	return false;
+}
+
+static SmartcarKnownTime
+event_time(JsonbContainer *meta)
+{
+	static const char *const keys[] = {"sequence", "deliveredAt", NULL};
+	SmartcarKnownTime time;
+
+	return read_first_time(meta, keys, &time) ? time : smartcar_arrival_time();
+}
+
+/*
+ * When a signal was known: when Smartcar got it from Tesla.  What Tesla says about
+ * its age can be older than what we were told meanwhile of the same value.
+ */
+static SmartcarKnownTime
+signal_time(const Event *event, JsonbContainer *signal)
+{
+	static const char *const keys[] = {"retrievedAt", "oemUpdatedAt", NULL};
+	SmartcarKnownTime time;
+
+	return read_first_time(smartcar_json_object_member(signal, "meta"), keys, &time) ?
+		time : event->time;
+}
+
+/*
+ * An error that began or ended.  One without a state has begun.  That a permission
+ * is missing is told by the permissions themselves, and Smartcar tells it of
+ * signals, too, that nobody asked for.
+ */
+static bool
+apply_error(const Event *event, JsonbContainer *part, SmartcarConnectionRow *connection)
+{
+	SmartcarApiError error = {0};
+
+	smartcar_error_read_object(&error, part);
+	if (error.status == 0)
+		error.status = smartcar_status_for_error_type(error.type);
+	error.action = smartcar_error_decide(&error);
+	if (error.action == SMARTCAR_ACTION_UNKNOWN || error.action == SMARTCAR_ACTION_NONE ||
+		smartcar_span_equal(error.type, SMARTCAR_SPAN("PERMISSION")))
+		return false;
+	if (smartcar_span_equal(smartcar_json_text_member(part, "state"), SMARTCAR_SPAN("RESOLVED")))
+		return smartcar_connection_errors_end(&connection->errors, error.type, error.code,
+											  &event->time);
+	return smartcar_connection_errors_begin(&connection->errors, &error, &event->time);
+}
+
+/*
+ * Whether a value is to be stored with its time.  The time matters even if the
+ * value is the same: an older one may still come.
+ */
+static bool
+is_news(const SmartcarKnownTime *time, TimestampTz *known_at, bool is_same)
+{
+	if (!smartcar_replaces(time, *known_at) ||
+		(is_same && (time->is_arrival || *known_at == time->at)))
+		return false;
+	*known_at = time->at;
+	return true;
+}
+
+static bool
+apply_access_type(const Event *event, JsonbContainer *signal, JsonbContainer *body,
+				  SmartcarConnectionRow *connection)
+{
+	SmartcarKnownTime time = signal_time(event, signal);
+	SmartcarSpan value = smartcar_json_text_member(body, "value");
+	SmartcarSpan stored = smartcar_span_from_string(connection->access_type);
+
+	if (value.data == NULL ||
+		!is_news(&time, &connection->access_type_known_at, smartcar_span_equal(value, stored)))
+		return false;
+	connection->access_type = pnstrdup(value.data, value.length);
+	return true;
+}
+
+static bool
+apply_tesla_scopes(const Event *event, JsonbContainer *signal, JsonbContainer *body,
+				   SmartcarConnectionRow *connection)
+{
+	SmartcarKnownTime time = signal_time(event, signal);
+	JsonbContainer *values = smartcar_json_array_member(body, "values");
+	SmartcarTextList list = {0};
+	ArrayType  *scopes;
+	bool		is_same;
+
+	if (values == NULL)
+		return false;
+	smartcar_text_list_add_all(&list, CurrentMemoryContext, values);
+	scopes = DatumGetArrayTypeP(smartcar_text_list_datum(&list));
+	is_same = connection->tesla_scopes != NULL &&
+		VARSIZE(scopes) == VARSIZE(connection->tesla_scopes) &&
+		memcmp(scopes, connection->tesla_scopes, VARSIZE(scopes)) == 0;
+	if (!is_news(&time, &connection->tesla_scopes_known_at, is_same))
+		return false;
+	connection->tesla_scopes = scopes;
+	return true;
+}
+
+static bool
+apply_virtual_key(const Event *event, JsonbContainer *signal, JsonbContainer *body,
+				  SmartcarConnectionRow *connection)
+{
+	SmartcarKnownTime time = signal_time(event, signal);
+	bool		is_paired;
+
+	if (!smartcar_json_boolean_member(body, "value", &is_paired) ||
+		!is_news(&time, &connection->virtual_key_known_at,
+				 connection->is_paired_known && connection->is_paired == is_paired))
+		return false;
+	connection->is_paired_known = true;
+	connection->is_paired = is_paired;
+	return true;
+}
+
+/*
+ * A signal that tells about access or the virtual key.
+ */
+static bool
+apply_signal(const Event *event, JsonbContainer *part, SmartcarConnectionRow *connection)
+{
+	SmartcarSpan code = smartcar_json_text_member(part, "code");
+	JsonbContainer *body = smartcar_json_object_member(part, "body");
+
+	if (body == NULL)
+		return false;
+	if (smartcar_span_equal(code, SMARTCAR_SPAN("vehicleuseraccount-permissions")))
+		return apply_tesla_scopes(event, part, body, connection);
+	if (smartcar_span_equal(code, SMARTCAR_SPAN("vehicleuseraccount-role")))
+		return apply_access_type(event, part, body, connection);
+	if (smartcar_span_equal(code, SMARTCAR_SPAN("connectivitystatus-isdigitalkeypaired")))
+		return apply_virtual_key(event, part, body, connection);
+	return false;
+}
+
+/*
+ * Applies an event to a row.  Returns whether it changes the row.
+ */
+static bool
+apply_to(const Event *event, SmartcarConnectionRow *connection)
+{
+	bool		is_error = smartcar_span_equal(event->type, SMARTCAR_SPAN("VEHICLE_ERROR"));
+	Applier		apply = is_error ? apply_error : apply_signal;
+	JsonbContainer *list;
+	int			count;
+	bool		changed = false;
+
+	if (!is_error && !smartcar_span_equal(event->type, SMARTCAR_SPAN("VEHICLE_STATE")))
+		return false;
+	list = smartcar_json_array_member(event->data, is_error ? "errors" : "signals");
+	count = list ? JsonContainerSize(list) : 0;
+	for (int i = 0; i < count; i++)
+	{
+		JsonbContainer *part = smartcar_json_object_element(list, i);
+
+		if (part != NULL)
+			changed |= apply(event, part, connection);
+	}
+	return changed;
+}
+
+static bool
+is_same_error(const SmartcarConnectionError *one, const SmartcarConnectionError *other)
+{
+	if (one == NULL || other == NULL)
+		return one == other;
+	return smartcar_span_equal(one->type, other->type) &&
+		smartcar_span_equal(one->code, other->code);
+}
+
+/*
+ * Applies an event to a row that it changes, as the row is once it is locked, and
+ * tells what can be acted on.
+ */
+static void
+change(const Event *event, const char *user_id, const char *vehicle_id)
+{
+	SmartcarConnectionRow connection;
+	const SmartcarConnectionError *stored;
+	SmartcarConnectionError copy;
+	SmartcarAction before;
+	SmartcarAction after;
+
+	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection))
+		return;
+	before = smartcar_connection_next_action(event->server, &connection);
+	stored = smartcar_connection_errors_first(&connection.errors);
+	if (stored != NULL)
+	{
+		copy = *stored;
+		stored = &copy;
+	}
+	if (!apply_to(event, &connection))
+		return;
+	smartcar_connection_update(event->server, &connection);
+	after = smartcar_connection_next_action(event->server, &connection);
+	if (before != after ||
+		!is_same_error(stored, smartcar_connection_errors_first(&connection.errors)))
+		smartcar_notify(event->server, event->type, &connection);
+}
+
+/*
+ * Whether an event may change a connection.  Test events of the dashboard must
+ * not change a live one.
+ */
+static bool
+may_change(const Event *event, const SmartcarConnectionRow *connection)
+{
+	return !event->is_test ||
+		(connection->mode != NULL && strcmp(connection->mode, "live") != 0);
+}
+
+/*
+ * An event whose id may have been deleted cannot be told from a repeat.
+ */
+static bool
+is_too_old(const Event *event)
+{
+	TimestampTz delivered_at;
+
+	return read_time(event->meta, "deliveredAt", &delivered_at) &&
+		delivered_at < event->time.now - SMARTCAR_MAX_EVENT_AGE;
+}
+
+static void
+parse_vehicle(JsonbContainer *object, SmartcarConnectionVehicle *vehicle)
+{
+	vehicle->id = smartcar_json_text_member(object, "id");
+	vehicle->make = smartcar_json_text_member(object, "make");
+	vehicle->model = smartcar_json_text_member(object, "model");
+	vehicle->mode = smartcar_json_text_member(object, "mode");
+	vehicle->powertrain_type = smartcar_json_text_member(object, "powertrainType");
+	if (!smartcar_json_integer_member(object, "year", &vehicle->year))
+		vehicle->year = 0;
+}
+
+static void
+parse_event(Event *event, JsonbContainer *body)
+{
+	JsonbContainer *user;
+	JsonbContainer *vehicle;
+
+	event->id = smartcar_json_text_member(body, "eventId");
+	event->type = smartcar_json_text_member(body, "eventType");
+	event->data = smartcar_json_object_member(body, "data");
+	event->meta = smartcar_json_object_member(body, "meta");
+	event->time = event_time(event->meta);
+	event->is_test = event->meta != NULL &&
+		smartcar_span_equal(smartcar_json_text_member(event->meta, "mode"), SMARTCAR_SPAN("TEST"));
+	if (event->data == NULL)
+		return;
+	user = smartcar_json_object_member(event->data, "user");
+	vehicle = smartcar_json_object_member(event->data, "vehicle");
+	if (user != NULL)
+	{
+		event->user_id = smartcar_json_text_member(user, "id");
+		event->external_id = smartcar_json_text_member(user, "externalId");
+	}
+	if (vehicle != NULL)
+		parse_vehicle(vehicle, &event->vehicle);
+}
+
+/*
+ * Stores the vehicle of an event that nobody has told of before, if the event names
+ * its owner: who connects without a callback is seen here first.  In version 2.0
+ * of the API nothing could be asked about it without a token.
+ */
+static void
+adopt(const Event *event)
+{
+	SmartcarConnectionRow connection;
+	const char *user_id;
+	const char *vehicle_id;
+
+	if (event->is_test || event->external_id.length == 0 ||
+		event->external_id.length > SMARTCAR_MAX_EXTERNAL_ID_LENGTH ||
+		!smartcar_user_id_is_usable(event->user_id) ||
+		!smartcar_vehicle_id_is_usable(event->vehicle.id) ||
+		smartcar_server_api_version(event->server) != SMARTCAR_API_V3 ||
+		!smartcar_connection_insert(event->server, event->user_id, event->external_id,
+									&event->vehicle))
+		return;
+	user_id = pnstrdup(event->user_id.data, event->user_id.length);
+	vehicle_id = pnstrdup(event->vehicle.id.data, event->vehicle.id.length);
+	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection))
+		return;
+	if (apply_to(event, &connection))
+		smartcar_connection_update(event->server, &connection);
+	smartcar_notify(event->server, event->type, &connection);
+}
+
+/*
+ * Applies an event that is genuine.  Returns false for one that is too old.
+ */
+bool
+smartcar_event_apply(const SmartcarServer *server, JsonbContainer *body)
+{
+	Event		event = {.server = server};
+	SmartcarConnectionRow *connections;
+	bool		is_new;
+	int			count;
+
+	parse_event(&event, body);
+	if (is_too_old(&event))
+		return false;
+	if (event.data == NULL)
+		return true;
+	connections = smartcar_webhook_event_insert(server, event.id, event.vehicle.id,
+												event.user_id, &is_new, &count);
+	if (is_new && count == 0)
+		adopt(&event);
+	for (int i = 0; is_new && i < count; i++)
+	{
+		const char *user_id = connections[i].user_id;
+		const char *vehicle_id = connections[i].vehicle_id;
+
+		if (may_change(&event, &connections[i]) && apply_to(&event, &connections[i]))
+			change(&event, user_id, vehicle_id);
+	}
+	return true;
+}

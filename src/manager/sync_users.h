@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync_users.h
+ *	  The users that a synchronization goes through, in the order of their ids.
+ *
+ * src/manager/sync_users.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SYNC_USERS_H
+#define SMARTCAR_SYNC_USERS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "manager/sync_vehicles.h"
+
+/* Which users; an id that is NULL stands for all. */
+typedef struct SmartcarUserFilter
+{
+	const SmartcarServer *server;
+	const char *external_id;
+	const char *user_id;
+} SmartcarUserFilter;
+
+extern int64 smartcar_users_count(const SmartcarUserFilter *filter);
+extern int	smartcar_users_read(const SmartcarUserFilter *filter, const char *last, int limit,
+								SmartcarUser *users, bytea **tokens);
+
+#endif							/* SMARTCAR_SYNC_USERS_H */

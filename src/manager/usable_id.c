@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * usable_id.c
+ *	  Which ids of Smartcar can be stored and asked about.
+ *
+ * src/manager/usable_id.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/usable_id.h"
+
+#include "core/endpoint.h"
+
+/* It becomes a header, and stands in the key of a table. */
+bool
+smartcar_user_id_is_usable(SmartcarSpan id)
+{
+	return id.length > 0 && id.length <= SMARTCAR_MAX_ID_LENGTH && smartcar_span_is_visible(id);
+}
+
+/* It becomes a part of a path, too. */
+bool
+smartcar_vehicle_id_is_usable(SmartcarSpan id)
+{
+	return smartcar_user_id_is_usable(id) && smartcar_path_segment_valid(id) &&
+		memchr(id.data, '/', id.length) == NULL && memchr(id.data, '\\', id.length) == NULL;
+}

@@ -1,0 +1,43 @@
+# Types with another number of columns than the library knows: what an update
+# script does to sessions that still have the library of before, and a new script
+# to an old library.  It is an error before anything is sent.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => 'read_odometer');
+
+my $session = Session->new($node);
+my %calls = (
+	smartcar_error => [
+		'SELECT error FROM smartcar_get_vehicle_many(\'{a,b}\', \'{t}\')', 'SELECT error FROM smartcar_get_permissions_many(\'{a}\', \'{t}\')',
+		'SELECT error FROM smartcar_get_tesla_access_many(\'{a}\', \'{t}\')', 'SELECT error FROM smartcar_get_virtual_key_many(\'{a}\', \'{t}\')',
+		'SELECT error FROM smartcar_request_many(\'GET\', \'{/a}\', \'{t}\')', 'SELECT smartcar_parse_error(\'{}\')' ],
+	smartcar_connection => [ 'SELECT smartcar_get_connections()', 'SELECT smartcar_delete_connections(\'a\')' ],
+	smartcar_token => [ 'SELECT smartcar_exchange_code(\'c\')', 'SELECT smartcar_refresh_token(\'t\')' ],
+	smartcar_response => ['SELECT smartcar_request(\'GET\', \'/a\', \'t\')']);
+
+foreach my $type (sort keys %calls)
+{
+	$session->query("ALTER TYPE $type ADD ATTRIBUTE one_more text");
+	$sandbox->faults();
+	is($session->error($_)->{sqlstate}, '42804', "$type with one more column: $_") foreach @{ $calls{$type} };
+	is(scalar $sandbox->log, 0, 'without a request');
+	$session->query("ALTER TYPE $type DROP ATTRIBUTE one_more");
+}
+is($session->query('SELECT pg_backend_pid() > 0'), 't', 'the session is still there');
+$node->stop;
+done_testing();
