@@ -276,11 +276,11 @@ status, external_id, user_id, vehicle_ids, error, action: the result; nothing is
 Errors: 28000 for a state that was never issued, was used before, has expired or belongs to another owner, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 without a key to seal tokens with. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
 $$),
 ('The connection manager', 'smartcar_refresh', $$
-Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits what comes back as it comes. What fails is retried with growing pauses, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`.
+Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits what comes back as it comes. What fails is retried with growing pauses, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`. Accounts whose user could not be found out when their owner connected are asked about again, and their vehicles listed.
 access_within: accounts whose access token expires within this; NULL lets access tokens expire.
 refresh_within: accounts whose refresh token expires within this, even if nobody uses them.
 max_accounts: at most so many; NULL means all.
-refreshed, failed, refused: the result, counts of accounts; failed are those that did not succeed in the end. Nothing is passed in.
+refreshed, failed, refused: the result, counts of accounts; failed are those that did not succeed in the end, those whose row was locked all the time among them. Nothing is passed in.
 Errors: 55000 without a key. If Smartcar does not accept the application's credentials, the error of that; every account is then as it was.
 $$),
 ('The connection manager', 'smartcar_sync', $$
@@ -292,7 +292,7 @@ $$),
 ('The connection manager', 'smartcar_access_token', $$
 It is for requests of your own. Keep it out of statements that are logged.
 external_id, user_id: the owner; both NULL give NULL.
-Errors: P0002 for an owner who does not exist, 21000 for one with several accounts, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved, 0A000 on a server that uses version 3.
+Errors: P0002 for an owner who does not exist, 21000 for one with more than one account, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved, 0A000 on a server that uses version 3.
 $$),
 ('The connection manager', 'smartcar_disconnect_vehicle', $$
 Version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner; version 3 sends DELETE /connections/{id} for each connection. A vehicle that is not connected is no error in version 3, nor in version 2.0 with a user_id; nor is a connection that somebody else deletes at the same time.
@@ -300,8 +300,8 @@ vehicle_id: not NULL.
 user_id: the owner, if only theirs is to be disconnected; NULL means every owner of the vehicle.
 $$),
 ('The connection manager', 'smartcar_reseal_tokens', $$
-Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed.
-Errors: 55000 for a key that is not there, XX001 for a token that was changed or moved. What was sealed by then stays sealed.
+Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed. Tokens that cannot be opened, because they were changed or moved or their key is missing, are a WARNING and stay as they are.
+Errors: 55000 in the end, if there were such tokens; all others are sealed with the new key then.
 $$),
 ('The connection manager', 'smartcar_grant', $$
 The extension makes no roles of its own. Neither kind can read a token.
