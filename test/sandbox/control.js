@@ -141,6 +141,11 @@ const routes = {
     return {};
   },
   'GET statistics': showStatistics,
+  'GET limits': ({limits}, given, {query}) => limits.show(query),
+  'DELETE limits': ({limits}) => {
+    limits.clear();
+    return {};
+  },
   'GET faults': ({faults}) => ({faults: faults.show()}),
   'POST faults': ({faults}, given) => ({ids: (Array.isArray(given) ? given : [given]).map((fault) => faults.add(fault))}),
   'DELETE faults': ({faults}, given, {query}) => {
