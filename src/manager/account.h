@@ -83,6 +83,7 @@ extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
 													  bool is_latest,
 													  const char **user_id);
 extern bool smartcar_account_is_provisional(const char *user_id);
+extern void smartcar_account_no_tokens_notice(const SmartcarServer *server);
 extern void smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
 										 const char *external_id);
 

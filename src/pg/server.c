@@ -351,6 +351,66 @@ smartcar_server_load_mapping(SmartcarServer *server)
 }
 
 /*
+ * The statement that gives a server a version of the API, for hints.
+ */
+const char *
+smartcar_server_version_command(const SmartcarServer *server, const char *version)
+{
+	return psprintf("ALTER SERVER %s OPTIONS (%s api_version '%s')",
+					quote_identifier(server->name),
+					server->values[SMARTCAR_OPTION_API_VERSION].is_set ? "SET" : "ADD", version);
+}
+
+/* The first of some options that is set, or SMARTCAR_NO_OPTION. */
+static int
+first_set(const SmartcarServer *server, SmartcarOption first, SmartcarOption last)
+{
+	for (int option = first; option <= (int) last; option++)
+	{
+		if (server->values[option].is_set)
+			return option;
+	}
+	return SMARTCAR_NO_OPTION;
+}
+
+/*
+ * Raises the error for a loaded user mapping that has credentials of the other
+ * version of the API and none of the server's.  What is wrong then is the version
+ * as often as the mapping, and asking for one more secret would lead astray.
+ */
+static void
+check_credentials(const SmartcarServer *server)
+{
+	int			v2 = first_set(server, SMARTCAR_OPTION_CLIENT_SECRET,
+							   SMARTCAR_OPTION_CLIENT_SECRET_FILE);
+	int			v3 = first_set(server, SMARTCAR_OPTION_API_CLIENT_ID,
+							   SMARTCAR_OPTION_API_CLIENT_SECRET_FILE);
+	bool		is_v3 = smartcar_server_api_version(server) == SMARTCAR_API_V3;
+	const char *other = is_v3 ? "2.0" : "3";
+	int			found = is_v3 ? v2 : v3;
+
+	if (found == SMARTCAR_NO_OPTION || (is_v3 ? v3 : v2) != SMARTCAR_NO_OPTION)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("credentials are those of api_version \"%s\", but server \"%s\" has api_version \"%s\"",
+					other, server->name,
+					smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION)),
+			 errdetail("The user mapping of role \"%s\" has the option \"%s\", and not the option \"%s\". Nothing was sent.",
+					   GetUserNameFromId(GetUserId(), false), smartcar_options[found].name,
+					   is_v3 ? "api_client_id" : "client_secret"),
+			 errhint("If these are the credentials of the application, run %s.",
+					 smartcar_server_version_command(server, other))));
+}
+
+void
+smartcar_server_check_credentials(SmartcarServer *server)
+{
+	smartcar_server_load_mapping(server);
+	check_credentials(server);
+}
+
+/*
  * Raises the error for a value that neither an argument nor the server gave.
  * argument is the name of the argument, or NULL if there is none for it.
  */
@@ -378,6 +438,10 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 						 quoted_name, or_pass)));
 
 	if (info->catalog == UserMappingRelationId)
+	{
+		/* webhooks, which are the same in both versions, need the token, too */
+		if (option != SMARTCAR_OPTION_MANAGEMENT_TOKEN)
+			check_credentials(server);
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("option \"%s\" is not set", info->name),
@@ -385,6 +449,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
 				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
 						 quoted_name, info->name, or_pass)));
+	}
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
