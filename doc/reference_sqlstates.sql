@@ -6,7 +6,7 @@ INSERT INTO sqlstate (code, condition, meaning, remedy) VALUES
 	('SC001', '', 'there was no connection to Smartcar, it broke, or TLS could not be negotiated', 'call again; a request that is not a question may have been carried out, and the HINT says so'),
 	('SC002', '', 'the certificate of the server that answered is not to be trusted', 'look at who answers, and at the option `ca_file`'),
 	('SC003', '', 'the time was up; DETAIL says in which phase and after how long', 'as SC001; HINT says which option changes it'),
-	('SC004', '', 'the answer cannot be used: too large, not JSON, not UTF-8, or not what the endpoint should say', 'call again once; if it stays, look at the answer with `smartcar_request`'),
+	('SC004', '', 'the response cannot be used: too large, not JSON, not UTF-8, about another vehicle, or not what the endpoint should say', 'call again once; if it stays, look at the response with `smartcar_request`'),
 	('SC4xx', '', 'Smartcar refused: `SC` and the HTTP status, type and code in the message, the request id in DETAIL', 'HINT says what to do, with the link where one helps'),
 	('SC5xx', '', 'Smartcar or Tesla could not, in the same form', 'the same; mostly, call again later'),
 	('SC3xx', '', 'Smartcar redirected, which is never followed', 'look at the origins of the server'),

@@ -242,6 +242,12 @@ is(Manager::rows($session, 'connection', 'granted_scopes', server => 'v3', vehic
 is(Manager::count($session, 'connection', vehicle_id => [ 'a vehicle', '../vehicle' ]) + Manager::count($session, 'connection', user_id => 'user 1'), 0, 'and what nothing can be asked with is left out');
 is(Manager::rows($session, 'webhook_event', 'server', event_id => 'old') . ', ' . Manager::rows($session, 'webhook_event', 'event_id', server => 'v3'), 'smartcar, new', 'events that are not repeated any more are forgotten');
 
+# pages without an id have no end
+$strange = page('^(?!.*userId)', map { "vehicle-$_" } 1 .. 10);
+delete $_->{id} foreach @{ $strange->{body}{data} };
+$sandbox->faults($strange);
+like($session->error("CALL smartcar_sync(details => false, server => 'v3')")->{detail}, qr/It lists no connection with an id\./, 'a list of connections that have no ids ends');
+
 # a page that does not come
 $sandbox->faults({ match => { path => '^/v3/connections$', query => 'number(%5D|\])=4' }, times => 0, status => 404 });
 my $error = $session->error("CALL smartcar_sync(details => false, server => 'v3')");
