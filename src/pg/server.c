@@ -335,10 +335,12 @@ smartcar_server_load_mapping(SmartcarServer *server)
 	tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
 							ObjectIdGetDatum(GetUserId()),
 							ObjectIdGetDatum(server->serverid));
+	server->has_own_mapping = HeapTupleIsValid(tuple);
 	if (!HeapTupleIsValid(tuple))
 		tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
 								ObjectIdGetDatum(InvalidOid),
 								ObjectIdGetDatum(server->serverid));
+	server->has_mapping = HeapTupleIsValid(tuple);
 	if (HeapTupleIsValid(tuple))
 	{
 		options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
@@ -410,6 +412,33 @@ smartcar_server_check_credentials(SmartcarServer *server)
 	check_credentials(server);
 }
 
+static pg_noreturn void
+missing_mapping_option(const SmartcarServer *server, SmartcarOption option, const char *or_pass)
+{
+	const char *name = smartcar_options[option].name;
+	const char *role = GetUserNameFromId(GetUserId(), false);
+	bool		is_credential = option != SMARTCAR_OPTION_MANAGEMENT_TOKEN;
+
+	/* the management token is the same in both versions: webhooks need it */
+	if (is_credential)
+		check_credentials(server);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("option \"%s\" is not set", name),
+			 is_credential ?
+			 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\", which has api_version \"%s\".",
+					   role, name, server->name,
+					   smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION)) :
+			 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
+					   role, name, server->name),
+			 server->has_mapping ?
+			 errhint("Set it with ALTER USER MAPPING FOR %s SERVER %s OPTIONS (ADD %s '...')%s.",
+					 server->has_own_mapping ? quote_identifier(role) : "PUBLIC",
+					 quote_identifier(server->name), name, or_pass) :
+			 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
+					 quote_identifier(server->name), name, or_pass)));
+}
+
 /*
  * Raises the error for a value that neither an argument nor the server gave.
  * argument is the name of the argument, or NULL if there is none for it.
@@ -438,18 +467,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 						 quoted_name, or_pass)));
 
 	if (info->catalog == UserMappingRelationId)
-	{
-		/* webhooks, which are the same in both versions, need the token, too */
-		if (option != SMARTCAR_OPTION_MANAGEMENT_TOKEN)
-			check_credentials(server);
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("option \"%s\" is not set", info->name),
-				 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
-						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
-				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
-						 quoted_name, info->name, or_pass)));
-	}
+		missing_mapping_option(server, option, or_pass);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

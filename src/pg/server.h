@@ -29,6 +29,8 @@ typedef struct SmartcarServer
 	Oid			serverid;
 	const char *name;			/* NULL if the setting names none */
 	bool		mapping_loaded;
+	bool		has_mapping;	/* one was found; its own, or that of PUBLIC */
+	bool		has_own_mapping;
 	SmartcarOptionValue values[SMARTCAR_OPTION_COUNT];
 } SmartcarServer;
 

@@ -83,7 +83,12 @@ refused('smartcar', 'CALL smartcar_refresh()', 'credentials in a file');
 # One credential of its own version is enough: then it is the other one that is missing
 
 $session->query("ALTER USER MAPPING FOR PUBLIC SERVER v3 OPTIONS (ADD api_client_id 'client_sandbox')");
-is($session->error("SELECT smartcar_get_connections(server => 'v3')")->{message}, 'option "api_client_secret" is not set', 'half of the credentials');
+my $half = $session->error("SELECT smartcar_get_connections(server => 'v3')");
+is($half->{message}, 'option "api_client_secret" is not set', 'half of the credentials');
+like($half->{detail}, qr/server "v3", which has api_version "3"/, 'and which version needs the other half');
+like($half->{hint}, qr/ALTER USER MAPPING FOR PUBLIC SERVER v3 OPTIONS \(ADD api_client_secret '...'\)/, 'and the statement for it');
+$session->query(($half->{hint} =~ /with (.*)\./)[0] =~ s/'\.\.\.'/'sandbox-api-secret'/r);
+unlike($session->query("SELECT count(*) FROM smartcar_get_connections(server => 'v3')"), qr/ERROR/, 'which helps');
 
 # Codes and tokens of owners are of version 2.0
 
