@@ -372,6 +372,21 @@ like($session->query(Manager::callback_of($node, $sandbox, 'ada', 'id of another
 is_deeply(heard(), ["smartcar|OWNER_CHANGED|$user{ada}|$model_3|id of another|none"], 'and to those who listen');
 is(status('external_id', "server = 'smartcar' AND vehicle_id = '$model_3'"), 'id of another', 'the vehicle is theirs then');
 
+# the same event in two sessions, of which one is stricter than read committed
+{
+	my $stricter = Session->new($node);
+	my $event = '{"eventId":"twice","eventType":"VEHICLE_STATE","data":{"vehicle":{"id":"v"}}}';
+	my $received = "SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'smartcar')";
+
+	$stricter->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	$stricter->query('SELECT 1 FROM smartcar_status LIMIT 1');
+	is($session->query($received), '', 'an event');
+	is($stricter->error($received)->{sqlstate}, '40001', 'is an error for the stricter one');
+	$stricter->query('ROLLBACK');
+	is($stricter->query($received), '', 'and none when it comes again');
+	$stricter->finish;
+}
+
 # the owner of the extension may have lost what the caller has
 $node->safe_psql('postgres', 'CREATE ROLE deploy SUPERUSER; CREATE DATABASE deployed OWNER deploy');
 $node->safe_psql('deployed', 'SET ROLE deploy; CREATE EXTENSION smartcar_tesla; RESET ROLE; ALTER ROLE deploy NOSUPERUSER');
