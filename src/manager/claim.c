@@ -281,6 +281,7 @@ claim_account(SmartcarClaims *claims, const Candidate *candidate)
 	claim->user_id = pstrdup(candidate->user_id);
 	claim->refresh_token = smartcar_row_bytea(0, "refresh_token");
 	claim->attempts = smartcar_row_int32(0, "attempts");
+	claim->is_taken_over = candidate->has_lease;
 	claim->until = smartcar_row_time(0, "leased_until");
 }
 

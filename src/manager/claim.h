@@ -23,6 +23,7 @@ typedef struct SmartcarClaim
 	char	   *user_id;
 	bytea	   *refresh_token;	/* sealed */
 	int			attempts;
+	bool		is_taken_over;	/* from a run whose lease has expired */
 	TimestampTz until;			/* when the lease expires */
 } SmartcarClaim;
 

@@ -151,7 +151,9 @@ copy_span(SmartcarSpan span)
 }
 
 /*
- * Adds what went wrong with the request.  Only a refusal ends an account.
+ * Adds what went wrong with the request.  Only a refusal ends an account, and not
+ * the first one of an account that was taken over: whoever had it before may have
+ * the new tokens, and be about to store them.
  */
 void
 smartcar_result_add_failure(SmartcarRefreshResults *results, SmartcarRefreshResult *result,
@@ -166,7 +168,8 @@ smartcar_result_add_failure(SmartcarRefreshResults *results, SmartcarRefreshResu
 	result->failure.sqlstate = pstrdup(unpack_sql_state(failure->sqlstate));
 	result->failure.description = error->description.data ? result->error.description.data :
 		pstrdup(failure->message);
-	result->failure.is_refusal = is_refusal(error);
+	result->failure.is_refusal = is_refusal(error) &&
+		!(result->claim.is_taken_over && result->claim.attempts == 0);
 	result->failure.delay = delay_after(result->claim.attempts + 1, error->retry_after);
 	MemoryContextSwitchTo(old_context);
 	smartcar_result_add(results, result);

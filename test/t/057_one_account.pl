@@ -226,6 +226,29 @@ foreach my $end ([ 'a cancel', 'pg_cancel_backend', 'ERROR:  57014' ], [ 'a term
 	is(refreshed(), 31, 'and the others are stored');
 }
 
+# A run that is stopped has new tokens, and its leases expire: the refusal of the old
+# tokens is no reason to ask the owners
+
+start_over(8);
+$session->start($refresh);
+wait_for_requests(8);
+kill 'STOP', $session->backend;
+Manager::pass_time($node, $sandbox, $Manager::grace + 1);
+{
+	my $second = Session->new($node);
+
+	$second->start($refresh);
+	wait_for_requests(16);
+	ok(Manager::wait_until(sub { Manager::count($node, 'account', 'error_sqlstate IS NOT' => undef) == 8 }), 'another run is refused');
+	is(Manager::count($node, 'account', 'status <>' => 'active'), 0, 'and no owner is asked to connect again');
+	kill 'CONT', $session->backend;
+	$session->result(30);
+	$second->result(30);
+	is(refreshed(), 8, 'the tokens are stored when the first run goes on');
+	is_deeply(losses_after_the_minute(), $Manager::no_losses, 'none is lost');
+	$second->finish;
+}
+
 # The end of the session, while tokens are stored
 
 start_over(1, 0);
