@@ -25,9 +25,20 @@ sub move_to
 {
 	my ($where) = @_;
 
-	unlink $address;
-	append_to_file($address, "$where\n");
+	unlink "$address.asked";
+	append_to_file("$address.new", "$where\n");
+	rename "$address.new", $address or die "could not rename: $!";
 	return;
+}
+
+sub wait_until_asked
+{
+	for (1 .. 1000)
+	{
+		return if -e "$address.asked";
+		sleep 0.005;
+	}
+	die 'nobody has asked for the name';
 }
 
 $node->init;
@@ -88,7 +99,7 @@ SKIP:
 	move_to('127.0.0.3');
 	$session->query('SET smartcar_tesla.server = moving');
 	$session->start($ask);
-	sleep 0.05;
+	wait_until_asked();
 	move_to('127.0.0.1');
 	is($session->result, $ada->{user_id}, 'a repeat resolves the name anew');
 

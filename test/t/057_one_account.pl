@@ -226,6 +226,19 @@ foreach my $end ([ 'a cancel', 'pg_cancel_backend', 'ERROR:  57014' ], [ 'a term
 	is(refreshed(), 31, 'and the others are stored');
 }
 
+# The lock goes, and a cancel comes before what was locked is tried again
+
+start_over(32);
+$session->start($refresh);
+wait_for_requests(32);
+lock_account('user-000010');
+Manager::wait_until(sub { refreshed() == 31 }, 5);
+sleep 2;
+$locker->query('ROLLBACK');
+sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+like($session->result(30), qr/ERROR:  57014/, 'a cancel just after a lock has gone');
+is(refreshed(), 32, 'ends it when all is stored');
+
 # The end of the session, while tokens are stored
 
 start_over(1, 0);
@@ -290,9 +303,18 @@ like(connect_ada(), qr/^finished\|owner-7\|/m, 'an owner connects');
 like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'and once more, when the user cannot be asked for');
 is(Manager::count($node, 'account'), 2, 'two accounts');
 unlike($session->query(q(SELECT smartcar_access_token('owner-7'))), qr/ERROR/, 'there is an access token all the same');
+my $latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id LIKE' => 'session-%') };
 is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh with nothing else to do');
 is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 0, 'asks for the user again');
 is(Manager::count($node, 'account'), 1, 'who has one account then');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'with the tokens of the later connection');
+
+start_over(0, 0);
+connect_ada(@no_user);
+connect_ada();
+$latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id NOT LIKE' => 'session-%') };
+is(Manager::counts($session->query($refresh)), '0|0|0', 'the user of the earlier connection is asked for late');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'when the tokens of the later one stay');
 
 start_over(0, 0);
 like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'an owner connects for the first time, and the user cannot be asked for');
