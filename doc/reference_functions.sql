@@ -232,7 +232,7 @@ server: as everywhere. In version 3, its option `mode`, or `live` without one, s
 Result: what was deleted; in version 3 also what somebody else deleted after it was listed.
 $$),
 ('Calls to Smartcar', 'smartcar_get_compatibility', $$
-It sends GET /compatibility of version 2.0, with client_id and client_secret.
+It sends GET /compatibility of version 2.0, with client_id and client_secret, whatever the server's api_version, and ends with version 2.0. Version 3 tells nothing of a single vehicle, but lists models: smartcar_request('GET', '/compatible-vehicles', origin => 'compatibility').
 vin: NULL gives NULL.
 scope: permissions, known to the extension or not; `required:` is ignored. NULL means the option of the server.
 country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which uses US.
@@ -245,13 +245,14 @@ path: below the version, such as `/vehicles/.../odometer`; NULL gives NULL.
 query: parameters of the URL, an object of texts, numbers and booleans.
 body: sent as JSON.
 unit_system: `metric` or `imperial`.
-origin: which of the server's origins, `api` (v2.0), `vehicle` (v3) or `management` (v2.0, with the management token); NULL means the one of the server's api_version.
+origin: which of the server's origins, `api` (v2.0), `vehicle` (v3), `management` (v2.0, with the management token) or `compatibility` (v3, without credentials); NULL means the one of the server's api_version.
+timeout: how long the request with its repeats may take, up to 10 minutes; NULL means the option `timeout` of the server.
 $$),
 ('Calls to Smartcar', 'smartcar_request_many', $$
 It is smartcar_request for many paths at once; the option `max_concurrency` limits how many requests run at a time.
 method: as of smartcar_request.
 paths: below the version, without NULLs; NULL gives no rows.
-query, body, unit_system, origin: as of smartcar_request.
+query, body, unit_system, origin, timeout: as of smartcar_request.
 Result: a row for each path, in their order.
 $$),
 ('The connection manager', 'smartcar_begin_connect', $$
