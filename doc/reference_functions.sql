@@ -116,7 +116,7 @@ Result: as they were written, `required:` included; NULL if the server has no su
 $$),
 ('Virtual keys', 'smartcar_virtual_key_required', $$
 By [Smartcar's table](https://smartcar.com/docs/help/oem-integrations/tesla/developers), true for every Model 3, Model Y and Cybertruck, and for Model S and Model X from 2021; false for earlier Model S and X, and for other makes.
-make, model: in upper or lower case; a trim level may follow the model ("Model S Plaid").
+make, model: in upper or lower case, the model also without its first word ("3"); a trim level may follow ("Model S Plaid").
 year: the model year.
 Result: NULL if it is not known: without a make, for another model, for a Model S or X without its year.
 $$),
@@ -319,7 +319,7 @@ $$),
 The view smartcar_status calls it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 server: whose option `scope` says what is wanted; NULL means the one that the setting names.
-Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key that is needed is not paired; else `retry` if that is error_action, or `none`.
+Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is taken to need; else `retry` if that is error_action, or `none`.
 $$),
 ('Internal functions', 'smartcar_tesla.action_url', $$
 For update_access it is the link without a callback, so that tokens stay as they are; for reauthenticate that of the vehicle; for add_virtual_key that of Smartcar's response or of the server.
