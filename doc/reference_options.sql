@@ -23,6 +23,7 @@ INSERT INTO option_purpose VALUES
 	('api_origin', 'the v2.0 API'),
 	('vehicle_origin', 'the v3 API'),
 	('management_origin', 'the v2.0 management API'),
+	('compatibility_origin', 'the v3 list of supported models, which needs no credentials'),
 	('ca_file', 'certificates of authorities to be trusted beside the system''s; see [Install](install.md#which-authorities-are-trusted)'),
 	('token_key_file', 'the keys that [seal stored tokens](how-to/back-up-and-keys.md#the-key-file)'),
 	('client_secret', 'of the v2.0 token endpoint and of `smartcar_get_compatibility`'),
