@@ -4,7 +4,7 @@
 
 CREATE SERVER status FOREIGN DATA WRAPPER smartcar_tesla
 	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
-		scope 'required:read_location read_odometer control_charge');
+		scope 'required:read_location read_odometer control_charge', api_version '2.0');
 CREATE SERVER status_other FOREIGN DATA WRAPPER smartcar_tesla
 	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
 		scope 'read_vin read_brand_new', extra_scopes 'read_brand_new', api_version '3', virtual_key_domain 'acme.app.car');

@@ -973,7 +973,7 @@ COMMENT ON PROCEDURE smartcar_disconnect_vehicle IS 'Disconnects a vehicle, at S
 CREATE PROCEDURE smartcar_reseal_tokens(server text DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_reseal_tokens'
 LANGUAGE C;
-COMMENT ON PROCEDURE smartcar_reseal_tokens IS 'Seals all stored tokens with the first key of the key file.';
+COMMENT ON PROCEDURE smartcar_reseal_tokens IS 'Seals all stored tokens with the first key of the key file (v2.0).';
 
 CREATE FUNCTION smartcar_receive_webhook(body bytea, signature text, server text DEFAULT NULL)
 RETURNS text

@@ -450,6 +450,17 @@ smartcar_account_record_unsettled(const SmartcarServer *server, const char *prov
 					 &parameters);
 }
 
+/*
+ * Tells the caller of a procedure that looks after tokens why it does nothing.
+ */
+void
+smartcar_account_no_tokens_notice(const SmartcarServer *server)
+{
+	ereport(NOTICE,
+			(errmsg("nothing to do for server \"%s\"", server->name),
+			 errdetail("It has api_version \"3\", in which owners have no tokens.")));
+}
+
 bool
 smartcar_account_is_provisional(const char *user_id)
 {

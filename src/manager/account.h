@@ -111,6 +111,7 @@ extern int	smartcar_account_read_provisional(const SmartcarServer *server,
 extern void smartcar_account_record_unsettled(const SmartcarServer *server,
 											  const char *provisional_id);
 extern bool smartcar_account_is_provisional(const char *user_id);
+extern void smartcar_account_no_tokens_notice(const SmartcarServer *server);
 extern void smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
 										 const char *external_id);
 
