@@ -7,19 +7,19 @@
 --
 
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla
-	OPTIONS (client_id 'app', api_version '2.0', redirect_uri 'https://example.com/', scope 'read_vin', timeout '200ms',
+	OPTIONS (client_id 'app', api_version '2.0', redirect_uri 'https://example.com/', scope 'read_vin', timeout '500ms',
 			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar
 	OPTIONS (client_secret 'secret', management_token 'secret', api_client_id 'client_x', api_client_secret 'secret');
 CREATE SERVER third FOREIGN DATA WRAPPER smartcar_tesla
-	OPTIONS (client_id 'app', api_version '3', scope 'read_vin', timeout '200ms',
+	OPTIONS (client_id 'app', api_version '3', scope 'read_vin', timeout '500ms',
 			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 CREATE USER MAPPING FOR PUBLIC SERVER third
 	OPTIONS (client_secret 'secret', api_client_id 'client_x', api_client_secret 'secret');
 CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla
-	OPTIONS (api_version '2.0', timeout '200ms',
+	OPTIONS (api_version '2.0', timeout '500ms',
 			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 

@@ -435,39 +435,6 @@ smartcar_spi_run_as_caller(const char *statement, const SmartcarParameters *para
 	return run(statement, home.schema, parameters, false);
 }
 
-char *
-smartcar_result_string(uint64 row, int column)
-{
-	char	   *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column + 1);
-
-	return value;
-}
-
-Datum
-smartcar_result_datum(uint64 row, int column, bool *is_null)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column + 1, is_null);
-}
-
-bytea *
-smartcar_result_bytea(uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = smartcar_result_datum(row, column, &is_null);
-
-	return is_null ? NULL : DatumGetByteaPCopy(value);
-}
-
-bool
-smartcar_result_time(uint64 row, int column, TimestampTz *time)
-{
-	bool		is_null;
-	Datum		value = smartcar_result_datum(row, column, &is_null);
-
-	*time = is_null ? DT_NOEND : DatumGetTimestampTz(value);
-	return !is_null;
-}
-
 static int
 column_number(const char *column)
 {

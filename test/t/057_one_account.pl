@@ -326,6 +326,19 @@ like(connect_ada(), qr/^finished\|owner-7\|/m, 'the owner connects again');
 isnt(Manager::rows($node, 'account', 'refresh_token'), $before, 'the new tokens are kept, whatever the clock was');
 is(Manager::losses($node, $sandbox)->{dead}, 0, 'and work');
 
+# A key file that cannot be read while tokens are stored
+
+start_over(0, 0);
+my $callback = Manager::callback_of($node, $sandbox, 'ada', 'owner-7');
+$sandbox->faults({ match => $token, delay_ms => 1500 }, @no_user);
+$session->start($callback);
+wait_for_requests(1);
+chmod 0640, Manager::key_file($node);
+like($session->result, qr/^finished\|owner-7\|/m, 'a key file that cannot be read any more: the keys that were read are used');
+chmod 0600, Manager::key_file($node);
+$session->query(q(SET statement_timeout = '500ms'));
+like($session->query('SELECT pg_sleep(3)'), qr/^ERROR:  57014/m, 'and the session can be interrupted afterwards');
+
 $session->finish;
 $locker->finish;
 $node->stop;
