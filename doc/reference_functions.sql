@@ -39,7 +39,7 @@ INSERT INTO common_error (applies_to, errors) VALUES
 CREATE TEMP TABLE function_text (place serial, subject text, name text PRIMARY KEY, text text);
 INSERT INTO function_text (subject, name, text) VALUES
 ('Links', 'smartcar_connect_url', $$
-No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 3, `application_id` and `external_id` take the places of `client_id` and `user`.
+No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 2.0, `client_id` and `user` take the places of `application_id` and `external_id`.
 scope: Smartcar permissions, each with or without `required:`; NULL means the option of the server, and without one what the Smartcar dashboard says.
 make: skips the brand list; NULL or empty shows it.
 force_prompt: true asks for consent even if it was given before (`approval_prompt=force`); NULL means false.

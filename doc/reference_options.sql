@@ -10,7 +10,7 @@ INSERT INTO option_purpose VALUES
 	('redirect_uri', 'where Connect sends the owner back; to the letter one that is registered in the dashboard'),
 	('scope', 'the permissions that links ask for, and that `smartcar_status` measures against; separated by spaces, each with or without `required:`'),
 	('mode', 'which vehicles; left out of links when unset'),
-	('api_version', 'the generation of Smartcar''s API; with `3`, links carry `application_id` and `external_id` instead of `client_id` and `user`'),
+	('api_version', 'the version of Smartcar''s API; with `2.0`, links carry `client_id` and `user` instead of `application_id` and `external_id`'),
 	('extra_scopes', 'permission names that links may use beside those of `smartcar_tesla.known_permissions()`, separated by spaces'),
 	('virtual_key_domain', 'the domain of the application''s own virtual key (Enterprise and Scale plans)'),
 	('connect_timeout', 'how long a connection with its TLS may take; milliseconds without a unit'),
