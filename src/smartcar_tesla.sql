@@ -767,6 +767,10 @@ CREATE TABLE smartcar_tesla.account (
 
 CREATE INDEX account_external_id ON smartcar_tesla.account (server, external_id);
 
+-- Tokens whose user is not known yet, of which there are few.
+CREATE INDEX account_provisional ON smartcar_tesla.account (server)
+	WHERE pg_catalog.starts_with(user_id, 'session-');
+
 -- What is due; an account is in two of them, and one whose refresh fails in the
 -- last two.  A lease is in none, so that a claim changes no index.
 CREATE INDEX account_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
