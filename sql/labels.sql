@@ -8,8 +8,8 @@ INSERT INTO expected_labels VALUES
 	('smartcar_info(text)', 's', false, 's'),
 	('smartcar_server_scopes(text,boolean)', 's', false, 's'),
 	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)', 's', false, 's'),
-	('smartcar_reauth_url(text[],text,text,text,text,text)', 's', false, 's'),
-	('smartcar_reauth_vehicle_url(text,text,text,text,text,text)', 's', false, 's'),
+	('smartcar_reauth_url(text[],text,text,text,text,text,text)', 's', false, 's'),
+	('smartcar_reauth_vehicle_url(text,text,text,text,text,text,text)', 's', false, 's'),
 	('smartcar_complete_reauth_url(text,text,text,text)', 's', false, 's'),
 	('smartcar_parse_callback(text)', 'i', true, 's'),
 	('smartcar_tesla.known_permissions()', 'i', true, 's'),
@@ -56,7 +56,7 @@ INSERT INTO expected_labels VALUES
 	('smartcar_reseal_tokens(text)', 'v', false, 'u'),
 	('smartcar_receive_webhook(bytea,text,text)', 'v', false, 'u'),
 	('smartcar_tesla.next_action(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)', 's', false, 's'),
-	('smartcar_tesla.action_url(text,text,text,text)', 's', false, 's'),
+	('smartcar_tesla.action_url(text,text,text,text,text)', 's', false, 's'),
 	('smartcar_tesla.may_use(text)', 's', false, 's'),
 	('smartcar_grant(text,text,text)', 'v', true, 'u');
 

@@ -78,6 +78,7 @@ CREATE FUNCTION smartcar_reauth_url(
 	scope text[] DEFAULT NULL,
 	state text DEFAULT NULL,
 	flow text DEFAULT 'authorize',
+	external_id text DEFAULT NULL,
 	client_id text DEFAULT NULL,
 	redirect_uri text DEFAULT NULL,
 	server text DEFAULT NULL)
@@ -90,6 +91,7 @@ CREATE FUNCTION smartcar_reauth_vehicle_url(
 	vehicle_id text,
 	state text DEFAULT NULL,
 	external_id text DEFAULT NULL,
+	response_type text DEFAULT 'vehicle_id',
 	client_id text DEFAULT NULL,
 	redirect_uri text DEFAULT NULL,
 	server text DEFAULT NULL)
@@ -1001,7 +1003,12 @@ AS 'MODULE_PATHNAME', 'smartcar_next_action'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.next_action IS 'Returns what to do next about a connection.';
 
-CREATE FUNCTION smartcar_tesla.action_url(action text, vehicle_id text, error_url text, server text)
+CREATE FUNCTION smartcar_tesla.action_url(
+	action text,
+	external_id text,
+	vehicle_id text,
+	error_url text,
+	server text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_action_url'
 LANGUAGE C STABLE PARALLEL SAFE;
@@ -1025,7 +1032,8 @@ CREATE VIEW smartcar_status WITH (security_barrier) AS
 		c.virtual_key_paired,
 		c.error_type, c.error_code, c.error_description, c.error_at,
 		found.action,
-		smartcar_tesla.action_url(found.action::text, c.vehicle_id, c.error_url, c.server) AS action_url,
+		smartcar_tesla.action_url(found.action::text, c.external_id, c.vehicle_id, c.error_url, c.server)
+			AS action_url,
 		c.connected_at, c.synced_at
 	FROM smartcar_tesla.connection c,
 		LATERAL (SELECT smartcar_server_scopes(c.server, missing_ok => true) AS scopes) wanted,
