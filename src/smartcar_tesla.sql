@@ -979,9 +979,17 @@ COMMENT ON PROCEDURE smartcar_reseal_tokens IS 'Seals all stored tokens with the
 
 CREATE FUNCTION smartcar_receive_webhook(body bytea, signature text, server text DEFAULT NULL)
 RETURNS text
-AS 'MODULE_PATHNAME', 'smartcar_receive_webhook'
+AS 'MODULE_PATHNAME', 'smartcar_receive_webhook_bytea'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION smartcar_receive_webhook IS 'Applies a webhook event and returns the body of the response to send.';
+COMMENT ON FUNCTION smartcar_receive_webhook(bytea, text, text) IS
+'Applies a webhook event and returns the body of the response to send.';
+
+CREATE FUNCTION smartcar_receive_webhook(body text, signature text, server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_receive_webhook_text'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION smartcar_receive_webhook(text, text, text) IS
+'Applies a webhook event, given as text, and returns the body of the response to send.';
 
 --
 -- The status, and what only its view needs
@@ -1103,7 +1111,8 @@ BEGIN
 	EXECUTE format('GRANT SELECT ON %s.smartcar_status TO %I', home, role_name);
 	IF kind = 'application' THEN
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.smartcar_begin_connect, %1$s.smartcar_begin_reauth, '
-			'%1$s.smartcar_receive_webhook TO %2$I', home, role_name);
+			'%1$s.smartcar_receive_webhook(bytea, text, text), %1$s.smartcar_receive_webhook(text, text, text) '
+			'TO %2$I', home, role_name);
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
@@ -1123,7 +1132,8 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_get_virtual_key_many, smartcar_get_tesla_migration, smartcar_get_connections,
 	smartcar_delete_connections, smartcar_get_compatibility, smartcar_begin_connect, smartcar_begin_reauth,
 	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_access_token, smartcar_disconnect_vehicle,
-	smartcar_reseal_tokens, smartcar_receive_webhook, smartcar_grant FROM PUBLIC;
+	smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text), smartcar_receive_webhook(text, text, text),
+	smartcar_grant FROM PUBLIC;
 
 -- Default privileges have given others rights on what this script creates.  Take
 -- them back, and leave PUBLIC its use of types and of the other functions.
