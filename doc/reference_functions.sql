@@ -140,11 +140,11 @@ type, code: as Smartcar writes them, for example VEHICLE_STATE and ASLEEP; code 
 Result: NULL for a type that is not in the catalogue.
 $$),
 ('Webhooks', 'smartcar_receive_webhook', $$
-It answers a challenge. It applies an event once, however often it is repeated: VEHICLE_ERROR sets or clears the error of a connection, VEHICLE_STATE updates Tesla access and virtual key; then it notifies [the channel](#the-notification-channel). Send the result with status 200 and content type application/json.
+It answers a challenge. It applies an event once, however often it is repeated and in whichever order events come: VEHICLE_ERROR begins or ends an error of a connection, VEHICLE_STATE updates Tesla access and virtual key; what changes an action or an error notifies [the channel](#the-notification-channel). Send the result with status 200 and content type application/json.
 body: the raw bytes.
 signature: the header SC-Signature.
-Result: NULL for what is not signed or no event: respond with status 401. Nothing was changed or logged then.
-Errors: 55000 without a management token.
+Result: NULL for what is not signed, for no event, and for an event that was delivered more than a day ago: respond with status 401. Nothing was changed or logged then.
+Errors: 55000 without a management token. 40001 in a transaction that is repeatable read or serializable, if another session has just received the same event: respond with status 503.
 $$),
 ('Webhooks', 'smartcar_verify_webhook', $$
 The signature is a hexadecimal HMAC-SHA-256 of the raw bytes, in upper or lower case, compared in constant time ([Payload verification](https://smartcar.com/docs/integrations/webhooks/payload-verification)).
@@ -276,23 +276,23 @@ status, external_id, user_id, vehicle_ids, error, action: the result; nothing is
 Errors: 28000 for a state that was never issued, was used before, has expired or belongs to another owner, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 without a key to seal tokens with. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
 $$),
 ('The connection manager', 'smartcar_refresh', $$
-Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits what comes back as it comes. What fails is retried with growing pauses, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`.
+Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits what comes back as it comes. What fails is retried with growing pauses, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`. Accounts whose user could not be found out when their owner connected are asked about again, and their vehicles listed.
 access_within: accounts whose access token expires within this; NULL lets access tokens expire.
 refresh_within: accounts whose refresh token expires within this, even if nobody uses them.
 max_accounts: at most so many; NULL means all.
-refreshed, failed, refused: the result, counts of accounts; failed are those that did not succeed in the end. Nothing is passed in.
+refreshed, failed, refused: the result, counts of accounts; failed are those that did not succeed in the end, those whose row was locked all the time among them. Nothing is passed in.
 Errors: 55000 without a key. If Smartcar does not accept the application's credentials, the error of that; every account is then as it was.
 $$),
 ('The connection manager', 'smartcar_sync', $$
 It brings vehicles, permissions, Tesla access and virtual keys up to date, of one owner or of the whole application. In version 3 without an owner, it requests several pages of GET /connections at a time. A connection that Smartcar no longer has is marked as disconnected.
 external_id, user_id: the owner; NULL means all of them.
 details: whether to request for each vehicle what the list of version 3 does not say; only for the whole application in version 3.
-synced, failed: the result, counts of users; in version 3 for the whole application, synced counts connections. Nothing is passed in. An owner whose access token has expired counts as failed: call smartcar_refresh first.
+synced, failed: the result, counts of users; in version 3 for the whole application, synced counts connections. Nothing is passed in. An owner whose access token has expired counts as failed: call smartcar_refresh first. What cannot be stored, and what has an id that cannot be part of a request, is warned of, counts as failed and stops nothing else.
 $$),
 ('The connection manager', 'smartcar_access_token', $$
 It is for requests of your own. Keep it out of statements that are logged.
 external_id, user_id: the owner; both NULL give NULL.
-Errors: P0002 for an owner who does not exist, 21000 for one with several accounts, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved, 0A000 on a server that uses version 3.
+Errors: P0002 for an owner who does not exist, 21000 for one with more than one account, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved, 0A000 on a server that uses version 3.
 $$),
 ('The connection manager', 'smartcar_disconnect_vehicle', $$
 Version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner; version 3 sends DELETE /connections/{id} for each connection. A vehicle that is not connected is no error in version 3, nor in version 2.0 with a user_id; nor is a connection that somebody else deletes at the same time.
@@ -300,8 +300,8 @@ vehicle_id: not NULL.
 user_id: the owner, if only theirs is to be disconnected; NULL means every owner of the vehicle.
 $$),
 ('The connection manager', 'smartcar_reseal_tokens', $$
-Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed.
-Errors: 55000 for a key that is not there, XX001 for a token that was changed or moved. What was sealed by then stays sealed.
+Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed. Tokens that cannot be opened, because they were changed or moved or their key is missing, are a WARNING and stay as they are.
+Errors: 55000 in the end, if there were such tokens; all others are sealed with the new key then.
 $$),
 ('The connection manager', 'smartcar_grant', $$
 The extension makes no roles of its own. Neither kind can read a token.
@@ -315,10 +315,10 @@ $$),
 They are those of [Smartcar's page](https://smartcar.com/docs/api-reference/permissions), the ones of the Tesla page first and in its order. Links take these and what the server option `extra_scopes` adds.
 $$),
 ('Internal functions', 'smartcar_tesla.next_action', $$
-The view smartcar_status and smartcar_receive_webhook call it with the columns of smartcar_tesla.connection.
+The view smartcar_status calls it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 server: whose option `scope` says what is wanted; NULL means the one that the setting names.
-Result: `connect` if it is disconnected; else error_action; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key that is needed is not paired; else `none`.
+Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key that is needed is not paired; else `retry` if that is error_action, or `none`.
 $$),
 ('Internal functions', 'smartcar_tesla.action_url', $$
 For update_access it is the link without a callback, so that tokens stay as they are; for reauthenticate that of the vehicle; for add_virtual_key that of Smartcar's response or of the server.

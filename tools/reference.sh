@@ -9,9 +9,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Those that PostgreSQL raises on our behalf: a cancel, and by errcode_for_file_access()
-# that a file is not there.
-raised_by_postgres="57014 query_canceled
+# Those that PostgreSQL raises on our behalf: a transaction that cannot be
+# serialized, a cancel, and by errcode_for_file_access() that a file is not there.
+raised_by_postgres="40001 serialization_failure
+57014 query_canceled
 58P01 undefined_file"
 
 database=smartcar_reference_$$
@@ -37,7 +38,8 @@ names()
 # What src can raise, a line "CODE CONDITION" each; those of our own have no condition.
 raised()
 {
-	grep -rhoE '\bERRCODE_[A-Z_]+\b' src --include='*.c' | sort -u | while read -r name; do
+	grep -rhE '\bERRCODE_' src --include='*.c' | grep -v ERRCODE_TO_CATEGORY |
+		grep -oE '\bERRCODE_[A-Z_]+\b' | sort -u | while read -r name; do
 		names | awk -v name="$name" '$2 == name { print $1, $3 }' | grep . ||
 			echo "unknown $name"
 	done
@@ -98,7 +100,7 @@ while IFS=: read -r page name; do
 	grep -qx -e "$name" "$directory/names" || { echo "$page names $name, which does not exist"; status=1; }
 done < <(find README.md doc -name '*.md' ! -name reference.md | sort | xargs grep -oHE '\bsmartcar_[a-z0-9_]*[a-z0-9]\b' | sort -u)
 
-channel=$(sed -nE 's/^#define CHANNEL[[:space:]]+"(.*)"/\1/p' src/manager/receive_webhook.c)
+channel=$(sed -nE 's/^#define CHANNEL[[:space:]]+"(.*)"/\1/p' src/manager/notify.c)
 sed -n '/^## The notification channel/,/^## /p' doc/reference.md | grep -q "^\`$channel\`:" ||
 	{ echo "doc/reference.md does not tell about the channel $channel"; status=1; }
 exit $status

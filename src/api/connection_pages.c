@@ -221,6 +221,12 @@ is_identified(const SmartcarConnection *connection, const SmartcarConnectionFilt
 		(filter->user_id.data == NULL || connection->user_id.length > 0);
 }
 
+static bool
+is_usable_id(SmartcarSpan id)
+{
+	return id.length > 0 && id.length <= SMARTCAR_MAX_ID_LENGTH;
+}
+
 /*
  * What is wrong with an entry of a list, or NULL.  Pages are told apart by ids,
  * and one that is deleted must have an id that a path can hold.
@@ -228,8 +234,7 @@ is_identified(const SmartcarConnection *connection, const SmartcarConnectionFilt
 static const char *
 find_fault(const SmartcarConnectionWalk *walk, const SmartcarConnection *connection)
 {
-	if (connection->connection_id.length == 0 ||
-		(walk->must_identify && connection->connection_id.length > SMARTCAR_MAX_ID_LENGTH))
+	if (connection->connection_id.data == NULL && !walk->is_lenient)
 		return "It lists a connection without an id.";
 	if (!smartcar_connection_matches(connection, &walk->filter) ||
 		(walk->must_identify && !is_identified(connection, &walk->filter)))
@@ -285,17 +290,28 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 
 		if (object != NULL)
 			read_v3(object, &connection);
+		if (!is_usable_id(connection.connection_id))
+			connection.connection_id = smartcar_span(NULL, 0);
 		fault = find_fault(walk, &connection);
 		if (fault != NULL)
 		{
 			smartcar_item_fail(call, item, fault);
 			return false;
 		}
-		if (i == 0)
+		if (first_id.data == NULL && connection.connection_id.data != NULL)
+		{
 			first_id = connection.connection_id;
-		if (i == 0 && !smartcar_page_is_new(call, item, &walk->trail, item->context, first_id))
-			return false;
+			if (!smartcar_page_is_new(call, item, &walk->trail, item->context, first_id))
+				return false;
+		}
 		visit(call, item, &connection);
+	}
+
+	/* nothing by which to notice that the page comes again */
+	if (count > 0 && first_id.data == NULL && item->error == NULL)
+	{
+		smartcar_item_fail(call, item, "It lists no connection with an id.");
+		return false;
 	}
 	walk->first_id = smartcar_item_copy(item, first_id);
 	return may_go_on(walk, response, count);

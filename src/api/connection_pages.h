@@ -64,6 +64,7 @@ typedef struct SmartcarConnectionWalk
 	SmartcarConnectionFilter filter;	/* that of the last request */
 	bool		must_identify;	/* refuse an entry that lacks an id which the
 								 * filter has */
+	bool		is_lenient;		/* leave entries without an id to the visitor */
 	int			page;			/* the one that was requested last */
 	int			first_count;	/* connections on the first page */
 	SmartcarSpan first_id;		/* the first one of the last page */

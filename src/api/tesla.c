@@ -15,6 +15,7 @@
 
 #include "call/request.h"
 #include "api/sql_function.h"
+#include "pg/api_error.h"
 #include "pg/json.h"
 #include "pg/text_array.h"
 
@@ -25,25 +26,60 @@ PG_FUNCTION_INFO_V1(smartcar_get_virtual_key_many);
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_migration);
 
 /*
- * The body of a signal.  A response of the v3 API is good even if the signal
- * could not be read; then the item gets the error of the signal.
+ * Whether a response says that a signal has no value yet, as it is with a vehicle
+ * that no webhook is subscribed to.  A vehicle that is not found is an error.
+ */
+static bool
+has_no_value(const SmartcarApiResponse *response)
+{
+	SmartcarApiError error = {0};
+
+	if (response->status != 404)
+		return false;
+	smartcar_error_read_body(&error, response->body);
+	return (error.type.length == 0 ||
+			smartcar_span_equal(error.type, SMARTCAR_SPAN("RESOURCE_NOT_FOUND"))) &&
+		!smartcar_span_equal(error.code, SMARTCAR_SPAN("VEHICLE_NOT_FOUND")) &&
+		!smartcar_span_equal(error.code, SMARTCAR_SPAN("INVALID_PATH"));
+}
+
+static bool
+is_unavailable(JsonbContainer *status)
+{
+	return status != NULL &&
+		smartcar_span_equal(smartcar_json_text_member(status, "value"),
+							SMARTCAR_SPAN("UNAVAILABLE"));
+}
+
+/*
+ * The body of a signal, or NULL if it has no value.  A response of the v3 API is
+ * good even if the signal could not be read; then the item gets the error of the
+ * signal.
  */
 static JsonbContainer *
 signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	JsonbContainer *data = smartcar_json_object_member(response->json, "data");
-	JsonbContainer *attributes = data ? smartcar_json_object_member(data, "attributes") : NULL;
-	JsonbContainer *status = attributes ? smartcar_json_object_member(attributes, "status") : NULL;
-	JsonbContainer *body = attributes ? smartcar_json_object_member(attributes, "body") : NULL;
-	JsonbContainer *error = status ? smartcar_json_object_member(status, "error") : NULL;
+	JsonbContainer *data;
+	JsonbContainer *attributes;
+	JsonbContainer *status;
+	JsonbContainer *body;
+	JsonbContainer *error;
 
+	if (has_no_value(response))
+		return NULL;
+	if (response->status == 404)
+	{
+		smartcar_item_refuse(call, item, response, NULL);
+		return NULL;
+	}
+	data = smartcar_json_object_member(response->json, "data");
+	attributes = data ? smartcar_json_object_member(data, "attributes") : NULL;
+	status = attributes ? smartcar_json_object_member(attributes, "status") : NULL;
+	body = attributes ? smartcar_json_object_member(attributes, "body") : NULL;
+	error = status ? smartcar_json_object_member(status, "error") : NULL;
 	if (error != NULL)
 		smartcar_item_refuse(call, item, response, error);
-	else if (status != NULL &&
-			 smartcar_span_equal(smartcar_json_text_member(status, "value"),
-								 SMARTCAR_SPAN("UNAVAILABLE")))
-		return NULL;
-	else if (body == NULL)
+	else if (body == NULL && !is_unavailable(status))
 		smartcar_item_fail(call, item, "It has no signal with a body.");
 	return body;
 }
@@ -120,6 +156,7 @@ parse_access_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRespons
 }
 
 static const SmartcarOperation access_v3 = {
+	.accepts_no_value = true,
 	.prepare = prepare_access_v3,
 	.parse = parse_access_v3
 };
@@ -177,6 +214,7 @@ static const SmartcarOperation virtual_key_v2 = {
 };
 
 static const SmartcarOperation virtual_key_v3 = {
+	.accepts_no_value = true,
 	.prepare = prepare_virtual_key,
 	.parse = parse_virtual_key_v3
 };

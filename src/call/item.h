@@ -51,6 +51,9 @@ typedef struct SmartcarOperation
 	/* accepts that a DELETE does not find what it is to delete */
 	bool		accepts_missing;
 
+	/* accepts that a GET finds no value, which parse() is to look at */
+	bool		accepts_no_value;
+
 	/* describes the next request of an item, by its step */
 	void		(*prepare) (struct SmartcarCall *call, struct SmartcarItem *item);
 

@@ -247,6 +247,7 @@ smartcar_redact_jsonb(Jsonb *json, List *secrets)
 	{
 		bool		has_value = token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM;
 
+		smartcar_check_for_interrupts(smartcar_span((const char *) json, VARSIZE(json)));
 		if (has_value && value.type == jbvString)
 		{
 			SmartcarSpan redacted = smartcar_redact(smartcar_span(value.val.string.val,

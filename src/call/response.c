@@ -74,8 +74,10 @@ is_accepted(const SmartcarItem *item, int status)
 {
 	if (item->operation->accepts_anything || is_success(status))
 		return true;
-	return status == 404 && item->operation->accepts_missing &&
-		strcmp(item->request.method, "DELETE") == 0;
+	if (status != 404)
+		return false;
+	return item->operation->accepts_no_value ||
+		(item->operation->accepts_missing && strcmp(item->request.method, "DELETE") == 0);
 }
 
 /*

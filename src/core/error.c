@@ -130,15 +130,18 @@ smartcar_action_for(SmartcarSpan type, SmartcarSpan code)
 	return SMARTCAR_ACTION_UNKNOWN;
 }
 
+/*
+ * A 403 without a type is that of a gateway, which no owner can do anything about.
+ */
 static SmartcarAction
-action_for_http_status(int status)
+action_for_http_status(int status, bool is_smartcar)
 {
 	switch (status)
 	{
 		case 401:
 			return SMARTCAR_ACTION_REFRESH_TOKEN;
 		case 403:
-			return SMARTCAR_ACTION_UPDATE_ACCESS;
+			return is_smartcar ? SMARTCAR_ACTION_UPDATE_ACCESS : SMARTCAR_ACTION_FIX_SETUP;
 		case 408:
 		case 425:
 		case 429:
@@ -159,8 +162,9 @@ action_for_http_status(int status)
  * What to do about an error as it was answered.  The catalogue comes first,
  * then the resolution that Smartcar proposes, then the HTTP status.
  *
- * One error needs its text: the token endpoint answers invalid_request both
- * to a request that is wrong and to a code or refresh token that is spent.
+ * Two errors need their text: the token endpoint answers invalid_request both
+ * to a request that is wrong and to a code or refresh token that is spent, and
+ * invalid_grant both to those and to a redirect URI that is not registered.
  */
 SmartcarAction
 smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
@@ -172,6 +176,10 @@ smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
 		(smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid code:")) ||
 		 smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid refresh_token:"))))
 		return SMARTCAR_ACTION_CONNECT;
+	if (smartcar_span_equal(type, SMARTCAR_SPAN("invalid_grant")) &&
+		smartcar_span_starts_with(context->description,
+								  SMARTCAR_SPAN("Unauthorized redirect_uri")))
+		return SMARTCAR_ACTION_FIX_SETUP;
 
 	action = smartcar_action_for(type, code);
 	if (action != SMARTCAR_ACTION_UNKNOWN)
@@ -183,7 +191,7 @@ smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
 								smartcar_span_from_string(resolutions[i].type)))
 			return resolutions[i].action;
 	}
-	return action_for_http_status(context->http_status);
+	return action_for_http_status(context->http_status, type.length > 0);
 }
 
 /*

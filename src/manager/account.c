@@ -245,37 +245,29 @@ lock_account(const SmartcarServer *server, const char *user_id, LockedAccount *a
 
 /*
  * Locks an account with a provisional id, and that of its user, in the order in
- * which a refresh claims them.  While somebody refreshes the first, what comes
- * back belongs there, so that is waited for.  Returns whether it is still there.
+ * which a refresh claims them.  Returns whether the first is still there.
  */
 static bool
 lock_accounts(const SmartcarServer *server, const char *provisional_id, const char *user_id,
 			  LockedAccount *provisional)
 {
-	bool		user_first = strcmp(user_id, provisional_id) < 0;
+	LockedAccount ignored;
 
-	for (;;)
-	{
-		LockedAccount ignored;
-
-		if (user_first)
-			(void) lock_account(server, user_id, &ignored);
-		if (!lock_account(server, provisional_id, provisional))
-			return false;
-		if (!user_first)
-			(void) lock_account(server, user_id, &ignored);
-		if (!provisional->is_leased)
-			return true;
-		smartcar_spi_commit();
-		smartcar_spi_wait_until(GetCurrentTimestamp() + LEASE_POLL);
-	}
+	if (strcmp(user_id, provisional_id) < 0)
+		(void) lock_account(server, user_id, &ignored);
+	if (!lock_account(server, provisional_id, provisional))
+		return false;
+	if (strcmp(user_id, provisional_id) > 0)
+		(void) lock_account(server, user_id, &ignored);
+	return true;
 }
 
 /*
  * Asks Smartcar whose access token it is.
  */
-static const SmartcarFailure *
-find_user(SmartcarServer *server, SmartcarSpan access_token, const char **user_id)
+const SmartcarFailure *
+smartcar_account_find_user(SmartcarServer *server, SmartcarSpan access_token,
+						   const char **user_id)
 {
 	SmartcarCall call;
 
@@ -289,21 +281,24 @@ find_user(SmartcarServer *server, SmartcarSpan access_token, const char **user_i
 }
 
 /*
- * A token that was sealed for one account, sealed for another.
+ * Seals a token of one account for another.  Returns false if it cannot be opened.
  */
-static bytea *
+static bool
 reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *kind,
-		   bytea *sealed, const char *old_user_id, const char *new_user_id)
+		   bytea **sealed, const char *old_user_id, const char *new_user_id)
 {
 	SmartcarSealedIdentity identity = {server->name, old_user_id, kind};
 	char	   *token;
+	int			sqlstate;
 
-	if (sealed == NULL)
-		return NULL;
-	token = smartcar_unseal(ring, sealed, &identity);
-	sealed = seal(server, ring, new_user_id, kind, smartcar_span_from_string(token));
+	if (*sealed == NULL)
+		return true;
+	token = smartcar_try_unseal(ring, *sealed, &identity, &sqlstate);
+	if (token == NULL)
+		return false;
+	*sealed = seal(server, ring, new_user_id, kind, smartcar_span_from_string(token));
 	explicit_bzero(token, strlen(token));
-	return sealed;
+	return true;
 }
 
 /*
@@ -352,6 +347,30 @@ move_tokens(const SmartcarServer *server, const char *provisional_id, const char
 }
 
 /*
+ * Gives an account with a provisional id the id of its user, unless somebody
+ * refreshes it: what comes back then belongs to it.  Tokens that cannot be opened
+ * stay where they are.
+ */
+SmartcarSettlement
+smartcar_account_move(const SmartcarServer *server, SmartcarKeyRing *ring,
+					  const char *provisional_id, const char *user_id, bool is_latest)
+{
+	LockedAccount account;
+
+	if (!lock_accounts(server, provisional_id, user_id, &account))
+		return SMARTCAR_SETTLED;
+	if (account.is_leased)
+		return SMARTCAR_SETTLE_LEASED;
+	begin_storing(server, ring);
+	if (!reseal_for(server, ring, "access", &account.access_token, provisional_id, user_id) ||
+		!reseal_for(server, ring, "refresh", &account.refresh_token, provisional_id, user_id))
+		return SMARTCAR_SETTLE_UNREADABLE;
+	move_tokens(server, provisional_id, user_id, account.access_token, account.refresh_token,
+				is_latest);
+	return SMARTCAR_SETTLED;
+}
+
+/*
  * Asks whose tokens an account with a provisional id has, and gives it the id
  * of the user.  Returns what went wrong, in which case nothing was changed.
  */
@@ -360,19 +379,75 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 						const char *provisional_id, SmartcarSpan access_token, bool is_latest,
 						const char **user_id)
 {
-	LockedAccount account;
-	const SmartcarFailure *error = find_user(server, access_token, user_id);
+	static const SmartcarFailure unreadable = {
+		.sqlstate = ERRCODE_DATA_CORRUPTED,
+		.message = "a stored token cannot be opened"
+	};
+	const char *found;
+	const SmartcarFailure *error = smartcar_account_find_user(server, access_token, &found);
 
-	if (error != NULL)
-		return error;
-	if (!lock_accounts(server, provisional_id, *user_id, &account))
-		return NULL;
-	begin_storing(server, ring);
-	move_tokens(server, provisional_id, *user_id,
-				reseal_for(server, ring, "access", account.access_token, provisional_id, *user_id),
-				reseal_for(server, ring, "refresh", account.refresh_token, provisional_id, *user_id),
-				is_latest);
-	return NULL;
+	while (error == NULL)
+	{
+		switch (smartcar_account_move(server, ring, provisional_id, found, is_latest))
+		{
+			case SMARTCAR_SETTLED:
+				*user_id = found;
+				return NULL;
+			case SMARTCAR_SETTLE_UNREADABLE:
+				error = &unreadable;
+				break;
+			case SMARTCAR_SETTLE_LEASED:
+				smartcar_spi_commit();
+				smartcar_spi_wait_until(GetCurrentTimestamp() + LEASE_POLL);
+				break;
+		}
+	}
+	return error;
+}
+
+/*
+ * Reads accounts with provisional ids, whose user can be asked for.  After a failure
+ * that is done again only when some minutes have passed.
+ */
+int
+smartcar_account_read_provisional(const SmartcarServer *server,
+								  SmartcarProvisionalAccount *accounts, int limit)
+{
+	SmartcarParameters parameters;
+	int			count;
+
+	bind_account(&parameters, server, SMARTCAR_PROVISIONAL_PREFIX);
+	smartcar_parameter_int32(&parameters, limit);
+	count = (int) smartcar_spi_run("SELECT user_id, external_id, access_token "
+								   "FROM smartcar_tesla.account "
+								   "WHERE server = $1 AND pg_catalog.starts_with(user_id, $2) "
+								   "AND status = 'active' AND access_expires_at > @now "
+								   "AND (updated_at = created_at OR updated_at > @now "
+								   "OR updated_at <= @now - interval '5 minutes') "
+								   "AND " SMARTCAR_NOT_LEASED " "
+								   "ORDER BY user_id LIMIT $3",
+								   &parameters);
+	for (int i = 0; i < count; i++)
+	{
+		accounts[i].user_id = smartcar_row_string(i, "user_id");
+		accounts[i].external_id = smartcar_row_string(i, "external_id");
+		accounts[i].access_token = smartcar_row_bytea(i, "access_token");
+	}
+	return count;
+}
+
+/*
+ * Records that the user of an account was asked for in vain.
+ */
+void
+smartcar_account_record_unsettled(const SmartcarServer *server, const char *provisional_id)
+{
+	SmartcarParameters parameters;
+
+	bind_account(&parameters, server, provisional_id);
+	smartcar_spi_run("UPDATE smartcar_tesla.account SET updated_at = @now "
+					 "WHERE server = $1 AND user_id = $2",
+					 &parameters);
 }
 
 bool

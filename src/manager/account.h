@@ -58,6 +58,22 @@ typedef struct SmartcarSealedTokens
 	bytea	   *refresh_token;
 } SmartcarSealedTokens;
 
+
+/* An account whose user is not known yet. */
+typedef struct SmartcarProvisionalAccount
+{
+	const char *user_id;
+	const char *external_id;
+	bytea	   *access_token;	/* sealed */
+} SmartcarProvisionalAccount;
+
+typedef enum SmartcarSettlement
+{
+	SMARTCAR_SETTLED,			/* or somebody else has done it */
+	SMARTCAR_SETTLE_LEASED,
+	SMARTCAR_SETTLE_UNREADABLE
+} SmartcarSettlement;
+
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *response);
@@ -82,6 +98,18 @@ extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
 													  SmartcarSpan access_token,
 													  bool is_latest,
 													  const char **user_id);
+extern const SmartcarFailure *smartcar_account_find_user(SmartcarServer *server,
+														 SmartcarSpan access_token,
+														 const char **user_id);
+extern SmartcarSettlement smartcar_account_move(const SmartcarServer *server,
+												SmartcarKeyRing *ring,
+												const char *provisional_id,
+												const char *user_id, bool is_latest);
+extern int	smartcar_account_read_provisional(const SmartcarServer *server,
+											  SmartcarProvisionalAccount *accounts,
+											  int limit);
+extern void smartcar_account_record_unsettled(const SmartcarServer *server,
+											  const char *provisional_id);
 extern bool smartcar_account_is_provisional(const char *user_id);
 extern void smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
 										 const char *external_id);

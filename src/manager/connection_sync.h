@@ -18,7 +18,6 @@
 
 #include "call/call.h"
 #include "manager/connection.h"
-#include "manager/sync_vehicles.h"
 
 /* The columns of a page of the list of connections, each an array. */
 typedef enum SmartcarPageColumn
@@ -48,6 +47,24 @@ typedef enum SmartcarVehicleRequest
 	SMARTCAR_REQUEST_VIRTUAL_KEY,
 	SMARTCAR_VEHICLE_REQUESTS
 } SmartcarVehicleRequest;
+
+/* A user whose vehicles are asked about. */
+typedef struct SmartcarUser
+{
+	/* who */
+	const char *user_id;
+	const char *external_id;	/* NULL: not known */
+	const char *access_token;	/* NULL: the application's own */
+	bool		has_just_connected;
+
+	/* the vehicles that were stored before Smartcar was asked */
+	ArrayType  *known_vehicle_ids;
+
+	/* what came of it */
+	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
+	bool		has_failed;		/* not all of them were stored */
+	const SmartcarFailure *error;
+} SmartcarUser;
 
 /* A connection of another user who has the same external id. */
 typedef struct SmartcarOtherConnection

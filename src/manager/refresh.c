@@ -34,6 +34,7 @@
 #include "manager/refresh_result.h"
 #include "manager/seal.h"
 #include "manager/session.h"
+#include "manager/settle.h"
 #include "manager/spi.h"
 #include "manager/webhook_event.h"
 #include "pg/datum.h"
@@ -188,24 +189,13 @@ refill(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * What is locked is waited for only when nothing else is to be done: its results
- * for as long as it takes, because they cannot be asked for again, and its claims
- * for a while.
+ * Waits for a moment, and stores what can be stored by then.
  */
-static bool
-wait_for_locked(Refresh *refresh)
+static void
+wait_for_locks(Refresh *refresh)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (!smartcar_results_any_locked(&refresh->results))
-	{
-		if (!smartcar_claims_any_locked(&refresh->claims))
-			return false;
-		if (refresh->locked_since == 0 || refresh->locked_since > now)
-			refresh->locked_since = now;
-		if (now - refresh->locked_since > SOON * INT64CONST(1000))
-			return false;
-	}
 	smartcar_spi_wait_until(now + LOCKED_PAUSE);
 	smartcar_results_store(&refresh->results);
 
@@ -214,24 +204,43 @@ wait_for_locked(Refresh *refresh)
 	 * again
 	 */
 	refresh->claims.began = Max(refresh->claims.began, now - USECS_PER_HOUR);
-	return true;
 }
 
 /*
- * Waits for the next attempt at what has just failed, if that is soon.  A
- * refresh whose response was lost has to be made again within the minute, and the
- * next call of the procedure may be later than that.  Returns whether there is
- * something to attempt.
+ * Whether accounts that were locked, or all of them, are still waited for.
+ */
+static bool
+wait_for_locked_claims(Refresh *refresh)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!smartcar_claims_any_locked(&refresh->claims) && refresh->claims.error == NULL)
+		return false;
+	if (refresh->locked_since == 0 || refresh->locked_since > now)
+		refresh->locked_since = now;
+	return now - refresh->locked_since <= SOON * INT64CONST(1000);
+}
+
+/*
+ * When there is nothing to send, waits for what may come: results that are locked
+ * for as long as it takes, because nobody can ask for them again; accounts that
+ * were locked, and the next attempt at what has failed, if that is soon.  A refresh
+ * whose response was lost has to be made again within the minute, and the next call
+ * of the procedure may be later than that.  Returns whether to go on.
  */
 static bool
 wait_for_more(Refresh *refresh)
 {
 	TimestampTz due;
 
+	if (smartcar_results_any_locked(&refresh->results) ||
+		(!has_ended(refresh) && wait_for_locked_claims(refresh)))
+	{
+		wait_for_locks(refresh);
+		return true;
+	}
 	if (has_ended(refresh))
 		return false;
-	if (wait_for_locked(refresh))
-		return true;
 	due = smartcar_claims_next_attempt(&refresh->claims, SOON);
 	if (due == DT_NOEND)
 		return false;
@@ -272,7 +281,8 @@ run(Refresh *refresh)
 }
 
 /*
- * statement_timeout ends the run, but not the requests that have been sent.
+ * statement_timeout ends the run, but not the requests that have been sent, nor
+ * the wait for a lock on what has come.
  */
 static TimestampTz
 hold_statement_timeout(void)
@@ -352,6 +362,8 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	smartcar_spi_commit();
 	refresh->statement_end = hold_statement_timeout();
 	run(refresh);
+	if (!has_ended(refresh))
+		smartcar_settle_accounts(server, &refresh->ring);
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
 	smartcar_sessions_delete_expired(server);
@@ -359,7 +371,8 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	smartcar_spi_commit();
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);
-	if (refresh->claims.error != NULL)
+	if (refresh->claims.error != NULL)	/* or the table was locked all the
+										 * time */
 		ReThrowError(refresh->claims.error);
 	resume_statement_timeout(refresh->statement_end);
 

@@ -308,8 +308,9 @@ smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout
 bool
 smartcar_error_is_transient(const ErrorData *error)
 {
+	/* class 40: deadlocks, serialization failures */
 	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+		strncmp(unpack_sql_state(error->sqlerrcode), "40", 2) == 0;
 }
 
 void

@@ -167,6 +167,7 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 		return false;
 	page = palloc0(sizeof(ConnectionPage));
 	page->walk.page = listing->next_page++;
+	page->walk.is_lenient = true;
 	page->asked_at = GetCurrentTimestamp();
 	item->gathered = page;
 	return true;

@@ -110,6 +110,15 @@ add_errors(SmartcarConnectionErrors *errors, const SmartcarItem *responses,
 	return has_transient;
 }
 
+/* Whether Smartcar has heard of Tesla what the login allows. */
+static bool
+was_tesla_heard(const SmartcarItem *responses)
+{
+	const SmartcarItem *access = &responses[SMARTCAR_REQUEST_TESLA_ACCESS];
+
+	return access->error == NULL && !(access->nulls[0] && access->nulls[1]);
+}
+
 /*
  * The errors that stand once a vehicle was asked about.  Those from before stand no
  * longer if Tesla was heard and every request had its response; otherwise only
@@ -122,7 +131,7 @@ update_errors(SmartcarConnectionErrors *errors, const SmartcarItem *responses,
 	SmartcarKnownTime time = smartcar_known_time(asked_at);
 	SmartcarConnectionErrors found = {.complete_at = DT_NOEND};
 	bool		is_complete = !add_errors(&found, responses, &time) &&
-		responses[SMARTCAR_REQUEST_TESLA_ACCESS].error == NULL;
+		was_tesla_heard(responses);
 
 	smartcar_connection_errors_remove(errors, &time, !is_complete);
 	(void) add_errors(errors, responses, &time);

@@ -12,30 +12,10 @@
 
 #include "postgres.h"
 
-#include "utils/array.h"
-
-#include "call/failure.h"
-#include "pg/server.h"
+#include "manager/connection_sync.h"
 
 /* A row that somebody has locked is waited for for some 10 seconds. */
 #define SMARTCAR_SYNC_ATTEMPTS	50
-
-typedef struct SmartcarUser
-{
-	/* who */
-	const char *user_id;
-	const char *external_id;	/* NULL: not known */
-	const char *access_token;	/* NULL: the application's own */
-	bool		has_just_connected;
-
-	/* the vehicles that were stored before Smartcar was asked */
-	ArrayType  *known_vehicle_ids;
-
-	/* what came of it */
-	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
-	bool		has_failed;		/* not all of them were stored */
-	const SmartcarFailure *error;
-} SmartcarUser;
 
 extern bool smartcar_sync_store(void (*store) (void *argument), void *argument, int attempts,
 								ErrorData **error);

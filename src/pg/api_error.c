@@ -131,6 +131,7 @@ read_v3_error(JsonbContainer *object, SmartcarApiError *answer)
 	static const char *const link_keys[] = {"about", "type", NULL};
 	JsonbContainer *links = smartcar_json_object_member(object, "links");
 	JsonbContainer *meta = smartcar_json_object_member(object, "meta");
+	JsonbContainer *debug = meta ? smartcar_json_object_member(meta, "debug") : NULL;
 
 	smartcar_error_read_object(answer, object);
 	if (answer->description.data == NULL)
@@ -145,6 +146,8 @@ read_v3_error(JsonbContainer *object, SmartcarApiError *answer)
 		answer->doc_url = first_text_member(links, link_keys);
 	if (answer->request_id.data == NULL && meta != NULL)
 		answer->request_id = smartcar_json_text_member(meta, "requestId");
+	if (answer->request_id.data == NULL && debug != NULL)
+		answer->request_id = smartcar_json_text_member(debug, "requestId");
 }
 
 /*

@@ -159,6 +159,18 @@ is(scalar $sandbox->log(path => '^/v3'), 1, 'and no second request');
 $sandbox->faults(signal(status => { value => 'UNAVAILABLE' }), signal(status => { value => 'UNAVAILABLE' }), signal(status => { value => 'UNAVAILABLE' }));
 is_result("SELECT smartcar_get_virtual_key($of_ada) IS NULL", 't', 'a signal that is not available');
 is_result("SELECT * FROM smartcar_get_tesla_access($of_ada)", '|', 'two of them');
+foreach my $absent (
+	{ body => { errors => [ { type => 'RESOURCE_NOT_FOUND', code => 'SIGNAL_NOT_FOUND' } ] } },
+	{ body => { errors => [ { type => 'RESOURCE_NOT_FOUND' } ] } },
+	{ body => '404 page not found', content_type => 'text/plain' })
+{
+	$sandbox->faults({ match => { path => '/signals/' }, times => 0, status => 404, %$absent });
+	is_result("SELECT smartcar_get_virtual_key($of_ada) IS NULL", 't', 'a signal that has no value yet');
+	is_result("SELECT * FROM smartcar_get_tesla_access($of_ada)", '|', 'two of them');
+	is(scalar $sandbox->log(path => '/signals/'), 3, 'each is asked for');
+}
+$sandbox->faults({ match => { path => '/signals/' }, status => 404, body => { errors => [ { type => 'RESOURCE_NOT_FOUND', code => 'VEHICLE_NOT_FOUND' } ] } });
+is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'a vehicle that is not there is an error');
 $sandbox->faults(
 	signal(status => { value => 'UNAVAILABLE' }),
 	signal(status => { value => 'SUCCESS' }, body => { value => 'DRIVER' }));

@@ -1,9 +1,13 @@
 # Thousands of accounts, four sessions that refresh them, everything that can go
-# wrong with an answer, and now and then a session or the whole server killed: no
-# account may be lost.
+# wrong with a response, and now and then a session or the whole server killed: no
+# account may be lost.  Then an unkind database: locked rows, a row that cannot be
+# changed, webhooks in open transactions, timeouts of the role, a key file that goes
+# away, a synchronous standby that is absent and processes that are stopped.
 #
-# 10,000 accounts, or as many as SMARTCAR_TEST_ACCOUNTS says.  The check prints the
-# line that begins with "figures".
+# 10,000 accounts, or as many as SMARTCAR_TEST_ACCOUNTS says; what is locked, absent or
+# stopped is so for 5 seconds, or as many as SMARTCAR_TEST_HOLD says, in which the
+# sandbox lets more than a minute pass.  The check prints the lines that begin with
+# "figures".
 
 use strict;
 use warnings;
@@ -20,6 +24,7 @@ use Sandbox;
 use Session;
 
 my $accounts = $ENV{SMARTCAR_TEST_ACCOUNTS} // 10_000;
+my $hold = $ENV{SMARTCAR_TEST_HOLD} // 5;
 my $sessions = 4;
 my $token = { path => '/oauth/token' };
 
@@ -121,6 +126,122 @@ is($refreshes->{refused}, 0, 'no dead token was ever sent');
 is($refreshes->{sum} - $refreshes->{repeated}, $accounts, 'a new token is used for the first time once per account');
 cmp_ok($refreshes->{repeated}, '<', $accounts / 2 + 200 * $killed, 'and repeated only where an answer was lost');
 cmp_ok($killed, '>=', 1, 'sessions were killed');
+
+# An unkind database
+
+my $due = int($accounts * 0.3);
+my $broken = 'user-000100';
+my $seen_errors = '';
+
+# What is lost of others than the broken one.
+sub losses_of_others
+{
+	my %stored = %{ Manager::stored_tokens($node) };
+
+	delete $stored{$broken};
+	return {
+		dead => scalar @{ $sandbox->ask('account', { refresh_tokens => [ values %stored ] })->{dead} },
+		asked_again => Manager::count($node, 'account', status => 'reauthenticate', 'user_id <>' => $broken)
+	};
+}
+
+# Sessions refresh until nothing is due but the broken one, or for some seconds.
+# Returns how many accounts were refreshed in a second.
+sub refresh_for
+{
+	my ($seconds) = @_;
+	my $begun = time;
+	my $before = count_left();
+
+	while (time < $begun + $seconds && count_left() > 1)
+	{
+		foreach my $number (grep { $running[$_] } 0 .. $sessions - 1)
+		{
+			my $result = $running[$number]->result(0.05) // next;
+
+			$seen_errors .= "$1\n" while $result =~ /^((?:ERROR|FATAL):.*)$/mg;
+			begin($number);
+		}
+	}
+	return ($before - count_left()) / (time - $begun);
+}
+
+# More than the minute in which an old token works, if the hold is not that long.
+sub let_the_minute_pass
+{
+	$sandbox->ask('advance', { seconds => $Manager::grace + 1 }) if $hold <= $Manager::grace;
+	return;
+}
+
+sub begin_round
+{
+	$_->finish foreach grep { defined } @running;
+	@running = map { Session->new($node) } 1 .. $sessions;
+	$running[$_]->query(q(SET lock_timeout = '1s'; SET statement_timeout = '4s')) foreach 0, 1;
+	Manager::retry_now($node);
+	Manager::make_due($node, user_id => Manager::fleet(1, $due));
+	begin($_) foreach 0 .. $sessions - 1;
+	return;
+}
+
+$sandbox->faults({ match => $token, times => 0, delay_ms => 500 });
+$sandbox->ask('log', { enabled => JSON::PP::false });
+Manager::add_vehicles($node);
+Manager::set_connections($node, { error_action => 'connect' }, user_id => Manager::fleet(1, 500));
+$node->safe_psql('postgres', qq(CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$
+	BEGIN
+		IF NEW.user_id = '$broken' AND NEW.refreshed_at > OLD.refreshed_at THEN
+			RAISE 'not this one';
+		END IF;
+		RETURN NEW;
+	END \$\$));
+$node->safe_psql('postgres', "CREATE TRIGGER refuse BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION refuse()");
+
+# Rows and connections whose requests are under way are locked, and the key file is
+# gone for a second.
+my ($rows, $webhooks) = map { Session->new($node) } 1 .. 2;
+my $key_file = Manager::key_file($node);
+
+begin_round();
+my $rate_before = refresh_for(2);
+$rows->query('BEGIN');
+$webhooks->query('BEGIN');
+my @locked = split /\n/, Manager::lock_rows($rows, 'account', 'user_id', 'leased_until IS NOT' => undef, 'user_id <>' => $broken);
+Manager::lock_rows($webhooks, 'connection', 'user_id', user_id => Manager::fleet(1, 500));
+rename $key_file, "$key_file.gone" or die;
+my $rate = refresh_for(1);
+rename "$key_file.gone", $key_file or die;
+$rate = refresh_for($hold - 1);
+let_the_minute_pass();
+$_->query('ROLLBACK') foreach $rows, $webhooks;
+refresh_for(60);
+cmp_ok(scalar @locked, '>', 10, 'rows were locked while their requests were under way');
+cmp_ok(count_left(), '<=', 1, 'locked rows: all others are refreshed in the end');
+is_deeply(losses_of_others(), { dead => 0, asked_again => 0 }, 'and none is lost');
+is(Manager::count($node, 'connection', error_action => 'connect', user_id => Manager::fleet(1, 99)), 0, 'connections that were locked are updated');
+
+# The standby is absent, and two of the sessions are stopped.
+begin_round();
+refresh_for(2);
+my @stopped = map { $running[$_]->backend } 1, 2;
+$node->safe_psql('postgres', q(ALTER SYSTEM SET synchronous_standby_names = 'absent'));
+$node->reload;
+kill 'STOP', @stopped;
+sleep $hold;
+let_the_minute_pass();
+kill 'CONT', @stopped;
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
+$node->reload;
+refresh_for(60);
+cmp_ok(count_left(), '<=', 1, 'an absent standby and stopped processes: all others are refreshed in the end');
+is_deeply(losses_of_others(), { dead => 0, asked_again => 0 }, 'and none is lost');
+unlike($seen_errors =~ s/^ERROR:  (?:57014|58P01): .*\n//mgr, qr/./, 'no run has ended but with its statement_timeout, or without a key file');
+
+my $others = losses_of_others();
+diag(sprintf 'figures: unkind database, %d s each: %d of %d accounts lost, %d owners asked to connect again; %d rows were locked, '
+	  . '%.0f accounts refreshed per second before and %.0f while they were',
+	$hold, $others->{dead}, 2 * $due, $others->{asked_again}, scalar @locked, $rate_before, $rate);
+$_->finish foreach grep { defined } @running;
 
 $node->stop;
 done_testing();

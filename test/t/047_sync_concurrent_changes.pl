@@ -202,6 +202,22 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status =
 	like($result, qr/^WARNING:.* vehicle "a\/b" of user /m, 'of which is warned');
 }
 
+# Signals without a value are no error, and say nothing about the login
+
+Manager::start_over($node, $sandbox);
+$sandbox->ask('fleet', { owners => 1 });
+$sandbox->faults({ match => { path => '/signals/' }, times => 0, status => 404, body => '404 page not found', content_type => 'text/plain' });
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0$/m, 'a vehicle that no webhook is subscribed to');
+is(status('error_type, error_description, action', 'true'), '||none', 'has no error');
+is(sql('SELECT tesla_scopes, access_type, virtual_key_paired FROM smartcar_tesla.connection'), '||', 'and nothing that is known');
+{
+	my $event = '{"eventType":"VEHICLE_ERROR","data":{"user":{"id":"user-000001"},"vehicle":{"id":"vehicle-000001"},"errors":[{"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","state":"ERROR"}]}}';
+
+	sql("SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'v3')");
+	like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0$/m, 'a login that does not work, and nothing that says otherwise');
+	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'stays one that does not work');
+}
+
 # A row that cannot be stored, or is locked, stops nobody else
 
 Manager::start_over($node, $sandbox);

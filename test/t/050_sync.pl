@@ -242,6 +242,12 @@ is(Manager::rows($session, 'connection', 'granted_scopes', server => 'v3', vehic
 is(Manager::count($session, 'connection', vehicle_id => [ 'a vehicle', '../vehicle' ]) + Manager::count($session, 'connection', user_id => 'user 1'), 0, 'and what nothing can be asked with is left out');
 is(Manager::rows($session, 'webhook_event', 'server', event_id => 'old') . ', ' . Manager::rows($session, 'webhook_event', 'event_id', server => 'v3'), 'smartcar, new', 'events that are not repeated any more are forgotten');
 
+# pages without an id have no end
+$strange = page('^(?!.*userId)', map { "vehicle-$_" } 1 .. 10);
+delete $_->{id} foreach @{ $strange->{body}{data} };
+$sandbox->faults($strange);
+like($session->error("CALL smartcar_sync(details => false, server => 'v3')")->{detail}, qr/It lists no connection with an id\./, 'a list of connections that have no ids ends');
+
 # a page that does not come
 $sandbox->faults({ match => { path => '^/v3/connections$', query => 'number(%5D|\])=4' }, times => 0, status => 404 });
 my $error = $session->error("CALL smartcar_sync(details => false, server => 'v3')");
@@ -365,6 +371,21 @@ is_deeply(heard(), [], 'are not heard');
 like($session->query(Manager::callback_of($node, $sandbox, 'ada', 'id of another')), qr/^WARNING:.* vehicle "$model_3" has a new owner$/m, 'a login that serves two owners is told to the one who connects');
 is_deeply(heard(), ["smartcar|OWNER_CHANGED|$user{ada}|$model_3|id of another|none"], 'and to those who listen');
 is(status('external_id', "server = 'smartcar' AND vehicle_id = '$model_3'"), 'id of another', 'the vehicle is theirs then');
+
+# the same event in two sessions, of which one is stricter than read committed
+{
+	my $stricter = Session->new($node);
+	my $event = '{"eventId":"twice","eventType":"VEHICLE_STATE","data":{"vehicle":{"id":"v"}}}';
+	my $received = "SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'smartcar')";
+
+	$stricter->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	$stricter->query('SELECT 1 FROM smartcar_status LIMIT 1');
+	is($session->query($received), '', 'an event');
+	is($stricter->error($received)->{sqlstate}, '40001', 'is an error for the stricter one');
+	$stricter->query('ROLLBACK');
+	is($stricter->query($received), '', 'and none when it comes again');
+	$stricter->finish;
+}
 
 # the owner of the extension may have lost what the caller has
 $node->safe_psql('postgres', 'CREATE ROLE deploy SUPERUSER; CREATE DATABASE deployed OWNER deploy');

@@ -271,6 +271,61 @@ start_over(1, 0);
 Manager::lease($node, '45 s');
 is(Manager::counts($session->query($refresh)), '1|0|0', 'a lease that is longer than one lasts: the clock was set back');
 
+# An owner who connects, whom Smartcar cannot name at that moment
+
+sub connect_ada
+{
+	my (@faults) = @_;
+	my $callback = Manager::callback_of($node, $sandbox, 'ada', 'owner-7');
+
+	$sandbox->faults(@faults);
+	my $result = $session->query($callback);
+	$sandbox->faults;
+	return $result;
+}
+my @no_user = map { { match => { path => '/user$' }, times => 3, status => 500 } } 1;
+
+start_over(0, 0);
+like(connect_ada(), qr/^finished\|owner-7\|/m, 'an owner connects');
+like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'and once more, when the user cannot be asked for');
+is(Manager::count($node, 'account'), 2, 'two accounts');
+unlike($session->query(q(SELECT smartcar_access_token('owner-7'))), qr/ERROR/, 'there is an access token all the same');
+is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh with nothing else to do');
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 0, 'asks for the user again');
+is(Manager::count($node, 'account'), 1, 'who has one account then');
+
+start_over(0, 0);
+like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'an owner connects for the first time, and the user cannot be asked for');
+is(Manager::count($node, 'connection'), 0, 'no vehicles');
+$sandbox->faults({ match => { path => '/user$' }, times => 0, status => 404 });
+$session->query($refresh) foreach 1 .. 3;
+is(scalar $sandbox->log(path => '/user$'), 1, 'the next refresh asks for the user, and when that fails, not in each run');
+$sandbox->faults;
+Manager::set_accounts($node, { updated => '-6 minutes' });
+$session->query($refresh);
+is(Manager::count($node, 'connection'), 1, 'but later, and then there are vehicles');
+
+# One whose refresh token was changed is in nobody's way
+
+start_over(0, 0);
+connect_ada(@no_user);
+my ($provisional) = Manager::rows($node, 'account', 'user_id');
+Manager::damage_token($node, 'refresh', $provisional);
+like($session->query('CALL smartcar_sync()'), qr/^WARNING:  XX001: the user of account "$provisional" could not be found out: .*^0\|1$/ms,
+	'a stored token that cannot be opened does not end a sync');
+is(Manager::rows($node, 'account', 'user_id'), $provisional, 'and stays as it is');
+
+# The account was stored with a clock that was ahead
+
+start_over(0, 0);
+connect_ada();
+Manager::sql($node, "UPDATE $Manager::table{account} SET created_at = created_at + interval '5 minutes'");
+my $before = Manager::rows($node, 'account', 'refresh_token');
+$sandbox->ask('advance', { seconds => 61 * 86400 });
+like(connect_ada(), qr/^finished\|owner-7\|/m, 'the owner connects again');
+isnt(Manager::rows($node, 'account', 'refresh_token'), $before, 'the new tokens are kept, whatever the clock was');
+is(Manager::losses($node, $sandbox)->{dead}, 0, 'and work');
+
 $session->finish;
 $locker->finish;
 $node->stop;
