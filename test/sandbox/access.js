@@ -65,4 +65,4 @@ function vehicleRefusal(request, sandbox, {connection, permission, command = fal
   return vehicle.error ? refusalOfError(request, settings, vehicle, vehicle.error) : null;
 }
 
-module.exports = {vehicleRefusal, accountRefusal, reauthenticationUrl};
+module.exports = {refusal, vehicleRefusal, accountRefusal, reauthenticationUrl};

@@ -61,6 +61,13 @@ function refused(request, {type, code, more}) {
   return v2Error(request, type, code, more);
 }
 
+// Counts a request.  Returns the refusal if it is one too many, or null.
+function limited(request, sandbox, vehicleId = null) {
+  const refusal = sandbox.limits.take(vehicleId);
+
+  return refusal && refused(request, refusal);
+}
+
 function readVehicle(request, sandbox, connection, path) {
   const reading = readings[path];
   const imperial = /^imperial$/i.test(request.headers['sc-unit-system'] || '');
@@ -111,7 +118,9 @@ function vehicleEndpoint(request, sandbox, connection, path) {
     return {status: 200, body: {status: 'success'}};
   }
   if (path === 'batch' && method === 'POST') {
-    return batch(request, (part, partPath) => vehicleEndpoint(part, sandbox, connection, partPath));
+    // each of its parts is a request of its own
+    return batch(request, (part, partPath) =>
+      limited(part, sandbox, connection.vehicleId) || vehicleEndpoint(part, sandbox, connection, partPath));
   }
   if (/^[a-z]+\/(user\/access|virtual_key|migration)$/i.test(path) && method === 'GET') {
     return teslaEndpoint(request, sandbox, connection, path);
@@ -142,20 +151,26 @@ function route(request, sandbox) {
   const {settings, tokens, store} = sandbox;
 
   if (path === 'compatibility') {
-    return isClient(request, settings) ? compatibility(request, sandbox) : v2Error(request, 'AUTHENTICATION');
+    return isClient(request, settings) ? limited(request, sandbox) || compatibility(request, sandbox) : v2Error(request, 'AUTHENTICATION');
   }
 
   const match = /^vehicles\/([^/]+)\/?(.*)$/.exec(path);
   const vehicleId = match && decodeURIComponent(match[1]);
 
   if (match && match[2] === 'application' && request.method === 'DELETE' && isManager(request, settings)) {
-    return disconnectAsManager(request, sandbox, vehicleId);
+    return limited(request, sandbox, store.vehicles.has(vehicleId) ? vehicleId : null) || disconnectAsManager(request, sandbox, vehicleId);
   }
 
   const account = tokens.accountOf(request.bearer);
 
   if (!account) {
     return v2Error(request, 'AUTHENTICATION');
+  }
+
+  const tooMany = match && match[2] === 'batch' ? null : limited(request, sandbox, store.vehicles.has(vehicleId) ? vehicleId : null);
+
+  if (tooMany) {
+    return tooMany;
   }
   if (path === 'user' && request.method === 'GET') {
     return {status: 200, body: {id: account.userId}};

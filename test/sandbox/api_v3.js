@@ -1,44 +1,68 @@
 'use strict';
 
 // The v3 API: connections, vehicles, signals and commands, under the token of
-// the application and, for a vehicle's data, the header sc-user-id.
+// the application and, for a vehicle's data, the header sc-user-id.  The
+// management API of v3 has a host of its own; here only the path tells it.
 
 const {v3Error} = require('./errors');
 const {vehicleRefusal} = require('./access');
 const {commands} = require('./readings');
-const {signals, readSignal} = require('./signals');
+const {isKnown, knownSignals, readSignal} = require('./signals');
+const {managementV3} = require('./management_v3');
+const {pageOf} = require('./pages');
 const {listConnections, oneConnection, deleteUser} = require('./connections_v3');
 
 // What v3 calls the commands: the v2.0 command, and its body.
 const commandNames = {
   'charge/start': ['charge', () => ({action: 'START'})],
   'charge/stop': ['charge', () => ({action: 'STOP'})],
-  'charge/set-limit': ['charge/limit', (body) => body],
+  'charge/set-limit': ['charge/limit', ({percent}) => ({limit: percent / 100})],
   'security/lock': ['security', () => ({action: 'LOCK'})],
   'security/unlock': ['security', () => ({action: 'UNLOCK'})],
-  'navigation/destination': ['navigation/destination', (body) => body],
+  'navigation/set-destination': ['navigation/destination', (body) => body],
 };
 
-function vehicle(request, {store}, id) {
-  // known to the application only through a connection
-  if (store.ofVehicle(id).length === 0) {
-    return v3Error(request, 'RESOURCE_NOT_FOUND', 'VEHICLE_NOT_FOUND');
-  }
-
+function vehicleResource({origin}, {store}, id) {
   const {make, model, year, mode, powertrainType} = store.vehicles.get(id);
 
-  return {
-    status: 200,
-    body: {
-      data: {id, type: 'vehicle', attributes: {make, model, year, mode, powertrainType}, links: {self: `${request.origin}/v3/vehicles/${id}`}},
-    },
-  };
+  return {id, type: 'vehicle', attributes: {make, model, year, mode, powertrainType}, links: {self: `${origin}/v3/vehicles/${id}`}};
 }
 
-function allSignals(request, sandbox, connection) {
-  const data = Object.keys(signals).map((code) => readSignal(request, sandbox, connection, code));
+function vehicle(request, sandbox, id) {
+  // known to the application only through a connection
+  if (sandbox.store.ofVehicle(id).length === 0) {
+    return v3Error(request, 'RESOURCE_NOT_FOUND', 'VEHICLE_NOT_FOUND');
+  }
+  return {status: 200, body: {data: vehicleResource(request, sandbox, id)}};
+}
 
-  return {status: 200, body: {data, meta: {page: 1, pageSize: data.length, totalCount: data.length}}};
+// A list of signals without any is no error.
+function allSignals(request, sandbox, connection) {
+  const response = pageOf(request, knownSignals(sandbox, connection), sandbox.settings.signal_page_size,
+    (code) => readSignal(request, sandbox, connection, code));
+
+  if (response.status === 200) {
+    response.body.included = {vehicle: vehicleResource(request, sandbox, connection.vehicleId)};
+  }
+  return response;
+}
+
+function oneSignal(request, sandbox, connection, code) {
+  const id = connection.vehicleId;
+
+  if (!isKnown(sandbox, connection, code)) {
+    return v3Error(request, 'RESOURCE_NOT_FOUND', 'SIGNAL_NOT_FOUND', {detail: `Signal with code ${code} not found for vehicle with ID ${id}`});
+  }
+  return {status: 200, body: {data: readSignal(request, sandbox, connection, code), included: {vehicle: vehicleResource(request, sandbox, id)}}};
+}
+
+// A command that takes long is accepted with 202, and the same response goes on
+// when its outcome is known.  An error then stands in the body alone.
+function slowly(request, {settings}, response) {
+  const {after = 0, takes = 0, error} = settings.long_command;
+  const outcome = error ? v3Error(request, error.type, error.code || null, error) : response;
+
+  return {status: 202, delay: after, hold: takes, body: outcome.body};
 }
 
 function command(request, sandbox, connection, name) {
@@ -56,8 +80,14 @@ function command(request, sandbox, connection, name) {
   if (refusal) {
     return v3Error(request, refusal.type, refusal.code, refusal.more);
   }
-  commands[path].run(sandbox.store.vehicles.get(connection.vehicleId), body);
-  return {status: 200, body: {data: {id: request.id, type: 'command', attributes: {status: {value: 'SUCCESS'}}}}};
+
+  const response = {status: 200, body: {data: {id: request.id, type: 'command', attributes: {status: {value: 'SUCCESS'}}}}};
+  const {long_command: long} = sandbox.settings;
+
+  if (!long || !long.error) {
+    commands[path].run(sandbox.store.vehicles.get(connection.vehicleId), body);
+  }
+  return long ? slowly(request, sandbox, response) : response;
 }
 
 // What needs to know on whose behalf a vehicle is asked.
@@ -80,8 +110,7 @@ function forUser(request, sandbox, id, rest) {
   const [, kind, name] = /^(signals|commands)\/(.+)$/.exec(rest) || [];
 
   if (kind === 'signals' && request.method === 'GET') {
-    return Object.hasOwn(signals, name) ? {status: 200, body: {data: readSignal(request, sandbox, connection, name)}} :
-      v3Error(request, 'RESOURCE_NOT_FOUND', 'SIGNAL_NOT_FOUND');
+    return oneSignal(request, sandbox, connection, name);
   }
   if (kind === 'commands' && request.method === 'POST' && Object.hasOwn(commandNames, name)) {
     return command(request, sandbox, connection, name);
@@ -97,7 +126,11 @@ function route(request, sandbox) {
   const {method} = request;
   const [kind, encoded, ...rest] = request.path.slice('/v3/'.length).split('/');
   const id = encoded && decodeURIComponent(encoded);
+  const refusal = sandbox.limits.take(kind === 'vehicles' && sandbox.store.vehicles.has(id) ? id : null);
 
+  if (refusal) {
+    return v3Error(request, refusal.type, refusal.code, refusal.more);
+  }
   if (kind === 'connections' && !id && method === 'GET') {
     return listConnections(request, sandbox);
   }
@@ -113,7 +146,7 @@ function route(request, sandbox) {
   if (kind === 'vehicles' && id && rest.length > 0) {
     return forUser(request, sandbox, id, rest.join('/'));
   }
-  return v3Error(request, 'RESOURCE_NOT_FOUND', 'INVALID_PATH');
+  return (rest.length === 0 && managementV3(request, sandbox, kind, id)) || v3Error(request, 'RESOURCE_NOT_FOUND', 'INVALID_PATH');
 }
 
 function apiV3(request, sandbox) {

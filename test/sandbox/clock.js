@@ -7,6 +7,7 @@
 class Clock {
   constructor() {
     this.offset = 0;
+    this.started = this.iso();
   }
 
   now() {

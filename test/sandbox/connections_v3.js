@@ -3,10 +3,12 @@
 // Connections under v3: /connections and /users.
 
 const {v3Error} = require('./errors');
+const {listedConnections} = require('./listed_connections');
+const {pageOf, invalid} = require('./pages');
 
 function row(request, {store, clock}, connection) {
-  const {make, model, year, mode, powertrainType} = store.vehicles.get(connection.vehicleId);
-  const user = store.users.get(connection.userId);
+  const {make, model, year, mode, powertrainType} = connection.vehicle || store.vehicles.get(connection.vehicleId);
+  const user = connection.user || store.users.get(connection.userId);
 
   return {
     id: connection.id,
@@ -24,51 +26,20 @@ function row(request, {store, clock}, connection) {
   };
 }
 
-function invalid(request, name) {
-  return v3Error(request, 'VALIDATION', 'INVALID_INPUT_FORMAT', {detail: `The parameter ${name} cannot be used.`});
-}
-
-function pageLinks(request, number, last) {
-  const to = (page) => {
-    const query = new URLSearchParams(request.search);
-
-    query.set('page[number]', page);
-    return `${request.origin}${request.path}?${query}`;
-  };
-
-  return {
-    self: to(number), first: to(1), last: to(last),
-    ...(number < last && {next: to(number + 1)}), ...(number > 1 && {prev: to(number - 1)}),
-  };
-}
-
 function listConnections(request, sandbox) {
   const {query} = request;
-  const number = request.integer('page[number]', 1, 1, 999999999);
-  const size = request.integer('page[size]', 10, 1, 100);
   const mode = query.get('filter[vehicle.mode]') || 'live';
 
-  if (number === null || size === null) {
-    return invalid(request, number === null ? 'page[number]' : 'page[size]');
-  }
   if (!['live', 'simulated', 'test'].includes(mode)) {
     return invalid(request, 'filter[vehicle.mode]');
   }
 
-  const list = sandbox.store.list({
+  const list = listedConnections(sandbox, {
     userId: query.get('filter[userId]'), vehicleId: query.get('filter[vehicleId]'),
     externalId: query.get('filter[user.externalId]'), mode,
   });
-  const last = Math.max(1, Math.ceil(list.length / size));
 
-  return {
-    status: 200,
-    body: {
-      data: list.slice((number - 1) * size, number * size).map((connection) => row(request, sandbox, connection)),
-      meta: {page: number, pageSize: size, totalCount: list.length},
-      links: pageLinks(request, number, last),
-    },
-  };
+  return pageOf(request, list, 10, (connection) => row(request, sandbox, connection), {orderBy: 'createdAt', orderDirection: 'DESC'});
 }
 
 function oneConnection(request, sandbox, id) {

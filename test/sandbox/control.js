@@ -7,6 +7,7 @@ const {makeFleet} = require('./fleet');
 const {grant} = require('./grants');
 const {readScope, readTeslaPermissions} = require('./permissions');
 const {virtualKeyPage} = require('./virtual_key');
+const {makeEvent} = require('./webhook_events');
 const {showAccounts, findAccount, describe, checkTokens} = require('./control_accounts');
 
 function required(value, what) {
@@ -83,6 +84,25 @@ function expire({tokens}, given) {
   return {};
 }
 
+// Events that are made one after the other.  What happens before each of them, by
+// the names of control requests, is part of what it tells; of a mistake nothing
+// is sent.
+async function sendSeries(sandbox, given, origin) {
+  const {events = [], deliveries = events.map((event, index) => index)} = given;
+  const made = [];
+
+  for (const {before = {}, ...event} of events) {
+    for (const [name, body] of Object.entries(before)) {
+      await required(routes[`POST ${name}`], `before.${name}`)(sandbox, body, {origin});
+    }
+
+    const whole = {origin, ...event};
+
+    made.push({event: whole, body: makeEvent(sandbox, whole)});
+  }
+  return sandbox.webhooks.sendSeries(given, made, deliveries);
+}
+
 function showLog({log}, query) {
   const text = (name) => query.get(name) || undefined;
 
@@ -141,6 +161,11 @@ const routes = {
     return {};
   },
   'GET statistics': showStatistics,
+  'GET limits': ({limits}, given, {query}) => limits.show(query),
+  'DELETE limits': ({limits}) => {
+    limits.clear();
+    return {};
+  },
   'GET faults': ({faults}) => ({faults: faults.show()}),
   'POST faults': ({faults}, given) => ({ids: (Array.isArray(given) ? given : [given]).map((fault) => faults.add(fault))}),
   'DELETE faults': ({faults}, given, {query}) => {
@@ -152,6 +177,7 @@ const routes = {
     return {};
   },
   'POST webhook': ({webhooks}, given, {origin}) => webhooks.send({origin, ...given}),
+  'POST webhooks': (sandbox, given, {origin}) => sendSeries(sandbox, given, origin),
   'GET webhooks': ({webhooks}, given, {query}) => ({
     events: webhooks.events.filter(({eventId}) => !query.get('event_id') || eventId === query.get('event_id')),
   }),

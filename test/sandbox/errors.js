@@ -80,7 +80,7 @@ function v3Error(request, type, code, more = {}) {
       errors: [{
         id: request.id, status: String(status), type, code, title: more.title || String(code || type).toLowerCase().replace(/_/g, ' '),
         detail: more.detail || more.description || usual.description, resolution: resolutionOf(more.resolution, usual.resolution),
-        suggestedUserMessage: messages[type] || null, links: {about: documentation(type, code)}, meta: {requestId: request.id},
+        suggestedUserMessage: messages[type] || null, links: {about: documentation(type, code)}, meta: {debug: {requestId: request.id}},
       }],
     },
   };

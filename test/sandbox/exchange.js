@@ -111,7 +111,7 @@ function answer(request, incoming, outgoing, sandbox) {
   // The work is done first and the answer kept back, because this is the harder
   // case for a client that goes away in between.
   const result = effect ? faultyAnswer(request, effect, () => work(request, sandbox)) : work(request, sandbox);
-  const delay = settings.delay + (effect && effect.delay_ms ? effect.delay_ms : 0);
+  const delay = settings.delay + (result.delay || 0) + (effect && effect.delay_ms ? effect.delay_ms : 0);
 
   if (delay > 0) {
     setTimeout(trySend, delay, outgoing, result, effect);

@@ -57,6 +57,19 @@ function statusAnswer(request, status) {
   return errorFor(request, types[status] || 'SERVER', codes[status] || (types[status] ? null : 'INTERNAL'), {status});
 }
 
+// What a gateway in front of Smartcar answers a request that it does not let pass.
+const gatewayPages = {
+  html: {content_type: 'text/html', body: '<html>\n<head><title>403 Forbidden</title></head>\n<body>\n<center><h1>403 Forbidden</h1></center>\n</body>\n</html>\n'},
+  json: {content_type: 'application/json', body: '{"message":"Forbidden"}'},
+  empty: {content_type: 'text/plain', body: ''},
+};
+
+function gatewayAnswer({gateway, status = 403}) {
+  const {content_type: type, body} = gatewayPages[gateway];
+
+  return {status, headers: {'content-type': type}, body};
+}
+
 // What takes the place of the answer, or null when the fault lets it be.
 function replacement(request, effect) {
   const {status} = effect;
@@ -64,6 +77,9 @@ function replacement(request, effect) {
 
   if (effect.echo) {
     return echoAnswer(request, status);
+  }
+  if (effect.gateway !== undefined) {
+    return gatewayAnswer(effect);
   }
   if (effect.redirect) {
     return {status: status || 302, headers: {location: effect.redirect}, body: ''};

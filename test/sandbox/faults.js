@@ -33,6 +33,9 @@ class Faults {
         throw new Error(`unknown effect: ${name}`);
       }
     }
+    if (![undefined, 'html', 'json', 'empty'].includes(effect.gateway)) {
+      throw new Error(`unknown gateway: ${effect.gateway}`);
+    }
     this.identifier += 1;
     this.list.push({
       id: this.identifier, fault, effect, times, after, seen: 0, hits: 0, method: match.method, nth: match.nth,
@@ -74,7 +77,7 @@ class Faults {
 const effects = [
   'status', 'error', 'body', 'body_base64', 'content_type', 'headers', 'delay_ms', 'delay_body_ms', 'slow_headers_ms',
   'slow_body_ms', 'drop', 'reset', 'refuse', 'silent', 'goaway', 'close', 'raw', 'truncate', 'oversize', 'bomb', 'invalid_utf8', 'nul', 'nul_escape',
-  'depth', 'retry_after', 'redirect', 'echo', 'big_headers', 'do_work', 'keep_body',
+  'depth', 'retry_after', 'gateway', 'redirect', 'echo', 'big_headers', 'do_work', 'keep_body',
 ];
 
 module.exports = {Faults};

@@ -33,7 +33,7 @@ function makeFleet({store, tokens, settings, clock}, given) {
       const vehicle = {
         id: numbered('vehicle', vehicleNumber), vin: `5YJ3E1EA0NF${String(vehicleNumber % 1000000).padStart(6, '0')}`,
         make: 'TESLA', model, year, mode: given.mode || 'live', paired: vehicleNumber % 10 !== 0, requiresMigration: false,
-        powertrainType: 'BEV', error: null,
+        powertrainType: 'BEV', error: null, signals: {},
       };
 
       store.vehicles.set(vehicle.id, vehicle);

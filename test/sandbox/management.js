@@ -4,6 +4,7 @@
 // management token.
 
 const {v2Error} = require('./errors');
+const {listedConnections} = require('./listed_connections');
 
 function isManager(request, settings) {
   const {basic} = request;
@@ -42,7 +43,7 @@ function placeAfter(list, sequence) {
   return low;
 }
 
-function listConnections(request, {store, clock}) {
+function listConnections(request, sandbox) {
   const {query} = request;
   const limit = request.integer('limit', 10, 1, 100);
   const cursor = query.get('cursor') ? readCursor(query.get('cursor')) : Infinity;
@@ -55,7 +56,7 @@ function listConnections(request, {store, clock}) {
     return invalid(request, 'mode');
   }
 
-  const list = store.list({userId: query.get('user_id'), vehicleId: query.get('vehicle_id'), mode});
+  const list = listedConnections(sandbox, {userId: query.get('user_id'), vehicleId: query.get('vehicle_id'), mode});
   const start = placeAfter(list, cursor);
   const part = list.slice(start, start + limit);
   const more = start + limit < list.length;
@@ -64,7 +65,7 @@ function listConnections(request, {store, clock}) {
     status: 200,
     body: {
       connections: part.map((connection) => ({
-        userId: connection.userId, vehicleId: connection.vehicleId, connectedAt: clock.iso(connection.createdAt), mode: connection.mode,
+        userId: connection.userId, vehicleId: connection.vehicleId, connectedAt: sandbox.clock.iso(connection.createdAt), mode: connection.mode,
       })),
       paging: {cursor: more ? writeCursor(part[part.length - 1].sequence) : null},
     },
@@ -88,6 +89,12 @@ function deleteConnections(request, {store}) {
 function route(request, sandbox) {
   if (!isManager(request, sandbox.settings)) {
     return v2Error(request, 'AUTHENTICATION');
+  }
+
+  const refusal = sandbox.limits.take();
+
+  if (refusal) {
+    return v2Error(request, refusal.type, refusal.code, refusal.more);
   }
   if (request.path === '/v2.0/management/connections' && request.method === 'GET') {
     return listConnections(request, sandbox);

@@ -4,6 +4,7 @@
 
 const {Clock} = require('./clock');
 const {Faults} = require('./faults');
+const {Limits} = require('./limits');
 const {Log} = require('./log');
 const {Store} = require('./store');
 const {Tokens} = require('./tokens');
@@ -16,8 +17,9 @@ function makeSandbox(overrides) {
     reset() {
       sandbox.settings = defaultSettings(overrides);
       sandbox.clock = new Clock();
-      sandbox.store = new Store(sandbox.clock);
+      sandbox.store = new Store(sandbox.clock, sandbox.settings);
       sandbox.tokens = new Tokens(sandbox.clock, sandbox.settings);
+      sandbox.limits = new Limits(sandbox.clock, sandbox.settings);
       if (sandbox.webhooks) {
         sandbox.webhooks.stop();
       }

@@ -126,6 +126,14 @@ function send(outgoing, answer, effect) {
   if (outgoing.destroyed || (outgoing.stream && outgoing.stream.destroyed)) {
     return;
   }
+  if (effect === null && answer.hold !== undefined) {
+    // the headers go out at once and tell no length; the rest follows on this connection
+    delete headers['content-length'];
+    outgoing.writeHead(answer.status, headers);
+    outgoing.flushHeaders();
+    setTimeout(() => outgoing.end(bytes), answer.hold);
+    return;
+  }
   if (effect === null) {
     outgoing.writeHead(answer.status, headers);
     outgoing.end(bytes);

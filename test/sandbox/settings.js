@@ -38,6 +38,24 @@ function defaultSettings(overrides = {}) {
     // whether a callback has user_id beside code, as it has since about 2026
     callback_user_id: true,
     v3_content_type: 'application/json',
+    // what GET /connections and its like of v2.0 list: 'own', 'none', or 'foreign'
+    // ones, as when the credentials are those of another application
+    connections_listed: 'own',
+    // null: no such limit.  The bucket of the application is 120 requests at first;
+    // application_refill are added each minute
+    application_bucket: null,
+    application_refill: 2,
+    // requests to a vehicle in a calendar month; {requests, seconds}
+    vehicle_month_limit: null,
+    vehicle_rate_limit: null,
+    // null, or a command takes long: {after, takes, error}, see README.md
+    long_command: null,
+    // see subscriptions.js for the members and their defaults
+    webhooks: [{}],
+    // seconds until a subscription is in force
+    subscription_delay: 0,
+    // how many signals a page has when the request does not say
+    signal_page_size: 25,
     // the pauses between the deliveries of a webhook are 25, 50 and 100 s times this
     webhook_time_scale: 0.001,
     webhook_timeout: 15000,

@@ -6,6 +6,10 @@
 
 const {vehicleRefusal, accountRefusal} = require('./access');
 const {readings} = require('./readings');
+const {hasSignals} = require('./subscriptions');
+
+// How long ago, in milliseconds, the vehicle has reported what is read.
+const SIGNAL_AGE = 90000;
 
 const reading = (path, convert) => (vehicle) => convert(readings[path].read(vehicle, false));
 
@@ -49,12 +53,29 @@ const signals = {
   },
 };
 
+// Whether the store has a signal of a connection at all.  It is empty before the
+// first subscription, and a vehicle can lack one signal beside others.
+function isKnown(sandbox, connection, code) {
+  return Object.hasOwn(signals, code) && hasSignals(sandbox, connection) &&
+    sandbox.store.vehicles.get(connection.vehicleId).signals[code] !== 'absent';
+}
+
+function knownSignals(sandbox, connection) {
+  return Object.keys(signals).filter((code) => isKnown(sandbox, connection, code));
+}
+
+// What a test has told a vehicle to say of a signal: a status, or an error.
+function statusOf(told) {
+  return typeof told === 'string' ? {value: told} : {value: 'ERROR', error: told};
+}
+
 // One signal of a connection, as v3 writes it.
 function readSignal(request, sandbox, connection, code) {
   const {store, clock} = sandbox;
   const {name, group, permission, account, read} = signals[code];
   const vehicle = store.vehicles.get(connection.vehicleId);
   const {owner} = store.users.get(connection.userId);
+  const told = vehicle.signals[code];
   let refusal;
 
   // what is known of the account itself does not need the owner's consent to it
@@ -64,15 +85,21 @@ function readSignal(request, sandbox, connection, code) {
     refusal = vehicleRefusal(request, sandbox, {connection, permission});
   }
 
-  const attributes = refusal ?
-    {code, name, group, status: {value: 'ERROR', error: {type: refusal.type, code: refusal.code, ...refusal.more}}} :
-    {code, name, group, status: {value: 'SUCCESS'}, body: read(vehicle, owner, store)};
+  const self = `${request.origin}/v3/vehicles/${vehicle.id}`;
+  const attributes = {code, name, group, status: {value: 'SUCCESS'}};
 
+  if (told && told !== 'absent') {
+    attributes.status = statusOf(told);
+  } else if (refusal) {
+    attributes.status = statusOf({type: refusal.type, code: refusal.code, ...refusal.more});
+  } else {
+    attributes.body = read(vehicle, owner, store);
+  }
   return {
     id: code, type: 'signal', attributes,
-    meta: {retrievedAt: clock.iso(), oemUpdatedAt: clock.iso(clock.now() - 90000)},
-    links: {self: `${request.origin}/v3/vehicles/${vehicle.id}/signals/${code}`},
+    meta: {retrievedAt: clock.iso(), oemUpdatedAt: clock.iso(clock.now() - SIGNAL_AGE), ingestedAt: clock.iso()},
+    links: {self: `${self}/signals/${code}`, values: `${self}/signals`, vehicle: self},
   };
 }
 
-module.exports = {signals, readSignal};
+module.exports = {signals, isKnown, knownSignals, readSignal, SIGNAL_AGE};

@@ -9,6 +9,7 @@
 const crypto = require('crypto');
 
 const {defaultOwners} = require('./default_owners');
+const {enrol} = require('./subscriptions');
 
 // Which vehicles take no commands without the virtual key.
 function needsVirtualKey(vehicle) {
@@ -20,8 +21,9 @@ function needsVirtualKey(vehicle) {
 }
 
 class Store {
-  constructor(clock) {
+  constructor(clock, settings) {
     this.clock = clock;
+    this.settings = settings;
     this.clear();
     defaultOwners.forEach((owner) => this.addOwner(owner));
   }
@@ -69,6 +71,7 @@ class Store {
     const vehicle = this.vehicles.get(id) || {
       id, vin: `5YJ3E1EA0NF${String(100000 + this.vehicles.size).slice(-6)}`, make: 'TESLA', model: 'Model 3',
       year: 2022, mode: 'live', paired: false, requiresMigration: false, powertrainType: 'BEV', error: null,
+      signals: {},
     };
 
     for (const field of Object.keys(vehicle)) {
@@ -118,6 +121,7 @@ class Store {
   keep(connection) {
     const {id, userId, vehicleId} = connection;
 
+    enrol(this, connection);
     this.connections.set(id, connection);
     if (!this.connectionsOfUser.has(userId)) {
       this.connectionsOfUser.set(userId, new Map());

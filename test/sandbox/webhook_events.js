@@ -4,28 +4,35 @@
 
 const crypto = require('crypto');
 
-const {signals, readSignal} = require('./signals');
+const {signals, knownSignals, readSignal, SIGNAL_AGE} = require('./signals');
+const {webhooksOf, isSubscribed} = require('./subscriptions');
 const {v2Error} = require('./errors');
-
-const usualSignals = ['odometer-traveleddistance', 'tractionbattery-stateofcharge'];
-const webhookId = 'd1c6b0a4-6f7e-4f3f-9c0d-3a2b1c0d9e8f';
 
 // The signals that an error of a kind concerns, unless the test names them.
 function concerned({type, code}) {
   return type === 'PERMISSION' || code === 'PERMISSION' ? ['location-preciselocation'] : Object.keys(signals);
 }
 
+function signalName(code) {
+  const {name = code, group = null} = signals[code] || {};
+
+  return {code, name, group};
+}
+
+// One error of an event; each can have a state of its own.
 function errorItem(sandbox, event, vehicleId) {
   const {type = 'CONNECTED_SERVICES_ACCOUNT', code = 'AUTHENTICATION_FAILED', ...more} = event.error || {};
   const request = {id: event.request_id || crypto.randomUUID()};
   const {description, suggestedUserMessage, docURL, resolution} = v2Error(request, type, code, more).body;
-  const item = {type, code, description, suggestedUserMessage, docURL};
+  const item = {type, code};
+  const {state = 'ERROR'} = more.state === undefined ? event : more;
   const names = more.signals || concerned({type, code});
 
-  if (event.state !== null) {
-    item.state = event.state || 'ERROR';
+  if (state !== null) {
+    item.state = state;
   }
-  if (item.state !== 'RESOLVED') {
+  Object.assign(item, {description, suggestedUserMessage, docURL});
+  if (state !== 'RESOLVED') {
     item.resolution = resolution;
     if (code === 'AUTHENTICATION_FAILED' && more.resolution === undefined) {
       const parameters = new URLSearchParams({response_type: 'vehicle_id', client_id: sandbox.settings.client_id, vehicle_id: vehicleId});
@@ -36,8 +43,18 @@ function errorItem(sandbox, event, vehicleId) {
       item.resolution = {type: 'ACTION_REQUIRED', url: sandbox.settings.virtual_key_url};
     }
   }
-  item.signals = names.map((name) => ({code: name, name: (signals[name] || {}).name || name, group: (signals[name] || {}).group || null}));
+  item.signals = names.map(signalName);
   return item;
+}
+
+// The webhook that sends an event: the named one, or the first.
+function webhookOf({settings}, {webhook_id: id}) {
+  const webhook = webhooksOf(settings).find((entry) => id === undefined || entry.id === id);
+
+  if (!webhook) {
+    throw new Error('there is no such webhook');
+  }
+  return webhook;
 }
 
 // The connection that an event is about: the named one, or the first that fits.
@@ -60,9 +77,47 @@ function vehicleData(sandbox, event, connection) {
   };
 }
 
+const milliseconds = (time) => (typeof time === 'number' ? time : Date.parse(time));
+
+// A signal of an event, whose times are numbers here.  A test can give a code, or
+// an object with a code and whatever it wants to have in place of the real thing.
+function signalItem(sandbox, event, connection, at, given) {
+  const {code, body, status, oem_updated_at: updated, retrieved_at: retrieved} = typeof given === 'string' ? {code: given} : given;
+  const read = Object.hasOwn(signals, code) ? readSignal({origin: event.origin}, sandbox, connection, code).attributes : {};
+
+  return {
+    ...signalName(code),
+    ...((body || read.body) && {body: body || read.body}),
+    status: status || (body ? {value: 'SUCCESS'} : read.status),
+    meta: {
+      oemUpdatedAt: updated === undefined ? at - SIGNAL_AGE : milliseconds(updated),
+      retrievedAt: retrieved === undefined ? at : milliseconds(retrieved),
+    },
+  };
+}
+
+// What made Smartcar send an event.
+function triggersOf({triggers, first_delivery: first}, items) {
+  return triggers || (first ? [{code: 'FIRST_DELIVERY'}] : items.slice(0, 1).map(({code}) => signalName(code)));
+}
+
+// The time of an event, which its receiver orders by.  No two have the same unless
+// a test says so.
+function sequenceOf(sandbox, event, at) {
+  if (event.sequence !== undefined) {
+    return event.sequence;
+  }
+  if (event.at !== undefined) {
+    return at;
+  }
+  sandbox.webhooks.sequence = Math.max(sandbox.webhooks.sequence + 1, at);
+  return sandbox.webhooks.sequence;
+}
+
 // What of an event stays the same over its deliveries.
 function makeEvent(sandbox, event) {
   const type = event.type || 'VEHICLE_STATE';
+  const at = event.at === undefined ? sandbox.clock.now() : milliseconds(event.at);
   const body = {eventId: event.event_id || crypto.randomUUID(), eventType: type, data: {}};
 
   if (type === 'VERIFY') {
@@ -71,37 +126,50 @@ function makeEvent(sandbox, event) {
   }
 
   const connection = connectionOf(sandbox, event);
-  const request = {origin: event.origin};
+  const webhook = webhookOf(sandbox, event);
 
+  if (!webhook.isEnabled || !isSubscribed(sandbox, connection, webhook.id)) {
+    throw new Error('the vehicle is not subscribed to the webhook, or that is not enabled');
+  }
   body.data = vehicleData(sandbox, event, connection);
   if (type === 'VEHICLE_ERROR') {
     body.data.errors = (event.errors || [event.error || {}]).map((error) => errorItem(sandbox, {...event, error}, connection.vehicleId));
   } else {
-    body.data.signals = (event.signals || usualSignals).map((code) => {
-      const {attributes, meta} = readSignal(request, sandbox, connection, code);
+    const known = knownSignals(sandbox, connection);
+    const items = (event.signals || (webhook.data || known).filter((code) => known.includes(code)))
+      .map((given) => signalItem(sandbox, event, connection, at, given));
 
-      return {...attributes, meta};
-    });
-    body.triggers = event.triggers || [{type: 'SIGNAL_UPDATED', signal: {code: usualSignals[0]}}];
+    body.data.triggers = triggersOf(event, items);
+    body.data.signals = items;
   }
+  body.meta = {sequence: sequenceOf(sandbox, event, at), webhookId: webhook.id, webhookName: webhook.name};
   return body;
 }
 
 // The text of one delivery.
 function deliveryText(sandbox, event, body, deliveryId) {
+  const {webhookId, webhookName, sequence} = body.meta || {};
+
   if (event.body !== undefined) {
     return typeof event.body === 'string' ? event.body : JSON.stringify(event.body);
   }
-  if (body.eventType === 'VERIFY' && event.version === '2.0') {
-    return JSON.stringify({version: '2.0', webhookId, eventName: 'verify', payload: body.data});
+  if (body.eventType === 'VERIFY') {
+    const {id, name} = webhookOf(sandbox, event);
+
+    return JSON.stringify(event.version === '2.0' ? {version: '2.0', webhookId: id, eventName: 'verify', payload: body.data} : {
+      ...body,
+      meta: {
+        version: '4.0', deliveryId, deliveredAt: sandbox.clock.iso(), webhookId: id, webhookName: name, mode: event.mode || 'LIVE',
+      },
+    });
   }
   return JSON.stringify({
     ...body,
     meta: {
-      version: '4.0', deliveryId, deliveredAt: sandbox.clock.iso(), webhookId, webhookName: 'sandbox', mode: event.mode || 'LIVE',
-      ...(body.data.signals && {signalCount: body.data.signals.length}),
+      version: '4.0', deliveryId, deliveredAt: sandbox.clock.now(), webhookId, webhookName, sequence,
+      ...(body.data.signals && {signalCount: body.data.signals.length}), mode: event.mode || 'LIVE',
     },
   });
 }
 
-module.exports = {makeEvent, deliveryText};
+module.exports = {makeEvent, deliveryText, webhookOf};

@@ -8,7 +8,7 @@ const crypto = require('crypto');
 const http = require('http');
 const https = require('https');
 
-const {makeEvent, deliveryText} = require('./webhook_events');
+const {makeEvent, deliveryText, webhookOf} = require('./webhook_events');
 
 const PAUSES = [25, 50, 100];
 const KEPT = 1000;
@@ -37,6 +37,7 @@ class Webhooks {
     this.sandbox = sandbox;
     this.stopped = false;
     this.events = [];
+    this.sequence = 0;
   }
 
   stop() {
@@ -64,11 +65,15 @@ class Webhooks {
     return crypto.createHmac('sha256', this.sandbox.settings.management_token).update(challenge).digest('hex');
   }
 
-  // Without a url the delivery is only made, and returned for the test to hand over.
-  async send(event) {
-    const body = makeEvent(this.sandbox, event);
+  // Without a url, of the event or of its webhook, the delivery is only made, and
+  // returned for the test to hand over.
+  async send(given) {
+    const body = makeEvent(this.sandbox, given);
+    const {callbackUri, errorCallbackUri} = webhookOf(this.sandbox, given);
+    const usual = (body.eventType === 'VEHICLE_ERROR' && errorCallbackUri) || callbackUri || null;
+    const event = {...given, url: given.url === undefined ? usual : given.url};
     const record = {
-      eventId: body.eventId, eventType: body.eventType, url: event.url || null, done: !event.url, accepted: false, deliveries: [],
+      eventId: body.eventId, eventType: body.eventType, url: event.url, done: !event.url, accepted: false, deliveries: [],
       ...(body.eventType === 'VERIFY' && {expected: this.challengeAnswer(body.data.challenge)}),
     };
 
@@ -89,14 +94,49 @@ class Webhooks {
     return record;
   }
 
+  // Events that have been made in an order of their own, delivered in another, as
+  // often as the list of deliveries names them.  Each delivery is one attempt.
+  async sendSeries({url, time_scale: scale, concurrent = false}, events, deliveries) {
+    const list = deliveries.map((given) => (typeof given === 'number' ? {event: given} : given));
+    const unknown = list.find(({event}) => !events[event]);
+
+    if (unknown) {
+      throw new Error(`there is no event ${unknown.event}`);
+    }
+
+    const attempt = async ({event: index, late = 0}) => {
+      const {event, body} = events[index];
+
+      await this.pause(url ? late : 0, scale);
+
+      const {deliveryId, headers, text} = this.prepare(event, body);
+      const answer = url ? await post(url, headers, text, this.sandbox.settings.webhook_timeout) : null;
+
+      return {event: index, eventId: body.eventId, deliveryId, signature: headers['sc-signature'] || null, headers, body: text, answer};
+    };
+    const done = [];
+
+    if (concurrent) {
+      done.push(...await Promise.all(list.map(attempt)));
+    } else {
+      for (const delivery of list) {
+        done.push(await attempt(delivery));
+      }
+    }
+    return {deliveries: done};
+  }
+
+  pause(seconds, scale = this.sandbox.settings.webhook_time_scale) {
+    return new Promise((resolve) => {
+      setTimeout(resolve, seconds * 1000 * scale).unref();
+    });
+  }
+
   async deliver(event, body, record) {
     const {settings} = this.sandbox;
-    const scale = event.time_scale === undefined ? settings.webhook_time_scale : event.time_scale;
 
     for (const pause of [0, ...PAUSES]) {
-      await new Promise((resolve) => {
-        setTimeout(resolve, pause * 1000 * scale).unref();
-      });
+      await this.pause(pause, event.time_scale);
       if (this.stopped) {
         break;
       }

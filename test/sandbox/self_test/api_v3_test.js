@@ -4,7 +4,7 @@
 
 const assert = require('assert');
 
-const {bearer} = require('./client');
+const {bearer, managerHeaders} = require('./client');
 
 const BEN = '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622';
 const MODEL_S = '9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2';
@@ -39,7 +39,7 @@ const tests = {
 
     const {data: [row], meta} = (await api.get('/connections')).json;
 
-    assert.deepStrictEqual(meta, {page: 1, pageSize: 10, totalCount: 1});
+    assert.deepStrictEqual(meta, {pageNumber: 1, pageSize: 10, totalCount: 1, orderBy: 'createdAt', orderDirection: 'DESC'});
     assert.deepStrictEqual(row.attributes, {
       permissions: ['read_vin'], vehicle: {make: 'TESLA', model: 'Model S', year: 2019, mode: 'live', powertrainType: 'BEV'},
     });
@@ -67,7 +67,8 @@ const tests = {
 
       pages += 1;
       count += json.data.length;
-      assert.strictEqual(json.links.prev !== undefined, pages > 1);
+      assert.strictEqual(json.links.prev !== null, pages > 1);
+      assert.deepStrictEqual([json.meta.pageNumber, json.meta.totalCount], [pages, 250]);
       target = json.links.next && json.links.next.slice(sandbox.url.length);
     }
     assert.deepStrictEqual([pages, count], [3, 250]);
@@ -77,6 +78,29 @@ const tests = {
     assert.deepStrictEqual(await ids('filter[vehicle.mode]=simulated'), ['7f8e9dac-bb1c-4a2d-8e3f-4a5b6c7d8e9f']);
     assert.deepStrictEqual(await ids('page[number]=999'), []);
     assert.strictEqual((await api.get('/connections?page[size]=101')).status, 400);
+  },
+
+  async 'a list that is empty, or of another application'(sandbox) {
+    const api = await client(sandbox);
+    const list = async (query = '') => (await api.get(`/connections${query}`)).json;
+
+    await sandbox.control('POST', 'fleet', {owners: 30});
+    await sandbox.control('POST', 'settings', {connections_listed: 'none'});
+    assert.deepStrictEqual([(await list()).data, (await list()).meta.totalCount], [[], 0]);
+    await sandbox.control('POST', 'settings', {connections_listed: 'foreign'});
+
+    const foreign = await list('?page[number]=3');
+
+    assert.deepStrictEqual([foreign.data.length, foreign.meta.totalCount, foreign.links.next], [10, 30, null]);
+    assert.deepStrictEqual(foreign.data[9].relationships,
+      {vehicle: {data: {id: 'foreign-vehicle-000001', type: 'vehicle'}}, user: {data: {id: 'foreign-user-000001', type: 'user'}}});
+    assert.strictEqual((await list('?filter[userId]=user-000001')).meta.totalCount, 0);
+
+    const v2 = await sandbox.get('/v2.0/management/connections', managerHeaders);
+
+    assert.strictEqual(v2.json.connections[0].userId, 'foreign-user-000030');
+    await sandbox.control('POST', 'settings', {connections_listed: 'own'});
+    assert.strictEqual((await list('?filter[userId]=user-000001')).meta.totalCount, 1);
   },
 
   async 'deleting a connection and a user'(sandbox) {
@@ -106,7 +130,7 @@ const tests = {
     assert.strictEqual((await api.get(`/vehicles/${MODEL_3}`)).json.errors[0].code, 'VEHICLE_NOT_FOUND');
     assert.deepStrictEqual(kind(await api.get(`/vehicles/${MODEL_S}/signals`)), [400, '400', 'VALIDATION', 'MISSING_PARAMETER']);
     assert.strictEqual((await signal('vin', ADA)).json.errors[0].code, 'VEHICLE_NOT_FOUND');
-    assert.strictEqual((await signal('no-such')).json.errors[0].code, 'SIGNAL_NOT_FOUND');
+    assert.deepStrictEqual(kind(await signal('no-such')), [404, '404', 'RESOURCE_NOT_FOUND', 'SIGNAL_NOT_FOUND']);
     assert.deepStrictEqual((await signal('vehicleuseraccount-permissions')).json.data.attributes.body, {values: ['vehicle_device_data', 'user_data']});
     assert.deepStrictEqual((await signal('vehicleuseraccount-role')).json.data.attributes.body, {value: 'OWNER'});
     assert.deepStrictEqual((await signal('connectivitystatus-isdigitalkeypaired')).json.data.attributes.body, {value: false});
@@ -124,6 +148,60 @@ const tests = {
     assert.ok((await api.get(`/vehicles/${MODEL_S}/signals`, {'sc-user-id': BEN})).json.data.length > 5);
   },
 
+  async 'the list of signals'(sandbox) {
+    const api = await client(sandbox);
+    const list = async (query = '') => (await api.get(`/vehicles/${MODEL_S}/signals${query}`, {'sc-user-id': BEN})).json;
+    const one = (code) => api.get(`/vehicles/${MODEL_S}/signals/${code}`, {'sc-user-id': BEN});
+
+    await sandbox.connect({owner: 'ben', vehicles: [MODEL_S]});
+
+    const {data, meta, links, included} = await list();
+
+    assert.deepStrictEqual(meta, {pageNumber: 1, pageSize: 25, totalCount: data.length});
+    assert.deepStrictEqual([links.prev, links.next, included.vehicle.id], [null, null, MODEL_S]);
+    assert.deepStrictEqual(Object.keys(data[0].attributes), ['code', 'name', 'group', 'status', 'body']);
+    assert.match(data[0].meta.ingestedAt, /Z$/);
+    assert.ok(data[0].meta.oemUpdatedAt < data[0].meta.retrievedAt);
+    await sandbox.control('POST', 'settings', {signal_page_size: 4});
+
+    const codes = [];
+
+    for (let page = await list(); ; page = await list(new URL(page.links.next).search)) {
+      codes.push(...page.data.map(({id}) => id));
+      if (page.links.next === null) {
+        break;
+      }
+    }
+    assert.deepStrictEqual(codes, data.map(({id}) => id));
+    await sandbox.control('POST', 'vehicle', {
+      id: MODEL_S, signals: {'vehicleidentification-vin': 'absent', 'closure-islocked': 'UNAVAILABLE', 'charge-ischarging': {type: 'COMPATIBILITY', code: 'VEHICLE_NOT_CAPABLE'}},
+    });
+    assert.strictEqual((await list()).meta.totalCount, data.length - 1);
+    assert.strictEqual((await one('vehicleidentification-vin')).status, 404);
+    assert.deepStrictEqual((await one('closure-islocked')).json.data.attributes.status, {value: 'UNAVAILABLE'});
+    assert.strictEqual((await one('charge-ischarging')).json.data.attributes.status.error.code, 'VEHICLE_NOT_CAPABLE');
+  },
+
+  async 'a command that takes long'(sandbox) {
+    const api = await client(sandbox);
+    const start = () => api.post(`/vehicles/${MODEL_S}/commands/charge/start`, {}, {'sc-user-id': BEN});
+    const charging = async () => (await sandbox.control('GET', `vehicle?id=${MODEL_S}`)).charging;
+
+    await sandbox.connect({owner: 'ben'});
+    await sandbox.control('POST', 'settings', {long_command: {after: 100, takes: 400, error: {type: 'VEHICLE_STATE', code: 'ASLEEP'}}});
+
+    const began = Date.now();
+    const failed = await start();
+
+    assert.ok(Date.now() - began >= 490);
+    assert.deepStrictEqual([failed.status, failed.headers['content-length'], failed.json.errors[0].code, failed.json.errors[0].status],
+      [202, undefined, 'ASLEEP', '409']);
+    assert.strictEqual(await charging(), undefined);
+    await sandbox.control('POST', 'settings', {long_command: {takes: 10}});
+    assert.strictEqual((await start()).json.data.attributes.status.value, 'SUCCESS');
+    assert.strictEqual(await charging(), true);
+  },
+
   async 'commands'(sandbox) {
     const api = await client(sandbox);
 
@@ -133,6 +211,8 @@ const tests = {
     assert.strictEqual((await api.get(`/vehicles/${MODEL_S}/signals/charge-ischarging`, {'sc-user-id': BEN})).json.data.attributes.body.value, true);
     assert.deepStrictEqual(kind(await api.post(`/vehicles/${MODEL_3}/commands/security/lock`, {}, {'sc-user-id': ADA})),
       [400, '400', 'CONNECTED_SERVICES_ACCOUNT', 'VIRTUAL_KEY_REQUIRED']);
+    assert.strictEqual((await api.post(`/vehicles/${MODEL_S}/commands/charge/set-limit`, {data: {attributes: {percent: 70}}}, {'sc-user-id': BEN})).status, 200);
+    assert.strictEqual((await api.post(`/vehicles/${MODEL_S}/commands/charge/set-limit`, {data: {attributes: {percent: 40}}}, {'sc-user-id': BEN})).status, 400);
     assert.deepStrictEqual(kind(await api.get('/nowhere')), [404, '404', 'RESOURCE_NOT_FOUND', 'INVALID_PATH']);
   },
 };

@@ -124,7 +124,7 @@ const tests = {
   },
 
   async 'mistakes are told'(sandbox) {
-    for (const [path, body] of [['settings', {nonsense: 1}], ['faults', {}], ['faults', {effect: 1}], ['faults', {match: {pth: 'x'}, status: 500}],
+    for (const [path, body] of [['settings', {nonsense: 1}], ['faults', {}], ['faults', {effect: 1}], ['faults', {gateway: 'x'}], ['faults', {match: {pth: 'x'}, status: 500}],
       ['connect', {owner: 'nobody'}], ['revoke', {}], ['advance', {}], ['nowhere', {}]]) {
       await assert.rejects(sandbox.control('POST', path, body), /40[04]/, path);
     }

@@ -106,6 +106,13 @@ const tests = {
     assert.strictEqual((await one({nul_escape: true})).json.id, 'a\0b');
     assert.strictEqual((await one({depth: 5})).body, '{"id":[[[[[]]]]]}');
     assert.strictEqual((await one({redirect: 'http://x/'})).headers.location, 'http://x/');
+
+    const pages = [await one({gateway: 'html'}), await one({gateway: 'json'}), await one({gateway: 'empty', status: 502})];
+
+    assert.deepStrictEqual(pages.map(({status, headers}) => [status, headers['content-type'], headers['sc-request-id']]),
+      [[403, 'text/html', undefined], [403, 'application/json', undefined], [502, 'text/plain', undefined]]);
+    assert.deepStrictEqual(pages.slice(1).map(({body}) => body), ['{"message":"Forbidden"}', '']);
+    assert.match(pages[0].body, /^<html>/);
     assert.strictEqual((await one({headers: {'SC-Request-Id': 'mine'}})).headers['sc-request-id'], 'mine');
     assert.strictEqual((await one({big_headers: 8000})).headers['x-padding-7'].length, 1000);
     assert.strictEqual((await one({status: 204})).status, 204);

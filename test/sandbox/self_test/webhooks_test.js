@@ -73,6 +73,72 @@ const tests = {
     });
   },
 
+  async 'an event of a vehicle\'s state'(sandbox) {
+    await sandbox.connect({owner: 'ada', external_id: 'a'});
+
+    const {deliveries: [{body}]} = await sandbox.control('POST', 'webhook', {
+      first_delivery: true, at: '2026-11-26T10:00:00Z', signals: ['connectivitystatus-isdigitalkeypaired', {code: 'vehicleuseraccount-role', body: {value: 'Driver'}, oem_updated_at: 5}],
+    });
+    const {data, meta, ...envelope} = JSON.parse(body);
+    const at = Date.parse('2026-11-26T10:00:00Z');
+
+    assert.deepStrictEqual(Object.keys(envelope), ['eventId', 'eventType']);
+    assert.deepStrictEqual(Object.keys(data), ['user', 'vehicle', 'triggers', 'signals']);
+    assert.deepStrictEqual(data.triggers, [{code: 'FIRST_DELIVERY'}]);
+    assert.deepStrictEqual(data.signals, [
+      {
+        code: 'connectivitystatus-isdigitalkeypaired', name: 'IsDigitalKeyPaired', group: 'ConnectivityStatus', body: {value: false},
+        status: {value: 'SUCCESS'}, meta: {oemUpdatedAt: at - 90000, retrievedAt: at},
+      },
+      {
+        code: 'vehicleuseraccount-role', name: 'Role', group: 'VehicleUserAccount', body: {value: 'Driver'},
+        status: {value: 'SUCCESS'}, meta: {oemUpdatedAt: 5, retrievedAt: at},
+      },
+    ]);
+    assert.deepStrictEqual(Object.keys(meta),
+      ['version', 'deliveryId', 'deliveredAt', 'webhookId', 'webhookName', 'sequence', 'signalCount', 'mode']);
+    assert.deepStrictEqual([meta.sequence, meta.mode, typeof meta.deliveredAt], [at, 'LIVE', 'number']);
+  },
+
+  async 'late, twice, and in another order'(sandbox) {
+    const paired = ({body}) => JSON.parse(body).data.signals[0].body.value;
+    const sequence = ({body}) => JSON.parse(body).meta.sequence;
+    const key = {type: 'VEHICLE_STATE', signals: ['connectivitystatus-isdigitalkeypaired']};
+    const {user_id: userId, vehicles: [id]} = await sandbox.connect({owner: 'ada'});
+    const series = {
+      events: [{...key, user_id: userId}, {...key, user_id: userId, mode: 'TEST', before: {vehicle: {id, paired: true}, advance: {seconds: 60}}}],
+      deliveries: [1, {event: 0, late: 100}, 1],
+    };
+
+    await receiver([status(500), status(200)], async (url, received) => {
+      const began = Date.now();
+      const {deliveries} = await sandbox.control('POST', 'webhooks', {...series, url, time_scale: 0.002});
+
+      assert.ok(Date.now() - began >= 195);
+      assert.deepStrictEqual(received.map(paired), [true, false, true]);
+      assert.ok(sequence(received[1]) + 60000 <= sequence(received[0]));
+      assert.deepStrictEqual([deliveries[0].eventId === deliveries[2].eventId, deliveries[0].deliveryId === deliveries[2].deliveryId], [true, false]);
+      assert.deepStrictEqual(deliveries.map(({answer}) => answer.status), [500, 200, 200]);
+      assert.ok(received.every(({headers, body}) => headers['sc-signature'] === hmac(body)));
+      assert.strictEqual(JSON.parse(received[0].body).meta.mode, 'TEST');
+    });
+    assert.deepStrictEqual((await sandbox.control('POST', 'webhooks', {events: [key]})).deliveries.map(({answer}) => answer), [null]);
+    await assert.rejects(sandbox.control('POST', 'webhooks', {events: [key], deliveries: [1]}), /there is no event 1/);
+  },
+
+  async 'several errors in an event, each with its state'(sandbox) {
+    await sandbox.connect({owner: 'ada'});
+
+    const {deliveries: [{body}]} = await sandbox.control('POST', 'webhook', {
+      type: 'VEHICLE_ERROR', errors: [{code: 'SUBSCRIPTION', state: 'RESOLVED'}, {type: 'VEHICLE_STATE', code: 'ASLEEP'}],
+    });
+    const {data: {errors}, meta} = JSON.parse(body);
+
+    assert.deepStrictEqual(errors.map(({type, code, state}) => [type, code, state]),
+      [['CONNECTED_SERVICES_ACCOUNT', 'SUBSCRIPTION', 'RESOLVED'], ['VEHICLE_STATE', 'ASLEEP', 'ERROR']]);
+    assert.deepStrictEqual([typeof meta.sequence, meta.signalCount], ['number', undefined]);
+  },
+
   async 'given up after three more attempts'(sandbox) {
     await sandbox.connect({owner: 'ben'});
     await receiver([status(400)], async (url, received) => {
