@@ -695,6 +695,51 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
 COMMENT ON FUNCTION smartcar_get_compatibility IS
 'Tells whether a vehicle supports what scopes ask for, before its owner connects it.';
 
+CREATE TYPE smartcar_webhook AS (
+	webhook_id text,
+	name text,
+	callback_uri text,
+	is_enabled boolean,
+	auto_subscribe boolean,
+	signals text[],
+	triggers text[]
+);
+
+COMMENT ON TYPE smartcar_webhook IS 'A webhook of the application, as Smartcar lists it (v3).';
+COMMENT ON COLUMN smartcar_webhook.webhook_id IS 'id of the webhook, for the option webhook_id';
+COMMENT ON COLUMN smartcar_webhook.name IS 'name in the dashboard';
+COMMENT ON COLUMN smartcar_webhook.callback_uri IS 'where events are sent';
+COMMENT ON COLUMN smartcar_webhook.is_enabled IS 'whether events are sent';
+COMMENT ON COLUMN smartcar_webhook.auto_subscribe IS 'whether every new vehicle is subscribed by itself';
+COMMENT ON COLUMN smartcar_webhook.signals IS 'codes of the signals that an event carries';
+COMMENT ON COLUMN smartcar_webhook.triggers IS 'codes of the signals that cause an event';
+
+CREATE FUNCTION smartcar_get_webhooks(server text DEFAULT NULL)
+RETURNS SETOF smartcar_webhook
+AS 'MODULE_PATHNAME', 'smartcar_get_webhooks'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 3;
+COMMENT ON FUNCTION smartcar_get_webhooks IS 'Returns the webhooks of the application (v3).';
+
+CREATE FUNCTION smartcar_subscribe(
+	vehicle_id text,
+	user_id text,
+	webhook_id text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_subscribe'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION smartcar_subscribe IS 'Subscribes a vehicle to a webhook (v3).';
+
+CREATE FUNCTION smartcar_unsubscribe(
+	vehicle_id text,
+	user_id text,
+	webhook_id text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_unsubscribe'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION smartcar_unsubscribe IS 'Ends the subscription of a vehicle to a webhook (v3).';
+
 --
 -- Tables of the connection manager
 --
@@ -829,6 +874,7 @@ CREATE TABLE smartcar_tesla.connection (
 	error_at timestamptz,
 	connected_at timestamptz,
 	synced_at timestamptz,
+	webhook_id text,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (server, user_id, vehicle_id)
@@ -868,6 +914,7 @@ COMMENT ON COLUMN smartcar_tesla.connection.error_url IS 'link that came with it
 COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'as of when that error is known';
 COMMENT ON COLUMN smartcar_tesla.connection.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.synced_at IS 'when Smartcar was last asked';
+COMMENT ON COLUMN smartcar_tesla.connection.webhook_id IS 'webhook that the vehicle was subscribed to here (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.created_at IS 'when this row was inserted';
 COMMENT ON COLUMN smartcar_tesla.connection.updated_at IS 'when this row was last changed';
 
@@ -1130,7 +1177,8 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_get_vehicle, smartcar_get_vehicle_many, smartcar_get_permissions, smartcar_get_permissions_many,
 	smartcar_get_tesla_access, smartcar_get_tesla_access_many, smartcar_get_virtual_key,
 	smartcar_get_virtual_key_many, smartcar_get_tesla_migration, smartcar_get_connections,
-	smartcar_delete_connections, smartcar_get_compatibility, smartcar_begin_connect, smartcar_begin_reauth,
+	smartcar_delete_connections, smartcar_get_compatibility, smartcar_get_webhooks, smartcar_subscribe,
+	smartcar_unsubscribe, smartcar_begin_connect, smartcar_begin_reauth,
 	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_access_token, smartcar_disconnect_vehicle,
 	smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text), smartcar_receive_webhook(text, text, text),
 	smartcar_grant FROM PUBLIC;

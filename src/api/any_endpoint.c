@@ -262,7 +262,8 @@ host_argument(FunctionCallInfo fcinfo, SmartcarApiVersion version)
 	if (smartcar_span_equal(origin, SMARTCAR_SPAN("vehicle")))
 		return SMARTCAR_HOST_VEHICLE;
 	if (smartcar_span_equal(origin, SMARTCAR_SPAN("management")))
-		return SMARTCAR_HOST_MANAGEMENT;
+		return version == SMARTCAR_API_V3 ? SMARTCAR_HOST_V3_MANAGEMENT :
+			SMARTCAR_HOST_MANAGEMENT;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid origin: \"%s\"", smartcar_excerpt(origin)),
@@ -390,7 +391,8 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 
 	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
 		call->authorization = SMARTCAR_AUTHORIZE_MANAGEMENT;
-	else if (arguments->host == SMARTCAR_HOST_VEHICLE)
+	else if (arguments->host == SMARTCAR_HOST_VEHICLE ||
+			 arguments->host == SMARTCAR_HOST_V3_MANAGEMENT)
 		call->authorization = SMARTCAR_AUTHORIZE_APPLICATION;
 	else
 		call->authorization = SMARTCAR_AUTHORIZE_OWNER;

@@ -24,6 +24,7 @@ typedef enum SmartcarOption
 	SMARTCAR_OPTION_SCOPE,
 	SMARTCAR_OPTION_MODE,
 	SMARTCAR_OPTION_API_VERSION,
+	SMARTCAR_OPTION_WEBHOOK_ID,
 	SMARTCAR_OPTION_EXTRA_SCOPES,
 	SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN,
 	SMARTCAR_OPTION_CONNECT_TIMEOUT,
@@ -83,6 +84,7 @@ typedef struct SmartcarOptionInfo
 	int			unit;			/* of a number: a GUC_UNIT_ flag, or 0 */
 	int			minimum;
 	int			maximum;
+	const char *v3_default;		/* NULL if version 3 has the same default */
 } SmartcarOptionInfo;
 
 /*
