@@ -108,10 +108,16 @@ is($session->error("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')")->{sq
 
 # what is not certainly the subscription that was asked for stays
 $session->query("SELECT smartcar_subscribe($about, '$webhook', 'v3')");
-foreach my $part ('', '"webhook":{"data":{"id":"x"}}', qq("user":{"data":{"id":"$ada"}},"vehicle":{"data":{"id":"$ada_car"}}))
+foreach my $kind (qw(vehicle user webhook))
 {
-	$sandbox->faults({ match => { path => '^/v3/subscriptions$' }, content_type => 'application/json', body => qq({"data":[{"id":"s","relationships":{$part}}]}) });
-	is($session->error("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')")->{sqlstate}, 'SC004', "a subscription of which is said: $part");
+	foreach my $said ('nothing', 'another')
+	{
+		my %relationships = map { $_->[0] => { data => { id => $_->[1] } } } [ vehicle => $ada_car ], [ user => $ada ], [ webhook => $webhook ];
+
+		$relationships{$kind} = $said eq 'nothing' ? {} : { data => { id => 'another' } };
+		$sandbox->faults({ match => { path => '^/v3/subscriptions$' }, content_type => 'application/json', body => JSON::PP::encode_json({ data => [ { id => 's', relationships => \%relationships } ] }) });
+		is($session->error("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')")->{sqlstate}, 'SC004', "a subscription that says $said of the $kind");
+	}
 }
 $sandbox->faults;
 is(subscriptions(), $ada_car, 'nothing was deleted');
