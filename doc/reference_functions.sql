@@ -64,8 +64,9 @@ Errors: 55000 if no client_id is known, or no redirect_uri for a callback.
 $$),
 ('Links', 'smartcar_complete_reauth_url', $$
 The error [CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED](https://smartcar.com/docs/errors/api-errors/connected-services-account-errors) carries such a link as resolution.url. No network is used.
-resolution_url: the link; NULL gives NULL. What is in it stays, but a redirect_uri or state given here replaces the one in the link.
+resolution_url: the link; NULL gives NULL. What is in it stays, but a redirect_uri, state or external_id given here replaces the one in the link.
 state: NULL or empty keeps the one of the link, if any.
+external_id: for version 3; NULL or empty keeps the one of the link, if any.
 redirect_uri: NULL keeps the one of the link, and without one uses the option of the server.
 Errors: 22023 for a link that does not point to the Connect origin, 55000 if no redirect_uri is known.
 $$),

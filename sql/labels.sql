@@ -10,7 +10,7 @@ INSERT INTO expected_labels VALUES
 	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)', 's', false, 's'),
 	('smartcar_reauth_url(text[],text,text,text,text,text,text)', 's', false, 's'),
 	('smartcar_reauth_vehicle_url(text,text,text,text,text,text,text)', 's', false, 's'),
-	('smartcar_complete_reauth_url(text,text,text,text)', 's', false, 's'),
+	('smartcar_complete_reauth_url(text,text,text,text,text)', 's', false, 's'),
 	('smartcar_parse_callback(text)', 'i', true, 's'),
 	('smartcar_tesla.known_permissions()', 'i', true, 's'),
 	('smartcar_tesla_permission(text)', 'i', true, 's'),

@@ -11,7 +11,7 @@ INSERT INTO open_to_public VALUES
 	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)'),
 	('smartcar_reauth_url(text[],text,text,text,text,text,text)'),
 	('smartcar_reauth_vehicle_url(text,text,text,text,text,text,text)'),
-	('smartcar_complete_reauth_url(text,text,text,text)'),
+	('smartcar_complete_reauth_url(text,text,text,text,text)'),
 	('smartcar_parse_callback(text)'),
 	('smartcar_tesla.known_permissions()'),
 	('smartcar_tesla_permission(text)'),

@@ -55,12 +55,15 @@ SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthen
 SELECT smartcar_complete_reauth_url(NULL) IS NULL;
 -- what is there already is kept, or replaced by an argument; never doubled
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v');
-SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v', 'new', 'https://new.example');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v', 'new', redirect_uri => 'https://new.example');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate', 's', server => 'bare');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?redirect_uri=https%3A%2F%2Fold.example', 's', server => 'bare');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?', 's');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?a=1&&b=2&', 's');
-SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?st%61te=old&redirect%5Furi=https%3A%2F%2Fold.example&a%20b=c', 'new', 'https://new.example');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?st%61te=old&redirect%5Furi=https%3A%2F%2Fold.example&a%20b=c', 'new', redirect_uri => 'https://new.example');
+-- in version 3 it says whose session it is
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?external_id=old&vehicle_id=v', 's', id, server => s)
+	FROM unnest(ARRAY['owner 7', '', NULL]) AS id, unnest(ARRAY['smartcar', 'third']) AS s;
 -- links that point elsewhere
 CREATE FUNCTION pg_temp.completion(url text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

@@ -103,13 +103,14 @@ COMMENT ON FUNCTION smartcar_reauth_vehicle_url IS 'Returns the link under which
 CREATE FUNCTION smartcar_complete_reauth_url(
 	resolution_url text,
 	state text DEFAULT NULL,
+	external_id text DEFAULT NULL,
 	redirect_uri text DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_complete_reauth_url'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_complete_reauth_url IS
-'Adds redirect_uri and state to the incomplete link that comes with an error of Smartcar.';
+'Adds redirect_uri, state and external_id to the incomplete link that comes with an error of Smartcar.';
 
 --
 -- The callback

@@ -80,6 +80,7 @@ enum
 {
 	COMPLETE_RESOLUTION_URL,
 	COMPLETE_STATE,
+	COMPLETE_EXTERNAL_ID,
 	COMPLETE_REDIRECT_URI,
 	COMPLETE_SERVER
 };
@@ -348,6 +349,15 @@ argument_is_constant(FunctionCallInfo fcinfo, int argument)
 	return IsA(list_nth(((FuncExpr *) expr)->args, argument), Const);
 }
 
+/* An argument in UTF-8; no data where it is NULL or empty. */
+static SmartcarSpan
+filled_argument(FunctionCallInfo fcinfo, int argument)
+{
+	SmartcarSpan value = smartcar_argument_utf8(fcinfo, argument);
+
+	return value.length > 0 ? value : smartcar_span(NULL, 0);
+}
+
 static void
 compile_link(FunctionCallInfo fcinfo, LinkState *state,
 			 const LinkArgument *arguments, int count)
@@ -537,9 +547,9 @@ smartcar_complete_reauth_url(PG_FUNCTION_ARGS)
 						   (int) origin.length, origin.data)));
 
 	completion.url = url;
-	completion.state = smartcar_argument_utf8(fcinfo, COMPLETE_STATE);
-	if (completion.state.length == 0)
-		completion.state.data = NULL;
+	completion.state = filled_argument(fcinfo, COMPLETE_STATE);
+	if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
+		completion.external_id = filled_argument(fcinfo, COMPLETE_EXTERNAL_ID);
 	completion.redirect_uri = smartcar_argument_span(fcinfo, COMPLETE_REDIRECT_URI);
 	if (completion.redirect_uri.data != NULL)
 		smartcar_check_redirect_uri(completion.redirect_uri);
