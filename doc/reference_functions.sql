@@ -29,7 +29,7 @@ INSERT INTO common_argument (name, meaning) VALUES
 CREATE TEMP TABLE common_error (place serial, applies_to text, errors text);
 INSERT INTO common_error (applies_to, errors) VALUES
 	('the argument `server`', '42704 if the server does not exist, 42501 without USAGE on it, 42809 if it belongs to another wrapper, 55000 if none is named and the setting is empty. Where the other arguments say everything, the server that the setting names need not exist.'),
-	('an option that is needed', '55000 if it is missing. Of a secret in a file, 58P01 if the file does not exist, 42501 if others may read it, 42809 if it is no regular file, 22023 if it holds no secret.'),
+	('an option that is needed', '55000 if it is missing, and if the user mapping has only the credentials of the other version of the API than the server''s `api_version`. Of a secret in a file, 58P01 if the file does not exist, 42501 if others may read it, 42809 if it is no regular file, 22023 if it holds no secret.'),
 	('arguments', '22023 for a value that is not acceptable, 22004 for a NULL where a value is needed, also within an array, 2202E for an array of more than one dimension.'),
 	('a link', '54000 if it is longer than 32768 bytes.'),
 	('a function that sends requests', 'SC001 without a connection, SC002 for a certificate that is not trusted, SC003 after a timeout, SC004 for a response that cannot be used, and SC with the HTTP status where Smartcar refused, for example SC403.'),
@@ -39,7 +39,7 @@ INSERT INTO common_error (applies_to, errors) VALUES
 CREATE TEMP TABLE function_text (place serial, subject text, name text PRIMARY KEY, text text);
 INSERT INTO function_text (subject, name, text) VALUES
 ('Links', 'smartcar_connect_url', $$
-No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 3, `application_id` and `external_id` take the places of `client_id` and `user`.
+No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 2.0, `client_id` and `user` take the places of `application_id` and `external_id`.
 scope: Smartcar permissions, each with or without `required:`; NULL means the option of the server, and without one what the Smartcar dashboard says.
 make: skips the brand list; NULL or empty shows it.
 force_prompt: true asks for consent even if it was given before (`approval_prompt=force`); NULL means false.
@@ -120,7 +120,7 @@ Result: as they were written, `required:` included; NULL if the server has no su
 $$),
 ('Virtual keys', 'smartcar_virtual_key_required', $$
 By [Smartcar's table](https://smartcar.com/docs/help/oem-integrations/tesla/developers), true for every Model 3, Model Y and Cybertruck, and for Model S and Model X from 2021; false for earlier Model S and X, and for other makes.
-make, model: in upper or lower case; a trim level may follow the model ("Model S Plaid").
+make, model: in upper or lower case, the model also without its first word ("3"); a trim level may follow ("Model S Plaid").
 year: the model year.
 Result: NULL if it is not known: without a make, for another model, for a Model S or X without its year.
 $$),
@@ -166,12 +166,12 @@ $$),
 A code is single-use and expires after 10 minutes ([Auth code exchange](https://smartcar.com/docs/api-reference/authorization/auth-code-exchange)). The request is sent once, over a connection of its own; if the response is lost, the owner has to connect again. Call it outside a transaction block, so that no rollback loses the tokens.
 code: NULL gives NULL.
 redirect_uri: the one of the link; NULL means the option of the server, and without one it is left out.
-Errors: SC400 for a code that is refused; the message does not repeat it.
+Errors: SC400 for a code that is refused; the message does not repeat it. 0A000 on a server that uses version 3.
 $$),
 ('Tokens', 'smartcar_refresh_token', $$
 The old refresh token expires a minute after its first use ([Refreshing access tokens](https://smartcar.com/docs/api-reference/authorization/refreshing-access-token)), so store the new one before anything else can fail. Within that minute a lost response can be requested again, which happens at once after a server error or a broken connection.
 refresh_token: NULL gives NULL.
-Errors: SC400 for a token that is refused; the message does not repeat it.
+Errors: SC400 for a token that is refused; the message does not repeat it. 0A000 on a server that uses version 3.
 $$),
 ('Tokens', 'smartcar_get_application_token', $$
 It comes from the client credentials api_client_id and api_client_secret ([Request an access token](https://smartcar.com/docs/api-reference/authorization/request-access-token)). The backend keeps it until a minute before it expires. Calls to the v3 API get it by themselves.
@@ -236,7 +236,7 @@ server: as everywhere. In version 3, its option `mode`, or `live` without one, s
 Result: what was deleted; in version 3 also what somebody else deleted after it was listed.
 $$),
 ('Calls to Smartcar', 'smartcar_get_compatibility', $$
-It sends GET /compatibility of version 2.0, with client_id and client_secret.
+It sends GET /compatibility of version 2.0, with client_id and client_secret, whatever the server's api_version, and ends with version 2.0. Version 3 tells nothing of a single vehicle, but lists models: smartcar_request('GET', '/compatible-vehicles', origin => 'compatibility').
 vin: NULL gives NULL.
 scope: permissions, known to the extension or not; `required:` is ignored. NULL means the option of the server.
 country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which uses US.
@@ -266,13 +266,14 @@ path: below the version, such as `/vehicles/.../odometer`; NULL gives NULL.
 query: parameters of the URL, an object of texts, numbers and booleans.
 body: sent as JSON.
 unit_system: `metric` or `imperial`.
-origin: which of the server's origins, `api` (v2.0), `vehicle` (v3) or `management` (that of the server's api_version: v2.0 with the management token, v3 with the application's access token); NULL means the one of the server's api_version.
+origin: which of the server's origins, `api` (v2.0), `vehicle` (v3), `management` (that of the server's api_version: v2.0 with the management token, v3 with the application's access token) or `compatibility` (v3, without credentials); NULL means the one of the server's api_version.
+timeout: how long the request with its repeats may take, up to 10 minutes; NULL means the option `timeout` of the server.
 $$),
 ('Calls to Smartcar', 'smartcar_request_many', $$
 It is smartcar_request for many paths at once; the option `max_concurrency` limits how many requests run at a time.
 method: as of smartcar_request.
 paths: below the version, without NULLs; NULL gives no rows.
-query, body, unit_system, origin: as of smartcar_request.
+query, body, unit_system, origin, timeout: as of smartcar_request.
 Result: a row for each path, in their order.
 $$),
 ('The connection manager', 'smartcar_begin_connect', $$
@@ -294,10 +295,10 @@ It checks the state of the callback, which is single-use and expires, exchanges 
 callback: as it was received, see smartcar_parse_callback; not NULL.
 expected_external_id: the owner who is logged in. The callback of another owner's session is then refused before anything is sent. This is the defence against CSRF: a state alone does not tell in whose browser the callback arrived. NULL does not check.
 status, external_id, user_id, vehicle_ids, error, action: the result; nothing is passed in. status is `finished` or `failed`; if failed, error is the one of the callback, and action what to do about it.
-Errors: 28000 for a state that was never issued, was used before, has expired or belongs to another owner, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 without a key to seal tokens with. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
+Errors: 28000 for a state that was never issued, was used before, has expired or belongs to another owner, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 for a callback or credentials of the other version of the API, and in version 2.0 without a key to seal tokens with; nothing was sent then, and the session stays open. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
 $$),
 ('The connection manager', 'smartcar_refresh', $$
-Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits what comes back as it comes. What fails is retried with growing pauses, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`. Accounts whose user could not be found out when their owner connected are asked about again, and their vehicles listed.
+Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits what comes back as it comes. What fails is retried with growing pauses, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`. Accounts whose user could not be found out when their owner connected are asked about again, and their vehicles listed. In version 3, where owners have no tokens, it does nothing, says so with a NOTICE, and returns zeros.
 access_within: accounts whose access token expires within this; NULL lets access tokens expire.
 refresh_within: accounts whose refresh token expires within this, even if nobody uses them.
 max_accounts: at most so many; NULL means all.
@@ -321,7 +322,7 @@ vehicle_id: not NULL.
 user_id: the owner, if only theirs is to be disconnected; NULL means every owner of the vehicle.
 $$),
 ('The connection manager', 'smartcar_reseal_tokens', $$
-Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed. Tokens that cannot be opened, because they were changed or moved or their key is missing, are a WARNING and stay as they are.
+Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed. Tokens that cannot be opened, because they were changed or moved or their key is missing, are a WARNING and stay as they are. In version 3 it does nothing, and says so with a NOTICE.
 Errors: 55000 in the end, if there were such tokens; all others are sealed with the new key then.
 $$),
 ('The connection manager', 'smartcar_grant', $$
@@ -339,7 +340,7 @@ $$),
 The view smartcar_status calls it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 server: whose option `scope` says what is wanted; NULL means the one that the setting names.
-Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key that is needed is not paired; else `retry` if that is error_action, or `none`.
+Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is taken to need; else `retry` if that is error_action, or `none`.
 $$),
 ('Internal functions', 'smartcar_tesla.action_url', $$
 For update_access and, with the vehicle, for reauthenticate it is the link without a callback, so that tokens stay as they are and no session has to be begun; for add_virtual_key that of Smartcar's response or of the server.

@@ -2,7 +2,9 @@
 #
 # Runs the example application against a local Smartcar, until Ctrl-C.
 #
-# Usage: example/run.sh
+# Usage: example/run.sh [--api 3|2.0]
+#
+# --api is the version of Smartcar's API; default 3.
 #
 # It needs a Debian machine and nothing else: what is missing is installed with
 # apt-get, as root or through sudo, and the application's packages with npm.  It
@@ -29,7 +31,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../test/lib/throwaway.sh"
 
 port=${PORT:-8080}
+api=3
 web_pid=
+
+usage()
+{
+	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+	exit 2
+}
 
 # In the copy, where npm has put the packages.
 start_web_server()
@@ -62,10 +71,12 @@ look_after()
 	die "the web server has ended"
 }
 
-if [ $# -gt 0 ]; then
-	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-	exit 2
+if [ $# -eq 2 ] && [ "$1" = --api ]; then
+	api=$2
+	shift 2
 fi
+[ $# -eq 0 ] || usage
+[ "$api" = 3 ] || [ "$api" = 2.0 ] || usage
 
 make_workspace
 need_throwaway
@@ -76,14 +87,19 @@ at_end stop_web_server
 
 say "# installing the packages of the application, and starting it"
 quietly npm --prefix "$workspace/project/example" ci
-make_token_key
-quietly psql -X -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -v key_file="$token_key_file" \
+options=()
+if [ "$api" = 2.0 ]; then
+	make_token_key
+	options=(-v api_version=2.0 -v key_file="$token_key_file")
+fi
+quietly psql -X -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" "${options[@]}" \
 	-v redirect_uri="http://localhost:$port/callback" -f "$workspace/project/example/local_smartcar.sql"
 quietly psql -X -v ON_ERROR_STOP=1 -f "$workspace/project/example/schema.sql"
 start_web_server
 
 cat <<END
 
+  Smartcar's API:   version $api
   The garage:       $(cat "$workspace/address")
   The Tesla app:    $sandbox_url/sandbox/virtual_key   (a page that stands for it)
   The database:     psql -h $PGHOST -U postgres postgres

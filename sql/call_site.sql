@@ -6,7 +6,7 @@ CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'f
 CREATE SERVER other FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'other', scope 'read_fuel', virtual_key_domain 'other.app.car');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (management_token 'first-token');
 CREATE USER MAPPING FOR PUBLIC SERVER other OPTIONS (management_token 'other-token');
-CREATE FUNCTION pg_temp.application(url text) RETURNS text LANGUAGE sql AS $$ SELECT substring(url FROM 'client_id=([^&]*)') $$;
+CREATE FUNCTION pg_temp.application(url text) RETURNS text LANGUAGE sql AS $$ SELECT substring(url FROM 'application_id=([^&]*)') $$;
 
 -- the server changes from row to row
 SELECT server, pg_temp.application(smartcar_connect_url(server => server)) AS application, smartcar_server_scopes(server) AS scopes,
@@ -178,8 +178,8 @@ ANALYZE owners;
 SET smartcar_tesla.server = 'other';
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
-EXPLAIN (COSTS OFF) SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%client_id=other&%' || state || '%';
-SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%client_id=other&%' || state || '%';
+EXPLAIN (COSTS OFF) SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%application_id=other&%' || state || '%';
+SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%application_id=other&%' || state || '%';
 SELECT count(*) FROM owners WHERE smartcar_hash_challenge(state) = smartcar_hash_challenge(state, 'other-token');
 RESET ALL;
 

@@ -7,19 +7,19 @@
 --
 
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla
-	OPTIONS (client_id 'app', redirect_uri 'https://example.com/', scope 'read_vin', timeout '200ms',
+	OPTIONS (client_id 'app', api_version '2.0', redirect_uri 'https://example.com/', scope 'read_vin', timeout '500ms',
 			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar
 	OPTIONS (client_secret 'secret', management_token 'secret', api_client_id 'client_x', api_client_secret 'secret');
 CREATE SERVER third FOREIGN DATA WRAPPER smartcar_tesla
-	OPTIONS (client_id 'app', api_version '3', scope 'read_vin', timeout '200ms',
+	OPTIONS (client_id 'app', api_version '3', scope 'read_vin', timeout '500ms',
 			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 CREATE USER MAPPING FOR PUBLIC SERVER third
 	OPTIONS (client_secret 'secret', api_client_id 'client_x', api_client_secret 'secret');
 CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla
-	OPTIONS (timeout '200ms',
+	OPTIONS (api_version '2.0', timeout '500ms',
 			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 
@@ -165,6 +165,16 @@ SELECT smartcar_request('GET', '/x', 't', query => '{"a": [1]}');
 SELECT smartcar_request('GET', '/x', 't', query => '{"a": {"b": 1}}');
 SELECT smartcar_request('GET', '/x', 't', unit_system => 'nautical');
 SELECT smartcar_request('GET', '/x', 't', origin => 'auth');
+SELECT smartcar_request('GET', '/x', 't', timeout => '0');
+SELECT smartcar_request('GET', '/x', 't', timeout => '-1 s');
+SELECT smartcar_request('GET', '/x', 't', timeout => '10 minutes 1 millisecond');
+SELECT smartcar_request('GET', '/x', 't', timeout => '178000000 years');
+SELECT * FROM smartcar_request_many('GET', ARRAY['/x'], ARRAY['t'], timeout => '1 day');
+
+-- What a vehicle can do is told by version 2.0 alone.
+ALTER USER MAPPING FOR PUBLIC SERVER third OPTIONS (DROP client_secret);
+SELECT smartcar_get_compatibility('v', server => 'third');
+ALTER USER MAPPING FOR PUBLIC SERVER third OPTIONS (ADD client_secret 'secret');
 
 -- The SQLSTATEs of some of these.
 SELECT expression, state

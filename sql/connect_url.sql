@@ -13,7 +13,7 @@ SELECT smartcar_connect_url(server => 'no_such_server', client_id => 'app');
 
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
-	scope 'required:read_location read_odometer control_charge');
+	scope 'required:read_location read_odometer control_charge', api_version '2.0');
 CREATE SERVER third FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
 	scope 'read_vin', mode 'simulated', api_version '3', extra_scopes 'read_new_thing',
@@ -78,9 +78,9 @@ SELECT smartcar_connect_url(flags => '{"": "DE"}');
 SELECT smartcar_connect_url(flags => '{"country": ""}');
 -- the limit of a link
 SELECT length(smartcar_connect_url(ARRAY['read_vin'], client_id => 'app', make => NULL, server => 'bare',
-	state => repeat('x', 32768 - 120)));
+	state => repeat('x', 32768 - 125)));
 SELECT length(smartcar_connect_url(ARRAY['read_vin'], client_id => 'app', make => NULL, server => 'bare',
-	state => repeat('x', 32768 - 119)));
+	state => repeat('x', 32768 - 124)));
 SELECT smartcar_connect_url(state => repeat('x', 1000000));
 SELECT length(smartcar_connect_url(array_fill('read_vin'::text, ARRAY[1000])));
 SELECT smartcar_connect_url(array_fill('read_vin'::text, ARRAY[10000]));

@@ -6,12 +6,12 @@
 
 CREATE SERVER manager FOREIGN DATA WRAPPER smartcar_tesla
 	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
-		scope 'required:read_location read_odometer control_charge',
+		scope 'required:read_location read_odometer control_charge', api_version '2.0',
 		auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 		vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 CREATE SERVER manager_v3 FOREIGN DATA WRAPPER smartcar_tesla
 	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback', api_version '3');
-CREATE SERVER empty FOREIGN DATA WRAPPER smartcar_tesla;
+CREATE SERVER empty FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (api_version '2.0');
 SET smartcar_tesla.server = 'manager';
 
 -- the tables

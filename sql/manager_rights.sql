@@ -6,8 +6,8 @@
 \pset null (null)
 CREATE SERVER rights FOREIGN DATA WRAPPER smartcar_tesla
 	OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback', scope 'read_location',
-		api_version '3', token_key_file '/nonexistent/key', iam_origin 'http://127.0.0.1:1', vehicle_origin 'http://127.0.0.1:1');
-CREATE SERVER rights_other FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'other');
+		iam_origin 'http://127.0.0.1:1', vehicle_origin 'http://127.0.0.1:1');
+CREATE SERVER rights_other FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'other', api_version '2.0', token_key_file '/nonexistent/key');
 CREATE USER MAPPING FOR PUBLIC SERVER rights OPTIONS (management_token 'amt');
 SET smartcar_tesla.server = 'rights';
 INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, refresh_token, access_expires_at) VALUES ('rights', 'user-1', 'owner-1', '\x01', '\x02', now() + interval '1 day');
@@ -153,8 +153,8 @@ RESET ROLE;
 -- neither is who grants, or looks for a token
 SELECT public.smartcar_grant('regress_smartcar_member', 'operator', 'rights');
 SELECT public.smartcar_access_token('owner-1', server => 'rights_other');
-CALL public.smartcar_reseal_tokens();
-CALL public.smartcar_refresh();
+CALL public.smartcar_reseal_tokens('rights_other');
+CALL public.smartcar_refresh(server => 'rights_other');
 RESET search_path;
 SELECT count(*) AS stolen FROM hostile.session;
 SELECT (SELECT count(*) FROM pg_temp.session) + (SELECT count(*) FROM pg_temp.webhook_event) + (SELECT count(*) FROM hostile.webhook_event) AS stolen;

@@ -106,9 +106,9 @@ ROLLBACK;
 -- a SECURITY DEFINER function with a setting of its own does not leave to them
 CREATE SERVER mine FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'mine');
 CREATE SERVER theirs FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'theirs');
-CREATE FUNCTION chosen_link() RETURNS text LANGUAGE sql SECURITY DEFINER RETURN substring(smartcar_connect_url() FROM 'client_id=([^&]*)');
+CREATE FUNCTION chosen_link() RETURNS text LANGUAGE sql SECURITY DEFINER RETURN substring(smartcar_connect_url() FROM 'application_id=([^&]*)');
 CREATE FUNCTION pinned_link() RETURNS text LANGUAGE sql SECURITY DEFINER SET smartcar_tesla.server = 'mine'
-	RETURN substring(smartcar_connect_url() FROM 'client_id=([^&]*)');
+	RETURN substring(smartcar_connect_url() FROM 'application_id=([^&]*)');
 SET ROLE regress_smartcar_user;
 SET smartcar_tesla.server = 'theirs';
 SELECT chosen_link(), pinned_link();

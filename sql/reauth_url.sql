@@ -13,11 +13,11 @@ SELECT smartcar_reauth_url(client_id => 'app', redirect_uri => 'https://example.
 
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
-	scope 'required:read_location read_odometer');
+	scope 'required:read_location read_odometer', api_version '2.0');
 CREATE SERVER third FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
 	scope 'required:read_location read_odometer', api_version '3');
-CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'app');
+CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'app', api_version '2.0');
 
 -- the two flows of the Tesla page, in both generations
 SELECT smartcar_reauth_url(state => 'a b');

@@ -67,7 +67,7 @@ SELECT pg_temp.parameters('https://h/p?b=x%3d%26+y&a=%C3%A9=&b=') AS parameters,
 	   pg_temp.refusal('SELECT 1 / 0') AS refusal, pg_temp.refusal('SELECT 1') AS accepted;
 
 CREATE SERVER sdk_v2 FOREIGN DATA WRAPPER smartcar_tesla
-	OPTIONS (extra_scopes 'a testing1 testing2 control_security:lock');
+	OPTIONS (api_version '2.0', extra_scopes 'a testing1 testing2 control_security:lock');
 CREATE SERVER sdk_v3 FOREIGN DATA WRAPPER smartcar_tesla
 	OPTIONS (api_version '3');
 SET smartcar_tesla.server = 'sdk_v2';

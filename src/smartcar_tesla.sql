@@ -473,6 +473,7 @@ CREATE FUNCTION smartcar_request(
 	body jsonb DEFAULT NULL,
 	unit_system text DEFAULT NULL,
 	origin text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS smartcar_response
 AS 'MODULE_PATHNAME', 'smartcar_request'
@@ -519,6 +520,7 @@ CREATE FUNCTION smartcar_request_many(
 	body jsonb DEFAULT NULL,
 	unit_system text DEFAULT NULL,
 	origin text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS SETOF smartcar_request_result
 AS 'MODULE_PATHNAME', 'smartcar_request_many'
@@ -1023,7 +1025,7 @@ COMMENT ON PROCEDURE smartcar_disconnect_vehicle IS 'Disconnects a vehicle, at S
 CREATE PROCEDURE smartcar_reseal_tokens(server text DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_reseal_tokens'
 LANGUAGE C;
-COMMENT ON PROCEDURE smartcar_reseal_tokens IS 'Seals all stored tokens with the first key of the key file.';
+COMMENT ON PROCEDURE smartcar_reseal_tokens IS 'Seals all stored tokens with the first key of the key file (v2.0).';
 
 CREATE FUNCTION smartcar_receive_webhook(body bytea, signature text, server text DEFAULT NULL)
 RETURNS text

@@ -20,14 +20,14 @@ CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
 	redirect_uri 'https://example.com/callback',
 	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
-	connect_origin :'sandbox', auth_origin :'sandbox', api_origin :'sandbox');
+	connect_origin :'sandbox', iam_origin :'sandbox', vehicle_origin :'sandbox');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
-	client_secret 'sandbox-client-secret');
+	api_client_id 'client_sandbox', api_client_secret 'sandbox-api-secret');
 
 \echo
 \echo '== 1. The link that connects an owner (cut before every "&" to fit here)'
 \echo
-SELECT smartcar_connect_url(state => 'session-1') AS link \gset
+SELECT smartcar_connect_url(state => 'session-1', external_id => 'owner-7') AS link \gset
 \pset tuples_only on
 \pset format unaligned
 SELECT replace(:'link', '&', E'\n  &');
@@ -41,29 +41,28 @@ SELECT replace(replace(:'callback', '?', E'\n  ?'), '&', E'\n  &');
 \pset tuples_only off
 
 \echo
-\echo '== 3. The callback, parsed; its state is the one of the link, so the code is exchanged'
+\echo '== 3. The callback, parsed: its state is the one of the link, and the user is our owner-7'
 \echo
-SELECT state, code IS NOT NULL AS "has a code", virtual_key_url
+SELECT state, user_id, virtual_key_url
 FROM smartcar_parse_callback(:'callback');
 
-CREATE TEMP TABLE account AS
-SELECT t.* FROM smartcar_parse_callback(:'callback') AS c, smartcar_exchange_code(c.code) AS t
-WHERE c.state = 'session-1';
+CREATE TEMP TABLE vehicle AS
+SELECT c.user_id, c.vehicle_id FROM smartcar_parse_callback(:'callback') AS p,
+	 smartcar_get_connections(user_id => p.user_id, external_id => 'owner-7') AS c
+WHERE p.state = 'session-1';
 
-SELECT token_type, expires_at > now() + interval '1 hour' AS "good for an hour",
-	   refresh_expires_at > now() + interval '59 days' AS "can be refreshed for 59 days"
-FROM account;
+SELECT * FROM vehicle;
 
 \echo '== 4. The vehicles, what was granted, and what is missing'
 \echo
 CREATE TEMP VIEW garage AS
 SELECT v.make, v.model, v.year, a.access_type,
-	   smartcar_missing_scopes(smartcar_get_permissions(vehicle, access_token), smartcar_server_scopes()) AS missing_scopes,
+	   smartcar_missing_scopes(smartcar_get_permissions(vehicle_id, user_id => user_id), smartcar_server_scopes()) AS missing_scopes,
 	   smartcar_missing_tesla_permissions(a.tesla_scopes, smartcar_server_scopes()) AS missing_at_tesla,
 	   smartcar_virtual_key_required(v.make, v.model, v.year) AS needs_key,
-	   smartcar_get_virtual_key(vehicle, access_token) AS has_key
-FROM account, smartcar_get_vehicles(access_token) AS vehicle,
-	 smartcar_get_vehicle(vehicle, access_token) AS v, smartcar_get_tesla_access(vehicle, access_token) AS a;
+	   smartcar_get_virtual_key(vehicle_id, user_id => user_id) AS has_key
+FROM vehicle, smartcar_get_vehicle(vehicle_id, user_id => user_id) AS v,
+	 smartcar_get_tesla_access(vehicle_id, user_id => user_id) AS a;
 
 SELECT concat_ws(' ', make, model, year) AS vehicle, access_type,
 	   array_to_string(missing_scopes, E'\n') AS "missing at Smartcar",
@@ -73,8 +72,8 @@ FROM garage;
 \echo '== 5. What the API says to a command, until that is mended'
 \echo
 SELECT r.status, e.type, e.code, e.action
-FROM account, smartcar_get_vehicles(access_token) AS vehicle,
-	 smartcar_request('POST', '/vehicles/' || vehicle || '/charge', access_token, body => '{"action": "START"}') AS r,
+FROM vehicle,
+	 smartcar_request('POST', '/vehicles/' || vehicle_id || '/commands/charge/start', user_id => user_id) AS r,
 	 smartcar_parse_error(r.body, r.status, r.retry_after::text, r.request_id) AS e;
 
 \echo '== 6. The link that asks for what is missing, and the one for the virtual key'
@@ -94,15 +93,10 @@ SELECT replace(replace(:'callback', '?', E'\n  ?'), '&', E'\n  &');
 \pset tuples_only off
 
 \echo
-\echo '== 8. The new code is exchanged, and nothing is missing'
+\echo '== 8. Nothing is missing'
 \echo
-UPDATE account SET (access_token, token_type, expires_at, refresh_token, refresh_expires_at) =
-	(SELECT t.* FROM smartcar_parse_callback(:'callback') AS c, smartcar_exchange_code(c.code) AS t
-	 WHERE c.state = 'session-2');
-
 SELECT concat_ws(' ', make, model, year) AS vehicle, missing_scopes, missing_at_tesla, needs_key, has_key
 FROM garage;
 
-SELECT r.status, r.body
-FROM account, smartcar_get_vehicles(access_token) AS vehicle,
-	 smartcar_request('POST', '/vehicles/' || vehicle || '/charge', access_token, body => '{"action": "START"}') AS r;
+SELECT r.status, r.body::jsonb #> '{data,attributes}' AS attributes
+FROM vehicle, smartcar_request('POST', '/vehicles/' || vehicle_id || '/commands/charge/start', user_id => user_id) AS r;

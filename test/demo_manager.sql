@@ -1,6 +1,7 @@
 --
 -- demo_manager.sql: the same owner with the connection manager, which keeps
--- states, tokens and vehicles in tables of its own.
+-- states and vehicles in tables of its own; and with version 2.0 of the API, where
+-- owners have tokens that it keeps, too.
 --
 -- test/demo.sh runs this in a database of its own, with the variable "sandbox"
 -- set to the address of the local Smartcar in test/sandbox, and "key_file" to a
@@ -19,10 +20,10 @@ CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
 	redirect_uri 'https://example.com/callback',
 	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
-	connect_origin :'sandbox', auth_origin :'sandbox', api_origin :'sandbox',
-	token_key_file :'key_file');
+	connect_origin :'sandbox', iam_origin :'sandbox', vehicle_origin :'sandbox');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
-	client_secret 'sandbox-client-secret', management_token 'sandbox-management-token');
+	api_client_id 'client_sandbox', api_client_secret 'sandbox-api-secret',
+	management_token 'sandbox-management-token');
 
 \echo
 \echo '== 9. With the connection manager: a link, the owner, and one procedure for the callback'
@@ -46,14 +47,13 @@ SELECT replace(action_url, '&', E'\n  &') FROM smartcar_status;
 \pset tuples_only off
 
 \echo
-\echo '== 11. The owner ticks the rest and adds the key; tokens are refreshed, and nothing is to be done'
+\echo '== 11. The owner ticks the rest and adds the key, and nothing is to be done'
 \echo
 SELECT smartcar_begin_reauth('owner-7') AS link \gset
 \set callback `curl -sS -o /dev/null -w '%{redirect_url}' -d owner=ada -d tesla_permission=all -d pair=36ab27d0-fd9d-4455-823a-ce30af709ffc :'link'`
 \pset tuples_only on
 CALL smartcar_finish_connect(:'callback') \g /dev/null
 \pset tuples_only off
-CALL smartcar_refresh(access_within => '1 day');
 SELECT external_id, model, missing_scopes, missing_tesla_permissions AS missing_at_tesla,
 	   virtual_key_paired AS has_key, action
 FROM smartcar_status;
@@ -64,3 +64,23 @@ FROM smartcar_status;
 SELECT smartcar_receive_webhook(convert_to(:'event', 'UTF8'),
 	smartcar_hash_challenge(:'event')) IS NOT NULL AS "it is signed, so it counts";
 SELECT external_id, error_code, action FROM smartcar_status;
+
+\echo '== 13. The same with version 2.0 of the API: owners have tokens, which are sealed and refreshed'
+\echo
+\set answer `curl -sS -X POST :'sandbox'/sandbox/reset`
+CREATE SERVER smartcar_v2 FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
+	api_version '2.0',
+	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
+	redirect_uri 'https://example.com/callback',
+	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
+	connect_origin :'sandbox', auth_origin :'sandbox', api_origin :'sandbox',
+	token_key_file :'key_file');
+CREATE USER MAPPING FOR PUBLIC SERVER smartcar_v2 OPTIONS (client_secret 'sandbox-client-secret');
+SELECT smartcar_begin_connect('owner-8', server => 'smartcar_v2') AS link \gset
+\set callback `curl -sS -o /dev/null -w '%{redirect_url}' -d owner=ben -d tesla_permission=all :'link'`
+\pset expanded on
+CALL smartcar_finish_connect(:'callback', server => 'smartcar_v2');
+\pset expanded off
+CALL smartcar_refresh(access_within => '1 day', server => 'smartcar_v2');
+SELECT external_id, model, missing_scopes, virtual_key_required AS needs_key, virtual_key_paired AS has_key, action
+FROM smartcar_status WHERE server = 'smartcar_v2';

@@ -53,6 +53,21 @@ smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, Smart
 	MemoryContextSwitchTo(old_context);
 }
 
+/*
+ * Raises the error for a function that a server's version of the API does not
+ * have.
+ */
+void
+smartcar_refuse_version(const SmartcarServer *server, const char *function)
+{
+	const char *version = smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s() does not exist in version %s of Smartcar's API", function, version),
+			 errdetail("Server \"%s\" has api_version \"%s\".", server->name, version)));
+}
+
 static void
 begin_call(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *call,
 		   int item_count)
@@ -61,11 +76,7 @@ begin_call(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall
 	SmartcarApiVersion version = smartcar_server_api_version(server);
 
 	if (typed->operations[version] == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s() does not exist in version %s of Smartcar's API", typed->name,
-						smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION)),
-				 errdetail("Server \"%s\" uses that version.", server->name)));
+		smartcar_refuse_version(server, typed->name);
 	smartcar_call_begin(call, server, typed->operations[version], item_count);
 	call->authorization = typed->authorizations[version];
 	if (typed->begin != NULL)

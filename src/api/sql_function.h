@@ -77,6 +77,8 @@ extern Datum smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall 
 extern Datum smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
 extern Datum smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
 
+extern pg_noreturn void smartcar_refuse_version(const SmartcarServer *server,
+												const char *function);
 extern void smartcar_item_set_datum(SmartcarItem *item, int column, Datum value);
 extern void smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column,
 								   SmartcarSpan value);

@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "api/sent_token.h"
+#include "api/sql_function.h"
 #include "call/token_request.h"
 #include "pg/check.h"
 #include "pg/flags.h"
@@ -91,6 +92,17 @@ form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
 	return smartcar_form_single_row(fcinfo, COLUMNS, values, nulls);
 }
 
+/* Owners have tokens in version 2.0 alone. */
+static SmartcarServer *
+server_with_tokens(FunctionCallInfo fcinfo, int argument, const char *function)
+{
+	SmartcarServer *server = smartcar_required_server(fcinfo, argument);
+
+	if (smartcar_server_api_version(server) != SMARTCAR_API_V2)
+		smartcar_refuse_version(server, function);
+	return server;
+}
+
 /* Fails on another result type before anything is sent. */
 static void
 check_result_type(FunctionCallInfo fcinfo)
@@ -155,7 +167,7 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(CODE))
 		PG_RETURN_NULL();
-	server = smartcar_required_server(fcinfo, CODE_SERVER);
+	server = server_with_tokens(fcinfo, CODE_SERVER, "smartcar_exchange_code");
 	code = credential_argument(fcinfo, CODE, "code");
 	refresh_expires_at = refresh_expiry_argument(fcinfo, CODE_REFRESH_LIFETIME);
 	redirect_uri = redirect_uri_argument(fcinfo, server);
@@ -182,7 +194,7 @@ smartcar_refresh_token(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(OLD_TOKEN))
 		PG_RETURN_NULL();
-	server = smartcar_required_server(fcinfo, OLD_TOKEN_SERVER);
+	server = server_with_tokens(fcinfo, OLD_TOKEN_SERVER, "smartcar_refresh_token");
 	token = credential_argument(fcinfo, OLD_TOKEN, "refresh_token");
 	refresh_expires_at = refresh_expiry_argument(fcinfo, OLD_TOKEN_REFRESH_LIFETIME);
 	check_result_type(fcinfo);

@@ -67,6 +67,7 @@ smartcar_call_authorize(SmartcarCall *call, SmartcarAuthorization authorization)
 	switch (authorization)
 	{
 		case SMARTCAR_AUTHORIZE_OWNER:
+			smartcar_server_check_credentials(server);
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("access_token must not be null"),
@@ -77,6 +78,10 @@ smartcar_call_authorize(SmartcarCall *call, SmartcarAuthorization authorization)
 			smartcar_call_use_client(call);
 			break;
 		case SMARTCAR_AUTHORIZE_MANAGEMENT:
+			smartcar_server_load_mapping(server);
+			if (!smartcar_server_has(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN) &&
+				!smartcar_server_has(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN_FILE))
+				smartcar_server_check_credentials(server);
 			smartcar_call_use_basic(call, "default",
 									smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL));
 			break;

@@ -68,7 +68,8 @@ smartcar_host_base(SmartcarHost host)
 		[SMARTCAR_HOST_API] = "/v2.0",
 		[SMARTCAR_HOST_VEHICLE] = "/v3",
 		[SMARTCAR_HOST_MANAGEMENT] = "/v2.0",
-		[SMARTCAR_HOST_V3_MANAGEMENT] = "/v3"
+		[SMARTCAR_HOST_V3_MANAGEMENT] = "/v3",
+		[SMARTCAR_HOST_COMPATIBILITY] = "/v3"
 	};
 
 	return bases[host];

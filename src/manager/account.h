@@ -71,7 +71,8 @@ typedef enum SmartcarSettlement
 {
 	SMARTCAR_SETTLED,			/* or somebody else has done it */
 	SMARTCAR_SETTLE_LEASED,
-	SMARTCAR_SETTLE_UNREADABLE
+	SMARTCAR_SETTLE_UNREADABLE,
+	SMARTCAR_SETTLE_FAILED
 } SmartcarSettlement;
 
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
@@ -101,16 +102,17 @@ extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
 extern const SmartcarFailure *smartcar_account_find_user(SmartcarServer *server,
 														 SmartcarSpan access_token,
 														 const char **user_id);
-extern SmartcarSettlement smartcar_account_move(const SmartcarServer *server,
-												SmartcarKeyRing *ring,
+extern SmartcarSettlement smartcar_account_move(SmartcarServer *server, SmartcarKeyRing *ring,
 												const char *provisional_id,
-												const char *user_id, bool is_latest);
+												const char *user_id, bool is_latest,
+												ErrorData **error);
 extern int	smartcar_account_read_provisional(const SmartcarServer *server,
 											  SmartcarProvisionalAccount *accounts,
 											  int limit);
 extern void smartcar_account_record_unsettled(const SmartcarServer *server,
 											  const char *provisional_id);
 extern bool smartcar_account_is_provisional(const char *user_id);
+extern void smartcar_account_no_tokens_notice(const SmartcarServer *server);
 extern void smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
 										 const char *external_id);
 

@@ -95,9 +95,8 @@ refuse_version(const SmartcarServer *server, const char *version, const char *ot
 			 errmsg("callback is one of api_version \"%s\", but server \"%s\" has api_version \"%s\"",
 					other, server->name, version),
 			 errdetail("%s Nothing was sent, and the session is still open.", detail),
-			 errhint("If the application has credentials of that version, run ALTER SERVER %s OPTIONS (%s api_version '%s') and use the callback again.",
-					 quote_identifier(server->name),
-					 server->values[SMARTCAR_OPTION_API_VERSION].is_set ? "SET" : "ADD", other)));
+			 errhint("If the application has credentials of that version, run %s and use the callback again.",
+					 smartcar_server_version_command(server, other))));
 }
 
 static CallbackKind

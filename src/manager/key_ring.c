@@ -82,12 +82,8 @@ malformed_line(SmartcarKeyRing *ring, int number)
 					   SMARTCAR_KEY_ID_MAX_LENGTH, SMARTCAR_KEY_SIZE * 2, SMARTCAR_MAX_KEYS)));
 }
 
-/*
- * Reads the keys of a server; an error if there are none.  The caller wipes
- * them.
- */
-void
-smartcar_key_ring_read(SmartcarKeyRing *ring, const SmartcarServer *server)
+static void
+read_keys(SmartcarKeyRing *ring, const SmartcarServer *server)
 {
 	char	   *content;
 	SmartcarSpan rest;
@@ -128,6 +124,19 @@ smartcar_key_ring_read(SmartcarKeyRing *ring, const SmartcarServer *server)
 }
 
 /*
+ * Reads the keys of a server; an error if there are none.  The caller wipes
+ * them.
+ */
+void
+smartcar_key_ring_read(SmartcarKeyRing *ring, SmartcarServer *server)
+{
+	/* an application of version 3 must not be told to make a key */
+	if (!smartcar_server_has(server, SMARTCAR_OPTION_TOKEN_KEY_FILE))
+		smartcar_server_check_credentials(server);
+	read_keys(ring, server);
+}
+
+/*
  * Reads the keys again, for what is sealed next: it may be long since they were
  * read, and they may have been changed.  If that cannot be done, those that were
  * read stay, because what Smartcar has given has to be sealed with something.
@@ -142,7 +151,7 @@ smartcar_key_ring_reread(SmartcarKeyRing *ring, const SmartcarServer *server)
 	/* reading a file leaves nothing behind that a rollback would take back */
 	PG_TRY();
 	{
-		smartcar_key_ring_read(&fresh, server);
+		read_keys(&fresh, server);
 		*ring = fresh;
 		smartcar_key_ring_wipe(&fresh);
 	}

@@ -34,7 +34,7 @@ typedef struct SmartcarKeyRing
 } SmartcarKeyRing;
 
 extern bool smartcar_key_id_valid(SmartcarSpan id);
-extern void smartcar_key_ring_read(SmartcarKeyRing *ring, const SmartcarServer *server);
+extern void smartcar_key_ring_read(SmartcarKeyRing *ring, SmartcarServer *server);
 extern void smartcar_key_ring_reread(SmartcarKeyRing *ring, const SmartcarServer *server);
 extern const SmartcarKey *smartcar_key_ring_find(const SmartcarKeyRing *ring, SmartcarSpan id);
 extern void smartcar_key_ring_wipe(SmartcarKeyRing *ring);

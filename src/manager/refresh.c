@@ -309,12 +309,12 @@ resume_statement_timeout(TimestampTz end)
 }
 
 static Datum
-form_counts(FunctionCallInfo fcinfo, const Refresh *refresh)
+form_counts(FunctionCallInfo fcinfo, int64 refreshed, int64 failed, int64 refused)
 {
 	Datum		values[] = {
-		Int64GetDatum(refresh->results.refreshed),
-		Int64GetDatum(smartcar_claims_failed(&refresh->claims)),
-		Int64GetDatum(refresh->results.refused)
+		Int64GetDatum(refreshed),
+		Int64GetDatum(failed),
+		Int64GetDatum(refused)
 	};
 	bool		nulls[lengthof(values)] = {false};
 
@@ -332,6 +332,14 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_refresh()");
 	server = smartcar_required_server(fcinfo, SERVER);
+	if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
+	{
+		smartcar_account_no_tokens_notice(server);
+		MemoryContextSwitchTo(result_context);
+		result = form_counts(fcinfo, 0, 0, 0);
+		smartcar_spi_end();
+		PG_RETURN_DATUM(result);
+	}
 
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
@@ -377,7 +385,8 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	resume_statement_timeout(refresh->statement_end);
 
 	MemoryContextSwitchTo(result_context);
-	result = form_counts(fcinfo, refresh);
+	result = form_counts(fcinfo, refresh->results.refreshed,
+						 smartcar_claims_failed(&refresh->claims), refresh->results.refused);
 	smartcar_spi_end();
 	PG_RETURN_DATUM(result);
 }

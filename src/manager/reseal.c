@@ -197,6 +197,12 @@ smartcar_reseal_tokens(PG_FUNCTION_ARGS)
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
 	reseal.server = smartcar_required_server(fcinfo, 0);
+	if (smartcar_server_api_version(reseal.server) == SMARTCAR_API_V3)
+	{
+		smartcar_account_no_tokens_notice(reseal.server);
+		smartcar_spi_end();
+		PG_RETURN_VOID();
+	}
 	smartcar_key_ring_read(&reseal.ring, reseal.server);
 	smartcar_progress_begin(&reseal.progress, "smartcar_reseal_tokens()", "accounts", 0);
 	batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla reseal",

@@ -85,12 +85,6 @@ extern uint64 smartcar_spi_run_by_index(const char *statement,
 extern uint64 smartcar_spi_run_as_caller(const char *statement,
 										 const SmartcarParameters *parameters);
 
-/* A value of the last result, kept by the current context; NULL if it is. */
-extern char *smartcar_result_string(uint64 row, int column);
-extern bytea *smartcar_result_bytea(uint64 row, int column);
-extern bool smartcar_result_time(uint64 row, int column, TimestampTz *time);
-extern Datum smartcar_result_datum(uint64 row, int column, bool *is_null);
-
 /*
  * A value of the last result, kept by the current context.  A NULL is NULL, false
  * or zero, and a time that is NULL is DT_NOEND.

@@ -37,7 +37,7 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	[SMARTCAR_OPTION_SCOPE] = {"scope", SERVER, SMARTCAR_KIND_SCOPE},
 	[SMARTCAR_OPTION_MODE] = {"mode", SERVER, SMARTCAR_KIND_MODE},
 	[SMARTCAR_OPTION_API_VERSION] = {"api_version", SERVER, SMARTCAR_KIND_API_VERSION, false,
-	"2.0"},
+	"3"},
 	[SMARTCAR_OPTION_WEBHOOK_ID] = {"webhook_id", SERVER, SMARTCAR_KIND_IDENTIFIER},
 	[SMARTCAR_OPTION_EXTRA_SCOPES] = {"extra_scopes", SERVER, SMARTCAR_KIND_NAMES},
 	[SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN] = {"virtual_key_domain", SERVER, SMARTCAR_KIND_DOMAIN, false,
@@ -64,6 +64,8 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	"https://vehicle.api.smartcar.com"},
 	[SMARTCAR_OPTION_MANAGEMENT_ORIGIN] = {"management_origin", SERVER, SMARTCAR_KIND_ORIGIN, true,
 	"https://management.smartcar.com", .v3_default = "https://management.api.smartcar.com"},
+	[SMARTCAR_OPTION_COMPATIBILITY_ORIGIN] = {"compatibility_origin", SERVER, SMARTCAR_KIND_ORIGIN, true,
+	"https://compatibility.api.smartcar.com"},
 	[SMARTCAR_OPTION_CA_FILE] = {"ca_file", SERVER, SMARTCAR_KIND_FILE, true},
 	[SMARTCAR_OPTION_TOKEN_KEY_FILE] = {"token_key_file", SERVER, SMARTCAR_KIND_FILE, true},
 

@@ -352,10 +352,12 @@ smartcar_server_load_mapping(SmartcarServer *server)
 	tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
 							ObjectIdGetDatum(GetUserId()),
 							ObjectIdGetDatum(server->serverid));
+	server->has_own_mapping = HeapTupleIsValid(tuple);
 	if (!HeapTupleIsValid(tuple))
 		tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
 								ObjectIdGetDatum(InvalidOid),
 								ObjectIdGetDatum(server->serverid));
+	server->has_mapping = HeapTupleIsValid(tuple);
 	if (HeapTupleIsValid(tuple))
 	{
 		options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
@@ -365,6 +367,93 @@ smartcar_server_load_mapping(SmartcarServer *server)
 		ReleaseSysCache(tuple);
 	}
 	server->mapping_loaded = true;
+}
+
+/*
+ * The statement that gives a server a version of the API, for hints.
+ */
+const char *
+smartcar_server_version_command(const SmartcarServer *server, const char *version)
+{
+	return psprintf("ALTER SERVER %s OPTIONS (%s api_version '%s')",
+					quote_identifier(server->name),
+					server->values[SMARTCAR_OPTION_API_VERSION].is_set ? "SET" : "ADD", version);
+}
+
+/* The first of some options that is set, or SMARTCAR_NO_OPTION. */
+static int
+first_set(const SmartcarServer *server, SmartcarOption first, SmartcarOption last)
+{
+	for (int option = first; option <= (int) last; option++)
+	{
+		if (server->values[option].is_set)
+			return option;
+	}
+	return SMARTCAR_NO_OPTION;
+}
+
+/*
+ * Raises the error for a loaded user mapping that has credentials of the other
+ * version of the API and none of the server's.  What is wrong then is the version
+ * as often as the mapping, and asking for one more secret would lead astray.
+ */
+static void
+check_credentials(const SmartcarServer *server)
+{
+	int			v2 = first_set(server, SMARTCAR_OPTION_CLIENT_SECRET,
+							   SMARTCAR_OPTION_CLIENT_SECRET_FILE);
+	int			v3 = first_set(server, SMARTCAR_OPTION_API_CLIENT_ID,
+							   SMARTCAR_OPTION_API_CLIENT_SECRET_FILE);
+	bool		is_v3 = smartcar_server_api_version(server) == SMARTCAR_API_V3;
+	const char *other = is_v3 ? "2.0" : "3";
+	int			found = is_v3 ? v2 : v3;
+
+	if (found == SMARTCAR_NO_OPTION || (is_v3 ? v3 : v2) != SMARTCAR_NO_OPTION)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("credentials are those of api_version \"%s\", but server \"%s\" has api_version \"%s\"",
+					other, server->name,
+					smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION)),
+			 errdetail("The user mapping of role \"%s\" has the option \"%s\", and not the option \"%s\". Nothing was sent.",
+					   GetUserNameFromId(GetUserId(), false), smartcar_options[found].name,
+					   is_v3 ? "api_client_id" : "client_secret"),
+			 errhint("If these are the credentials of the application, run %s.",
+					 smartcar_server_version_command(server, other))));
+}
+
+void
+smartcar_server_check_credentials(SmartcarServer *server)
+{
+	smartcar_server_load_mapping(server);
+	check_credentials(server);
+}
+
+static pg_noreturn void
+missing_mapping_option(const SmartcarServer *server, SmartcarOption option, const char *or_pass)
+{
+	const char *name = smartcar_options[option].name;
+	const char *role = GetUserNameFromId(GetUserId(), false);
+	bool		is_credential = option != SMARTCAR_OPTION_MANAGEMENT_TOKEN;
+
+	/* the management token is the same in both versions: webhooks need it */
+	if (is_credential)
+		check_credentials(server);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("option \"%s\" is not set", name),
+			 is_credential ?
+			 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\", which has api_version \"%s\".",
+					   role, name, server->name,
+					   smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION)) :
+			 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
+					   role, name, server->name),
+			 server->has_mapping ?
+			 errhint("Set it with ALTER USER MAPPING FOR %s SERVER %s OPTIONS (ADD %s '...')%s.",
+					 server->has_own_mapping ? quote_identifier(role) : "PUBLIC",
+					 quote_identifier(server->name), name, or_pass) :
+			 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
+					 quote_identifier(server->name), name, or_pass)));
 }
 
 /*
@@ -395,13 +484,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 						 quoted_name, or_pass)));
 
 	if (info->catalog == UserMappingRelationId)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("option \"%s\" is not set", info->name),
-				 errdetail("Role \"%s\" has no user mapping with the option \"%s\" for server \"%s\".",
-						   GetUserNameFromId(GetUserId(), false), info->name, server->name),
-				 errhint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (%s '...')%s.",
-						 quoted_name, info->name, or_pass)));
+		missing_mapping_option(server, option, or_pass);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -29,6 +29,8 @@ typedef struct SmartcarServer
 	Oid			serverid;
 	const char *name;			/* NULL if the setting names none */
 	bool		mapping_loaded;
+	bool		has_mapping;	/* one was found; its own, or that of PUBLIC */
+	bool		has_own_mapping;
 	SmartcarOptionValue values[SMARTCAR_OPTION_COUNT];
 } SmartcarServer;
 
@@ -46,6 +48,9 @@ extern const SmartcarScopeList *smartcar_server_scope(const SmartcarServer *serv
 extern SmartcarApiVersion smartcar_server_api_version(const SmartcarServer *server);
 extern bool smartcar_server_has(const SmartcarServer *server, SmartcarOption option);
 extern void smartcar_server_check_options(const SmartcarServer *server);
+extern void smartcar_server_check_credentials(SmartcarServer *server);
+extern const char *smartcar_server_version_command(const SmartcarServer *server,
+												   const char *version);
 
 extern SmartcarSpan smartcar_required_option(const SmartcarServer *server,
 											 SmartcarOption option, const char *argument);

@@ -15,8 +15,8 @@ class Garage {
   static async start({folder, database, sandbox, apiVersion}) {
     const garage = new Garage(folder, database);
 
-    garage.psql('-v', `sandbox=${sandbox.url}`, '-v', `api_version=${apiVersion}`,
-      ...(apiVersion === '2.0' ? ['-v', `key_file=${process.env.SMARTCAR_KEY_FILE}`] : []),
+    garage.psql('-v', `sandbox=${sandbox.url}`,
+      ...(apiVersion === '2.0' ? ['-v', 'api_version=2.0', '-v', `key_file=${process.env.SMARTCAR_KEY_FILE}`] : []),
       '-v', 'redirect_uri=http://localhost/callback', '-f', path.join(folder, 'local_smartcar.sql'));
     garage.psql('-f', path.join(folder, 'schema.sql'));
 

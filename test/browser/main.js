@@ -30,7 +30,7 @@ async function runWithVisitor({viewport = 'desktop', run}, {sandbox, garage, bro
 }
 
 async function runWithin(each, {sandbox, garages, browser}) {
-  await within(CASE_LIMIT, 'the case', runWithVisitor(each, {sandbox, garage: garages[each.version || 'v2'], browser}));
+  await within(CASE_LIMIT, 'the case', runWithVisitor(each, {sandbox, garage: garages[each.version || 'v3'], browser}));
   await within(STOP_LIMIT, 'closing the pages', browser.closeVisitors());
 }
 
@@ -68,7 +68,7 @@ async function main() {
   const garages = {};
   let failed = 0;
 
-  for (const [version, apiVersion] of [['v2', '2.0'], ['v3', '3']]) {
+  for (const [version, apiVersion] of [['v3', '3'], ['v2', '2.0']]) {
     garages[version] = await Garage.start({
       folder: process.env.BROWSER_EXAMPLE, database: `${process.env.BROWSER_DATABASE}_${version}`, sandbox, apiVersion,
     });
@@ -80,7 +80,7 @@ async function main() {
     failed += await runCase(each, {sandbox, garages, browser}) ? 0 : 1;
   }
   if (pictures) {
-    await takePictures(pictures, {sandbox, garage: garages.v2, browser});
+    await takePictures(pictures, {sandbox, garage: garages.v3, browser});
   }
   await browser.stop();
   await within(STOP_LIMIT, 'ending the example', Promise.all(Object.values(garages).map((garage) => garage.stop())));

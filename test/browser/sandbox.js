@@ -37,9 +37,9 @@ class Sandbox {
     return JSON.parse(text);
   }
 
-  // How often the token endpoint was asked.
-  async exchanges() {
-    return (await this.ask('log?path=/oauth/token$')).entries.length;
+  // How often Smartcar was asked, in either version of its API.
+  async requests() {
+    return (await this.ask('log?path=^/(oauth2?/token|v3/|v2.0/)')).entries.length;
   }
 }
 

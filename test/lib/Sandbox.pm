@@ -164,13 +164,15 @@ sub option_list
 
 # Creates a server in the database postgres of a node, all of whose calls go to
 # one origin, and its user mapping for everybody.  Options that are given as
-# mapping => {...} are the only ones of the mapping.
+# mapping => {...} are the only ones of the mapping.  The version of the API is 2.0
+# unless another one is given.
 sub create_server
 {
 	my ($node, $name, $origin, %options) = @_;
 	my %mapping_options = %{ delete $options{mapping} // \%mapping };
 
-	$options{"${_}_origin"} = $origin foreach qw(auth iam api vehicle management);
+	$options{"${_}_origin"} = $origin foreach qw(auth iam api vehicle management compatibility);
+	$options{api_version} //= '2.0';
 	$options{client_id} //= '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07';
 	$options{redirect_uri} //= 'https://example.com/callback';
 	$node->safe_psql('postgres',

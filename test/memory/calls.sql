@@ -24,18 +24,18 @@ EXCEPTION
 END
 $$;
 
-CREATE FUNCTION make_server(name text, origin text, options text DEFAULT '') RETURNS void
+CREATE FUNCTION make_server(name text, origin text, options text DEFAULT '', api_version text DEFAULT '2.0') RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format($create$
 		CREATE SERVER %1$I FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 			client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback',
-			scope 'read_location read_odometer', max_response_size '100kB',
+			scope 'read_location read_odometer', max_response_size '100kB', api_version %4$L,
 			auth_origin %2$L, iam_origin %2$L, api_origin %2$L, vehicle_origin %2$L, management_origin %2$L %3$s);
 		CREATE USER MAPPING FOR PUBLIC SERVER %1$I OPTIONS (
 			client_secret 'sandbox-client-secret', management_token 'sandbox-management-token',
 			api_client_id 'client_sandbox', api_client_secret 'sandbox-api-secret')
-		$create$, name, origin, options);
+		$create$, name, origin, options, api_version);
 END
 $$;
 
@@ -43,9 +43,9 @@ $$;
 -- under Valgrind it takes seconds to read the system's authorities
 \set patient ', connect_timeout ''60s'', timeout ''60s'''
 SELECT make_server('smartcar', :'http');
-SELECT make_server('v3', :'http', $$, api_version '3'$$);
+SELECT make_server('v3', :'http', api_version => '3');
 SELECT make_server('tls', :'https', format(', ca_file %L', :'ca_file') || :'patient');
-SELECT make_server('tls_v3', :'https', format($$, ca_file %L, api_version '3'$$, :'ca_file') || :'patient');
+SELECT make_server('tls_v3', :'https', format(', ca_file %L', :'ca_file') || :'patient', '3');
 SELECT make_server('without_authority', :'https', :'patient');
 SELECT make_server('untrusted', :'https_untrusted', format(', ca_file %L', :'ca_file') || :'patient');
 SELECT make_server('no_file', :'https', $$, ca_file '/nonexistent'$$);

@@ -7,16 +7,23 @@
 // packages what the extension finds for itself.
 
 const servers = {
+  // without a server in a link, it is this one, which has nothing but the version
+  smartcar: {
+    api_version: '2.0',
+  },
   parity_bare: {
+    api_version: '2.0',
     client_id: '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
   },
   parity_defaults: {
+    api_version: '2.0',
     client_id: '4cf82729-4275-46d9-9255-8437ba777151',
     redirect_uri: 'https://example.com/callback?tenant=7&next=%2Fgarage',
     scope: 'required:read_location read_odometer control_charge',
     mode: 'simulated',
   },
   parity_extra: {
+    api_version: '2.0',
     client_id: '3ee54ada-54d8-40a3-a315-150beb578a3f',
     redirect_uri: 'http://localhost:8000/callback',
     extra_scopes: 'read_cabin control_wipers',

@@ -149,6 +149,7 @@ function makeEvent(sandbox, event) {
 // The text of one delivery.
 function deliveryText(sandbox, event, body, deliveryId) {
   const {webhookId, webhookName, sequence} = body.meta || {};
+  const {delivered_at: delivered} = event;
 
   if (event.body !== undefined) {
     return typeof event.body === 'string' ? event.body : JSON.stringify(event.body);
@@ -166,7 +167,7 @@ function deliveryText(sandbox, event, body, deliveryId) {
   return JSON.stringify({
     ...body,
     meta: {
-      version: '4.0', deliveryId, deliveredAt: sandbox.clock.now(), webhookId, webhookName, sequence,
+      version: '4.0', deliveryId, deliveredAt: delivered === undefined ? sandbox.clock.now() : milliseconds(delivered), webhookId, webhookName, sequence,
       ...(body.data.signals && {signalCount: body.data.signals.length}), mode: event.mode || 'LIVE',
     },
   });

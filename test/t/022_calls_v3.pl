@@ -63,7 +63,7 @@ sub signal
 
 # What version 3 does not have
 
-is_error("SELECT $_", '0A000', qr/does not exist in version 3 of Smartcar's API; Server "smartcar" uses that version/, "there is no $_")
+is_error("SELECT $_", '0A000', qr/does not exist in version 3 of Smartcar's API; Server "smartcar" has api_version "3"/, "there is no $_")
   foreach "smartcar_get_user('x')", "smartcar_get_tesla_migration('a')";
 is_error("SELECT smartcar_get_vehicles()", '22004', qr/user_id must not be null.*smartcar_get_connections/, 'the vehicles of nobody');
 is(scalar $sandbox->log, 0, 'without a request');

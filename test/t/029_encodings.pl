@@ -25,7 +25,7 @@ $node->safe_psql('postgres', "CREATE DATABASE latin1 TEMPLATE template0 ENCODING
 $node->safe_psql('postgres', "CREATE DATABASE sql_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
 $node->command_ok([ 'sh', '-c', 'pg_dump -d ' . q("$1") . ' | psql -X -q -v ON_ERROR_STOP=1 -d ' . q("$2"), 'sh', $node->connstr('postgres'), $node->connstr('latin1') ], 'a dump with a server can be restored');
 
-$node->safe_psql('sql_ascii', 'CREATE EXTENSION smartcar_tesla; CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (' . Sandbox::option_list(api_origin => $sandbox->url) . ')');
+$node->safe_psql('sql_ascii', 'CREATE EXTENSION smartcar_tesla; CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (' . Sandbox::option_list(api_version => '2.0', api_origin => $sandbox->url) . ')');
 
 $ENV{PGCLIENTENCODING} = 'UTF8';
 my $fleet = { match => { path => '^/v2.0/vehicles/a' }, times => 0, body => { id => 'a', model => "Mod\x{e8}le \x{e9}" } };
@@ -105,7 +105,7 @@ my $sealed = `node '$FindBin::RealBin/../lib/seal_tokens.js' seal '$key_file' 'g
 my ($user_id, $access_token) = split /\t/, $sealed;
 foreach my $database (qw(postgres latin1))
 {
-	rows($database, "SET client_min_messages = warning; CREATE SERVER größe FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x', token_key_file '$key_file')");
+	rows($database, "SET client_min_messages = warning; CREATE SERVER größe FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x', api_version '2.0', token_key_file '$key_file')");
 	Manager::add_row([ $node, $database ], 'account', server => 'größe', user_id => $user_id, access_token => "\\x$access_token", access_expires => '1 hour');
 	is(rows($database, "SELECT smartcar_access_token(user_id => '$user_id', server => 'größe')"), 'access-000001', "$database: a token of a server whose name is not ASCII");
 }

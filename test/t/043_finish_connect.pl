@@ -385,9 +385,9 @@ $sandbox->faults;
 start_over();
 $link = link_for();
 $callback = consent($link, owner => 'ada');
-sql("ALTER SERVER smartcar OPTIONS (ADD api_version '3')");
+sql("ALTER SERVER smartcar OPTIONS (SET api_version '3')");
 like($session->query(finish($callback)), qr/^failed\|\|\|.*\|connect$/m, 'a link without an external id, before the server came to v3');
-sql("ALTER SERVER smartcar OPTIONS (DROP api_version)");
+sql("ALTER SERVER smartcar OPTIONS (SET api_version '2.0')");
 
 # In v3 nothing is spent by a callback that could not be checked.
 start_over();

@@ -226,6 +226,19 @@ foreach my $end ([ 'a cancel', 'pg_cancel_backend', 'ERROR:  57014' ], [ 'a term
 	is(refreshed(), 31, 'and the others are stored');
 }
 
+# The lock goes, and a cancel comes before what was locked is tried again
+
+start_over(32);
+$session->start($refresh);
+wait_for_requests(32);
+lock_account('user-000010');
+Manager::wait_until(sub { refreshed() == 31 }, 5);
+sleep 2;
+$locker->query('ROLLBACK');
+sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+like($session->result(30), qr/ERROR:  57014/, 'a cancel just after a lock has gone');
+is(refreshed(), 32, 'ends it when all is stored');
+
 # The end of the session, while tokens are stored
 
 start_over(1, 0);
@@ -290,9 +303,18 @@ like(connect_ada(), qr/^finished\|owner-7\|/m, 'an owner connects');
 like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'and once more, when the user cannot be asked for');
 is(Manager::count($node, 'account'), 2, 'two accounts');
 unlike($session->query(q(SELECT smartcar_access_token('owner-7'))), qr/ERROR/, 'there is an access token all the same');
+my $latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id LIKE' => 'session-%') };
 is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh with nothing else to do');
 is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 0, 'asks for the user again');
 is(Manager::count($node, 'account'), 1, 'who has one account then');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'with the tokens of the later connection');
+
+start_over(0, 0);
+connect_ada(@no_user);
+connect_ada();
+$latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id NOT LIKE' => 'session-%') };
+is(Manager::counts($session->query($refresh)), '0|0|0', 'the user of the earlier connection is asked for late');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'when the tokens of the later one stay');
 
 start_over(0, 0);
 like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'an owner connects for the first time, and the user cannot be asked for');
@@ -304,6 +326,25 @@ $sandbox->faults;
 Manager::set_accounts($node, { updated => '-6 minutes' });
 $session->query($refresh);
 is(Manager::count($node, 'connection'), 1, 'but later, and then there are vehicles');
+
+# Smartcar does not say who several owners are: what is due next must not wait for that
+
+start_over(0, 0);
+foreach my $owner (qw(ada ben carla))
+{
+	my $callback = Manager::callback_of($node, $sandbox, $owner, "owner of $owner");
+
+	$sandbox->faults(@no_user);
+	$session->query($callback);
+}
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 3, 'three owners whose users could not be asked for');
+Manager::set_accounts($node, { updated => '-6 minutes' });
+$sandbox->faults({ match => { path => '/user$' }, times => 0, delay_ms => 20000 });
+is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh while Smartcar does not respond to that');
+is(scalar $sandbox->log(path => '/user$'), 1, 'asks for one of them');
+$sandbox->faults;
+$session->query($refresh);
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'the next one asks for the others, and has the answers');
 
 # One whose refresh token was changed is in nobody's way
 
@@ -325,6 +366,19 @@ $sandbox->ask('advance', { seconds => 61 * 86400 });
 like(connect_ada(), qr/^finished\|owner-7\|/m, 'the owner connects again');
 isnt(Manager::rows($node, 'account', 'refresh_token'), $before, 'the new tokens are kept, whatever the clock was');
 is(Manager::losses($node, $sandbox)->{dead}, 0, 'and work');
+
+# A key file that cannot be read while tokens are stored
+
+start_over(0, 0);
+my $callback = Manager::callback_of($node, $sandbox, 'ada', 'owner-7');
+$sandbox->faults({ match => $token, delay_ms => 1500 }, @no_user);
+$session->start($callback);
+wait_for_requests(1);
+chmod 0640, Manager::key_file($node);
+like($session->result, qr/^finished\|owner-7\|/m, 'a key file that cannot be read any more: the keys that were read are used');
+chmod 0600, Manager::key_file($node);
+$session->query(q(SET statement_timeout = '500ms'));
+like($session->query('SELECT pg_sleep(3)'), qr/^ERROR:  57014/m, 'and the session can be interrupted afterwards');
 
 $session->finish;
 $locker->finish;

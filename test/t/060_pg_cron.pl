@@ -46,7 +46,7 @@ $node->restart;
 my $page = slurp_file("$FindBin::RealBin/../../doc/how-to/refresh-and-sync.md");
 my ($install) = grep { /CREATE EXTENSION pg_cron/ } $page =~ /^```sql\n(.*?)^```$/msg;
 $node->safe_psql('postgres', $install);
-my ($every_seconds, $every_minute, $elsewhere) = grep { /cron\.schedule/ } $page =~ /^```sql\n(.*?)^```$/msg;
+my ($every_night, $every_seconds, $every_minute, $elsewhere) = grep { /cron\.schedule/ } $page =~ /^```sql\n(.*?)^```$/msg;
 my ($keep_alive, $keep_alive_jobs) = $every_minute =~ /^(CREATE PROCEDURE .*?^\$\$;\n)(.*)$/ms;
 like($keep_alive, qr/pg_sleep\(14\)/, 'the procedure is in the manual');
 $node->safe_psql('postgres', $keep_alive =~ s/pg_sleep\(14\)/pg_sleep(0.05)/r);
@@ -136,13 +136,14 @@ sub scheduled_by
 }
 
 my $user = $node->safe_psql('postgres', 'SELECT current_user');
+is(scheduled_by($every_night, 'operator'), 'smartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|operator', 'the schedule of the manual for both versions, by the operator');
 is(scheduled_by($keep_alive_jobs, 'operator'),
-	"smartcar refresh|* * * * *|CALL keep_alive()|postgres|operator\nsmartcar refresh at start|\@reboot|CALL keep_alive()|postgres|operator\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|operator",
-	'the schedules of the manual, by the operator');
+	"smartcar refresh|* * * * *|CALL keep_alive()|postgres|operator\nsmartcar refresh at start|\@reboot|CALL keep_alive()|postgres|operator",
+	'and the schedules for version 2.0');
 is(scheduled_by($elsewhere, $user), 'fleet refresh|* * * * *|CALL keep_alive()|fleet|operator', 'and the one for another database');
 if ($has_seconds)
 {
-	is(scheduled_by($every_seconds, 'operator'), "smartcar refresh|10 seconds|CALL smartcar_refresh()|postgres|operator\nsmartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|operator", 'and those with seconds');
+	is(scheduled_by($every_seconds, 'operator'), "smartcar refresh|10 seconds|CALL smartcar_refresh()|postgres|operator", 'and those with seconds');
 }
 else
 {

@@ -10,7 +10,7 @@ CREATE EXTENSION IF NOT EXISTS pg_prewarm;
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
 	redirect_uri 'https://app.example.com/callback?tenant=7',
-	mode 'live');
+	mode 'live', api_version '2.0');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
 	management_token '5e1f7d1c-3b0a-4c0e-9a55-6d3b7f6f2a10');
 

@@ -11,12 +11,12 @@ const {signIn, connect, isNoticed, models} = require('../steps');
 // was changed by it.
 async function changesNothing(page, garage, sandbox, address) {
   const before = await garage.everything();
-  const exchanges = await sandbox.exchanges();
+  const requests = await sandbox.requests();
 
   await page.goto(address);
   await page.waitForURL(`${garage.url}/garage`);
   assert.equal(await garage.everything(), before, 'nothing is changed');
-  assert.equal(await sandbox.exchanges(), exchanges, 'nothing is sent');
+  assert.equal(await sandbox.requests(), requests, 'nothing is sent');
 }
 
 const wrongState = {
@@ -69,7 +69,7 @@ const ofSomebodyElse = {
     assert.deepEqual(await models(page), []);
     await mallory.goto(`${garage.url}/garage`);
     assert.deepEqual(await models(mallory), []);
-    assert.equal(await sandbox.exchanges(), 0, 'the code was not sent');
+    assert.equal(await sandbox.requests(), 0, 'nothing was sent');
   },
 };
 
@@ -87,7 +87,7 @@ const signedOut = {
     await consent(page, {owner: 'ada'});
     await page.waitForURL(`${garage.url}/callback?**`);
     await isNoticed(page, /^You are not signed in, so nothing was connected\./);
-    assert.equal(await sandbox.exchanges(), 0);
+    assert.equal(await sandbox.requests(), 0);
     await visitor.context.addCookies([session]);
     await page.reload();
     await page.waitForURL(`${garage.url}/garage`);
@@ -95,25 +95,27 @@ const signedOut = {
   },
 };
 
-const unanswered = {
-  title: 'Smartcar does not answer: a sentence, no stack, no secret in the log',
+const unanswered = (version, path, parameter, credential) => ({
+  title: `${version}: Smartcar does not answer: a sentence, no stack, no secret in the log`,
+  version,
   async run({garage, page, sandbox, visitor}) {
     await signIn(page, garage, 'Ada');
-    await sandbox.ask('faults', {match: {path: '/oauth/token'}, times: 0, drop: 'after'});
+    await sandbox.ask('faults', {match: {path}, times: 0, drop: 'after'});
 
     const address = await connect(page, garage, {owner: 'ada'});
-    const code = new URL(address).searchParams.get('code');
+    const proof = new URL(address).searchParams.get(parameter);
     const state = new URL(address).searchParams.get('state');
     const [{value: cookie}] = await visitor.context.cookies(garage.url);
 
     await isNoticed(page, /^Smartcar did not answer, so nothing was connected\. Please connect again in a few minutes\.$/);
     assert.match(garage.log, /^\S+ SC001: /m, 'whoever runs it can see why');
-    for (const secret of [code, state, cookie, 'sandbox-client-secret']) {
+    for (const secret of [proof, state, cookie, credential]) {
       assert(secret.length > 8 && !garage.log.includes(secret), 'a secret is in the log');
       assert(!(await page.content()).includes(secret), 'a secret is on the page');
     }
     assert.doesNotMatch(await page.content(), /SC001|\.js:\d|Error/);
   },
-};
+});
 
-module.exports = [wrongState, used, damaged, ofSomebodyElse, signedOut, unanswered];
+module.exports = [wrongState, used, damaged, ofSomebodyElse, signedOut,
+  unanswered('v3', '/v3/connections', 'user_id', 'sandbox-api-secret'), unanswered('v2', '/oauth/token', 'code', 'sandbox-client-secret')];

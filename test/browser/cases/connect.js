@@ -68,7 +68,7 @@ const deny = {
     await connect(page, garage, {owner: 'ada', ticked: [], decision: 'deny'});
     await isNoticed(page, /^Nothing was connected\. Smartcar says: User denied access to application\. You can begin again/);
     assert.deepEqual(await models(page), []);
-    assert.equal(await sandbox.exchanges(), 0);
+    assert.equal(await sandbox.requests(), 0);
     await page.reload();
     assert.equal(await page.locator('.notice').count(), 0, 'it is said once');
   },
@@ -109,4 +109,4 @@ const driver = {
   },
 };
 
-module.exports = [wholeWay('v2', 'desktop'), wholeWay('v2', 'phone'), wholeWay('v3', 'desktop'), deny, noVehicle, several, driver];
+module.exports = [wholeWay('v3', 'desktop'), wholeWay('v3', 'phone'), wholeWay('v2', 'desktop'), deny, noVehicle, several, driver];

@@ -46,13 +46,13 @@ const ends = {
     const [{external_id: externalId}] = await garage.sql("SELECT external_id FROM garage.owner WHERE name = 'Ada'");
     const {request} = page.context();
     const link = (await request.get(`${garage.url}/connect`, {maxRedirects: 0})).headers().location;
-    const {code} = await sandbox.ask('connect', {owner: 'ada', external_id: externalId, redirect_uri: `${garage.url}/callback`});
-    const callback = new URLSearchParams({code, state: new URL(link).searchParams.get('state')});
+    const {user_id: userId} = await sandbox.ask('connect', {owner: 'ada', external_id: externalId, redirect_uri: `${garage.url}/callback`});
+    const callback = new URLSearchParams({user_id: userId, state: new URL(link).searchParams.get('state')});
     const sockets = [await silentConnection(garage.url, ''), await silentConnection(garage.url, 'GET / HTTP/1.1\r\nHost: '),
       await silentConnection(garage.url, `POST /webhook HTTP/1.1\r\nHost: ${new URL(garage.url).host}\r\nContent-Length: 1000\r\n\r\n{`)];
 
     await askAndLeave(garage, page, '/events');
-    await sandbox.ask('faults', {match: {path: '/oauth/token'}, delay_ms: 1500});
+    await sandbox.ask('faults', {match: {path: '/v3/connections'}, delay_ms: 1500});
 
     const underWay = request.get(`${garage.url}/callback?${callback}`, {maxRedirects: 0});
 

@@ -77,7 +77,7 @@ const tests = {
     await sandbox.connect({owner: 'ada', external_id: 'a'});
 
     const {deliveries: [{body}]} = await sandbox.control('POST', 'webhook', {
-      first_delivery: true, at: '2026-11-26T10:00:00Z', signals: ['connectivitystatus-isdigitalkeypaired', {code: 'vehicleuseraccount-role', body: {value: 'Driver'}, oem_updated_at: 5}],
+      first_delivery: true, at: '2026-11-26T10:00:00Z', delivered_at: 1800000000000, signals: ['connectivitystatus-isdigitalkeypaired', {code: 'vehicleuseraccount-role', body: {value: 'Driver'}, oem_updated_at: 5}],
     });
     const {data, meta, ...envelope} = JSON.parse(body);
     const at = Date.parse('2026-11-26T10:00:00Z');
@@ -97,7 +97,7 @@ const tests = {
     ]);
     assert.deepStrictEqual(Object.keys(meta),
       ['version', 'deliveryId', 'deliveredAt', 'webhookId', 'webhookName', 'sequence', 'signalCount', 'mode']);
-    assert.deepStrictEqual([meta.sequence, meta.mode, typeof meta.deliveredAt], [at, 'LIVE', 'number']);
+    assert.deepStrictEqual([meta.sequence, meta.mode, meta.deliveredAt], [at, 'LIVE', 1800000000000]);
   },
 
   async 'late, twice, and in another order'(sandbox) {
