@@ -23,7 +23,7 @@ INSERT INTO option_purpose VALUES
 	('iam_origin', 'where tokens of the application come from'),
 	('api_origin', 'the v2.0 API'),
 	('vehicle_origin', 'the v3 API'),
-	('management_origin', 'the management API; with `api_version` 3 the default is `https://management.api.smartcar.com`'),
+	('management_origin', 'the management API; with `api_version` 2.0 the default is `https://management.smartcar.com`'),
 	('compatibility_origin', 'the v3 list of supported models, which needs no credentials'),
 	('ca_file', 'certificates of authorities to be trusted beside the system''s; see [Install](install.md#which-authorities-are-trusted)'),
 	('token_key_file', 'the keys that [seal stored tokens](how-to/back-up-and-keys.md#the-key-file)'),
