@@ -43,6 +43,9 @@ INSERT INTO call (expression) VALUES
 	($$smartcar_get_connections(server => %s)$$),
 	($$smartcar_delete_connections('v', server => %s)$$),
 	($$smartcar_get_compatibility('v', server => %s)$$),
+	($$smartcar_get_webhooks(%s)$$),
+	($$smartcar_subscribe('v', 'u', 'w', %s)$$),
+	($$smartcar_unsubscribe('v', 'u', 'w', %s)$$),
 	($$smartcar_request('POST', '/x', 't', server => %s)$$),
 	($$smartcar_request_many('POST', ARRAY['/x'], ARRAY['t'], server => %s)$$);
 

@@ -76,16 +76,16 @@ SELECT smartcar_tesla.next_action('connected', NULL, '{{read_vin},{read_vin}}', 
 SELECT smartcar_tesla.next_action('connected', NULL, NULL, '{NULL}', NULL, NULL, NULL, NULL, NULL, 'status');
 
 -- the links
-SELECT a AS action, smartcar_tesla.action_url(a::text, 'vehicle 1', NULL, 'status') AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
-SELECT a AS action, smartcar_tesla.action_url(a, 'vehicle-1', NULL, 'status_other') AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
-SELECT a AS action, s AS server, smartcar_tesla.action_url(a, 'vehicle-1', NULL, s) AS link FROM unnest(ARRAY['update_access', 'reauthenticate',
+SELECT a AS action, smartcar_tesla.action_url(a::text, 'owner 1', 'vehicle 1', NULL, 'status') AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+SELECT a AS action, smartcar_tesla.action_url(a, 'owner 1', 'vehicle-1', NULL, 'status_other') AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
+SELECT a AS action, s AS server, smartcar_tesla.action_url(a, 'owner 1', 'vehicle-1', NULL, s) AS link FROM unnest(ARRAY['update_access', 'reauthenticate',
 	'add_virtual_key']) AS a, unnest(ARRAY['dropped', 'status_empty']) AS s;
-SELECT smartcar_tesla.action_url('reauthenticate', NULL, NULL, 'status');
-SELECT smartcar_tesla.action_url('reauthenticate', '', NULL, 'status');
+SELECT smartcar_tesla.action_url('reauthenticate', NULL, NULL, NULL, 'status');
+SELECT smartcar_tesla.action_url('reauthenticate', NULL, '', NULL, 'status');
 -- only links of Tesla are handed on
-SELECT u AS error_url, smartcar_tesla.action_url('add_virtual_key', 'v', u, 'status') AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
+SELECT u AS error_url, smartcar_tesla.action_url('add_virtual_key', NULL, 'v', u, 'status') AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
 	'https://www.tesla.com.evil.example/_ak/x', 'javascript:alert(1)', 'http://www.tesla.com/_ak/other.app.car', '', NULL]) WITH ORDINALITY AS v (u, n) ORDER BY n;
-SELECT smartcar_tesla.action_url('reauthenticate', 'v', 'https://www.tesla.com/_ak/other.app.car', 'status');
+SELECT smartcar_tesla.action_url('reauthenticate', NULL, 'v', 'https://www.tesla.com/_ak/other.app.car', 'status');
 
 -- the view
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status, make, model, year, mode, granted_scopes, access_type, tesla_scopes, virtual_key_paired,

@@ -263,7 +263,8 @@ host_argument(FunctionCallInfo fcinfo, SmartcarApiVersion version)
 	if (smartcar_span_equal(origin, SMARTCAR_SPAN("vehicle")))
 		return SMARTCAR_HOST_VEHICLE;
 	if (smartcar_span_equal(origin, SMARTCAR_SPAN("management")))
-		return SMARTCAR_HOST_MANAGEMENT;
+		return version == SMARTCAR_API_V3 ? SMARTCAR_HOST_V3_MANAGEMENT :
+			SMARTCAR_HOST_MANAGEMENT;
 	if (smartcar_span_equal(origin, SMARTCAR_SPAN("compatibility")))
 		return SMARTCAR_HOST_COMPATIBILITY;
 	ereport(ERROR,
@@ -420,7 +421,8 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 		call->authorization = SMARTCAR_AUTHORIZE_MANAGEMENT;
 	else if (arguments->host == SMARTCAR_HOST_COMPATIBILITY)
 		call->authorization = SMARTCAR_AUTHORIZE_NOT;
-	else if (arguments->host == SMARTCAR_HOST_VEHICLE)
+	else if (arguments->host == SMARTCAR_HOST_VEHICLE ||
+			 arguments->host == SMARTCAR_HOST_V3_MANAGEMENT)
 		call->authorization = SMARTCAR_AUTHORIZE_APPLICATION;
 	else
 		call->authorization = SMARTCAR_AUTHORIZE_OWNER;

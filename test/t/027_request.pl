@@ -97,7 +97,7 @@ my @origins = (
 	[ q('GET', '/x', 't', origin => 'api', server => 'v3'), '/v2.0/x', 'Bearer t' ],
 	[ q('GET', '/x', origin => 'vehicle'), '/v3/x', "Bearer $token" ],
 	[ q('GET', '/x', origin => 'management'), '/v2.0/x', $management ],
-	[ q('GET', '/x', origin => 'management', server => 'v3'), '/v2.0/x', $management ],
+	[ q('GET', '/x', origin => 'management', server => 'v3'), '/v3/x', "Bearer $token" ],
 	[ q('GET', '/x', origin => 'compatibility'), '/v3/x', undef ],
 	[ q('GET', '/x', origin => 'compatibility', server => 'v3'), '/v3/x', undef ]);
 foreach my $origin (@origins)
