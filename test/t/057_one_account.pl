@@ -139,6 +139,18 @@ $locker->query('ROLLBACK');
 is(Manager::counts($session->result(30)), '7|0|1', 'then the connections are updated');
 is(Manager::count($node, 'connection', error_action => 'connect'), 1, 'with the refusal');
 
+start_over(1);
+Manager::add_vehicles($node);
+$sandbox->faults({ match => $token, times => 1, error => { error => 'invalid_grant' }, status => 400 });
+$locker->query('BEGIN');
+Manager::lock_rows($locker, 'connection', 'user_id');
+$session->start($refresh);
+ok(Manager::wait_until(sub { Manager::count($node, 'account', status => 'reauthenticate') == 1 }, 5), 'a locked connection: a refusal is stored');
+Manager::set_accounts($node, { status => 'active', access_expires => '2 hours' });
+$locker->query('ROLLBACK');
+is(Manager::counts($session->result(30)), '0|0|1', 'and the owner connects again before the lock goes');
+is(Manager::count($node, 'connection', error_action => 'connect'), 0, 'so that nobody is asked to');
+
 # An account that cannot be changed
 
 sub trigger
