@@ -39,7 +39,7 @@ INSERT INTO common_error (applies_to, errors) VALUES
 CREATE TEMP TABLE function_text (place serial, subject text, name text PRIMARY KEY, text text);
 INSERT INTO function_text (subject, name, text) VALUES
 ('Links', 'smartcar_connect_url', $$
-No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 3, `application_id` and `external_id` take the places of `client_id` and `user`.
+No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 2.0, `client_id` and `user` take the places of `application_id` and `external_id`.
 scope: Smartcar permissions, each with or without `required:`; NULL means the option of the server, and without one what the Smartcar dashboard says.
 make: skips the brand list; NULL or empty shows it.
 force_prompt: true asks for consent even if it was given before (`approval_prompt=force`); NULL means false.
@@ -51,18 +51,22 @@ $$),
 ('Links', 'smartcar_reauth_url', $$
 The link is the one of ["Updating access with Tesla"](https://smartcar.com/docs/help/oem-integrations/tesla/developers). No network is used.
 scope: the Smartcar permissions that the application needs; the owner is asked for the Tesla permissions that they map to. NULL means the option of the server; one of the two is needed.
+external_id: for version 3, where every link should say whose session it is; version 2.0 has no parameter for it in these links.
 flow: `authorize` sends a new authorization code to redirect_uri. `reauthenticate` sends nothing back and leaves the tokens as they are; it takes neither state nor redirect_uri, and drops `required:`, because everything is required. NULL means `authorize`.
 Result: never NULL.
 Errors: 55000 if no scope, client_id or redirect_uri is known.
 $$),
 ('Links', 'smartcar_reauth_vehicle_url', $$
 The link is the one of [Re-authentication](https://smartcar.com/docs/connect/re-auth/redirect-to-connect). Its callback brings vehicle_id and state, but no code. No network is used.
-Errors: 55000 if no client_id or redirect_uri is known.
+response_type: `vehicle_id`, or `none` for a link that ends on a page of Connect and sends nothing back; NULL means `vehicle_id`.
+redirect_uri: NULL means the option of the server, and with response_type `none` no redirect URI.
+Errors: 55000 if no client_id is known, or no redirect_uri for a callback.
 $$),
 ('Links', 'smartcar_complete_reauth_url', $$
 The error [CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED](https://smartcar.com/docs/errors/api-errors/connected-services-account-errors) carries such a link as resolution.url. No network is used.
-resolution_url: the link; NULL gives NULL. What is in it stays, but a redirect_uri or state given here replaces the one in the link.
+resolution_url: the link; NULL gives NULL. What is in it stays, but a redirect_uri, state or external_id given here replaces the one in the link.
 state: NULL or empty keeps the one of the link, if any.
+external_id: for version 3; NULL or empty keeps the one of the link, if any.
 redirect_uri: NULL keeps the one of the link, and without one uses the option of the server.
 Errors: 22023 for a link that does not point to the Connect origin, 55000 if no redirect_uri is known.
 $$),
@@ -116,7 +120,7 @@ Result: as they were written, `required:` included; NULL if the server has no su
 $$),
 ('Virtual keys', 'smartcar_virtual_key_required', $$
 By [Smartcar's table](https://smartcar.com/docs/help/oem-integrations/tesla/developers), true for every Model 3, Model Y and Cybertruck, and for Model S and Model X from 2021; false for earlier Model S and X, and for other makes.
-make, model: in upper or lower case; a trim level may follow the model ("Model S Plaid").
+make, model: in upper or lower case, the model also without its first word ("3"); a trim level may follow ("Model S Plaid").
 year: the model year.
 Result: NULL if it is not known: without a make, for another model, for a Model S or X without its year.
 $$),
@@ -141,13 +145,13 @@ Result: NULL for a type that is not in the catalogue.
 $$),
 ('Webhooks', 'smartcar_receive_webhook', $$
 It answers a challenge. It applies an event once, however often it is repeated and in whichever order events come: VEHICLE_ERROR begins or ends an error of a connection, VEHICLE_STATE updates Tesla access and virtual key; what changes an action or an error notifies [the channel](#the-notification-channel). Send the result with status 200 and content type application/json.
-body: the raw bytes.
-signature: the header SC-Signature.
+body: the bytes as they were received, or the same as text, which is converted back to UTF-8. A parameter without a type counts as text, so cast one of bytes to bytea.
+signature: the header SC-Signature, made with `management_token` or `management_token_previous` of the user mapping. Challenges are answered with the former.
 Result: NULL for what is not signed, for no event, and for an event that was delivered more than a day ago: respond with status 401. Nothing was changed or logged then.
-Errors: 55000 without a management token. 40001 in a transaction that is repeatable read or serializable, if another session has just received the same event: respond with status 503.
+Errors: 55000 without a management token. 40001 in a transaction that is repeatable read or serializable, if another session has just received the same event. Respond with status 401 to 22021 and 22P02, a body that is no text or bytes, and with 503 to every other error, so that Smartcar sends the event again.
 $$),
 ('Webhooks', 'smartcar_verify_webhook', $$
-The signature is a hexadecimal HMAC-SHA-256 of the raw bytes, in upper or lower case, compared in constant time ([Payload verification](https://smartcar.com/docs/integrations/webhooks/payload-verification)).
+The signature is a hexadecimal HMAC-SHA-256 of the raw bytes, in upper or lower case, compared in constant time; it is made with the argument, or with `management_token` or `management_token_previous` of the user mapping ([Payload verification](https://smartcar.com/docs/integrations/webhooks/payload-verification)).
 body: the bytes as they were received, before anything parsed them, or the same as text, which is converted back to UTF-8; NULL gives false. There is no form for jsonb, because that has lost the bytes.
 signature: the header; NULL gives false.
 Result: never NULL.
@@ -232,11 +236,28 @@ server: as everywhere. In version 3, its option `mode`, or `live` without one, s
 Result: what was deleted; in version 3 also what somebody else deleted after it was listed.
 $$),
 ('Calls to Smartcar', 'smartcar_get_compatibility', $$
-It sends GET /compatibility of version 2.0, with client_id and client_secret.
+It sends GET /compatibility of version 2.0, with client_id and client_secret, whatever the server's api_version, and ends with version 2.0. Version 3 tells nothing of a single vehicle, but lists models: smartcar_request('GET', '/compatible-vehicles', origin => 'compatibility').
 vin: NULL gives NULL.
 scope: permissions, known to the extension or not; `required:` is ignored. NULL means the option of the server.
 country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which uses US.
 Result: reason is Smartcar's word if the vehicle is not compatible; capabilities is a list with an object for each permission.
+$$),
+('Calls to Smartcar', 'smartcar_get_webhooks', $$
+It sends GET /webhooks of the v3 management API ([List webhooks](https://smartcar.com/docs/api-reference/list-webhooks)).
+Errors: 0A000 on a server that uses version 2.0.
+$$),
+('Calls to Smartcar', 'smartcar_subscribe', $$
+It sends POST /subscriptions of the v3 management API ([Create subscription](https://smartcar.com/docs/api-reference/create-subscription)). Smartcar makes the subscription a moment later. With the option `webhook_id`, smartcar_finish_connect and smartcar_sync subscribe new vehicles by themselves.
+user_id: Smartcar's id of the owner; not NULL.
+webhook_id: one of smartcar_get_webhooks; NULL means the option of the server.
+Result: false if the vehicle is subscribed already.
+Errors: 55000 if no webhook_id is known, 22004 without a user_id, 0A000 on a server that uses version 2.0, SC404 for a webhook or connection that does not exist.
+$$),
+('Calls to Smartcar', 'smartcar_unsubscribe', $$
+It looks for the subscription with GET /subscriptions of the v3 management API, and sends DELETE /subscriptions/{id}. If the list has one that does not say to be what was asked for, nothing is deleted (SC004).
+user_id, webhook_id: as of smartcar_subscribe.
+Result: false if there was no subscription.
+Errors: 55000 if no webhook_id is known, 22004 without a user_id, 0A000 on a server that uses version 2.0.
 $$),
 ('Calls to Smartcar', 'smartcar_request', $$
 It returns a response whatever its status; smartcar_parse_error parses that of an error.
@@ -245,13 +266,14 @@ path: below the version, such as `/vehicles/.../odometer`; NULL gives NULL.
 query: parameters of the URL, an object of texts, numbers and booleans.
 body: sent as JSON.
 unit_system: `metric` or `imperial`.
-origin: which of the server's origins, `api` (v2.0), `vehicle` (v3) or `management` (v2.0, with the management token); NULL means the one of the server's api_version.
+origin: which of the server's origins, `api` (v2.0), `vehicle` (v3), `management` (that of the server's api_version: v2.0 with the management token, v3 with the application's access token) or `compatibility` (v3, without credentials); NULL means the one of the server's api_version.
+timeout: how long the request with its repeats may take, up to 10 minutes; NULL means the option `timeout` of the server.
 $$),
 ('Calls to Smartcar', 'smartcar_request_many', $$
 It is smartcar_request for many paths at once; the option `max_concurrency` limits how many requests run at a time.
 method: as of smartcar_request.
 paths: below the version, without NULLs; NULL gives no rows.
-query, body, unit_system, origin: as of smartcar_request.
+query, body, unit_system, origin, timeout: as of smartcar_request.
 Result: a row for each path, in their order.
 $$),
 ('The connection manager', 'smartcar_begin_connect', $$
@@ -269,7 +291,7 @@ scope: as of smartcar_reauth_url.
 lifetime: how long the callback is accepted, up to 30 days; not NULL.
 $$),
 ('The connection manager', 'smartcar_finish_connect', $$
-It checks the state of the callback, which is single-use and expires, exchanges the code (version 2.0) or looks for the user (version 3), stores the result, and requests what Smartcar knows of the vehicles.
+It checks the state of the callback, which is single-use and expires, exchanges the code (version 2.0) or looks for the user (version 3), stores the result, and requests what Smartcar knows of the vehicles. With the option `webhook_id` it subscribes them in version 3, with a request for each; a failure is a WARNING.
 callback: as it was received, see smartcar_parse_callback; not NULL.
 expected_external_id: the owner who is logged in. The callback of another owner's session is then refused before anything is sent. This is the defence against CSRF: a state alone does not tell in whose browser the callback arrived. NULL does not check.
 status, external_id, user_id, vehicle_ids, error, action: the result; nothing is passed in. status is `finished` or `failed`; if failed, error is the one of the callback, and action what to do about it.
@@ -284,7 +306,7 @@ refreshed, failed, refused: the result, counts of accounts; failed are those tha
 Errors: 55000 without a key. If Smartcar does not accept the application's credentials, the error of that; every account is then as it was.
 $$),
 ('The connection manager', 'smartcar_sync', $$
-It brings vehicles, permissions, Tesla access and virtual keys up to date, of one owner or of the whole application. In version 3 without an owner, it requests several pages of GET /connections at a time. A connection that Smartcar no longer has is marked as disconnected.
+It brings vehicles, permissions, Tesla access and virtual keys up to date, of one owner or of the whole application. In version 3 without an owner, it requests several pages of GET /connections at a time. A connection that Smartcar no longer has is marked as disconnected. With the option `webhook_id` it subscribes, in version 3, vehicles that were not subscribed yet, with a request for each; a failure is a WARNING, and where too many requests end a run, the next one goes on.
 external_id, user_id: the owner; NULL means all of them.
 details: whether to request for each vehicle what the list of version 3 does not say; only for the whole application in version 3.
 synced, failed: the result, counts of users; in version 3 for the whole application, synced counts connections. Nothing is passed in. An owner whose access token has expired counts as failed: call smartcar_refresh first. What cannot be stored, and what has an id that cannot be part of a request, is warned of, counts as failed and stops nothing else.
@@ -318,11 +340,11 @@ $$),
 The view smartcar_status calls it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 server: whose option `scope` says what is wanted; NULL means the one that the setting names.
-Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key that is needed is not paired; else `retry` if that is error_action, or `none`.
+Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is taken to need; else `retry` if that is error_action, or `none`.
 $$),
 ('Internal functions', 'smartcar_tesla.action_url', $$
-For update_access it is the link without a callback, so that tokens stay as they are; for reauthenticate that of the vehicle; for add_virtual_key that of Smartcar's response or of the server.
-action, vehicle_id, error_url, server: as in smartcar_status and smartcar_tesla.connection.
+For update_access and, with the vehicle, for reauthenticate it is the link without a callback, so that tokens stay as they are and no session has to be begun; for add_virtual_key that of Smartcar's response or of the server.
+action, external_id, vehicle_id, error_url, server: as in smartcar_status and smartcar_tesla.connection.
 Result: NULL where no link helps, or a session has to be begun, as for connect.
 $$),
 ('Internal functions', 'smartcar_tesla.may_use', $$

@@ -10,7 +10,8 @@ INSERT INTO option_purpose VALUES
 	('redirect_uri', 'where Connect sends the owner back; to the letter one that is registered in the dashboard'),
 	('scope', 'the permissions that links ask for, and that `smartcar_status` measures against; separated by spaces, each with or without `required:`'),
 	('mode', 'which vehicles; left out of links when unset'),
-	('api_version', 'the generation of Smartcar''s API; with `3`, links carry `application_id` and `external_id` instead of `client_id` and `user`'),
+	('api_version', 'the version of Smartcar''s API; with `2.0`, links carry `client_id` and `user` instead of `application_id` and `external_id`'),
+	('webhook_id', 'the webhook that new vehicles are subscribed to (v3), of `smartcar_get_webhooks`'),
 	('extra_scopes', 'permission names that links may use beside those of `smartcar_tesla.known_permissions()`, separated by spaces'),
 	('virtual_key_domain', 'the domain of the application''s own virtual key (Enterprise and Scale plans)'),
 	('connect_timeout', 'how long a connection with its TLS may take; milliseconds without a unit'),
@@ -22,7 +23,8 @@ INSERT INTO option_purpose VALUES
 	('iam_origin', 'where tokens of the application come from'),
 	('api_origin', 'the v2.0 API'),
 	('vehicle_origin', 'the v3 API'),
-	('management_origin', 'the v2.0 management API'),
+	('management_origin', 'the management API; with `api_version` 2.0 the default is `https://management.smartcar.com`'),
+	('compatibility_origin', 'the v3 list of supported models, which needs no credentials'),
 	('ca_file', 'certificates of authorities to be trusted beside the system''s; see [Install](install.md#which-authorities-are-trusted)'),
 	('token_key_file', 'the keys that [seal stored tokens](how-to/back-up-and-keys.md#the-key-file)'),
 	('client_secret', 'of the v2.0 token endpoint and of `smartcar_get_compatibility`'),
@@ -31,7 +33,9 @@ INSERT INTO option_purpose VALUES
 	('api_client_secret', 'of the v3 client credentials'),
 	('api_client_secret_file', 'a file with the same'),
 	('management_token', 'the application management token: the key of webhook signatures, and the password of the v2.0 management API'),
-	('management_token_file', 'a file with the same');
+	('management_token_file', 'a file with the same'),
+	('management_token_previous', 'the token that is being replaced: signatures with it are accepted, too'),
+	('management_token_previous_file', 'a file with the same');
 
 -- A value in the unit in which one would write it.
 CREATE FUNCTION pg_temp.with_unit(value bigint, unit text) RETURNS text LANGUAGE sql AS $$

@@ -46,8 +46,9 @@ SELECT smartcar_parse_callback(NULL) IS NULL AS null_gives_null;
 
 -- an unknown error passes through, an unknown parameter is ignored, whatever is in it
 SELECT (smartcar_parse_callback('error=blargh&error_description=I''m+new&utm=100%&utm=%00&%zz=1&%00=2&app_origin=x')).*;
--- one page of Smartcar's spells user_id differently
+-- the migration from version 2.0 of the API spells user_id differently, and a callback may have both
 SELECT (smartcar_parse_callback('userId=u')).user_id;
+SELECT (smartcar_parse_callback(c)).user_id FROM (VALUES ('user_id=u%2B1&state=s&userId=u%2B1'), ('userId=u&user_id=%75'), ('user_id=&userId=')) AS v (c);
 
 -- the virtual key link: only what may be shown to an owner
 SELECT url, (smartcar_parse_callback('virtual_key_url=' || url)).virtual_key_url AS accepted FROM (VALUES
@@ -88,7 +89,8 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 SELECT input, pg_temp.refusal(input) FROM (VALUES
-	('code=a&code=b'), ('code=a&code=a'), ('code=a&code'), ('code=&code=a'), ('code=a&%63ode=b'), ('user_id=a&userId=b'),
+	('code=a&code=b'), ('code=a&code=a'), ('code=a&code'), ('code=&code=a'), ('code=a&%63ode=b'), ('user_id=a&userId=b'), ('userId=a&user_id=b'),
+	('user_id=a&userId='), ('userId=&state=s&user_id=a'), ('user_id=a&userId=a&userId=a'), ('user_id=a&user_id=a'), ('user_id=a&userId=%'),
 	('state=%'), ('state=%4'), ('state=%zz'), ('state=abc%4g'), ('state=%%34'), ('https://example.com/?x=y&state=ab%'),
 	('state=%00'), ('state=a%00b'),
 	('state=%ff'), ('state=%C3'), ('state=ok%C3%28'), ('state=%C0%AF'), ('state=%E0%80%AF'), ('state=%ED%A0%80'),

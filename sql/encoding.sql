@@ -22,7 +22,7 @@ SELECT octet_length('é');
 SELECT smartcar_connect_url('{read_vin}', 'é ÿ', client_id => 'app', external_id => 'Zoë');
 SELECT smartcar_connect_url('{read_vin}', 'é' || i, client_id => 'app', flags => '{"ü": "ö"}') FROM generate_series(1, 2) AS i;
 SELECT smartcar_reauth_vehicle_url('v', 'é', redirect_uri => 'https://example.com/', client_id => 'app');
-SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?a=b', 'é', 'https://example.com/');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?a=b', 'é', redirect_uri => 'https://example.com/');
 SELECT (smartcar_parse_callback('state=%C3%A9&external_id=' || 'Zoë')).*;
 SELECT octet_length((smartcar_parse_callback('state=%C3%A9')).state);
 -- € is not in LATIN1

@@ -35,7 +35,7 @@ INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('
 	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL)'),
 		('CALL smartcar_disconnect_vehicle(''v'')'), ('CALL smartcar_reseal_tokens()'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
-	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL)'),
+	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL, NULL)'),
 		('SELECT smartcar_tesla.next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
 INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['session', 'account', 'connection', 'webhook_event']) AS relation,
 	unnest(ARRAY['SELECT FROM smartcar_tesla.%I', 'INSERT INTO smartcar_tesla.%I DEFAULT VALUES', 'UPDATE smartcar_tesla.%I SET server = server',
@@ -55,7 +55,7 @@ GRANT USAGE ON SCHEMA smartcar_tesla TO regress_smartcar_nobody, "regress smartc
 -- a role with nothing
 SET ROLE regress_smartcar_nobody;
 SELECT what, pg_temp.try(what) AS result FROM tries ORDER BY number;
-SELECT s AS server, smartcar_tesla.may_use(s), smartcar_server_scopes(s, true), smartcar_tesla.action_url('update_access', NULL, NULL, s),
+SELECT s AS server, smartcar_tesla.may_use(s), smartcar_server_scopes(s, true), smartcar_tesla.action_url('update_access', NULL, NULL, NULL, s),
 	smartcar_tesla.next_action('connected', NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL, s)
 	FROM unnest(ARRAY['rights', 'dropped', NULL]) AS s;
 RESET ROLE;

@@ -45,7 +45,10 @@ INSERT INTO cases (what, expected, tesla_scopes, granted_scopes) VALUES
 INSERT INTO cases (what, expected, make, model, year, paired) VALUES
 	('key missing', 'add_virtual_key', 'TESLA', 'Model 3', 2021, false), ('key not known', 'none', 'TESLA', 'Model 3', 2021, NULL),
 	('no key needed', 'none', 'TESLA', 'Model S', 2019, false), ('key missing, year not known', 'none', 'TESLA', 'Model S', NULL, false),
-	('key missing, a newer one', 'add_virtual_key', 'Tesla', 'Model S', 2021, false), ('model not known', 'none', 'TESLA', NULL, 2021, false),
+	('key missing, a newer one', 'add_virtual_key', 'Tesla', 'Model S', 2021, false), ('model not known, of 2021', 'add_virtual_key', 'TESLA', NULL, 2021, false),
+	('model not known, of 2020', 'none', 'TESLA', NULL, 2020, false), ('neither model nor year', 'none', 'TESLA', NULL, NULL, false),
+	('a new model', 'add_virtual_key', 'TESLA', 'Cybercab', 2026, false), ('a new model with a key', 'none', 'TESLA', 'Cybercab', 2026, true),
+	('an old model that is not in the list', 'none', 'TESLA', 'Roadster', 2010, false),
 	('another make', 'none', 'BMW', 'Model 3', 2021, false), ('make not known', 'none', NULL, 'Model 3', 2021, false);
 INSERT INTO cases (what, expected, access_type, paired) VALUES ('a driver, key missing', 'ask_owner', 'DRIVER', false), ('a driver, key there', 'none', 'DRIVER', true),
 	('a secondary account, key missing', 'ask_owner', 'SECONDARY', false), ('in small letters', 'ask_owner', 'secondary', false), ('a primary account, key missing', 'add_virtual_key', 'PRIMARY', false),
@@ -73,16 +76,16 @@ SELECT smartcar_tesla.next_action('connected', NULL, '{{read_vin},{read_vin}}', 
 SELECT smartcar_tesla.next_action('connected', NULL, NULL, '{NULL}', NULL, NULL, NULL, NULL, NULL, 'status');
 
 -- the links
-SELECT a AS action, smartcar_tesla.action_url(a::text, 'vehicle 1', NULL, 'status') AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
-SELECT a AS action, smartcar_tesla.action_url(a, 'vehicle-1', NULL, 'status_other') AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
-SELECT a AS action, s AS server, smartcar_tesla.action_url(a, 'vehicle-1', NULL, s) AS link FROM unnest(ARRAY['update_access', 'reauthenticate',
+SELECT a AS action, smartcar_tesla.action_url(a::text, 'owner 1', 'vehicle 1', NULL, 'status') AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+SELECT a AS action, smartcar_tesla.action_url(a, 'owner 1', 'vehicle-1', NULL, 'status_other') AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
+SELECT a AS action, s AS server, smartcar_tesla.action_url(a, 'owner 1', 'vehicle-1', NULL, s) AS link FROM unnest(ARRAY['update_access', 'reauthenticate',
 	'add_virtual_key']) AS a, unnest(ARRAY['dropped', 'status_empty']) AS s;
-SELECT smartcar_tesla.action_url('reauthenticate', NULL, NULL, 'status');
-SELECT smartcar_tesla.action_url('reauthenticate', '', NULL, 'status');
+SELECT smartcar_tesla.action_url('reauthenticate', NULL, NULL, NULL, 'status');
+SELECT smartcar_tesla.action_url('reauthenticate', NULL, '', NULL, 'status');
 -- only links of Tesla are handed on
-SELECT u AS error_url, smartcar_tesla.action_url('add_virtual_key', 'v', u, 'status') AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
+SELECT u AS error_url, smartcar_tesla.action_url('add_virtual_key', NULL, 'v', u, 'status') AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
 	'https://www.tesla.com.evil.example/_ak/x', 'javascript:alert(1)', 'http://www.tesla.com/_ak/other.app.car', '', NULL]) WITH ORDINALITY AS v (u, n) ORDER BY n;
-SELECT smartcar_tesla.action_url('reauthenticate', 'v', 'https://www.tesla.com/_ak/other.app.car', 'status');
+SELECT smartcar_tesla.action_url('reauthenticate', NULL, 'v', 'https://www.tesla.com/_ak/other.app.car', 'status');
 
 -- the view
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status, make, model, year, mode, granted_scopes, access_type, tesla_scopes, virtual_key_paired,

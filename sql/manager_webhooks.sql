@@ -41,7 +41,7 @@ SELECT pg_temp.send('{"eventType":"VERIFY","data":{"challenge":"{\"eventType\":\
 SELECT body, smartcar_receive_webhook(convert_to(body, 'UTF8'), NULL) AS answer FROM unnest(ARRAY['{"eventType":"verify","data":{"challenge":"c"}}', '{"eventName":"VERIFY","payload":{"challenge":"c"}}',
 	'{"eventType":"VERIFY","payload":{"challenge":"c"}}', '{"eventType":"VERIFY","data":{"challenge":1}}', '{"eventType":"VERIFY","data":{"challenge":null}}', '{"eventType":"VERIFY","data":"c"}', '{"eventType":"VERIFY"}',
 	'[{"eventType":"VERIFY","data":{"challenge":"c"}}]', '"VERIFY"', '{', '', 'null']) AS body;
-SELECT smartcar_receive_webhook(NULL, NULL) IS NULL AS nothing, smartcar_receive_webhook('\xff', 'x') IS NULL AS no_text, smartcar_receive_webhook('\x7b00', 'x') IS NULL AS zero_byte,
+SELECT smartcar_receive_webhook(NULL::bytea, NULL) IS NULL AS nothing, smartcar_receive_webhook(NULL::text, NULL) IS NULL AS no_string, smartcar_receive_webhook('\xff'::bytea, 'x') IS NULL AS no_text, smartcar_receive_webhook('\x7b00'::bytea, 'x') IS NULL AS zero_byte,
 	smartcar_receive_webhook(convert_to(repeat('[', 100000), 'UTF8'), 'x') IS NULL AS deep, smartcar_receive_webhook(convert_to('{"a":"\ud800"}', 'UTF8'), 'x') IS NULL AS half_a_character,
 	smartcar_receive_webhook(convert_to('{"a":"\u0000"}', 'UTF8'), 'x') IS NULL AS zero_character,
 	smartcar_receive_webhook(convert_to('{"a":1e1000000}', 'UTF8'), 'x') IS NULL AS large_number, smartcar_receive_webhook(convert_to('{"a":1e-1000000}', 'UTF8'), 'x') IS NULL AS small_number;
@@ -120,6 +120,40 @@ SELECT error_description FROM rows_now WHERE server = 'hook' AND user_id = 'user
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id) VALUES ('hook', 'user-3', 'vehicle-3', repeat('x', 9000));
 SELECT pg_temp.send(pg_temp.error_event('l-1', 'ERROR', '"type":"BILLING"', '"id":"vehicle-3"', '"id":"user-3"')) AS too_long_to_notify;
 SELECT error_type FROM rows_now WHERE vehicle_id = 'vehicle-3';
+
+-- a string, as a driver hands it over whose parameters have no type
+PREPARE receive AS SELECT smartcar_receive_webhook($1, $2) AS answer;
+SELECT parameter_types FROM pg_prepared_statements WHERE name = 'receive';
+CREATE TEMP TABLE string AS SELECT pg_temp.error_event('x-1', 'ERROR', '"type":"BILLING","description":"C:\\temp \"x\" \\\\ \u00e9\n"', '"id":"vehicle-2"', '"id":"user-1"') AS body;
+SELECT body, smartcar_hash_challenge(body) AS signature FROM string \gset
+SELECT body AS body_sent FROM string;
+EXECUTE receive (:'body', :'signature');
+SELECT error_description FROM rows_now WHERE vehicle_id = 'vehicle-2';
+SELECT count(*) AS noted FROM smartcar_tesla.webhook_event WHERE event_id = 'x-1';
+EXECUTE receive (:'body', repeat('0', 64));
+EXECUTE receive ('{"eventType":"VERIFY","data":{"challenge":"c\\d"}}', NULL);
+EXECUTE receive ('', NULL);
+EXECUTE receive (NULL, NULL);
+-- nothing of it is taken for an escape of bytea
+SELECT smartcar_receive_webhook(body, smartcar_hash_challenge(body)) IS NULL AS refused FROM (VALUES ('\x7b7d')) AS v (body);
+DEALLOCATE receive;
+
+-- while the token is being replaced, Smartcar signs with either; challenges are answered with the new one
+ALTER USER MAPPING FOR PUBLIC SERVER hook OPTIONS (SET management_token 'new-amt', ADD management_token_previous 'amt');
+SELECT token, pg_temp.send(format('{"eventId":"p-%s"}', token), 'hook', token) AS answer, smartcar_verify_webhook('x', smartcar_hash_challenge('x', token)) AS verified,
+	smartcar_verify_webhook('x'::bytea, smartcar_hash_challenge('x', token)) AS as_bytea FROM unnest(ARRAY['amt', 'new-amt', 'other-amt', 'amt']) AS token;
+SELECT smartcar_hash_challenge('c') = smartcar_hash_challenge('c', 'new-amt') AS hash_is_new, smartcar_receive_webhook('{"eventType":"VERIFY","data":{"challenge":"c"}}', NULL) LIKE '%' || smartcar_hash_challenge('c', 'new-amt') || '%' AS answer_is_new;
+-- an argument stands alone, whatever the row before had
+SELECT token, smartcar_verify_webhook('x', smartcar_hash_challenge('x', 'amt'), token) AS verified FROM unnest(ARRAY[NULL, 'new-amt', NULL, 'amt']) WITH ORDINALITY AS v (token, n) ORDER BY n;
+-- a file that is missing concerns only those who need it
+ALTER USER MAPPING FOR PUBLIC SERVER hook OPTIONS (DROP management_token_previous, ADD management_token_previous_file '/nonexistent/token');
+SELECT smartcar_verify_webhook('x', smartcar_hash_challenge('x', 'new-amt')) AS verified;
+SELECT smartcar_verify_webhook('x', smartcar_hash_challenge('x', 'amt')) AS verified;
+SELECT pg_temp.send('{"eventId":"p-9"}', 'hook', 'amt');
+ALTER USER MAPPING FOR PUBLIC SERVER hook OPTIONS (ADD management_token_previous 'amt');
+ALTER USER MAPPING FOR PUBLIC SERVER hook OPTIONS (DROP management_token_previous_file);
+SELECT pg_temp.send('{"eventId":"p-10"}', 'hook', 'amt') IS NULL AS refused;
+SELECT name, setting, source FROM smartcar_info('hook') WHERE name LIKE 'management_token%';
 
 -- without a token there is no telling
 SELECT smartcar_receive_webhook('{}', repeat('0', 64), 'hook_bare');

@@ -9,9 +9,9 @@ INSERT INTO open_to_public VALUES
 	('smartcar_info(text)'),
 	('smartcar_server_scopes(text,boolean)'),
 	('smartcar_connect_url(text[],text,text,boolean,boolean,text,jsonb,text,text,text,text,text,text)'),
-	('smartcar_reauth_url(text[],text,text,text,text,text)'),
-	('smartcar_reauth_vehicle_url(text,text,text,text,text,text)'),
-	('smartcar_complete_reauth_url(text,text,text,text)'),
+	('smartcar_reauth_url(text[],text,text,text,text,text,text)'),
+	('smartcar_reauth_vehicle_url(text,text,text,text,text,text,text)'),
+	('smartcar_complete_reauth_url(text,text,text,text,text)'),
 	('smartcar_parse_callback(text)'),
 	('smartcar_tesla.known_permissions()'),
 	('smartcar_tesla_permission(text)'),
@@ -28,7 +28,7 @@ INSERT INTO open_to_public VALUES
 	('smartcar_verify_webhook(bytea,text,text,text)'),
 	('smartcar_verify_webhook(text,text,text,text)'),
 	('smartcar_tesla.next_action(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)'),
-	('smartcar_tesla.action_url(text,text,text,text)'),
+	('smartcar_tesla.action_url(text,text,text,text,text)'),
 	('smartcar_tesla.may_use(text)'),
 	('smartcar_permission_mapping SELECT');
 

@@ -31,10 +31,19 @@ SELECT smartcar_reauth_url(flow => NULL, state => '');
 SELECT smartcar_reauth_url(ARRAY['read_vin'], flow => flow, state => state)
 	FROM (VALUES ('authorize', 'a'), ('reauthenticate', NULL), ('authorize', NULL), ('reauthenticate', '')) AS v (flow, state);
 
+-- whose session it is, which version 2.0 has no parameter for
+SELECT smartcar_reauth_url(external_id => 'owner 7', flow => flow, server => server) FROM unnest(ARRAY['authorize', 'reauthenticate']) AS flow, unnest(ARRAY['smartcar', 'third']) AS server;
+SELECT smartcar_reauth_url(external_id => id, state => id, server => 'third') FROM (VALUES ('owner-1'), (NULL), ('a&b=c'), ('')) AS v (id);
+
 -- one vehicle
 SELECT smartcar_reauth_vehicle_url('sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', '0facda3319', external_id => 'owner 7');
 SELECT smartcar_reauth_vehicle_url('sc4a1b01e5-0497-417c-a30e-6df6ba33ba46', '0facda3319', external_id => 'owner 7', server => 'third');
-SELECT smartcar_reauth_vehicle_url('v', '', '', 'other-app', 'http://localhost/');
+SELECT smartcar_reauth_vehicle_url('v', '', '', NULL, 'other-app', 'http://localhost/');
+-- without a callback, and so without a redirect URI
+SELECT smartcar_reauth_vehicle_url('v', external_id => 'owner 7', response_type => 'none', server => s) FROM unnest(ARRAY['smartcar', 'third', 'bare']) AS s;
+SELECT smartcar_reauth_vehicle_url('v', response_type => r, redirect_uri => 'http://localhost/') FROM unnest(ARRAY['none', 'vehicle_id', NULL]) AS r;
+SELECT smartcar_reauth_vehicle_url('v', server => 'bare');
+SELECT smartcar_reauth_vehicle_url('v', response_type => 'code');
 SELECT smartcar_reauth_vehicle_url(NULL) IS NULL;
 
 -- the half-built link of an error
@@ -46,12 +55,15 @@ SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthen
 SELECT smartcar_complete_reauth_url(NULL) IS NULL;
 -- what is there already is kept, or replaced by an argument; never doubled
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v');
-SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v', 'new', 'https://new.example');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v', 'new', redirect_uri => 'https://new.example');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate', 's', server => 'bare');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?redirect_uri=https%3A%2F%2Fold.example', 's', server => 'bare');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?', 's');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?a=1&&b=2&', 's');
-SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?st%61te=old&redirect%5Furi=https%3A%2F%2Fold.example&a%20b=c', 'new', 'https://new.example');
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?st%61te=old&redirect%5Furi=https%3A%2F%2Fold.example&a%20b=c', 'new', redirect_uri => 'https://new.example');
+-- in version 3 it says whose session it is
+SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?external_id=old&vehicle_id=v', 's', id, server => s)
+	FROM unnest(ARRAY['owner 7', '', NULL]) AS id, unnest(ARRAY['smartcar', 'third']) AS s;
 -- links that point elsewhere
 CREATE FUNCTION pg_temp.completion(url text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

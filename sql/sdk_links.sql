@@ -480,7 +480,7 @@ SELECT v.id, e.resolution_url IS NOT DISTINCT FROM v.expected AS same_text,
 	   smartcar_parse_error(json_build_object(
 			'type', 'CONNECTED_SERVICES_ACCOUNT', 'code', 'AUTHENTICATION_FAILED',
 			'resolution', json_build_object('type', 'REAUTHENTICATE', 'url', v.expected))::text) AS e,
-	   smartcar_complete_reauth_url(e.resolution_url, '0facda3319', 'https://example.com/home',
+	   smartcar_complete_reauth_url(e.resolution_url, '0facda3319', redirect_uri => 'https://example.com/home',
 									server => 'sdk_v2') AS c (link);
 
 DROP SERVER sdk_v2;

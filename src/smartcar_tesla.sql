@@ -78,6 +78,7 @@ CREATE FUNCTION smartcar_reauth_url(
 	scope text[] DEFAULT NULL,
 	state text DEFAULT NULL,
 	flow text DEFAULT 'authorize',
+	external_id text DEFAULT NULL,
 	client_id text DEFAULT NULL,
 	redirect_uri text DEFAULT NULL,
 	server text DEFAULT NULL)
@@ -90,6 +91,7 @@ CREATE FUNCTION smartcar_reauth_vehicle_url(
 	vehicle_id text,
 	state text DEFAULT NULL,
 	external_id text DEFAULT NULL,
+	response_type text DEFAULT 'vehicle_id',
 	client_id text DEFAULT NULL,
 	redirect_uri text DEFAULT NULL,
 	server text DEFAULT NULL)
@@ -101,13 +103,14 @@ COMMENT ON FUNCTION smartcar_reauth_vehicle_url IS 'Returns the link under which
 CREATE FUNCTION smartcar_complete_reauth_url(
 	resolution_url text,
 	state text DEFAULT NULL,
+	external_id text DEFAULT NULL,
 	redirect_uri text DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_complete_reauth_url'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_complete_reauth_url IS
-'Adds redirect_uri and state to the incomplete link that comes with an error of Smartcar.';
+'Adds redirect_uri, state and external_id to the incomplete link that comes with an error of Smartcar.';
 
 --
 -- The callback
@@ -470,6 +473,7 @@ CREATE FUNCTION smartcar_request(
 	body jsonb DEFAULT NULL,
 	unit_system text DEFAULT NULL,
 	origin text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS smartcar_response
 AS 'MODULE_PATHNAME', 'smartcar_request'
@@ -516,6 +520,7 @@ CREATE FUNCTION smartcar_request_many(
 	body jsonb DEFAULT NULL,
 	unit_system text DEFAULT NULL,
 	origin text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS SETOF smartcar_request_result
 AS 'MODULE_PATHNAME', 'smartcar_request_many'
@@ -693,6 +698,51 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
 COMMENT ON FUNCTION smartcar_get_compatibility IS
 'Tells whether a vehicle supports what scopes ask for, before its owner connects it.';
 
+CREATE TYPE smartcar_webhook AS (
+	webhook_id text,
+	name text,
+	callback_uri text,
+	is_enabled boolean,
+	auto_subscribe boolean,
+	signals text[],
+	triggers text[]
+);
+
+COMMENT ON TYPE smartcar_webhook IS 'A webhook of the application, as Smartcar lists it (v3).';
+COMMENT ON COLUMN smartcar_webhook.webhook_id IS 'id of the webhook, for the option webhook_id';
+COMMENT ON COLUMN smartcar_webhook.name IS 'name in the dashboard';
+COMMENT ON COLUMN smartcar_webhook.callback_uri IS 'where events are sent';
+COMMENT ON COLUMN smartcar_webhook.is_enabled IS 'whether events are sent';
+COMMENT ON COLUMN smartcar_webhook.auto_subscribe IS 'whether every new vehicle is subscribed by itself';
+COMMENT ON COLUMN smartcar_webhook.signals IS 'codes of the signals that an event carries';
+COMMENT ON COLUMN smartcar_webhook.triggers IS 'codes of the signals that cause an event';
+
+CREATE FUNCTION smartcar_get_webhooks(server text DEFAULT NULL)
+RETURNS SETOF smartcar_webhook
+AS 'MODULE_PATHNAME', 'smartcar_get_webhooks'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 3;
+COMMENT ON FUNCTION smartcar_get_webhooks IS 'Returns the webhooks of the application (v3).';
+
+CREATE FUNCTION smartcar_subscribe(
+	vehicle_id text,
+	user_id text,
+	webhook_id text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_subscribe'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION smartcar_subscribe IS 'Subscribes a vehicle to a webhook (v3).';
+
+CREATE FUNCTION smartcar_unsubscribe(
+	vehicle_id text,
+	user_id text,
+	webhook_id text DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_unsubscribe'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION smartcar_unsubscribe IS 'Ends the subscription of a vehicle to a webhook (v3).';
+
 --
 -- Tables of the connection manager
 --
@@ -765,6 +815,10 @@ CREATE TABLE smartcar_tesla.account (
 
 CREATE INDEX account_external_id ON smartcar_tesla.account (server, external_id);
 
+-- Tokens whose user is not known yet, of which there are few.
+CREATE INDEX account_provisional ON smartcar_tesla.account (server)
+	WHERE pg_catalog.starts_with(user_id, 'session-');
+
 -- What is due; an account is in two of them, and one whose refresh fails in the
 -- last two.  A lease is in none, so that a claim changes no index.
 CREATE INDEX account_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
@@ -827,6 +881,7 @@ CREATE TABLE smartcar_tesla.connection (
 	error_at timestamptz,
 	connected_at timestamptz,
 	synced_at timestamptz,
+	webhook_id text,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (server, user_id, vehicle_id)
@@ -866,6 +921,7 @@ COMMENT ON COLUMN smartcar_tesla.connection.error_url IS 'link that came with it
 COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'as of when that error is known';
 COMMENT ON COLUMN smartcar_tesla.connection.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.synced_at IS 'when Smartcar was last asked';
+COMMENT ON COLUMN smartcar_tesla.connection.webhook_id IS 'webhook that the vehicle was subscribed to here (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.created_at IS 'when this row was inserted';
 COMMENT ON COLUMN smartcar_tesla.connection.updated_at IS 'when this row was last changed';
 
@@ -977,9 +1033,17 @@ COMMENT ON PROCEDURE smartcar_reseal_tokens IS 'Seals all stored tokens with the
 
 CREATE FUNCTION smartcar_receive_webhook(body bytea, signature text, server text DEFAULT NULL)
 RETURNS text
-AS 'MODULE_PATHNAME', 'smartcar_receive_webhook'
+AS 'MODULE_PATHNAME', 'smartcar_receive_webhook_bytea'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION smartcar_receive_webhook IS 'Applies a webhook event and returns the body of the response to send.';
+COMMENT ON FUNCTION smartcar_receive_webhook(bytea, text, text) IS
+'Applies a webhook event and returns the body of the response to send.';
+
+CREATE FUNCTION smartcar_receive_webhook(body text, signature text, server text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'smartcar_receive_webhook_text'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION smartcar_receive_webhook(text, text, text) IS
+'Applies a webhook event, given as text, and returns the body of the response to send.';
 
 --
 -- The status, and what only its view needs
@@ -1001,7 +1065,12 @@ AS 'MODULE_PATHNAME', 'smartcar_next_action'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.next_action IS 'Returns what to do next about a connection.';
 
-CREATE FUNCTION smartcar_tesla.action_url(action text, vehicle_id text, error_url text, server text)
+CREATE FUNCTION smartcar_tesla.action_url(
+	action text,
+	external_id text,
+	vehicle_id text,
+	error_url text,
+	server text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_action_url'
 LANGUAGE C STABLE PARALLEL SAFE;
@@ -1025,7 +1094,8 @@ CREATE VIEW smartcar_status WITH (security_barrier) AS
 		c.virtual_key_paired,
 		c.error_type, c.error_code, c.error_description, c.error_at,
 		found.action,
-		smartcar_tesla.action_url(found.action::text, c.vehicle_id, c.error_url, c.server) AS action_url,
+		smartcar_tesla.action_url(found.action::text, c.external_id, c.vehicle_id, c.error_url, c.server)
+			AS action_url,
 		c.connected_at, c.synced_at
 	FROM smartcar_tesla.connection c,
 		LATERAL (SELECT smartcar_server_scopes(c.server, missing_ok => true) AS scopes) wanted,
@@ -1095,7 +1165,8 @@ BEGIN
 	EXECUTE format('GRANT SELECT ON %s.smartcar_status TO %I', home, role_name);
 	IF kind = 'application' THEN
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.smartcar_begin_connect, %1$s.smartcar_begin_reauth, '
-			'%1$s.smartcar_receive_webhook TO %2$I', home, role_name);
+			'%1$s.smartcar_receive_webhook(bytea, text, text), %1$s.smartcar_receive_webhook(text, text, text) '
+			'TO %2$I', home, role_name);
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
@@ -1113,9 +1184,11 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_get_vehicle, smartcar_get_vehicle_many, smartcar_get_permissions, smartcar_get_permissions_many,
 	smartcar_get_tesla_access, smartcar_get_tesla_access_many, smartcar_get_virtual_key,
 	smartcar_get_virtual_key_many, smartcar_get_tesla_migration, smartcar_get_connections,
-	smartcar_delete_connections, smartcar_get_compatibility, smartcar_begin_connect, smartcar_begin_reauth,
+	smartcar_delete_connections, smartcar_get_compatibility, smartcar_get_webhooks, smartcar_subscribe,
+	smartcar_unsubscribe, smartcar_begin_connect, smartcar_begin_reauth,
 	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_access_token, smartcar_disconnect_vehicle,
-	smartcar_reseal_tokens, smartcar_receive_webhook, smartcar_grant FROM PUBLIC;
+	smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text), smartcar_receive_webhook(text, text, text),
+	smartcar_grant FROM PUBLIC;
 
 -- Default privileges have given others rights on what this script creates.  Take
 -- them back, and leave PUBLIC its use of types and of the other functions.

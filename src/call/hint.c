@@ -45,7 +45,8 @@ login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
 	if (api_error->resolution_url.length == 0 ||
 		api_error->resolution_url.length > SMARTCAR_LINK_MAX_LENGTH ||
 		!smartcar_url_has_origin(api_error->resolution_url, origin))
-		return smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE, vehicle_id);
+		return smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE, smartcar_span(NULL, 0),
+									vehicle_id);
 
 	completion.url = api_error->resolution_url;
 	completion.redirect_uri = smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
@@ -105,7 +106,7 @@ smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
 				"Get a new access token with smartcar_refresh_token().";
 		case SMARTCAR_ACTION_UPDATE_ACCESS:
 			return with_link("The owner can grant what is missing",
-							 smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS, none),
+							 smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS, none, none),
 							 "smartcar_reauth_url()");
 		case SMARTCAR_ACTION_REAUTHENTICATE:
 			return with_link("The owner has to log in again",
@@ -113,7 +114,7 @@ smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
 							 "smartcar_reauth_vehicle_url()");
 		case SMARTCAR_ACTION_CONNECT:
 			return with_link("The owner has to connect again",
-							 smartcar_server_link(server, SMARTCAR_LINK_CONNECT, none),
+							 smartcar_server_link(server, SMARTCAR_LINK_CONNECT, none, none),
 							 "smartcar_connect_url()");
 		case SMARTCAR_ACTION_ADD_VIRTUAL_KEY:
 			return with_link("The owner has to add the virtual key", key_link(server, api_error), "");

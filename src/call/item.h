@@ -51,6 +51,9 @@ typedef struct SmartcarOperation
 	/* accepts that a DELETE does not find what it is to delete */
 	bool		accepts_missing;
 
+	/* accepts that a POST finds what it is to make */
+	bool		accepts_existing;
+
 	/* accepts that a GET finds no value, which parse() is to look at */
 	bool		accepts_no_value;
 

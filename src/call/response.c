@@ -74,6 +74,8 @@ is_accepted(const SmartcarItem *item, int status)
 {
 	if (item->operation->accepts_anything || is_success(status))
 		return true;
+	if (status == 409)
+		return item->operation->accepts_existing && strcmp(item->request.method, "POST") == 0;
 	if (status != 404)
 		return false;
 	return item->operation->accepts_no_value ||

@@ -20,6 +20,9 @@
 #define STATUS_CODE_DIGITS	3
 #define UNKNOWN_FIELD		(-1)
 
+/* The other spelling of user_id, for which a bit of its own is kept. */
+#define OTHER_USER_ID		SMARTCAR_CALLBACK_FIELD_COUNT
+
 #define TEXT(literal)	{(literal), sizeof(literal) - 1}
 
 static const SmartcarSpan field_names[SMARTCAR_CALLBACK_FIELD_COUNT] = {
@@ -61,9 +64,9 @@ find_field(SmartcarSpan name)
 			return field;
 	}
 
-	/* one page of Smartcar's documentation writes user_id this way */
+	/* the migration from version 2.0 of the API writes user_id this way */
 	if (smartcar_span_equal(name, SMARTCAR_SPAN("userId")))
-		return SMARTCAR_CALLBACK_USER_ID;
+		return OTHER_USER_ID;
 	return UNKNOWN_FIELD;
 }
 
@@ -206,6 +209,23 @@ set_field(SmartcarCallback *callback, int field, SmartcarSpan value)
 }
 
 /*
+ * Whether a value is another one than that of the other spelling, if both are
+ * there.
+ */
+static bool
+is_ambiguous(const SmartcarCallback *callback, unsigned int seen, int field, SmartcarSpan value)
+{
+	const unsigned int both = SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_USER_ID) |
+		SMARTCAR_CALLBACK_BIT(OTHER_USER_ID);
+	bool		is_present;
+
+	if (field != SMARTCAR_CALLBACK_USER_ID || (seen & both) != both)
+		return false;
+	is_present = (callback->present & SMARTCAR_CALLBACK_BIT(field)) != 0;
+	return is_present ? !smartcar_span_equal(callback->fields[field], value) : value.length > 0;
+}
+
+/*
  * Parses a callback.  text is valid UTF-8 without zero bytes, as SQL text is.
  * scratch has room for text.length bytes and must live as long as *callback,
  * whose fields point into it or into text.
@@ -231,7 +251,8 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 	{
 		SmartcarSpan value = smartcar_span_skip(pair, name.length);
 		SmartcarCallbackStatus status;
-		int			field = is_plain(name) ? find_field(name) : find_encoded_field(name);
+		int			spelling = is_plain(name) ? find_field(name) : find_encoded_field(name);
+		int			field = spelling == OTHER_USER_ID ? SMARTCAR_CALLBACK_USER_ID : spelling;
 
 		if (value.length > 0)
 			value = smartcar_span_skip(value, 1);	/* the "=" */
@@ -241,12 +262,9 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 
 		fault->field = (SmartcarCallbackField) field;
 		fault->offset = (size_t) (name.data - text.data);
-		if (seen & SMARTCAR_CALLBACK_BIT(field))
+		if (seen & SMARTCAR_CALLBACK_BIT(spelling))
 			return SMARTCAR_CALLBACK_REPEATED;
-		seen |= SMARTCAR_CALLBACK_BIT(field);
-
-		if (value.length == 0)
-			continue;
+		seen |= SMARTCAR_CALLBACK_BIT(spelling);
 
 		fault->offset = (size_t) (value.data - text.data);
 		if (!is_plain(value))
@@ -265,6 +283,13 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 			value = decoded;
 		}
 
+		if (is_ambiguous(callback, seen, field, value))
+		{
+			fault->offset = (size_t) (name.data - text.data);
+			return SMARTCAR_CALLBACK_AMBIGUOUS;
+		}
+		if (value.length == 0)
+			continue;
 		status = set_field(callback, field, value);
 		if (status != SMARTCAR_CALLBACK_OK)
 			return status;

@@ -96,7 +96,8 @@ smartcar_completion_write(const SmartcarCompletion *completion, char *target)
 	}			added[] =
 	{
 		{SMARTCAR_SPAN("redirect_uri"), completion->redirect_uri},
-		{SMARTCAR_SPAN("state"), completion->state}
+		{SMARTCAR_SPAN("state"), completion->state},
+		{SMARTCAR_SPAN("external_id"), completion->external_id}
 	};
 	const size_t added_count = sizeof(added) / sizeof(added[0]);
 	SmartcarSpan base;

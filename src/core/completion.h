@@ -17,6 +17,7 @@ typedef struct SmartcarCompletion
 	SmartcarSpan url;
 	SmartcarSpan redirect_uri;	/* no data: keep what the link has */
 	SmartcarSpan state;
+	SmartcarSpan external_id;
 } SmartcarCompletion;
 
 extern bool smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin);

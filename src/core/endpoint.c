@@ -4,7 +4,8 @@
  *	  The endpoints of Smartcar's APIs that typed calls use.
  *
  * Sources: Smartcar's API reference, pages authorization, permissions, user,
- * tesla, management, list-connections and signals/vehicleuseraccount.
+ * tesla, management, list-connections, signals/vehicleuseraccount, list-webhooks
+ * and the pages on subscriptions.
  *
  * src/core/endpoint.c
  *
@@ -48,7 +49,11 @@ const SmartcarEndpointInfo smartcar_endpoints[SMARTCAR_ENDPOINT_COUNT] = {
 	[SMARTCAR_ENDPOINT_V3_VEHICLE] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*"},
 	[SMARTCAR_ENDPOINT_ACCOUNT_PERMISSIONS] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/vehicleuseraccount-permissions"},
 	[SMARTCAR_ENDPOINT_ACCOUNT_ROLE] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/vehicleuseraccount-role"},
-	[SMARTCAR_ENDPOINT_DIGITAL_KEY] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/connectivitystatus-isdigitalkeypaired"}
+	[SMARTCAR_ENDPOINT_DIGITAL_KEY] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/connectivitystatus-isdigitalkeypaired"},
+	[SMARTCAR_ENDPOINT_WEBHOOKS] = {"GET", SMARTCAR_HOST_V3_MANAGEMENT, "/webhooks"},
+	[SMARTCAR_ENDPOINT_SUBSCRIPTIONS] = {"GET", SMARTCAR_HOST_V3_MANAGEMENT, "/subscriptions"},
+	[SMARTCAR_ENDPOINT_SUBSCRIBE] = {"POST", SMARTCAR_HOST_V3_MANAGEMENT, "/subscriptions"},
+	[SMARTCAR_ENDPOINT_UNSUBSCRIBE] = {"DELETE", SMARTCAR_HOST_V3_MANAGEMENT, "/subscriptions/*"}
 };
 
 /*
@@ -62,7 +67,9 @@ smartcar_host_base(SmartcarHost host)
 		[SMARTCAR_HOST_IAM] = "",
 		[SMARTCAR_HOST_API] = "/v2.0",
 		[SMARTCAR_HOST_VEHICLE] = "/v3",
-		[SMARTCAR_HOST_MANAGEMENT] = "/v2.0"
+		[SMARTCAR_HOST_MANAGEMENT] = "/v2.0",
+		[SMARTCAR_HOST_V3_MANAGEMENT] = "/v3",
+		[SMARTCAR_HOST_COMPATIBILITY] = "/v3"
 	};
 
 	return bases[host];

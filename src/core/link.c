@@ -34,17 +34,18 @@ static const LinkForm link_forms[] = {
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS] = {
-		"/oauth/authorize", 6,
+		"/oauth/authorize", 7,
 		{
 			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_MAKE, SMARTCAR_LINK_APPLICATION,
-			SMARTCAR_LINK_SCOPE, SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_STATE
+			SMARTCAR_LINK_SCOPE, SMARTCAR_LINK_REDIRECT_URI, SMARTCAR_LINK_STATE,
+			SMARTCAR_LINK_OWNER
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS_ONLY] = {
-		"/oauth/reauthenticate", 4,
+		"/oauth/reauthenticate", 5,
 		{
 			SMARTCAR_LINK_RESPONSE_TYPE, SMARTCAR_LINK_MAKE, SMARTCAR_LINK_APPLICATION,
-			SMARTCAR_LINK_SCOPE
+			SMARTCAR_LINK_SCOPE, SMARTCAR_LINK_OWNER
 		}
 	},
 	[SMARTCAR_LINK_REAUTHENTICATE] = {
@@ -88,6 +89,18 @@ parameter_name(const SmartcarLink *link, SmartcarLinkParameter parameter)
 			return SMARTCAR_SPAN("external_id");
 	}
 	return smartcar_span_from_string(parameter_names[parameter]);
+}
+
+/*
+ * Whether a link can have a parameter.  Version 2.0 of the API has no parameter
+ * for the owner in the links that update access; in version 3 every session may
+ * say whose it is.
+ */
+static bool
+takes_parameter(const SmartcarLink *link, SmartcarLinkParameter parameter)
+{
+	return parameter != SMARTCAR_LINK_OWNER || link->api_version == SMARTCAR_API_V3 ||
+		link->kind == SMARTCAR_LINK_CONNECT || link->kind == SMARTCAR_LINK_REAUTHENTICATE;
 }
 
 /* The values of the parameter "mode". */
@@ -147,7 +160,7 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 		SmartcarWords words = link->values[parameter];
 		bool		varies = (varying & SMARTCAR_LINK_PARAMETER_BIT(parameter)) != 0;
 
-		if (!varies && words.count == 0)
+		if (!takes_parameter(link, parameter) || (!varies && words.count == 0))
 			continue;
 		if (varies)
 		{

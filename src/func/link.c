@@ -57,6 +57,7 @@ enum
 	REAUTH_SCOPE,
 	REAUTH_STATE,
 	REAUTH_FLOW,
+	REAUTH_EXTERNAL_ID,
 	REAUTH_CLIENT_ID,
 	REAUTH_REDIRECT_URI,
 	REAUTH_SERVER
@@ -68,6 +69,7 @@ enum
 	VEHICLE_ID,
 	VEHICLE_STATE,
 	VEHICLE_EXTERNAL_ID,
+	VEHICLE_RESPONSE_TYPE,
 	VEHICLE_CLIENT_ID,
 	VEHICLE_REDIRECT_URI,
 	VEHICLE_SERVER
@@ -78,6 +80,7 @@ enum
 {
 	COMPLETE_RESOLUTION_URL,
 	COMPLETE_STATE,
+	COMPLETE_EXTERNAL_ID,
 	COMPLETE_REDIRECT_URI,
 	COMPLETE_SERVER
 };
@@ -141,29 +144,39 @@ set_tesla(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argumen
 	set_word(state, argument->parameter, SMARTCAR_SPAN("TESLA"));
 }
 
-static void
-set_response_type(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
+/* What comes back at the end of a link, unless nothing is to. */
+static SmartcarSpan
+default_response_type(const LinkState *state)
 {
-	SmartcarSpan response_type = smartcar_argument_span(fcinfo, argument->argument);
+	return state->link.kind == SMARTCAR_LINK_CONNECT ||
+		state->link.kind == SMARTCAR_LINK_UPDATE_ACCESS ?
+		SMARTCAR_SPAN("code") : SMARTCAR_SPAN("vehicle_id");
+}
 
+static SmartcarSpan
+response_type_argument(FunctionCallInfo fcinfo, const LinkState *state, int argument)
+{
+	SmartcarSpan normal = default_response_type(state);
+	SmartcarSpan response_type = {NULL, 0};
+
+	if (argument != NO_ARGUMENT)
+		response_type = smartcar_argument_span(fcinfo, argument);
 	if (response_type.data == NULL)
-		response_type = SMARTCAR_SPAN("code");
-	else if (!smartcar_span_equal(response_type, SMARTCAR_SPAN("code")) &&
-			 !smartcar_span_equal(response_type, SMARTCAR_SPAN("none")))
+		return normal;
+	if (!smartcar_span_equal(response_type, normal) &&
+		!smartcar_span_equal(response_type, SMARTCAR_SPAN("none")))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid response_type: \"%s\"", smartcar_excerpt(response_type)),
-				 errdetail("Valid response types are \"code\" and \"none\".")));
-	set_word(state, argument->parameter, response_type);
+				 errdetail("Valid response types are \"%s\" and \"none\".", normal.data)));
+	return response_type;
 }
 
 static void
-set_reauth_response_type(FunctionCallInfo fcinfo, LinkState *state,
-						 const LinkArgument *argument)
+set_response_type(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
 	set_word(state, argument->parameter,
-			 state->link.kind == SMARTCAR_LINK_UPDATE_ACCESS ?
-			 SMARTCAR_SPAN("code") : SMARTCAR_SPAN("vehicle_id"));
+			 response_type_argument(fcinfo, state, argument->argument));
 }
 
 static void
@@ -178,6 +191,11 @@ set_application(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *a
 	set_word(state, argument->parameter, id);
 }
 
+/*
+ * A link for one vehicle at whose end nothing comes back has no redirect URI but
+ * that of the argument.  One to connect may do without, because Smartcar then
+ * uses the one of the dashboard.
+ */
 static void
 set_redirect_uri(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
 {
@@ -188,7 +206,8 @@ set_redirect_uri(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *
 		smartcar_check_redirect_uri(uri);
 	else if (state->link.kind == SMARTCAR_LINK_CONNECT)
 		uri = smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
-	else
+	else if (!smartcar_span_equal(response_type_argument(fcinfo, state, argument->other_argument),
+								  SMARTCAR_SPAN("none")))
 		uri = smartcar_required_option(server, SMARTCAR_OPTION_REDIRECT_URI, "redirect_uri");
 	set_word(state, argument->parameter, uri);
 }
@@ -330,6 +349,15 @@ argument_is_constant(FunctionCallInfo fcinfo, int argument)
 	return IsA(list_nth(((FuncExpr *) expr)->args, argument), Const);
 }
 
+/* An argument in UTF-8; no data where it is NULL or empty. */
+static SmartcarSpan
+filled_argument(FunctionCallInfo fcinfo, int argument)
+{
+	SmartcarSpan value = smartcar_argument_utf8(fcinfo, argument);
+
+	return value.length > 0 ? value : smartcar_span(NULL, 0);
+}
+
 static void
 compile_link(FunctionCallInfo fcinfo, LinkState *state,
 			 const LinkArgument *arguments, int count)
@@ -442,10 +470,11 @@ Datum
 smartcar_reauth_url(PG_FUNCTION_ARGS)
 {
 	static const LinkArgument update_access[] = {
-		{SMARTCAR_LINK_RESPONSE_TYPE, set_reauth_response_type, NO_ARGUMENT, NO_ARGUMENT},
+		{SMARTCAR_LINK_RESPONSE_TYPE, set_response_type, NO_ARGUMENT, NO_ARGUMENT},
 		{SMARTCAR_LINK_MAKE, set_tesla, NO_ARGUMENT, NO_ARGUMENT},
 		{SMARTCAR_LINK_APPLICATION, set_application, REAUTH_CLIENT_ID, NO_ARGUMENT},
 		{SMARTCAR_LINK_SCOPE, set_scope, REAUTH_SCOPE, NO_ARGUMENT},
+		{SMARTCAR_LINK_OWNER, set_text, REAUTH_EXTERNAL_ID, NO_ARGUMENT},
 		{SMARTCAR_LINK_REDIRECT_URI, set_redirect_uri, REAUTH_REDIRECT_URI, NO_ARGUMENT},
 		{SMARTCAR_LINK_STATE, set_text, REAUTH_STATE, NO_ARGUMENT}
 	};
@@ -471,10 +500,11 @@ Datum
 smartcar_reauth_vehicle_url(PG_FUNCTION_ARGS)
 {
 	static const LinkArgument arguments[] = {
-		{SMARTCAR_LINK_RESPONSE_TYPE, set_reauth_response_type, NO_ARGUMENT, NO_ARGUMENT},
+		{SMARTCAR_LINK_RESPONSE_TYPE, set_response_type, VEHICLE_RESPONSE_TYPE, NO_ARGUMENT},
 		{SMARTCAR_LINK_APPLICATION, set_application, VEHICLE_CLIENT_ID, NO_ARGUMENT},
 		{SMARTCAR_LINK_VEHICLE_ID, set_text, VEHICLE_ID, NO_ARGUMENT},
-		{SMARTCAR_LINK_REDIRECT_URI, set_redirect_uri, VEHICLE_REDIRECT_URI, NO_ARGUMENT},
+		{SMARTCAR_LINK_REDIRECT_URI, set_redirect_uri, VEHICLE_REDIRECT_URI,
+		VEHICLE_RESPONSE_TYPE},
 		{SMARTCAR_LINK_STATE, set_text, VEHICLE_STATE, NO_ARGUMENT},
 		{SMARTCAR_LINK_OWNER, set_text, VEHICLE_EXTERNAL_ID, NO_ARGUMENT}
 	};
@@ -517,9 +547,9 @@ smartcar_complete_reauth_url(PG_FUNCTION_ARGS)
 						   (int) origin.length, origin.data)));
 
 	completion.url = url;
-	completion.state = smartcar_argument_utf8(fcinfo, COMPLETE_STATE);
-	if (completion.state.length == 0)
-		completion.state.data = NULL;
+	completion.state = filled_argument(fcinfo, COMPLETE_STATE);
+	if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
+		completion.external_id = filled_argument(fcinfo, COMPLETE_EXTERNAL_ID);
 	completion.redirect_uri = smartcar_argument_span(fcinfo, COMPLETE_REDIRECT_URI);
 	if (completion.redirect_uri.data != NULL)
 		smartcar_check_redirect_uri(completion.redirect_uri);

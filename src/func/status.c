@@ -56,6 +56,7 @@ enum
 enum
 {
 	LINK_ACTION,
+	LINK_EXTERNAL_ID,
 	LINK_VEHICLE_ID,
 	LINK_ERROR_URL,
 	LINK_SERVER
@@ -154,8 +155,7 @@ missing_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *sc
 		return facts->tesla_scopes == NULL ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
 	if (facts->is_unpaired &&
-		smartcar_virtual_key_need(facts->make, facts->model, facts->year) ==
-		SMARTCAR_VIRTUAL_KEY_REQUIRED)
+		smartcar_virtual_key_wanted(facts->make, facts->model, facts->year))
 		return is_driver(facts->access_type) ?
 			SMARTCAR_ACTION_ASK_OWNER : SMARTCAR_ACTION_ADD_VIRTUAL_KEY;
 	return SMARTCAR_ACTION_NONE;
@@ -237,9 +237,9 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 }
 
 /*
- * A link that an owner can be sent as it is.  The one for what is missing at
- * Tesla comes back to nobody and leaves the tokens as they are; to connect
- * again, a session has to be begun.
+ * A link that an owner can be sent as it is.  Those of Connect come back to
+ * nobody and leave the tokens as they are; to connect again, a session has to be
+ * begun.
  */
 Datum
 smartcar_action_url(PG_FUNCTION_ARGS)
@@ -248,13 +248,14 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 		&smartcar_lenient_fn_state(fcinfo, LINK_SERVER, sizeof(SmartcarFnState))->server;
 	SmartcarSpan action = smartcar_argument_span(fcinfo, LINK_ACTION);
 	SmartcarSpan error_url = smartcar_argument_utf8(fcinfo, LINK_ERROR_URL);
+	SmartcarSpan external_id = smartcar_argument_utf8(fcinfo, LINK_EXTERNAL_ID);
 	SmartcarSpan none = {NULL, 0};
 	const char *link = NULL;
 
 	if (smartcar_span_equal(action, SMARTCAR_SPAN("update_access")))
-		link = smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS_ONLY, none);
+		link = smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS_ONLY, external_id, none);
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("reauthenticate")))
-		link = smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE,
+		link = smartcar_server_link(server, SMARTCAR_LINK_REAUTHENTICATE, external_id,
 									smartcar_argument_utf8(fcinfo, LINK_VEHICLE_ID));
 	else if (smartcar_span_equal(action, SMARTCAR_SPAN("add_virtual_key")))
 	{

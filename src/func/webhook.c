@@ -39,6 +39,10 @@ typedef struct WebhookState
 	bool		from_argument;
 	SmartcarSpan key;
 	SmartcarHmac *hmac;			/* NULL until there is a key */
+
+	/* with the token of the mapping that is being replaced */
+	bool		is_previous_read;
+	SmartcarHmac *previous;		/* NULL: there is none */
 } WebhookState;
 
 static void
@@ -47,6 +51,8 @@ remember_key(WebhookState *state, SmartcarSpan token, bool from_argument)
 	char	   *copy;
 
 	state->hmac = NULL;
+	state->is_previous_read = false;
+	state->previous = NULL;
 	if (state->key_context == NULL)
 		state->key_context = AllocSetContextCreate(state->fn.context,
 												   "smartcar_tesla webhook key",
@@ -101,6 +107,31 @@ management_hmac(FunctionCallInfo fcinfo)
 	return state->hmac;
 }
 
+/*
+ * The HMAC with the previous token of the user mapping, or NULL.  An argument has
+ * none.
+ */
+static SmartcarHmac *
+previous_hmac(FunctionCallInfo fcinfo)
+{
+	WebhookState *state = (WebhookState *)
+		smartcar_fn_state(fcinfo, PG_NARGS() - 1, sizeof(WebhookState));
+	const char *token;
+
+	if (state->from_argument)
+		return NULL;
+	if (!state->is_previous_read)
+	{
+		token = smartcar_optional_secret(&state->fn.server,
+										 SMARTCAR_OPTION_MANAGEMENT_TOKEN_PREVIOUS);
+		if (token != NULL)
+			state->previous = smartcar_hmac_create(state->key_context,
+												   smartcar_span_from_string(MemoryContextStrdup(state->key_context, token)));
+		state->is_previous_read = true;
+	}
+	return state->previous;
+}
+
 Datum
 smartcar_hash_challenge(PG_FUNCTION_ARGS)
 {
@@ -117,6 +148,16 @@ smartcar_hash_challenge(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(result);
 }
 
+static bool
+is_made_with(SmartcarHmac *hmac, SmartcarSpan body,
+			 const unsigned char claimed[SMARTCAR_HMAC_LENGTH])
+{
+	unsigned char digest[SMARTCAR_HMAC_LENGTH];
+
+	smartcar_hmac_compute(hmac, body, digest);
+	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
+}
+
 /*
  * The token is looked up even if the signature cannot be right, so that a
  * configuration without one is noticed by the first event, whatever it is.
@@ -126,13 +167,14 @@ verify(FunctionCallInfo fcinfo, SmartcarSpan body)
 {
 	SmartcarHmac *hmac = management_hmac(fcinfo);
 	unsigned char claimed[SMARTCAR_HMAC_LENGTH];
-	unsigned char digest[SMARTCAR_HMAC_LENGTH];
 
 	if (body.data == NULL ||
 		!smartcar_hex_decode(smartcar_argument_span(fcinfo, 1), claimed, SMARTCAR_HMAC_LENGTH))
 		return false;
-	smartcar_hmac_compute(hmac, body, digest);
-	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
+	if (is_made_with(hmac, body, claimed))
+		return true;
+	hmac = previous_hmac(fcinfo);
+	return hmac != NULL && is_made_with(hmac, body, claimed);
 }
 
 Datum

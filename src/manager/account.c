@@ -470,20 +470,20 @@ int
 smartcar_account_read_provisional(const SmartcarServer *server,
 								  SmartcarProvisionalAccount *accounts, int limit)
 {
-	SmartcarParameters parameters;
+	SmartcarParameters parameters = {0};
 	int			count;
 
-	bind_account(&parameters, server, SMARTCAR_PROVISIONAL_PREFIX);
+	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_int32(&parameters, limit);
-	count = (int) smartcar_spi_run("SELECT user_id, external_id, access_token "
-								   "FROM smartcar_tesla.account "
-								   "WHERE server = $1 AND pg_catalog.starts_with(user_id, $2) "
-								   "AND status = 'active' AND access_expires_at > @now "
-								   "AND (updated_at = created_at OR updated_at > @now "
-								   "OR updated_at <= @now - interval '5 minutes') "
-								   "AND " SMARTCAR_NOT_LEASED " "
-								   "ORDER BY user_id LIMIT $3",
-								   &parameters);
+	count = (int) smartcar_spi_run_by_index("SELECT user_id, external_id, access_token "
+											"FROM smartcar_tesla.account "
+											"WHERE server = $1 AND starts_with(user_id, '" SMARTCAR_PROVISIONAL_PREFIX "') "
+											"AND status = 'active' AND access_expires_at > @now "
+											"AND (updated_at = created_at OR updated_at > @now "
+											"OR updated_at <= @now - interval '5 minutes') "
+											"AND " SMARTCAR_NOT_LEASED " "
+											"ORDER BY user_id LIMIT $2",
+											&parameters);
 	for (int i = 0; i < count; i++)
 	{
 		accounts[i].user_id = smartcar_row_string(i, "user_id");

@@ -177,19 +177,17 @@ smartcar_begin_reauth(PG_FUNCTION_ARGS)
 	smartcar_parameter_string(&link, state);
 	smartcar_parameter_argument(&link, fcinfo, REDIRECT_URI, TEXTOID);
 	smartcar_parameter_string(&link, server->name);
+	smartcar_parameter_argument(&link, fcinfo, EXTERNAL_ID, TEXTOID);
 	if (!PG_ARGISNULL(VEHICLE_ID))
-	{
 		smartcar_parameter_argument(&link, fcinfo, VEHICLE_ID, TEXTOID);
-		smartcar_parameter_argument(&link, fcinfo, EXTERNAL_ID, TEXTOID);
-	}
 	else
 		smartcar_parameter_argument(&link, fcinfo, SCOPE, TEXTARRAYOID);
 	return begin_session(server, state, &session,
 						 PG_ARGISNULL(SCOPE) ? NULL : PG_GETARG_ARRAYTYPE_P(SCOPE), lifetime,
 						 PG_ARGISNULL(VEHICLE_ID) ?
-						 "SELECT @.smartcar_reauth_url(scope => $4, state => $1, "
-						 "redirect_uri => $2, server => $3) AS link" :
-						 "SELECT @.smartcar_reauth_vehicle_url(vehicle_id => $4, state => $1, "
-						 "redirect_uri => $2, server => $3, external_id => $5) AS link",
+						 "SELECT @.smartcar_reauth_url(scope => $5, state => $1, "
+						 "redirect_uri => $2, server => $3, external_id => $4) AS link" :
+						 "SELECT @.smartcar_reauth_vehicle_url(vehicle_id => $5, state => $1, "
+						 "redirect_uri => $2, server => $3, external_id => $4) AS link",
 						 &link);
 }

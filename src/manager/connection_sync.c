@@ -76,6 +76,8 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 					 "year = EXCLUDED.year, "
 					 "powertrain_type = EXCLUDED.powertrain_type, "
 					 "connected_at = EXCLUDED.connected_at, "
+					 "webhook_id = CASE WHEN c.connection_id <> EXCLUDED.connection_id "
+					 "THEN NULL ELSE c.webhook_id END, "
 					 "synced_at = EXCLUDED.synced_at, "
 					 "updated_at = EXCLUDED.updated_at "
 					 "WHERE " NOT_SINCE("c.synced_at", "EXCLUDED.synced_at",
@@ -199,6 +201,7 @@ smartcar_connections_mark_gone(const SmartcarServer *server, const SmartcarUser 
 	smartcar_parameter_time(&parameters, asked_at);
 	smartcar_spi_run("UPDATE smartcar_tesla.connection SET "
 					 "status = 'disconnected', "
+					 "webhook_id = NULL, "
 					 "synced_at = $4, "
 					 "updated_at = @now "
 					 "WHERE server = $1 AND user_id = $2 AND status = 'connected' "

@@ -24,6 +24,7 @@
 #include "manager/key_ring.h"
 #include "manager/session.h"
 #include "manager/spi.h"
+#include "manager/subscribe.h"
 #include "manager/sync_vehicles.h"
 #include "pg/api_error.h"
 #include "pg/datum.h"
@@ -226,6 +227,14 @@ sync_vehicles(SmartcarServer *server, const SmartcarSession *session, const char
 }
 
 static void
+subscribe_vehicles(SmartcarServer *server, const char *user_id)
+{
+	SmartcarUserFilter filter = {.server = server, .user_id = user_id};
+
+	smartcar_subscribe_vehicles(server, &filter, true);
+}
+
+static void
 set_text(Datum *values, bool *nulls, int column, const char *value)
 {
 	nulls[column] = value == NULL;
@@ -325,6 +334,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	{
 		sync_vehicles(server, &session, access_token, &result);
 		smartcar_spi_commit();
+		subscribe_vehicles(server, result.user_id);
 	}
 	smartcar_key_ring_wipe(&ring);
 	smartcar_session_close(server, &session, &result, error_description);

@@ -32,16 +32,15 @@
 #include "pg/secret.h"
 #include "pg/text.h"
 
-PG_FUNCTION_INFO_V1(smartcar_receive_webhook);
+PG_FUNCTION_INFO_V1(smartcar_receive_webhook_bytea);
+PG_FUNCTION_INFO_V1(smartcar_receive_webhook_text);
 
 #define MAX_CHALLENGE_LENGTH	256
 #define MAX_STRANGE_LENGTH		(64 * 1024)
 
 static void
-compute(SmartcarServer *server, SmartcarSpan message, unsigned char digest[SMARTCAR_HMAC_LENGTH])
+compute(const char *token, SmartcarSpan message, unsigned char digest[SMARTCAR_HMAC_LENGTH])
 {
-	const char *token = smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL);
-
 	smartcar_hmac_compute(smartcar_hmac_create(CurrentMemoryContext,
 											   smartcar_span_from_string(token)),
 						  message, digest);
@@ -106,37 +105,54 @@ answer_challenge(SmartcarServer *server, SmartcarSpan challenge)
 	unsigned char digest[SMARTCAR_HMAC_LENGTH];
 	char		digits[2 * SMARTCAR_HMAC_LENGTH + 1];
 
-	compute(server, challenge, digest);
+	compute(smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL), challenge, digest);
 	smartcar_hex_encode(digest, SMARTCAR_HMAC_LENGTH, digits);
 	digits[2 * SMARTCAR_HMAC_LENGTH] = '\0';
 	return cstring_to_text(psprintf("{\"challenge\":\"%s\"}", digits));
 }
 
 static bool
-is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
+is_signed_with(const char *token, SmartcarSpan body,
+			   const unsigned char claimed[SMARTCAR_HMAC_LENGTH])
 {
-	unsigned char claimed[SMARTCAR_HMAC_LENGTH];
 	unsigned char digest[SMARTCAR_HMAC_LENGTH];
 
-	if (!smartcar_hex_decode(signature, claimed, SMARTCAR_HMAC_LENGTH))
-		return false;
-	compute(server, body, digest);
+	compute(token, body, digest);
 	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
 }
 
-Datum
-smartcar_receive_webhook(PG_FUNCTION_ARGS)
+/*
+ * While the token is being replaced, Smartcar may still sign with the previous
+ * one.
+ */
+static bool
+is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
+{
+	unsigned char claimed[SMARTCAR_HMAC_LENGTH];
+	const char *previous;
+
+	if (!smartcar_hex_decode(signature, claimed, SMARTCAR_HMAC_LENGTH))
+		return false;
+	if (is_signed_with(smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL),
+					   body, claimed))
+		return true;
+	previous = smartcar_optional_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN_PREVIOUS);
+	return previous != NULL && is_signed_with(previous, body, claimed);
+}
+
+/* body is in UTF-8 as far as it is text. */
+static Datum
+receive(FunctionCallInfo fcinfo, SmartcarSpan body)
 {
 	SmartcarServer *server =
 		&smartcar_fn_state(fcinfo, 2, sizeof(SmartcarFnState))->server;
-	SmartcarSpan body = smartcar_argument_span(fcinfo, 0);
 	SmartcarSpan challenge;
 	Jsonb	   *json;
 	bool		is_signed;
 	bool		is_accepted;
 
 	if (!OidIsValid(server->serverid))
-		smartcar_missing_value(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, "management_token");
+		smartcar_missing_value(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL);
 	if (body.length == 0)
 		PG_RETURN_NULL();
 
@@ -167,4 +183,21 @@ smartcar_receive_webhook(PG_FUNCTION_ARGS)
 	if (!is_accepted)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(""));
+}
+
+Datum
+smartcar_receive_webhook_bytea(PG_FUNCTION_ARGS)
+{
+	/* a bytea has the layout of a text */
+	return receive(fcinfo, smartcar_argument_span(fcinfo, 0));
+}
+
+/*
+ * For drivers that hand strings over: to bytea, a backslash in one would be an
+ * escape.
+ */
+Datum
+smartcar_receive_webhook_text(PG_FUNCTION_ARGS)
+{
+	return receive(fcinfo, smartcar_argument_utf8(fcinfo, 0));
 }

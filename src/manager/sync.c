@@ -28,6 +28,7 @@
 #include "manager/progress.h"
 #include "manager/seal.h"
 #include "manager/session.h"
+#include "manager/subscribe.h"
 #include "manager/sync_users.h"
 #include "manager/usable_id.h"
 #include "manager/webhook_event.h"
@@ -231,6 +232,7 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	}
 	else
 		sync_accounts(&sync);
+	smartcar_subscribe_vehicles(sync.server, &sync.filter, false);
 	if (for_all)
 	{
 		smartcar_sessions_delete_expired(sync.server);

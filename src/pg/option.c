@@ -38,6 +38,7 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	[SMARTCAR_OPTION_MODE] = {"mode", SERVER, SMARTCAR_KIND_MODE},
 	[SMARTCAR_OPTION_API_VERSION] = {"api_version", SERVER, SMARTCAR_KIND_API_VERSION, false,
 	"3"},
+	[SMARTCAR_OPTION_WEBHOOK_ID] = {"webhook_id", SERVER, SMARTCAR_KIND_IDENTIFIER},
 	[SMARTCAR_OPTION_EXTRA_SCOPES] = {"extra_scopes", SERVER, SMARTCAR_KIND_NAMES},
 	[SMARTCAR_OPTION_VIRTUAL_KEY_DOMAIN] = {"virtual_key_domain", SERVER, SMARTCAR_KIND_DOMAIN, false,
 	SMARTCAR_VIRTUAL_KEY_DEFAULT_DOMAIN},
@@ -62,7 +63,9 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	[SMARTCAR_OPTION_VEHICLE_ORIGIN] = {"vehicle_origin", SERVER, SMARTCAR_KIND_ORIGIN, true,
 	"https://vehicle.api.smartcar.com"},
 	[SMARTCAR_OPTION_MANAGEMENT_ORIGIN] = {"management_origin", SERVER, SMARTCAR_KIND_ORIGIN, true,
-	"https://management.smartcar.com"},
+	"https://management.smartcar.com", .v3_default = "https://management.api.smartcar.com"},
+	[SMARTCAR_OPTION_COMPATIBILITY_ORIGIN] = {"compatibility_origin", SERVER, SMARTCAR_KIND_ORIGIN, true,
+	"https://compatibility.api.smartcar.com"},
 	[SMARTCAR_OPTION_CA_FILE] = {"ca_file", SERVER, SMARTCAR_KIND_FILE, true},
 	[SMARTCAR_OPTION_TOKEN_KEY_FILE] = {"token_key_file", SERVER, SMARTCAR_KIND_FILE, true},
 
@@ -72,7 +75,9 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	[SMARTCAR_OPTION_API_CLIENT_SECRET] = {"api_client_secret", MAPPING, SMARTCAR_KIND_SECRET},
 	[SMARTCAR_OPTION_API_CLIENT_SECRET_FILE] = {"api_client_secret_file", MAPPING, SMARTCAR_KIND_FILE, true},
 	[SMARTCAR_OPTION_MANAGEMENT_TOKEN] = {"management_token", MAPPING, SMARTCAR_KIND_SECRET},
-	[SMARTCAR_OPTION_MANAGEMENT_TOKEN_FILE] = {"management_token_file", MAPPING, SMARTCAR_KIND_FILE, true}
+	[SMARTCAR_OPTION_MANAGEMENT_TOKEN_FILE] = {"management_token_file", MAPPING, SMARTCAR_KIND_FILE, true},
+	[SMARTCAR_OPTION_MANAGEMENT_TOKEN_PREVIOUS] = {"management_token_previous", MAPPING, SMARTCAR_KIND_SECRET},
+	[SMARTCAR_OPTION_MANAGEMENT_TOKEN_PREVIOUS_FILE] = {"management_token_previous_file", MAPPING, SMARTCAR_KIND_FILE, true}
 };
 
 /*

@@ -26,6 +26,9 @@ refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *faul
 		case SMARTCAR_CALLBACK_REPEATED:
 			reason = "is given more than once";
 			break;
+		case SMARTCAR_CALLBACK_AMBIGUOUS:
+			reason = "is given in two spellings with different values";
+			break;
 		case SMARTCAR_CALLBACK_BROKEN_ESCAPE:
 			reason = "has a \"%\" without two hexadecimal digits";
 			break;

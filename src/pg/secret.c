@@ -137,11 +137,10 @@ read_secret(const char *path)
 
 /*
  * A secret of the user mapping of the current role, to be used within this
- * call; an error if there is none.  option is the one for the secret itself.
- * argument is the name of the argument that could give it instead, or NULL.
+ * call, or NULL.  option is the one for the secret itself.
  */
 const char *
-smartcar_secret(SmartcarServer *server, SmartcarOption option, const char *argument)
+smartcar_optional_secret(SmartcarServer *server, SmartcarOption option)
 {
 	SmartcarOption file_option = (SmartcarOption) (option + 1);
 	const char *secret;
@@ -154,7 +153,19 @@ smartcar_secret(SmartcarServer *server, SmartcarOption option, const char *argum
 	if (secret != NULL)
 		return secret;
 	path = smartcar_server_option(server, file_option);
-	if (path == NULL)
+	return path != NULL ? read_secret(path) : NULL;
+}
+
+/*
+ * Such a secret, or the error for its lack.  argument is the name of the argument
+ * that could give it instead, or NULL.
+ */
+const char *
+smartcar_secret(SmartcarServer *server, SmartcarOption option, const char *argument)
+{
+	const char *secret = smartcar_optional_secret(server, option);
+
+	if (secret == NULL)
 		smartcar_missing_value(server, option, argument);
-	return read_secret(path);
+	return secret;
 }

@@ -15,6 +15,7 @@
 #include "pg/server.h"
 
 extern char *smartcar_read_secret_file(const char *path);
+extern const char *smartcar_optional_secret(SmartcarServer *server, SmartcarOption option);
 extern const char *smartcar_secret(SmartcarServer *server, SmartcarOption option,
 								   const char *argument);
 

@@ -124,6 +124,22 @@ set_defaults(SmartcarServer *server)
 		smartcar_option_set(&server->values[option], (SmartcarOption) option, NULL);
 }
 
+/*
+ * Defaults that are others with version 3 of the API.
+ */
+static void
+set_v3_defaults(SmartcarServer *server)
+{
+	if (!smartcar_server_has(server, SMARTCAR_OPTION_API_VERSION) ||
+		smartcar_server_api_version(server) != SMARTCAR_API_V3)
+		return;
+	for (int option = 0; option < SMARTCAR_OPTION_COUNT; option++)
+	{
+		if (smartcar_options[option].v3_default != NULL && !server->values[option].is_set)
+			server->values[option].text = smartcar_options[option].v3_default;
+	}
+}
+
 static ServerUse
 server_use(const ForeignServer *server)
 {
@@ -194,6 +210,7 @@ smartcar_server_load(SmartcarServer *server, const char *argument, bool missing_
 	{
 		server->serverid = foreign_server->serverid;
 		set_options(server, foreign_server->options, ForeignServerRelationId);
+		set_v3_defaults(server);
 	}
 	else if (!missing_ok && !(use == SERVER_MISSING && argument == NULL))
 		refuse_server(use, name);

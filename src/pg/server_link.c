@@ -57,16 +57,19 @@ set_scope(LinkWords *words, const SmartcarServer *server)
 }
 
 /*
- * A link of a kind, or NULL if the server lacks an option that it needs.
+ * A link of a kind, or NULL if the server lacks an option that it needs.  The one
+ * for a vehicle sends nothing back, for there is no session that would be waiting
+ * for it.
  */
 const char *
 smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
-					 SmartcarSpan vehicle_id)
+					 SmartcarSpan external_id, SmartcarSpan vehicle_id)
 {
 	LinkWords	words = {0};
 	SmartcarCompiledLink compiled;
 	bool		for_vehicle = kind == SMARTCAR_LINK_REAUTHENTICATE;
 	bool		has_code = kind == SMARTCAR_LINK_CONNECT || kind == SMARTCAR_LINK_UPDATE_ACCESS;
+	SmartcarSpan other_type = for_vehicle ? SMARTCAR_SPAN("none") : SMARTCAR_SPAN("vehicle_id");
 	char	   *link;
 	char	   *bytes;
 
@@ -78,10 +81,11 @@ smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
 	words.link.origin = smartcar_server_span(server, SMARTCAR_OPTION_CONNECT_ORIGIN);
 
 	set_word(&words, SMARTCAR_LINK_RESPONSE_TYPE,
-			 has_code ? SMARTCAR_SPAN("code") : SMARTCAR_SPAN("vehicle_id"));
+			 has_code ? SMARTCAR_SPAN("code") : other_type);
 	if (!set_option(&words, SMARTCAR_LINK_APPLICATION, server, SMARTCAR_OPTION_CLIENT_ID))
 		return NULL;
-	if (kind != SMARTCAR_LINK_UPDATE_ACCESS_ONLY &&
+	set_word(&words, SMARTCAR_LINK_OWNER, external_id);
+	if (has_code &&
 		!set_option(&words, SMARTCAR_LINK_REDIRECT_URI, server, SMARTCAR_OPTION_REDIRECT_URI))
 		return NULL;
 	if (for_vehicle)

@@ -16,6 +16,6 @@
 #include "pg/server.h"
 
 extern const char *smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
-										SmartcarSpan vehicle_id);
+										SmartcarSpan external_id, SmartcarSpan vehicle_id);
 
 #endif							/* SMARTCAR_SERVER_LINK_H */

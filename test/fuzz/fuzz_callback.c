@@ -82,15 +82,20 @@ find_query(SmartcarSpan text)
 	return pattern_matches(&first_mark_pattern, text) ? query : text;
 }
 
+/* The field of user_id has two spellings. */
 static int
-find_name(SmartcarSpan name)
+find_name(SmartcarSpan name, bool *other_spelling)
 {
 	ReferenceText text = reference_decode(name);
 
+	*other_spelling = false;
 	if (!reference_text_acceptable(&text))
 		return -1;
 	if (smartcar_span_equal(text.bytes, SMARTCAR_SPAN("userId")))
+	{
+		*other_spelling = true;
 		return SMARTCAR_CALLBACK_USER_ID;
+	}
 	for (int i = 0; i < SMARTCAR_CALLBACK_FIELD_COUNT; i++)
 	{
 		if (smartcar_span_equal(text.bytes, smartcar_span_from_string(names[i])))
@@ -198,7 +203,7 @@ check_against_reference(const Outcome *outcome)
 {
 	SmartcarSpan query = find_query(outcome->text);
 	SmartcarSpan expected[SMARTCAR_CALLBACK_FIELD_COUNT] = {{NULL, 0}};
-	bool		seen[SMARTCAR_CALLBACK_FIELD_COUNT] = {false};
+	bool		seen[SMARTCAR_CALLBACK_FIELD_COUNT][2] = {{false}};
 	bool		refused = false;
 	size_t		begin = 0;
 
@@ -207,6 +212,8 @@ check_against_reference(const Outcome *outcome)
 		SmartcarSpan name;
 		SmartcarSpan value;
 		size_t		equals = begin;
+		SmartcarSpan decoded;
+		bool		other_spelling;
 		int			field;
 
 		if (end < query.length && query.data[end] != '&')
@@ -218,15 +225,24 @@ check_against_reference(const Outcome *outcome)
 			smartcar_span(query.data + end, 0);
 		begin = end + 1;
 
-		field = find_name(name);
+		field = find_name(name, &other_spelling);
 		if (field < 0)
 			continue;
-		if (check_fault(outcome, field, name, value, seen[field]))
+		if (check_fault(outcome, field, name, value, seen[field][other_spelling]))
 			return;
-		seen[field] = true;
+		seen[field][other_spelling] = true;
+		decoded = value.length > 0 ? reference_decode(value).bytes : NOTHING;
+		if (seen[field][!other_spelling] && !smartcar_span_equal(decoded, expected[field]))
+		{
+			PROPERTY(outcome->status == SMARTCAR_CALLBACK_AMBIGUOUS &&
+					 (int) outcome->fault.field == field &&
+					 outcome->fault.offset == (size_t) (name.data - outcome->text.data),
+					 outcome->text, "two spellings with different values are refused");
+			return;
+		}
 		if (value.length == 0)
 			continue;
-		expected[field] = reference_decode(value).bytes;
+		expected[field] = decoded;
 		if (field == SMARTCAR_CALLBACK_VIRTUAL_KEY_URL && !is_virtual_key_url(expected[field]))
 		{
 			expected[field] = NOTHING;

@@ -4,7 +4,7 @@
  *	  Fuzzes the completion of a half-built link, and the check of its origin.
  *
  * The first byte says which values are given and where the link points; the
- * slices are redirect_uri, state and the link.  The link is tried as it is,
+ * slices are redirect_uri, state, external_id and the link.  The link is tried as it is,
  * and behind the origin and a slash, so that a run need not guess these.
  *
  * test/fuzz/fuzz_completion.c
@@ -27,7 +27,8 @@ static const char *const origins[] = {
 
 static const SmartcarSpan given_names[] = {
 	{"redirect_uri", 12},
-	{"state", 5}
+	{"state", 5},
+	{"external_id", 11}
 };
 
 #define GIVEN_COUNT		(sizeof(given_names) / sizeof(given_names[0]))
@@ -69,7 +70,7 @@ next_kept_pair(SmartcarSpan *query, const SmartcarSpan *given, SmartcarSpan *pai
 static SmartcarSpan
 complete(SmartcarSpan url, const SmartcarSpan *given)
 {
-	SmartcarCompletion completion = {url, given[0], given[1]};
+	SmartcarCompletion completion = {url, given[0], given[1], given[2]};
 	size_t		length = smartcar_completion_write(&completion, NULL);
 	char	   *target = block_new(length);
 
@@ -194,7 +195,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	SmartcarSpan input = smartcar_span((const char *) data, size);
 	unsigned char choice = input_byte(&input);
-	const char *chosen = origins[(choice >> 2) % ORIGIN_COUNT];
+	const char *chosen = origins[(choice >> GIVEN_COUNT) % ORIGIN_COUNT];
 	SmartcarSpan origin = block_copy(smartcar_span_from_string(chosen));
 	SmartcarSpan given[GIVEN_COUNT];
 

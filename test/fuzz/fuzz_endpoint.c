@@ -55,7 +55,15 @@ static const char *const expected[SMARTCAR_ENDPOINT_COUNT] = {
 	[SMARTCAR_ENDPOINT_ACCOUNT_ROLE] =
 	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}/signals/vehicleuseraccount-role",
 	[SMARTCAR_ENDPOINT_DIGITAL_KEY] =
-	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}/signals/connectivitystatus-isdigitalkeypaired"
+	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}/signals/connectivitystatus-isdigitalkeypaired",
+	[SMARTCAR_ENDPOINT_WEBHOOKS] =
+	"GET https://management.api.smartcar.com/v3/webhooks",
+	[SMARTCAR_ENDPOINT_SUBSCRIPTIONS] =
+	"GET https://management.api.smartcar.com/v3/subscriptions",
+	[SMARTCAR_ENDPOINT_SUBSCRIBE] =
+	"POST https://management.api.smartcar.com/v3/subscriptions",
+	[SMARTCAR_ENDPOINT_UNSUBSCRIBE] =
+	"DELETE https://management.api.smartcar.com/v3/subscriptions/{id}"
 };
 
 static const char *const origins[SMARTCAR_HOST_COUNT] = {
@@ -63,7 +71,9 @@ static const char *const origins[SMARTCAR_HOST_COUNT] = {
 	[SMARTCAR_HOST_IAM] = "https://iam.smartcar.com",
 	[SMARTCAR_HOST_API] = "https://api.smartcar.com",
 	[SMARTCAR_HOST_VEHICLE] = "https://vehicle.api.smartcar.com",
-	[SMARTCAR_HOST_MANAGEMENT] = "https://management.smartcar.com"
+	[SMARTCAR_HOST_MANAGEMENT] = "https://management.smartcar.com",
+	[SMARTCAR_HOST_V3_MANAGEMENT] = "https://management.api.smartcar.com",
+	[SMARTCAR_HOST_COMPATIBILITY] = "https://compatibility.api.smartcar.com"
 };
 
 static regex_t path_pattern;

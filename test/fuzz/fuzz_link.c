@@ -27,7 +27,7 @@
 typedef struct ExpectedParameter
 {
 	SmartcarLinkParameter parameter;
-	const char *names[VERSION_COUNT];
+	const char *names[VERSION_COUNT];	/* NULL: not in that version */
 } ExpectedParameter;
 
 typedef struct ExpectedLink
@@ -56,23 +56,25 @@ static const ExpectedLink expected_links[KIND_COUNT] = {
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS] = {
-		"/oauth/authorize", 6,
+		"/oauth/authorize", 7,
 		{
 			{SMARTCAR_LINK_RESPONSE_TYPE, {"response_type", "response_type"}},
 			{SMARTCAR_LINK_MAKE, {"make", "make"}},
 			{SMARTCAR_LINK_APPLICATION, {"client_id", "application_id"}},
 			{SMARTCAR_LINK_SCOPE, {"scope", "scope"}},
 			{SMARTCAR_LINK_REDIRECT_URI, {"redirect_uri", "redirect_uri"}},
-			{SMARTCAR_LINK_STATE, {"state", "state"}}
+			{SMARTCAR_LINK_STATE, {"state", "state"}},
+			{SMARTCAR_LINK_OWNER, {NULL, "external_id"}}
 		}
 	},
 	[SMARTCAR_LINK_UPDATE_ACCESS_ONLY] = {
-		"/oauth/reauthenticate", 4,
+		"/oauth/reauthenticate", 5,
 		{
 			{SMARTCAR_LINK_RESPONSE_TYPE, {"response_type", "response_type"}},
 			{SMARTCAR_LINK_MAKE, {"make", "make"}},
 			{SMARTCAR_LINK_APPLICATION, {"client_id", "client_id"}},
-			{SMARTCAR_LINK_SCOPE, {"scope", "scope"}}
+			{SMARTCAR_LINK_SCOPE, {"scope", "scope"}},
+			{SMARTCAR_LINK_OWNER, {NULL, "external_id"}}
 		}
 	},
 	[SMARTCAR_LINK_REAUTHENTICATE] = {
@@ -209,7 +211,7 @@ check_as_url(SmartcarSpan url, const SmartcarLink *link, const Origin *origin,
 		SmartcarSpan pair;
 		SmartcarSpan name;
 
-		if (text.data == NULL)
+		if (text.data == NULL || expected_name == NULL)
 			continue;
 		pair = cut(&query, '&');
 		name = cut(&pair, '=');
@@ -248,7 +250,8 @@ check_as_callback(SmartcarSpan url, const SmartcarLink *link, const SmartcarSpan
 	for (int i = 0; i < expected->count; i++)
 	{
 		const ExpectedParameter *parameter = &expected->parameters[i];
-		int			field = find_field(parameter->names[link->api_version]);
+		const char *name = parameter->names[link->api_version];
+		int			field = name ? find_field(name) : -1;
 		SmartcarSpan text = texts[parameter->parameter];
 
 		if (field < 0 || text.length == 0)

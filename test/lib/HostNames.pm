@@ -1,7 +1,8 @@
 # A resolver of host names that does what a test wants: slow.test takes 20
 # seconds, *.invalid does not exist, late.test is 127.0.0.1 after a second and a
 # half, moving.test is the address that stands in a file, whose path is in the
-# environment as MOVING_TEST, and everything else is as it was.
+# environment as MOVING_TEST, and everything else is as it was.  Whoever has asked
+# for moving.test leaves a file of that name with ".asked" behind it.
 #
 # It is a library in C that the postmaster is started with.
 
@@ -45,11 +46,16 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 	if (name && strcmp(name, "moving.test") == 0)
 	{
 		char		address[64] = "";
+		char		asked[1024];
 		FILE	   *file = fopen(getenv("MOVING_TEST"), "r");
 
 		if (file == NULL || fscanf(file, "%63s", address) != 1)
 			return EAI_AGAIN;
 		fclose(file);
+		snprintf(asked, sizeof(asked), "%s.asked", getenv("MOVING_TEST"));
+		file = fopen(asked, "w");
+		if (file != NULL)
+			fclose(file);
 		name = address;
 		return ((Resolver) dlsym(RTLD_NEXT, "getaddrinfo")) (name, service, hints, result);
 	}

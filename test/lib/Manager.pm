@@ -583,7 +583,7 @@ sub receive
 	my $body = unpack 'H*', Encode::encode('UTF-8', $delivery->{body});
 	my $signature = defined $delivery->{signature} ? "'$delivery->{signature}'" : 'NULL';
 
-	return sql($on, "SELECT COALESCE(smartcar_receive_webhook('\\x$body', $signature, '$server'), 'NULL')");
+	return sql($on, "SELECT COALESCE(smartcar_receive_webhook('\\x$body'::bytea, $signature, '$server'), 'NULL')");
 }
 
 1;

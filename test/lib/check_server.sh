@@ -58,8 +58,8 @@ needs_tap()
 	fi
 }
 
-# They start servers, so they run as a user whom PostgreSQL does not refuse.  Three
-# at a time, because they wait more than they work.
+# They start servers, so they run as a user whom PostgreSQL does not refuse.  Two at
+# a time, because they wait more than they work.
 step_tap()
 {
 	local tree=$workspace/tap modules result=0
@@ -74,7 +74,7 @@ step_tap()
 	as_server_user env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE \
 		TESTDIR="$tree" TESTDATADIR="$tree/tmp_check" TESTLOGDIR="$tree/tmp_check/log" \
 		PATH="$("$private_pg_config" --bindir):$PATH" PG_REGRESS="$modules/regress/pg_regress" \
-		prove --timer --jobs 3 -I "$modules/perl" "$tree"/test/t/*.pl \
+		prove --timer --jobs 2 -I "$modules/perl" "$tree"/test/t/*.pl \
 		>"$workspace/tap.output" 2>&1 || result=$?
 	sed -nE -e 's/^# figures: /note - tap: /p' \
 		-e 's/^.*\/([A-Za-z0-9_]+)\.pl \.+ ok +([0-9]+) ms.*/ok - tap: \1 (\2 ms)/p' \

@@ -220,7 +220,6 @@ is(scalar $sandbox->log, 1, 'in a block, too, a code is sent once');
 # A secret in other spellings
 
 my $odd = 'LOWER/secret+code&"==';
-my $base64 = encode_base64("id:$odd", '');
 foreach my $spelled (
 	'LOWER%2fsecret%2bcode%26%22%3d%3d', 'LOWER%2Fsecret%2Bcode%26%22%3D%3D', 'LOWER\\/secret+code&\\"==',
 	'LOWER\\u002fsecret\\u002Bcode\\u0026\\u0022\\u003d=', 'LOWER/secret+code&amp;&quot;==', 'LOWER&#47;secret&#x2b;code&#38;&#34;==',
@@ -230,8 +229,13 @@ foreach my $spelled (
 	my $error = $session->error("SELECT smartcar_exchange_code('$odd')");
 	is($error->{detail} =~ s/The request id.*//r =~ s/\s*$//r, 'POST /oauth/token returned HTTP status 400: Invalid: <(hidden)>.', "not shown: $spelled");
 }
-$sandbox->faults({ match => { path => '/oauth/token' }, status => 400, body => "Invalid: <$base64>" });
-like($session->error("SELECT smartcar_exchange_code('$odd')")->{detail}, qr/Invalid: <.{0,4}\(hidden\).{0,4}>/, 'nor in base64');
+foreach my $before ('', 'i', 'id', 'id:')
+{
+	my $base64 = encode_base64("$before$odd", '');
+
+	$sandbox->faults({ match => { path => '/oauth/token' }, status => 400, body => "Invalid: <$base64>" });
+	like($session->error("SELECT smartcar_exchange_code('$odd')")->{detail}, qr/Invalid: <.{0,4}\(hidden\).{0,4}>/, "nor in base64, behind \"$before\"");
+}
 
 # Answers that lack something
 

@@ -70,12 +70,12 @@ is_refusal('one that was taken back at Tesla', refusal('CONNECTED_SERVICES_ACCOU
 my $half_built = $sandbox->url . "/oauth/reauthenticate?response_type=vehicle_id&client_id=c&vehicle_id=$vehicle";
 my $login = refusal('CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', resolution => { type => 'REAUTHENTICATE', url => $half_built });
 is_refusal('a lost login, whose link leads somewhere else', $login,
-	expected(400, 'CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED', 'The owner has to log in again: ' . $session->query("SELECT smartcar_reauth_vehicle_url('$vehicle')")));
+	expected(400, 'CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED', 'The owner has to log in again: ' . $session->query("SELECT smartcar_reauth_vehicle_url('$vehicle', response_type => 'none')")));
 is_refusal('a lost login, whose link is completed', $login,
 	expected(400, 'CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED', 'The owner has to log in again: ' . $session->query("SELECT smartcar_complete_reauth_url('$half_built', server => 'own_connect')")),
 	'own_connect');
 is_refusal('a lost login without a link', refusal('CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', resolution => { type => 'REAUTHENTICATE' }),
-	expected(400, 'CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED', 'The owner has to log in again: ' . $session->query("SELECT smartcar_reauth_vehicle_url('$vehicle')")));
+	expected(400, 'CONNECTED_SERVICES_ACCOUNT:AUTHENTICATION_FAILED', 'The owner has to log in again: ' . $session->query("SELECT smartcar_reauth_vehicle_url('$vehicle', response_type => 'none')")));
 
 my $key = refusal('CONNECTED_SERVICES_ACCOUNT', 'VIRTUAL_KEY_REQUIRED', resolution => { type => 'ACTION_REQUIRED', url => 'https://www.tesla.com/_ak/garage.example' });
 is_refusal('a virtual key that is missing', $key, expected(400, 'CONNECTED_SERVICES_ACCOUNT:VIRTUAL_KEY_REQUIRED', 'The owner has to add the virtual key: https://www.tesla.com/_ak/garage.example'));

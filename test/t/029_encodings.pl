@@ -7,6 +7,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Digest::SHA;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -127,8 +128,15 @@ like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_de
 my $event = unpack 'H*', '{"eventType":"VERIFY","meta":{"webhookName":"日本"},"data":{"challenge":"c"}}';
 foreach my $database (qw(postgres latin1))
 {
-	like(rows($database, "SELECT smartcar_receive_webhook('\\x$event', NULL, 'smartcar')"), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, "$database: a challenge beside characters that are not ASCII");
-	is(rows($database, "SELECT smartcar_receive_webhook('\\x" . unpack('H*', '{"eventType":"日本"}') . "', 'x', 'smartcar') IS NULL"), 't', "$database: an event of a stranger");
+	like(rows($database, "SELECT smartcar_receive_webhook('\\x$event'::bytea, NULL, 'smartcar')"), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, "$database: a challenge beside characters that are not ASCII");
+	is(rows($database, "SELECT smartcar_receive_webhook('\\x" . unpack('H*', '{"eventType":"日本"}') . "'::bytea, 'x', 'smartcar') IS NULL"), 't', "$database: an event of a stranger");
+}
+# a string has the encoding of the database, and the signature is over UTF-8
+my $string = '{"eventId":"café"}';
+my $signature = Digest::SHA::hmac_sha256_hex($string, 'sandbox-management-token');
+foreach my $database (qw(postgres latin1))
+{
+	is(rows($database, "SELECT smartcar_receive_webhook('$string'::text, '$signature', 'smartcar') = ''"), 't', "$database: a signed event as a string");
 }
 my $escape = unpack 'H*', '{"eventType":"VERIFY","data":{"challenge":"c"},"meta":"\u65e5"}';
 $node->safe_psql('sql_ascii', q(CREATE SERVER hook FOREIGN DATA WRAPPER smartcar_tesla; CREATE USER MAPPING FOR PUBLIC SERVER hook OPTIONS (management_token 'amt')));
@@ -136,8 +144,8 @@ foreach my $case ([ 'latin1', 'smartcar' ], [ 'sql_ascii', 'hook' ])
 {
 	my ($database, $server) = @$case;
 
-	is(rows($database, "SELECT smartcar_receive_webhook('\\x$escape', NULL, '$server') IS NULL"), 't', "$database: an escape of a stranger, which might be a character that is not there");
+	is(rows($database, "SELECT smartcar_receive_webhook('\\x$escape'::bytea, NULL, '$server') IS NULL"), 't', "$database: an escape of a stranger, which might be a character that is not there");
 }
-like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escape', NULL, 'smartcar')"), qr/challenge/, 'postgres: it is there');
+like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escape'::bytea, NULL, 'smartcar')"), qr/challenge/, 'postgres: it is there');
 
 done_testing();

@@ -25,9 +25,20 @@ sub move_to
 {
 	my ($where) = @_;
 
-	unlink $address;
-	append_to_file($address, "$where\n");
+	unlink "$address.asked";
+	append_to_file("$address.new", "$where\n");
+	rename "$address.new", $address or die "could not rename: $!";
 	return;
+}
+
+sub wait_until_asked
+{
+	for (1 .. 1000)
+	{
+		return if -e "$address.asked";
+		sleep 0.005;
+	}
+	die 'nobody has asked for the name';
 }
 
 $node->init;
@@ -88,7 +99,7 @@ SKIP:
 	move_to('127.0.0.3');
 	$session->query('SET smartcar_tesla.server = moving');
 	$session->start($ask);
-	sleep 0.05;
+	wait_until_asked();
 	move_to('127.0.0.1');
 	is($session->result, $ada->{user_id}, 'a repeat resolves the name anew');
 
@@ -113,8 +124,10 @@ SKIP:
 	is($session->query($ask), $ada->{user_id}, 'a connection is kept');
 	my ($port) = map { $_->{port} } $sandbox->log;
 	my $backend = $session->backend;
-	my ($inode) = map { (split)[9] } grep { hex((split /[ :]+/)[3]) == $port } grep { /^ *\d/ } split /\n/, slurp_file("/proc/$backend/net/tcp");
-	ok((grep { (readlink($_) // '') eq "socket:[$inode]" } glob "/proc/$backend/fd/*"), 'as a socket of the backend');
+	# a line for each socket of the machine: its number, address:port in hexadecimal, ..., inode
+	my %of_port = map { ((split)[9] => 1) } grep { (split)[1] =~ /:([0-9A-F]+)$/ && hex($1) == $port } split /\n/, slurp_file("/proc/$backend/net/tcp");
+	my ($inode) = grep { $of_port{$_} } map { (readlink($_) // '') =~ /^socket:\[(\d+)\]/ } glob "/proc/$backend/fd/*";
+	ok(defined $inode, 'as a socket of the backend');
 	$session->query("COPY (SELECT 1) TO PROGRAM 'ls -l /proc/self/fd > $listing'");
 	unlike(slurp_file($listing), qr/socket:\[$inode\]/, 'which its children do not have');
 }

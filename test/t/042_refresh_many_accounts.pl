@@ -187,7 +187,8 @@ sub begin_round
 $sandbox->faults({ match => $token, times => 0, delay_ms => 500 });
 $sandbox->ask('log', { enabled => JSON::PP::false });
 Manager::add_vehicles($node);
-Manager::set_connections($node, { error_action => 'connect' }, user_id => Manager::fleet(1, 500));
+Manager::set_connections($node, { error_action => 'connect', errors => '[{"type": "invalid_grant", "action": "connect", "known_at": "2026-01-01 00:00+00"}]' },
+	user_id => Manager::fleet(1, 500));
 $node->safe_psql('postgres', qq(CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$
 	BEGIN
 		IF NEW.user_id = '$broken' AND NEW.refreshed_at > OLD.refreshed_at THEN

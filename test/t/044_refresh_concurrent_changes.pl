@@ -156,7 +156,7 @@ sub while_refreshing
 	start_over($count);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 1000 });
 	$session->start($refresh);
-	Manager::wait_until(sub { scalar($sandbox->log) == ($count < 8 ? $count : 8) });
+	Manager::wait_until(sub { scalar($sandbox->log) >= ($count < 8 ? $count : 8) });
 	$what->();
 	my $result = $session->result;
 	$sandbox->faults;
@@ -201,6 +201,28 @@ is( Manager::counts(
 $sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 no_losses('tokens are sealed again');
 Manager::write_key_file($key_file, $content);
+
+# What is claimed after that is sealed with the key that is the first by then, even
+# if the one before can still be used.
+{
+	my $reseal = Session->new($node);
+	my $new_key = 'key2 ' . ('44556677' x 8) . "\n";
+
+	Manager::write_key_file($key_file, "$content$new_key");
+	is( Manager::counts(
+			while_refreshing(40,
+				sub {
+					Manager::write_key_file($key_file, "$new_key$content");
+					$reseal->start('CALL smartcar_reseal_tokens()');
+				})),
+		'40|0|0',
+		'tokens are sealed again while others are claimed: all are refreshed');
+	unlike($reseal->result(30), qr/ERROR/, 'and sealed');
+	Manager::write_key_file($key_file, $new_key);
+	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
+	no_losses('the old key is removed');
+	Manager::write_key_file($key_file, $content);
+}
 
 # Another session claims the accounts before the responses come.  What was issued
 # with the stored token is the only login that works after the minute.

@@ -90,7 +90,26 @@ foreach my $server (qw(smartcar v3))
 	like(follow($server, link_of("smartcar_begin_reauth('a driver', vehicle_id => '$shared_car', $of_server)"), owner => 'carla'),
 		qr/^finished\|a driver\|/m, "$server: one of them is renewed");
 	is($session->query($actions), "$northwind_id|t\n$carla_id|f", "$server: and the other one is still dead");
+
+	# a link that can be sent without a session comes back to nobody
+	my $sent = $session->query("SELECT action_url FROM smartcar_status WHERE server = '$server' AND user_id = '$northwind_id' AND vehicle_id = '$shared_car'");
+	my $page = $browser->post_form($sent, { owner => 'northwind' });
+	is($page->{status}, 200, "$server: the link of the status ends on a page of Connect");
+	like($page->{content}, qr/logged in again/, "$server: which says that this is all");
+	$session->query("CALL smartcar_sync($of_server)");
+	is($session->query($actions), "$northwind_id|f\n$carla_id|f", "$server: and both logins work");
 }
+
+# In version 3 of the API, a link that updates access says whose it is, too.  So
+# Smartcar can prove it of an owner who has connected without an external id.
+Manager::start_over($node, $sandbox);
+my $link = link_of("smartcar_connect_url(scope => ARRAY['read_vehicle_info'], server => 'v3')");
+is($browser->post_form($link, { owner => 'ada', tesla_permission => 'vehicle_device_data,user_data' })->{status}, 302, 'v3: an owner connects under no id');
+like(follow('v3', link_of("smartcar_begin_reauth('owner-7', server => 'v3')"), owner => 'ada', tesla_permission => 'all'),
+	qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/m, 'v3: and is known under one after the link that updates access');
+$link = link_of("smartcar_reauth_url(ARRAY['read_vehicle_info'], flow => 'reauthenticate', external_id => 'owner-8', server => 'v3')");
+is($browser->post_form($link, { owner => 'ada', tesla_permission => 'all' })->{status}, 200, 'v3: the other form of it');
+is($session->query("SELECT external_id FROM smartcar_get_connections(user_id => '$ada_id', server => 'v3')"), 'owner-8', 'v3: says it, too');
 
 $session->finish;
 $node->stop;

@@ -275,6 +275,15 @@ connect_owner('ben', 'owner-8');
 	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'does not bring it back');
 }
 
+# The owner connects it again, while an older list, without it, is on its way
+{
+	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ben_id')", "/vehicles/$model_s/permissions\$", 3000);
+
+	like(connect_owner('ben', 'owner-8'), qr/^finished\|owner-8/m, 'a vehicle is connected again');
+	like($sync->result, qr/^1\|0$/m, 'while a synchronization has a list without it');
+	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|connected", 'which does not take it away');
+}
+
 # Version 3: failures are counted for the whole application, too
 
 Manager::start_over($node, $sandbox);

@@ -77,7 +77,7 @@ sub is_stored
 			(map { $_ => $vehicle->{$_} } qw(make model year mode)), powertrain_type => $vehicle->{powertrainType},
 			granted_scopes => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
 			access_type => $access->{accessType}, tesla_scopes => $owner->{tesla_permissions},
-			virtual_key_paired => $vehicle->{paired}, errors => undef,
+			virtual_key_paired => $vehicle->{paired}, errors => undef, webhook_id => undef,
 			(map { ("error_$_" => undef) } qw(type code description action url at)), %given
 		},
 		$name);

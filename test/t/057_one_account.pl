@@ -139,6 +139,18 @@ $locker->query('ROLLBACK');
 is(Manager::counts($session->result(30)), '7|0|1', 'then the connections are updated');
 is(Manager::count($node, 'connection', error_action => 'connect'), 1, 'with the refusal');
 
+start_over(1);
+Manager::add_vehicles($node);
+$sandbox->faults({ match => $token, times => 1, error => { error => 'invalid_grant' }, status => 400 });
+$locker->query('BEGIN');
+Manager::lock_rows($locker, 'connection', 'user_id');
+$session->start($refresh);
+ok(Manager::wait_until(sub { Manager::count($node, 'account', status => 'reauthenticate') == 1 }, 5), 'a locked connection: a refusal is stored');
+Manager::set_accounts($node, { status => 'active', access_expires => '2 hours' });
+$locker->query('ROLLBACK');
+is(Manager::counts($session->result(30)), '0|0|1', 'and the owner connects again before the lock goes');
+is(Manager::count($node, 'connection', error_action => 'connect'), 0, 'so that nobody is asked to');
+
 # An account that cannot be changed
 
 sub trigger
@@ -249,6 +261,19 @@ Manager::pass_time($node, $sandbox, $Manager::grace + 1);
 	$second->finish;
 }
 
+# The lock goes, and a cancel comes before what was locked is tried again
+
+start_over(32);
+$session->start($refresh);
+wait_for_requests(32);
+lock_account('user-000010');
+Manager::wait_until(sub { refreshed() == 31 }, 5);
+sleep 2;
+$locker->query('ROLLBACK');
+sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+like($session->result(30), qr/ERROR:  57014/, 'a cancel just after a lock has gone');
+is(refreshed(), 32, 'ends it when all is stored');
+
 # The end of the session, while tokens are stored
 
 start_over(1, 0);
@@ -313,9 +338,18 @@ like(connect_ada(), qr/^finished\|owner-7\|/m, 'an owner connects');
 like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'and once more, when the user cannot be asked for');
 is(Manager::count($node, 'account'), 2, 'two accounts');
 unlike($session->query(q(SELECT smartcar_access_token('owner-7'))), qr/ERROR/, 'there is an access token all the same');
+my $latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id LIKE' => 'session-%') };
 is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh with nothing else to do');
 is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 0, 'asks for the user again');
 is(Manager::count($node, 'account'), 1, 'who has one account then');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'with the tokens of the later connection');
+
+start_over(0, 0);
+connect_ada(@no_user);
+connect_ada();
+$latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id NOT LIKE' => 'session-%') };
+is(Manager::counts($session->query($refresh)), '0|0|0', 'the user of the earlier connection is asked for late');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'when the tokens of the later one stay');
 
 start_over(0, 0);
 like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'an owner connects for the first time, and the user cannot be asked for');

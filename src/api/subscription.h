@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * subscription.h
+ *	  Webhooks of the v3 API, and the vehicles that are subscribed to them.
+ *
+ * src/api/subscription.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SUBSCRIPTION_H
+#define SMARTCAR_SUBSCRIPTION_H
+
+#include "postgres.h"
+
+#include "call/call.h"
+
+extern void smartcar_subscriptions_begin(SmartcarCall *call, SmartcarServer *server,
+										 SmartcarSpan webhook_id, int count);
+
+#endif							/* SMARTCAR_SUBSCRIPTION_H */

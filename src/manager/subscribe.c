@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * subscribe.c
+ *	  Subscribes new vehicles to the webhook that the server names.
+ *
+ * Without a subscription Smartcar sends no events about a vehicle, and has no
+ * signals of it.  The next synchronization repairs what goes wrong here, so it is
+ * a warning.
+ *
+ * src/manager/subscribe.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/subscribe.h"
+
+#include "utils/memutils.h"
+
+#include "api/subscription.h"
+#include "call/authorization.h"
+#include "manager/connection_subscription.h"
+#include "manager/spi.h"
+#include "manager/sync_vehicles.h"
+#include "manager/usable_id.h"
+
+/* How many vehicles are subscribed at a time, for each request that runs. */
+#define VEHICLES_PER_REQUEST	4
+
+/* How often to record what was subscribed, while somebody else has locked a row. */
+#define RECORD_ATTEMPTS			5
+
+static void
+warn(const SmartcarSubscriber *subscriber, const SmartcarFailure *error)
+{
+	ereport(WARNING,
+			(errcode(error->sqlstate),
+			 errmsg("vehicle \"%s\" of user \"%s\" could not be subscribed: %s",
+					subscriber->vehicle_id, subscriber->user_id, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 errhint("CALL smartcar_sync() tries again.")));
+}
+
+/* What is to be recorded. */
+typedef struct Report
+{
+	const SmartcarServer *server;
+	const char *webhook_id;
+	const SmartcarSubscriber *subscribers;
+	int			count;
+} Report;
+
+static void
+record_report(void *argument)
+{
+	const Report *report = argument;
+
+	smartcar_subscribers_record(report->server, report->webhook_id, report->subscribers,
+								report->count);
+}
+
+/*
+ * Records what was subscribed.  If somebody else has locked a row, these vehicles
+ * are subscribed once more by the next synchronization, which changes nothing.
+ */
+static void
+record(const SmartcarServer *server, const char *webhook_id,
+	   const SmartcarSubscriber *subscribers, int count)
+{
+	Report		report = {server, webhook_id, subscribers, count};
+	ErrorData  *error;
+
+	if (!smartcar_sync_store(record_report, &report, RECORD_ATTEMPTS, &error))
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("subscriptions could not be recorded: %s", error->message)));
+}
+
+/*
+ * Keeps those whose ids a request can have.  Returns how many these are; the
+ * others were warned of when they were to be asked about.
+ */
+static int
+keep_usable(SmartcarSubscriber *subscribers, int count)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (smartcar_user_id_is_usable(smartcar_span_from_string(subscribers[i].user_id)) &&
+			smartcar_vehicle_id_is_usable(smartcar_span_from_string(subscribers[i].vehicle_id)))
+			subscribers[kept++] = subscribers[i];
+	}
+	return kept;
+}
+
+/*
+ * Subscribes some vehicles.  Returns whether to go on with others: where none of
+ * them could be, or the application has made too many requests, they could not,
+ * either.
+ */
+static bool
+subscribe(SmartcarServer *server, const char *webhook_id, SmartcarSubscriber *subscribers, int count)
+{
+	SmartcarCall call;
+	bool		is_limited = false;
+	int			subscribed = 0;
+
+	smartcar_subscriptions_begin(&call, server, smartcar_span_from_string(webhook_id), count);
+	for (int i = 0; i < count; i++)
+	{
+		smartcar_item_set_id(&call.items[i], smartcar_span_from_string(subscribers[i].vehicle_id),
+							 "vehicle_id");
+		smartcar_item_set_user_id(&call.items[i],
+								  smartcar_span_from_string(subscribers[i].user_id));
+	}
+	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_APPLICATION);
+	smartcar_call_run(&call);
+	for (int i = 0; i < count; i++)
+	{
+		const SmartcarFailure *error = call.items[i].error;
+
+		subscribers[i].is_subscribed = error == NULL;
+		if (error == NULL)
+			subscribed++;
+		else
+		{
+			warn(&subscribers[i], error);
+			is_limited |= error->api_error.status == 429;
+		}
+	}
+	return subscribed > 0 && !is_limited;
+}
+
+/*
+ * Subscribes the vehicles of these users that were not subscribed here, if the
+ * server names a webhook.  Users who have just connected may have disconnected
+ * before, so all of their vehicles are.  What has been done is committed batch by
+ * batch.
+ */
+void
+smartcar_subscribe_vehicles(SmartcarServer *server, const SmartcarUserFilter *filter, bool all)
+{
+	const char *webhook_id = smartcar_server_option(server, SMARTCAR_OPTION_WEBHOOK_ID);
+	int			limit = VEHICLES_PER_REQUEST *
+		smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
+	MemoryContext batches[2];
+	SmartcarSubscriber last = {"", "", false};
+	bool		goes_on;
+
+	if (webhook_id == NULL || smartcar_server_api_version(server) != SMARTCAR_API_V3)
+		return;
+
+	/* the last vehicle of a batch is needed for the next one */
+	for (int i = 0; i < lengthof(batches); i++)
+		batches[i] = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla subscribers",
+										   ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0;; i++)
+	{
+		MemoryContext batch = batches[i % lengthof(batches)];
+		MemoryContext old_context;
+		SmartcarSubscriber *subscribers;
+		SmartcarSubscriber next;
+		int			found;
+		int			count;
+
+		MemoryContextReset(batch);
+		old_context = MemoryContextSwitchTo(batch);
+		subscribers = smartcar_subscribers_read(filter, webhook_id, all, &last, limit, &found);
+		if (found > 0)
+			next = subscribers[found - 1];
+		count = keep_usable(subscribers, found);
+
+		/* not to be held while Smartcar is asked */
+		smartcar_spi_commit();
+		goes_on = (count == 0 || subscribe(server, webhook_id, subscribers, count)) &&
+			found == limit;
+		record(server, webhook_id, subscribers, count);
+		smartcar_spi_commit();
+		MemoryContextSwitchTo(old_context);
+		if (!goes_on)
+			break;
+		last = next;
+	}
+	for (int i = 0; i < lengthof(batches); i++)
+		MemoryContextDelete(batches[i]);
+}
