@@ -56,8 +56,9 @@ INSERT INTO known_error (origin, type, code) VALUES
 
 \qecho '## Errors and what to do about them'
 \qecho
-\qecho 'What `smartcar_error_action` says of Smartcar''s errors; `smartcar_parse_error` also looks at the status and at Smartcar''s own advice where'
-\qecho 'an error is not among them, and takes an `invalid_request` that refuses a code or token for `connect`. [smartcar_action](#smartcar_action) says what the words mean.'
+\qecho 'What `smartcar_error_action` says of Smartcar''s errors. Where an error is not among them, `smartcar_parse_error` looks at the resolution that Smartcar'
+\qecho 'proposes, then at the status; a status alone never asks an owner, since a firewall or gateway may have sent it. An `invalid_request` that refuses a code or'
+\qecho 'token is `connect`, an `invalid_grant` that refuses the redirect URI `fix_setup`. [smartcar_action](#smartcar_action) says what the words mean.'
 \qecho
 \qecho '| from | type, or error | code | action |'
 \qecho '| --- | --- | --- | --- |'

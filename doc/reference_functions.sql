@@ -39,7 +39,7 @@ INSERT INTO common_error (applies_to, errors) VALUES
 CREATE TEMP TABLE function_text (place serial, subject text, name text PRIMARY KEY, text text);
 INSERT INTO function_text (subject, name, text) VALUES
 ('Links', 'smartcar_connect_url', $$
-No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 3, `application_id` and `external_id` take the places of `client_id` and `user`.
+No network is used; the link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 2.0, `client_id` and `user` take the places of `application_id` and `external_id`.
 scope: Smartcar permissions, each with or without `required:`; NULL means the option of the server, and without one what the Smartcar dashboard says.
 make: skips the brand list; NULL or empty shows it.
 force_prompt: true asks for consent even if it was given before (`approval_prompt=force`); NULL means false.
@@ -116,7 +116,7 @@ Result: as they were written, `required:` included; NULL if the server has no su
 $$),
 ('Virtual keys', 'smartcar_virtual_key_required', $$
 By [Smartcar's table](https://smartcar.com/docs/help/oem-integrations/tesla/developers), true for every Model 3, Model Y and Cybertruck, and for Model S and Model X from 2021; false for earlier Model S and X, and for other makes.
-make, model: in upper or lower case; a trim level may follow the model ("Model S Plaid").
+make, model: in upper or lower case, the model also without its first word ("3"); a trim level may follow ("Model S Plaid").
 year: the model year.
 Result: NULL if it is not known: without a make, for another model, for a Model S or X without its year.
 $$),
@@ -232,7 +232,7 @@ server: as everywhere. In version 3, its option `mode`, or `live` without one, s
 Result: what was deleted; in version 3 also what somebody else deleted after it was listed.
 $$),
 ('Calls to Smartcar', 'smartcar_get_compatibility', $$
-It sends GET /compatibility of version 2.0, with client_id and client_secret.
+It sends GET /compatibility of version 2.0, with client_id and client_secret, whatever the server's api_version, and ends with version 2.0. Version 3 tells nothing of a single vehicle, but lists models: smartcar_request('GET', '/compatible-vehicles', origin => 'compatibility').
 vin: NULL gives NULL.
 scope: permissions, known to the extension or not; `required:` is ignored. NULL means the option of the server.
 country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which uses US.
@@ -245,13 +245,14 @@ path: below the version, such as `/vehicles/.../odometer`; NULL gives NULL.
 query: parameters of the URL, an object of texts, numbers and booleans.
 body: sent as JSON.
 unit_system: `metric` or `imperial`.
-origin: which of the server's origins, `api` (v2.0), `vehicle` (v3) or `management` (v2.0, with the management token); NULL means the one of the server's api_version.
+origin: which of the server's origins, `api` (v2.0), `vehicle` (v3), `management` (v2.0, with the management token) or `compatibility` (v3, without credentials); NULL means the one of the server's api_version.
+timeout: how long the request with its repeats may take, up to 10 minutes; NULL means the option `timeout` of the server.
 $$),
 ('Calls to Smartcar', 'smartcar_request_many', $$
 It is smartcar_request for many paths at once; the option `max_concurrency` limits how many requests run at a time.
 method: as of smartcar_request.
 paths: below the version, without NULLs; NULL gives no rows.
-query, body, unit_system, origin: as of smartcar_request.
+query, body, unit_system, origin, timeout: as of smartcar_request.
 Result: a row for each path, in their order.
 $$),
 ('The connection manager', 'smartcar_begin_connect', $$
@@ -318,7 +319,7 @@ $$),
 The view smartcar_status calls it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 server: whose option `scope` says what is wanted; NULL means the one that the setting names.
-Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key that is needed is not paired; else `retry` if that is error_action, or `none`.
+Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is taken to need; else `retry` if that is error_action, or `none`.
 $$),
 ('Internal functions', 'smartcar_tesla.action_url', $$
 For update_access it is the link without a callback, so that tokens stay as they are; for reauthenticate that of the vehicle; for add_virtual_key that of Smartcar's response or of the server.

@@ -162,6 +162,16 @@ SELECT smartcar_request('GET', '/x', 't', query => '{"a": [1]}');
 SELECT smartcar_request('GET', '/x', 't', query => '{"a": {"b": 1}}');
 SELECT smartcar_request('GET', '/x', 't', unit_system => 'nautical');
 SELECT smartcar_request('GET', '/x', 't', origin => 'auth');
+SELECT smartcar_request('GET', '/x', 't', timeout => '0');
+SELECT smartcar_request('GET', '/x', 't', timeout => '-1 s');
+SELECT smartcar_request('GET', '/x', 't', timeout => '10 minutes 1 millisecond');
+SELECT smartcar_request('GET', '/x', 't', timeout => '178000000 years');
+SELECT * FROM smartcar_request_many('GET', ARRAY['/x'], ARRAY['t'], timeout => '1 day');
+
+-- What a vehicle can do is told by version 2.0 alone.
+ALTER USER MAPPING FOR PUBLIC SERVER third OPTIONS (DROP client_secret);
+SELECT smartcar_get_compatibility('v', server => 'third');
+ALTER USER MAPPING FOR PUBLIC SERVER third OPTIONS (ADD client_secret 'secret');
 
 -- The SQLSTATEs of some of these.
 SELECT expression, state

@@ -64,11 +64,9 @@ SELECT description, action FROM (VALUES
 	('{"error": "invalid_request", "error_description": "Missing grant_type."}'),
 	('{"error": "invalid_grant"}'),
 	('{"error": "invalid_grant", "error_description": "Unauthorized redirect_uri: https://example.com/callback"}')) AS v (body), LATERAL smartcar_parse_error(body, 400);
--- a 403 without a type is that of a gateway
-SELECT body, action FROM (VALUES ('<html><body>Request blocked</body></html>'), ('{"message": "Forbidden"}'), (''), ('{"type": "NEW"}'), ('{"type": "PERMISSION"}')) AS v (body),
+-- a 403 asks an owner only if Smartcar says PERMISSION; see public_cases.sql for gateways
+SELECT body, action FROM (VALUES ('{"type": "NEW"}'), ('{"error": "forbidden"}'), ('{"type": "PERMISSION"}')) AS v (body),
 	LATERAL smartcar_parse_error(body, 403);
--- what Smartcar's support asks for may stand deeper
-SELECT request_id FROM smartcar_parse_error('{"errors": [{"type": "SERVER", "meta": {"debug": {"requestId": "in-debug"}}}]}', 500);
 
 -- what is not JSON, or JSON of no known shape: the status decides
 SELECT body, http_status, type, description, detail, action FROM (VALUES

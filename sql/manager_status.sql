@@ -45,7 +45,10 @@ INSERT INTO cases (what, expected, tesla_scopes, granted_scopes) VALUES
 INSERT INTO cases (what, expected, make, model, year, paired) VALUES
 	('key missing', 'add_virtual_key', 'TESLA', 'Model 3', 2021, false), ('key not known', 'none', 'TESLA', 'Model 3', 2021, NULL),
 	('no key needed', 'none', 'TESLA', 'Model S', 2019, false), ('key missing, year not known', 'none', 'TESLA', 'Model S', NULL, false),
-	('key missing, a newer one', 'add_virtual_key', 'Tesla', 'Model S', 2021, false), ('model not known', 'none', 'TESLA', NULL, 2021, false),
+	('key missing, a newer one', 'add_virtual_key', 'Tesla', 'Model S', 2021, false), ('model not known, of 2021', 'add_virtual_key', 'TESLA', NULL, 2021, false),
+	('model not known, of 2020', 'none', 'TESLA', NULL, 2020, false), ('neither model nor year', 'none', 'TESLA', NULL, NULL, false),
+	('a new model', 'add_virtual_key', 'TESLA', 'Cybercab', 2026, false), ('a new model with a key', 'none', 'TESLA', 'Cybercab', 2026, true),
+	('an old model that is not in the list', 'none', 'TESLA', 'Roadster', 2010, false),
 	('another make', 'none', 'BMW', 'Model 3', 2021, false), ('make not known', 'none', NULL, 'Model 3', 2021, false);
 INSERT INTO cases (what, expected, access_type, paired) VALUES ('a driver, key missing', 'ask_owner', 'DRIVER', false), ('a driver, key there', 'none', 'DRIVER', true),
 	('a secondary account, key missing', 'ask_owner', 'SECONDARY', false), ('in small letters', 'ask_owner', 'secondary', false), ('a primary account, key missing', 'add_virtual_key', 'PRIMARY', false),

@@ -470,6 +470,7 @@ CREATE FUNCTION smartcar_request(
 	body jsonb DEFAULT NULL,
 	unit_system text DEFAULT NULL,
 	origin text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS smartcar_response
 AS 'MODULE_PATHNAME', 'smartcar_request'
@@ -516,6 +517,7 @@ CREATE FUNCTION smartcar_request_many(
 	body jsonb DEFAULT NULL,
 	unit_system text DEFAULT NULL,
 	origin text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
 	server text DEFAULT NULL)
 RETURNS SETOF smartcar_request_result
 AS 'MODULE_PATHNAME', 'smartcar_request_many'

@@ -41,7 +41,7 @@ SELECT replace(replace(:'callback', '?', E'\n  ?'), '&', E'\n  &');
 \pset tuples_only off
 
 \echo
-\echo '== 3. The callback, parsed; its state is the one of the link, and Smartcar has this user as our owner-7'
+\echo '== 3. The callback, parsed: its state is the one of the link, and the user is our owner-7'
 \echo
 SELECT state, user_id, virtual_key_url
 FROM smartcar_parse_callback(:'callback');

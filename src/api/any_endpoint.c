@@ -56,6 +56,7 @@ enum
 	BODY_ARGUMENT,
 	UNIT_SYSTEM_ARGUMENT,
 	ORIGIN_ARGUMENT,
+	TIMEOUT_ARGUMENT,
 	SERVER_ARGUMENT
 };
 
@@ -263,10 +264,12 @@ host_argument(FunctionCallInfo fcinfo, SmartcarApiVersion version)
 		return SMARTCAR_HOST_VEHICLE;
 	if (smartcar_span_equal(origin, SMARTCAR_SPAN("management")))
 		return SMARTCAR_HOST_MANAGEMENT;
+	if (smartcar_span_equal(origin, SMARTCAR_SPAN("compatibility")))
+		return SMARTCAR_HOST_COMPATIBILITY;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid origin: \"%s\"", smartcar_excerpt(origin)),
-			 errdetail("Valid origins are \"api\", \"vehicle\" and \"management\".")));
+			 errdetail("Valid origins are \"api\", \"vehicle\", \"management\" and \"compatibility\".")));
 	return SMARTCAR_HOST_API;	/* keep compiler quiet */
 }
 
@@ -376,6 +379,30 @@ body_argument(FunctionCallInfo fcinfo, const char *method)
 	return smartcar_utf8_from_bytes(written, (int) strlen(written));
 }
 
+/*
+ * How long a request may take, in milliseconds.  A command that the vehicle has to
+ * carry out takes longer than anything else, so that this is an argument as well.
+ */
+static int
+timeout_argument(FunctionCallInfo fcinfo, int default_timeout)
+{
+	const SmartcarOptionInfo *option = &smartcar_options[SMARTCAR_OPTION_TIMEOUT];
+	const Interval *timeout;
+	double		milliseconds;
+
+	if (PG_ARGISNULL(TIMEOUT_ARGUMENT))
+		return default_timeout;
+	timeout = PG_GETARG_INTERVAL_P(TIMEOUT_ARGUMENT);
+	milliseconds = (timeout->month * (double) DAYS_PER_MONTH + timeout->day) * SECS_PER_DAY * 1000.0 +
+		timeout->time / 1000.0;
+	if (milliseconds < option->minimum || milliseconds > option->maximum)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout must be between %d ms and %d ms",
+						option->minimum, option->maximum)));
+	return (int) milliseconds;
+}
+
 static void
 begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
@@ -387,9 +414,12 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	arguments->body = body_argument(fcinfo, arguments->method);
 	read_query(fcinfo, arguments);
 	call->arguments = arguments;
+	call->settings.timeout = timeout_argument(fcinfo, call->settings.timeout);
 
 	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
 		call->authorization = SMARTCAR_AUTHORIZE_MANAGEMENT;
+	else if (arguments->host == SMARTCAR_HOST_COMPATIBILITY)
+		call->authorization = SMARTCAR_AUTHORIZE_NOT;
 	else if (arguments->host == SMARTCAR_HOST_VEHICLE)
 		call->authorization = SMARTCAR_AUTHORIZE_APPLICATION;
 	else

@@ -3,8 +3,9 @@
  * compatibility.c
  *	  The SQL function that tells what a vehicle can do before its owner connects it.
  *
- * Smartcar has this in version 2.0 of its API alone, so it is called there
- * whatever version a server is set to.
+ * Smartcar tells this of a single vehicle in version 2.0 of its API alone, so it is
+ * called there whatever version a server is set to.  Version 3 has a list of
+ * models, which smartcar_request() gets.
  *
  * src/api/compatibility.c
  *
@@ -123,10 +124,33 @@ joined_scope(FunctionCallInfo fcinfo, const SmartcarServer *server, int argument
 	return smartcar_span(joined.data + 1, joined.len - 1);
 }
 
+/*
+ * A server that uses version 3 may still have what version 2.0 wants.
+ */
+static void
+require_credentials_v2(SmartcarCall *call)
+{
+	SmartcarServer *server = call->server;
+
+	smartcar_server_load_mapping(server);
+	if (call->version != SMARTCAR_API_V3 ||
+		smartcar_server_has(server, SMARTCAR_OPTION_CLIENT_SECRET) ||
+		smartcar_server_has(server, SMARTCAR_OPTION_CLIENT_SECRET_FILE))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("smartcar_get_compatibility() does not exist in version 3 of Smartcar's API"),
+			 errdetail("Server \"%s\" uses that version, and its user mapping has no \"client_secret\" for version 2.0.",
+					   server->name),
+			 errhint("smartcar_request('GET', '/compatible-vehicles', origin => 'compatibility') lists the models that version 3 supports.")));
+}
+
 static void
 begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
 	CompatibilityArguments *arguments = palloc0(sizeof(CompatibilityArguments));
+
+	require_credentials_v2(call);
 
 	arguments->scope = joined_scope(fcinfo, call->server, SCOPE_ARGUMENT);
 	arguments->country = smartcar_argument_utf8(fcinfo, COUNTRY_ARGUMENT);

@@ -170,6 +170,20 @@ smartcar_failure_unusable(SmartcarCall *call, SmartcarItem *item, const char *re
 	return failure;
 }
 
+/*
+ * What to do about a request that took too long.  Where a function was given a
+ * timeout, that is what counted and not the option.
+ */
+static const char *
+timeout_hint(const SmartcarCall *call, bool in_connect)
+{
+	if (in_connect)
+		return option_hint(call, SMARTCAR_OPTION_CONNECT_TIMEOUT, "15s");
+	if (call->settings.timeout != smartcar_server_number(call->server, SMARTCAR_OPTION_TIMEOUT))
+		return psprintf("The timeout of this call was %d ms.", call->settings.timeout);
+	return option_hint(call, SMARTCAR_OPTION_TIMEOUT, "60s");
+}
+
 static void
 describe_timeout(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *response,
 				 SmartcarFailure *failure)
@@ -183,10 +197,7 @@ describe_timeout(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse 
 	failure->detail = psprintf("%s %s was given up after %d ms, while %s.",
 							   item->request.method, item_path(item), response->elapsed,
 							   phase_names[response->phase]);
-	failure->hint = option_hint(call,
-								in_connect ? SMARTCAR_OPTION_CONNECT_TIMEOUT :
-								SMARTCAR_OPTION_TIMEOUT,
-								in_connect ? "15s" : "60s");
+	failure->hint = timeout_hint(call, in_connect);
 	if (!before_request && item->request.kind != SMARTCAR_REQUEST_REPEATABLE)
 		failure->hint = psprintf("%s %s", MAY_BE_DONE, failure->hint);
 }

@@ -62,7 +62,8 @@ smartcar_host_base(SmartcarHost host)
 		[SMARTCAR_HOST_IAM] = "",
 		[SMARTCAR_HOST_API] = "/v2.0",
 		[SMARTCAR_HOST_VEHICLE] = "/v3",
-		[SMARTCAR_HOST_MANAGEMENT] = "/v2.0"
+		[SMARTCAR_HOST_MANAGEMENT] = "/v2.0",
+		[SMARTCAR_HOST_COMPATIBILITY] = "/v3"
 	};
 
 	return bases[host];

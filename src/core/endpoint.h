@@ -22,10 +22,11 @@ typedef enum SmartcarHost
 	SMARTCAR_HOST_IAM,			/* tokens of applications */
 	SMARTCAR_HOST_API,			/* the v2.0 API */
 	SMARTCAR_HOST_VEHICLE,		/* the v3 API */
-	SMARTCAR_HOST_MANAGEMENT	/* the v2.0 management API */
+	SMARTCAR_HOST_MANAGEMENT,	/* the v2.0 management API */
+	SMARTCAR_HOST_COMPATIBILITY /* the v3 compatibility API, open to everybody */
 } SmartcarHost;
 
-#define SMARTCAR_HOST_COUNT	(SMARTCAR_HOST_MANAGEMENT + 1)
+#define SMARTCAR_HOST_COUNT	(SMARTCAR_HOST_COMPATIBILITY + 1)
 
 /* How a request says who makes it. */
 typedef enum SmartcarAuthorization

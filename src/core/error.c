@@ -16,6 +16,9 @@
  * that concerns one signal must not send an owner through a login.  This is
  * why the catalogue is asked before the resolution.
  *
+ * Only an error of Smartcar's own may ask something of an owner.  A status alone
+ * may come from a firewall or gateway in between.
+ *
  * src/core/error.c
  *
  *-------------------------------------------------------------------------
@@ -78,6 +81,23 @@ static const ErrorEntry catalogue[] = {
 	{"unsupported_grant_type", NULL, SMARTCAR_ACTION_FIX_SETUP}
 };
 
+/*
+ * Errors of the token endpoints that only the beginning of their text tells from
+ * others of the same type: a code or refresh token that is spent, and a redirect
+ * URI that the application has not registered.
+ */
+static const struct
+{
+	const char *type;
+	const char *description;
+	SmartcarAction action;
+}			descriptions[] =
+{
+	{"invalid_request", "Invalid code:", SMARTCAR_ACTION_CONNECT},
+	{"invalid_request", "Invalid refresh_token:", SMARTCAR_ACTION_CONNECT},
+	{"invalid_grant", "Unauthorized redirect_uri", SMARTCAR_ACTION_FIX_SETUP}
+};
+
 static const struct
 {
 	const char *type;
@@ -130,18 +150,14 @@ smartcar_action_for(SmartcarSpan type, SmartcarSpan code)
 	return SMARTCAR_ACTION_UNKNOWN;
 }
 
-/*
- * A 403 without a type is that of a gateway, which no owner can do anything about.
- */
 static SmartcarAction
-action_for_http_status(int status, bool is_smartcar)
+action_for_http_status(int status)
 {
 	switch (status)
 	{
 		case 401:
 			return SMARTCAR_ACTION_REFRESH_TOKEN;
-		case 403:
-			return is_smartcar ? SMARTCAR_ACTION_UPDATE_ACCESS : SMARTCAR_ACTION_FIX_SETUP;
+		case 403:				/* a firewall, since PERMISSION has a type */
 		case 408:
 		case 425:
 		case 429:
@@ -159,12 +175,9 @@ action_for_http_status(int status, bool is_smartcar)
 }
 
 /*
- * What to do about an error as it was answered.  The catalogue comes first,
- * then the resolution that Smartcar proposes, then the HTTP status.
- *
- * Two errors need their text: the token endpoint answers invalid_request both
- * to a request that is wrong and to a code or refresh token that is spent, and
- * invalid_grant both to those and to a redirect URI that is not registered.
+ * What to do about the error of a response.  The few errors that need their text
+ * come first, then the catalogue, the resolution that Smartcar proposes, and the
+ * HTTP status.
  */
 SmartcarAction
 smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
@@ -172,14 +185,13 @@ smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
 {
 	SmartcarAction action;
 
-	if (smartcar_span_equal(type, SMARTCAR_SPAN("invalid_request")) &&
-		(smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid code:")) ||
-		 smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid refresh_token:"))))
-		return SMARTCAR_ACTION_CONNECT;
-	if (smartcar_span_equal(type, SMARTCAR_SPAN("invalid_grant")) &&
-		smartcar_span_starts_with(context->description,
-								  SMARTCAR_SPAN("Unauthorized redirect_uri")))
-		return SMARTCAR_ACTION_FIX_SETUP;
+	for (size_t i = 0; i < LENGTH_OF(descriptions); i++)
+	{
+		if (smartcar_span_equal(type, smartcar_span_from_string(descriptions[i].type)) &&
+			smartcar_span_starts_with(context->description,
+									  smartcar_span_from_string(descriptions[i].description)))
+			return descriptions[i].action;
+	}
 
 	action = smartcar_action_for(type, code);
 	if (action != SMARTCAR_ACTION_UNKNOWN)
@@ -191,7 +203,7 @@ smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
 								smartcar_span_from_string(resolutions[i].type)))
 			return resolutions[i].action;
 	}
-	return action_for_http_status(context->http_status, type.length > 0);
+	return action_for_http_status(context->http_status);
 }
 
 /*

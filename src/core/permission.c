@@ -63,6 +63,23 @@ static const struct
 };
 
 /*
+ * Names that callers have used for permissions that are called otherwise: lock
+ * and unlock after the command (issue 39 of smartcar/javascript-sdk, and
+ * applications that copied it), the pressure of tires after the endpoint
+ * /tires/pressure of the v2.0 API.
+ */
+static const struct
+{
+	SmartcarSpan alias;
+	SmartcarSpan name;
+}			aliases[] =
+{
+	{TEXT("control_lock"), TEXT("control_security")},
+	{TEXT("control_unlock"), TEXT("control_security")},
+	{TEXT("read_tire_pressure"), TEXT("read_tires")}
+};
+
+/*
  * A name is looked up for every element of every array of scopes: by binary
  * search instead, a link whose ten scopes come from a column takes 1.2 and not
  * 0.9 microseconds.  The slot is computed from the length of the name and three
@@ -170,6 +187,31 @@ smartcar_permission_find(SmartcarSpan name)
 		memcmp(smartcar_permission_table[index].name.data, name.data, name.length) != 0)
 		return -1;
 	return index;
+}
+
+/*
+ * The permission that is meant by a name which is none, whatever its case; no
+ * data if that is not known.  The v1 API had permissions with a part behind a
+ * colon, such as control_security:unlock, which is now the whole.
+ */
+SmartcarSpan
+smartcar_permission_meant(SmartcarSpan name)
+{
+	const char *colon = name.length > 0 ? memchr(name.data, ':', name.length) : NULL;
+
+	if (colon != NULL)
+		name.length = (size_t) (colon - name.data);
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+	{
+		if (smartcar_span_equal_ignoring_case(name, aliases[i].alias))
+			return aliases[i].name;
+	}
+	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
+	{
+		if (smartcar_span_equal_ignoring_case(name, smartcar_permission_table[i].name))
+			return smartcar_permission_table[i].name;
+	}
+	return smartcar_span(NULL, 0);
 }
 
 /* What Tesla's consent screen calls it, for example "Vehicle Location". */

@@ -47,6 +47,7 @@ extern const SmartcarPermission smartcar_permission_table[SMARTCAR_PERMISSION_CO
 extern bool smartcar_permission_strip_required(SmartcarSpan *name);
 extern bool smartcar_permission_well_formed(SmartcarSpan name);
 extern int	smartcar_permission_find(SmartcarSpan name);
+extern SmartcarSpan smartcar_permission_meant(SmartcarSpan name);
 
 extern SmartcarSpan smartcar_tesla_permission_name(SmartcarTeslaPermission tesla);
 extern SmartcarSpan smartcar_tesla_permission_scope(SmartcarTeslaPermission tesla);

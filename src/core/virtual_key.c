@@ -5,7 +5,9 @@
  *
  * Who needs one, by Smartcar's pages on the Tesla integration: every Model 3,
  * Model Y and Cybertruck, and Model S and Model X from model year 2021 on.
- * Model S and Model X up to 2020 do not.
+ * Model S and Model X up to 2020 do not.  A model is written "Model 3" on most
+ * of them, and "3" in the matrix of the v2.0 compatibility API; the long Model Y
+ * is a "Model Y L" or "Model YL".
  *
  * src/core/virtual_key.c
  *
@@ -48,11 +50,18 @@ skip_word(SmartcarSpan *text, SmartcarSpan word)
 static char
 model_letter(SmartcarSpan model)
 {
-	if (!skip_word(&model, SMARTCAR_SPAN("model")) || model.length == 0)
-		return '\0';
-	if (model.length > 1 && !is_separator(model.data[1]))
+	(void) skip_word(&model, SMARTCAR_SPAN("model"));
+	if (smartcar_span_equal_ignoring_case(model, SMARTCAR_SPAN("YL")))
+		return 'y';
+	if (model.length == 0 || (model.length > 1 && !is_separator(model.data[1])))
 		return '\0';			/* "Model 30" is not a Model 3 */
 	return smartcar_ascii_lower(model.data[0]);
+}
+
+static bool
+is_tesla(SmartcarSpan make)
+{
+	return smartcar_span_equal_ignoring_case(make, SMARTCAR_SPAN("tesla"));
 }
 
 /*
@@ -63,7 +72,7 @@ smartcar_virtual_key_need(SmartcarSpan make, SmartcarSpan model, int year)
 {
 	if (make.length == 0)
 		return SMARTCAR_VIRTUAL_KEY_UNKNOWN;
-	if (!smartcar_span_equal_ignoring_case(make, SMARTCAR_SPAN("tesla")))
+	if (!is_tesla(make))
 		return SMARTCAR_VIRTUAL_KEY_NOT_REQUIRED;
 
 	switch (model_letter(model))
@@ -85,6 +94,26 @@ smartcar_virtual_key_need(SmartcarSpan make, SmartcarSpan model, int year)
 		skip_word(&model, SMARTCAR_SPAN("truck")))
 		return SMARTCAR_VIRTUAL_KEY_REQUIRED;
 	return SMARTCAR_VIRTUAL_KEY_UNKNOWN;
+}
+
+/*
+ * Whether the owner of a vehicle that has no key should be asked to add one.  Of
+ * a Tesla whose model is not known, because it is newer than this list, that is
+ * inferred from its year: no model since 2021 takes commands without a key.
+ */
+bool
+smartcar_virtual_key_wanted(SmartcarSpan make, SmartcarSpan model, int year)
+{
+	switch (smartcar_virtual_key_need(make, model, year))
+	{
+		case SMARTCAR_VIRTUAL_KEY_REQUIRED:
+			return true;
+		case SMARTCAR_VIRTUAL_KEY_NOT_REQUIRED:
+			return false;
+		case SMARTCAR_VIRTUAL_KEY_UNKNOWN:
+			break;
+	}
+	return is_tesla(make) && year >= FIRST_MODEL_YEAR_WITH_KEY;
 }
 
 /*

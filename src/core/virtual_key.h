@@ -27,6 +27,7 @@ typedef enum SmartcarVirtualKeyNeed
 
 extern SmartcarVirtualKeyNeed smartcar_virtual_key_need(SmartcarSpan make, SmartcarSpan model,
 														int year);
+extern bool smartcar_virtual_key_wanted(SmartcarSpan make, SmartcarSpan model, int year);
 extern bool smartcar_domain_valid(SmartcarSpan domain);
 extern bool smartcar_virtual_key_url_valid(SmartcarSpan url);
 

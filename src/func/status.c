@@ -154,8 +154,7 @@ missing_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *sc
 		return facts->tesla_scopes == NULL ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
 	if (facts->is_unpaired &&
-		smartcar_virtual_key_need(facts->make, facts->model, facts->year) ==
-		SMARTCAR_VIRTUAL_KEY_REQUIRED)
+		smartcar_virtual_key_wanted(facts->make, facts->model, facts->year))
 		return is_driver(facts->access_type) ?
 			SMARTCAR_ACTION_ASK_OWNER : SMARTCAR_ACTION_ADD_VIRTUAL_KEY;
 	return SMARTCAR_ACTION_NONE;

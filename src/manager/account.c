@@ -29,6 +29,14 @@ PG_FUNCTION_INFO_V1(smartcar_access_token);
 /* How often an account is looked at that somebody refreshes. */
 #define LEASE_POLL	(100 * INT64CONST(1000))
 
+/*
+ * How long one attempt to give an account the id of its user waits for a lock, in
+ * milliseconds, and how long all of them do.  smartcar_refresh() attempts it later,
+ * and somebody waits for the owner's page.
+ */
+#define MOVE_LOCK_TIMEOUT	200
+#define LOCK_PATIENCE		(5 * USECS_PER_SEC)
+
 static bytea *
 seal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user_id,
 	 const char *kind, SmartcarSpan token)
@@ -346,28 +354,70 @@ move_tokens(const SmartcarServer *server, const char *provisional_id, const char
 					 &parameters);
 }
 
+typedef struct Move
+{
+	const SmartcarServer *server;
+	SmartcarKeyRing *ring;
+	const char *provisional_id;
+	const char *user_id;
+	bool		is_latest;
+	SmartcarSettlement outcome;
+} Move;
+
+static void
+move_account(void *argument)
+{
+	Move	   *move = (Move *) argument;
+	LockedAccount account;
+
+	move->outcome = SMARTCAR_SETTLED;
+	if (!lock_accounts(move->server, move->provisional_id, move->user_id, &account))
+		return;
+	if (account.is_leased)
+	{
+		move->outcome = SMARTCAR_SETTLE_LEASED;
+		return;
+	}
+	begin_storing(move->server, move->ring);
+	if (!reseal_for(move->server, move->ring, "access", &account.access_token,
+					move->provisional_id, move->user_id) ||
+		!reseal_for(move->server, move->ring, "refresh", &account.refresh_token,
+					move->provisional_id, move->user_id))
+	{
+		move->outcome = SMARTCAR_SETTLE_UNREADABLE;
+		return;
+	}
+	move_tokens(move->server, move->provisional_id, move->user_id, account.access_token,
+				account.refresh_token, move->is_latest);
+}
+
 /*
  * Gives an account with a provisional id the id of its user, unless somebody
  * refreshes it: what comes back then belongs to it.  Tokens that cannot be opened
- * stay where they are.
+ * stay where they are.  If it could not be done, what went wrong is in *error.
  */
 SmartcarSettlement
-smartcar_account_move(const SmartcarServer *server, SmartcarKeyRing *ring,
-					  const char *provisional_id, const char *user_id, bool is_latest)
+smartcar_account_move(SmartcarServer *server, SmartcarKeyRing *ring, const char *provisional_id,
+					  const char *user_id, bool is_latest, ErrorData **error)
 {
-	LockedAccount account;
+	Move		move = {server, ring, provisional_id, user_id, is_latest, SMARTCAR_SETTLED};
 
-	if (!lock_accounts(server, provisional_id, user_id, &account))
-		return SMARTCAR_SETTLED;
-	if (account.is_leased)
-		return SMARTCAR_SETTLE_LEASED;
-	begin_storing(server, ring);
-	if (!reseal_for(server, ring, "access", &account.access_token, provisional_id, user_id) ||
-		!reseal_for(server, ring, "refresh", &account.refresh_token, provisional_id, user_id))
-		return SMARTCAR_SETTLE_UNREADABLE;
-	move_tokens(server, provisional_id, user_id, account.access_token, account.refresh_token,
-				is_latest);
-	return SMARTCAR_SETTLED;
+	if (smartcar_spi_try(move_account, &move, MOVE_LOCK_TIMEOUT, error))
+		return move.outcome;
+	if ((*error)->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(*error);
+	return SMARTCAR_SETTLE_FAILED;
+}
+
+static const SmartcarFailure *
+failure_from_error(const ErrorData *error)
+{
+	SmartcarFailure *failure = palloc0(sizeof(SmartcarFailure));
+
+	failure->sqlstate = error->sqlerrcode;
+	failure->message = error->message;
+	failure->detail = error->detail;
+	return failure;
 }
 
 /*
@@ -384,17 +434,24 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 		.message = "a stored token cannot be opened"
 	};
 	const char *found;
-	const SmartcarFailure *error = smartcar_account_find_user(server, access_token, &found);
+	const SmartcarFailure *failure = smartcar_account_find_user(server, access_token, &found);
+	TimestampTz patience = GetCurrentTimestamp() + LOCK_PATIENCE;
 
-	while (error == NULL)
+	while (failure == NULL)
 	{
-		switch (smartcar_account_move(server, ring, provisional_id, found, is_latest))
+		ErrorData  *error;
+
+		switch (smartcar_account_move(server, ring, provisional_id, found, is_latest, &error))
 		{
 			case SMARTCAR_SETTLED:
 				*user_id = found;
 				return NULL;
 			case SMARTCAR_SETTLE_UNREADABLE:
-				error = &unreadable;
+				failure = &unreadable;
+				break;
+			case SMARTCAR_SETTLE_FAILED:
+				if (!smartcar_error_is_transient(error) || GetCurrentTimestamp() > patience)
+					failure = failure_from_error(error);
 				break;
 			case SMARTCAR_SETTLE_LEASED:
 				smartcar_spi_commit();
@@ -402,7 +459,7 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 				break;
 		}
 	}
-	return error;
+	return failure;
 }
 
 /*

@@ -71,7 +71,8 @@ typedef enum SmartcarSettlement
 {
 	SMARTCAR_SETTLED,			/* or somebody else has done it */
 	SMARTCAR_SETTLE_LEASED,
-	SMARTCAR_SETTLE_UNREADABLE
+	SMARTCAR_SETTLE_UNREADABLE,
+	SMARTCAR_SETTLE_FAILED
 } SmartcarSettlement;
 
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
@@ -101,10 +102,10 @@ extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
 extern const SmartcarFailure *smartcar_account_find_user(SmartcarServer *server,
 														 SmartcarSpan access_token,
 														 const char **user_id);
-extern SmartcarSettlement smartcar_account_move(const SmartcarServer *server,
-												SmartcarKeyRing *ring,
+extern SmartcarSettlement smartcar_account_move(SmartcarServer *server, SmartcarKeyRing *ring,
 												const char *provisional_id,
-												const char *user_id, bool is_latest);
+												const char *user_id, bool is_latest,
+												ErrorData **error);
 extern int	smartcar_account_read_provisional(const SmartcarServer *server,
 											  SmartcarProvisionalAccount *accounts,
 											  int limit);

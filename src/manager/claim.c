@@ -240,14 +240,18 @@ smartcar_claims_responded(SmartcarClaims *claims, const char *user_id)
 /*
  * The response of an account is stored, or never will be.  One may fail and then
  * succeed, or the other way round, so those that have failed in the end are kept
- * by name.
+ * by name.  Returns whether the account is one that had not failed before, so that
+ * whoever counts accounts does not count attempts.
  */
-void
+bool
 smartcar_claims_ended(SmartcarClaims *claims, const char *user_id, bool has_failed)
 {
+	bool		is_first = set_entry(claims->failed, user_id, HASH_FIND) == NULL;
+
 	set_entry(claims->held, user_id, HASH_REMOVE);
 	set_entry(claims->skipped, user_id, HASH_REMOVE);
 	set_entry(claims->failed, user_id, has_failed ? HASH_ENTER : HASH_REMOVE);
+	return is_first;
 }
 
 /*
@@ -407,7 +411,7 @@ claim_one_by_one(SmartcarClaims *claims, const Batch *batch)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("could not claim account of user \"%s\": %s", user_id, error->message)));
-		smartcar_claims_ended(claims, user_id, true);
+		(void) smartcar_claims_ended(claims, user_id, true);
 		pass_over(claims, user_id, DT_NOEND);
 	}
 }

@@ -59,7 +59,7 @@ extern TimestampTz smartcar_claims_next_attempt(const SmartcarClaims *claims, in
 
 /* What becomes of an account. */
 extern void smartcar_claims_responded(SmartcarClaims *claims, const char *user_id);
-extern void smartcar_claims_ended(SmartcarClaims *claims, const char *user_id, bool has_failed);
+extern bool smartcar_claims_ended(SmartcarClaims *claims, const char *user_id, bool has_failed);
 
 extern bool smartcar_claims_any_locked(SmartcarClaims *claims);
 extern void smartcar_claims_give_up_locked(SmartcarClaims *claims);

@@ -400,9 +400,9 @@ finish_account(SmartcarRefreshResults *results, SmartcarRefreshResult *result, b
 {
 	bool		is_refusal = result->has_failed && result->failure.is_refusal;
 
-	smartcar_claims_ended(results->claims, result->claim.user_id,
-						  result->has_failed && !is_refusal && is_recorded);
-	smartcar_progress_add(results->progress, 1);
+	if (smartcar_claims_ended(results->claims, result->claim.user_id,
+							  result->has_failed && !is_refusal && is_recorded))
+		smartcar_progress_add(results->progress, 1);
 	if (is_recorded && is_refusal)
 		results->refused++;
 	if (is_recorded && !result->has_failed)
@@ -503,7 +503,7 @@ smartcar_results_give_up(SmartcarRefreshResults *results)
 		SmartcarRefreshResult *result = dlist_container(SmartcarRefreshResult, node, iterator.cur);
 
 		if (!result->is_account_stored)
-			smartcar_claims_ended(results->claims, result->claim.user_id, true);
+			(void) smartcar_claims_ended(results->claims, result->claim.user_id, true);
 		finish_result(result);
 	}
 }

@@ -20,29 +20,8 @@
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
 
-/* How many accounts of a run are asked about. */
-#define MAX_ACCOUNTS	100
-
-/* How long they are waited for where they are locked, in milliseconds. */
-#define LOCK_TIMEOUT	200
-
-typedef struct Move
-{
-	SmartcarServer *server;
-	SmartcarKeyRing *ring;
-	const char *provisional_id;
-	const char *user_id;
-	SmartcarSettlement outcome;
-} Move;
-
-static void
-move_account(void *argument)
-{
-	Move	   *move = (Move *) argument;
-
-	move->outcome = smartcar_account_move(move->server, move->ring, move->provisional_id,
-										  move->user_id, false);
-}
+/* How many accounts of a run are asked about.  The next run is soon. */
+#define MAX_ACCOUNTS	10
 
 /*
  * Finds out whose an account is.  Returns whether it has the id of its user now;
@@ -51,26 +30,23 @@ move_account(void *argument)
 static bool
 settle_account(SmartcarServer *server, SmartcarKeyRing *ring,
 			   const SmartcarProvisionalAccount *account, const char *access_token,
-			   const char **user_id)
+			   const char **user_id, bool *is_silent)
 {
-	Move		move = {server, ring, account->user_id, NULL, SMARTCAR_SETTLE_LEASED};
+	const SmartcarFailure *failure;
 	ErrorData  *error;
 
-	if (smartcar_account_find_user(server, smartcar_span_from_string(access_token),
-								   &move.user_id) != NULL)
-		return false;
-	*user_id = move.user_id;
-	if (!smartcar_spi_try(move_account, &move, LOCK_TIMEOUT, &error))
-	{
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		return false;
-	}
-	return move.outcome == SMARTCAR_SETTLED;
+	failure = smartcar_account_find_user(server, smartcar_span_from_string(access_token),
+										 user_id);
+	*is_silent = failure != NULL && failure->api_error.status == 0;
+	return failure == NULL &&
+		smartcar_account_move(server, ring, account->user_id, *user_id, false,
+							  &error) == SMARTCAR_SETTLED;
 }
 
 /*
- * Settles the accounts whose user is not known, and lists their vehicles.
+ * Settles the accounts whose user is not known, and lists their vehicles.  Where
+ * Smartcar does not respond, one request is enough: what is due next must not wait
+ * for the timeouts of all of them.
  */
 void
 smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
@@ -79,9 +55,10 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 	SmartcarUser users[MAX_ACCOUNTS];
 	int			count = smartcar_account_read_provisional(server, accounts, MAX_ACCOUNTS);
 	int			settled = 0;
+	bool		is_silent = false;
 
 	smartcar_spi_commit();
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && !is_silent; i++)
 	{
 		SmartcarSealedIdentity identity = {server->name, accounts[i].user_id, "access"};
 		SmartcarUser *user = &users[settled];
@@ -92,7 +69,8 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 		user->access_token = smartcar_try_unseal(ring, accounts[i].access_token, &identity,
 												 &sqlstate);
 		if (user->access_token != NULL &&
-			settle_account(server, ring, &accounts[i], user->access_token, &user->user_id))
+			settle_account(server, ring, &accounts[i], user->access_token, &user->user_id,
+						   &is_silent))
 			settled++;
 		else
 			smartcar_account_record_unsettled(server, accounts[i].user_id);

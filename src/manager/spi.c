@@ -35,12 +35,16 @@
 #include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "pg/compat.h"
 #include "pg/holdoff.h"
 
 #define TIME	"@now"
+
+static volatile sig_atomic_t *const end_flags[] = {SMARTCAR_END_FLAGS};
+static const TimeoutId end_timers[] = {SMARTCAR_END_TIMERS};
 
 /* The role and the schema of the extension. */
 typedef struct ExtensionHome
@@ -216,31 +220,57 @@ smartcar_spi_end(void)
 		XactIsoLevel = DefaultXactIsoLevel;
 }
 
-/*
- * Keeps the end of the session away from work that must not be left half done.
- * HOLD_INTERRUPTS() would keep lock_timeout away, too.  Returns whether the
- * session was to end already.
- */
-static bool
-hold_termination(sigset_t *before)
+/* What would end the session, and is kept away from it for a while. */
+typedef struct SessionEnd
 {
-	bool		is_pending;
+	sigset_t	signals;		/* that were blocked before */
+	bool		flags[lengthof(end_flags)];
+	TimestampTz timers[lengthof(end_timers)];	/* DT_NOEND: not running */
+} SessionEnd;
+
+/*
+ * Keeps the end of the session away from work that must not be left half done:
+ * that somebody terminates it, that the client goes away, and that a transaction has
+ * lasted too long.  HOLD_INTERRUPTS() would keep lock_timeout away, too.
+ */
+static void
+hold_session_end(SessionEnd *held)
+{
 	sigset_t	termination;
 
 	sigemptyset(&termination);
 	sigaddset(&termination, SIGTERM);
-	sigprocmask(SIG_BLOCK, &termination, before);
-	is_pending = ProcDiePending;
-	ProcDiePending = false;
-	return is_pending;
+	sigprocmask(SIG_BLOCK, &termination, &held->signals);
+	for (int i = 0; i < lengthof(end_timers); i++)
+	{
+		held->timers[i] = DT_NOEND;
+		if (!get_timeout_active(end_timers[i]))
+			continue;
+		held->timers[i] = get_timeout_finish_time(end_timers[i]);
+		disable_timeout(end_timers[i], false);
+	}
+	for (int i = 0; i < lengthof(end_flags); i++)
+	{
+		held->flags[i] = *end_flags[i];
+		*end_flags[i] = false;
+	}
 }
 
+/* A client that is gone may have been noticed meanwhile, by what was sent to it. */
 static void
-resume_termination(const sigset_t *before, bool is_pending)
+resume_session_end(const SessionEnd *held)
 {
-	if (is_pending)
-		InterruptPending = ProcDiePending = true;
-	sigprocmask(SIG_SETMASK, before, NULL);
+	for (int i = 0; i < lengthof(end_flags); i++)
+	{
+		if (held->flags[i])
+			InterruptPending = *end_flags[i] = true;
+	}
+	for (int i = 0; i < lengthof(end_timers); i++)
+	{
+		if (held->timers[i] != DT_NOEND)
+			enable_timeout_at(end_timers[i], held->timers[i]);
+	}
+	sigprocmask(SIG_SETMASK, &held->signals, NULL);
 }
 
 static void
@@ -268,13 +298,12 @@ smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout
 	ResourceOwner owner = CurrentResourceOwner;
 	SmartcarHoldoff holdoff = smartcar_save_holdoff();
 	volatile bool is_done = false;
-	bool		is_terminated;
-	sigset_t	signals;
+	SessionEnd	held;
 
 	*error = NULL;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	is_terminated = hold_termination(&signals);
+	hold_session_end(&held);
 	PG_TRY();
 	{
 		ConstraintsSetStmt all_immediate = {.type = T_ConstraintsSetStmt};
@@ -296,7 +325,7 @@ smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout
 		smartcar_restore_holdoff(holdoff);
 	}
 	PG_END_TRY();
-	resume_termination(&signals, is_terminated);
+	resume_session_end(&held);
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return is_done;

@@ -122,6 +122,24 @@ smartcar_error_read_object(SmartcarApiError *answer, JsonbContainer *object)
 }
 
 /*
+ * The request id of an error of the v3 API, which stands in its "meta" or in
+ * "debug" there.
+ */
+static SmartcarSpan
+v3_request_id(JsonbContainer *object)
+{
+	JsonbContainer *meta = smartcar_json_object_member(object, "meta");
+	JsonbContainer *debug = meta ? smartcar_json_object_member(meta, "debug") : NULL;
+	SmartcarSpan request_id = {NULL, 0};
+
+	if (meta != NULL)
+		request_id = smartcar_json_text_member(meta, "requestId");
+	if (request_id.data == NULL && debug != NULL)
+		request_id = smartcar_json_text_member(debug, "requestId");
+	return request_id;
+}
+
+/*
  * One error of the v3 API.  It calls the text "detail", where v2.0 has a list
  * under that name, and keeps links and further data in objects of their own.
  */
@@ -130,8 +148,6 @@ read_v3_error(JsonbContainer *object, SmartcarApiError *answer)
 {
 	static const char *const link_keys[] = {"about", "type", NULL};
 	JsonbContainer *links = smartcar_json_object_member(object, "links");
-	JsonbContainer *meta = smartcar_json_object_member(object, "meta");
-	JsonbContainer *debug = meta ? smartcar_json_object_member(meta, "debug") : NULL;
 
 	smartcar_error_read_object(answer, object);
 	if (answer->description.data == NULL)
@@ -144,10 +160,8 @@ read_v3_error(JsonbContainer *object, SmartcarApiError *answer)
 		answer->description = smartcar_json_text_member(object, "title");
 	if (answer->doc_url.data == NULL && links != NULL)
 		answer->doc_url = first_text_member(links, link_keys);
-	if (answer->request_id.data == NULL && meta != NULL)
-		answer->request_id = smartcar_json_text_member(meta, "requestId");
-	if (answer->request_id.data == NULL && debug != NULL)
-		answer->request_id = smartcar_json_text_member(debug, "requestId");
+	if (answer->request_id.data == NULL)
+		answer->request_id = v3_request_id(object);
 }
 
 /*

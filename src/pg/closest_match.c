@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * closest_match.c
- *	  What a mistyped name was probably meant to be.
+ *	  What a mistyped name was probably meant to be, whatever its case.
  *
  * PostgreSQL has the same from version 16 on; the distance itself is its own
  * in all versions.
@@ -30,10 +30,19 @@ smartcar_closest_match_begin(SmartcarClosestMatch *state, SmartcarSpan source)
 	state->distance = -1;
 }
 
+static void
+copy_lower(char *target, SmartcarSpan source)
+{
+	for (size_t i = 0; i < source.length; i++)
+		target[i] = smartcar_ascii_lower(source.data[i]);
+}
+
 void
 smartcar_closest_match_try(SmartcarClosestMatch *state, SmartcarSpan candidate)
 {
 	SmartcarSpan source = state->source;
+	char		lower_source[MAX_LENGTH];
+	char		lower_candidate[MAX_LENGTH];
 	int			limit;
 	int			distance;
 
@@ -43,8 +52,10 @@ smartcar_closest_match_try(SmartcarClosestMatch *state, SmartcarSpan candidate)
 	limit = state->match.data ? state->distance - 1 : MAX_DISTANCE;
 	if (limit < 0)
 		return;
-	distance = varstr_levenshtein_less_equal(source.data, (int) source.length,
-											 candidate.data, (int) candidate.length,
+	copy_lower(lower_source, source);
+	copy_lower(lower_candidate, candidate);
+	distance = varstr_levenshtein_less_equal(lower_source, (int) source.length,
+											 lower_candidate, (int) candidate.length,
 											 1, 1, 1, limit, true);
 
 	/* more than half of the name changed is no likeness */

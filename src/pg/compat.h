@@ -14,9 +14,11 @@
 
 #include "catalog/pg_foreign_server.h"
 #include "common/jsonapi.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
+#include "utils/timeout.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
@@ -121,6 +123,21 @@ smartcar_make_json_lexer(char *json, int length, int encoding)
 	return makeJsonLexContextCstringLen(json, length, encoding, true);
 #endif
 }
+
+/*
+ * What ends the session as soon as the backend looks for interrupts, and the timers
+ * that may ask for that.  17 has transaction_timeout, too.
+ */
+#if PG_VERSION_NUM >= 170000
+#define SMARTCAR_END_FLAGS \
+	&ProcDiePending, &ClientConnectionLost, &CheckClientConnectionPending, \
+	&TransactionTimeoutPending
+#define SMARTCAR_END_TIMERS		CLIENT_CONNECTION_CHECK_TIMEOUT, TRANSACTION_TIMEOUT
+#else
+#define SMARTCAR_END_FLAGS \
+	&ProcDiePending, &ClientConnectionLost, &CheckClientConnectionPending
+#define SMARTCAR_END_TIMERS		CLIENT_CONNECTION_CHECK_TIMEOUT
+#endif
 
 /* 17 gives an extension wait events of its own. */
 #if PG_VERSION_NUM >= 170000

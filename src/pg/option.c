@@ -63,6 +63,8 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	"https://vehicle.api.smartcar.com"},
 	[SMARTCAR_OPTION_MANAGEMENT_ORIGIN] = {"management_origin", SERVER, SMARTCAR_KIND_ORIGIN, true,
 	"https://management.smartcar.com"},
+	[SMARTCAR_OPTION_COMPATIBILITY_ORIGIN] = {"compatibility_origin", SERVER, SMARTCAR_KIND_ORIGIN, true,
+	"https://compatibility.api.smartcar.com"},
 	[SMARTCAR_OPTION_CA_FILE] = {"ca_file", SERVER, SMARTCAR_KIND_FILE, true},
 	[SMARTCAR_OPTION_TOKEN_KEY_FILE] = {"token_key_file", SERVER, SMARTCAR_KIND_FILE, true},
 

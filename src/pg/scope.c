@@ -103,13 +103,33 @@ smartcar_resolve_permission(SmartcarSpan *name)
 }
 
 /*
+ * What a name that a link may not ask for was probably meant to be; no data if
+ * nothing is close enough.
+ */
+static SmartcarSpan
+guess_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
+{
+	SmartcarSpan meant = smartcar_permission_meant(name);
+	SmartcarClosestMatch closest;
+
+	if (meant.data != NULL)
+		return meant;
+	smartcar_closest_match_begin(&closest, name);
+	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
+		smartcar_closest_match_try(&closest, smartcar_permission_table[i].name);
+	for (int i = 0; extra_scopes != NULL && i < extra_scopes->count; i++)
+		smartcar_closest_match_try(&closest, extra_scopes->names[i]);
+	return closest.match;
+}
+
+/*
  * Whether a link may ask for a permission.  extra_scopes is NULL if there are
  * none.
  */
 void
 smartcar_check_link_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
 {
-	SmartcarClosestMatch closest;
+	SmartcarSpan guess;
 	int			extra_count = extra_scopes ? extra_scopes->count : 0;
 
 	if (smartcar_resolve_permission(&name) >= 0)
@@ -120,17 +140,12 @@ smartcar_check_link_permission(SmartcarSpan name, const SmartcarScopeList *extra
 			return;
 	}
 
-	smartcar_closest_match_begin(&closest, name);
-	for (int i = 0; i < SMARTCAR_PERMISSION_COUNT; i++)
-		smartcar_closest_match_try(&closest, smartcar_permission_table[i].name);
-	for (int i = 0; i < extra_count; i++)
-		smartcar_closest_match_try(&closest, extra_scopes->names[i]);
-
+	guess = guess_permission(name, extra_scopes);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unrecognized Smartcar permission \"%s\"", smartcar_excerpt(name)),
-			 closest.match.data ?
-			 errhint("Perhaps you meant \"%.*s\".", (int) closest.match.length, closest.match.data) :
+			 guess.data ?
+			 errhint("Perhaps you meant \"%.*s\".", (int) guess.length, guess.data) :
 			 errhint("If it is a new permission of Smartcar's, add it to the option \"extra_scopes\" of the server.")));
 }
 

@@ -63,7 +63,8 @@ static const char *const origins[SMARTCAR_HOST_COUNT] = {
 	[SMARTCAR_HOST_IAM] = "https://iam.smartcar.com",
 	[SMARTCAR_HOST_API] = "https://api.smartcar.com",
 	[SMARTCAR_HOST_VEHICLE] = "https://vehicle.api.smartcar.com",
-	[SMARTCAR_HOST_MANAGEMENT] = "https://management.smartcar.com"
+	[SMARTCAR_HOST_MANAGEMENT] = "https://management.smartcar.com",
+	[SMARTCAR_HOST_COMPATIBILITY] = "https://compatibility.api.smartcar.com"
 };
 
 static regex_t path_pattern;

@@ -156,14 +156,12 @@ check_status_alone(SmartcarAction action, int status)
 {
 	SmartcarAction expected = SMARTCAR_ACTION_UNKNOWN;
 
-	if (status / 100 == 5 || status == 408 || status == 425 || status == 429)
+	if (status / 100 == 5 || status == 403 || status == 408 || status == 425 || status == 429)
 		expected = SMARTCAR_ACTION_RETRY;
 	else if (status / 100 == 4)
 		expected = SMARTCAR_ACTION_FIX_SETUP;
 	if (status == 401)
 		expected = SMARTCAR_ACTION_REFRESH_TOKEN;
-	else if (status == 403)
-		expected = SMARTCAR_ACTION_UPDATE_ACCESS;
 	else if (status == 501)
 		expected = SMARTCAR_ACTION_NONE;
 	PROPERTY(action == expected, NOTHING, "a status alone says what it says in HTTP");
@@ -178,6 +176,8 @@ check_action(SmartcarSpan type, SmartcarSpan code, const SmartcarErrorContext *c
 	bool		spent = smartcar_span_equal(type, SMARTCAR_SPAN("invalid_request")) &&
 		(smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid code:")) ||
 		 smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Invalid refresh_token:")));
+	bool		foreign_uri = smartcar_span_equal(type, SMARTCAR_SPAN("invalid_grant")) &&
+		smartcar_span_starts_with(context->description, SMARTCAR_SPAN("Unauthorized redirect_uri"));
 	bool		proposed = false;
 
 	PROPERTY(known <= SMARTCAR_ACTION_UNKNOWN && action <= SMARTCAR_ACTION_UNKNOWN, type,
@@ -192,6 +192,12 @@ check_action(SmartcarSpan type, SmartcarSpan code, const SmartcarErrorContext *c
 	{
 		PROPERTY(action == SMARTCAR_ACTION_CONNECT, context->description,
 				 "a spent code or token takes a new connection");
+		return;
+	}
+	if (foreign_uri)
+	{
+		PROPERTY(action == SMARTCAR_ACTION_FIX_SETUP, context->description,
+				 "a redirect URI that is not registered is not the owner's to fix");
 		return;
 	}
 	if (known != SMARTCAR_ACTION_UNKNOWN)

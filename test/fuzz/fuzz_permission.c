@@ -29,6 +29,34 @@ search_all(SmartcarSpan name)
 	return -1;
 }
 
+/*
+ * What a name means, written the other way round: of what stands in front of a
+ * colon, whatever its case.
+ */
+static SmartcarSpan
+expected_meaning(SmartcarSpan name)
+{
+	static const char *const others[][2] = {
+		{"control_lock", "control_security"}, {"control_unlock", "control_security"},
+		{"read_tire_pressure", "read_tires"}
+	};
+	char	   *lower = block_string(name);
+	int			index;
+
+	for (char *c = lower; *c != '\0'; c++)
+		*c = smartcar_ascii_lower(*c);
+	if (strchr(lower, ':') != NULL)
+		name.length = (size_t) (strchr(lower, ':') - lower);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		if (smartcar_span_equal(smartcar_span(lower, name.length),
+								smartcar_span_from_string(others[i][0])))
+			return smartcar_span_from_string(others[i][1]);
+	}
+	index = search_all(smartcar_span(lower, name.length));
+	return index < 0 ? NOTHING : smartcar_permission_table[index].name;
+}
+
 /* All names that differ from a known one in a single bit, none of them known. */
 static void
 check_neighbours(SmartcarSpan name)
@@ -99,6 +127,10 @@ check_name(SmartcarSpan name)
 	PROPERTY(tesla == SMARTCAR_TESLA_NONE ||
 			 smartcar_span_equal(smartcar_tesla_permission_scope(tesla), name), name,
 			 "a scope is that of the Tesla permission it is found as");
+
+	if (name.length == 0 || memchr(name.data, '\0', name.length) == NULL)
+		PROPERTY(smartcar_span_equal(smartcar_permission_meant(name), expected_meaning(name)),
+				 name, "a name means what its first part means in small letters");
 
 	well_formed = pattern_matches(&well_formed_pattern, name) &&
 		name.length <= SMARTCAR_PERMISSION_MAX_LENGTH &&

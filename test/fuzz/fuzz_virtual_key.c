@@ -82,6 +82,10 @@ check_need(SmartcarSpan make, SmartcarSpan model, int year)
 			 "who needs a key is what Smartcar's page says");
 	PROPERTY(smartcar_virtual_key_need(in_upper_case(make), in_upper_case(model), year) == need,
 			 model, "the case of make and model does not matter");
+	PROPERTY(smartcar_virtual_key_wanted(make, model, year) ==
+			 (need == SMARTCAR_VIRTUAL_KEY_REQUIRED ||
+			  (need == SMARTCAR_VIRTUAL_KEY_UNKNOWN && make.length > 0 && year >= 2021)), model,
+			 "a key is wanted where it is required, and for newer Teslas of other models");
 }
 
 int
@@ -92,8 +96,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	pattern_compile(&domain_pattern,
 					"^(" LOWER_LABEL_PATTERN "\\.)+" LOWER_LABEL_PATTERN "$");
 	pattern_compile(&always_pattern,
-					"^(MODEL[ _-]*[3Y]($|[ _-])|CYBER[ _-]*TRUCK)");
-	pattern_compile(&later_pattern, "^MODEL[ _-]*[SX]($|[ _-])");
+					"^((MODEL[ _-]*)?([3Y]($|[ _-])|YL$)|CYBER[ _-]*TRUCK)");
+	pattern_compile(&later_pattern, "^(MODEL[ _-]*)?[SX]($|[ _-])");
 	return 0;
 }
 

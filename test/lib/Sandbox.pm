@@ -171,7 +171,7 @@ sub create_server
 	my ($node, $name, $origin, %options) = @_;
 	my %mapping_options = %{ delete $options{mapping} // \%mapping };
 
-	$options{"${_}_origin"} = $origin foreach qw(auth iam api vehicle management);
+	$options{"${_}_origin"} = $origin foreach qw(auth iam api vehicle management compatibility);
 	$options{api_version} //= '2.0';
 	$options{client_id} //= '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07';
 	$options{redirect_uri} //= 'https://example.com/callback';

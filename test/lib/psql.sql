@@ -11,7 +11,8 @@ CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	redirect_uri 'https://example.com/callback',
 	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
 	connect_origin :'sandbox', auth_origin :'sandbox', iam_origin :'sandbox', api_origin :'sandbox',
-	vehicle_origin :'sandbox', management_origin :'sandbox', token_key_file :'key_file');
+	vehicle_origin :'sandbox', management_origin :'sandbox', compatibility_origin :'sandbox',
+	token_key_file :'key_file');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
 	api_client_id 'client_sandbox', api_client_secret 'sandbox-api-secret',
 	management_token 'sandbox-management-token', client_secret 'sandbox-client-secret');

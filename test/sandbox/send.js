@@ -83,14 +83,16 @@ function sendRaw(outgoing, answer, headers, bytes, {slow_headers_ms: slowly = 0,
 }
 
 // Bytes as they are, piece by piece with a pause in between, in the place of what
-// node:http would write.
-function sendBytes(outgoing, pieces) {
+// node:http would write; the connection may end behind them.
+function sendBytes(outgoing, pieces, close) {
   const {socket} = outgoing;
   const {write} = socket;
   const step = ([piece, ...rest]) => {
     socket.write(Buffer.from(piece, 'latin1'));
     if (rest.length > 0) {
       setTimeout(() => socket.destroyed || step(rest), 30);
+    } else if (close) {
+      socket.end();
     }
   };
 
@@ -144,7 +146,7 @@ function send(outgoing, answer, effect) {
     return;
   }
   if (!outgoing.stream && effect.raw !== undefined) {
-    sendBytes(outgoing, [effect.raw].flat());
+    sendBytes(outgoing, [effect.raw].flat(), effect.close);
     return;
   }
   if (!outgoing.stream && (effect.slow_headers_ms || effect.truncate !== undefined)) {

@@ -97,7 +97,9 @@ my @origins = (
 	[ q('GET', '/x', 't', origin => 'api', server => 'v3'), '/v2.0/x', 'Bearer t' ],
 	[ q('GET', '/x', origin => 'vehicle'), '/v3/x', "Bearer $token" ],
 	[ q('GET', '/x', origin => 'management'), '/v2.0/x', $management ],
-	[ q('GET', '/x', origin => 'management', server => 'v3'), '/v2.0/x', $management ]);
+	[ q('GET', '/x', origin => 'management', server => 'v3'), '/v2.0/x', $management ],
+	[ q('GET', '/x', origin => 'compatibility'), '/v3/x', undef ],
+	[ q('GET', '/x', origin => 'compatibility', server => 'v3'), '/v3/x', undef ]);
 foreach my $origin (@origins)
 {
 	my $request = request_of($origin->[0]);
@@ -107,16 +109,41 @@ foreach my $origin (@origins)
 }
 
 # Each origin leads to its own host
-$session->query(q(ALTER SERVER smartcar OPTIONS (SET auth_origin 'http://127.0.0.1:1', SET iam_origin 'http://127.0.0.1:1', SET vehicle_origin 'http://127.0.0.1:1', SET management_origin 'http://127.0.0.1:1')));
+$session->query(q(ALTER SERVER smartcar OPTIONS (SET auth_origin 'http://127.0.0.1:1', SET iam_origin 'http://127.0.0.1:1', SET vehicle_origin 'http://127.0.0.1:1', SET management_origin 'http://127.0.0.1:1', SET compatibility_origin 'http://127.0.0.1:1')));
 is(request_of(q('GET', '/x', 't'))->{path}, '/v2.0/x', 'api_origin alone leads to the sandbox');
-foreach my $origin (qw(vehicle management))
+foreach my $origin (qw(vehicle management compatibility))
 {
 	my $error = $session->error("SELECT smartcar_request('GET', '/x', 't', origin => '$origin')");
 
 	is($error->{sqlstate}, 'SC001', "the origin $origin is another host");
 	like($error->{hint}, qr/"${origin}_origin"/, 'which is told');
 }
-$session->query("ALTER SERVER smartcar OPTIONS (SET ${_}_origin '" . $sandbox->url . "')") foreach qw(auth iam vehicle management);
+$session->query("ALTER SERVER smartcar OPTIONS (SET ${_}_origin '" . $sandbox->url . "')") foreach qw(auth iam vehicle management compatibility);
+
+# The list of models
+
+$sandbox->faults({ match => { path => '^/v3/compatible-vehicles$' }, body => { data => [] } });
+is_result(q(SELECT body FROM smartcar_request('GET', '/compatible-vehicles', query => '{"filter[make]": "TESLA", "filter[region]": "US"}', origin => 'compatibility')),
+	'{"data":[]}', 'the list of models that version 3 supports');
+is(($sandbox->log)[0]->{query}, 'filter%5Bmake%5D=TESLA&filter%5Bregion%5D=US', 'and its filters');
+
+# Time for a command
+
+{
+	my $lock = q('POST', '/vehicles/v/commands/security/lock', 't', body => '{}');
+
+	$session->query("ALTER SERVER smartcar OPTIONS (ADD timeout '500ms')");
+	$sandbox->faults({ match => { path => '/commands/' }, times => 0, status => 202, body => {}, delay_ms => 900 });
+	my $error = $session->error("SELECT smartcar_request($lock)");
+	is($error->{sqlstate}, 'SC003', 'a command that takes longer than the timeout of the server');
+	like($error->{hint}, qr/^Smartcar may have carried out the request\..*The option "timeout" is 500ms/, 'may have been carried out');
+	is_result("SELECT status FROM smartcar_request($lock, timeout => '310 s')", '202', 'has the time that it is given');
+	is_result("SELECT status FROM smartcar_request_many('POST', '{/vehicles/v/commands/security/lock}', '{t}', body => '{}', timeout => '310 s')", '202', 'also as one of many');
+	is($session->error("SELECT smartcar_request($lock, timeout => '300 ms')")->{hint},
+		'Smartcar may have carried out the request. Find out before you repeat it. The timeout of this call was 300 ms.', 'or less');
+	$session->query('ALTER SERVER smartcar OPTIONS (DROP timeout)');
+	$sandbox->faults();
+}
 
 # Paths
 

@@ -100,6 +100,40 @@ $other->query('COMMIT');
 like($session->result, qr/57014/, 'a cancel while the row of the session is locked');
 is_connected('owner-1', 'a cancel during the exchange');
 
+# The account that the owner has already is locked: the new tokens stay where they are
+
+start_over();
+$session->query(Manager::callback_of($node, $sandbox, 'ada', 'owner-1'));
+$call = Manager::callback_of($node, $sandbox, 'ada', 'owner-1');
+$other->query('BEGIN');
+Manager::lock_rows($other, 'account', 'user_id');
+$session->query("SET lock_timeout = '300ms'");
+$result = $session->query($call);
+like($result, qr/^WARNING:  55P03: the owner is connected, but /m, 'lock_timeout while the account is locked: a warning');
+like($result, qr/^finished\|owner-1\|\|/m, 'and the owner is connected');
+$session->query('RESET lock_timeout');
+$other->query('ROLLBACK');
+$session->query('CALL smartcar_refresh()');
+is(Manager::count($node, 'account'), 1, 'a refresh gives the tokens to the account');
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'and none is lost');
+
+# The client goes away, which the server notices before Smartcar has responded
+
+start_over();
+{
+	my $client = Session->new($node);
+	my $is_there = 'SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $client->backend;
+
+	$call = Manager::callback_of($node, $sandbox, 'ada', 'owner-1');
+	$sandbox->faults({ match => $token, delay_ms => 1500 });
+	$client->query("SET client_connection_check_interval = '100ms'");
+	$client->start($call);
+	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
+	kill 'KILL', $client->{pid};
+	ok(Manager::wait_until(sub { sql($is_there) == 0 }), 'a client that is gone ends the session');
+	is_connected('owner-1', 'a client that goes away during the exchange');
+}
+
 # Callbacks of the other version
 
 start_over();

@@ -339,6 +339,25 @@ Manager::set_accounts($node, { updated => '-6 minutes' });
 $session->query($refresh);
 is(Manager::count($node, 'connection'), 1, 'but later, and then there are vehicles');
 
+# Smartcar does not say who several owners are: what is due next must not wait for that
+
+start_over(0, 0);
+foreach my $owner (qw(ada ben carla))
+{
+	my $callback = Manager::callback_of($node, $sandbox, $owner, "owner of $owner");
+
+	$sandbox->faults(@no_user);
+	$session->query($callback);
+}
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 3, 'three owners whose users could not be asked for');
+Manager::set_accounts($node, { updated => '-6 minutes' });
+$sandbox->faults({ match => { path => '/user$' }, times => 0, delay_ms => 20000 });
+is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh while Smartcar does not respond to that');
+is(scalar $sandbox->log(path => '/user$'), 1, 'asks for one of them');
+$sandbox->faults;
+$session->query($refresh);
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'the next one asks for the others, and has the answers');
+
 # One whose refresh token was changed is in nobody's way
 
 start_over(0, 0);

@@ -49,6 +49,10 @@ const tests = {
     await sandbox.get('/v3/connections');
     await sandbox.token({});
     assert.deepStrictEqual((await limits(sandbox)).application, {requests: 0, refused: 0, available: 1});
+
+    const get = await client(sandbox);
+
+    assert.deepStrictEqual([(await get('/connections')).status, (await get('/connections')).status], [200, 429], 'the last one is good');
   },
 
   async 'requests to a vehicle in a month'(sandbox) {

@@ -115,9 +115,16 @@ const tests = {
     assert.strictEqual((await api.subscribe(asAda)).status, 409);
     assert.strictEqual((await api.get('/subscriptions')).json.meta.totalCount, 0);
     assert.strictEqual((await api.get(ROLE)).status, 404);
+    await assert.rejects(sandbox.control('POST', 'webhook', {}), /not subscribed/);
     await sandbox.control('POST', 'advance', {seconds: 30});
-    assert.strictEqual((await api.get('/subscriptions')).json.meta.totalCount, 1);
+
+    const {data: [{id}], meta} = (await api.get('/subscriptions')).json;
+
+    assert.strictEqual(meta.totalCount, 1);
     assert.strictEqual((await api.get(ROLE)).status, 200);
+    await api.delete(`/subscriptions/${id}`);
+    assert.strictEqual((await api.subscribe(asAda)).status, 202);
+    assert.strictEqual((await api.get(ROLE)).status, 200, 'what the first one has stored stays');
   },
 
   async 'the first delivery'(sandbox) {
