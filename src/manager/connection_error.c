@@ -141,10 +141,9 @@ smartcar_connection_errors_begin(SmartcarConnectionErrors *errors, const Smartca
 		return false;
 	if (stored == NULL)
 		stored = add(errors);
-	else if (!smartcar_replaces(time, stored->known_at))
-		return false;
-	else if (says_the_same(stored, error) &&
-			 (time->is_arrival || stored->known_at == time->at))
+	else if (!smartcar_replaces(time, stored->known_at) ||
+			 (says_the_same(stored, error) &&
+			  (time->is_arrival || stored->known_at == time->at)))
 		return false;
 	stored->type = error->type;
 	stored->code = error->code;
@@ -175,9 +174,8 @@ smartcar_connection_errors_end(SmartcarConnectionErrors *errors, SmartcarSpan ty
 		stored->code = code;
 		stored->action = SMARTCAR_ACTION_UNKNOWN;
 	}
-	else if (!smartcar_replaces(time, stored->known_at))
-		return false;
-	else if (stored->has_ended && (time->is_arrival || stored->known_at == time->at))
+	else if (!smartcar_replaces(time, stored->known_at) ||
+			 (stored->has_ended && (time->is_arrival || stored->known_at == time->at)))
 		return false;
 	stored->known_at = time->at;
 	stored->has_ended = true;
