@@ -16,7 +16,7 @@ use Session;
 my $sandbox = Sandbox->start;
 my $node = PostgreSQL::Test::Cluster->new('main');
 my $scope = 'required:read_location read_odometer';
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => $scope);
 Sandbox::create_server($node, 'own_connect', $sandbox->url, scope => $scope, connect_origin => $sandbox->url);
