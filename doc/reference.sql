@@ -99,7 +99,7 @@ SELECT '### ' || t.name || E'\n\n```\n' ||
 	E'\n```\n\n' || min(obj_description(p.oid, 'pg_proc')) || E'\n\n' ||
 	min(CASE WHEN p.prokind = 'p' THEN 'Procedure' ELSE CASE p.provolatile WHEN 'i' THEN 'Immutable' WHEN 's' THEN 'Stable' ELSE 'Volatile' END ||
 	CASE p.proparallel WHEN 's' THEN ', parallel safe' WHEN 'r' THEN ', parallel restricted' ELSE ', parallel unsafe' END ||
-	CASE WHEN p.proisstrict THEN ', strict' ELSE '' END || CASE WHEN p.procost = 1000000 THEN ', sends requests' ELSE '' END END ||
+	CASE WHEN p.proisstrict THEN ', strict' ELSE '' END || CASE WHEN p.procost = 10000 THEN ', sends requests' ELSE '' END END ||
 	CASE WHEN EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0) THEN '; anyone may call it' ELSE '; granted to nobody at first' END) || E'.\n\n' ||
 	COALESCE(pg_temp.markdown(t.text), '') || E'\n' ||
 	COALESCE((SELECT E'\nSee [Common arguments](#common-arguments) for `' || string_agg(a.argument, '`, `' ORDER BY c.place) || E'`.\n'

@@ -386,7 +386,7 @@ CREATE FUNCTION smartcar_exchange_code(
 	server text DEFAULT NULL)
 RETURNS smartcar_token
 AS 'MODULE_PATHNAME', 'smartcar_exchange_code'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_exchange_code IS 'Exchanges the code of a callback for the tokens of its owner (v2.0).';
 
 CREATE FUNCTION smartcar_refresh_token(
@@ -396,7 +396,7 @@ CREATE FUNCTION smartcar_refresh_token(
 	server text DEFAULT NULL)
 RETURNS smartcar_token
 AS 'MODULE_PATHNAME', 'smartcar_refresh_token'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_refresh_token IS 'Exchanges a refresh token for new tokens (v2.0).';
 
 CREATE FUNCTION smartcar_get_application_token(
@@ -405,11 +405,14 @@ CREATE FUNCTION smartcar_get_application_token(
 	OUT token_type text,
 	OUT expires_at timestamptz)
 AS 'MODULE_PATHNAME', 'smartcar_get_application_token'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_application_token IS 'Returns the access token of the application (v3).';
 
 --
 -- Calls to Smartcar
+--
+-- Their COST is more than that of any condition, so that they are called last, and
+-- less than what makes the planner compile queries that wait for the network.
 --
 
 CREATE TYPE smartcar_connection AS (
@@ -477,7 +480,7 @@ CREATE FUNCTION smartcar_request(
 	server text DEFAULT NULL)
 RETURNS smartcar_response
 AS 'MODULE_PATHNAME', 'smartcar_request'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_request IS 'Sends a request to any endpoint of Smartcar''s APIs.';
 
 -- A type, because an argument and a result of a function cannot both be "body".
@@ -524,13 +527,13 @@ CREATE FUNCTION smartcar_request_many(
 	server text DEFAULT NULL)
 RETURNS SETOF smartcar_request_result
 AS 'MODULE_PATHNAME', 'smartcar_request_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 100;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
 COMMENT ON FUNCTION smartcar_request_many IS 'Sends a request to each of many paths at once.';
 
 CREATE FUNCTION smartcar_get_user(access_token text, server text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_get_user'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_user IS 'Returns the id of the Smartcar user whom an access token belongs to (v2.0).';
 
 CREATE FUNCTION smartcar_get_vehicles(
@@ -539,7 +542,7 @@ CREATE FUNCTION smartcar_get_vehicles(
 	server text DEFAULT NULL)
 RETURNS SETOF text
 AS 'MODULE_PATHNAME', 'smartcar_get_vehicles'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 3;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 3;
 COMMENT ON FUNCTION smartcar_get_vehicles IS 'Returns the ids of an owner''s vehicles.';
 
 CREATE FUNCTION smartcar_get_vehicle(
@@ -554,7 +557,7 @@ CREATE FUNCTION smartcar_get_vehicle(
 	OUT mode text,
 	OUT powertrain_type text)
 AS 'MODULE_PATHNAME', 'smartcar_get_vehicle'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_vehicle IS 'Returns the attributes of a vehicle.';
 
 CREATE FUNCTION smartcar_get_vehicle_many(
@@ -573,7 +576,7 @@ CREATE FUNCTION smartcar_get_vehicle_many(
 	OUT error smartcar_error)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_get_vehicle_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 100;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
 COMMENT ON FUNCTION smartcar_get_vehicle_many IS 'Returns the attributes of many vehicles.';
 
 CREATE FUNCTION smartcar_get_permissions(
@@ -583,7 +586,7 @@ CREATE FUNCTION smartcar_get_permissions(
 	server text DEFAULT NULL)
 RETURNS text[]
 AS 'MODULE_PATHNAME', 'smartcar_get_permissions'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_permissions IS 'Returns the scopes that the application has for a vehicle.';
 
 CREATE FUNCTION smartcar_get_permissions_many(
@@ -597,7 +600,7 @@ CREATE FUNCTION smartcar_get_permissions_many(
 	OUT error smartcar_error)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_get_permissions_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 100;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
 COMMENT ON FUNCTION smartcar_get_permissions_many IS 'Returns the scopes that the application has for many vehicles.';
 
 CREATE FUNCTION smartcar_get_tesla_access(
@@ -608,7 +611,7 @@ CREATE FUNCTION smartcar_get_tesla_access(
 	OUT access_type text,
 	OUT tesla_scopes text[])
 AS 'MODULE_PATHNAME', 'smartcar_get_tesla_access'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_tesla_access IS
 'Returns what was granted at Tesla, and whether the account is the owner''s or a driver''s.';
 
@@ -624,7 +627,7 @@ CREATE FUNCTION smartcar_get_tesla_access_many(
 	OUT error smartcar_error)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_get_tesla_access_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 100;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
 COMMENT ON FUNCTION smartcar_get_tesla_access_many IS 'Returns what was granted at Tesla for many vehicles.';
 
 CREATE FUNCTION smartcar_get_virtual_key(
@@ -634,7 +637,7 @@ CREATE FUNCTION smartcar_get_virtual_key(
 	server text DEFAULT NULL)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'smartcar_get_virtual_key'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_virtual_key IS 'Tells whether the virtual key is paired with a vehicle.';
 
 CREATE FUNCTION smartcar_get_virtual_key_many(
@@ -648,7 +651,7 @@ CREATE FUNCTION smartcar_get_virtual_key_many(
 	OUT error smartcar_error)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'smartcar_get_virtual_key_many'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 100;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
 COMMENT ON FUNCTION smartcar_get_virtual_key_many IS
 'Tells whether the virtual key is paired with each of many vehicles.';
 
@@ -659,7 +662,7 @@ CREATE FUNCTION smartcar_get_tesla_migration(
 	server text DEFAULT NULL)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'smartcar_get_tesla_migration'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_tesla_migration IS
 'Tells whether a vehicle still uses the old integration with Tesla (v2.0).';
 
@@ -671,7 +674,7 @@ CREATE FUNCTION smartcar_get_connections(
 	server text DEFAULT NULL)
 RETURNS SETOF smartcar_connection
 AS 'MODULE_PATHNAME', 'smartcar_get_connections'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 100;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
 COMMENT ON FUNCTION smartcar_get_connections IS 'Returns the connections of the application.';
 
 CREATE FUNCTION smartcar_delete_connections(
@@ -680,7 +683,7 @@ CREATE FUNCTION smartcar_delete_connections(
 	server text DEFAULT NULL)
 RETURNS SETOF smartcar_connection
 AS 'MODULE_PATHNAME', 'smartcar_delete_connections'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 3;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 3;
 COMMENT ON FUNCTION smartcar_delete_connections IS 'Deletes the connections of a vehicle, of a user, or of both.';
 
 CREATE FUNCTION smartcar_get_compatibility(
@@ -694,7 +697,7 @@ CREATE FUNCTION smartcar_get_compatibility(
 	OUT reason text,
 	OUT capabilities jsonb)
 AS 'MODULE_PATHNAME', 'smartcar_get_compatibility'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_compatibility IS
 'Tells whether a vehicle supports what scopes ask for, before its owner connects it.';
 
@@ -720,7 +723,7 @@ COMMENT ON COLUMN smartcar_webhook.triggers IS 'codes of the signals that cause 
 CREATE FUNCTION smartcar_get_webhooks(server text DEFAULT NULL)
 RETURNS SETOF smartcar_webhook
 AS 'MODULE_PATHNAME', 'smartcar_get_webhooks'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000 ROWS 3;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 3;
 COMMENT ON FUNCTION smartcar_get_webhooks IS 'Returns the webhooks of the application (v3).';
 
 CREATE FUNCTION smartcar_subscribe(
@@ -730,7 +733,7 @@ CREATE FUNCTION smartcar_subscribe(
 	server text DEFAULT NULL)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'smartcar_subscribe'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_subscribe IS 'Subscribes a vehicle to a webhook (v3).';
 
 CREATE FUNCTION smartcar_unsubscribe(
@@ -740,7 +743,7 @@ CREATE FUNCTION smartcar_unsubscribe(
 	server text DEFAULT NULL)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'smartcar_unsubscribe'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000000;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_unsubscribe IS 'Ends the subscription of a vehicle to a webhook (v3).';
 
 --
