@@ -295,6 +295,7 @@ It checks the state of the callback, which is single-use and expires, exchanges 
 callback: as it was received, see smartcar_parse_callback; not NULL.
 expected_external_id: the owner who is logged in. The callback of another owner's session is then refused before anything is sent. This is the defence against CSRF: a state alone does not tell in whose browser the callback arrived. NULL does not check.
 status, external_id, user_id, vehicle_ids, error, action: the result; nothing is passed in. status is `finished` or `failed`; if failed, error is the one of the callback, and action what to do about it.
+requests: how many requests were sent, those for tokens and repeated ones included.
 Errors: 28000 for a state that was never issued, was used before, has expired or belongs to another owner, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 for a callback or credentials of the other version of the API, and in version 2.0 without a key to seal tokens with; nothing was sent then, and the session stays open. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
 $$),
 ('The connection manager', 'smartcar_refresh', $$
@@ -303,6 +304,7 @@ access_within: accounts whose access token expires within this; NULL lets access
 refresh_within: accounts whose refresh token expires within this, even if nobody uses them.
 max_accounts: at most so many; NULL means all.
 refreshed, failed, refused: the result, counts of accounts; failed are those that did not succeed in the end, those whose row was locked all the time among them. Nothing is passed in.
+requests: how many requests were sent, repeated ones included.
 Errors: 55000 without a key. If Smartcar does not accept the application's credentials, the error of that; every account is then as it was.
 $$),
 ('The connection manager', 'smartcar_sync', $$
@@ -310,6 +312,8 @@ It brings vehicles, permissions, Tesla access and virtual keys up to date, of on
 external_id, user_id: the owner; NULL means all of them.
 details: whether to request for each vehicle what the list of version 3 does not say; only for the whole application in version 3.
 synced, failed: the result, counts of users; in version 3 for the whole application, synced counts connections. Nothing is passed in. An owner whose access token has expired counts as failed: call smartcar_refresh first. What cannot be stored, and what has an id that cannot be part of a request, is warned of, counts as failed and stops nothing else.
+disconnected: how many connections were found to be disconnected that were connected before.
+requests: how many requests were sent, those for tokens and repeated ones included.
 $$),
 ('The connection manager', 'smartcar_access_token', $$
 It is for requests of your own. Keep it out of statements that are logged.
@@ -320,6 +324,7 @@ $$),
 Version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner; version 3 sends DELETE /connections/{id} for each connection. A vehicle that is not connected is no error in version 3, nor in version 2.0 with a user_id; nor is a connection that somebody else deletes at the same time.
 vehicle_id: not NULL.
 user_id: the owner, if only theirs is to be disconnected; NULL means every owner of the vehicle.
+requests: the result, how many requests were sent. Nothing is passed in.
 $$),
 ('The connection manager', 'smartcar_reseal_tokens', $$
 Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed. Tokens that cannot be opened, because they were changed or moved or their key is missing, are a WARNING and stay as they are. In version 3 it does nothing, and says so with a NOTICE.

@@ -217,16 +217,19 @@ DECLARE
 	done bigint;
 	failed bigint;
 	refused bigint;
+	disconnected bigint;
+	requests bigint;
 BEGIN
 	IF (SELECT i.setting FROM smartcar_info() AS i WHERE i.name = 'api_version') = '2.0' THEN
-		CALL smartcar_refresh(refreshed => done, failed => failed, refused => refused);
+		CALL smartcar_refresh(refreshed => done, failed => failed, refused => refused, requests => requests);
 	END IF;
 	LOOP
 		DELETE FROM garage.wish WHERE external_id = (SELECT w.external_id FROM garage.wish AS w LIMIT 1 FOR UPDATE SKIP LOCKED)
 			RETURNING external_id INTO owner;
 		EXIT WHEN owner IS NULL;
 		COMMIT;
-		CALL smartcar_sync(external_id => owner, synced => done, failed => failed);
+		CALL smartcar_sync(external_id => owner, synced => done, failed => failed, disconnected => disconnected,
+			requests => requests);
 		PERFORM pg_notify('garage', json_build_object('external_id', owner)::text);
 		COMMIT;
 	END LOOP;

@@ -31,9 +31,9 @@ CREATE TEMP TABLE tries (number integer GENERATED ALWAYS AS IDENTITY, what text)
 GRANT SELECT ON tries TO PUBLIC;
 INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('SELECT smartcar_begin_reauth(''owner'')'),
 	('SELECT smartcar_receive_webhook(''{}'', NULL)'), ('SELECT * FROM smartcar_status WHERE server = ''rights'''),
-	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
-	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL)'),
-		('CALL smartcar_disconnect_vehicle(''v'')'), ('CALL smartcar_reseal_tokens()'),
+	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
+	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
+		('CALL smartcar_disconnect_vehicle(''v'', NULL, NULL, NULL)'), ('CALL smartcar_reseal_tokens()'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
 	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL, NULL)'),
 		('SELECT smartcar_tesla.next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');

@@ -986,7 +986,8 @@ CREATE PROCEDURE smartcar_finish_connect(
 	INOUT user_id text DEFAULT NULL,
 	INOUT vehicle_ids text[] DEFAULT NULL,
 	INOUT error text DEFAULT NULL,
-	INOUT action smartcar_action DEFAULT NULL)
+	INOUT action smartcar_action DEFAULT NULL,
+	INOUT requests bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_finish_connect'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_finish_connect IS
@@ -999,7 +1000,8 @@ CREATE PROCEDURE smartcar_refresh(
 	server text DEFAULT NULL,
 	INOUT refreshed bigint DEFAULT NULL,
 	INOUT failed bigint DEFAULT NULL,
-	INOUT refused bigint DEFAULT NULL)
+	INOUT refused bigint DEFAULT NULL,
+	INOUT requests bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_refresh'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_refresh IS 'Refreshes the tokens that are due (v2.0).';
@@ -1010,7 +1012,9 @@ CREATE PROCEDURE smartcar_sync(
 	details boolean DEFAULT true,
 	server text DEFAULT NULL,
 	INOUT synced bigint DEFAULT NULL,
-	INOUT failed bigint DEFAULT NULL)
+	INOUT failed bigint DEFAULT NULL,
+	INOUT disconnected bigint DEFAULT NULL,
+	INOUT requests bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_sync'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_sync IS 'Brings the stored connections up to date with Smartcar.';
@@ -1024,7 +1028,11 @@ AS 'MODULE_PATHNAME', 'smartcar_access_token'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION smartcar_access_token IS 'Returns a valid access token of an owner (v2.0).';
 
-CREATE PROCEDURE smartcar_disconnect_vehicle(vehicle_id text, user_id text DEFAULT NULL, server text DEFAULT NULL)
+CREATE PROCEDURE smartcar_disconnect_vehicle(
+	vehicle_id text,
+	user_id text DEFAULT NULL,
+	server text DEFAULT NULL,
+	INOUT requests bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_disconnect_vehicle'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_disconnect_vehicle IS 'Disconnects a vehicle, at Smartcar and here.';

@@ -190,6 +190,7 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 	int			refused_before = call->refused_tokens;
 	bool		goes_on = false;
 
+	call->server->requests += response->tries;
 	if (response->outcome == SMARTCAR_OUTCOME_RESPONSE)
 	{
 		/* of a thousand pages, one is held at a time */

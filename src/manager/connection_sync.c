@@ -187,9 +187,9 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 
 /*
  * Marks the vehicles that the user's authorization no longer holds.  Their rows
- * are locked.
+ * are locked.  Returns how many these are.
  */
-void
+int64
 smartcar_connections_mark_gone(const SmartcarServer *server, const SmartcarUser *user,
 							   TimestampTz asked_at)
 {
@@ -199,15 +199,16 @@ smartcar_connections_mark_gone(const SmartcarServer *server, const SmartcarUser 
 	smartcar_parameter_string(&parameters, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
 	smartcar_parameter_time(&parameters, asked_at);
-	smartcar_spi_run("UPDATE smartcar_tesla.connection SET "
-					 "status = 'disconnected', "
-					 "webhook_id = NULL, "
-					 "synced_at = $4, "
-					 "updated_at = @now "
-					 "WHERE server = $1 AND user_id = $2 AND status = 'connected' "
-					 "AND vehicle_id <> ALL ($3) "
-					 "AND " NOT_SINCE("synced_at", "$4", "@now"),
-					 &parameters);
+	return (int64) smartcar_spi_run("UPDATE smartcar_tesla.connection SET "
+									"status = 'disconnected', "
+									"webhook_id = NULL, "
+									"synced_at = $4, "
+									"updated_at = @now "
+									"WHERE server = $1 AND user_id = $2 "
+									"AND status = 'connected' "
+									"AND vehicle_id <> ALL ($3) "
+									"AND " NOT_SINCE("synced_at", "$4", "@now"),
+									&parameters);
 }
 
 /*

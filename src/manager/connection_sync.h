@@ -63,6 +63,7 @@ typedef struct SmartcarUser
 	/* what came of it */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
 	bool		has_failed;		/* not all of them were stored */
+	int64		disconnected;	/* of those that were stored before */
 	const SmartcarFailure *error;
 } SmartcarUser;
 
@@ -79,8 +80,8 @@ extern bool smartcar_connection_store(const SmartcarServer *server, const Smartc
 									  SmartcarSpan vehicle_id, const SmartcarItem *responses,
 									  const SmartcarConnectionErrors *errors,
 									  TimestampTz asked_at);
-extern void smartcar_connections_mark_gone(const SmartcarServer *server, const SmartcarUser *user,
-										   TimestampTz asked_at);
+extern int64 smartcar_connections_mark_gone(const SmartcarServer *server,
+											const SmartcarUser *user, TimestampTz asked_at);
 extern void smartcar_connections_read_known(const SmartcarServer *server, SmartcarUser *users,
 											int count);
 extern SmartcarOtherConnection *smartcar_connections_find_others(const SmartcarServer *server,

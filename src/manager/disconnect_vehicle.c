@@ -15,6 +15,7 @@
 #include "api/sql_function.h"
 #include "manager/connection.h"
 #include "manager/spi.h"
+#include "pg/datum.h"
 #include "pg/fn_state.h"
 #include "pg/text.h"
 
@@ -31,9 +32,13 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	SmartcarServer *server;
 	SmartcarApiVersion version;
 	SmartcarCall call;
+	MemoryContext result_context = CurrentMemoryContext;
+	Datum		result;
+	bool		is_null = false;
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_disconnect_vehicle()");
 	server = smartcar_required_server(fcinfo, SERVER);
+	server->requests = 0;
 	if (PG_ARGISNULL(VEHICLE_ID))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -59,6 +64,10 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 	smartcar_connections_delete(server, smartcar_argument_span(fcinfo, VEHICLE_ID),
 								smartcar_argument_span(fcinfo, USER_ID));
 	smartcar_spi_commit();
+
+	MemoryContextSwitchTo(result_context);
+	result = Int64GetDatum(server->requests);
+	result = smartcar_form_single_row(fcinfo, 1, &result, &is_null);
 	smartcar_spi_end();
-	PG_RETURN_VOID();
+	PG_RETURN_DATUM(result);
 }

@@ -52,6 +52,7 @@ enum
 	VEHICLE_IDS,
 	ERROR_COLUMN,
 	ACTION,
+	REQUESTS,
 	COLUMNS
 };
 
@@ -243,7 +244,8 @@ set_text(Datum *values, bool *nulls, int column, const char *value)
 }
 
 static Datum
-form_result(FunctionCallInfo fcinfo, const SmartcarSessionResult *result)
+form_result(FunctionCallInfo fcinfo, const SmartcarServer *server,
+			const SmartcarSessionResult *result)
 {
 	TupleDesc	descriptor = smartcar_row_descriptor(fcinfo, COLUMNS);
 	Datum		values[COLUMNS] = {0};
@@ -255,6 +257,8 @@ form_result(FunctionCallInfo fcinfo, const SmartcarSessionResult *result)
 	set_text(values, nulls, ERROR_COLUMN, result->error);
 	nulls[VEHICLE_IDS] = result->vehicle_ids == NULL;
 	values[VEHICLE_IDS] = PointerGetDatum(result->vehicle_ids);
+	nulls[REQUESTS] = false;
+	values[REQUESTS] = Int64GetDatum(server->requests);
 	nulls[ACTION] = result->action == SMARTCAR_ACTION_UNKNOWN;
 	if (!nulls[ACTION])
 		values[ACTION] = smartcar_action_datum(result->action,
@@ -284,6 +288,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_finish_connect()");
 	server = smartcar_required_server(fcinfo, ARG_SERVER);
+	server->requests = 0;
 	if (input.data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -340,7 +345,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	smartcar_session_close(server, &session, &result, error_description);
 
 	MemoryContextSwitchTo(result_context);
-	row = form_result(fcinfo, &result);
+	row = form_result(fcinfo, server, &result);
 	smartcar_spi_end();
 	PG_RETURN_DATUM(row);
 }

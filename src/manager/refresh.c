@@ -309,12 +309,14 @@ resume_statement_timeout(TimestampTz end)
 }
 
 static Datum
-form_counts(FunctionCallInfo fcinfo, int64 refreshed, int64 failed, int64 refused)
+form_counts(FunctionCallInfo fcinfo, const SmartcarServer *server, int64 refreshed, int64 failed,
+			int64 refused)
 {
 	Datum		values[] = {
 		Int64GetDatum(refreshed),
 		Int64GetDatum(failed),
-		Int64GetDatum(refused)
+		Int64GetDatum(refused),
+		Int64GetDatum(server->requests)
 	};
 	bool		nulls[lengthof(values)] = {false};
 
@@ -332,11 +334,12 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_refresh()");
 	server = smartcar_required_server(fcinfo, SERVER);
+	server->requests = 0;
 	if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
 	{
 		smartcar_account_no_tokens_notice(server);
 		MemoryContextSwitchTo(result_context);
-		result = form_counts(fcinfo, 0, 0, 0);
+		result = form_counts(fcinfo, server, 0, 0, 0);
 		smartcar_spi_end();
 		PG_RETURN_DATUM(result);
 	}
@@ -385,7 +388,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	resume_statement_timeout(refresh->statement_end);
 
 	MemoryContextSwitchTo(result_context);
-	result = form_counts(fcinfo, refresh->results.refreshed,
+	result = form_counts(fcinfo, server, refresh->results.refreshed,
 						 smartcar_claims_failed(&refresh->claims), refresh->results.refused);
 	smartcar_spi_end();
 	PG_RETURN_DATUM(result);

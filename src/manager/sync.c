@@ -55,6 +55,7 @@ typedef struct Sync
 	char	   *last_user_id;	/* of the batch before; "" before the first */
 	int64		synced;
 	int64		failed;
+	int64		disconnected;
 } Sync;
 
 static char *
@@ -187,6 +188,8 @@ sync_accounts(Sync *sync)
 		if (count > 0)
 			smartcar_sync_users(sync->server, users, count);
 		failed = smartcar_warn_of_users(users, count);
+		for (int i = 0; i < count; i++)
+			sync->disconnected += users[i].disconnected;
 		sync->synced += count - failed;
 		sync->failed += failed;
 		smartcar_spi_commit();
@@ -201,7 +204,12 @@ sync_accounts(Sync *sync)
 static Datum
 form_counts(FunctionCallInfo fcinfo, const Sync *sync)
 {
-	Datum		values[] = {Int64GetDatum(sync->synced), Int64GetDatum(sync->failed)};
+	Datum		values[] = {
+		Int64GetDatum(sync->synced),
+		Int64GetDatum(sync->failed),
+		Int64GetDatum(sync->disconnected),
+		Int64GetDatum(sync->server->requests)
+	};
 	bool		nulls[lengthof(values)] = {false};
 
 	return smartcar_form_single_row(fcinfo, lengthof(values), values, nulls);
@@ -217,6 +225,7 @@ smartcar_sync(PG_FUNCTION_ARGS)
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_sync()");
 	sync.server = smartcar_required_server(fcinfo, SERVER);
+	sync.server->requests = 0;
 	sync.filter = (SmartcarUserFilter)
 	{
 		sync.server, argument_string(fcinfo, EXTERNAL_ID),
@@ -228,7 +237,7 @@ smartcar_sync(PG_FUNCTION_ARGS)
 		smartcar_progress_begin(&sync.progress, "smartcar_sync()", "connections", 0);
 		sync.synced = smartcar_sync_connections(sync.server, &sync.progress,
 												!PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS),
-												&sync.failed);
+												&sync.failed, &sync.disconnected);
 	}
 	else
 		sync_accounts(&sync);

@@ -307,7 +307,7 @@ list_connections(SmartcarServer *server, SmartcarProgress *progress)
  * many of them failed.
  */
 static int64
-sync_users(SmartcarServer *server, TimestampTz not_since)
+sync_users(SmartcarServer *server, TimestampTz not_since, int64 *disconnected)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
@@ -330,6 +330,8 @@ sync_users(SmartcarServer *server, TimestampTz not_since)
 		{
 			smartcar_sync_users(server, users, count);
 			failed += smartcar_warn_of_users(users, count);
+			for (int i = 0; i < count; i++)
+				*disconnected += users[i].disconnected;
 			smartcar_spi_commit();
 			last = MemoryContextStrdup(old_context, user_ids[count - 1]);
 		}
@@ -345,11 +347,11 @@ sync_users(SmartcarServer *server, TimestampTz not_since)
  */
 int64
 smartcar_sync_connections(SmartcarServer *server, SmartcarProgress *progress, bool with_details,
-						  int64 *failed)
+						  int64 *failed, int64 *disconnected)
 {
 	TimestampTz began = GetCurrentTimestamp();
 
 	*failed = list_connections(server, progress);
-	*failed += sync_users(server, with_details ? DT_NOEND : began);
+	*failed += sync_users(server, with_details ? DT_NOEND : began, disconnected);
 	return progress->done;
 }

@@ -16,6 +16,6 @@
 #include "pg/server.h"
 
 extern int64 smartcar_sync_connections(SmartcarServer *server, SmartcarProgress *progress,
-									   bool with_details, int64 *failed);
+									   bool with_details, int64 *failed, int64 *disconnected);
 
 #endif							/* SMARTCAR_SYNC_LIST_H */

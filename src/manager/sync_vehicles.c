@@ -306,7 +306,7 @@ compare_vehicles(const void *a, const void *b)
 typedef struct UserReport
 {
 	const SmartcarServer *server;
-	const SmartcarUser *user;
+	SmartcarUser *user;
 	VehicleReport *vehicles;
 	int			count;
 	TimestampTz asked_at;
@@ -315,7 +315,7 @@ typedef struct UserReport
 static void
 store_report(void *argument)
 {
-	const UserReport *report = argument;
+	UserReport *report = argument;
 	int			row_count;
 	SmartcarConnectionRow *rows = smartcar_connections_lock(report->server,
 															report->user->user_id, &row_count);
@@ -323,7 +323,8 @@ store_report(void *argument)
 	for (int i = 0; i < report->count; i++)
 		store_vehicle(report->server, report->user, &report->vehicles[i],
 					  find_row(rows, row_count, report->vehicles[i].id), report->asked_at);
-	smartcar_connections_mark_gone(report->server, report->user, report->asked_at);
+	report->user->disconnected =
+		smartcar_connections_mark_gone(report->server, report->user, report->asked_at);
 }
 
 /*

@@ -32,6 +32,7 @@ typedef struct SmartcarServer
 	bool		has_mapping;	/* one was found; its own, or that of PUBLIC */
 	bool		has_own_mapping;
 	SmartcarOptionValue values[SMARTCAR_OPTION_COUNT];
+	int64		requests;		/* that were sent with it */
 } SmartcarServer;
 
 extern void smartcar_server_init(void);

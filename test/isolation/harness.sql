@@ -110,9 +110,10 @@ DECLARE
 	vehicle_ids text[];
 	error text;
 	action smartcar_action;
+	requests bigint;
 BEGIN
 	SELECT c.server, c.url INTO server, url FROM callback c WHERE c.name = callback_name;
-	CALL smartcar_finish_connect(url, NULL, server, status, external_id, user_id, vehicle_ids, error, action);
+	CALL smartcar_finish_connect(url, NULL, server, status, external_id, user_id, vehicle_ids, error, action, requests);
 	vehicles := cardinality(vehicle_ids);
 END $$;
 

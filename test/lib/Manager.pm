@@ -220,7 +220,7 @@ sub counts
 {
 	my ($result) = @_;
 
-	return ($result // '') =~ /^(\d+\|\d+\|\d+)$/m ? $1 : 'no counts but: ' . ($result // 'nothing');
+	return ($result // '') =~ /^(\d+\|\d+\|\d+)\|\d+$/m ? $1 : 'no counts but: ' . ($result // 'nothing');
 }
 
 sub wait_until

@@ -214,23 +214,23 @@ is_result(
 # Disconnecting
 
 $sandbox->faults();
-is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '', 'one of two owners');
+is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '2', 'one of two owners');
 my @requests = requests();
 is($requests[0], "GET /v3/connections?filter%5BvehicleId%5D=$shared&filter%5BuserId%5D=$carla->{user_id}&$page", 'it is looked for');
 like($requests[1], qr{^DELETE /v3/connections/[-0-9a-f]+$}, 'and deleted');
 is(scalar @requests, 2, 'and nothing else');
 is_result("SELECT smartcar_get_permissions('$shared')", '{read_vin}', 'the other one is still there');
 $sandbox->connect(owner => 'carla', scope => 'read_odometer');
-is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'every owner of a vehicle');
+is_result("CALL smartcar_disconnect_vehicle('$shared')", '3', 'every owner of a vehicle');
 is_result("SELECT smartcar_get_permissions('$shared') IS NULL", 't', 'nobody is left');
-is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'once more is no error');
+is_result("CALL smartcar_disconnect_vehicle('$shared')", '1', 'once more is no error');
 
 # somebody else deletes one of them after they were listed
 my $both = "SELECT count(*) FROM smartcar_get_connections('$shared')";
 $sandbox->connect(owner => $_) foreach qw(carla northwind);
 is($session->query($both), 2, 'two owners again');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
-is_result("CALL smartcar_disconnect_vehicle('$shared')", '', 'a connection that is not there any more');
+is_result("CALL smartcar_disconnect_vehicle('$shared')", '3', 'a connection that is not there any more');
 is(scalar(grep { /^DELETE/ } requests()), 2, 'is as good as deleted, and the other one is next');
 is($session->query($both), 1, 'which is deleted');
 $sandbox->connect(owner => $_) foreach qw(carla northwind);

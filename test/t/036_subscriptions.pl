@@ -169,7 +169,7 @@ $sandbox->ask('fleet', { owners => 100 });
 $sandbox->faults({ match => { path => '^/v3/subscriptions$' }, after => 10, times => 0, status => 429, error => { type => 'RATE_LIMIT', code => 'SMARTCAR_API' } });
 my $sync = "CALL smartcar_sync(details => false, server => 'v3')";
 $result = $session->query($sync);
-like($result, qr/^100\|0$/m, 'a fleet is synchronized');
+like($result, qr/^100\|0\|\d+\|\d+$/m, 'a fleet is synchronized');
 is(posts(), 32, 'and the first vehicles are subscribed, until there were too many requests');
 is(scalar(() = $result =~ /WARNING/g), 22, 'of which there is a warning each');
 $sandbox->faults;

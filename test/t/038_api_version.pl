@@ -104,7 +104,7 @@ foreach my $function (qw(smartcar_exchange_code smartcar_refresh_token))
 $sandbox->faults;
 $session->query("SET smartcar_tesla.server = 'plain'");
 my $result = $session->query('CALL smartcar_refresh()');
-like($result, qr/^0\|0\|0$/m, 'nothing is refreshed in version 3');
+like($result, qr/^0\|0\|0\|0$/m, 'nothing is refreshed in version 3');
 like($result, qr/NOTICE:  00000: nothing to do for server "plain"\nDETAIL:  It has api_version "3"/, 'and that is said');
 like($session->query('CALL smartcar_reseal_tokens()'), qr/NOTICE:  00000: nothing to do for server "plain"/, 'nor is there anything to reseal');
 is(scalar $sandbox->log, 0, 'and nothing is sent');

@@ -82,24 +82,24 @@ foreach my $case (
 start_over(3);
 $sandbox->faults;
 sql(qq(CREATE OR REPLACE FUNCTION call_it() RETURNS void LANGUAGE plpgsql AS \$\$
-	DECLARE a bigint; b bigint; c bigint;
-	BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); END \$\$;));
+	DECLARE a bigint; b bigint; c bigint; d bigint;
+	BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d); END \$\$;));
 is($session->error('SELECT call_it()')->{sqlstate}, '25001', 'a function');
 sql(qq(CREATE OR REPLACE PROCEDURE call_it_with_a_handler() LANGUAGE plpgsql AS \$\$
-	DECLARE a bigint; b bigint; c bigint;
+	DECLARE a bigint; b bigint; c bigint; d bigint;
 	BEGIN
-		CALL smartcar_refresh(refreshed => a, failed => b, refused => c);
+		CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d);
 	EXCEPTION WHEN OTHERS THEN
 		RAISE NOTICE 'caught %', SQLSTATE;
 	END \$\$;));
 like($session->query('CALL call_it_with_a_handler()'), qr/caught (25001|2D000)/, 'a block with an exception handler');
 is(scalar $sandbox->log, 0, 'nothing was sent');
 is(Manager::count_claimed($node), 0, 'or claimed');
-like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'counts % % %', a, b, c; END \$\$"),
+like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; d bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d); RAISE NOTICE 'counts % % %', a, b, c; END \$\$"),
 	qr/counts 3 0 0/, 'a block of its own is no transaction block');
 
 $session->query("SET default_transaction_isolation = 'serializable'");
-like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c); RAISE NOTICE 'it is %', current_setting('transaction_isolation'); END \$\$"),
+like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; d bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d); RAISE NOTICE 'it is %', current_setting('transaction_isolation'); END \$\$"),
 	qr/it is serializable/, 'whose isolation afterwards is that of the session');
 $session->query('RESET default_transaction_isolation');
 
@@ -171,7 +171,7 @@ is(Manager::count($node, 'account'), 3, 'and the account does not come back');
 {
 	my $result = while_refreshing(20, sub { sql('DROP SERVER smartcar CASCADE') });
 
-	like($result, qr/^(20\|0\|0|ERROR:  42704:.*)$/m, 'the server is dropped: it ends');
+	like($result, qr/^(20\|0\|0\|\d+|ERROR:  42704:.*)$/m, 'the server is dropped: it ends');
 	Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
 	Manager::pass_time($node, $sandbox, $Manager::lease);
 	counts();
@@ -280,14 +280,14 @@ start_over(0);
 	like($session->query("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')"), qr/^WARNING:  SC404: .*^finished\|owner-ada\|\|/ms, 'whose a token is, is not known');
 	is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'it is stored');
 	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
-	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: the user of account "session-\w+" could not be found out: .*^0\|1$/ms, 'nor when it is synchronized');
+	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: the user of account "session-\w+" could not be found out: .*^0\|1\|\d+\|\d+$/ms, 'nor when it is synchronized');
 	Manager::make_due($node);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 1500 });
 	$session->start($refresh);
 	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
 	$sync->start('CALL smartcar_sync()');
 	is(Manager::counts($session->result), '1|0|0', 'its token is refreshed');
-	like($sync->result, qr/^1\|0$/m, 'it gets the id of its user');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'it gets the id of its user');
 	is(Manager::rows($node, 'account', 'user_id'), $ada->{user_id}, 'and no other is there');
 	is(Manager::refreshes($sandbox)->{sum}, 1, 'it was refreshed once');
 	Manager::pass_time($node, $sandbox, $Manager::grace + 1);

@@ -83,7 +83,7 @@ connect_owner('ada', 'owner-7');
 	Manager::make_due($node);
 	is(Manager::counts($session->query('CALL smartcar_refresh()')), '0|0|1', 'a token is refused meanwhile');
 	is(status('action', 'true'), 'connect', 'which is told');
-	like($sync->result, qr/^1\|0$/m, 'the synchronization ends well');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'the synchronization ends well');
 	is(status('action, error_type', 'true'), 'connect|invalid_grant', 'and it is still told');
 }
 
@@ -108,10 +108,10 @@ is(status('action', 'true'), 'add_virtual_key', 'a key is missing');
 	$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
 	receive(%of_ada, type => 'VEHICLE_STATE', signals => ['connectivitystatus-isdigitalkeypaired']);
 	receive(%asleep);
-	like($sync->result, qr/^1\|0$/m, 'a webhook comes meanwhile');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a webhook comes meanwhile');
 	is(status('virtual_key_paired, error_type, action', 'true'), 't|VEHICLE_STATE|retry', 'and what it told stands');
 	$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::false });
-	like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'until Smartcar is asked again');
+	like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'until Smartcar is asked again');
 	is(status('virtual_key_paired, error_type, action', 'true'), 'f||add_virtual_key', 'and knows better');
 }
 
@@ -127,14 +127,14 @@ $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true
 
 # an error that ended while Smartcar was asked does not come back
 $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::false });
-like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'all is well');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'all is well');
 $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
 	$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::false });
 	receive(%login, state => 'RESOLVED');
-	like($sync->result, qr/^1\|0$/m, 'a login that had failed works again meanwhile');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a login that had failed works again meanwhile');
 	is(status('error_code, action', 'true'), '|add_virtual_key', 'and is not said to fail again');
 }
 
@@ -143,7 +143,7 @@ $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true
 Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
-like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'an owner takes back a permission');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'an owner takes back a permission');
 is(status('action', 'true'), 'update_access', 'which is missing then');
 {
 	my $sync = Session->new($node);
@@ -153,7 +153,7 @@ is(status('action', 'true'), 'update_access', 'which is missing then');
 	$sync->start("CALL smartcar_sync(user_id => '$ada_id')");
 	Manager::wait_until(sub { scalar $sandbox->log(path => '/tesla/user/access$') }) or die 'the access was not asked about';
 	like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7/m, 'and grants it again meanwhile');
-	like($sync->result, qr/^1\|0$/m, 'a response from before');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a response from before');
 	is(status('action', 'true'), 'add_virtual_key', 'does not keep the one from after out');
 }
 
@@ -184,7 +184,7 @@ $sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
 receive(%login, state => 'ERROR');
 is(status('error_code', 'true'), 'AUTHENTICATION_FAILED', 'a clock that was ahead does not hide an error');
-like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0$/m, 'a synchronization');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a synchronization');
 is(status('virtual_key_paired, error_code, action', 'true'), 't||update_access', 'brings all of the row up to date');
 is(sql('SELECT count(*) FROM smartcar_tesla.connection WHERE GREATEST(synced_at, access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, errors_known_at) > now()'), 0, 'and its times');
 
@@ -198,7 +198,7 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status =
 {
 	my $result = $session->query('CALL smartcar_sync()');
 
-	like($result, qr/^1\|1$/m, 'a vehicle that cannot be asked about is a failure of its owner alone');
+	like($result, qr/^1\|1\|\d+\|\d+$/m, 'a vehicle that cannot be asked about is a failure of its owner alone');
 	like($result, qr/^WARNING:.* vehicle "a\/b" of user /m, 'of which is warned');
 }
 
@@ -207,14 +207,14 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status =
 Manager::start_over($node, $sandbox);
 $sandbox->ask('fleet', { owners => 1 });
 $sandbox->faults({ match => { path => '/signals/' }, times => 0, status => 404, body => '404 page not found', content_type => 'text/plain' });
-like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0$/m, 'a vehicle that no webhook is subscribed to');
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0\|\d+\|\d+$/m, 'a vehicle that no webhook is subscribed to');
 is(status('error_type, error_description, action', 'true'), '||none', 'has no error');
 is(sql('SELECT tesla_scopes, access_type, virtual_key_paired FROM smartcar_tesla.connection'), '||', 'and nothing that is known');
 {
 	my $event = '{"eventType":"VEHICLE_ERROR","data":{"user":{"id":"user-000001"},"vehicle":{"id":"vehicle-000001"},"errors":[{"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","state":"ERROR"}]}}';
 
 	sql("SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'v3')");
-	like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0$/m, 'a login that does not work, and nothing that says otherwise');
+	like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0\|\d+\|\d+$/m, 'a login that does not work, and nothing that says otherwise');
 	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'stays one that does not work');
 }
 
@@ -224,16 +224,16 @@ Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
 connect_owner('ben', 'owner-8');
 $sandbox->ask('fleet', { owners => 3 });
-like($session->query("CALL smartcar_sync(details => false, server => 'v3')"), qr/^6\|0$/m, 'a list');
+like($session->query("CALL smartcar_sync(details => false, server => 'v3')"), qr/^6\|0\|\d+\|\d+$/m, 'a list');
 sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF NEW.user_id IN ('$ben_id', 'user-000002') THEN RAISE 'not this one'; END IF; RETURN NEW; END \$\$;"
 	  . ' CREATE TRIGGER refuse BEFORE UPDATE ON smartcar_tesla.connection FOR EACH ROW EXECUTE FUNCTION refuse()');
 {
 	my $result = $session->query('CALL smartcar_sync()');
 
-	like($result, qr/^1\|1$/m, 'an owner whose vehicles cannot be stored is a failure');
+	like($result, qr/^1\|1\|\d+\|\d+$/m, 'an owner whose vehicles cannot be stored is a failure');
 	like($result, qr/^WARNING:.* the vehicles of user "$ben_id" could not be stored: not this one$/m, 'which is told');
 	$result = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
-	like($result, qr/^\d+\|\d+$/m, 'the list of version 3 comes to its end');
+	like($result, qr/^\d+\|\d+\|\d+\|\d+$/m, 'the list of version 3 comes to its end');
 	like($result, qr/^WARNING:.* a connection could not be stored: not this one$/m, 'too');
 	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND user_id IN ('user-000001', 'user-000003') AND synced_at > now() - interval '10 seconds'"), 2, 'with the others stored');
 }
@@ -269,9 +269,9 @@ connect_owner('ben', 'owner-8');
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ben_id')", "/vehicles/$model_s/permissions\$", 3000);
 
 	sql("SELECT count(*) FROM smartcar_delete_connections(vehicle_id => '$model_x', user_id => '$ben_id')");
-	like($session->query("CALL smartcar_sync(user_id => '$ben_id')"), qr/^1\|0$/m, 'a second synchronization');
+	like($session->query("CALL smartcar_sync(user_id => '$ben_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a second synchronization');
 	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'misses a vehicle');
-	like($sync->result, qr/^1\|0$/m, 'and the first one');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'and the first one');
 	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'does not bring it back');
 }
 
@@ -280,7 +280,7 @@ connect_owner('ben', 'owner-8');
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ben_id')", "/vehicles/$model_s/permissions\$", 3000);
 
 	like(connect_owner('ben', 'owner-8'), qr/^finished\|owner-8/m, 'a vehicle is connected again');
-	like($sync->result, qr/^1\|0$/m, 'while a synchronization has a list without it');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'while a synchronization has a list without it');
 	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|connected", 'which does not take it away');
 }
 
@@ -288,12 +288,12 @@ connect_owner('ben', 'owner-8');
 
 Manager::start_over($node, $sandbox);
 $sandbox->ask('fleet', { owners => 3 });
-like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^3\|0$/m, 'the whole application');
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^3\|0\|\d+\|\d+$/m, 'the whole application');
 $sandbox->faults({ match => { path => '^/v3/connections$', query => 'user-000002' }, times => 0, status => 403 });
 {
 	my $result = $session->query("CALL smartcar_sync(server => 'v3')");
 
-	like($result, qr/^3\|1$/m, 'a user whose vehicles cannot be listed is a failure');
+	like($result, qr/^3\|1\|\d+\|\d+$/m, 'a user whose vehicles cannot be listed is a failure');
 	like($result, qr/WARNING: .*the vehicles of user "user-000002" could not be listed/, 'which is told');
 }
 

@@ -34,7 +34,7 @@ sub counts
 	my ($sql) = @_;
 	my $result = $session->query($sql);
 
-	return $result =~ /^(\d+\|\d+)$/m ? $1 : $result;
+	return $result =~ /^(\d+\|\d+)\|\d+\|\d+$/m ? $1 : $result;
 }
 
 sub status
@@ -129,7 +129,7 @@ is(status('error_type, action', "user_id = '$user{ada}'"), '|none', 'so is the e
 
 # what cannot be asked
 $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, status => 404, times => 1 });
-like($session->query('CALL smartcar_sync()'), qr/^1\|1$/m, 'a list that does not come: a failure');
+like($session->query('CALL smartcar_sync()'), qr/^1\|1\|\d+\|\d+$/m, 'a list that does not come: a failure');
 is(status('status, model', 'true'), "connected|Model S\nconnected|Model X\nconnected|Model 3", 'after which everything is as it was');
 $sandbox->faults();
 Manager::set_accounts($node, { access_expires => '-1 second' }, user_id => $user{ada});
@@ -236,7 +236,7 @@ $_->{meta}{createdAt} = '2026-01-01T00:00:00Z' foreach @{ $strange->{body}{data}
 $strange->{body}{data}[1]{meta}{createdAt} = '2026-01-02T00:00:00Z';
 $sandbox->faults($strange, page('^(?!.*userId).*number(%5D|\])='));
 my $left_out = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
-like($left_out, qr/^2\|4$/m, 'a list with rows that cannot be');
+like($left_out, qr/^2\|4\|\d+\|\d+$/m, 'a list with rows that cannot be');
 like($left_out, qr/^WARNING:.* connections left out: 4$/m, 'which is told');
 is(Manager::rows($session, 'connection', 'granted_scopes', server => 'v3', vehicle_id => 'vehicle-000001'), '{read_location}', 'the later of two counts');
 is(Manager::count($session, 'connection', vehicle_id => [ 'a vehicle', '../vehicle' ]) + Manager::count($session, 'connection', user_id => 'user 1'), 0, 'and what nothing can be asked with is left out');
@@ -260,11 +260,11 @@ is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1051|0', 'th
 # Vehicles are taken away: at Smartcar, then here
 
 $sandbox->faults();
-is($session->query("CALL smartcar_disconnect_vehicle('vehicle-000003', server => 'v3')"), '', 'a vehicle is disconnected in version 3');
+is($session->query("CALL smartcar_disconnect_vehicle('vehicle-000003', server => 'v3')"), '2', 'a vehicle is disconnected in version 3');
 cmp_ok(requests(qr{connections}, [ grep { $_->{method} eq 'DELETE' } $sandbox->log ]), '>=', 1, 'at Smartcar');
 is(status('count(*)', "vehicle_id = 'vehicle-000003' GROUP BY user_id, vehicle_id"), '', 'and here');
 is($session->query("SELECT count(*) FROM smartcar_get_connections('vehicle-000003', server => 'v3')"), 0, 'and is so there');
-is($session->query("CALL smartcar_disconnect_vehicle('vehicle-000003', server => 'v3')"), '', 'one that is gone already is no error');
+is($session->query("CALL smartcar_disconnect_vehicle('vehicle-000003', server => 'v3')"), '1', 'one that is gone already is no error');
 $sandbox->faults({ match => { method => 'DELETE' }, times => 0, status => 500 });
 is($session->error("CALL smartcar_disconnect_vehicle('vehicle-000004', server => 'v3')")->{sqlstate}, 'SC500', 'one that Smartcar keeps');
 is(status('status', "vehicle_id = 'vehicle-000004'"), 'connected', 'is kept here');
@@ -272,7 +272,7 @@ $sandbox->faults({ match => { path => '^/v3/connections$' }, times => 0, status 
 is($session->error("CALL smartcar_disconnect_vehicle('vehicle-000004', server => 'v3')")->{sqlstate}, 'SC404', 'one of which nothing can be learned');
 is(status('status', "vehicle_id = 'vehicle-000004'"), 'connected', 'too');
 $sandbox->faults();
-is($session->query("CALL smartcar_disconnect_vehicle('$model_x', '$user{ben}', 'smartcar')"), '', 'a vehicle is disconnected in version 2.0');
+is($session->query("CALL smartcar_disconnect_vehicle('$model_x', '$user{ben}', 'smartcar')"), '1', 'a vehicle is disconnected in version 2.0');
 is(status('vehicle_id', "server = 'smartcar' AND status = 'connected'"), $model_3, 'and gone');
 is($session->query("SELECT count(*) FROM smartcar_get_connections(vehicle_id => '$model_x')"), 0, 'at Smartcar too');
 is(counts('CALL smartcar_sync()'), '2|0', 'what comes next');
@@ -291,11 +291,11 @@ $sandbox->faults({ match => { method => 'DELETE' }, status => 500 });
 is($session->error("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')")->{sqlstate}, 'SC500', 'while Smartcar keeps it');
 is(status('count(*)', "$of_model_y GROUP BY user_id, vehicle_id"), "1\n1", 'both have it here, too');
 $sandbox->faults();
-is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')"), '', 'it is taken from one of them');
+is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')"), '1', 'it is taken from one of them');
 is($session->query($at_smartcar), $northwind, 'at Smartcar the other one has it');
 is(counts('CALL smartcar_sync()'), '4|0', 'what comes next');
 is(status('user_id, status', $of_model_y), "$northwind|connected", 'finds it as it is here');
-is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')"), '', 'one that is gone already is no error');
+is($session->query("CALL smartcar_disconnect_vehicle('$model_y', user_id => '$user{carla}')"), '1', 'one that is gone already is no error');
 
 # rows are locked in one order for everybody, here while they lie in another one
 connect_owner('carla');
@@ -308,7 +308,7 @@ $node->poll_query_until('postgres', 'SELECT wait_event_type = $$Lock$$ FROM pg_s
   or die 'it does not wait';
 is(Manager::lock_rows($another, 'connection', 'user_id', server => 'smartcar', vehicle_id => $model_y, user_id => $user{carla}), $user{carla}, 'who goes from row to row is not in the way of another');
 $another->query('COMMIT');
-is($session->result, '', 'it is taken from everybody');
+is($session->result, '1', 'it is taken from everybody');
 $another->finish;
 is($session->query($at_smartcar), '', 'at Smartcar');
 is(status('user_id, status', $of_model_y), '', 'and here');
@@ -347,7 +347,7 @@ is_deeply(heard(), [], 'is heard once');
 is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'RESOLVED', event_id => 'event-2', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'it ends');
 is_deeply(heard(), ["smartcar|VEHICLE_ERROR|$ada|none"], 'and nothing is to be done');
 $node->safe_psql('postgres', "UPDATE smartcar_tesla.webhook_event SET received_at = received_at - interval '2 hours' WHERE event_id = 'event-1'");
-like($session->query('CALL smartcar_sync()'), qr/^\d+\|0$/m, 'a sync deletes old events');
+like($session->query('CALL smartcar_sync()'), qr/^\d+\|0\|\d+\|\d+$/m, 'a sync deletes old events');
 is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'event-1', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'a repeat of the error, two hours later');
 is_deeply(heard(), [], 'is not heard');
 is(status('error_code, action', "user_id = '$user{ada}' AND server = 'smartcar'"), '|none', 'and not applied');

@@ -127,14 +127,14 @@ like($session{app}->query("CALL public.smartcar_finish_connect('https://example.
 my $webhook = $sandbox->ask('webhook', { type => 'VEHICLE_ERROR', user_id => $ada->{user_id}, vehicle_id => $ada->{vehicles}[0],
 	error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' } })->{deliveries}[0];
 is($session{app}->query('SELECT public.smartcar_receive_webhook(pg_catalog.convert_to(' . Sandbox::quoted($webhook->{body}) . ", 'UTF8'), " . Sandbox::quoted($webhook->{signature}) . ') IS NOT NULL'), 't', 'smartcar_receive_webhook()');
-like($session{operator}->query("CALL public.smartcar_refresh(access_within => '1 day'::pg_catalog.interval)"), qr/^1\|0\|0$/m, 'smartcar_refresh()');
-like($session{operator}->query('CALL public.smartcar_sync()'), qr/^1\|0$/m, 'smartcar_sync()');
+like($session{operator}->query("CALL public.smartcar_refresh(access_within => '1 day'::pg_catalog.interval)"), qr/^1\|0\|0\|\d+$/m, 'smartcar_refresh()');
+like($session{operator}->query('CALL public.smartcar_sync()'), qr/^1\|0\|\d+\|\d+$/m, 'smartcar_sync()');
 Manager::write_key_file(Manager::key_file($node), 'key2 ' . ('aa' x 32) . "\nkey1 " . ('00112233' x 8) . "\n");
 unlike($session{operator}->query('CALL public.smartcar_reseal_tokens()'), qr/ERROR/, 'smartcar_reseal_tokens()');
 like($session{operator}->query('SELECT model FROM public.smartcar_status'), qr/^Model 3$/, 'smartcar_status');
 like($super->query('TABLE public.smartcar_permission_mapping'), qr/^read_location\|Vehicle Location\|vehicle_location$/m, 'smartcar_permission_mapping');
 like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, public.smartcar_connect_url(), public.smartcar_info()"), qr/^c\|/, 'functions');
-is($session{operator}->query("CALL public.smartcar_disconnect_vehicle('$ada->{vehicles}[0]')"), '', 'smartcar_disconnect_vehicle()');
+is($session{operator}->query("CALL public.smartcar_disconnect_vehicle('$ada->{vehicles}[0]')"), '1', 'smartcar_disconnect_vehicle()');
 is(called(), '', 'no trap was called by any of them');
 is($session{$_}->query('SELECT (SELECT pg_catalog.count(*) FROM pg_temp.account), (SELECT pg_catalog.count(*) FROM pg_temp.session)'), '0|0', "and nothing reached the temporary tables of $_") foreach qw(app operator);
 is(sql('SELECT (SELECT count(*) FROM smartcar_tesla.account), (SELECT count(*) FROM smartcar_tesla.webhook_event)'), '1|1', 'but those of the extension');
