@@ -243,21 +243,37 @@ find_fault(const SmartcarConnectionWalk *walk, const SmartcarConnection *connect
 }
 
 /*
- * Whether there may be another page.  One with a link to the next has one.  As
- * for the others, the API does not promise to keep to the size that it was
- * asked for, so only a page that is smaller than the first, or than the default
- * size, is certainly the last.
+ * Reads what a page says about the others.
  */
-static bool
-may_go_on(const SmartcarConnectionWalk *walk, const SmartcarApiResponse *response, int count)
+static void
+read_outlook(SmartcarConnectionWalk *walk, const SmartcarApiResponse *response)
 {
 	JsonbContainer *links = smartcar_json_object_member(response->json, "links");
+	JsonbContainer *meta = smartcar_json_object_member(response->json, "meta");
 
-	if (count == 0)
-		return false;
-	if (text_member(links, "next").length > 0)
-		return true;
-	return count >= DEFAULT_PAGE_SIZE && count >= walk->first_count;
+	walk->has_next = text_member(links, "next").length > 0;
+	if (meta == NULL)
+		return;
+	if (!smartcar_json_integer_member(meta, "totalCount", &walk->total))
+		walk->total = 0;
+	if (!smartcar_json_integer_member(meta, "pageSize", &walk->page_size))
+		walk->page_size = 0;
+}
+
+/*
+ * Whether there may be another page.  One with a link to the next has one, and so
+ * has one that comes before all connections were listed.  If Smartcar says nothing,
+ * only a page that is smaller than the first, or than the default size, is certainly
+ * the last: the API does not promise to keep to the size that it was asked for.
+ */
+static bool
+may_go_on(const SmartcarConnectionWalk *walk)
+{
+	if (walk->count == 0 || walk->has_next)
+		return walk->count > 0;
+	if (walk->total > 0)
+		return walk->listed < walk->total;
+	return walk->count >= DEFAULT_PAGE_SIZE && walk->count >= walk->first_count;
 }
 
 /*
@@ -279,8 +295,11 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 	}
 	count = JsonContainerSize(data);
 	walk->page++;
+	walk->count = count;
+	walk->listed += count;
 	if (walk->page == 1)
 		walk->first_count = count;
+	read_outlook(walk, response);
 
 	for (int i = 0; i < count && item->error == NULL; i++)
 	{
@@ -314,7 +333,7 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 		return false;
 	}
 	walk->first_id = smartcar_item_copy(item, first_id);
-	return may_go_on(walk, response, count);
+	return may_go_on(walk);
 }
 
 /*

@@ -67,6 +67,12 @@ typedef struct SmartcarConnectionWalk
 	bool		is_lenient;		/* leave entries without an id to the visitor */
 	int			page;			/* the one that was requested last */
 	int			first_count;	/* connections on the first page */
+	int			count;			/* on the last page */
+	int64		listed;			/* on all pages of this walk */
+	int32		total;			/* that Smartcar says there are; 0: it does
+								 * not say */
+	int32		page_size;		/* likewise, on a page */
+	bool		has_next;		/* the last page has a link to another one */
 	SmartcarSpan first_id;		/* the first one of the last page */
 	SmartcarPageTrail trail;
 } SmartcarConnectionWalk;

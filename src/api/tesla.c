@@ -13,8 +13,9 @@
 
 #include "fmgr.h"
 
-#include "call/request.h"
+#include "api/details.h"
 #include "api/sql_function.h"
+#include "call/request.h"
 #include "pg/api_error.h"
 #include "pg/json.h"
 #include "pg/text_array.h"
@@ -24,24 +25,6 @@ PG_FUNCTION_INFO_V1(smartcar_get_tesla_access_many);
 PG_FUNCTION_INFO_V1(smartcar_get_virtual_key);
 PG_FUNCTION_INFO_V1(smartcar_get_virtual_key_many);
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_migration);
-
-/*
- * Whether a response says that a signal has no value yet, as it is with a vehicle
- * that no webhook is subscribed to.  A vehicle that is not found is an error.
- */
-static bool
-has_no_value(const SmartcarApiResponse *response)
-{
-	SmartcarApiError error = {0};
-
-	if (response->status != 404)
-		return false;
-	smartcar_error_read_body(&error, response->body);
-	return (error.type.length == 0 ||
-			smartcar_span_equal(error.type, SMARTCAR_SPAN("RESOURCE_NOT_FOUND"))) &&
-		!smartcar_span_equal(error.code, SMARTCAR_SPAN("VEHICLE_NOT_FOUND")) &&
-		!smartcar_span_equal(error.code, SMARTCAR_SPAN("INVALID_PATH"));
-}
 
 static bool
 is_unavailable(JsonbContainer *status)
@@ -65,7 +48,7 @@ signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *r
 	JsonbContainer *body;
 	JsonbContainer *error;
 
-	if (has_no_value(response))
+	if (smartcar_has_no_value(response))
 		return NULL;
 	if (response->status == 404)
 	{

@@ -47,6 +47,7 @@ const SmartcarEndpointInfo smartcar_endpoints[SMARTCAR_ENDPOINT_COUNT] = {
 	[SMARTCAR_ENDPOINT_CONNECTIONS] = {"GET", SMARTCAR_HOST_VEHICLE, "/connections"},
 	[SMARTCAR_ENDPOINT_DELETE_CONNECTION] = {"DELETE", SMARTCAR_HOST_VEHICLE, "/connections/*"},
 	[SMARTCAR_ENDPOINT_V3_VEHICLE] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*"},
+	[SMARTCAR_ENDPOINT_SIGNALS] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals"},
 	[SMARTCAR_ENDPOINT_ACCOUNT_PERMISSIONS] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/vehicleuseraccount-permissions"},
 	[SMARTCAR_ENDPOINT_ACCOUNT_ROLE] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/vehicleuseraccount-role"},
 	[SMARTCAR_ENDPOINT_DIGITAL_KEY] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/connectivitystatus-isdigitalkeypaired"},
