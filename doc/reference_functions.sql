@@ -308,12 +308,16 @@ requests: how many requests were sent, repeated ones included.
 Errors: 55000 without a key. If Smartcar does not accept the application's credentials, the error of that; every account is then as it was.
 $$),
 ('The connection manager', 'smartcar_sync', $$
-It brings vehicles, permissions, Tesla access and virtual keys up to date, of one owner or of the whole application. In version 3 without an owner, it requests several pages of GET /connections at a time. A connection that Smartcar no longer has is marked as disconnected. With the option `webhook_id` it subscribes, in version 3, vehicles that were not subscribed yet, with a request for each; a failure is a WARNING, and where too many requests end a run, the next one goes on.
+It brings vehicles, permissions, Tesla access and virtual keys up to date, of one owner or of the whole application. In version 3 it sends one request for each page of 100 connections, of which GET /connections says how many there are, and one for the signals of each vehicle, except where webhooks have told all three of them since Smartcar was last asked, and within a day. Vehicles about which Smartcar was not asked for the longest time come first. A connection that was on no page is asked for by itself before it is marked as disconnected. With the option `webhook_id` it subscribes, in version 3, vehicles that were not subscribed yet, with a request for each; a failure is a WARNING.
+A run for the whole application stops at the first response 429 that is about the application, with a WARNING, and at max_requests, with a NOTICE. The next run goes on where it stopped; a list that was begun more than a day ago is begun again.
 external_id, user_id: the owner; NULL means all of them.
 details: whether to request for each vehicle what the list of version 3 does not say; only for the whole application in version 3.
-synced, failed: the result, counts of users; in version 3 for the whole application, synced counts connections. Nothing is passed in. An owner whose access token has expired counts as failed: call smartcar_refresh first. What cannot be stored, and what has an id that cannot be part of a request, is warned of, counts as failed and stops nothing else.
+max_requests: at most so many requests; NULL means no limit. A request that is repeated because it failed for the moment can exceed it. Version 2.0 asks about a user with all vehicles, or not at all.
+max_disconnects: how many connections may be marked as disconnected; NULL means 5, or a tenth of the connected ones if that is more.
+synced, failed: the result, counts of users; in version 3 for the whole application, counts of connections. Nothing is passed in. What could not be asked for has failed, for example because of a timeout. What cannot be stored, and what has an id that cannot be part of a request, is warned of, counts as failed and stops nothing else. An owner whose access token has expired counts as failed: call smartcar_refresh first.
 disconnected: how many connections were found to be disconnected that were connected before.
 requests: how many requests were sent, those for tokens and repeated ones included.
+Errors: 54000 if more connections would be disconnected than max_disconnects allows; they are left as they are. Other credentials, another option `mode`, or an empty list by mistake would otherwise ask every owner to connect again.
 $$),
 ('The connection manager', 'smartcar_access_token', $$
 It is for requests of your own. Keep it out of statements that are logged.

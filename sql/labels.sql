@@ -53,7 +53,7 @@ INSERT INTO expected_labels VALUES
 	('smartcar_begin_reauth(text,text,text[],interval,text,text)', 'v', false, 'u'),
 	('smartcar_finish_connect(text,text,text,text,text,text,text[],text,smartcar_action,bigint)', 'v', false, 'u'),
 	('smartcar_refresh(interval,interval,bigint,text,bigint,bigint,bigint,bigint)', 'v', false, 'u'),
-	('smartcar_sync(text,text,boolean,text,bigint,bigint,bigint,bigint)', 'v', false, 'u'),
+	('smartcar_sync(text,text,boolean,bigint,bigint,text,bigint,bigint,bigint,bigint)', 'v', false, 'u'),
 	('smartcar_access_token(text,text,text)', 'v', false, 'u'),
 	('smartcar_disconnect_vehicle(text,text,text,bigint)', 'v', false, 'u'),
 	('smartcar_reseal_tokens(text)', 'v', false, 'u'),

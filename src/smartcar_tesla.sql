@@ -874,6 +874,7 @@ CREATE TABLE smartcar_tesla.connection (
 	tesla_scopes_known_at timestamptz,
 	virtual_key_paired boolean,
 	virtual_key_known_at timestamptz,
+	details_at timestamptz,
 	errors jsonb,
 	errors_known_at timestamptz,
 	error_type text,
@@ -913,6 +914,8 @@ COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes IS 'Tesla scopes that w
 COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes_known_at IS 'as of when tesla_scopes is known';
 COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_paired IS 'whether the vehicle has the virtual key';
 COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_known_at IS 'as of when virtual_key_paired is known';
+COMMENT ON COLUMN smartcar_tesla.connection.details_at IS
+'when Smartcar was last asked for access_type, tesla_scopes and virtual_key_paired (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.errors IS
 'errors by type and code, as of known_at; one that has ended is kept for a day';
 COMMENT ON COLUMN smartcar_tesla.connection.errors_known_at IS 'when Smartcar last told all errors';
@@ -942,10 +945,29 @@ COMMENT ON COLUMN smartcar_tesla.webhook_event.server IS 'SERVER that received t
 COMMENT ON COLUMN smartcar_tesla.webhook_event.event_id IS 'eventId of the event';
 COMMENT ON COLUMN smartcar_tesla.webhook_event.received_at IS 'when the event was received';
 
+CREATE TABLE smartcar_tesla.sync_round (
+	server text NOT NULL,
+	details_began_at timestamptz,
+	list_began_at timestamptz,
+	next_page integer,
+	last_user_id text,
+	PRIMARY KEY (server)
+);
+
+COMMENT ON TABLE smartcar_tesla.sync_round IS
+'Where smartcar_sync stopped because of a limit, for the next run to go on.';
+COMMENT ON COLUMN smartcar_tesla.sync_round.server IS 'SERVER that is synchronized';
+COMMENT ON COLUMN smartcar_tesla.sync_round.details_began_at IS
+'vehicles whose details are older than this are still to be asked about (v3)';
+COMMENT ON COLUMN smartcar_tesla.sync_round.list_began_at IS 'when the list of connections or users was begun';
+COMMENT ON COLUMN smartcar_tesla.sync_round.next_page IS 'page of the list to go on with; NULL if it is complete (v3)';
+COMMENT ON COLUMN smartcar_tesla.sync_round.last_user_id IS 'user after whom to go on (v2.0)';
+
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.session', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.account', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.connection', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.webhook_event', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.sync_round', '');
 
 --
 -- The connection manager
@@ -1010,6 +1032,8 @@ CREATE PROCEDURE smartcar_sync(
 	external_id text DEFAULT NULL,
 	user_id text DEFAULT NULL,
 	details boolean DEFAULT true,
+	max_requests bigint DEFAULT NULL,
+	max_disconnects bigint DEFAULT NULL,
 	server text DEFAULT NULL,
 	INOUT synced bigint DEFAULT NULL,
 	INOUT failed bigint DEFAULT NULL,

@@ -56,6 +56,7 @@ smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection)
 	connection->is_paired_known = !is_null;
 	connection->is_paired = !is_null && DatumGetBool(value);
 	connection->virtual_key_known_at = smartcar_row_time(row, "virtual_key_known_at");
+	connection->details_at = smartcar_row_time(row, "details_at");
 	value = smartcar_row_datum(row, "errors", &is_null);
 	smartcar_connection_errors_read(&connection->errors,
 									is_null ? NULL : DatumGetJsonbPCopy(value));
@@ -205,6 +206,7 @@ smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectio
 	smartcar_parameter(&parameters, BOOLOID, BoolGetDatum(connection->is_paired),
 					   !connection->is_paired_known);
 	smartcar_parameter_time(&parameters, connection->virtual_key_known_at);
+	smartcar_parameter_time(&parameters, connection->details_at);
 	smartcar_spi_run("UPDATE smartcar_tesla.connection SET "
 					 "errors = $4::jsonb, errors_known_at = $5, "
 					 "error_type = $6, error_code = $7, error_description = $8, "
@@ -212,6 +214,7 @@ smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectio
 					 "access_type = $12, access_type_known_at = $13, "
 					 "tesla_scopes = $14, tesla_scopes_known_at = $15, "
 					 "virtual_key_paired = $16, virtual_key_known_at = $17, "
+					 "details_at = $18, "
 					 "updated_at = @now "
 					 THIS_ROW,
 					 &parameters);

@@ -41,6 +41,7 @@ typedef struct SmartcarConnectionRow
 	bool		is_paired_known;
 	bool		is_paired;
 	TimestampTz virtual_key_known_at;
+	TimestampTz details_at;
 	SmartcarConnectionErrors errors;
 } SmartcarConnectionRow;
 
@@ -59,7 +60,7 @@ typedef struct SmartcarConnectionVehicle
 #define SMARTCAR_CONNECTION_COLUMNS \
 	"user_id, vehicle_id, external_id, status, mode, make, model, year, granted_scopes, " \
 	"access_type, access_type_known_at, tesla_scopes, tesla_scopes_known_at, " \
-	"virtual_key_paired, virtual_key_known_at, errors, errors_known_at "
+	"virtual_key_paired, virtual_key_known_at, details_at, errors, errors_known_at "
 
 extern void smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection);
 extern void smartcar_parameter_errors(SmartcarParameters *parameters,

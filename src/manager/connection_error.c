@@ -222,6 +222,52 @@ smartcar_connection_errors_remove(SmartcarConnectionErrors *errors, const Smartc
 }
 
 /*
+ * Adds the errors of what was asked about a vehicle that tell somebody to do
+ * something.  A permission that we lack for one of our requests is no such thing: the
+ * application may never have wanted it, and those that it wants are compared with
+ * what it has.  Returns whether one of them passes by itself.
+ */
+static bool
+add_failures(SmartcarConnectionErrors *errors, const SmartcarFailure *const *failures, int count,
+			 const SmartcarKnownTime *time)
+{
+	bool		has_transient = false;
+
+	for (int i = 0; i < count; i++)
+	{
+		const SmartcarApiError *error = &failures[i]->api_error;
+
+		if (error->status == 403 || error->action == SMARTCAR_ACTION_NONE ||
+			error->action == SMARTCAR_ACTION_UNKNOWN)
+			continue;
+		if (error->action == SMARTCAR_ACTION_RETRY)
+			has_transient = true;
+		(void) smartcar_connection_errors_begin(errors, error, time);
+	}
+	return has_transient;
+}
+
+/*
+ * Replaces the errors by those of what was asked about a vehicle.  Those from before
+ * stand no longer if Tesla was heard and nothing failed for the moment; otherwise only
+ * those end that pass by themselves.
+ */
+void
+smartcar_connection_errors_replace(SmartcarConnectionErrors *errors,
+								   const SmartcarFailure *const *failures, int count,
+								   bool was_tesla_heard, TimestampTz asked_at)
+{
+	SmartcarKnownTime time = smartcar_known_time(asked_at);
+	SmartcarConnectionErrors found = {.complete_at = DT_NOEND};
+	bool		is_complete = !add_failures(&found, failures, count, &time) && was_tesla_heard;
+
+	smartcar_connection_errors_remove(errors, &time, !is_complete);
+	(void) add_failures(errors, failures, count, &time);
+	if (is_complete && smartcar_replaces(&time, errors->complete_at))
+		errors->complete_at = asked_at;
+}
+
+/*
  * The error that has to be fixed first, of several the latest; NULL if none
  * stands.
  */

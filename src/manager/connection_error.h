@@ -17,6 +17,7 @@
 
 #include "utils/jsonb.h"
 
+#include "call/failure.h"
 #include "manager/known_time.h"
 #include "pg/api_error.h"
 
@@ -53,6 +54,9 @@ extern bool smartcar_connection_errors_end_action(SmartcarConnectionErrors *erro
 extern void smartcar_connection_errors_remove(SmartcarConnectionErrors *errors,
 											  const SmartcarKnownTime *time,
 											  bool only_transient);
+extern void smartcar_connection_errors_replace(SmartcarConnectionErrors *errors,
+											   const SmartcarFailure *const *failures, int count,
+											   bool was_tesla_heard, TimestampTz asked_at);
 extern const SmartcarConnectionError *smartcar_connection_errors_first(const SmartcarConnectionErrors *errors);
 extern const char *smartcar_connection_errors_text(const SmartcarConnectionErrors *errors);
 

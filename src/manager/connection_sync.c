@@ -330,26 +330,74 @@ smartcar_connection_remove_other(const SmartcarServer *server, const SmartcarUse
 					 &parameters);
 }
 
+/* The connected ones. */
+int64
+smartcar_connections_count(const SmartcarServer *server)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_spi_run("SELECT count(*) AS count FROM smartcar_tesla.connection "
+					 "WHERE server = $1 AND status = 'connected'",
+					 &parameters);
+	return smartcar_row_int64(0, "count");
+}
+
+#define IS_MISSING \
+	"status = 'connected' " \
+	"AND (synced_at IS NULL OR synced_at < $2 OR synced_at > @now) "
+
 /*
- * Reads the next users with a connection about which Smartcar was not asked since
- * a time, in the order of their ids.
+ * How many connections a list that began then did not have.
+ */
+int64
+smartcar_connections_count_missing(const SmartcarServer *server, TimestampTz list_began_at)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_time(&parameters, list_began_at);
+	smartcar_spi_run("SELECT count(*) AS count FROM smartcar_tesla.connection "
+					 "WHERE server = $1 AND " IS_MISSING,
+					 &parameters);
+	return smartcar_row_int64(0, "count");
+}
+
+/*
+ * Removes connections that only a list that began then has brought: those of an owner
+ * who connected meanwhile have an account.
+ */
+void
+smartcar_connections_remove_listed(const SmartcarServer *server, TimestampTz list_began_at)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_time(&parameters, list_began_at);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.connection AS c "
+					 "WHERE server = $1 AND created_at >= $2 AND connection_id IS NOT NULL "
+					 "AND NOT EXISTS (SELECT FROM smartcar_tesla.account a "
+					 "WHERE a.server = c.server AND a.user_id = c.user_id)",
+					 &parameters);
+}
+
+/*
+ * Reads the next users with a connection that a list which began then did not have, in
+ * the order of their ids.
  */
 char	  **
 smartcar_connections_read_users(const SmartcarServer *server, const char *last,
-								TimestampTz not_since, int limit, int *count)
+								TimestampTz list_began_at, int limit, int *count)
 {
 	SmartcarParameters parameters = {0};
 	char	  **user_ids;
 
 	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_time(&parameters, list_began_at);
 	smartcar_parameter_string(&parameters, last);
-	smartcar_parameter_time(&parameters, not_since);
 	smartcar_parameter_int32(&parameters, limit);
 	*count = (int) smartcar_spi_run("SELECT DISTINCT user_id FROM smartcar_tesla.connection "
-									"WHERE server = $1 AND user_id > $2 "
-									"AND status = 'connected' "
-									"AND (synced_at IS NULL OR synced_at < $3 "
-									"OR synced_at > @now OR $3 IS NULL) "
+									"WHERE server = $1 AND user_id > $3 AND " IS_MISSING
 									"ORDER BY user_id LIMIT $4",
 									&parameters);
 	user_ids = palloc((*count + 1) * sizeof(char *));

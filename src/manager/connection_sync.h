@@ -53,6 +53,7 @@ typedef struct SmartcarUser
 {
 	/* who */
 	const char *user_id;
+	const char *account_id;		/* the same, unless it was not known yet */
 	const char *external_id;	/* NULL: not known */
 	const char *access_token;	/* NULL: the application's own */
 	bool		has_just_connected;
@@ -63,7 +64,10 @@ typedef struct SmartcarUser
 	/* what came of it */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
 	bool		has_failed;		/* not all of them were stored */
+	bool		is_left;		/* for the next run */
 	int64		disconnected;	/* of those that were stored before */
+	int64		refused;		/* so many were not disconnected, because that
+								 * would be suspicious */
 	const SmartcarFailure *error;
 } SmartcarUser;
 
@@ -92,7 +96,12 @@ extern void smartcar_connection_remove_other(const SmartcarServer *server,
 											 const SmartcarUser *user,
 											 const SmartcarOtherConnection *other,
 											 TimestampTz asked_at);
+extern int64 smartcar_connections_count(const SmartcarServer *server);
+extern int64 smartcar_connections_count_missing(const SmartcarServer *server,
+												TimestampTz list_began_at);
+extern void smartcar_connections_remove_listed(const SmartcarServer *server,
+											   TimestampTz list_began_at);
 extern char **smartcar_connections_read_users(const SmartcarServer *server, const char *last,
-											  TimestampTz not_since, int limit, int *count);
+											  TimestampTz list_began_at, int limit, int *count);
 
 #endif							/* SMARTCAR_CONNECTION_SYNC_H */

@@ -204,7 +204,7 @@ connect_by_user_id(SmartcarServer *server, const SmartcarCallback *callback,
  * warning.
  */
 static void
-sync_vehicles(SmartcarServer *server, const SmartcarSession *session, const char *access_token,
+sync_vehicles(SmartcarSyncRun *run, const SmartcarSession *session, const char *access_token,
 			  SmartcarSessionResult *result)
 {
 	SmartcarUser user = {
@@ -215,7 +215,7 @@ sync_vehicles(SmartcarServer *server, const SmartcarSession *session, const char
 	};
 	const SmartcarFailure *error;
 
-	smartcar_sync_users(server, &user, 1);
+	smartcar_sync_users(run, &user, 1);
 	result->vehicle_ids = user.vehicle_ids;
 	error = user.error;
 	if (error != NULL)
@@ -228,11 +228,11 @@ sync_vehicles(SmartcarServer *server, const SmartcarSession *session, const char
 }
 
 static void
-subscribe_vehicles(SmartcarServer *server, const char *user_id)
+subscribe_vehicles(SmartcarSyncRun *run, const char *user_id)
 {
-	SmartcarUserFilter filter = {.server = server, .user_id = user_id};
+	SmartcarUserFilter filter = {.server = run->server, .user_id = user_id};
 
-	smartcar_subscribe_vehicles(server, &filter, true);
+	smartcar_subscribe_vehicles(run, &filter, true);
 }
 
 static void
@@ -337,9 +337,12 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	}
 	if (result.user_id != NULL)
 	{
-		sync_vehicles(server, &session, access_token, &result);
+		SmartcarSyncRun run;
+
+		smartcar_sync_run_begin(&run, server);
+		sync_vehicles(&run, &session, access_token, &result);
 		smartcar_spi_commit();
-		subscribe_vehicles(server, result.user_id);
+		subscribe_vehicles(&run, result.user_id);
 	}
 	smartcar_key_ring_wipe(&ring);
 	smartcar_session_close(server, &session, &result, error_description);

@@ -51,6 +51,8 @@ smartcar_progress_add(SmartcarProgress *progress, int64 count)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
+	if (progress->procedure == NULL)
+		return;
 	progress->done += count;
 	if (now - progress->last_report >= INTERVAL)
 		report_progress(progress, now);

@@ -19,6 +19,7 @@
 #include "manager/seal.h"
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
+#include "manager/user_outcome.h"
 
 /* How many accounts of a run are asked about.  The next run is soon. */
 #define MAX_ACCOUNTS	10
@@ -56,6 +57,7 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 	int			count = smartcar_account_read_provisional(server, accounts, MAX_ACCOUNTS);
 	int			settled = 0;
 	bool		is_silent = false;
+	SmartcarSyncRun run;
 
 	smartcar_spi_commit();
 	for (int i = 0; i < count && !is_silent; i++)
@@ -78,7 +80,8 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 	}
 	if (settled == 0)
 		return;
-	smartcar_sync_users(server, users, settled);
+	smartcar_sync_run_begin(&run, server);
+	smartcar_sync_users(&run, users, settled);
 	(void) smartcar_warn_of_users(users, settled);
 	smartcar_spi_commit();
 }

@@ -100,13 +100,12 @@ keep_usable(SmartcarSubscriber *subscribers, int count)
  * either.
  */
 static bool
-subscribe(SmartcarServer *server, const char *webhook_id, SmartcarSubscriber *subscribers, int count)
+subscribe(SmartcarSyncRun *run, const char *webhook_id, SmartcarSubscriber *subscribers, int count)
 {
 	SmartcarCall call;
-	bool		is_limited = false;
 	int			subscribed = 0;
 
-	smartcar_subscriptions_begin(&call, server, smartcar_span_from_string(webhook_id), count);
+	smartcar_subscriptions_begin(&call, run->server, smartcar_span_from_string(webhook_id), count);
 	for (int i = 0; i < count; i++)
 	{
 		smartcar_item_set_id(&call.items[i], smartcar_span_from_string(subscribers[i].vehicle_id),
@@ -123,13 +122,10 @@ subscribe(SmartcarServer *server, const char *webhook_id, SmartcarSubscriber *su
 		subscribers[i].is_subscribed = error == NULL;
 		if (error == NULL)
 			subscribed++;
-		else
-		{
+		else if (!smartcar_sync_is_limited(run, error))
 			warn(&subscribers[i], error);
-			is_limited |= error->api_error.status == 429;
-		}
 	}
-	return subscribed > 0 && !is_limited;
+	return subscribed > 0 && !run->is_rate_limited;
 }
 
 /*
@@ -139,8 +135,9 @@ subscribe(SmartcarServer *server, const char *webhook_id, SmartcarSubscriber *su
  * batch.
  */
 void
-smartcar_subscribe_vehicles(SmartcarServer *server, const SmartcarUserFilter *filter, bool all)
+smartcar_subscribe_vehicles(SmartcarSyncRun *run, const SmartcarUserFilter *filter, bool all)
 {
+	SmartcarServer *server = run->server;
 	const char *webhook_id = smartcar_server_option(server, SMARTCAR_OPTION_WEBHOOK_ID);
 	int			limit = VEHICLES_PER_REQUEST *
 		smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
@@ -163,17 +160,18 @@ smartcar_subscribe_vehicles(SmartcarServer *server, const SmartcarUserFilter *fi
 		SmartcarSubscriber next;
 		int			found;
 		int			count;
+		int			allowed = (int) Min(limit, smartcar_sync_requests_left(run));
 
 		MemoryContextReset(batch);
 		old_context = MemoryContextSwitchTo(batch);
-		subscribers = smartcar_subscribers_read(filter, webhook_id, all, &last, limit, &found);
+		subscribers = smartcar_subscribers_read(filter, webhook_id, all, &last, allowed, &found);
 		if (found > 0)
 			next = subscribers[found - 1];
 		count = keep_usable(subscribers, found);
 
 		/* not to be held while Smartcar is asked */
 		smartcar_spi_commit();
-		goes_on = (count == 0 || subscribe(server, webhook_id, subscribers, count)) &&
+		goes_on = (count == 0 || subscribe(run, webhook_id, subscribers, count)) &&
 			found == limit;
 		record(server, webhook_id, subscribers, count);
 		smartcar_spi_commit();

@@ -14,7 +14,7 @@
 
 #include "manager/sync_users.h"
 
-extern void smartcar_subscribe_vehicles(SmartcarServer *server, const SmartcarUserFilter *filter,
+extern void smartcar_subscribe_vehicles(SmartcarSyncRun *run, const SmartcarUserFilter *filter,
 										bool all);
 
 #endif							/* SMARTCAR_SUBSCRIBE_H */

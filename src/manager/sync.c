@@ -29,8 +29,10 @@
 #include "manager/seal.h"
 #include "manager/session.h"
 #include "manager/subscribe.h"
+#include "manager/sync_round.h"
 #include "manager/sync_users.h"
 #include "manager/usable_id.h"
+#include "manager/user_outcome.h"
 #include "manager/webhook_event.h"
 #include "pg/datum.h"
 #include "pg/fn_state.h"
@@ -43,19 +45,15 @@ PG_FUNCTION_INFO_V1(smartcar_sync);
 
 enum
 {
-	EXTERNAL_ID, USER_ID, DETAILS, SERVER
+	EXTERNAL_ID, USER_ID, DETAILS, MAX_REQUESTS, MAX_DISCONNECTS, SERVER
 };
 
 typedef struct Sync
 {
-	SmartcarServer *server;
+	SmartcarSyncRun run;
 	SmartcarUserFilter filter;
 	SmartcarKeyRing ring;
-	SmartcarProgress progress;
 	char	   *last_user_id;	/* of the batch before; "" before the first */
-	int64		synced;
-	int64		failed;
-	int64		disconnected;
 } Sync;
 
 static char *
@@ -71,7 +69,7 @@ static bool
 settle(Sync *sync, SmartcarUser *user)
 {
 	const SmartcarFailure *error =
-		smartcar_account_settle(sync->server, &sync->ring, user->user_id,
+		smartcar_account_settle(sync->run.server, &sync->ring, user->user_id,
 								smartcar_span_from_string(user->access_token), false,
 								&user->user_id);
 
@@ -84,7 +82,7 @@ settle(Sync *sync, SmartcarUser *user)
 			 errmsg("the user of account \"%s\" could not be found out: %s",
 					user->user_id, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0));
-	sync->failed++;
+	sync->run.failed++;
 	return false;
 }
 
@@ -102,7 +100,7 @@ keep_usable(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 
 		if (!smartcar_user_id_is_usable(id))
 		{
-			sync->failed++;
+			sync->run.failed++;
 			ereport(WARNING,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("user \"%s\" is left out", smartcar_excerpt(id)),
@@ -127,14 +125,14 @@ open_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		SmartcarSealedIdentity identity = {sync->server->name, users[i].user_id, "access"};
+		SmartcarSealedIdentity identity = {sync->run.server->name, users[i].user_id, "access"};
 
 		if (tokens[i] != NULL)
 			users[i].access_token = smartcar_try_unseal(&sync->ring, tokens[i], &identity,
 														&sqlstate);
 		if (users[i].access_token == NULL)
 		{
-			sync->failed++;
+			sync->run.failed++;
 			continue;
 		}
 		if (smartcar_account_is_provisional(users[i].user_id) && !settle(sync, &users[i]))
@@ -145,29 +143,61 @@ open_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 }
 
 /*
+ * The account after which the next run goes on, if users are left for it.
+ */
+static const char *
+last_finished(const Sync *sync, const SmartcarUser *users, int count)
+{
+	const char *last = sync->last_user_id;
+
+	for (int i = 0; i < count && !users[i].is_left; i++)
+		last = users[i].account_id;
+	return last;
+}
+
+/*
+ * Asks about a batch of users.
+ */
+static void
+sync_batch(Sync *sync, SmartcarUser *users, int count)
+{
+	int			failed;
+	int			left = 0;
+
+	if (count > 0)
+		smartcar_sync_users(&sync->run, users, count);
+	failed = smartcar_warn_of_users(users, count);
+	for (int i = 0; i < count; i++)
+		left += users[i].is_left;
+	sync->run.synced += count - failed - left;
+	sync->run.failed += failed;
+}
+
+/*
  * Goes through the accounts, a batch at a time.
  */
 static void
 sync_accounts(Sync *sync)
 {
+	SmartcarServer *server = sync->run.server;
 	int			limit = USERS_PER_REQUEST *
-		smartcar_server_number(sync->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
-	bool		by_token = smartcar_server_api_version(sync->server) == SMARTCAR_API_V2;
+		smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
+	bool		by_token = smartcar_server_api_version(server) == SMARTCAR_API_V2;
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context;
 	int			found;
 
-	sync->last_user_id = pstrdup("");
 	if (by_token)
-		smartcar_key_ring_read(&sync->ring, sync->server);
-	smartcar_progress_begin(&sync->progress, "smartcar_sync()", "users", smartcar_users_count(&sync->filter));
+		smartcar_key_ring_read(&sync->ring, server);
+	smartcar_progress_begin(&sync->run.progress, "smartcar_sync()", "users",
+							smartcar_users_count(&sync->filter));
 	do
 	{
 		SmartcarUser *users;
 		bytea	  **tokens;
 		int			count;
-		int			failed;
+		const char *last;
 
 		old_context = MemoryContextSwitchTo(batch);
 		users = palloc(limit * sizeof(SmartcarUser));
@@ -176,43 +206,96 @@ sync_accounts(Sync *sync)
 											tokens);
 		smartcar_spi_commit();
 		if (by_token)
-			smartcar_key_ring_reread(&sync->ring, sync->server);
-		if (found > 0)
-		{
-			pfree(sync->last_user_id);
-			sync->last_user_id = MemoryContextStrdup(old_context, users[found - 1].user_id);
-		}
+			smartcar_key_ring_reread(&sync->ring, server);
+		last = found > 0 ? users[found - 1].user_id : sync->last_user_id;
 		count = keep_usable(sync, users, tokens, count);
 		if (by_token)
 			count = open_tokens(sync, users, tokens, count);
-		if (count > 0)
-			smartcar_sync_users(sync->server, users, count);
-		failed = smartcar_warn_of_users(users, count);
-		for (int i = 0; i < count; i++)
-			sync->disconnected += users[i].disconnected;
-		sync->synced += count - failed;
-		sync->failed += failed;
+		sync_batch(sync, users, count);
+		if (sync->run.is_stopped)
+			last = last_finished(sync, users, count);
 		smartcar_spi_commit();
-		smartcar_progress_add(&sync->progress, found);
+		smartcar_progress_add(&sync->run.progress, found);
+		sync->last_user_id = MemoryContextStrdup(old_context, last);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
-	} while (found == limit);
+	} while (found == limit && !sync->run.is_stopped);
 	smartcar_key_ring_wipe(&sync->ring);
 	MemoryContextDelete(batch);
 }
 
+/*
+ * Version 2.0: goes through all accounts, from where the run before stopped.
+ */
+static void
+sync_all_accounts(Sync *sync)
+{
+	const SmartcarServer *server = sync->run.server;
+	SmartcarSyncRound round;
+
+	smartcar_sync_round_read(server, &round);
+	if (round.last_user_id != NULL)
+		sync->last_user_id = pstrdup(round.last_user_id);
+	else
+		round.list_began_at = GetCurrentTimestamp();
+	sync_accounts(sync);
+	round.last_user_id = sync->run.is_stopped && sync->last_user_id[0] != '\0' ?
+		sync->last_user_id : NULL;
+	smartcar_sync_round_store(server, &round);
+	smartcar_spi_commit();
+}
+
+/*
+ * Says why a run has stopped before its end.
+ */
+static void
+tell_stop(const SmartcarSyncRun *run)
+{
+	if (!run->is_stopped)
+		return;
+	if (run->is_rate_limited)
+		ereport(WARNING,
+				(errcode(run->limit_sqlstate),
+				 errmsg("synchronization stopped after " INT64_FORMAT " requests, because Smartcar allows no more at present",
+						run->server->requests),
+				 errhint("The next smartcar_sync() goes on from here.")));
+	else
+		ereport(NOTICE,
+				(errmsg("synchronization stopped after " INT64_FORMAT " requests, because of max_requests",
+						run->server->requests),
+				 errhint("The next smartcar_sync() goes on from here.")));
+}
+
 static Datum
-form_counts(FunctionCallInfo fcinfo, const Sync *sync)
+form_counts(FunctionCallInfo fcinfo, const SmartcarSyncRun *run)
 {
 	Datum		values[] = {
-		Int64GetDatum(sync->synced),
-		Int64GetDatum(sync->failed),
-		Int64GetDatum(sync->disconnected),
-		Int64GetDatum(sync->server->requests)
+		Int64GetDatum(run->synced),
+		Int64GetDatum(run->failed),
+		Int64GetDatum(run->disconnected),
+		Int64GetDatum(run->server->requests)
 	};
 	bool		nulls[lengthof(values)] = {false};
 
 	return smartcar_form_single_row(fcinfo, lengthof(values), values, nulls);
+}
+
+/*
+ * A limit that was given, or the usual one.
+ */
+static int64
+limit_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 usual)
+{
+	int64		limit;
+
+	if (PG_ARGISNULL(argument))
+		return usual;
+	limit = PG_GETARG_INT64(argument);
+	if (limit < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be negative", name)));
+	return limit;
 }
 
 Datum
@@ -220,38 +303,43 @@ smartcar_sync(PG_FUNCTION_ARGS)
 {
 	MemoryContext result_context = CurrentMemoryContext;
 	bool		for_all = PG_ARGISNULL(EXTERNAL_ID) && PG_ARGISNULL(USER_ID);
-	Sync		sync = {0};
+	SmartcarServer *server;
+	Sync		sync = {.last_user_id = ""};
+	SmartcarSyncRun *run = &sync.run;
 	Datum		result;
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_sync()");
-	sync.server = smartcar_required_server(fcinfo, SERVER);
-	sync.server->requests = 0;
-	sync.filter = (SmartcarUserFilter)
-	{
-		sync.server, argument_string(fcinfo, EXTERNAL_ID),
-			argument_string(fcinfo, USER_ID)
-	};
+	server = smartcar_required_server(fcinfo, SERVER);
+	server->requests = 0;
+	smartcar_sync_run_begin(run, server);
+	run->max_requests = limit_argument(fcinfo, MAX_REQUESTS, "max_requests", PG_INT64_MAX);
+	run->max_disconnects = limit_argument(fcinfo, MAX_DISCONNECTS, "max_disconnects",
+										  SMARTCAR_DISCONNECTS_BY_SHARE);
+	sync.filter = (SmartcarUserFilter) {server, argument_string(fcinfo, EXTERNAL_ID), argument_string(fcinfo, USER_ID)};
 
-	if (for_all && smartcar_server_api_version(sync.server) == SMARTCAR_API_V3)
+	if (!for_all)
 	{
-		smartcar_progress_begin(&sync.progress, "smartcar_sync()", "connections", 0);
-		sync.synced = smartcar_sync_connections(sync.server, &sync.progress,
-												!PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS),
-												&sync.failed, &sync.disconnected);
-	}
-	else
 		sync_accounts(&sync);
-	smartcar_subscribe_vehicles(sync.server, &sync.filter, false);
+		smartcar_subscribe_vehicles(run, &sync.filter, false);
+	}
+	else if (smartcar_server_api_version(server) == SMARTCAR_API_V2)
+		sync_all_accounts(&sync);
+	else
+	{
+		smartcar_progress_begin(&run->progress, "smartcar_sync()", "connections", 0);
+		smartcar_sync_connections(run, !PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS));
+	}
 	if (for_all)
 	{
-		smartcar_sessions_delete_expired(sync.server);
-		smartcar_webhook_events_delete_expired(sync.server);
+		smartcar_sessions_delete_expired(server);
+		smartcar_webhook_events_delete_expired(server);
 		smartcar_spi_commit();
 	}
-	smartcar_progress_end(&sync.progress);
+	smartcar_progress_end(&run->progress);
+	tell_stop(run);
 
 	MemoryContextSwitchTo(result_context);
-	result = form_counts(fcinfo, &sync);
+	result = form_counts(fcinfo, run);
 	smartcar_spi_end();
 	PG_RETURN_DATUM(result);
 }

@@ -3,10 +3,10 @@
  * sync_list.c
  *	  All connections of an application, as the v3 API lists them, stored.
  *
- * Pages are asked for side by side, so a connection that is made meanwhile can
- * push another one from a page that is not there yet to one that has come.  So
- * a connection that was in no page is asked for by itself before it is marked
- * as gone.
+ * The first page tells how many there are, and the others are requested side by
+ * side.  A connection that is made meanwhile can push another one from a page that
+ * is not there yet to one that has come.  So a connection that was on no page is
+ * asked for by itself before it is marked as gone.
  *
  * src/manager/sync_list.c
  *
@@ -16,50 +16,37 @@
 
 #include "manager/sync_list.h"
 
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "call/authorization.h"
-#include "api/sql_function.h"
-#include "api/connection_pages.h"
-#include "core/endpoint.h"
-#include "manager/connection_sync.h"
+#include "manager/connection_page.h"
 #include "manager/spi.h"
-#include "manager/sync_vehicles.h"
-#include "manager/usable_id.h"
-#include "pg/text_array.h"
-#include "pg/datum.h"
-
-/* The progress of an item, which asks for one page. */
-typedef struct ConnectionPage
-{
-	SmartcarConnectionWalk walk;
-	ArrayBuildState *columns[SMARTCAR_PAGE_COLUMNS];
-	int			count;
-	TimestampTz asked_at;
-} ConnectionPage;
+#include "manager/subscribe.h"
+#include "manager/sync_details.h"
+#include "manager/sync_round.h"
+#include "manager/sync_user_list.h"
+#include "manager/user_outcome.h"
 
 typedef struct Listing
 {
 	SmartcarCall call;			/* must be first */
-	SmartcarProgress *progress;
+	SmartcarSyncRun *run;
 	int			next_page;
-	int			first_count;	/* connections on the first page; 0: not known */
-	bool		is_last_known;	/* no page after those that were asked for */
+	int			last_page;		/* as far as is known */
+	int			first_count;	/* connections on the first page that came */
+	int			page_size;		/* 0: not known */
+	int			open_page;		/* the first that was refused; 0: none */
 	SmartcarPageTrail trail;	/* of all pages, in the order in which they
 								 * came */
 	int64		unusable;		/* connections whose ids cannot be used */
-	int64		failed;			/* those that could not be stored */
 	const SmartcarFailure *error;
 } Listing;
 
-static ConnectionPage *
+static SmartcarConnectionPage *
 page_of(SmartcarItem *item)
 {
-	return (ConnectionPage *) item->gathered;
+	return (SmartcarConnectionPage *) item->gathered;
 }
 
 static void
@@ -70,85 +57,47 @@ prepare_page(SmartcarCall *call, SmartcarItem *item)
 	smartcar_connections_ask(call, item, &page_of(item)->walk, &filter);
 }
 
+/*
+ * Learns from a page how many there are.  The number of connections tells it best;
+ * where Smartcar does not say that, there is a next page or not.
+ */
 static void
-add(SmartcarItem *item, int column, Datum value, bool is_null)
+find_last_page(Listing *listing, const SmartcarConnectionWalk *walk, bool goes_on)
 {
-	ConnectionPage *page = page_of(item);
-
-	page->columns[column] = accumArrayResult(page->columns[column], value, is_null,
-											 smartcar_page_types[column], item->context);
-}
-
-static void
-add_text(SmartcarItem *item, int column, SmartcarSpan value)
-{
-	add(item, column, value.data ?
-		PointerGetDatum(cstring_to_text_with_len(value.data, (int) value.length)) : (Datum) 0,
-		value.data == NULL);
-}
-
-static SmartcarSpan
-joined_permissions(const SmartcarConnection *connection)
-{
-	SmartcarTextList list = {0};
-	StringInfoData joined;
-
-	if (connection->permissions == NULL)
-		return smartcar_span(NULL, 0);
-	smartcar_text_list_add_all(&list, CurrentMemoryContext, connection->permissions);
-	initStringInfo(&joined);
-	for (int i = 0; i < list.count; i++)
-		appendStringInfo(&joined, "%s%.*s", i > 0 ? " " : "",
-						 (int) list.elements[i].length, list.elements[i].data);
-	return smartcar_span(joined.data, joined.len);
-}
-
-static void
-add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
-{
-	TimestampTz connected_at = 0;
-	bool		has_time = smartcar_timestamptz(connection->connected_at, &connected_at);
-
-	if (connection->connection_id.length > SMARTCAR_MAX_ID_LENGTH ||
-		!smartcar_user_id_is_usable(connection->user_id) ||
-		!smartcar_vehicle_id_is_usable(connection->vehicle_id))
+	if (listing->first_count == 0)
+		listing->first_count = walk->count;
+	if (walk->count == 0)
 	{
-		((Listing *) call)->unusable++;
+		listing->last_page = Min(listing->last_page, walk->page);
 		return;
 	}
-	add_text(item, SMARTCAR_PAGE_CONNECTION_ID, connection->connection_id);
-	add_text(item, SMARTCAR_PAGE_USER_ID, connection->user_id);
-	add_text(item, SMARTCAR_PAGE_VEHICLE_ID, connection->vehicle_id);
-	add_text(item, SMARTCAR_PAGE_EXTERNAL_ID,
-			 connection->external_id.length <= SMARTCAR_MAX_EXTERNAL_ID_LENGTH ?
-			 connection->external_id : smartcar_span(NULL, 0));
-	add_text(item, SMARTCAR_PAGE_MODE, connection->mode);
-	add_text(item, SMARTCAR_PAGE_PERMISSIONS, joined_permissions(connection));
-	add_text(item, SMARTCAR_PAGE_MAKE, connection->make);
-	add_text(item, SMARTCAR_PAGE_MODEL, connection->model);
-	add(item, SMARTCAR_PAGE_YEAR, Int32GetDatum(connection->year), connection->year == 0);
-	add_text(item, SMARTCAR_PAGE_POWERTRAIN_TYPE, connection->powertrain_type);
-	add(item, SMARTCAR_PAGE_CONNECTED_AT, TimestampTzGetDatum(connected_at), !has_time);
-	page_of(item)->count++;
+	if (walk->total == 0 ? goes_on : walk->has_next)
+		listing->last_page = Max(listing->last_page, walk->page + 1);
+	if (walk->total == 0)
+		return;
+	if (listing->page_size == 0)
+		listing->page_size = Max(walk->page_size, walk->count);
+	listing->last_page = Max(listing->last_page,
+							 (walk->total - 1) / listing->page_size + 1);
 }
 
 /*
- * Each item asks for one page; whether there are more is for all of them.
+ * Each item asks for one page.
  */
 static bool
 parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	Listing    *listing = (Listing *) call;
 	SmartcarConnectionWalk *walk = &page_of(item)->walk;
+	bool		goes_on;
 
-	/* as long as the first page has not come, every other one may go on */
 	walk->first_count = listing->first_count;
-	if (!smartcar_connections_parse(call, item, walk, response, add_connection))
-		listing->is_last_known = true;
-	else
-		(void) smartcar_page_is_new(call, item, &listing->trail, call->context, walk->first_id);
-	if (walk->page == 1)
-		listing->first_count = walk->first_count;
+	goes_on = smartcar_connections_parse(call, item, walk, response, smartcar_page_add);
+	if (item->error != NULL ||
+		(walk->count > 0 &&
+		 !smartcar_page_is_new(call, item, &listing->trail, call->context, walk->first_id)))
+		return false;
+	find_last_page(listing, walk, goes_on);
 	return false;
 }
 
@@ -161,166 +110,109 @@ static bool
 next_page(SmartcarCall *call, SmartcarItem *item)
 {
 	Listing    *listing = (Listing *) call;
-	ConnectionPage *page;
+	SmartcarConnectionPage *page;
 
-	if (listing->is_last_known || listing->error != NULL)
+	if (listing->next_page > listing->last_page || listing->open_page > 0 ||
+		listing->error != NULL || !smartcar_sync_may_ask(listing->run, call))
 		return false;
-	page = palloc0(sizeof(ConnectionPage));
-	page->walk.page = listing->next_page++;
+	page = palloc0(sizeof(SmartcarConnectionPage));
+	page->walk.page = listing->next_page++ - 1;
 	page->walk.is_lenient = true;
 	page->asked_at = GetCurrentTimestamp();
 	item->gathered = page;
 	return true;
 }
 
-/* A page, or a row of one, as it is to be stored. */
-typedef struct PageReport
-{
-	const SmartcarServer *server;
-	Datum		columns[SMARTCAR_PAGE_COLUMNS];
-	TimestampTz asked_at;
-} PageReport;
-
 static void
-store_report(void *argument)
+record_error(Listing *listing, const SmartcarItem *item)
 {
-	const PageReport *report = argument;
+	int			number = ((SmartcarConnectionPage *) item->gathered)->walk.page + 1;
+	MemoryContext old_context;
 
-	smartcar_connections_store_page(report->server, report->columns, report->asked_at);
-}
-
-/* One row of a page. */
-static PageReport
-row_of(const PageReport *page, int row)
-{
-	PageReport	report = *page;
-	int			lower_bound = 1;
-	int			count = 1;
-
-	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
+	if (smartcar_sync_is_limited(listing->run, item->error))
 	{
-		int16		length;
-		bool		by_value;
-		char		alignment;
-		Datum		value;
-		bool		is_null;
-		int			place = row + 1;
-
-		get_typlenbyvalalign(smartcar_page_types[i], &length, &by_value, &alignment);
-		value = array_get_element(page->columns[i], 1, &place, -1, length, by_value, alignment,
-								  &is_null);
-		report.columns[i] = PointerGetDatum(construct_md_array(&value, &is_null, 1, &count,
-															   &lower_bound,
-															   smartcar_page_types[i], length,
-															   by_value, alignment));
+		if (listing->open_page == 0 || number < listing->open_page)
+			listing->open_page = number;
+		return;
 	}
-	return report;
-}
-
-/*
- * Stores a page, or else row by row what can be stored of it.  Returns the number
- * of rows that were stored.
- */
-static int
-store_page(Listing *listing, SmartcarItem *item)
-{
-	ConnectionPage *page = page_of(item);
-	PageReport	report = {listing->call.server, {0}, page->asked_at};
-	ErrorData  *error;
-	int			stored = 0;
-
-	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
-		report.columns[i] = makeArrayResult(page->columns[i], item->context);
-	if (smartcar_sync_store(store_report, &report, 1, &error))
-		return page->count;
-	for (int i = 0; i < page->count; i++)
-	{
-		PageReport	row = row_of(&report, i);
-
-		if (smartcar_sync_store(store_report, &row, SMARTCAR_SYNC_ATTEMPTS, &error))
-		{
-			stored++;
-			continue;
-		}
-		listing->failed++;
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("a connection could not be stored: %s", error->message)));
-	}
-	return stored;
+	old_context = MemoryContextSwitchTo(listing->call.context);
+	if (listing->error == NULL)
+		listing->error = smartcar_failure_copy(item->error);
+	MemoryContextSwitchTo(old_context);
 }
 
 static void
 finish_page(SmartcarCall *call, SmartcarItem *item)
 {
 	Listing    *listing = (Listing *) call;
-	ConnectionPage *page = page_of(item);
-	int			stored;
+	SmartcarConnectionPage *page = page_of(item);
+	int			failed;
 
 	if (item->error != NULL)
 	{
-		MemoryContext old_context = MemoryContextSwitchTo(call->context);
-
-		if (listing->error == NULL)
-			listing->error = smartcar_failure_copy(item->error);
-		MemoryContextSwitchTo(old_context);
+		record_error(listing, item);
 		return;
 	}
+	listing->unusable += page->unusable;
 	if (page->count == 0)
 		return;
-	stored = store_page(listing, item);
+	failed = smartcar_page_store(call->server, page);
 	smartcar_spi_commit();
-	smartcar_progress_add(listing->progress, stored);
+	listing->run->failed += failed;
+	listing->run->synced += page->count - failed;
+	smartcar_progress_add(&listing->run->progress, page->count - failed);
 }
 
 /*
- * Lists all connections, and returns how many of them could not be stored.  An
- * error comes after what had come by then was stored.
+ * Lists the connections from the next page of a round on.  An error comes after what
+ * had come by then was stored.  Returns the page after the last one.
  */
-static int64
-list_connections(SmartcarServer *server, SmartcarProgress *progress)
+static int
+list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
-	int			items = smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
+	int			items = smartcar_server_number(run->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
+	bool		is_complete;
 
-	smartcar_call_begin(&listing->call, server, &page_operation, items);
+	smartcar_call_begin(&listing->call, run->server, &page_operation, items);
 	listing->call.refill = next_page;
 	listing->call.finished = finish_page;
-	listing->progress = progress;
+	listing->run = run;
+	listing->next_page = listing->last_page = round->next_page;
 	for (int i = 0; i < items; i++)
 		listing->call.items[i].is_done = true;
 	smartcar_call_authorize(&listing->call, SMARTCAR_AUTHORIZE_APPLICATION);
 	smartcar_call_run(&listing->call);
 	if (listing->error != NULL)
 		smartcar_failure_raise(listing->error);
-	if (listing->unusable > 0)
-		ereport(WARNING,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("connections left out: " INT64_FORMAT, listing->unusable),
-				 errdetail("The id of a user must be able to be a header, and that of a vehicle to be part of a path.")));
-	return listing->unusable + listing->failed;
+	smartcar_warn_of_unusable(listing->unusable);
+	run->failed += listing->unusable;
+
+	is_complete = listing->open_page == 0 && listing->next_page > listing->last_page;
+	if (is_complete)
+		round->next_page = 0;
+	else
+		round->next_page = listing->open_page > 0 ? listing->open_page : listing->next_page;
+	return listing->last_page + 1;
 }
 
 /*
- * Goes through users, a batch at a time, and asks about each of their vehicles:
- * those of the users about whom Smartcar was not asked since a time.  Returns how
- * many of them failed.
+ * Lists the connections of each user who has one that was on no page.
  */
-static int64
-sync_users(SmartcarServer *server, TimestampTz not_since, int64 *disconnected)
+static void
+list_missing(SmartcarSyncRun *run, TimestampTz list_began_at)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
-	int			limit = 4 * smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
+	int			limit = 4 * smartcar_server_number(run->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	char	   *last = pstrdup("");
-	int64		failed = 0;
 	int			count;
 
 	do
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(batch);
-		char	  **user_ids = smartcar_connections_read_users(server, last, not_since, limit,
-															   &count);
+		char	  **user_ids = smartcar_connections_read_users(run->server, last, list_began_at,
+															   limit, &count);
 		SmartcarUser *users = palloc0((count + 1) * sizeof(SmartcarUser));
 
 		for (int i = 0; i < count; i++)
@@ -328,30 +220,85 @@ sync_users(SmartcarServer *server, TimestampTz not_since, int64 *disconnected)
 		smartcar_spi_commit();
 		if (count > 0)
 		{
-			smartcar_sync_users(server, users, count);
-			failed += smartcar_warn_of_users(users, count);
-			for (int i = 0; i < count; i++)
-				*disconnected += users[i].disconnected;
-			smartcar_spi_commit();
+			smartcar_list_users(run, users, count);
+			run->failed += smartcar_warn_of_users(users, count);
 			last = MemoryContextStrdup(old_context, user_ids[count - 1]);
 		}
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
-	} while (count == limit);
+	} while (count == limit && !run->is_stopped);
 	MemoryContextDelete(batch);
-	return failed;
 }
 
 /*
- * Returns how many connections there are.
+ * Looks for the connections that were on no page of a complete list.  If these are
+ * suspiciously many, the list is taken back: those that only it has brought are
+ * removed, and the next run lists again.
  */
-int64
-smartcar_sync_connections(SmartcarServer *server, SmartcarProgress *progress, bool with_details,
-						  int64 *failed, int64 *disconnected)
+static void
+find_missing(SmartcarSyncRun *run, SmartcarSyncRound *round)
 {
-	TimestampTz began = GetCurrentTimestamp();
+	int64		count = smartcar_connections_count_missing(run->server, round->list_began_at);
 
-	*failed = list_connections(server, progress);
-	*failed += sync_users(server, with_details ? DT_NOEND : began, disconnected);
-	return progress->done;
+	smartcar_spi_commit();
+	if (count == 0)
+		return;
+	if (!smartcar_sync_may_disconnect(run, count))
+	{
+		smartcar_connections_remove_listed(run->server, round->list_began_at);
+		round->list_began_at = DT_NOEND;
+		smartcar_sync_round_store(run->server, round);
+		smartcar_spi_commit();
+		smartcar_sync_refuse_disconnects(run, count);
+	}
+	list_missing(run, round->list_began_at);
+}
+
+/*
+ * Lists all connections, subscribes new ones, and asks for the details of each that
+ * nobody has told.  Where a limit ends a run, the next one goes on.
+ */
+void
+smartcar_sync_connections(SmartcarSyncRun *run, bool with_details)
+{
+	SmartcarUserFilter everybody = {.server = run->server};
+	SmartcarSyncRound round;
+
+	smartcar_sync_round_read(run->server, &round);
+	if (with_details && round.details_began_at == DT_NOEND)
+	{
+		round.details_began_at = GetCurrentTimestamp();
+		if (round.next_page == 0)
+			round.list_began_at = DT_NOEND;
+	}
+	if (round.next_page == 0 && !(with_details && round.list_began_at != DT_NOEND))
+	{
+		round.list_began_at = GetCurrentTimestamp();
+		round.next_page = 1;
+	}
+
+	/* what is inserted from now on was created after the list began */
+	smartcar_spi_commit();
+	if (round.next_page > 0)
+	{
+		int			after_last = list_connections(run, &round);
+
+		if (round.next_page == 0)
+		{
+			find_missing(run, &round);
+			if (run->is_stopped)
+				round.next_page = after_last;
+		}
+	}
+	if (!run->is_stopped)
+		smartcar_subscribe_vehicles(run, &everybody, false);
+	if (with_details && !run->is_stopped)
+	{
+		smartcar_sync_details(run, round.details_began_at);
+		smartcar_list_users_again(run);
+		if (!run->is_stopped)
+			round.details_began_at = DT_NOEND;
+	}
+	smartcar_sync_round_store(run->server, &round);
+	smartcar_spi_commit();
 }

@@ -12,10 +12,8 @@
 
 #include "postgres.h"
 
-#include "manager/progress.h"
-#include "pg/server.h"
+#include "manager/sync_run.h"
 
-extern int64 smartcar_sync_connections(SmartcarServer *server, SmartcarProgress *progress,
-									   bool with_details, int64 *failed, int64 *disconnected);
+extern void smartcar_sync_connections(SmartcarSyncRun *run, bool with_details);
 
 #endif							/* SMARTCAR_SYNC_LIST_H */

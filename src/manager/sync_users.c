@@ -91,7 +91,7 @@ smartcar_users_read(const SmartcarUserFilter *filter, const char *last, int limi
 	for (int i = 0; i < count; i++)
 	{
 		memset(&users[i], 0, sizeof(users[i]));
-		users[i].user_id = smartcar_row_string(i, "user_id");
+		users[i].user_id = users[i].account_id = smartcar_row_string(i, "user_id");
 		users[i].external_id = smartcar_row_string(i, "external_id");
 		tokens[i] = smartcar_row_bytea(i, "access_token");
 	}

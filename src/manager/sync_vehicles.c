@@ -14,14 +14,15 @@
 
 #include "manager/sync_vehicles.h"
 
-#include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "call/authorization.h"
 #include "api/sql_function.h"
-#include "manager/connection_sync.h"
-#include "manager/notify.h"
+#include "call/authorization.h"
+#include "manager/spi.h"
+#include "manager/sync_details.h"
+#include "manager/sync_user_list.h"
 #include "manager/usable_id.h"
+#include "manager/user_outcome.h"
 #include "pg/text.h"
 #include "pg/text_array.h"
 
@@ -32,8 +33,8 @@ static const SmartcarTypedCall *const vehicle_requests[SMARTCAR_VEHICLE_REQUESTS
 	[SMARTCAR_REQUEST_VIRTUAL_KEY] = &smartcar_virtual_key_call
 };
 
-/* How long a lock is waited for at a time, in milliseconds. */
-#define LOCK_TIMEOUT	200
+/* The requests for a user with one vehicle, as most have. */
+#define REQUESTS_PER_USER	(1 + SMARTCAR_VEHICLE_REQUESTS)
 
 /* A vehicle, and the responses about it. */
 typedef struct VehicleReport
@@ -41,29 +42,6 @@ typedef struct VehicleReport
 	SmartcarSpan id;
 	const SmartcarItem *responses;
 } VehicleReport;
-
-/*
- * Stores something in a subtransaction, so that a row that cannot be stored stops
- * nobody else.  Each attempt waits for a lock for a moment.  Returns whether it was
- * stored; if not, what went wrong is in *error.
- */
-bool
-smartcar_sync_store(void (*store) (void *argument), void *argument, int attempts,
-					ErrorData **error)
-{
-	bool		is_stored = false;
-
-	for (int i = 0; i < attempts && !is_stored; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		is_stored = smartcar_spi_try(store, argument, LOCK_TIMEOUT, error);
-		if (!is_stored && (*error)->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(*error);
-		if (!is_stored && !smartcar_error_is_transient(*error))
-			break;
-	}
-	return is_stored;
-}
 
 static void
 begin_call(SmartcarCall *call, SmartcarServer *server, const SmartcarTypedCall *typed,
@@ -83,33 +61,6 @@ set_user(SmartcarItem *item, const SmartcarUser *user)
 		smartcar_item_set_access_token(item, smartcar_span_from_string(user->access_token));
 }
 
-/*
- * Adds the errors of the responses that tell somebody to do something.  A
- * permission that we lack for one of our requests is no such thing: the
- * application may never have wanted it, and those that it wants are compared with
- * what it has.  Returns whether one of them passes by itself.
- */
-static bool
-add_errors(SmartcarConnectionErrors *errors, const SmartcarItem *responses,
-		   const SmartcarKnownTime *time)
-{
-	bool		has_transient = false;
-
-	for (int i = 0; i < SMARTCAR_VEHICLE_REQUESTS; i++)
-	{
-		const SmartcarFailure *failure = responses[i].error;
-
-		if (failure == NULL || failure->api_error.status == 403 ||
-			failure->api_error.action == SMARTCAR_ACTION_NONE ||
-			failure->api_error.action == SMARTCAR_ACTION_UNKNOWN)
-			continue;
-		if (failure->api_error.action == SMARTCAR_ACTION_RETRY)
-			has_transient = true;
-		(void) smartcar_connection_errors_begin(errors, &failure->api_error, time);
-	}
-	return has_transient;
-}
-
 /* Whether Smartcar has heard of Tesla what the login allows. */
 static bool
 was_tesla_heard(const SmartcarItem *responses)
@@ -117,72 +68,6 @@ was_tesla_heard(const SmartcarItem *responses)
 	const SmartcarItem *access = &responses[SMARTCAR_REQUEST_TESLA_ACCESS];
 
 	return access->error == NULL && !(access->nulls[0] && access->nulls[1]);
-}
-
-/*
- * The errors that stand once a vehicle was asked about.  Those from before stand no
- * longer if Tesla was heard and every request had its response; otherwise only
- * those end that pass by themselves.
- */
-static void
-update_errors(SmartcarConnectionErrors *errors, const SmartcarItem *responses,
-			  TimestampTz asked_at)
-{
-	SmartcarKnownTime time = smartcar_known_time(asked_at);
-	SmartcarConnectionErrors found = {.complete_at = DT_NOEND};
-	bool		is_complete = !add_errors(&found, responses, &time) &&
-		was_tesla_heard(responses);
-
-	smartcar_connection_errors_remove(errors, &time, !is_complete);
-	(void) add_errors(errors, responses, &time);
-	if (is_complete && smartcar_replaces(&time, errors->complete_at))
-		errors->complete_at = asked_at;
-}
-
-static const SmartcarConnectionRow *
-find_row(const SmartcarConnectionRow *rows, int count, SmartcarSpan vehicle_id)
-{
-	for (int i = 0; i < count; i++)
-	{
-		if (smartcar_span_equal(smartcar_span_from_string(rows[i].vehicle_id), vehicle_id))
-			return &rows[i];
-	}
-	return NULL;
-}
-
-static bool
-was_known(const SmartcarUser *user, SmartcarSpan vehicle_id)
-{
-	SmartcarTextArray walk;
-	SmartcarSpan known;
-
-	smartcar_text_array_begin(&walk, user->known_vehicle_ids, "vehicle_ids");
-	while (smartcar_text_array_next(&walk, &known))
-	{
-		if (smartcar_span_equal(known, vehicle_id))
-			return true;
-	}
-	return false;
-}
-
-/*
- * One login at Tesla can serve two of the application's owners, of whom only the
- * last one has the vehicle then.  The other one must hear of it.
- */
-static void
-report_new_owner(const SmartcarServer *server, const SmartcarUser *user,
-				 const SmartcarConnectionRow *row)
-{
-	SmartcarConnectionRow connection;
-
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("vehicle \"%s\" has a new owner", row->vehicle_id),
-			 errdetail("It belonged to owner \"%s\", and the same Smartcar user now belongs to owner \"%s\".",
-					   smartcar_excerpt(smartcar_span_from_string(row->external_id)),
-					   smartcar_excerpt(smartcar_span_from_string(user->external_id)))));
-	if (smartcar_connection_lock(server, row->user_id, row->vehicle_id, &connection))
-		smartcar_notify(server, SMARTCAR_SPAN("OWNER_CHANGED"), &connection);
 }
 
 /*
@@ -196,35 +81,23 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user,
 			  TimestampTz asked_at)
 {
 	SmartcarConnectionErrors errors = {.complete_at = DT_NOEND};
+	const SmartcarFailure *failures[SMARTCAR_VEHICLE_REQUESTS];
+	int			failure_count = 0;
 
-	if (row == NULL && was_known(user, vehicle->id))
+	if (row == NULL && smartcar_user_had_vehicle(user, vehicle->id))
 		return;
 	if (row != NULL)
 		errors = row->errors;
-	update_errors(&errors, vehicle->responses, asked_at);
-	if (smartcar_connection_store(server, user, vehicle->id, vehicle->responses, &errors,
-								  asked_at) &&
-		row != NULL && row->external_id != NULL && user->external_id != NULL &&
-		strcmp(row->external_id, user->external_id) != 0)
-		report_new_owner(server, user, row);
-}
-
-/*
- * Removes what is left of other ids of an owner.
- */
-static void
-remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
-{
-	int			count;
-	SmartcarOtherConnection *others =
-		smartcar_connections_find_others(server, user, asked_at, &count);
-
-	smartcar_spi_commit();
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < SMARTCAR_VEHICLE_REQUESTS; i++)
 	{
-		smartcar_connection_remove_other(server, user, &others[i], asked_at);
-		smartcar_spi_commit();
+		if (vehicle->responses[i].error != NULL)
+			failures[failure_count++] = vehicle->responses[i].error;
 	}
+	smartcar_connection_errors_replace(&errors, failures, failure_count,
+									   was_tesla_heard(vehicle->responses), asked_at);
+	if (smartcar_connection_store(server, user, vehicle->id, vehicle->responses, &errors,
+								  asked_at) && row != NULL)
+		smartcar_user_report_new_owner(server, user, row);
 }
 
 static int
@@ -264,15 +137,14 @@ keep_usable(SmartcarUser *user)
 }
 
 /*
- * Asks for the lists of vehicles, and returns how many there are in all.
+ * Asks for the lists of vehicles.
  */
-static int
-list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
+static void
+list_vehicles(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
 	SmartcarCall call;
-	int			total = 0;
 
-	begin_call(&call, server, &smartcar_vehicles_call, count);
+	begin_call(&call, run->server, &smartcar_vehicles_call, count);
 	for (int i = 0; i < count; i++)
 		set_user(&call.items[i], &users[i]);
 	smartcar_call_authorize(&call, call.authorization);
@@ -284,10 +156,48 @@ list_vehicles(SmartcarServer *server, SmartcarUser *users, int count)
 
 		users[i].error = item->error;
 		if (item->error != NULL)
+		{
+			users[i].is_left = smartcar_sync_is_limited(run, item->error);
 			continue;
+		}
 		users[i].vehicle_ids = DatumGetArrayTypeP(item->values[0]);
 		keep_usable(&users[i]);
-		total += count_vehicles(&users[i]);
+	}
+}
+
+/*
+ * Whether a user whose vehicles were listed can be asked about in this run.  Of the
+ * others nothing is stored.
+ */
+static bool
+is_open(const SmartcarUser *user)
+{
+	return user->vehicle_ids != NULL && !user->is_left;
+}
+
+/*
+ * Leaves users for the next run about whose vehicles no more requests may be made.
+ * Returns how many vehicles are asked about.
+ */
+static int
+leave_unaffordable(SmartcarSyncRun *run, SmartcarUser *users, int count)
+{
+	int64		left = smartcar_sync_requests_left(run);
+	int			total = 0;
+	bool		is_over = run->is_rate_limited;
+
+	for (int i = 0; i < count; i++)
+	{
+		int			vehicles;
+
+		if (!is_open(&users[i]))
+			continue;
+		vehicles = count_vehicles(&users[i]);
+		is_over |= left < (int64) (total + vehicles) * SMARTCAR_VEHICLE_REQUESTS;
+		if (is_over)
+			users[i].is_left = run->is_stopped = true;
+		else
+			total += vehicles;
 	}
 	return total;
 }
@@ -305,7 +215,7 @@ compare_vehicles(const void *a, const void *b)
 /* The vehicles of a user, as they are to be stored. */
 typedef struct UserReport
 {
-	const SmartcarServer *server;
+	const SmartcarSyncRun *run;
 	SmartcarUser *user;
 	VehicleReport *vehicles;
 	int			count;
@@ -315,16 +225,38 @@ typedef struct UserReport
 static void
 store_report(void *argument)
 {
-	UserReport *report = argument;
+	const UserReport *report = argument;
+	const SmartcarServer *server = report->run->server;
 	int			row_count;
-	SmartcarConnectionRow *rows = smartcar_connections_lock(report->server,
-															report->user->user_id, &row_count);
+	SmartcarConnectionRow *rows = smartcar_connections_lock(server, report->user->user_id,
+															&row_count);
 
 	for (int i = 0; i < report->count; i++)
-		store_vehicle(report->server, report->user, &report->vehicles[i],
-					  find_row(rows, row_count, report->vehicles[i].id), report->asked_at);
-	report->user->disconnected =
-		smartcar_connections_mark_gone(report->server, report->user, report->asked_at);
+		store_vehicle(server, report->user, &report->vehicles[i],
+					  smartcar_find_row(rows, row_count, report->vehicles[i].id),
+					  report->asked_at);
+	smartcar_user_mark_gone(report->run, report->user, rows, row_count, report->asked_at);
+}
+
+/*
+ * Reads what is wrong with the responses about a user's vehicles: the user is left if
+ * the application may make no more requests, and has failed if something could not be
+ * asked.
+ */
+static void
+check_responses(SmartcarSyncRun *run, SmartcarUser *user, const SmartcarItem *responses, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		const SmartcarFailure *error = responses[i].error;
+
+		if (error == NULL)
+			continue;
+		if (smartcar_sync_is_limited(run, error))
+			user->is_left = true;
+		else if (smartcar_sync_is_failure(error))
+			user->has_failed = true;
+	}
 }
 
 /*
@@ -332,60 +264,60 @@ store_report(void *argument)
  * the key, and commits.  Returns the item after them.
  */
 static SmartcarItem *
-store_vehicles(const SmartcarServer *server, SmartcarUser *user, SmartcarItem *item,
-			   TimestampTz asked_at)
+store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, TimestampTz asked_at)
 {
 	int			count = count_vehicles(user);
-	UserReport	report = {server, user, palloc((count + 1) * sizeof(VehicleReport)), count, asked_at};
+	UserReport	report = {run, user, palloc((count + 1) * sizeof(VehicleReport)), count, asked_at};
 	SmartcarTextArray walk;
 	ErrorData  *error;
+	bool		is_stored;
 
+	check_responses(run, user, item, count * SMARTCAR_VEHICLE_REQUESTS);
 	smartcar_text_array_begin(&walk, user->vehicle_ids, "vehicle_ids");
 	for (int i = 0; smartcar_text_array_next(&walk, &report.vehicles[i].id); i++)
 	{
 		report.vehicles[i].responses = item;
 		item += SMARTCAR_VEHICLE_REQUESTS;
 	}
+	if (user->is_left)
+		return item;
 	qsort(report.vehicles, count, sizeof(VehicleReport), compare_vehicles);
-	if (!smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error))
-	{
-		user->has_failed = true;
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("the vehicles of user \"%s\" could not be stored: %s",
-						user->user_id, error->message)));
-	}
-	smartcar_spi_commit();
-	if (user->external_id != NULL && !user->has_failed)
-		remove_other_ids(server, user, asked_at);
+	is_stored = smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error);
+	smartcar_user_finish(run, user, is_stored, error, asked_at);
 	pfree(report.vehicles);
 	return item;
 }
 
 /*
- * Asks for the vehicles of users and about each vehicle, and stores what comes
- * back, a transaction for each user.  What is known of a user whose vehicles
- * could not be listed stays as it is.
+ * Version 2.0: asks for the vehicles of users and about each vehicle, and stores what
+ * comes back, a transaction for each user.
  */
-void
-smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
+static void
+sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
 	TimestampTz asked_at = GetCurrentTimestamp();
+	int64		affordable = smartcar_sync_requests_left(run) / REQUESTS_PER_USER;
+	int			asked = (int) Min(count, affordable);
 	int			vehicles;
 	SmartcarCall call;
 	SmartcarTextArray walk;
 	SmartcarSpan id;
 	SmartcarItem *item;
 
-	smartcar_connections_read_known(server, users, count);
+	smartcar_connections_read_known(run->server, users, count);
 	smartcar_spi_commit();
-	vehicles = list_vehicles(server, users, count);
+	for (int i = asked; i < count; i++)
+		users[i].is_left = run->is_stopped = true;
+	if (asked == 0)
+		return;
+	list_vehicles(run, users, asked);
 
-	begin_call(&call, server, &smartcar_vehicle_call, vehicles * SMARTCAR_VEHICLE_REQUESTS);
+	vehicles = leave_unaffordable(run, users, asked);
+	begin_call(&call, run->server, &smartcar_vehicle_call, vehicles * SMARTCAR_VEHICLE_REQUESTS);
 	item = call.items;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < asked; i++)
 	{
-		if (users[i].vehicle_ids == NULL)
+		if (!is_open(&users[i]))
 			continue;
 		smartcar_text_array_begin(&walk, users[i].vehicle_ids, "vehicle_ids");
 		while (smartcar_text_array_next(&walk, &id))
@@ -405,37 +337,31 @@ smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count)
 	}
 
 	item = call.items;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < asked; i++)
 	{
-		if (users[i].vehicle_ids == NULL)
-			continue;
-		item = store_vehicles(server, &users[i], item, asked_at);
+		if (is_open(&users[i]))
+			item = store_vehicles(run, &users[i], item, asked_at);
 	}
 }
 
 /*
- * Warns of those whose vehicles could not be listed, and returns how many failed:
- * they, and those of whom not everything was stored.
+ * Asks for the vehicles of users and about each vehicle, and stores what comes back.
+ * What is known of a user whose vehicles could not be listed stays as it is.
  */
-int
-smartcar_warn_of_users(const SmartcarUser *users, int count)
+void
+smartcar_sync_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
-	int			failed = 0;
-
+	if (smartcar_server_api_version(run->server) == SMARTCAR_API_V2)
+	{
+		sync_by_token(run, users, count);
+		return;
+	}
+	smartcar_list_users(run, users, count);
 	for (int i = 0; i < count; i++)
 	{
-		const SmartcarFailure *error = users[i].error;
-
-		if (users[i].has_failed)
-			failed++;
-		if (error == NULL)
-			continue;
-		failed++;
-		ereport(WARNING,
-				(errcode(error->sqlstate),
-				 errmsg("the vehicles of user \"%s\" could not be listed: %s",
-						users[i].user_id, error->message),
-				 error->detail ? errdetail_internal("%s", error->detail) : 0));
+		if (users[i].vehicle_ids != NULL &&
+			smartcar_sync_details_of_user(run, users[i].user_id) > 0)
+			users[i].has_failed = true;
 	}
-	return failed;
+	smartcar_list_users_again(run);
 }

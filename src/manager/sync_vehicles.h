@@ -13,13 +13,8 @@
 #include "postgres.h"
 
 #include "manager/connection_sync.h"
+#include "manager/sync_run.h"
 
-/* A row that somebody has locked is waited for for some 10 seconds. */
-#define SMARTCAR_SYNC_ATTEMPTS	50
-
-extern bool smartcar_sync_store(void (*store) (void *argument), void *argument, int attempts,
-								ErrorData **error);
-extern void smartcar_sync_users(SmartcarServer *server, SmartcarUser *users, int count);
-extern int	smartcar_warn_of_users(const SmartcarUser *users, int count);
+extern void smartcar_sync_users(SmartcarSyncRun *run, SmartcarUser *users, int count);
 
 #endif							/* SMARTCAR_SYNC_VEHICLES_H */

@@ -38,6 +38,7 @@ our %table = (
 	account => 'smartcar_tesla.account',
 	connection => 'smartcar_tesla.connection',
 	session => 'smartcar_tesla.session',
+	sync_round => 'smartcar_tesla.sync_round',
 	webhook_event => 'smartcar_tesla.webhook_event');
 
 # A file with a key, which belongs to a node.

@@ -171,7 +171,7 @@ my $sync = "CALL smartcar_sync(details => false, server => 'v3')";
 $result = $session->query($sync);
 like($result, qr/^100\|0\|\d+\|\d+$/m, 'a fleet is synchronized');
 is(posts(), 32, 'and the first vehicles are subscribed, until there were too many requests');
-is(scalar(() = $result =~ /WARNING/g), 22, 'of which there is a warning each');
+is(scalar(() = $result =~ /WARNING/g), 1, 'of which there is one warning');
 $sandbox->faults;
 $session->query($sync);
 is(Manager::count($node, 'connection', webhook_id => $webhook), 100, 'the others follow');

@@ -206,7 +206,7 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status =
 
 Manager::start_over($node, $sandbox);
 $sandbox->ask('fleet', { owners => 1 });
-$sandbox->faults({ match => { path => '/signals/' }, times => 0, status => 404, body => '404 page not found', content_type => 'text/plain' });
+$sandbox->faults({ match => { path => '/signals$' }, times => 0, status => 404, body => '404 page not found', content_type => 'text/plain' });
 like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0\|\d+\|\d+$/m, 'a vehicle that no webhook is subscribed to');
 is(status('error_type, error_description, action', 'true'), '||none', 'has no error');
 is(sql('SELECT tesla_scopes, access_type, virtual_key_paired FROM smartcar_tesla.connection'), '||', 'and nothing that is known');
@@ -289,7 +289,10 @@ connect_owner('ben', 'owner-8');
 Manager::start_over($node, $sandbox);
 $sandbox->ask('fleet', { owners => 3 });
 like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^3\|0\|\d+\|\d+$/m, 'the whole application');
-$sandbox->faults({ match => { path => '^/v3/connections$', query => 'user-000002' }, times => 0, status => 403 });
+$sandbox->faults({ match => { path => '/vehicles/vehicle-000002/signals$' }, times => 0, status => 500 });
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^2\|1\|\d+\|\d+$/m, 'a vehicle whose details do not come is a failure');
+$sandbox->faults({ match => { path => '^/v3/connections$', query => '^(?!.*userId)' }, times => 0, body => { data => [], meta => { totalCount => 0 } } },
+	{ match => { path => '^/v3/connections$', query => 'user-000002' }, times => 0, status => 403 });
 {
 	my $result = $session->query("CALL smartcar_sync(server => 'v3')");
 

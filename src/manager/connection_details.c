@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection_details.c
+ *	  Statements on the table smartcar_tesla.connection about what only the signals
+ *	  of a vehicle say (v3).
+ *
+ * src/manager/connection_details.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/connection_details.h"
+
+#include "catalog/pg_type.h"
+
+#include "manager/spi.h"
+
+#define DETAILS_AT	"COALESCE(details_at, '-infinity') "
+
+/*
+ * Whether a webhook has told a value after Smartcar was last asked, and within a
+ * day: a webhook that has gone silent tells no change.
+ */
+#define IS_TOLD(known_at) \
+	"(" known_at " > " DETAILS_AT " AND " known_at " > @now - interval '1 day') "
+
+/*
+ * Reads connections, those first about which Smartcar was not asked for the longest
+ * time.
+ */
+SmartcarStaleConnection *
+smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, int *count)
+{
+	SmartcarParameters parameters = {0};
+	const SmartcarStaleConnection *after = filter->after;
+	SmartcarStaleConnection *connections;
+
+	smartcar_parameter_string(&parameters, filter->server->name);
+	smartcar_parameter_string(&parameters, filter->user_id);
+	smartcar_parameter_time(&parameters, filter->due_before);
+	smartcar_parameter_bool(&parameters, filter->is_told_enough);
+	smartcar_parameter(&parameters, TIMESTAMPTZOID,
+					   TimestampTzGetDatum(after ? after->details_at : DT_NOBEGIN), false);
+	smartcar_parameter_string(&parameters, after ? after->user_id : "");
+	smartcar_parameter_string(&parameters, after ? after->vehicle_id : "");
+	smartcar_parameter_int32(&parameters, limit);
+	*count = (int) smartcar_spi_run("SELECT user_id, vehicle_id, " DETAILS_AT "AS details_at "
+									"FROM smartcar_tesla.connection "
+									"WHERE server = $1 AND (user_id = $2 OR $2 IS NULL) "
+									"AND status = 'connected' "
+									"AND (details_at IS NULL OR details_at < $3 "
+									"OR details_at > @now) "
+									"AND ($4 AND error_type IS NULL "
+									"AND " IS_TOLD("access_type_known_at")
+									"AND " IS_TOLD("tesla_scopes_known_at")
+									"AND " IS_TOLD("virtual_key_known_at") ") IS NOT TRUE "
+									"AND (" DETAILS_AT ", user_id, vehicle_id) > ($5, $6, $7) "
+									"ORDER BY " DETAILS_AT ", user_id, vehicle_id LIMIT $8",
+									&parameters);
+	connections = palloc((*count + 1) * sizeof(SmartcarStaleConnection));
+	for (int i = 0; i < *count; i++)
+	{
+		connections[i].user_id = smartcar_row_string(i, "user_id");
+		connections[i].vehicle_id = smartcar_row_string(i, "vehicle_id");
+		connections[i].details_at = smartcar_row_time(i, "details_at");
+	}
+	return connections;
+}
+
+/*
+ * Stores what was learned about a vehicle, each part unless something later is known.
+ * One that has been disconnected meanwhile stays so.
+ */
+void
+smartcar_connection_store_details(const SmartcarServer *server, const char *user_id,
+								  const char *vehicle_id, const SmartcarDetails *details,
+								  const SmartcarFailure *const *errors, int error_count,
+								  TimestampTz asked_at)
+{
+	SmartcarKnownTime time = smartcar_known_time(asked_at);
+	bool		was_tesla_heard = details->access_type.data != NULL ||
+		details->tesla_scopes != NULL;
+	SmartcarConnectionRow row;
+
+	if (!smartcar_connection_lock(server, user_id, vehicle_id, &row) || row.is_disconnected)
+		return;
+	if (details->access_type.data != NULL && smartcar_replaces(&time, row.access_type_known_at))
+	{
+		row.access_type = pnstrdup(details->access_type.data, details->access_type.length);
+		row.access_type_known_at = asked_at;
+	}
+	if (details->tesla_scopes != NULL && smartcar_replaces(&time, row.tesla_scopes_known_at))
+	{
+		row.tesla_scopes = details->tesla_scopes;
+		row.tesla_scopes_known_at = asked_at;
+	}
+	if (details->is_paired_known && smartcar_replaces(&time, row.virtual_key_known_at))
+	{
+		row.is_paired_known = true;
+		row.is_paired = details->is_paired;
+		row.virtual_key_known_at = asked_at;
+	}
+	smartcar_connection_errors_replace(&row.errors, errors, error_count, was_tesla_heard,
+									   asked_at);
+	if (smartcar_replaces(&time, row.details_at))
+		row.details_at = asked_at;
+	smartcar_connection_update(server, &row);
+}

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection_page.h
+ *	  Connections that a v3 list has, gathered by an item and stored together.
+ *
+ * src/manager/connection_page.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_CONNECTION_PAGE_H
+#define SMARTCAR_CONNECTION_PAGE_H
+
+#include "postgres.h"
+
+#include "api/connection_pages.h"
+#include "manager/connection_sync.h"
+
+typedef struct SmartcarPageRow
+{
+	SmartcarSpan vehicle_id;
+	Datum		values[SMARTCAR_PAGE_COLUMNS];
+	bool		nulls[SMARTCAR_PAGE_COLUMNS];
+	bool		is_left_out;	/* is not to be stored */
+} SmartcarPageRow;
+
+/* What an item has gathered.  Starts as zeros. */
+typedef struct SmartcarConnectionPage
+{
+	SmartcarConnectionWalk walk;	/* must be first */
+	const char *external_id;	/* for what the list does not say; may be NULL */
+	TimestampTz asked_at;
+	SmartcarPageRow *rows;
+	int			count;
+	int			allocated;
+	int			unusable;		/* those whose ids cannot be used */
+} SmartcarConnectionPage;
+
+extern void smartcar_page_add(SmartcarCall *call, SmartcarItem *item,
+							  const SmartcarConnection *connection);
+extern void smartcar_page_insert(const SmartcarServer *server, const SmartcarPageRow *rows,
+								 int count, TimestampTz asked_at);
+extern int	smartcar_page_store(const SmartcarServer *server, const SmartcarConnectionPage *page);
+extern void smartcar_warn_of_unusable(int64 count);
+
+#endif							/* SMARTCAR_CONNECTION_PAGE_H */

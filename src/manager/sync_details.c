@@ -1,0 +1,267 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync_details.c
+ *	  What the list of connections does not say about vehicles (v3), stored.
+ *
+ * One request for each vehicle, those first about which Smartcar was not asked for
+ * the longest time: where a limit ends each run, every vehicle has its turn.
+ *
+ * src/manager/sync_details.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/sync_details.h"
+
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "api/details.h"
+#include "call/authorization.h"
+#include "manager/connection_details.h"
+#include "manager/spi.h"
+#include "manager/usable_id.h"
+#include "pg/text.h"
+
+/* How many vehicles are read at a time. */
+#define CHUNK_SIZE	10000
+
+/* A vehicle that is asked about. */
+typedef struct Question
+{
+	SmartcarDetails details;	/* must be first: what the item gathers */
+	const char *user_id;
+	const char *vehicle_id;
+	TimestampTz asked_at;
+} Question;
+
+typedef struct DetailsCall
+{
+	SmartcarCall call;			/* must be first */
+	SmartcarSyncRun *run;
+	SmartcarStaleFilter filter;
+	MemoryContext chunk_context;
+	SmartcarStaleConnection *chunk;
+	int			chunk_count;
+	int			next;			/* of the chunk */
+	bool		is_last_chunk;
+	int64		answered;
+	int64		failed;
+} DetailsCall;
+
+static Question *
+question_of(SmartcarItem *item)
+{
+	return (Question *) item->gathered;
+}
+
+/*
+ * Reads the next vehicles, after the last one of the chunk before.
+ */
+static void
+read_chunk(DetailsCall *details)
+{
+	MemoryContext context = AllocSetContextCreate(details->call.context, "smartcar_tesla vehicles",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+
+	if (details->chunk_count > 0)
+		details->filter.after = &details->chunk[details->chunk_count - 1];
+	details->chunk = smartcar_connections_read_stale(&details->filter, CHUNK_SIZE,
+													 &details->chunk_count);
+	details->is_last_chunk = details->chunk_count < CHUNK_SIZE;
+	details->next = 0;
+	smartcar_spi_commit();
+	MemoryContextSwitchTo(old_context);
+	if (details->chunk_context != NULL)
+		MemoryContextDelete(details->chunk_context);
+	details->chunk_context = context;
+}
+
+/*
+ * The next vehicle that a request can be about, or NULL.
+ */
+static const SmartcarStaleConnection *
+next_vehicle(DetailsCall *details)
+{
+	for (;;)
+	{
+		const SmartcarStaleConnection *vehicle;
+
+		while (details->next == details->chunk_count)
+		{
+			if (details->is_last_chunk)
+				return NULL;
+			read_chunk(details);
+		}
+		vehicle = &details->chunk[details->next++];
+		if (smartcar_user_id_is_usable(smartcar_span_from_string(vehicle->user_id)) &&
+			smartcar_vehicle_id_is_usable(smartcar_span_from_string(vehicle->vehicle_id)))
+			return vehicle;
+		details->failed++;
+		ereport(WARNING,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("vehicle \"%s\" of user \"%s\" is left out",
+						smartcar_excerpt(smartcar_span_from_string(vehicle->vehicle_id)),
+						smartcar_excerpt(smartcar_span_from_string(vehicle->user_id))),
+				 errdetail("The id of a user must be able to be a header, and that of a vehicle to be part of a path.")));
+	}
+}
+
+/*
+ * Gives an item the next vehicle, if there is one and a request may be made.
+ */
+static bool
+refill(SmartcarCall *call, SmartcarItem *item)
+{
+	DetailsCall *details = (DetailsCall *) call;
+	const SmartcarStaleConnection *vehicle = next_vehicle(details);
+	Question   *question;
+
+	if (vehicle == NULL)
+		return false;
+	if (!smartcar_sync_may_ask(details->run, call))
+	{
+		details->next--;
+		return false;
+	}
+	question = palloc0(sizeof(Question));
+	question->user_id = pstrdup(vehicle->user_id);
+	question->vehicle_id = pstrdup(vehicle->vehicle_id);
+	question->asked_at = GetCurrentTimestamp();
+	item->gathered = question;
+	smartcar_item_set_id(item, smartcar_span_from_string(question->vehicle_id), "vehicle_id");
+	smartcar_item_set_user_id(item, smartcar_span_from_string(question->user_id));
+	return true;
+}
+
+/* What is to be stored of a vehicle. */
+typedef struct DetailsReport
+{
+	const SmartcarServer *server;
+	const Question *question;
+	const SmartcarFailure *error;	/* NULL: there was a response */
+} DetailsReport;
+
+static void
+store_report(void *argument)
+{
+	const DetailsReport *report = argument;
+	const Question *question = report->question;
+	const SmartcarDetails *details = &question->details;
+
+	smartcar_connection_store_details(report->server, question->user_id, question->vehicle_id,
+									  details,
+									  report->error ? &report->error : details->errors,
+									  report->error ? 1 : details->error_count,
+									  question->asked_at);
+}
+
+/*
+ * A vehicle that is not found may have been disconnected since it was listed, so its
+ * user is to be listed again.
+ */
+static void
+doubt(SmartcarSyncRun *run, const Question *question)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(run->context);
+
+	run->doubtful_users = lappend(run->doubtful_users, pstrdup(question->user_id));
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * Stores what has come back about a vehicle, and commits.
+ */
+static void
+finish(SmartcarCall *call, SmartcarItem *item)
+{
+	DetailsCall *details = (DetailsCall *) call;
+	DetailsReport report = {call->server, question_of(item), item->error};
+	ErrorData  *error;
+	bool		is_missing;
+	bool		is_stored;
+
+	if (item->error != NULL && smartcar_sync_is_limited(details->run, item->error))
+		return;
+	is_missing = item->error != NULL &&
+		smartcar_span_equal(item->error->api_error.code, SMARTCAR_SPAN("VEHICLE_NOT_FOUND"));
+	if (is_missing)
+		doubt(details->run, report.question);
+	is_stored = smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error);
+	smartcar_spi_commit();
+	if (!is_stored)
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("vehicle \"%s\" of user \"%s\" could not be stored: %s",
+						report.question->vehicle_id, report.question->user_id, error->message)));
+	if (!is_stored ||
+		(item->error != NULL && !is_missing && smartcar_sync_is_failure(item->error)))
+		details->failed++;
+	else
+		details->answered++;
+	smartcar_progress_add(&details->run->progress, 0);
+}
+
+/*
+ * Asks about the vehicles of a filter.  Those that are left at the end, because no
+ * more requests may be made, are for the next run.
+ */
+static void
+ask(DetailsCall *details)
+{
+	SmartcarCall *call = &details->call;
+	MemoryContext old_context = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(old_context, "smartcar_tesla details",
+												  ALLOCSET_DEFAULT_SIZES);
+	SmartcarServer *server = details->run->server;
+	int			items = smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
+
+	MemoryContextSwitchTo(context);
+	smartcar_call_begin(call, server, &smartcar_details_operation, items);
+	call->refill = refill;
+	call->finished = finish;
+	for (int i = 0; i < items; i++)
+		call->items[i].is_done = true;
+	read_chunk(details);
+	if (details->chunk_count > 0 && smartcar_sync_may_ask(details->run, call))
+	{
+		smartcar_call_authorize(call, SMARTCAR_AUTHORIZE_APPLICATION);
+		smartcar_call_run(call);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+}
+
+/*
+ * Asks about all vehicles of the server about which Smartcar was not asked since a
+ * time, nor webhooks have told.
+ */
+void
+smartcar_sync_details(SmartcarSyncRun *run, TimestampTz due_before)
+{
+	DetailsCall details = {
+		.run = run,
+		.filter = {.server = run->server, .due_before = due_before, .is_told_enough = true}
+	};
+
+	ask(&details);
+	run->failed += details.failed;
+	run->synced = run->synced > 0 ? run->synced - details.failed : details.answered;
+}
+
+/*
+ * Asks about the vehicles of a user.  Returns how many of them failed.
+ */
+int64
+smartcar_sync_details_of_user(SmartcarSyncRun *run, const char *user_id)
+{
+	DetailsCall details = {
+		.run = run,
+		.filter = {.server = run->server, .user_id = user_id, .due_before = GetCurrentTimestamp()}
+	};
+
+	ask(&details);
+	return details.failed;
+}

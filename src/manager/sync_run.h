@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync_run.h
+ *	  A run of a synchronization: what it may do, and what it has done.
+ *
+ * src/manager/sync_run.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SYNC_RUN_H
+#define SMARTCAR_SYNC_RUN_H
+
+#include "postgres.h"
+
+#include "call/call.h"
+#include "manager/progress.h"
+
+/* A row that somebody has locked is waited for for some 10 seconds. */
+#define SMARTCAR_SYNC_ATTEMPTS	50
+
+/* max_disconnects: what is suspicious depends on the number of connections. */
+#define SMARTCAR_DISCONNECTS_BY_SHARE	(-1)
+
+typedef struct SmartcarSyncRun
+{
+	SmartcarServer *server;
+	int64		max_requests;	/* PG_INT64_MAX: no limit */
+	int64		max_disconnects;	/* PG_INT64_MAX: no limit */
+	bool		is_rate_limited;	/* Smartcar allows the application no more
+									 * requests at present */
+	int			limit_sqlstate; /* of the response that said so */
+	bool		is_stopped;		/* something is left for the next run */
+	int64		synced;
+	int64		failed;
+	int64		disconnected;
+	SmartcarProgress progress;
+
+	/* users of vehicles that were listed and then not found */
+	List	   *doubtful_users; /* of char * */
+	MemoryContext context;		/* of the list */
+} SmartcarSyncRun;
+
+extern void smartcar_sync_run_begin(SmartcarSyncRun *run, SmartcarServer *server);
+extern int64 smartcar_sync_requests_left(const SmartcarSyncRun *run);
+extern bool smartcar_sync_may_ask(SmartcarSyncRun *run, const SmartcarCall *call);
+extern bool smartcar_sync_is_limited(SmartcarSyncRun *run, const SmartcarFailure *error);
+extern bool smartcar_sync_is_failure(const SmartcarFailure *error);
+extern bool smartcar_sync_may_disconnect(const SmartcarSyncRun *run, int64 count);
+extern pg_noreturn void smartcar_sync_refuse_disconnects(const SmartcarSyncRun *run, int64 count);
+extern bool smartcar_sync_store(void (*store) (void *argument), void *argument, int attempts,
+								ErrorData **error);
+
+#endif							/* SMARTCAR_SYNC_RUN_H */

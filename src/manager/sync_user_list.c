@@ -1,0 +1,172 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync_user_list.c
+ *	  The connections of single users, as the v3 API lists them, stored.
+ *
+ * src/manager/sync_user_list.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/sync_user_list.h"
+
+#include "utils/timestamp.h"
+
+#include "call/authorization.h"
+#include "manager/connection_page.h"
+#include "manager/spi.h"
+#include "manager/user_outcome.h"
+#include "pg/text_array.h"
+
+typedef struct UserLists
+{
+	SmartcarCall call;			/* must be first */
+	SmartcarSyncRun *run;
+	SmartcarUser *users;		/* one for each item */
+} UserLists;
+
+static SmartcarConnectionPage *
+page_of(SmartcarItem *item)
+{
+	return (SmartcarConnectionPage *) item->gathered;
+}
+
+static void
+prepare(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
+
+	smartcar_connections_ask(call, item, &page_of(item)->walk, &filter);
+}
+
+static bool
+parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
+{
+	return smartcar_connections_parse(call, item, &page_of(item)->walk, response,
+									  smartcar_page_add);
+}
+
+static const SmartcarOperation list_operation = {
+	.prepare = prepare,
+	.parse = parse
+};
+
+/* The connections of a user, as they are to be stored. */
+typedef struct ListReport
+{
+	SmartcarSyncRun *run;
+	SmartcarUser *user;
+	SmartcarConnectionPage *page;
+} ListReport;
+
+/*
+ * Stores the connections of a user.  One that was there before Smartcar was asked,
+ * and is not any more, has been disconnected meanwhile, and does not come back.
+ */
+static void
+store_list(void *argument)
+{
+	ListReport *report = argument;
+	const SmartcarServer *server = report->run->server;
+	SmartcarConnectionPage *page = report->page;
+	int			row_count;
+	SmartcarConnectionRow *rows = smartcar_connections_lock(server, report->user->user_id,
+															&row_count);
+
+	for (int i = 0; i < page->count; i++)
+		page->rows[i].is_left_out =
+			smartcar_find_row(rows, row_count, page->rows[i].vehicle_id) == NULL &&
+			smartcar_user_had_vehicle(report->user, page->rows[i].vehicle_id);
+	smartcar_page_insert(server, page->rows, page->count, page->asked_at);
+	smartcar_user_mark_gone(report->run, report->user, rows, row_count, page->asked_at);
+	for (int i = 0; i < row_count; i++)
+		smartcar_user_report_new_owner(server, report->user, &rows[i]);
+}
+
+static void
+set_vehicle_ids(const SmartcarCall *call, SmartcarUser *user, const SmartcarConnectionPage *page)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(call->context);
+	SmartcarSpan *ids = palloc((page->count + 1) * sizeof(SmartcarSpan));
+
+	for (int i = 0; i < page->count; i++)
+		ids[i] = page->rows[i].vehicle_id;
+	user->vehicle_ids = smartcar_build_text_array(ids, page->count);
+	pfree(ids);
+	MemoryContextSwitchTo(old_context);
+}
+
+static void
+finish(SmartcarCall *call, SmartcarItem *item)
+{
+	UserLists  *lists = (UserLists *) call;
+	SmartcarUser *user = &lists->users[item - call->items];
+	SmartcarConnectionPage *page = page_of(item);
+	ListReport	report = {lists->run, user, page};
+	ErrorData  *error;
+	bool		is_stored;
+
+	user->error = item->error;
+	if (item->error != NULL)
+	{
+		user->is_left = smartcar_sync_is_limited(lists->run, item->error);
+		return;
+	}
+	set_vehicle_ids(call, user, page);
+	smartcar_warn_of_unusable(page->unusable);
+	user->has_failed = page->unusable > 0;
+	is_stored = smartcar_sync_store(store_list, &report, SMARTCAR_SYNC_ATTEMPTS, &error);
+	smartcar_user_finish(lists->run, user, is_stored, error, page->asked_at);
+}
+
+/*
+ * Asks for the connections of users, and stores what comes back.  What is known of a
+ * user whose connections could not be listed stays as it is.
+ */
+void
+smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
+{
+	UserLists	lists = {.run = run, .users = users};
+	SmartcarCall *call = &lists.call;
+	int			asked = (int) Min(count, smartcar_sync_requests_left(run));
+
+	smartcar_connections_read_known(run->server, users, count);
+	smartcar_spi_commit();
+	for (int i = asked; i < count; i++)
+		run->is_stopped = users[i].is_left = true;
+	if (asked == 0)
+		return;
+	smartcar_call_begin(call, run->server, &list_operation, asked);
+	call->finished = finish;
+	for (int i = 0; i < asked; i++)
+	{
+		SmartcarConnectionPage *page = palloc0(sizeof(SmartcarConnectionPage));
+
+		page->asked_at = GetCurrentTimestamp();
+		page->external_id = users[i].external_id;
+		call->items[i].gathered = page;
+		smartcar_item_set_user_id(&call->items[i], smartcar_span_from_string(users[i].user_id));
+	}
+	smartcar_call_authorize(call, SMARTCAR_AUTHORIZE_APPLICATION);
+	smartcar_call_run(call);
+}
+
+/*
+ * Lists users again whose vehicles were listed and then not found.
+ */
+void
+smartcar_list_users_again(SmartcarSyncRun *run)
+{
+	ListCell   *cell;
+
+	foreach(cell, run->doubtful_users)
+	{
+		SmartcarUser user = {.user_id = lfirst(cell)};
+
+		smartcar_list_users(run, &user, 1);
+		(void) smartcar_warn_of_users(&user, 1);
+	}
+	list_free_deep(run->doubtful_users);
+	run->doubtful_users = NIL;
+}

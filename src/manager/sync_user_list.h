@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync_user_list.h
+ *	  The connections of single users, as the v3 API lists them, stored.
+ *
+ * src/manager/sync_user_list.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_SYNC_USER_LIST_H
+#define SMARTCAR_SYNC_USER_LIST_H
+
+#include "postgres.h"
+
+#include "manager/connection_sync.h"
+#include "manager/sync_run.h"
+
+extern void smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count);
+extern void smartcar_list_users_again(SmartcarSyncRun *run);
+
+#endif							/* SMARTCAR_SYNC_USER_LIST_H */

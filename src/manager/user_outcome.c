@@ -1,0 +1,166 @@
+/*-------------------------------------------------------------------------
+ *
+ * user_outcome.c
+ *	  What follows when the vehicles of a user were listed, in either version of the
+ *	  API.
+ *
+ * src/manager/user_outcome.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/user_outcome.h"
+
+#include "manager/notify.h"
+#include "manager/spi.h"
+#include "pg/text.h"
+#include "pg/text_array.h"
+
+static bool
+contains(ArrayType *array, SmartcarSpan element)
+{
+	SmartcarTextArray walk;
+	SmartcarSpan next;
+
+	smartcar_text_array_begin(&walk, array, "vehicle_ids");
+	while (smartcar_text_array_next(&walk, &next))
+	{
+		if (smartcar_span_equal(next, element))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a vehicle of a user was stored before Smartcar was asked. */
+bool
+smartcar_user_had_vehicle(const SmartcarUser *user, SmartcarSpan vehicle_id)
+{
+	return contains(user->known_vehicle_ids, vehicle_id);
+}
+
+const SmartcarConnectionRow *
+smartcar_find_row(const SmartcarConnectionRow *rows, int count, SmartcarSpan vehicle_id)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (smartcar_span_equal(smartcar_span_from_string(rows[i].vehicle_id), vehicle_id))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/*
+ * One login at Tesla can serve two of the application's owners, of whom only the
+ * last one has the vehicle then.  The other one must hear of it.
+ */
+void
+smartcar_user_report_new_owner(const SmartcarServer *server, const SmartcarUser *user,
+							   const SmartcarConnectionRow *row)
+{
+	SmartcarConnectionRow connection;
+
+	if (row->external_id == NULL || user->external_id == NULL ||
+		strcmp(row->external_id, user->external_id) == 0 ||
+		!contains(user->vehicle_ids, smartcar_span_from_string(row->vehicle_id)))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("vehicle \"%s\" has a new owner", row->vehicle_id),
+			 errdetail("It belonged to owner \"%s\", and the same Smartcar user now belongs to owner \"%s\".",
+					   smartcar_excerpt(smartcar_span_from_string(row->external_id)),
+					   smartcar_excerpt(smartcar_span_from_string(user->external_id)))));
+	if (smartcar_connection_lock(server, row->user_id, row->vehicle_id, &connection))
+		smartcar_notify(server, SMARTCAR_SPAN("OWNER_CHANGED"), &connection);
+}
+
+/*
+ * Marks the vehicles that the user's authorization no longer holds, of which these
+ * rows are locked, unless they are suspiciously many.
+ */
+void
+smartcar_user_mark_gone(const SmartcarSyncRun *run, SmartcarUser *user,
+						const SmartcarConnectionRow *rows, int row_count, TimestampTz asked_at)
+{
+	int64		gone = 0;
+
+	for (int i = 0; i < row_count; i++)
+	{
+		if (!rows[i].is_disconnected &&
+			!contains(user->vehicle_ids, smartcar_span_from_string(rows[i].vehicle_id)))
+			gone++;
+	}
+	user->refused = smartcar_sync_may_disconnect(run, gone) ? 0 : gone;
+	user->disconnected = gone == 0 || user->refused > 0 ? 0 :
+		smartcar_connections_mark_gone(run->server, user, asked_at);
+}
+
+/*
+ * Removes what is left of other ids of an owner.
+ */
+static void
+remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
+{
+	int			count;
+	SmartcarOtherConnection *others =
+		smartcar_connections_find_others(server, user, asked_at, &count);
+
+	smartcar_spi_commit();
+	for (int i = 0; i < count; i++)
+	{
+		smartcar_connection_remove_other(server, user, &others[i], asked_at);
+		smartcar_spi_commit();
+	}
+}
+
+/*
+ * Commits what was stored of a user.
+ */
+void
+smartcar_user_finish(SmartcarSyncRun *run, SmartcarUser *user, bool is_stored,
+					 const ErrorData *error, TimestampTz asked_at)
+{
+	if (!is_stored)
+	{
+		user->has_failed = true;
+		user->disconnected = user->refused = 0;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the vehicles of user \"%s\" could not be stored: %s",
+						user->user_id, error->message)));
+	}
+	smartcar_spi_commit();
+	if (user->refused > 0)
+		smartcar_sync_refuse_disconnects(run, user->refused);
+	run->disconnected += user->disconnected;
+	if (user->external_id != NULL && !user->has_failed)
+		remove_other_ids(run->server, user, asked_at);
+}
+
+/*
+ * Warns of those whose vehicles could not be listed, and returns how many failed:
+ * they, and those of whom not everything was stored.  Those who are left for the next
+ * run have not failed.
+ */
+int
+smartcar_warn_of_users(const SmartcarUser *users, int count)
+{
+	int			failed = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		const SmartcarFailure *error = users[i].error;
+
+		if (users[i].is_left)
+			continue;
+		if (error != NULL || users[i].has_failed)
+			failed++;
+		if (error != NULL)
+			ereport(WARNING,
+					(errcode(error->sqlstate),
+					 errmsg("the vehicles of user \"%s\" could not be listed: %s",
+							users[i].user_id, error->message),
+					 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	}
+	return failed;
+}

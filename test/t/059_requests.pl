@@ -1,0 +1,249 @@
+# Requests are money: how many smartcar_sync() sends, where it stops, and that the
+# next run goes on; and how many connections a list may disconnect at once.
+
+use strict;
+use warnings;
+
+use FindBin;
+use JSON::PP ();
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Manager::create_server($node, 'v3', $sandbox->url, api_version => '3', scope => 'read_location');
+Manager::create_server($node, 'v2', $sandbox->url, scope => 'read_location');
+my $session = Session->new($node);
+
+# An application with so many owners of one vehicle each, or as said, of which nothing
+# is stored.  The token of the application is there, so that it is not counted below.
+sub start_over
+{
+	my ($owners, %given) = @_;
+
+	Manager::start_over($node, $sandbox);
+	$sandbox->ask('fleet', { owners => $owners, %given });
+	$session->query("SELECT smartcar_get_connections('no vehicle', server => 'v3')");
+	$sandbox->faults();
+	return;
+}
+
+# The counts synced, failed, disconnected, requests; and what was said.
+sub sync
+{
+	my ($arguments) = @_;
+	my $output = $session->query('CALL smartcar_sync(' . join(', ', grep { defined } $arguments, "server => 'v3'") . ')');
+
+	return ($output =~ /^(\d+\|\d+\|\d+\|\d+)$/m ? $1 : $output, $output);
+}
+
+sub counts
+{
+	return (sync(@_))[0];
+}
+
+# How often each kind of request was sent.
+sub sent
+{
+	my %sent = (list => 0, details => 0, other => 0);
+
+	foreach my $path (map { $_->{path} } $sandbox->log)
+	{
+		$sent{ $path eq '/v3/connections' ? 'list' : $path =~ m{^/v3/vehicles/[^/]+/signals$} ? 'details' : 'other' }++;
+	}
+	$sandbox->faults();
+	return "$sent{list} $sent{details} $sent{other}";
+}
+
+sub bucket
+{
+	foreach my $requests (undef, @_)
+	{
+		$sandbox->ask('settings', { application_bucket => $requests, application_refill => 0 });
+		$sandbox->ask('limits');
+	}
+	return;
+}
+
+sub known
+{
+	return Manager::aggregate($session, 'connection', 'count(*), count(virtual_key_paired)', server => 'v3');
+}
+
+# As few as there can be
+
+start_over(40);
+bucket(120);
+is(counts(), '40|0|0|41', '40 vehicles: a page, and a request for each');
+is(sent(), '1 40 0', 'and no other one');
+is(known(), '40|40', 'everything is known of each');
+is(counts("external_id => 'external-000001'"), '1|0|0|2', 'one owner: a page and a vehicle');
+is(sent(), '1 1 0', 'likewise');
+
+start_over(250);
+is(counts('details => false'), '250|0|0|3', '250 connections are three pages');
+is(sent(), '3 0 0', 'of which none is asked for in vain');
+
+# What webhooks have told is not asked for, as long as they do
+
+start_over(3);
+is(counts(), '3|0|0|4', 'three vehicles');
+Manager::receive($session, $sandbox, 'v3', type => 'VEHICLE_STATE', user_id => 'user-000001', vehicle_id => 'vehicle-000001',
+	signals => [qw(vehicleuseraccount-permissions vehicleuseraccount-role connectivitystatus-isdigitalkeypaired)]);
+Manager::receive($session, $sandbox, 'v3', type => 'VEHICLE_STATE', user_id => 'user-000002', vehicle_id => 'vehicle-000002',
+	signals => ['vehicleuseraccount-role']);
+sent();
+is(counts(), '3|0|0|3', 'a webhook tells about one of them, and about another one in part');
+is(join(' ', map { $_->{path} =~ m{vehicles/(.*)/signals} } sort { $a->{path} cmp $b->{path} } $sandbox->log), 'vehicle-000002 vehicle-000003', 'only the first one is known');
+$node->safe_psql('postgres', "UPDATE smartcar_tesla.connection SET details_at = details_at - interval '3 days', access_type_known_at = access_type_known_at - interval '2 days' WHERE vehicle_id = 'vehicle-000001'");
+is(counts(), '3|0|0|4', 'a webhook that has said nothing for a day is not relied on');
+sent();
+
+# A rate limit ends a run, and the next one goes on
+
+start_over(1000);
+my @runs;
+foreach my $run (1 .. 9)
+{
+	bucket(120);
+	my ($counts, $output) = sync();
+
+	push @runs, Manager::aggregate($session, 'connection', 'count(details_at)', server => 'v3');
+	like($output, qr/^WARNING:  SC429: synchronization stopped after \d+ requests, because Smartcar allows no more at present$/m, "run $run says why it stopped") if $run < 9;
+	unlike($output, qr/synchronization stopped/, 'the last one does not') if $run == 9;
+}
+is("@runs", '110 230 350 470 590 710 830 950 1000', '1,000 vehicles: each run goes on where the one before stopped');
+is(Manager::count($session, 'sync_round', server => 'v3'), 0, 'until all is done');
+is(sent() =~ /^(\d+) /, 1, 'pages are');
+my $limits = $sandbox->ask('limits');
+cmp_ok(scalar(grep { $_->{requests} - $_->{refused} > 1 } @{ $limits->{vehicles} }), '==', 0, 'no vehicle is asked about twice');
+
+start_over(1000);
+bucket(4);
+is((sync('details => false'))[0] =~ s/\|\d+$//r, '400|0|0', 'a limit in the middle of the list');
+bucket(4);
+is((sync('details => false'))[0] =~ s/\|\d+$//r, '400|0|0', 'the next run lists the pages after it');
+bucket();
+is(counts('details => false'), '200|0|0|2', 'and the last one those that are left');
+is(known(), '1000|0', 'all are there');
+is(Manager::count($session, 'connection', server => 'v3', 'status <>' => 'connected'), 0, 'and none was missed');
+
+# max_requests
+
+start_over(30);
+is(counts('max_requests => 11'), '30|0|0|11', 'max_requests');
+like((sync('max_requests => 11'))[1], qr/^NOTICE:  00000: synchronization stopped after 11 requests, because of max_requests$/m, 'says that it stopped');
+is(Manager::aggregate($session, 'connection', 'count(details_at)', server => 'v3'), 21, 'and goes on');
+is(counts('max_requests => 100'), '9|0|0|9', 'to the end');
+is(counts('max_requests => 0'), '0|0|0|0', 'none');
+is(counts('max_requests => 1, details => false'), '30|0|0|1', 'as many as it takes');
+is($session->error("CALL smartcar_sync(max_requests => -1, server => 'v3')")->{sqlstate}, '22023', 'a negative number');
+is($session->error("CALL smartcar_sync(max_disconnects => -1, server => 'v3')")->{sqlstate}, '22023', 'of either');
+
+# vehicles about which Smartcar was not asked for the longest time come first
+$node->safe_psql('postgres', "UPDATE smartcar_tesla.connection SET details_at = CASE vehicle_id WHEN 'vehicle-000017' THEN NULL WHEN 'vehicle-000005' THEN now() - interval '2 days' ELSE now() - interval '1 day' END, access_type_known_at = NULL");
+sent();
+$node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (ADD max_concurrency '1')");
+is(counts('max_requests => 3'), '3|0|0|3', 'three vehicles');
+is(join(' ', map { $_->{path} =~ m{vehicles/(.*)/signals} } $sandbox->log), 'vehicle-000017 vehicle-000005 vehicle-000001', 'are the stalest');
+$node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (DROP max_concurrency)");
+
+# a limit of one vehicle does not stop the others
+start_over(5);
+$sandbox->faults({ match => { path => 'vehicle-000002/signals' }, times => 0, status => 429, error => { type => 'RATE_LIMIT', code => 'VEHICLE' } });
+is(counts() =~ s/\|\d+$//r, '4|1|0', 'a vehicle with a limit of its own');
+is(known(), '5|4', 'is the only one that is not known');
+
+# Version 2.0: whole users, from where the run before stopped
+
+Manager::start_over($node, $sandbox);
+Manager::add_fleet($node, $sandbox, 'v2', 8);
+sub users
+{
+	return join ' ', sort map { $_ =~ /0*(\d+)$/ } split /\n/, Manager::rows($session, 'connection', 'user_id', server => 'v2');
+}
+is($session->query("CALL smartcar_sync(max_requests => 12, server => 'v2')") =~ /^(\d+\|.*)$/m ? $1 : '', '2|0|0|10', 'as many users as the requests are enough for');
+is($session->query("CALL smartcar_sync(max_requests => 24, server => 'v2')") =~ /^(\d+\|.*)$/m ? $1 : '', '4|0|0|20', 'the next run goes on');
+is(users(), '1 2 3 4 5 6', 'with the users after them');
+$sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, status => 429, error => { type => 'RATE_LIMIT', code => 'SMARTCAR_API' }, times => 1 });
+my $v2 = $session->query("CALL smartcar_sync(server => 'v2')");
+like($v2, qr/^WARNING:  SC429: synchronization stopped/m, 'version 2.0 has the same limit');
+$sandbox->faults();
+like($session->query("CALL smartcar_sync(server => 'v2')"), qr/^[12]\|0\|0\|\d+$/m, 'and goes on');
+is(users(), '1 2 3 4 5 6 7 8', 'to the end');
+
+# What a list may disconnect
+
+sub listed
+{
+	$sandbox->ask('settings', { connections_listed => $_[0] });
+	return;
+}
+
+sub statuses
+{
+	return $session->query("SELECT status, count(*) FROM smartcar_status WHERE server = 'v3' GROUP BY 1 ORDER BY 1") =~ s/\n/ /gr;
+}
+
+sub disconnect
+{
+	my ($first, $last) = @_;
+
+	$session->query("SELECT smartcar_delete_connections(format('vehicle-%s', lpad(n::text, 6, '0')), server => 'v3') FROM generate_series($first, $last) n");
+	return;
+}
+
+my $sync = "CALL smartcar_sync(details => false, server => 'v3')";
+start_over(50);
+is(counts('details => false'), '50|0|0|1', '50 connections');
+listed('none');
+my $error = $session->error($sync);
+is($error->{sqlstate}, '54000', 'an empty list is refused');
+is($error->{message}, 'Smartcar no longer lists 50 of 50 connections of server "v3"', 'with how many it would disconnect');
+is($error->{hint}, q(Check the credentials and the option "mode" of the server. If the owners have disconnected them, run CALL smartcar_sync(max_disconnects => 50, server => 'v3').), 'and how to go on');
+is(statuses(), 'connected|50', 'everybody stays connected');
+listed('foreign');
+is($session->error($sync)->{sqlstate}, '54000', 'so is the list of another application');
+is(statuses(), 'connected|50', 'whose connections are not kept');
+listed('own');
+is(counts('details => false'), '50|0|0|1', 'when all is well again, so is the list');
+$node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (ADD mode 'simulated')");
+is($session->error($sync)->{sqlstate}, '54000', 'another mode');
+$node->safe_psql('postgres', 'ALTER SERVER v3 OPTIONS (DROP mode)');
+
+disconnect(1, 5);
+is(counts('details => false'), '45|0|5|6', 'a few are disconnected, and counted');
+disconnect(6, 11);
+is($session->error($sync)->{sqlstate}, '54000', 'more than a few, and than a tenth of all');
+is(counts('details => false, max_disconnects => 6'), '39|0|6|7', 'are, if that was said');
+is(statuses(), 'connected|39 disconnected|11', 'and marked');
+disconnect(12, 12);
+is($session->error("CALL smartcar_sync(details => false, max_disconnects => 0, server => 'v3')")->{sqlstate}, '54000', 'max_disconnects: none at all');
+
+start_over(100);
+is(counts('details => false'), '100|0|0|1', '100 connections');
+disconnect(1, 10);
+is(counts('details => false'), '90|0|10|11', 'a tenth of many');
+
+# the list of one owner, in either version
+start_over(1, vehicles => 8);
+is(counts("external_id => 'external-000001', max_requests => 1"), '0|0|0|0', 'nobody is known yet');
+is(counts('details => false'), '8|0|0|1', 'an owner of eight vehicles');
+listed('none');
+is($session->error("CALL smartcar_sync('external-000001', server => 'v3')")->{sqlstate}, '54000', 'a list of one owner that is empty');
+is(statuses(), 'connected|8', 'disconnects nothing');
+is(counts("external_id => 'external-000001', max_disconnects => 8"), '1|0|8|1', 'unless that was said');
+listed('own');
+
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/TRAP|terminated by signal (6|11)/, 'no backend has crashed');
+done_testing();
