@@ -14,6 +14,7 @@
 
 #include "postgres.h"
 
+#include "api/signal.h"
 #include "call/call.h"
 #include "pg/text_array.h"
 
@@ -35,12 +36,9 @@ typedef struct SmartcarDetails
 	int			error_count;
 
 	int			found;			/* signals, with a value or without */
-	int			pages;
-	int64		listed;			/* signals on these pages */
+	SmartcarSignalWalk walk;
 } SmartcarDetails;
 
 extern const SmartcarOperation smartcar_details_operation;
-
-extern bool smartcar_has_no_value(const SmartcarApiResponse *response);
 
 #endif							/* SMARTCAR_DETAILS_H */

@@ -13,7 +13,7 @@
 
 #include "fmgr.h"
 
-#include "api/details.h"
+#include "api/signal.h"
 #include "api/sql_function.h"
 #include "call/request.h"
 #include "pg/api_error.h"
@@ -26,14 +26,6 @@ PG_FUNCTION_INFO_V1(smartcar_get_virtual_key);
 PG_FUNCTION_INFO_V1(smartcar_get_virtual_key_many);
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_migration);
 
-static bool
-is_unavailable(JsonbContainer *status)
-{
-	return status != NULL &&
-		smartcar_span_equal(smartcar_json_text_member(status, "value"),
-							SMARTCAR_SPAN("UNAVAILABLE"));
-}
-
 /*
  * The body of a signal, or NULL if it has no value.  A response of the v3 API is
  * good even if the signal could not be read; then the item gets the error of the
@@ -43,10 +35,7 @@ static JsonbContainer *
 signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	JsonbContainer *data;
-	JsonbContainer *attributes;
-	JsonbContainer *status;
-	JsonbContainer *body;
-	JsonbContainer *error;
+	SmartcarSignal signal = {0};
 
 	if (smartcar_has_no_value(response))
 		return NULL;
@@ -56,15 +45,14 @@ signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *r
 		return NULL;
 	}
 	data = smartcar_json_object_member(response->json, "data");
-	attributes = data ? smartcar_json_object_member(data, "attributes") : NULL;
-	status = attributes ? smartcar_json_object_member(attributes, "status") : NULL;
-	body = attributes ? smartcar_json_object_member(attributes, "body") : NULL;
-	error = status ? smartcar_json_object_member(status, "error") : NULL;
-	if (error != NULL)
-		smartcar_item_refuse(call, item, response, error);
-	else if (body == NULL && !is_unavailable(status))
+	if (data != NULL)
+		(void) smartcar_signal_read(data, &signal);
+	if (signal.error != NULL)
+		smartcar_item_refuse(call, item, response, signal.error);
+	else if (signal.body == NULL &&
+			 !smartcar_span_equal(signal.status, SMARTCAR_SPAN("UNAVAILABLE")))
 		smartcar_item_fail(call, item, "It has no signal with a body.");
-	return body;
+	return signal.body;
 }
 
 static void

@@ -15,9 +15,6 @@
 
 #include "manager/event.h"
 
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-
 #include "manager/connection.h"
 #include "manager/known_time.h"
 #include "manager/notify.h"
@@ -27,13 +24,6 @@
 #include "pg/datum.h"
 #include "pg/json.h"
 #include "pg/text_array.h"
-
-/* A larger number of seconds would be after the year 5000. */
-#define MAX_SECONDS		INT64CONST(100000000000)
-#define TIME_DIGITS		18
-
-/* 2015-01-01: what claims to be older is no time of an event. */
-#define OLDEST_TIME		(5479 * USECS_PER_DAY)
 
 typedef struct Event
 {
@@ -54,39 +44,6 @@ typedef bool (*Applier) (const Event *event, JsonbContainer *part,
 						 SmartcarConnectionRow *connection);
 
 /*
- * A time as Smartcar writes it: ISO 8601, or seconds or milliseconds since 1970,
- * as a number or as a text.
- */
-static bool
-read_time(JsonbContainer *object, const char *key, TimestampTz *time)
-{
-	JsonbValue	value;
-	SmartcarSpan text;
-	int64_t		number;
-
-	if (object == NULL || smartcar_json_member(object, key, &value) == NULL)
-		return false;
-	if (value.type == jbvNumeric)
-		text = smartcar_span_from_string(DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))));
-
-	else if (value.type == jbvString)
-		text = smartcar_span(value.val.string.val, value.val.string.len);
-
-	else
-		return false;
-	if (smartcar_timestamptz(text, time))
-		return *time >= OLDEST_TIME;
-	if (!smartcar_span_to_number(text, TIME_DIGITS, &number))
-		return false;
-	if (number < MAX_SECONDS)
-		number *= 1000;
-	if (number >= 1000 * MAX_SECONDS)
-		return false;
-	*time = number * 1000 - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-	return *time >= OLDEST_TIME;
-}
-
-/*
  * The first of several times that an object has.
  */
 static bool
@@ -96,7 +53,7 @@ read_first_time(JsonbContainer *object, const char *const *keys, SmartcarKnownTi
 
 	for (; *keys != NULL; keys++)
 	{
-		if (read_time(object, *keys, &time))
+		if (object != NULL && smartcar_json_time_member(object, *keys, &time))
 		{
 			*known = smartcar_reported_time(time);
 			return true;
@@ -324,7 +281,8 @@ is_too_old(const Event *event)
 {
 	TimestampTz delivered_at;
 
-	return read_time(event->meta, "deliveredAt", &delivered_at) &&
+	return event->meta != NULL &&
+		smartcar_json_time_member(event->meta, "deliveredAt", &delivered_at) &&
 		delivered_at < event->time.now - SMARTCAR_MAX_EVENT_AGE;
 }
 

@@ -71,17 +71,6 @@ status_member(JsonbContainer *object, const char *key)
 	return status;
 }
 
-/* A member of any kind but null, as jsonb of its own. */
-static Jsonb *
-jsonb_member(JsonbContainer *object, const char *key)
-{
-	JsonbValue	value;
-
-	if (smartcar_json_member(object, key, &value) == NULL || value.type == jbvNull)
-		return NULL;
-	return JsonbValueToJsonb(&value);
-}
-
 /* The resolution is an object with a type and perhaps a URL, or only a type. */
 static void
 read_resolution(JsonbContainer *object, SmartcarApiError *answer)
@@ -115,7 +104,7 @@ smartcar_error_read_object(SmartcarApiError *answer, JsonbContainer *object)
 	answer->doc_url = smartcar_json_text_member(object, "docURL");
 	answer->suggested_user_message = smartcar_json_text_member(object, "suggestedUserMessage");
 	answer->request_id = smartcar_json_text_member(object, "requestId");
-	answer->detail = jsonb_member(object, "detail");
+	answer->detail = smartcar_json_copy_member(object, "detail");
 	for (const char *const *key = status_keys; *key != NULL && answer->status == 0; key++)
 		answer->status = status_member(object, *key);
 	read_resolution(object, answer);
@@ -204,7 +193,7 @@ smartcar_error_read_body(SmartcarApiError *answer, SmartcarSpan body)
 		if (answer->request_id.data == NULL)
 			answer->request_id = smartcar_json_text_member(&json->root, "requestId");
 		if (JsonContainerSize(errors) > 1)
-			answer->detail = jsonb_member(&json->root, "errors");
+			answer->detail = smartcar_json_copy_member(&json->root, "errors");
 	}
 	else
 		smartcar_error_read_object(answer, &json->root);

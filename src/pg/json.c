@@ -19,10 +19,12 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 #include "pg/compat.h"
+#include "pg/datum.h"
 
 /* Smartcar's answers are nested a handful of levels deep. */
 #define MAX_NESTING		64
@@ -37,6 +39,13 @@
 
 /* So many digits always fit into an integer. */
 #define MAX_INTEGER_DIGITS	9
+
+/* A larger number of seconds would be after the year 5000. */
+#define MAX_SECONDS		INT64CONST(100000000000)
+#define TIME_DIGITS		18
+
+/* 2015-01-01: what claims to be older is no time that Smartcar knows of. */
+#define OLDEST_TIME		(5479 * USECS_PER_DAY)
 
 /* What is worth knowing about a JSON text before it is parsed. */
 typedef struct JsonShape
@@ -196,6 +205,17 @@ smartcar_json_text_member(JsonbContainer *object, const char *key)
 	return smartcar_span(value.val.string.val, value.val.string.len);
 }
 
+/* A member of any kind but null, as jsonb of its own; NULL for any other. */
+Jsonb *
+smartcar_json_copy_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (smartcar_json_member(object, key, &value) == NULL || value.type == jbvNull)
+		return NULL;
+	return JsonbValueToJsonb(&value);
+}
+
 /* A member that is an array; NULL for any other. */
 JsonbContainer *
 smartcar_json_array_member(JsonbContainer *object, const char *key)
@@ -263,4 +283,40 @@ smartcar_json_boolean_member(JsonbContainer *object, const char *key, bool *bool
 		return false;
 	*boolean = value.val.boolean;
 	return true;
+}
+
+/*
+ * A time as Smartcar writes it: ISO 8601, or seconds or milliseconds since 1970,
+ * as a number or as a text.  Returns false for any other.
+ */
+bool
+smartcar_json_time_member(JsonbContainer *object, const char *key, TimestampTz *time)
+{
+	JsonbValue	value;
+	SmartcarSpan written;
+	int64_t		number;
+
+	if (smartcar_json_member(object, key, &value) == NULL)
+		return false;
+	if (value.type == jbvNumeric)
+	{
+		Datum		number_text = DirectFunctionCall1(numeric_out,
+													  NumericGetDatum(value.val.numeric));
+
+		written = smartcar_span_from_string(DatumGetCString(number_text));
+	}
+	else if (value.type == jbvString)
+		written = smartcar_span(value.val.string.val, value.val.string.len);
+	else
+		return false;
+	if (smartcar_timestamptz(written, time))
+		return *time >= OLDEST_TIME;
+	if (!smartcar_span_to_number(written, TIME_DIGITS, &number))
+		return false;
+	if (number < MAX_SECONDS)
+		number *= 1000;
+	if (number >= 1000 * MAX_SECONDS)
+		return false;
+	*time = number * 1000 - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	return *time >= OLDEST_TIME;
 }

@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "utils/jsonb.h"
 
 #include "core/span.h"
@@ -31,6 +32,7 @@ extern JsonbValue *smartcar_json_member(JsonbContainer *object, const char *key,
 										JsonbValue *value);
 extern JsonbContainer *smartcar_json_object_member(JsonbContainer *object, const char *key);
 extern SmartcarSpan smartcar_json_text_member(JsonbContainer *object, const char *key);
+extern Jsonb *smartcar_json_copy_member(JsonbContainer *object, const char *key);
 extern JsonbContainer *smartcar_json_array_member(JsonbContainer *object, const char *key);
 extern JsonbContainer *smartcar_json_object_element(JsonbContainer *array, uint32 index);
 extern SmartcarSpan smartcar_json_text_element(JsonbContainer *array, uint32 index);
@@ -38,5 +40,7 @@ extern bool smartcar_json_integer_member(JsonbContainer *object, const char *key
 										 int32 *integer);
 extern bool smartcar_json_boolean_member(JsonbContainer *object, const char *key,
 										 bool *boolean);
+extern bool smartcar_json_time_member(JsonbContainer *object, const char *key,
+									  TimestampTz *time);
 
 #endif							/* SMARTCAR_JSON_H */
