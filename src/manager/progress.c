@@ -3,7 +3,7 @@
  * progress.c
  *	  How far a long procedure has come.
  *
- * It is reported to the client as INFO, and in pg_stat_activity as the query of
+ * It is reported to the client as NOTICE, and in pg_stat_activity as the query of
  * the session.
  *
  * src/manager/progress.c
@@ -28,7 +28,7 @@ report_progress(SmartcarProgress *progress, TimestampTz now)
 								progress->done, of_total, progress->things, seconds,
 								progress->done / seconds);
 
-	ereport(INFO,
+	ereport(NOTICE,
 			(errmsg_internal("%s: %s", progress->procedure, text)));
 	pgstat_report_activity(STATE_RUNNING, psprintf("CALL %s -- %s", progress->procedure,
 												   text));

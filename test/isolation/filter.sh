@@ -6,5 +6,5 @@
 # Usage: test/isolation/filter.sh COMMAND...    (the --launcher of pg_isolation_regress)
 
 set -o pipefail
-"$@" 2>&1 | sed -u -e '/: INFO:  smartcar_[a-z_]*(): .* per second$/d' \
+"$@" 2>&1 | sed -u -e '/: NOTICE:  smartcar_[a-z_]*(): .* per second$/d' \
 	-e 's/The request id is [0-9a-f-]*/The request id is .../'

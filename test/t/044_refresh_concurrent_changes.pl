@@ -118,8 +118,8 @@ $session->start($refresh);
 		'pg_stat_activity shows how far it is') or diag($seen);
 	is(sql("SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = $backend"), 't', 'no transaction is open in between');
 	my $result = $session->result;
-	like($result, qr/^INFO:  (00000: )?smartcar_refresh\(\): \d\d of 60 accounts in [5-6]\.\d s, \d+\.\d per second$/m, 'a line of progress after five seconds');
-	like($result, qr/^INFO:  (00000: )?smartcar_refresh\(\): 60 of 60 accounts in \d\.\d s, \d+\.\d per second$/m, 'and one at the end');
+	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): \d\d of 60 accounts in [5-6]\.\d s, \d+\.\d per second$/m, 'a line of progress after five seconds');
+	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): 60 of 60 accounts in \d\.\d s, \d+\.\d per second$/m, 'and one at the end');
 	is(Manager::counts($result), '60|0|0', 'then the result');
 }
 sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');

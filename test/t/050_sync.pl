@@ -117,7 +117,8 @@ $sandbox->ask('settings', { delay => 0 });
 is(status('missing_tesla_permissions, action', 'true'),
 	"{\"Vehicle Location\"}|update_access\n{\"Vehicle Location\"}|update_access\n{}|none", 'what was taken back at Tesla is seen');
 cmp_ok($sandbox->max_in_flight, '>', 2, 'many requests at the same time');
-like($session->query("CALL smartcar_sync()"), qr/^INFO: .*smartcar_sync\(\): 2 of 2 users in [\d.]+ s, [\d.]+ per second$/m, 'progress is told');
+like($session->query("CALL smartcar_sync()"), qr/^NOTICE: .*smartcar_sync\(\): 2 of 2 users in [\d.]+ s, [\d.]+ per second$/m, 'progress is told');
+unlike($session->query("SET client_min_messages = warning; CALL smartcar_sync(); RESET client_min_messages"), qr/per second/, 'and not where client_min_messages leaves it out');
 
 # what is wrong with a vehicle, as long as it is
 $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
