@@ -13,7 +13,6 @@
 #define SMARTCAR_COMPAT_H
 
 #include "catalog/pg_foreign_server.h"
-#include "common/jsonapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
@@ -43,29 +42,6 @@ smartcar_server_aclcheck(Oid serverid, Oid userid, AclMode mode)
 	return object_aclcheck(ForeignServerRelationId, serverid, userid, mode);
 #else
 	return pg_foreign_server_aclcheck(serverid, userid, mode);
-#endif
-}
-
-/* 16 lets the actions of the JSON parser report an error. */
-#if PG_VERSION_NUM >= 160000
-typedef JsonParseErrorType SmartcarJsonActionResult;
-#define SMARTCAR_JSON_ACTION_DONE	return JSON_SUCCESS
-#else
-typedef void SmartcarJsonActionResult;
-#define SMARTCAR_JSON_ACTION_DONE	return
-#endif
-
-/*
- * An escape for a character that the encoding of the database does not have:
- * 15 raises the error itself.
- */
-static inline bool
-smartcar_json_untranslatable(JsonParseErrorType status)
-{
-#if PG_VERSION_NUM >= 160000
-	return status == JSON_UNICODE_UNTRANSLATABLE;
-#else
-	return false;
 #endif
 }
 
@@ -110,17 +86,6 @@ smartcar_jsonb_push(SmartcarJsonbBuilder *builder, JsonbIteratorToken token, Jso
 	pushJsonbValue(builder, token, value);
 #else
 	builder->result = pushJsonbValue(&builder->parseState, token, value);
-#endif
-}
-
-/* 17 made room for a lexer that its caller allocated. */
-static inline JsonLexContext *
-smartcar_make_json_lexer(char *json, int length, int encoding)
-{
-#if PG_VERSION_NUM >= 170000
-	return makeJsonLexContextCstringLen(NULL, json, length, encoding, true);
-#else
-	return makeJsonLexContextCstringLen(json, length, encoding, true);
 #endif
 }
 

@@ -4,9 +4,8 @@
  *	  JSON that somebody else sent.
  *
  * jsonb_in() raises an error for text that is not JSON, and that error quotes
- * the text, which may hold a token.  So the text is first parsed without side
- * effects by the parser beneath jsonb_in(), and whatever jsonb_in() would
- * stumble over makes it "not JSON".
+ * the text, which may hold a token.  So the error is caught, and the text is "not
+ * JSON".
  *
  * src/pg/json.c
  *
@@ -25,6 +24,7 @@
 
 #include "pg/compat.h"
 #include "pg/datum.h"
+#include "pg/holdoff.h"
 
 /* Smartcar's answers are nested a handful of levels deep. */
 #define MAX_NESTING		64
@@ -53,12 +53,37 @@ typedef struct JsonShape
 	int			depth;			/* how deeply brackets nest */
 	int			commas;			/* each separates one value from the next */
 	bool		wide_escape;	/* is there an escape beyond ASCII? */
+	bool		large_number;	/* is there one that numeric would blow up? */
 } JsonShape;
+
+/*
+ * The length of a number that begins here, and whether its exponent is so large that
+ * it has far more digits than the text.
+ */
+static size_t
+scan_number(SmartcarSpan text, bool *is_large)
+{
+	size_t		length = 0;
+	size_t		exponent_digits = 0;
+	bool		in_exponent = false;
+
+	for (; length < text.length && strchr("0123456789+-.eE", text.data[length]) != NULL; length++)
+	{
+		char		c = text.data[length];
+
+		if (c == 'e' || c == 'E')
+			in_exponent = true;
+		else if (in_exponent && c != '+' && c != '-' && (c != '0' || exponent_digits > 0))
+			exponent_digits++;
+	}
+	*is_large = length > MAX_NUMBER_LENGTH || exponent_digits > MAX_EXPONENT_DIGITS;
+	return length;
+}
 
 static JsonShape
 json_shape(SmartcarSpan text)
 {
-	JsonShape	shape = {0, 0, false};
+	JsonShape	shape = {0, 0, false, false};
 	bool		in_string = false;
 	int			depth = 0;
 
@@ -89,6 +114,13 @@ json_shape(SmartcarSpan text)
 			depth--;
 		else if (c == ',')
 			shape.commas++;
+		else if (c == '-' || (c >= '0' && c <= '9'))
+		{
+			bool		is_large;
+
+			i += scan_number(smartcar_span_skip(text, i), &is_large) - 1;
+			shape.large_number |= is_large;
+		}
 	}
 	return shape;
 }
@@ -103,30 +135,6 @@ untranslatable_escape(void)
 }
 
 /*
- * Notes a number that numeric would refuse.
- */
-static SmartcarJsonActionResult
-check_scalar(void *state, char *token, JsonTokenType type)
-{
-	bool	   *out_of_range = (bool *) state;
-	const char *exponent;
-
-	if (type == JSON_TOKEN_NUMBER)
-	{
-		if (strlen(token) > MAX_NUMBER_LENGTH)
-			*out_of_range = true;
-		exponent = strpbrk(token, "eE");
-		if (exponent != NULL)
-		{
-			exponent += strspn(exponent, "eE+-0");
-			if (strlen(exponent) > MAX_EXPONENT_DIGITS)
-				*out_of_range = true;
-		}
-	}
-	SMARTCAR_JSON_ACTION_DONE;
-}
-
-/*
  * Looks for a cancel between two steps with a text that takes long.  With a short
  * one it must wait: it may be tokens, which are to be stored first.
  */
@@ -138,41 +146,65 @@ smartcar_check_for_interrupts(SmartcarSpan text)
 }
 
 /*
+ * jsonb_in(), or NULL where it raises an error about the text.  Nothing but memory is
+ * in use there, so the error can be caught without a subtransaction.
+ */
+static Jsonb *
+read_jsonb(const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SmartcarHoldoff holdoff = smartcar_save_holdoff();
+	Jsonb	   *volatile jsonb = NULL;
+	volatile bool is_untranslatable = false;
+
+	PG_TRY();
+	{
+		jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	}
+	PG_CATCH();
+	{
+		int			category = ERRCODE_TO_CATEGORY(geterrcode());
+
+		if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+			PG_RE_THROW();
+		is_untranslatable = geterrcode() == ERRCODE_UNTRANSLATABLE_CHARACTER &&
+			GetDatabaseEncoding() != PG_UTF8;
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		smartcar_restore_holdoff(holdoff);
+	}
+	PG_END_TRY();
+	if (is_untranslatable)
+		untranslatable_escape();
+	return jsonb;
+}
+
+/*
  * The text as jsonb, or NULL if it is not JSON that jsonb can hold.
  */
 Jsonb *
 smartcar_json_parse(SmartcarSpan text)
 {
-	JsonSemAction actions = {0};
-	bool		out_of_range = false;
 	JsonShape	shape;
-	JsonParseErrorType status;
-	JsonLexContext *lexer;
 	char	   *copy;
+	Jsonb	   *jsonb;
 
 	if (text.length == 0 || text.length > SMARTCAR_JSON_MAX_LENGTH)
 		return NULL;
 
 	/* the parser is recursive, so it must not see what nests without end */
 	shape = json_shape(text);
-	if (shape.depth > MAX_NESTING || shape.commas >= MAX_VALUES)
+	if (shape.depth > MAX_NESTING || shape.commas >= MAX_VALUES || shape.large_number)
 		return NULL;
 	if (shape.wide_escape && GetDatabaseEncoding() == PG_SQL_ASCII)
 		untranslatable_escape();
 
 	smartcar_check_for_interrupts(text);
 	copy = pnstrdup(text.data, text.length);
-	actions.semstate = &out_of_range;
-	actions.scalar = check_scalar;
-	lexer = smartcar_make_json_lexer(copy, (int) text.length, GetDatabaseEncoding());
-	status = pg_parse_json(lexer, &actions);
-	if (smartcar_json_untranslatable(status))
-		untranslatable_escape();
-	if (status != JSON_SUCCESS || out_of_range)
-		return NULL;
-
-	smartcar_check_for_interrupts(text);
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(copy)));
+	jsonb = read_jsonb(copy);
+	explicit_bzero(copy, text.length);
+	pfree(copy);
+	return jsonb;
 }
 
 /* A member of an object, or NULL if there is none. */
