@@ -133,10 +133,10 @@ smartcar_connection_lock(const SmartcarServer *server, const char *user_id,
 	SmartcarParameters parameters = {0};
 
 	bind_row(&parameters, server, user_id, vehicle_id);
-	if (smartcar_spi_run("SELECT " SMARTCAR_CONNECTION_COLUMNS
-						 "FROM smartcar_tesla.connection " THIS_ROW
-						 "FOR UPDATE",
-						 &parameters) == 0)
+	if (smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
+							  "FROM smartcar_tesla.connection " THIS_ROW
+							  "FOR UPDATE",
+							  &parameters) == 0)
 		return false;
 	smartcar_connection_read(0, connection);
 	return true;
@@ -153,12 +153,12 @@ smartcar_connections_lock(const SmartcarServer *server, const char *user_id, int
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user_id);
-	*count = (int) smartcar_spi_run("SELECT " SMARTCAR_CONNECTION_COLUMNS
-									"FROM smartcar_tesla.connection "
-									"WHERE server = $1 AND user_id = $2 "
-									"ORDER BY vehicle_id COLLATE \"C\" "
-									"FOR UPDATE",
-									&parameters);
+	*count = (int) smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
+										 "FROM smartcar_tesla.connection "
+										 "WHERE server = $1 AND user_id = $2 "
+										 "ORDER BY vehicle_id COLLATE \"C\" "
+										 "FOR UPDATE",
+										 &parameters);
 	rows = palloc((*count + 1) * sizeof(SmartcarConnectionRow));
 	for (int i = 0; i < *count; i++)
 		smartcar_connection_read(i, &rows[i]);
@@ -207,17 +207,17 @@ smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectio
 					   !connection->is_paired_known);
 	smartcar_parameter_time(&parameters, connection->virtual_key_known_at);
 	smartcar_parameter_time(&parameters, connection->details_at);
-	smartcar_spi_run("UPDATE smartcar_tesla.connection SET "
-					 "errors = $4::jsonb, errors_known_at = $5, "
-					 "error_type = $6, error_code = $7, error_description = $8, "
-					 "error_action = $9::@.smartcar_action, error_url = $10, error_at = $11, "
-					 "access_type = $12, access_type_known_at = $13, "
-					 "tesla_scopes = $14, tesla_scopes_known_at = $15, "
-					 "virtual_key_paired = $16, virtual_key_known_at = $17, "
-					 "details_at = $18, "
-					 "updated_at = @now "
-					 THIS_ROW,
-					 &parameters);
+	smartcar_spi_run_kept("UPDATE smartcar_tesla.connection SET "
+						  "errors = $4::jsonb, errors_known_at = $5, "
+						  "error_type = $6, error_code = $7, error_description = $8, "
+						  "error_action = $9::@.smartcar_action, error_url = $10, error_at = $11, "
+						  "access_type = $12, access_type_known_at = $13, "
+						  "tesla_scopes = $14, tesla_scopes_known_at = $15, "
+						  "virtual_key_paired = $16, virtual_key_known_at = $17, "
+						  "details_at = $18, "
+						  "updated_at = @now "
+						  THIS_ROW,
+						  &parameters);
 }
 
 /*

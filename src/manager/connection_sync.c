@@ -52,37 +52,37 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
 		smartcar_parameter(&parameters, get_array_type(smartcar_page_types[i]), columns[i], false);
 	smartcar_parameter_time(&parameters, asked_at);
-	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c "
-					 "(server, user_id, vehicle_id, connection_id, external_id, mode, "
-					 "granted_scopes, make, model, year, powertrain_type, "
-					 "connected_at, synced_at, updated_at) "
-					 "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") "
-					 "$1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, "
-					 "string_to_array(p.permissions, ' '), p.make, p.model, p.year, "
-					 "p.powertrain_type, p.connected_at, $13, @now "
-					 "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
-					 "AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, "
-					 "make, model, year, powertrain_type, connected_at) "
-					 "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", "
-					 "p.connected_at DESC NULLS LAST "
-					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET "
-					 "status = 'connected', "
-					 "connection_id = EXCLUDED.connection_id, "
-					 "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
-					 "mode = EXCLUDED.mode, "
-					 "granted_scopes = EXCLUDED.granted_scopes, "
-					 "make = EXCLUDED.make, "
-					 "model = EXCLUDED.model, "
-					 "year = EXCLUDED.year, "
-					 "powertrain_type = EXCLUDED.powertrain_type, "
-					 "connected_at = EXCLUDED.connected_at, "
-					 "webhook_id = CASE WHEN c.connection_id <> EXCLUDED.connection_id "
-					 "THEN NULL ELSE c.webhook_id END, "
-					 "synced_at = EXCLUDED.synced_at, "
-					 "updated_at = EXCLUDED.updated_at "
-					 "WHERE " NOT_SINCE("c.synced_at", "EXCLUDED.synced_at",
-										"EXCLUDED.updated_at"),
-					 &parameters);
+	smartcar_spi_run_kept("INSERT INTO smartcar_tesla.connection AS c "
+						  "(server, user_id, vehicle_id, connection_id, external_id, mode, "
+						  "granted_scopes, make, model, year, powertrain_type, "
+						  "connected_at, synced_at, updated_at) "
+						  "SELECT DISTINCT ON (p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\") "
+						  "$1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, "
+						  "string_to_array(p.permissions, ' '), p.make, p.model, p.year, "
+						  "p.powertrain_type, p.connected_at, $13, @now "
+						  "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+						  "AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, "
+						  "make, model, year, powertrain_type, connected_at) "
+						  "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", "
+						  "p.connected_at DESC NULLS LAST "
+						  "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET "
+						  "status = 'connected', "
+						  "connection_id = EXCLUDED.connection_id, "
+						  "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
+						  "mode = EXCLUDED.mode, "
+						  "granted_scopes = EXCLUDED.granted_scopes, "
+						  "make = EXCLUDED.make, "
+						  "model = EXCLUDED.model, "
+						  "year = EXCLUDED.year, "
+						  "powertrain_type = EXCLUDED.powertrain_type, "
+						  "connected_at = EXCLUDED.connected_at, "
+						  "webhook_id = CASE WHEN c.connection_id <> EXCLUDED.connection_id "
+						  "THEN NULL ELSE c.webhook_id END, "
+						  "synced_at = EXCLUDED.synced_at, "
+						  "updated_at = EXCLUDED.updated_at "
+						  "WHERE " NOT_SINCE("c.synced_at", "EXCLUDED.synced_at",
+											 "EXCLUDED.updated_at"),
+						  &parameters);
 }
 
 /* Binds a column of a response; NULL if there was none that could be used. */

@@ -53,6 +53,24 @@ typedef struct ExtensionHome
 	const char *schema;			/* quoted */
 } ExtensionHome;
 
+/* How a statement is planned. */
+typedef enum Planning
+{
+	PLAN_AS_USUAL,
+	PLAN_BY_INDEX,				/* without a scan of the whole table */
+	PLAN_KEPT					/* likewise, and once for all parameters */
+} Planning;
+
+/* More than there are statements whose plans are kept. */
+#define MAX_KEPT_PLANS	32
+
+typedef struct KeptPlan
+{
+	const char *statement;		/* NULL: none */
+	char	   *schema;
+	SPIPlanPtr	plan;
+} KeptPlan;
+
 static ExtensionHome
 find_home(void)
 {
@@ -393,15 +411,72 @@ expand_placeholders(const char *statement, const char *schema, int time_paramete
 }
 
 /*
+ * Plans that are kept for this backend.  To plan a statement on one row takes
+ * longer than to run it.
+ */
+static KeptPlan kept_plans[MAX_KEPT_PLANS];
+
+/*
+ * The plan of a statement, made now if there is none.  The extension may have got
+ * another schema since.
+ */
+static SPIPlanPtr
+kept_plan(const char *statement, const char *schema, const SmartcarParameters *parameters)
+{
+	int			place = 0;
+	char	   *expanded;
+	KeptPlan   *kept;
+
+	while (place < MAX_KEPT_PLANS - 1 && kept_plans[place].statement != NULL &&
+		   kept_plans[place].statement != statement)
+		place++;
+	kept = &kept_plans[place];
+	if (kept->statement == statement && strcmp(kept->schema, schema) == 0)
+		return kept->plan;
+	if (kept->statement != NULL)
+	{
+		kept->statement = NULL;
+		SPI_freeplan(kept->plan);
+		pfree(kept->schema);
+	}
+
+	expanded = expand_placeholders(statement, schema, parameters->count);
+	kept->plan = SPI_prepare_cursor(expanded, parameters->count, (Oid *) parameters->types,
+									CURSOR_OPT_GENERIC_PLAN);
+	if (kept->plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	pfree(expanded);
+	kept->schema = MemoryContextStrdup(TopMemoryContext, schema);
+	SPI_keepplan(kept->plan);
+	kept->statement = statement;
+	return kept->plan;
+}
+
+static int
+execute(const char *statement, const char *schema, SmartcarParameters *parameters, Planning planning)
+{
+	char	   *expanded;
+	int			result;
+
+	if (planning == PLAN_KEPT)
+		return SPI_execute_plan(kept_plan(statement, schema, parameters), parameters->values,
+								parameters->nulls, false, 0);
+	expanded = expand_placeholders(statement, schema, parameters->count);
+	result = SPI_execute_with_args(expanded, parameters->count, parameters->types,
+								   parameters->values, parameters->nulls, false, 0);
+	pfree(expanded);
+	return result;
+}
+
+/*
  * Runs a statement as whoever is the user now, with a search path that nobody
  * can put anything into.
  */
 static uint64
-run(const char *statement, const char *schema, const SmartcarParameters *given, bool by_index)
+run(const char *statement, const char *schema, const SmartcarParameters *given, Planning planning)
 {
 	SmartcarParameters parameters = *given;
 	MemoryContext context = CurrentMemoryContext;
-	char	   *expanded = expand_placeholders(statement, schema, given->count + 1);
 	int			nest_level = NewGUCNestLevel();
 	int			result;
 
@@ -410,27 +485,26 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 		SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
 
+	/* the last parameter, if the statement has it */
 	if (strstr(statement, TIME) != NULL)
 		smartcar_parameter_time(&parameters, GetCurrentTimestamp());
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	if (by_index)
+	if (planning != PLAN_AS_USUAL)
 		(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-	result = SPI_execute_with_args(expanded, parameters.count, parameters.types,
-								   parameters.values, parameters.nulls, false, 0);
+	result = execute(statement, schema, &parameters, planning);
 	if (result < 0)
-		elog(ERROR, "SPI_execute_with_args returned %d", result);
+		elog(ERROR, "a statement returned %d", result);
 
 	/* SPI leaves its own behind, which lasts as long as the procedure */
 	MemoryContextSwitchTo(context);
 	AtEOXact_GUC(false, nest_level);
-	pfree(expanded);
 	return SPI_processed;
 }
 
 static uint64
-run_as_owner(const char *statement, const SmartcarParameters *parameters, bool by_index)
+run_as_owner(const char *statement, const SmartcarParameters *parameters, Planning planning)
 {
 	ExtensionHome home = find_home();
 	Oid			caller;
@@ -439,7 +513,7 @@ run_as_owner(const char *statement, const SmartcarParameters *parameters, bool b
 
 	GetUserIdAndSecContext(&caller, &security_context);
 	SetUserIdAndSecContext(home.owner, security_context | SECURITY_LOCAL_USERID_CHANGE);
-	rows = run(statement, home.schema, parameters, by_index);
+	rows = run(statement, home.schema, parameters, planning);
 	SetUserIdAndSecContext(caller, security_context);
 	return rows;
 }
@@ -447,13 +521,19 @@ run_as_owner(const char *statement, const SmartcarParameters *parameters, bool b
 uint64
 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, false);
+	return run_as_owner(statement, parameters, PLAN_AS_USUAL);
 }
 
 uint64
 smartcar_spi_run_by_index(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, true);
+	return run_as_owner(statement, parameters, PLAN_BY_INDEX);
+}
+
+uint64
+smartcar_spi_run_kept(const char *statement, const SmartcarParameters *parameters)
+{
+	return run_as_owner(statement, parameters, PLAN_KEPT);
 }
 
 uint64
@@ -461,7 +541,7 @@ smartcar_spi_run_as_caller(const char *statement, const SmartcarParameters *para
 {
 	ExtensionHome home = find_home();
 
-	return run(statement, home.schema, parameters, false);
+	return run(statement, home.schema, parameters, PLAN_AS_USUAL);
 }
 
 static int

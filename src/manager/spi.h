@@ -82,6 +82,13 @@ extern uint64 smartcar_spi_run(const char *statement, const SmartcarParameters *
 extern uint64 smartcar_spi_run_by_index(const char *statement,
 										const SmartcarParameters *parameters);
 
+/*
+ * The same of a statement that finds its rows by an index, whatever the parameters
+ * and the size of the table, and that is run often: its plan is kept.  The statement
+ * must be a constant, whose address the plan is known by.
+ */
+extern uint64 smartcar_spi_run_kept(const char *statement, const SmartcarParameters *parameters);
+
 extern uint64 smartcar_spi_run_as_caller(const char *statement,
 										 const SmartcarParameters *parameters);
 

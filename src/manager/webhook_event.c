@@ -13,6 +13,15 @@
 
 #include "manager/spi.h"
 
+#define INSERT_AND_READ \
+	"WITH event AS (" \
+	"INSERT INTO smartcar_tesla.webhook_event (server, event_id) " \
+	"SELECT $1, $2 WHERE $2 IS NOT NULL ON CONFLICT DO NOTHING RETURNING event_id) " \
+	"SELECT is_new, " SMARTCAR_CONNECTION_COLUMNS \
+	"FROM (SELECT $2 IS NULL OR EXISTS (SELECT FROM event) AS is_new) AS e " \
+	"LEFT JOIN smartcar_tesla.connection " \
+	"ON server = $1 AND vehicle_id = $3 "
+
 /*
  * Inserts the id of an event, if it has one, and reads the connections that it
  * is about, in the order of the key: of a user, or of all users of the vehicle.
@@ -28,20 +37,14 @@ smartcar_webhook_event_insert(const SmartcarServer *server, SmartcarSpan event_i
 	uint64		found;
 
 	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_text(&parameters, event_id);
+	smartcar_parameter_text(&parameters, event_id.length > 0 ? event_id : smartcar_span(NULL, 0));
 	smartcar_parameter_text(&parameters, vehicle_id);
 	smartcar_parameter_text(&parameters, user_id);
-	found = smartcar_spi_run(psprintf("WITH event AS (%s) "
-									  "SELECT is_new, " SMARTCAR_CONNECTION_COLUMNS
-									  "FROM (SELECT EXISTS (SELECT FROM event) AS is_new) AS e "
-									  "LEFT JOIN smartcar_tesla.connection "
-									  "ON server = $1 AND vehicle_id = $3 "
-									  "AND (user_id = $4 OR $4 IS NULL) "
-									  "ORDER BY user_id COLLATE \"C\"",
-									  event_id.length == 0 ? "SELECT" :
-									  "INSERT INTO smartcar_tesla.webhook_event (server, event_id) "
-									  "VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING event_id"),
-							 &parameters);
+	if (user_id.data != NULL)
+		found = smartcar_spi_run_kept(INSERT_AND_READ "AND user_id = $4", &parameters);
+	else
+		found = smartcar_spi_run_kept(INSERT_AND_READ "AND $4 IS NULL ORDER BY user_id COLLATE \"C\"",
+									  &parameters);
 	*is_new = smartcar_row_bool(0, "is_new");
 	*count = 0;
 	rows = palloc(found * sizeof(SmartcarConnectionRow));
