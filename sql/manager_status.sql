@@ -124,6 +124,7 @@ SET enable_bitmapscan = off;
 SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND external_id = 'owner-7'$$) AS line WHERE line IS NOT NULL;
 SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND vehicle_id = 'vehicle-7'$$) AS line WHERE line IS NOT NULL;
 SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND user_id = 'user-7'$$) AS line WHERE line IS NOT NULL;
+SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE external_id = 'owner-7'$$) AS line WHERE line IS NOT NULL;
 RESET enable_bitmapscan;
 -- parallel workers can do it, and come to the same result
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;

@@ -888,11 +888,12 @@ CREATE TABLE smartcar_tesla.connection (
 	webhook_id text,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (server, user_id, vehicle_id)
+	PRIMARY KEY (user_id, vehicle_id, server)
 );
 
-CREATE INDEX connection_external_id ON smartcar_tesla.connection (server, external_id);
-CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (server, vehicle_id);
+-- The id comes first: it tells rows apart, and a query may leave out the server.
+CREATE INDEX connection_external_id ON smartcar_tesla.connection (external_id, server);
+CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (vehicle_id, server);
 
 COMMENT ON TABLE smartcar_tesla.connection IS 'Connections as Smartcar last told them: one user and one vehicle each.';
 COMMENT ON COLUMN smartcar_tesla.connection.server IS 'SERVER that the connection belongs to';
