@@ -163,9 +163,10 @@ read_jsonb(const char *text)
 	}
 	PG_CATCH();
 	{
-		int			category = ERRCODE_TO_CATEGORY(geterrcode());
+		const char *sqlstate = unpack_sql_state(geterrcode());
 
-		if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+		/* classes 22, data exceptions, and 54, limits */
+		if (strncmp(sqlstate, "22", 2) != 0 && strncmp(sqlstate, "54", 2) != 0)
 			PG_RE_THROW();
 		is_untranslatable = geterrcode() == ERRCODE_UNTRANSLATABLE_CHARACTER &&
 			GetDatabaseEncoding() != PG_UTF8;

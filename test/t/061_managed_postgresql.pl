@@ -82,7 +82,7 @@ is(as('garage', $foreign), '', 'the foreign table');
 is(as('garage', $link), '', 'the function for links');
 is(as('garage', q{CREATE TABLE customer (id text PRIMARY KEY, mail text); INSERT INTO customer VALUES ('owner''s 7', 'ada@example.com')}), '', 'a table of customers');
 
-my $ask = q{SELECT smartcar_link('owner''s 7')};
+my $ask = q{SELECT link_for('owner''s 7')};
 my $address = as('garage', $ask);
 like($address, qr/^\Q${\$sandbox->url}\E.*[?&]state=/, 'a link');
 my $callback = $browser->post_form($address, { owner => 'ada', tesla_permission => 'vehicle_device_data' })->{headers}{location};
