@@ -2,12 +2,13 @@
 #
 # Measures how fast the extension is.
 #
-# Usage: test/bench/run.sh [links] [calls] [manager]
+# Usage: test/bench/run.sh [links] [calls] [manager] [events]
 #
 #   links   the functions that are called once per row of a large table: links,
 #           callbacks, permissions, webhooks
 #   calls   calls to Smartcar, one by one and many at once
 #   manager the connection manager over many owners: its view, sync, refresh
+#   events  events of webhooks, by sessions side by side
 #
 # Without an argument, all of them.
 #
@@ -38,6 +39,8 @@ root=$(cd "$here/../.." && pwd)
 . "$here/calls.sh"
 # shellcheck source=test/bench/manager.sh
 . "$here/manager.sh"
+# shellcheck source=test/bench/events.sh
+. "$here/events.sh"
 
 pg_config=${PG_CONFIG:-pg_config}
 if [ -n "${BENCH_QUICK:-}" ]; then
@@ -48,6 +51,8 @@ if [ -n "${BENCH_QUICK:-}" ]; then
 	call_repeats=${CALL_REPEATS:-3}
 	sync_connections=${SYNC_CONNECTIONS:-20000}
 	refresh_accounts=${REFRESH_ACCOUNTS:-800}
+	event_seconds=1
+	event_repeats=1
 else
 	rows=${ROWS:-1000000}
 	repeats=${REPEATS:-11}
@@ -56,6 +61,8 @@ else
 	call_repeats=${CALL_REPEATS:-5}
 	sync_connections=${SYNC_CONNECTIONS:-100000}
 	refresh_accounts=${REFRESH_ACCOUNTS:-4000}
+	event_seconds=2
+	event_repeats=3
 fi
 core=${BENCH_CORE:-$(($(nproc) - 1))}
 load=$(cut -d ' ' -f 1-3 /proc/loadavg)
@@ -72,12 +79,12 @@ fail()
 sections=" $* "
 for section in "$@"; do
 	case $section in
-		links | calls | manager) ;;
-		*) fail "there is no section \"$section\": links, calls and manager are" ;;
+		links | calls | manager | events) ;;
+		*) fail "there is no section \"$section\": links, calls, manager and events are" ;;
 	esac
 done
 if [ $# -eq 0 ]; then
-	sections=" links calls manager "
+	sections=" links calls manager events "
 fi
 
 # The server refuses to run as root.
@@ -251,4 +258,7 @@ if [[ $sections == *" calls "* ]]; then
 fi
 if [[ $sections == *" manager "* ]]; then
 	measure_manager
+fi
+if [[ $sections == *" events "* ]]; then
+	measure_events
 fi
