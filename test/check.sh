@@ -59,6 +59,7 @@ examples    install  tools/examples.pl   examples of the documentation
 links       -        tools/links.pl      links of the documentation
 parity      install  test/parity/run.sh  parity with Smartcar's SDK
 browser     install  test/browser/run.sh example application in a browser
+frameworks  install  test/frameworks/run.sh web frameworks
 clang       -        -                   build with clang
 lint        -        .clang-tidy         clang-tidy
 cppcheck    -        tools/cppcheck.supp cppcheck

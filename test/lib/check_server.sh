@@ -217,3 +217,22 @@ step_browser()
 	make_token_key
 	SMARTCAR_KEY_FILE=$token_key_file "$copy/test/browser/run.sh"
 }
+
+needs_frameworks()
+{
+	needs_parity
+	need_sandbox
+	want python3-django has_debian_python_module django
+	want python3-psycopg2 has_debian_python_module psycopg2
+	want python3-sqlalchemy has_debian_python_module sqlalchemy
+	want python3-alembic has_debian_python_module alembic
+}
+
+# pgbouncer is not installed, because its package starts a service.
+step_frameworks()
+{
+	after install
+	start_sandbox
+	SMARTCAR_SANDBOX=$sandbox_url "$copy/test/frameworks/run.sh"
+	stop_sandbox
+}

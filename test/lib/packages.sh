@@ -67,6 +67,11 @@ has_perl_module()
 	perl "-M$1" -e 1
 }
 
+has_debian_python_module()
+{
+	/usr/bin/python3 -c "import $1"
+}
+
 has_fuzzing_runtime()
 {
 	echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n);
