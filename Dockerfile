@@ -1,11 +1,11 @@
 # The official image of PostgreSQL with smartcar_tesla in it.
 #
-#   docker build --build-arg PG_MAJOR=17 --tag postgres-smartcar-tesla:17 .
+#   docker build --build-arg PG_MAJOR=15 --tag postgres-smartcar-tesla:15 .
 #
 # Where this project is developed there is no engine for containers, and no registry
 # to get the base image from: this file has not been built yet.
 
-ARG PG_MAJOR=17
+ARG PG_MAJOR=15
 FROM postgres:${PG_MAJOR}-bookworm
 
 # after FROM, an argument has to be named again
