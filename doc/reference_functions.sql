@@ -285,13 +285,15 @@ lifetime: how long the callback is accepted, up to 30 days; not NULL.
 $$),
 ('The connection manager', 'smartcar_begin_reauth', $$
 Without a vehicle_id, the link is the one of smartcar_reauth_url and asks for what is missing at Tesla; with one, it is the one of smartcar_reauth_vehicle_url.
-external_id: as of smartcar_begin_connect.
+external_id: as of smartcar_begin_connect. In version 3, a user of this owner must be known on the server, by a finished session, by smartcar_sync or by smartcar_adopt.
 vehicle_id: the vehicle whose owner has to log in again.
 scope: as of smartcar_reauth_url.
 lifetime: how long the callback is accepted, up to 30 days; not NULL.
+Errors: P0002 if no user of the owner is known (version 3); no session is begun then.
 $$),
 ('The connection manager', 'smartcar_finish_connect', $$
-It checks the state of the callback, which is single-use and expires, exchanges the code (version 2.0) or looks for the user (version 3), stores the result, and requests what Smartcar knows of the vehicles. With the option `webhook_id` it subscribes them in version 3, with a request for each; a failure is a WARNING.
+It checks the state of the callback, which is single-use and expires, exchanges the code (version 2.0) or checks the user (version 3), stores the result, and requests what Smartcar knows of the vehicles. With the option `webhook_id` it subscribes them in version 3, with a request for each; a failure is a WARNING.
+In version 3 a user is accepted who belongs to the owner of the link here, after an earlier session, smartcar_sync or smartcar_adopt, or whom Smartcar lists with the external_id of the link.
 callback: as it was received, see smartcar_parse_callback; not NULL.
 expected_external_id: the owner who is logged in. The callback of another owner's session is then refused before anything is sent. This is the defence against CSRF: a state alone does not tell in whose browser the callback arrived. NULL does not check.
 status, external_id, user_id, vehicle_ids, error, action: the result; nothing is passed in. status is `finished` or `failed`; if failed, error is the one of the callback, and action what to do about it.
@@ -324,6 +326,14 @@ It is for requests of your own. Keep it out of statements that are logged.
 external_id, user_id: the owner; both NULL give NULL.
 Errors: P0002 for an owner who does not exist, 21000 for one with more than one account, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved, 0A000 on a server that uses version 3.
 $$),
+('The connection manager', 'smartcar_adopt', $$
+It gives users who connected without an id of the application's own, as in version 2.0 or elsewhere, their external_id, in their accounts and connections. Nothing is sent, and everything is part of the caller's transaction. smartcar_sync keeps the ids where Smartcar has none; a different id at Smartcar replaces them.
+user_ids, external_ids: Smartcar's ids of the users, and of each the application's own id of the owner, at most 512 bytes. The arrays have the same length, and no NULLs. A pair may be there more than once, and several users may have one owner.
+adopted: the result, how many users have an owner now whom they did not have before; a repeat changes nothing and returns 0. Nothing is passed in.
+replaced: how many of these had another owner. Each is a WARNING, and listeners hear OWNER_CHANGED of each connection.
+unknown: how many users the server has neither an account nor a connection of. They are left out with one WARNING; call smartcar_sync first.
+Errors: 22004 for a NULL, 2202E for arrays of different lengths or more than one dimension, 22023 for an id that is empty, too long or not one of a user, 21000 for a user with two different external_ids; nothing is changed then.
+$$),
 ('The connection manager', 'smartcar_disconnect_vehicle', $$
 Version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner; version 3 sends DELETE /connections/{id} for each connection. A vehicle that is not connected is no error in version 3, nor in version 2.0 with a user_id; nor is a connection that somebody else deletes at the same time.
 vehicle_id: not NULL.
@@ -337,7 +347,7 @@ $$),
 ('The connection manager', 'smartcar_grant', $$
 The extension makes no roles of its own. Neither kind can read a token.
 role_name: the role.
-kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, disconnect and reseal, and to read smartcar_status.
+kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, disconnect and reseal, and to read smartcar_status.
 server: the SERVER on which the role gets USAGE.
 Result: NULL and nothing granted if an argument is NULL.
 Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.

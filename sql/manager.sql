@@ -30,6 +30,9 @@ INSERT INTO smartcar_tesla.account (server, user_id, status) VALUES ('s', 'u', '
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, status) VALUES ('s', 'u', 'v', 'other');
 \set VERBOSITY default
 
+-- an owner who is asked again in version 3 is known
+INSERT INTO smartcar_tesla.account (server, user_id, external_id) VALUES ('manager_v3', 'user-9', 'owner-9');
+
 -- a session is found by the hash of its state, and nowhere holds the state itself
 CREATE FUNCTION pg_temp.state_of(link text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT substring(link FROM '[?&]state=([^&]*)') $$;
 CREATE TEMP TABLE begun (name text PRIMARY KEY, link text, state text GENERATED ALWAYS AS (pg_temp.state_of(link)) STORED);
@@ -77,6 +80,7 @@ SELECT smartcar_begin_reauth(lifetime => '1000000 years');
 SELECT smartcar_begin_connect(server => 'manager_v3');
 SELECT smartcar_begin_connect('', server => 'manager_v3');
 SELECT smartcar_begin_reauth(server => 'manager_v3');
+SELECT smartcar_begin_reauth('owner ''8''', scope => ARRAY['read_vin'], server => 'manager_v3');
 SELECT smartcar_begin_connect(repeat(E'\u00fc', 256)) IS NOT NULL AS of_512_bytes;
 SELECT smartcar_begin_connect(repeat(E'\u00fc', 256) || 'x');
 SELECT smartcar_begin_reauth(repeat('x', 513));
@@ -106,6 +110,44 @@ SELECT count(*) FROM smartcar_tesla.session WHERE external_id IS NULL;
 -- ids of any script, and what is in a link is in the session as it was given
 SELECT smartcar_begin_connect(E'\u00fcn\u00efc\u00f6de \U0001F697 ''";--%_\\ smartcar_tesla.session') IS NOT NULL AS begun;
 SELECT external_id FROM smartcar_tesla.session WHERE external_id LIKE E'\u00fcn%';
+
+-- users get the application's own ids
+SET smartcar_tesla.server = 'manager_v3';
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id) VALUES
+	('manager_v3', 'user-1', 'v1', NULL), ('manager_v3', 'user-1', 'v2', NULL), ('manager_v3', 'user-2', 'v3', 'owner-2'), ('manager', 'user-1', 'v1', NULL);
+CALL smartcar_adopt(NULL, '{}');
+CALL smartcar_adopt('{}', NULL);
+CALL smartcar_adopt('{user-1}', '{}');
+CALL smartcar_adopt('{user-1,NULL}', '{a,b}');
+CALL smartcar_adopt('{user-1,user-2}', '{a,NULL}');
+CALL smartcar_adopt('{{user-1}}', '{{a}}');
+CALL smartcar_adopt('{""}', '{a}');
+CALL smartcar_adopt('{session-1}', '{a}');
+CALL smartcar_adopt('{user-1}', '{""}');
+CALL smartcar_adopt('{user-1}', ARRAY[repeat('x', 513)]);
+CALL smartcar_adopt('{user-1,user-2,user-1}', '{a,b,c}');
+CALL smartcar_adopt('{user-1}', '{a}', 'no_such_server');
+BEGIN READ ONLY;
+CALL smartcar_adopt('{user-1}', '{a}');
+ROLLBACK;
+SELECT count(*) AS changed FROM smartcar_tesla.connection WHERE external_id IS DISTINCT FROM CASE user_id WHEN 'user-2' THEN 'owner-2' END;
+CALL smartcar_adopt('{}', '{}');
+-- as a part of the caller's transaction
+BEGIN;
+CALL smartcar_adopt('{user-1}', '{owner-1}');
+ROLLBACK;
+-- a join with vehicles has a user more than once; one is unknown, and the others are adopted
+CALL smartcar_adopt('{user-2,user-1,user-3,user-1}', '{owner-2,owner-1,owner-3,owner-1}');
+CALL smartcar_adopt('{user-2,user-1}', '{owner-2,owner-1}');
+-- a user of another owner
+CALL smartcar_adopt('{user-2}', '{owner-1}');
+SELECT server, user_id, vehicle_id, external_id FROM smartcar_tesla.connection ORDER BY 1, 2, 3;
+SELECT server, user_id, external_id FROM smartcar_tesla.account ORDER BY 1, 2;
+-- version 2.0: an account has tokens
+CALL smartcar_adopt('{user-1}', '{owner-1}', 'manager');
+SELECT server, user_id, external_id FROM smartcar_tesla.account ORDER BY 1, 2;
+DELETE FROM smartcar_tesla.connection;
+SET smartcar_tesla.server = 'manager';
 
 -- inside a transaction block, procedures stop before anything
 BEGIN;

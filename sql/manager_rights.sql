@@ -34,6 +34,7 @@ INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('
 	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
 	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
 		('CALL smartcar_disconnect_vehicle(''v'', NULL, NULL, NULL)'), ('CALL smartcar_reseal_tokens()'),
+		('CALL smartcar_adopt(ARRAY[''u''], ARRAY[''o''], NULL, NULL, NULL, NULL)'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
 	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL, NULL)'),
 		('SELECT smartcar_tesla.next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
@@ -75,11 +76,11 @@ SELECT pg_temp.try($$SELECT smartcar_grant('public', 'operator', 'rights')$$) <>
 ROLLBACK;
 SELECT smartcar_grant('regress_smartcar_member', NULL, 'rights') AS nothing, smartcar_grant('regress_smartcar_member; ALTER ROLE regress_smartcar_member SUPERUSER', 'operator', 'rights');
 SET ROLE "regress smartcar ""app""";
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 14 ORDER BY number;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 14 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 15 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 15 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 SET ROLE regress_smartcar_operator;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 14 ORDER BY number;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 14 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 15 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 15 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 RESET ROLE;
 -- a member of it
 GRANT "regress smartcar ""app""" TO regress_smartcar_member;
@@ -89,6 +90,7 @@ RESET ROLE;
 
 -- no way to a token: neither by the statistics, nor by a function that the planner runs early
 ANALYZE smartcar_tesla.account;
+INSERT INTO smartcar_tesla.account (server, user_id, external_id) VALUES ('rights', 'a hostile user', 'hostile');
 CREATE SCHEMA hostile;
 GRANT CREATE, USAGE ON SCHEMA hostile TO "regress smartcar ""app""";
 -- it signs its events itself

@@ -1044,6 +1044,17 @@ AS 'MODULE_PATHNAME', 'smartcar_sync'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_sync IS 'Brings the stored connections up to date with Smartcar.';
 
+CREATE PROCEDURE smartcar_adopt(
+	user_ids text[],
+	external_ids text[],
+	server text DEFAULT NULL,
+	INOUT adopted bigint DEFAULT NULL,
+	INOUT replaced bigint DEFAULT NULL,
+	INOUT unknown bigint DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_adopt'
+LANGUAGE C;
+COMMENT ON PROCEDURE smartcar_adopt IS 'Gives Smartcar users that are known the application''s own ids.';
+
 CREATE FUNCTION smartcar_access_token(
 	external_id text DEFAULT NULL,
 	user_id text DEFAULT NULL,
@@ -1206,7 +1217,7 @@ BEGIN
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
-			'%1$s.smartcar_disconnect_vehicle, %1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
+			'%1$s.smartcar_adopt, %1$s.smartcar_disconnect_vehicle, %1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
 	END IF;
 END
 $$;
@@ -1222,7 +1233,7 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_get_virtual_key_many, smartcar_get_tesla_migration, smartcar_get_connections,
 	smartcar_delete_connections, smartcar_get_compatibility, smartcar_get_webhooks, smartcar_subscribe,
 	smartcar_unsubscribe, smartcar_begin_connect, smartcar_begin_reauth,
-	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_access_token, smartcar_disconnect_vehicle,
+	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_adopt, smartcar_access_token, smartcar_disconnect_vehicle,
 	smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text), smartcar_receive_webhook(text, text, text),
 	smartcar_grant FROM PUBLIC;
 

@@ -15,8 +15,10 @@
 #include "utils/timestamp.h"
 
 #include "core/hex.h"
+#include "manager/owner.h"
 #include "manager/session.h"
 #include "manager/spi.h"
+#include "manager/usable_id.h"
 #include "pg/compat.h"
 #include "pg/fn_state.h"
 #include "pg/server.h"
@@ -28,7 +30,6 @@ PG_FUNCTION_INFO_V1(smartcar_begin_reauth);
 #define STATE_BYTES		32
 
 #define MAX_LIFETIME_DAYS		30
-#define MAX_EXTERNAL_ID_LENGTH	512
 
 static char *
 new_state(void)
@@ -81,16 +82,39 @@ external_id_argument(FunctionCallInfo fcinfo, int argument, const SmartcarServer
 {
 	SmartcarSpan external_id = smartcar_argument_span(fcinfo, argument);
 
-	if (external_id.length > MAX_EXTERNAL_ID_LENGTH)
+	if (external_id.length > SMARTCAR_MAX_EXTERNAL_ID_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("external_id must not be longer than %d bytes", MAX_EXTERNAL_ID_LENGTH)));
+				 errmsg("external_id must not be longer than %d bytes",
+						SMARTCAR_MAX_EXTERNAL_ID_LENGTH)));
 	if (external_id.length == 0 && smartcar_server_api_version(server) == SMARTCAR_API_V3)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("external_id must not be null"),
 				 errdetail("In version 3 of Smartcar's API it proves whose callback it is.")));
 	return string_argument(fcinfo, argument);
+}
+
+/*
+ * In version 3, only an owner who is known here is asked again: nothing but the
+ * external_id tells whose login the link is for, and Smartcar would store it for
+ * whoever follows the link.
+ */
+static void
+check_known_owner(const SmartcarServer *server, const char *external_id)
+{
+	const char *owner;
+
+	if (smartcar_server_api_version(server) != SMARTCAR_API_V3 ||
+		smartcar_owner_is_known(server, external_id))
+		return;
+	owner = quote_literal_cstr(external_id);
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("no user of owner \"%s\" is known on server \"%s\"",
+					smartcar_excerpt(smartcar_span_from_string(external_id)), server->name),
+			 errhint("If the owner has never connected, use smartcar_begin_connect(%s). If Smartcar knows the user under no or another id, run CALL smartcar_adopt(ARRAY['the user_id'], ARRAY[%s], %s).",
+					 owner, owner, quote_literal_cstr(server->name))));
 }
 
 /*
@@ -109,6 +133,8 @@ begin_session(const SmartcarServer *server, const char *state, SmartcarSession *
 	smartcar_spi_begin();
 	smartcar_spi_run_as_caller(link_statement, link_parameters);
 	link = smartcar_row_string(0, "link");
+	if (strcmp(session->link, SMARTCAR_SESSION_CONNECT) != 0)
+		check_known_owner(server, session->external_id);
 
 	if (session->redirect_uri == NULL)
 		session->redirect_uri = smartcar_server_option(server, SMARTCAR_OPTION_REDIRECT_URI);

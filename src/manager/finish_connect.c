@@ -22,6 +22,7 @@
 #include "manager/connection.h"
 #include "manager/exchange.h"
 #include "manager/key_ring.h"
+#include "manager/owner.h"
 #include "manager/session.h"
 #include "manager/spi.h"
 #include "manager/subscribe.h"
@@ -173,10 +174,10 @@ connect_by_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCal
 
 /*
  * v3: only the callback tells who the user is, and it came through the owner's
- * browser.  The proof is that Smartcar has connections of this user under the
- * external_id that our link carried.  To ask for that spends nothing, so the session
- * is claimed only then, and if Smartcar cannot be asked, the callback can be used
- * again.
+ * browser.  The proof is that the user belongs to the owner of the link here already,
+ * or that Smartcar has connections of this user under the external_id that our link
+ * carried.  To ask for that spends nothing, so the session is claimed only then, and
+ * if Smartcar cannot be asked, the callback can be used again.
  */
 static void
 connect_by_user_id(SmartcarServer *server, const SmartcarCallback *callback,
@@ -184,7 +185,8 @@ connect_by_user_id(SmartcarServer *server, const SmartcarCallback *callback,
 {
 	const char *user_id = field(callback, SMARTCAR_CALLBACK_USER_ID);
 	bool		is_known = session->external_id != NULL &&
-		smartcar_is_known_user(server, user_id, session->external_id);
+		(smartcar_owner_has_user(server, session->external_id, user_id) ||
+		 smartcar_is_known_user(server, user_id, session->external_id));
 
 	smartcar_session_claim(server, session);
 	if (!is_known)

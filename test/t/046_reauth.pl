@@ -100,13 +100,15 @@ foreach my $server (qw(smartcar v3))
 	is($session->query($actions), "$northwind_id|f\n$carla_id|f", "$server: and both logins work");
 }
 
-# In version 3 of the API, a link that updates access says whose it is, too.  So
-# Smartcar can prove it of an owner who has connected without an external id.
+# In version 3 of the API, a link that updates access says whose it is, too.
 Manager::start_over($node, $sandbox);
 my $link = link_of("smartcar_connect_url(scope => ARRAY['read_vehicle_info'], server => 'v3')");
 is($browser->post_form($link, { owner => 'ada', tesla_permission => 'vehicle_device_data,user_data' })->{status}, 302, 'v3: an owner connects under no id');
+$session->query("CALL smartcar_sync(server => 'v3')");
+is($session->query("CALL smartcar_adopt('{$ada_id}', '{owner-7}', 'v3')"), '1|0|0', 'v3: is adopted');
 like(follow('v3', link_of("smartcar_begin_reauth('owner-7', server => 'v3')"), owner => 'ada', tesla_permission => 'all'),
-	qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/m, 'v3: and is known under one after the link that updates access');
+	qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/m, 'v3: and finishes with the link that updates access');
+is($session->query("SELECT external_id FROM smartcar_get_connections(user_id => '$ada_id', server => 'v3')"), 'owner-7', 'v3: after which Smartcar knows the id');
 $link = link_of("smartcar_reauth_url(ARRAY['read_vehicle_info'], flow => 'reauthenticate', external_id => 'owner-8', server => 'v3')");
 is($browser->post_form($link, { owner => 'ada', tesla_permission => 'all' })->{status}, 200, 'v3: the other form of it');
 is($session->query("SELECT external_id FROM smartcar_get_connections(user_id => '$ada_id', server => 'v3')"), 'owner-8', 'v3: says it, too');

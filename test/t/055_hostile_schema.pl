@@ -131,6 +131,7 @@ like($session{operator}->query("CALL public.smartcar_refresh(access_within => '1
 like($session{operator}->query('CALL public.smartcar_sync()'), qr/^1\|0\|\d+\|\d+$/m, 'smartcar_sync()');
 Manager::write_key_file(Manager::key_file($node), 'key2 ' . ('aa' x 32) . "\nkey1 " . ('00112233' x 8) . "\n");
 unlike($session{operator}->query('CALL public.smartcar_reseal_tokens()'), qr/ERROR/, 'smartcar_reseal_tokens()');
+unlike($session{operator}->query(q(CALL public.smartcar_adopt('{u}', '{o}'))), qr/ERROR/, 'smartcar_adopt()');
 like($session{operator}->query('SELECT model FROM public.smartcar_status'), qr/^Model 3$/, 'smartcar_status');
 like($super->query('TABLE public.smartcar_permission_mapping'), qr/^read_location\|Vehicle Location\|vehicle_location$/m, 'smartcar_permission_mapping');
 like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, public.smartcar_connect_url(), public.smartcar_info()"), qr/^c\|/, 'functions');

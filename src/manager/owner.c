@@ -1,0 +1,152 @@
+/*-------------------------------------------------------------------------
+ *
+ * owner.c
+ *	  Statements on which owner a Smartcar user belongs to, in both tables.
+ *
+ * The application's own id of an owner, the external_id, stands in the account of
+ * the user and in each of the user's connections.
+ *
+ * src/manager/owner.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/owner.h"
+
+#include "manager/account.h"
+#include "manager/connection.h"
+#include "manager/notify.h"
+#include "manager/spi.h"
+#include "pg/text.h"
+
+static void
+bind_owner(SmartcarParameters *parameters, const SmartcarServer *server, const char *external_id)
+{
+	smartcar_parameter_string(parameters, server->name);
+	smartcar_parameter_string(parameters, external_id);
+}
+
+/* Whether a Smartcar user of this owner is known. */
+bool
+smartcar_owner_is_known(const SmartcarServer *server, const char *external_id)
+{
+	SmartcarParameters parameters = {0};
+
+	bind_owner(&parameters, server, external_id);
+	return smartcar_spi_run("SELECT FROM smartcar_tesla.connection "
+							"WHERE server = $1 AND external_id = $2 LIMIT 1",
+							&parameters) > 0 ||
+		smartcar_spi_run("SELECT FROM smartcar_tesla.account "
+						 "WHERE server = $1 AND external_id = $2 "
+						 "AND NOT starts_with(user_id, '" SMARTCAR_PROVISIONAL_PREFIX "') LIMIT 1",
+						 &parameters) > 0;
+}
+
+/* Whether this user belongs to this owner. */
+bool
+smartcar_owner_has_user(const SmartcarServer *server, const char *external_id,
+						const char *user_id)
+{
+	SmartcarParameters parameters = {0};
+
+	if (smartcar_account_is_provisional(user_id))
+		return false;
+	bind_owner(&parameters, server, external_id);
+	smartcar_parameter_string(&parameters, user_id);
+	return smartcar_spi_run("SELECT FROM smartcar_tesla.connection "
+							"WHERE server = $1 AND external_id = $2 AND user_id = $3 LIMIT 1",
+							&parameters) > 0 ||
+		smartcar_spi_run("SELECT FROM smartcar_tesla.account "
+						 "WHERE server = $1 AND external_id = $2 AND user_id = $3",
+						 &parameters) > 0;
+}
+
+static bool
+is_other(const char *external_id, const char *new_external_id)
+{
+	return external_id == NULL || strcmp(external_id, new_external_id) != 0;
+}
+
+/*
+ * Tells that a user had another owner, and those who listen, for each vehicle.
+ */
+static void
+report_replaced(const SmartcarServer *server, const char *user_id, const char *old_owner,
+				SmartcarConnectionRow *rows, int count, const char *external_id)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("user \"%s\" has a new owner", user_id),
+			 errdetail("The user belonged to owner \"%s\", and now belongs to owner \"%s\".",
+					   smartcar_excerpt(smartcar_span_from_string(old_owner)),
+					   smartcar_excerpt(smartcar_span_from_string(external_id)))));
+	for (int i = 0; i < count; i++)
+	{
+		if (rows[i].external_id == NULL || !is_other(rows[i].external_id, external_id))
+			continue;
+		rows[i].external_id = external_id;
+		smartcar_notify(server, SMARTCAR_SPAN("OWNER_CHANGED"), &rows[i]);
+	}
+}
+
+/*
+ * Gives a user that is known an owner.  In version 3, every user of an owner has an
+ * account, as after a callback.
+ */
+SmartcarAdoption
+smartcar_owner_adopt(const SmartcarServer *server, const char *user_id, const char *external_id)
+{
+	SmartcarParameters parameters = {0};
+	const char *old_owner = NULL;
+	bool		has_account;
+	bool		is_changed;
+	int			count;
+	SmartcarConnectionRow *rows;
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_string(&parameters, user_id);
+	has_account = smartcar_spi_run("SELECT external_id FROM smartcar_tesla.account "
+								   "WHERE server = $1 AND user_id = $2 "
+								   "FOR NO KEY UPDATE",
+								   &parameters) > 0;
+	if (has_account)
+		old_owner = smartcar_row_string(0, "external_id");
+	is_changed = is_other(old_owner, external_id);
+	if (!is_changed)
+		old_owner = NULL;
+	rows = smartcar_connections_lock(server, user_id, &count);
+	if (!has_account && count == 0)
+		return SMARTCAR_ADOPTION_UNKNOWN;
+	if (!has_account && smartcar_server_api_version(server) == SMARTCAR_API_V2)
+		is_changed = false;
+	for (int i = 0; i < count; i++)
+	{
+		if (!is_other(rows[i].external_id, external_id))
+			continue;
+		is_changed = true;
+		if (old_owner == NULL)
+			old_owner = rows[i].external_id;
+	}
+	if (!is_changed)
+		return SMARTCAR_ADOPTION_SAME;
+
+	smartcar_parameter_string(&parameters, external_id);
+	if (has_account)
+		smartcar_spi_run("UPDATE smartcar_tesla.account "
+						 "SET external_id = $3, updated_at = @now "
+						 "WHERE server = $1 AND user_id = $2 "
+						 "AND external_id IS DISTINCT FROM $3",
+						 &parameters);
+	else if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
+		smartcar_account_record_user(server, user_id, external_id);
+	smartcar_spi_run("UPDATE smartcar_tesla.connection "
+					 "SET external_id = $3, updated_at = @now "
+					 "WHERE server = $1 AND user_id = $2 "
+					 "AND external_id IS DISTINCT FROM $3",
+					 &parameters);
+	if (old_owner == NULL)
+		return SMARTCAR_ADOPTION_FIRST;
+	report_replaced(server, user_id, old_owner, rows, count, external_id);
+	return SMARTCAR_ADOPTION_REPLACED;
+}
