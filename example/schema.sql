@@ -164,7 +164,12 @@ CREATE TABLE garage.trouble (
 
 INSERT INTO garage.trouble VALUES
 	('%', 'Something went wrong on our side, and we have made a note of it. Please try again in a few minutes.'),
-	('28000', 'This return from Smartcar does not belong to a link that you have begun here, or it was used before or is too old, so nothing was changed. If your vehicle is not below, connect it again.'),
+	('SCUNK', 'This return from Smartcar does not belong to a link that you opened here, so nothing was changed. Connect again with the button below.'),
+	('SCUSD', 'This link was already used, so nothing was changed. If your vehicle is not below, connect it again.'),
+	('SCEXP', 'This link has expired, so nothing was changed. Connect again with the button below.'),
+	('SCOWN', 'This link belongs to another account, so nothing was changed. Connect again with the button below.'),
+	('SCBSY', 'Your vehicle is being connected in another tab. Reload this page in a few seconds.'),
+	('SCCUT', 'We could not finish connecting your vehicle. Connect again with the button below.'),
 	('22P02', 'The address that brought you here is damaged, so nothing was connected. Begin again with the button below.'),
 	('SC%', 'Smartcar did not accept our request, so nothing was connected. Please connect again in a few minutes.'),
 	('SC00_', 'Smartcar did not answer, so nothing was connected. Please connect again in a few minutes.');

@@ -763,11 +763,13 @@ CREATE TABLE smartcar_tesla.session (
 	vehicle_id text,
 	redirect_uri text,
 	scope text[],
+	callback_hash bytea,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	expires_at timestamptz NOT NULL,
 	status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'exchanging', 'finished', 'failed')),
 	ended_at timestamptz,
 	user_id text,
+	vehicle_ids text[],
 	error text,
 	error_description text,
 	action smartcar_action,
@@ -784,12 +786,14 @@ COMMENT ON COLUMN smartcar_tesla.session.external_id IS 'the application''s own 
 COMMENT ON COLUMN smartcar_tesla.session.vehicle_id IS 'vehicle whose owner is to log in again';
 COMMENT ON COLUMN smartcar_tesla.session.redirect_uri IS 'redirect URI of the link, which the exchange repeats';
 COMMENT ON COLUMN smartcar_tesla.session.scope IS 'scopes of the link, if an argument gave them';
+COMMENT ON COLUMN smartcar_tesla.session.callback_hash IS 'SHA-256 of the callback that has used the state';
 COMMENT ON COLUMN smartcar_tesla.session.created_at IS 'when the session was begun';
 COMMENT ON COLUMN smartcar_tesla.session.expires_at IS 'until when its callback is accepted';
 COMMENT ON COLUMN smartcar_tesla.session.status IS
 'open, exchanging (also after a crash during the exchange), finished or failed';
 COMMENT ON COLUMN smartcar_tesla.session.ended_at IS 'when the callback came';
 COMMENT ON COLUMN smartcar_tesla.session.user_id IS 'Smartcar''s id of the owner, once finished';
+COMMENT ON COLUMN smartcar_tesla.session.vehicle_ids IS 'vehicles that the first result named';
 COMMENT ON COLUMN smartcar_tesla.session.error IS 'error of the callback or of the exchange';
 COMMENT ON COLUMN smartcar_tesla.session.error_description IS 'the error in words';
 COMMENT ON COLUMN smartcar_tesla.session.action IS 'what to do about the error';

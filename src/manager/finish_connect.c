@@ -268,6 +268,68 @@ form_result(FunctionCallInfo fcinfo, const SmartcarServer *server,
 	return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
 }
 
+/*
+ * Finishes a session that is open.
+ */
+static void
+finish_session(SmartcarServer *server, const SmartcarCallback *callback,
+			   const SmartcarSession *session, SmartcarSessionResult *result)
+{
+	SmartcarKeyRing ring = {0};
+	const char *access_token = NULL;
+	CallbackKind kind = classify_callback(server, callback, session);
+
+	/* what the database cannot hold is refused before anything is spent */
+	const char *error = field(callback, SMARTCAR_CALLBACK_ERROR);
+	const char *error_description = field(callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
+
+	check_configuration(server, kind, &ring);
+	if (kind != CALLBACK_USER)
+	{
+		smartcar_session_claim(server, session);
+		smartcar_spi_commit();
+	}
+
+	result->status = "finished";
+	result->external_id = session->external_id;
+	switch (kind)
+	{
+		case CALLBACK_ERROR:
+			result->status = "failed";
+			result->error = error;
+			result->action = smartcar_action_for(smartcar_span_from_string(error),
+												 smartcar_span(NULL, 0));
+			break;
+		case CALLBACK_LOGIN:
+			smartcar_connections_clear_login_error(server, session->vehicle_id,
+												   session->external_id);
+			smartcar_spi_commit();
+			break;
+		case CALLBACK_CODE:
+			access_token = connect_by_code(server, &ring, callback, session, result);
+			break;
+		case CALLBACK_USER:
+			connect_by_user_id(server, callback, session, result);
+			break;
+		case CALLBACK_EMPTY:
+			result->status = "failed";
+			result->error = "the callback has neither a code nor a user_id";
+			result->action = SMARTCAR_ACTION_CONNECT;
+			break;
+	}
+	if (result->user_id != NULL)
+	{
+		SmartcarSyncRun run;
+
+		smartcar_sync_run_begin(&run, server);
+		sync_vehicles(&run, session, access_token, result);
+		smartcar_spi_commit();
+		subscribe_vehicles(&run, result->user_id);
+	}
+	smartcar_key_ring_wipe(&ring);
+	smartcar_session_close(server, session, result, error_description);
+}
+
 Datum
 smartcar_finish_connect(PG_FUNCTION_ARGS)
 {
@@ -277,15 +339,10 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 	};
 	MemoryContext result_context = CurrentMemoryContext;
 	SmartcarServer *server;
-	SmartcarKeyRing ring = {0};
 	SmartcarSpan input = smartcar_argument_utf8(fcinfo, ARG_CALLBACK);
 	SmartcarCallback callback;
-	const char *error;
-	const char *error_description;
 	SmartcarSession session = {0};
 	SmartcarSessionResult result = {.action = SMARTCAR_ACTION_UNKNOWN};
-	const char *access_token = NULL;
-	CallbackKind kind;
 	Datum		row;
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_finish_connect()");
@@ -297,57 +354,19 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 				 errmsg("callback must not be null")));
 	smartcar_parse_callback_text(input, palloc(Max(input.length, 1)), &callback);
 
-	/* what the database cannot hold is refused before anything is spent */
-	error = field(&callback, SMARTCAR_CALLBACK_ERROR);
-	error_description = field(&callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
-	smartcar_session_find(server, &callback, &session);
-	smartcar_session_check_owner(&session, smartcar_argument_span(fcinfo, ARG_EXPECTED_EXTERNAL_ID));
-	kind = classify_callback(server, &callback, &session);
-	check_configuration(server, kind, &ring);
-	if (kind != CALLBACK_USER)
+	smartcar_session_lock(&callback, &session);
+	PG_TRY();
 	{
-		smartcar_session_claim(server, &session);
-		smartcar_spi_commit();
+		if (!smartcar_session_find(server, &session,
+								   smartcar_argument_span(fcinfo, ARG_EXPECTED_EXTERNAL_ID),
+								   &result))
+			finish_session(server, &callback, &session, &result);
 	}
-
-	result.status = "finished";
-	result.external_id = session.external_id;
-	switch (kind)
+	PG_FINALLY();
 	{
-		case CALLBACK_ERROR:
-			result.status = "failed";
-			result.error = error;
-			result.action = smartcar_action_for(smartcar_span_from_string(error),
-												smartcar_span(NULL, 0));
-			break;
-		case CALLBACK_LOGIN:
-			smartcar_connections_clear_login_error(server, session.vehicle_id,
-												   session.external_id);
-			smartcar_spi_commit();
-			break;
-		case CALLBACK_CODE:
-			access_token = connect_by_code(server, &ring, &callback, &session, &result);
-			break;
-		case CALLBACK_USER:
-			connect_by_user_id(server, &callback, &session, &result);
-			break;
-		case CALLBACK_EMPTY:
-			result.status = "failed";
-			result.error = "the callback has neither a code nor a user_id";
-			result.action = SMARTCAR_ACTION_CONNECT;
-			break;
+		smartcar_session_unlock(&session);
 	}
-	if (result.user_id != NULL)
-	{
-		SmartcarSyncRun run;
-
-		smartcar_sync_run_begin(&run, server);
-		sync_vehicles(&run, &session, access_token, &result);
-		smartcar_spi_commit();
-		subscribe_vehicles(&run, result.user_id);
-	}
-	smartcar_key_ring_wipe(&ring);
-	smartcar_session_close(server, &session, &result, error_description);
+	PG_END_TRY();
 
 	MemoryContextSwitchTo(result_context);
 	row = form_result(fcinfo, server, &result);

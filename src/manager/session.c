@@ -18,7 +18,9 @@
 #include <openssl/evp.h>
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 
 #include "manager/spi.h"
 #include "pg/api_error.h"
@@ -40,6 +42,27 @@ smartcar_state_hash(SmartcarSpan state)
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not compute a digest")));
 	return hash;
+}
+
+/*
+ * The hash of all that a callback says, which tells whether it is used again.
+ */
+static bytea *
+hash_callback(const SmartcarCallback *callback)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < SMARTCAR_CALLBACK_FIELD_COUNT; i++)
+	{
+		SmartcarSpan value = callback->fields[i];
+
+		if ((callback->present & SMARTCAR_CALLBACK_BIT(i)) == 0)
+			continue;
+		appendStringInfo(&text, "%d %zu ", i, value.length);
+		appendBinaryStringInfo(&text, value.data, (int) value.length);
+	}
+	return smartcar_state_hash(smartcar_span(text.data, text.len));
 }
 
 static void
@@ -73,57 +96,52 @@ smartcar_session_insert(const SmartcarServer *server, const SmartcarSession *ses
 }
 
 /*
- * Refuses a callback whose state belongs to no open session, and says why.
+ * A callback that is being finished is locked, by a number that is part of the hash
+ * of its state.  The lock outlives the commits, and ends with the backend, so that a
+ * session that is "exchanging" without a lock was cut off.
  */
-static void
-refuse_state(const SmartcarServer *server, bytea *hash)
+static Datum
+lock_number(const SmartcarSession *session)
 {
-	SmartcarParameters parameters = {0};
-	const char *reason = "This state was never given out for this server.";
+	int64		number;
 
-	bind_session(&parameters, server, hash);
-	if (smartcar_spi_run("SELECT status FROM smartcar_tesla.session " THIS_SESSION,
-						 &parameters) > 0)
-	{
-		const char *status = smartcar_row_string(0, "status");
-
-		if (strcmp(status, "exchanging") == 0)
-			reason = "Its code is being exchanged, or was when the server went down; then the owner has to connect again.";
-		else if (strcmp(status, "open") == 0)
-			reason = "The state has expired.";
-		else
-			reason = "The state was already used.";
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("invalid callback state"),
-			 errdetail("%s", reason)));
+	memcpy(&number, VARDATA(session->state_hash), sizeof(number));
+	return Int64GetDatum(number);
 }
 
 /*
- * Finds the session of a callback.
+ * Locks the session of a callback, whether it is there or not.
  */
 void
-smartcar_session_find(const SmartcarServer *server, const SmartcarCallback *callback,
-					  SmartcarSession *session)
+smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session)
 {
-	SmartcarParameters parameters = {0};
-
 	if ((callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_STATE)) == 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				(errcode(SMARTCAR_SQLSTATE_STATE_UNKNOWN),
 				 errmsg("callback has no state")));
 	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
-	bind_session(&parameters, server, session->state_hash);
-	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri "
-						 "FROM smartcar_tesla.session "
-						 THIS_SESSION "AND status = 'open' AND expires_at > @now",
-						 &parameters) == 0)
-		refuse_state(server, session->state_hash);
-	session->link = smartcar_row_string(0, "link");
-	session->external_id = smartcar_row_string(0, "external_id");
-	session->vehicle_id = smartcar_row_string(0, "vehicle_id");
-	session->redirect_uri = smartcar_row_string(0, "redirect_uri");
+	session->callback_hash = hash_callback(callback);
+	if (!DatumGetBool(DirectFunctionCall1(pg_try_advisory_lock_int8, lock_number(session))))
+		ereport(ERROR,
+				(errcode(SMARTCAR_SQLSTATE_STATE_BUSY),
+				 errmsg("callback is being finished by another session"),
+				 errhint("Use the callback again in a few seconds, and it returns the result.")));
+}
+
+void
+smartcar_session_unlock(const SmartcarSession *session)
+{
+	(void) DirectFunctionCall1(pg_advisory_unlock_int8, lock_number(session));
+}
+
+static void
+refuse_expired(void)
+{
+	ereport(ERROR,
+			(errcode(SMARTCAR_SQLSTATE_STATE_EXPIRED),
+			 errmsg("state of the callback has expired"),
+			 errdetail("Nothing was changed."),
+			 errhint("Make a new link with smartcar_begin_connect() or smartcar_begin_reauth().")));
 }
 
 /*
@@ -132,20 +150,95 @@ smartcar_session_find(const SmartcarServer *server, const SmartcarCallback *call
  * get hold of that owner's vehicle.  An application that knows who is logged in
  * passes the external_id.
  */
-void
-smartcar_session_check_owner(const SmartcarSession *session, SmartcarSpan external_id)
+static void
+check_owner(const SmartcarSession *session, SmartcarSpan external_id)
 {
 	if (external_id.data != NULL &&
 		(session->external_id == NULL ||
 		 !smartcar_span_equal(external_id, smartcar_span_from_string(session->external_id))))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				(errcode(SMARTCAR_SQLSTATE_STATE_OWNER),
 				 errmsg("callback belongs to a session of another owner"),
-				 errdetail("Nothing was sent, and the session is still open.")));
+				 errdetail("Nothing was sent, and nothing was changed.")));
 }
 
 /*
- * Claims the session, unless another backend has by now.
+ * Reads what the callback has led to the first time.
+ */
+static void
+read_result(const SmartcarSession *session, SmartcarSessionResult *result)
+{
+	const char *action = smartcar_row_string(0, "action");
+	Datum		vehicle_ids;
+	bool		is_null;
+
+	result->status = smartcar_row_string(0, "status");
+	result->external_id = session->external_id;
+	result->user_id = smartcar_row_string(0, "user_id");
+	result->error = smartcar_row_string(0, "error");
+	vehicle_ids = smartcar_row_datum(0, "vehicle_ids", &is_null);
+	if (!is_null)
+		result->vehicle_ids = DatumGetArrayTypePCopy(vehicle_ids);
+	for (int i = 0; action != NULL && i < SMARTCAR_ACTION_COUNT; i++)
+	{
+		if (strcmp(action, smartcar_action_label((SmartcarAction) i)) == 0)
+			result->action = (SmartcarAction) i;
+	}
+}
+
+/*
+ * Finds the session of a callback.  Returns false if it is open, and true with the
+ * first result if the callback was used already.
+ */
+bool
+smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
+					  SmartcarSpan external_id, SmartcarSessionResult *result)
+{
+	SmartcarParameters parameters = {0};
+	const char *status;
+
+	bind_session(&parameters, server, session->state_hash);
+	smartcar_parameter_bytea(&parameters, session->callback_hash);
+	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri, status, user_id, "
+						 "vehicle_ids, error, action::text, "
+						 "expires_at <= @now AS is_expired, "
+						 "coalesce(callback_hash = $3, false) AS is_same "
+						 "FROM smartcar_tesla.session " THIS_SESSION,
+						 &parameters) == 0)
+		ereport(ERROR,
+				(errcode(SMARTCAR_SQLSTATE_STATE_UNKNOWN),
+				 errmsg("state of the callback was never issued for server \"%s\"", server->name),
+				 errdetail("Nothing was sent, and nothing was changed.")));
+	session->link = smartcar_row_string(0, "link");
+	session->external_id = smartcar_row_string(0, "external_id");
+	session->vehicle_id = smartcar_row_string(0, "vehicle_id");
+	session->redirect_uri = smartcar_row_string(0, "redirect_uri");
+	check_owner(session, external_id);
+
+	status = smartcar_row_string(0, "status");
+	if (strcmp(status, "open") == 0)
+	{
+		if (smartcar_row_bool(0, "is_expired"))
+			refuse_expired();
+		return false;
+	}
+	if (strcmp(status, "exchanging") == 0)
+		ereport(ERROR,
+				(errcode(SMARTCAR_SQLSTATE_STATE_CUT_OFF),
+				 errmsg("state of the callback was used, but the result was not stored"),
+				 errdetail("The server or the session ended too early."),
+				 errhint("The owner has to connect again, with a link of smartcar_begin_connect().")));
+	if (!smartcar_row_bool(0, "is_same"))
+		ereport(ERROR,
+				(errcode(SMARTCAR_SQLSTATE_STATE_USED),
+				 errmsg("state of the callback was already used"),
+				 errdetail("Another callback has used it. Nothing was sent, and nothing was changed.")));
+	read_result(session, result);
+	return true;
+}
+
+/*
+ * Claims the session, unless it has expired by now.
  */
 void
 smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *session)
@@ -153,10 +246,12 @@ smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *sess
 	SmartcarParameters parameters = {0};
 
 	bind_session(&parameters, server, session->state_hash);
-	if (smartcar_spi_run("UPDATE smartcar_tesla.session SET status = 'exchanging' "
+	smartcar_parameter_bytea(&parameters, session->callback_hash);
+	if (smartcar_spi_run("UPDATE smartcar_tesla.session "
+						 "SET status = 'exchanging', callback_hash = $3 "
 						 THIS_SESSION "AND status = 'open' AND expires_at > @now",
 						 &parameters) == 0)
-		refuse_state(server, session->state_hash);
+		refuse_expired();
 }
 
 /*
@@ -190,9 +285,12 @@ smartcar_session_close(const SmartcarServer *server, const SmartcarSession *sess
 	smartcar_parameter_string(&parameters, description);
 	smartcar_parameter_string(&parameters, result->action == SMARTCAR_ACTION_UNKNOWN ? NULL :
 							  smartcar_action_label(result->action));
+	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(result->vehicle_ids),
+					   result->vehicle_ids == NULL);
 	smartcar_spi_run("UPDATE smartcar_tesla.session "
 					 "SET status = $3, ended_at = @now, user_id = $4, "
-					 "error = $5, error_description = $6, action = $7::@.smartcar_action "
+					 "error = $5, error_description = $6, action = $7::@.smartcar_action, "
+					 "vehicle_ids = $8 "
 					 THIS_SESSION,
 					 &parameters);
 	smartcar_spi_commit();

@@ -23,6 +23,14 @@
 #define SMARTCAR_SESSION_UPDATE_ACCESS		"update_access"
 #define SMARTCAR_SESSION_REAUTHENTICATE		"reauthenticate"
 
+/* Why a callback is refused. */
+#define SMARTCAR_SQLSTATE_STATE_UNKNOWN	MAKE_SQLSTATE('S', 'C', 'U', 'N', 'K')
+#define SMARTCAR_SQLSTATE_STATE_USED	MAKE_SQLSTATE('S', 'C', 'U', 'S', 'D')
+#define SMARTCAR_SQLSTATE_STATE_EXPIRED	MAKE_SQLSTATE('S', 'C', 'E', 'X', 'P')
+#define SMARTCAR_SQLSTATE_STATE_OWNER	MAKE_SQLSTATE('S', 'C', 'O', 'W', 'N')
+#define SMARTCAR_SQLSTATE_STATE_BUSY	MAKE_SQLSTATE('S', 'C', 'B', 'S', 'Y')
+#define SMARTCAR_SQLSTATE_STATE_CUT_OFF	MAKE_SQLSTATE('S', 'C', 'C', 'U', 'T')
+
 typedef struct SmartcarSession
 {
 	const char *link;			/* one of the three above */
@@ -30,6 +38,7 @@ typedef struct SmartcarSession
 	const char *vehicle_id;
 	const char *redirect_uri;
 	bytea	   *state_hash;
+	bytea	   *callback_hash;
 } SmartcarSession;
 
 typedef struct SmartcarSessionResult
@@ -45,10 +54,10 @@ typedef struct SmartcarSessionResult
 extern bytea *smartcar_state_hash(SmartcarSpan state);
 extern void smartcar_session_insert(const SmartcarServer *server, const SmartcarSession *session,
 									ArrayType *scope, const Interval *lifetime);
-extern void smartcar_session_find(const SmartcarServer *server, const SmartcarCallback *callback,
-								  SmartcarSession *session);
-extern void smartcar_session_check_owner(const SmartcarSession *session,
-										 SmartcarSpan external_id);
+extern void smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session);
+extern void smartcar_session_unlock(const SmartcarSession *session);
+extern bool smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
+								  SmartcarSpan external_id, SmartcarSessionResult *result);
 extern void smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *session);
 extern void smartcar_session_record_tokens(const SmartcarServer *server,
 										   const SmartcarSession *session);

@@ -301,7 +301,8 @@ my %moment = (
 	leased_until => 'leased_until',
 	error => 'error_at',
 	updated => 'updated_at',
-	received => 'received_at');
+	received => 'received_at',
+	expires => 'expires_at');
 
 sub column_of
 {

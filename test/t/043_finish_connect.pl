@@ -115,35 +115,55 @@ is($session->query("SELECT smartcar_get_user(smartcar_access_token('owner-7'))")
 is(sql("SELECT model, action FROM smartcar_status"), 'Model 3|add_virtual_key', 'and its vehicle, with what is to be done');
 is(Manager::losses($node, $sandbox)->{dead}, 0, 'and its refresh token');
 
+# The same callback again, which returns the first result
+
+sub repeated
+{
+	my ($name, $callback, $result) = @_;
+	my $before = Manager::checksum($node, 'session', 'account');
+
+	$sandbox->faults;
+	is($session->query(finish($callback)), "$result|0", $name);
+	is(scalar $sandbox->log, 0, "$name: nothing is sent");
+	is(Manager::checksum($node, 'session', 'account'), $before, "$name: nothing is changed");
+	return;
+}
+
+repeated('a callback that comes again', $callback, "finished|owner-7|$ada_id|{$ada_car}||");
+repeated('its query alone', $callback =~ s/^[^?]*//r, "finished|owner-7|$ada_id|{$ada_car}||");
+is($session->error("CALL smartcar_finish_connect('$callback', 'owner-8')")->{sqlstate}, 'SCOWN', 'in the browser of another owner');
+Manager::set_rows($node, 'session', { expires => '0' });
+repeated('a callback that comes again much later', $callback, "finished|owner-7|$ada_id|{$ada_car}||");
+
 # States that open nothing
 
 sub refused
 {
-	my ($name, $callback, $detail, $server) = @_;
+	my ($name, $callback, $sqlstate, $server) = @_;
 	my $before = Manager::checksum($node, 'session', 'account');
 
 	$sandbox->faults;
 	my $error = $session->error(finish($callback, $server));
-	is("$error->{sqlstate} $error->{detail}", "28000 $detail", $name);
+	is($error->{sqlstate}, $sqlstate, $name);
 	is(scalar $sandbox->log, 0, "$name: nothing is sent");
 	is(Manager::checksum($node, 'session', 'account'),
 		$before, "$name: nothing is changed");
 	return;
 }
 
-refused('a callback that comes again', $callback, 'The state was already used.');
-refused('a state that was never given out', 'https://example.com/callback?code=x&state=' . '0' x 64, 'This state was never given out for this server.');
-refused('an empty state', 'https://example.com/callback?code=x&state=', '');
-refused('no state', 'https://example.com/callback?code=x', '');
-refused('a forged error', 'https://example.com/callback?error=access_denied&state=guess', 'This state was never given out for this server.');
+refused('another code with a state that was used', $callback =~ s/code=[^&]*/code=x/r, 'SCUSD');
+refused('a state that was never given out', 'https://example.com/callback?code=x&state=' . '0' x 64, 'SCUNK');
+refused('an empty state', 'https://example.com/callback?code=x&state=', 'SCUNK');
+refused('no state', 'https://example.com/callback?code=x', 'SCUNK');
+refused('a forged error', 'https://example.com/callback?error=access_denied&state=guess', 'SCUNK');
 $link = link_for("lifetime => '0.3 seconds'");
 $callback = consent($link, owner => 'ada');
 sleep 0.4;
-refused('a callback that comes too late', $callback, 'The state has expired.');
+refused('a callback that comes too late', $callback, 'SCEXP');
 $callback = consent(link_for("external_id => 'owner-8'"), owner => 'ben');
-refused('a callback for another server', $callback, 'This state was never given out for this server.', 'other');
+refused('a callback for another server', $callback, 'SCUNK', 'other');
 like($session->query(finish($callback)), qr/^finished\|owner-8/, 'and then for its own');
-refused('a state with another case', $callback =~ s/(state=)(\w+)/$1\U$2/r, 'This state was never given out for this server.');
+refused('a state with another case', $callback =~ s/(state=)(\w+)/$1\U$2/r, 'SCUNK');
 is($session->error(finish('https://example.com/callback?state=%zz'))->{sqlstate}, '22P02', 'a malformed callback') or 1;
 is($session->error('CALL smartcar_finish_connect(NULL)')->{sqlstate}, '22004', 'no callback');
 is($session->error('BEGIN; ' . finish($callback))->{sqlstate}, '25001', 'in a transaction block');
@@ -155,12 +175,12 @@ $session->query('ROLLBACK');
 
 	$sandbox->faults;
 	my $error = $session->error("CALL smartcar_finish_connect('$callback', 'owner-8')");
-	is("$error->{sqlstate} $error->{message}", '28000 callback belongs to a session of another owner', 'the session of another owner');
+	is("$error->{sqlstate} $error->{message}", 'SCOWN callback belongs to a session of another owner', 'the session of another owner');
 	is(scalar $sandbox->log, 0, 'nothing is sent');
 	is(Manager::rows($node, 'session', 'status', external_id => 'mallory'), 'open', 'and nothing changed');
 	like($session->query("CALL smartcar_finish_connect('$callback', 'mallory')"), qr/^finished\|mallory/m, 'for its own owner it is taken');
 	$callback = consent(link_for(''), owner => 'ben');
-	is($session->error("CALL smartcar_finish_connect('$callback', 'owner-8')")->{sqlstate}, '28000', 'a session that was begun for nobody');
+	is($session->error("CALL smartcar_finish_connect('$callback', 'owner-8')")->{sqlstate}, 'SCOWN', 'a session that was begun for nobody');
 	like($session->query(finish($callback)), qr/^finished/, 'which nobody may take');
 }
 
@@ -171,8 +191,8 @@ $session->query('ROLLBACK');
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 500 });
 	$session->start(finish($callback));
 	$second->start(finish($callback));
-	my @results = sort map { /^(finished|ERROR)/m ? $1 : $_ } $session->result, $second->result;
-	is("@results", 'ERROR finished', 'the same callback twice at once: one is taken');
+	my @results = sort map { /^(finished|SCBSY)|^ERROR:\s+(SCBSY)/m ? $1 // $2 : $_ } $session->result, $second->result;
+	is("@results", 'SCBSY finished', 'the same callback twice at once: one is taken');
 	is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'and its code sent once');
 	$sandbox->faults;
 }
@@ -230,7 +250,7 @@ foreach my $name (sort keys %exchange_faults)
 	is(session_of($link, "status, error <> '', ended_at IS NOT NULL"), 'failed|t|t', "$name: the session keeps the error");
 	is(session_of($link, 'action'), $action, "$name: and says that the owner has to connect again");
 	is(Manager::count($node, 'account'), 0, "$name: no account is made");
-	refused($name, $callback, 'The state was already used.');
+	like($session->query(finish($callback)), qr/^failed\|owner-7\|\|\|[^|]+\|$action\|0$/, "$name: the callback again returns it");
 }
 
 # What is wrong here is missed before the code is spent
@@ -282,8 +302,7 @@ Manager::wait_until(sub { scalar $sandbox->log });
 }
 $session = Session->new($node);
 is(session_of($link, 'status'), 'exchanging', 'the session stays "exchanging"');
-refused('the callback comes again', $callback,
-	'Its code is being exchanged, or was when the server went down; then the owner has to connect again.');
+refused('the callback comes again', $callback, 'SCCUT');
 like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|$ada_id/, 'and the owner connects again');
 
 # An interrupt that comes while the tokens wait to be stored: they are stored first.
@@ -327,7 +346,7 @@ sql(q(CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN R
 sql("CREATE TRIGGER full_disk BEFORE INSERT ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION full_disk()");
 is($session->error(finish($callback))->{sqlstate}, '53100', 'the tokens cannot be stored: an error');
 is(session_of($link, 'status, error, action'), 'failed|the disk is full|connect', 'which the session keeps');
-refused('the callback', $callback, 'The state was already used.');
+repeated('the callback', $callback, 'failed|owner-7|||the disk is full|connect');
 sql('DROP FUNCTION full_disk CASCADE');
 like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|$ada_id/, 'the owner connects again');
 
@@ -406,7 +425,7 @@ like($session->query(finish($callback, 'v3')), qr/^finished\|owner-7\|$ada_id\|\
 	$sandbox->faults({ match => { path => '/v3/connections' }, times => 0, delay_ms => 500 });
 	$session->start(finish($callback, 'v3'));
 	$second->start(finish($callback, 'v3'));
-	is(join(' ', sort map { /^(finished|ERROR)/m ? $1 : $_ } $session->result, $second->result), 'ERROR finished', 'v3: the same callback twice at once: one is taken');
+	is(join(' ', sort map { /^(finished|SCBSY)|^ERROR:\s+(SCBSY)/m ? $1 // $2 : $_ } $session->result, $second->result), 'SCBSY finished', 'v3: the same callback twice at once: one is taken');
 	$sandbox->faults;
 }
 

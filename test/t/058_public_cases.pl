@@ -139,7 +139,8 @@ foreach my $case (
 	$sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 500 });
 	$_->start($finish) foreach @sessions;
 	my @results = sort map { /^(finished|ERROR:  \w+)/m ? $1 : $_ } map { $_->result } @sessions;
-	is("@results", 'ERROR:  28000 ERROR:  28000 finished', 'of three times the same callback one is taken');
+	is("@results", 'ERROR:  SCBSY ERROR:  SCBSY finished', 'of three times the same callback one is taken');
+	is(scalar(grep { $_->query($finish) =~ /^finished\|owner-8\|.*\|0$/ } @sessions), 3, 'and then each of them gets the result');
 	is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'and its code sent once');
 	$_->finish foreach @sessions;
 }
