@@ -371,7 +371,7 @@ Result: true with USAGE on it and for superusers; false if it does not exist, ex
 $$),
 ('The installation', 'smartcar_info', $$
 server: NULL means the one that the setting names; if it does not exist, only the versions are returned.
-Result: source is `library`, `server`, `user mapping`, `default` or `setting`. Times are in milliseconds, sizes in bytes. Of a secret only whether it is set is shown.
+Result: source is `library`, `database`, `argument`, `server`, `user mapping`, `default` or `setting`. The row `here` names the current database as the option `only_in` does. Times are in milliseconds, sizes in bytes. Of a secret only whether it is set is shown.
 $$),
 ('The installation', 'smartcar_tesla_validator', $$
 There is no need to call it.

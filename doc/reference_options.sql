@@ -27,6 +27,7 @@ INSERT INTO option_purpose VALUES
 	('compatibility_origin', 'the v3 list of supported models, which needs no credentials'),
 	('ca_file', 'certificates of authorities to be trusted beside the system''s; see [Install](install.md#which-authorities-are-trusted)'),
 	('token_key_file', 'the keys that [seal stored tokens](how-to/back-up-and-keys.md#the-key-file)'),
+	('only_in', 'the database from which requests may be sent, as `smartcar_info()` returns it as `here`; see [A copy for tests](how-to/back-up-and-keys.md#a-copy-for-tests)'),
 	('client_secret', 'of the v2.0 token endpoint and of `smartcar_get_compatibility`'),
 	('client_secret_file', 'a file with the same'),
 	('api_client_id', 'of the v3 client credentials; begins with `client_`'),

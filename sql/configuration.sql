@@ -23,18 +23,19 @@ CREATE SERVER all_options FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	vehicle_origin 'https://vehicle.example.com:8443',
 	management_origin 'https://10.0.0.1',
 	ca_file '/etc/ssl/certs/test.pem',
-	token_key_file '/etc/smartcar/key');
+	token_key_file '/etc/smartcar/key',
+	only_in '7301234567890123456/garage');
 CREATE USER MAPPING FOR PUBLIC SERVER all_options OPTIONS (
 	client_secret 'canary-1', api_client_id 'client_01', api_client_secret 'canary-2',
 	management_token_file '/etc/smartcar/management_token');
 
 -- what is in force: numbers in base units, secrets not shown
 SELECT name, setting, source FROM smartcar_info('all_options')
-	WHERE source NOT IN ('library');
+	WHERE source NOT IN ('library', 'database');
 -- defaults
 CREATE SERVER no_options FOREIGN DATA WRAPPER smartcar_tesla;
 SELECT name, setting, source FROM smartcar_info('no_options')
-	WHERE source NOT IN ('library');
+	WHERE source NOT IN ('library', 'database');
 -- versions are there without any server
 SELECT name, setting IS NOT NULL AS known, source FROM smartcar_info();
 SELECT extversion = (SELECT setting FROM smartcar_info() WHERE name = 'smartcar_tesla') AS agrees
@@ -104,7 +105,9 @@ FROM (VALUES
 	('api_origin', 'https://api.smartcar.com:65536'), ('api_origin', 'https://api.smartcar.com:'),
 	('api_origin', 'ftp://api.smartcar.com'), ('api_origin', 'HTTPS://api.smartcar.com'),
 	('api_origin', 'https://[::1'), ('api_origin', 'https://[::1]:443'), ('api_origin', 'https://a..b'),
-	('ca_file', 'relative.pem'), ('ca_file', ''), ('ca_file', '/absolute.pem')
+	('ca_file', 'relative.pem'), ('ca_file', ''), ('ca_file', '/absolute.pem'),
+	('only_in', '7301234567890123456/a/b c'), ('only_in', '7301234567890123456'), ('only_in', '7301234567890123456/'),
+	('only_in', 'garage'), ('only_in', '/garage'), ('only_in', '7301x/garage'), ('only_in', ''), ('only_in', '1/' || repeat('n', 64))
 ) AS v (option, value);
 SELECT option, length(value), pg_temp.try_option('mapping', option, value) AS result
 FROM (VALUES
@@ -149,3 +152,36 @@ SET smartcar_tesla.sever = 'x';
 
 DROP SERVER all_options CASCADE;
 DROP SERVER no_options CASCADE;
+
+-- a server that is to be used in one database, for instance not in a copy of it
+CREATE SERVER "of production" FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
+	client_id 'app', redirect_uri 'https://example.com/', scope 'read_vin', only_in '1/garage');
+CREATE FUNCTION pg_temp.said(statement text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN replace(concat_ws(' / ', SQLSTATE, SQLERRM, detail, hint),
+		(SELECT system_identifier::text || '/' || current_database() FROM pg_control_system()), '(here)');
+END
+$$;
+SELECT pg_temp.said($$SELECT smartcar_begin_connect('owner', server => 'of production')$$);
+SELECT pg_temp.said($$SELECT smartcar_begin_reauth('owner', 'v', server => 'of production')$$);
+SELECT pg_temp.said($$SELECT smartcar_get_vehicle('v', server => 'of production')$$);
+-- links that only name the application are still made
+SELECT smartcar_virtual_key_url(server => 'of production');
+DO $$
+BEGIN
+	EXECUTE format('ALTER SERVER "of production" OPTIONS (SET only_in %L)',
+		(SELECT setting FROM smartcar_info() WHERE name = 'here'));
+END
+$$;
+BEGIN;
+SELECT pg_temp.said($$SELECT smartcar_begin_connect('owner', server => 'of production')$$);
+ROLLBACK;
+DROP SERVER "of production";

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/place.h"
 #include "pg/text.h"
 
 /*
@@ -167,5 +168,6 @@ smartcar_required_server(FunctionCallInfo fcinfo, int server_argument)
 	if (!OidIsValid(state->server.serverid))
 		smartcar_missing_value(&state->server, SMARTCAR_OPTION_CLIENT_ID, NULL);
 	smartcar_server_check_options(&state->server);
+	smartcar_check_place(&state->server);
 	return &state->server;
 }

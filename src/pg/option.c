@@ -68,6 +68,7 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	"https://compatibility.api.smartcar.com"},
 	[SMARTCAR_OPTION_CA_FILE] = {"ca_file", SERVER, SMARTCAR_KIND_FILE, true},
 	[SMARTCAR_OPTION_TOKEN_KEY_FILE] = {"token_key_file", SERVER, SMARTCAR_KIND_FILE, true},
+	[SMARTCAR_OPTION_ONLY_IN] = {"only_in", SERVER, SMARTCAR_KIND_PLACE},
 
 	[SMARTCAR_OPTION_CLIENT_SECRET] = {"client_secret", MAPPING, SMARTCAR_KIND_SECRET},
 	[SMARTCAR_OPTION_CLIENT_SECRET_FILE] = {"client_secret_file", MAPPING, SMARTCAR_KIND_FILE, true},
@@ -121,6 +122,15 @@ parse_api_version(const char *text, SmartcarApiVersion *version)
 	return *version == SMARTCAR_API_V3 || strcmp(text, "2.0") == 0;
 }
 
+static bool
+is_place(const char *text)
+{
+	size_t		digits = strspn(text, "0123456789");
+	size_t		name = digits > 0 && text[digits] == '/' ? strlen(&text[digits + 1]) : 0;
+
+	return name > 0 && name < NAMEDATALEN;
+}
+
 /*
  * Parses a value by itself.  What depends on another option, which is only the
  * names in "scope", is left to the validator.
@@ -151,6 +161,8 @@ parse_value(SmartcarOption option, SmartcarOptionValue *value)
 			return smartcar_origin_valid(span);
 		case SMARTCAR_KIND_FILE:
 			return is_absolute_path(value->text);
+		case SMARTCAR_KIND_PLACE:
+			return is_place(value->text);
 		case SMARTCAR_KIND_IDENTIFIER:
 		case SMARTCAR_KIND_SECRET:
 			/* in a header, a line break would begin the next header */
@@ -256,6 +268,10 @@ smartcar_option_refuse(SmartcarOption option, const char *text)
 		case SMARTCAR_KIND_FILE:
 			invalid_value(option, text,
 						  "The value must be the absolute path of a file.", NULL);
+		case SMARTCAR_KIND_PLACE:
+			invalid_value(option, text,
+						  "The value must be the system identifier of a cluster, a slash and the name of a database.",
+						  "SELECT setting FROM smartcar_info() WHERE name = 'here' returns that of the current database.");
 		case SMARTCAR_KIND_IDENTIFIER:
 		case SMARTCAR_KIND_SECRET:
 			invalid_value(option, text,

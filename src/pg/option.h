@@ -40,6 +40,7 @@ typedef enum SmartcarOption
 	SMARTCAR_OPTION_COMPATIBILITY_ORIGIN,
 	SMARTCAR_OPTION_CA_FILE,
 	SMARTCAR_OPTION_TOKEN_KEY_FILE,
+	SMARTCAR_OPTION_ONLY_IN,
 
 	/* of a user mapping; each secret is followed by its file */
 	SMARTCAR_OPTION_CLIENT_SECRET,
@@ -71,6 +72,7 @@ typedef enum SmartcarOptionKind
 	SMARTCAR_KIND_NUMBER,
 	SMARTCAR_KIND_ORIGIN,
 	SMARTCAR_KIND_FILE,
+	SMARTCAR_KIND_PLACE,		/* a cluster and a database in it */
 	SMARTCAR_KIND_IDENTIFIER,	/* visible ASCII characters */
 	SMARTCAR_KIND_SECRET		/* visible ASCII characters, never shown */
 } SmartcarOptionKind;
@@ -90,7 +92,8 @@ typedef struct SmartcarOptionInfo
 
 /*
  * The value of an option, as it was stored and as it is used.  Every value but
- * the name of a file is ASCII, so that it is the same in all encodings.
+ * the names of files and databases is ASCII, so that it is the same in all
+ * encodings.
  */
 typedef struct SmartcarOptionValue
 {

@@ -23,7 +23,8 @@ my $vehicle = $node->safe_psql('postgres', 'SELECT vehicle_id FROM smartcar_stat
 
 # every procedure of the extension, with the vehicle for each argument that it must have
 my @calls = split /\n/, $node->safe_psql('postgres', <<SQL);
-	SELECT format('CALL %s(%s)', p.oid::regproc, (SELECT string_agg('\$\$$vehicle\$\$', ', ') FROM generate_series(1, p.pronargs - p.pronargdefaults)))
+	SELECT format('CALL %s(%s)', p.oid::regproc, (SELECT string_agg(CASE WHEN format_type(type, NULL) LIKE '%[]' THEN 'ARRAY[\$\$$vehicle\$\$]' ELSE '\$\$$vehicle\$\$' END, ', ')
+			FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, number) WHERE number <= p.pronargs - p.pronargdefaults))
 	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'smartcar_tesla'
 	WHERE p.prokind = 'p' ORDER BY 1

@@ -104,6 +104,24 @@ $node->safe_psql('of_plain', 'CREATE EXTENSION smartcar_tesla');
 like($error, qr/permission denied for schema smartcar_tesla/, 'nor put rows into the tables');
 is(Manager::count([ $node, 'of_plain' ], 'account'), '0', 'which stay empty');
 
+# A server with only_in is of no use in a copy: nothing is sent from it
+$node->safe_psql('postgres', "DO \$\$BEGIN EXECUTE format('ALTER SERVER smartcar OPTIONS (ADD only_in %L)', (SELECT setting FROM smartcar_info() WHERE name = 'here')); END\$\$");
+$node->command_ok([ 'pg_dump', '-F', 'c', '-f', "$directory/dump_only", '-d', $node->connstr('postgres') ], 'a dump of a server with only_in');
+$node->safe_psql('postgres', 'CREATE DATABASE staging TEMPLATE template0');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('staging'), "$directory/dump_only" ], 'is restored');
+my $requests = () = $sandbox->log;
+my $staging = Session->new($node, 'staging');
+foreach my $statement ("SELECT smartcar_begin_connect('x')", 'CALL smartcar_refresh()', 'CALL smartcar_sync()', "CALL smartcar_disconnect_vehicle('vehicle-000001')",
+	"CALL smartcar_finish_connect('https://example.com/callback?code=c&state=s')", "SELECT * FROM smartcar_exchange_code('c')", "SELECT * FROM smartcar_request('GET', '/vehicles', access_token => 't')")
+{
+	like($staging->query($statement), qr{55000.*server "smartcar" is not allowed in this database.*\n.*/postgres", and this database is "\d+/staging"\. Nothing was sent\.}s, "$statement in a copy");
+}
+is(scalar(() = $sandbox->log), $requests, 'nothing was sent');
+$staging->query("DO \$\$BEGIN EXECUTE format('ALTER SERVER smartcar OPTIONS (SET only_in %L)', (SELECT setting FROM smartcar_info() WHERE name = 'here')); END\$\$");
+like($staging->query("SELECT smartcar_begin_connect('x')"), qr/^http/m, 'until it is allowed');
+$staging->finish;
+$node->safe_psql('postgres', 'ALTER SERVER smartcar OPTIONS (DROP only_in)');
+
 # DROP EXTENSION
 $restored->finish;
 is($node->safe_psql('restored_custom', "SET client_min_messages = warning; DROP EXTENSION smartcar_tesla CASCADE; SELECT count(*) FROM pg_class WHERE relname LIKE 'smartcar%' OR relnamespace = to_regnamespace('smartcar_tesla')"), '0', 'DROP EXTENSION drops the tables');
