@@ -189,7 +189,11 @@ sync_accounts(Sync *sync)
 	int			found;
 
 	if (by_token)
+	{
+		/* without accounts nothing else would say that the version is wrong */
+		smartcar_server_check_credentials(server);
 		smartcar_key_ring_read(&sync->ring, server);
+	}
 	smartcar_progress_begin(&sync->run.progress, "smartcar_sync()", "users",
 							smartcar_users_count(&sync->filter));
 	do

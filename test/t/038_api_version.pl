@@ -68,7 +68,7 @@ foreach my $server (qw(smartcar sealing v3))
 	refused($server, "SELECT smartcar_request('GET', '/x', server => '$server')", "any request on server $server");
 }
 refused('smartcar', "CALL smartcar_$_", $_) foreach ('sync()', 'refresh()', 'reseal_tokens()');
-refused('sealing', "CALL smartcar_refresh(server => 'sealing')", 'refresh() with a key');
+refused('sealing', "CALL smartcar_$_(server => 'sealing')", "$_() with a key") foreach (qw(sync refresh));
 refused('v3', "CALL smartcar_sync(server => 'v3')", 'sync()');
 refused('smartcar', "SELECT smartcar_exchange_code('code')", 'a code');
 refused('smartcar', "SELECT smartcar_refresh_token('token')", 'a refresh token');
