@@ -24,21 +24,21 @@ const wrongState = {
   async run({garage, page, sandbox}) {
     await signIn(page, garage, 'Ada');
     await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen&state=${'0'.repeat(64)}`);
-    await isNoticed(page, /^This return from Smartcar does not belong to a link that you have begun here, .* so nothing was changed\./);
+    await isNoticed(page, /^This return from Smartcar does not belong to a link that you opened here, so nothing was changed\./);
     await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen`);
     await isNoticed(page, /does not belong/);
   },
 };
 
 const used = {
-  title: 'a callback that comes again',
+  title: 'a callback that comes again gets the first result',
   async run({garage, page, sandbox}) {
     await signIn(page, garage, 'Ada');
 
     const address = await connect(page, garage, {owner: 'ada'});
 
     await changesNothing(page, garage, sandbox, address);
-    await isNoticed(page, /it was used before or is too old, so nothing was changed\./);
+    await isNoticed(page, /^Thank you\./);
     assert.deepEqual(await models(page), ['Model 3']);
   },
 };
@@ -65,7 +65,7 @@ const ofSomebodyElse = {
     await page.goto(mallory.url());
     await consent(page, {owner: 'ben'});
     await page.waitForURL(`${garage.url}/garage`);
-    await isNoticed(page, /does not belong to a link that you have begun here/);
+    await isNoticed(page, /^This link belongs to another account, so nothing was changed\./);
     assert.deepEqual(await models(page), []);
     await mallory.goto(`${garage.url}/garage`);
     assert.deepEqual(await models(mallory), []);
