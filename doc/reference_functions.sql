@@ -224,6 +224,30 @@ $$),
 It sends GET /vehicles/{id}/tesla/migration. If it is true, the owner has to connect again.
 Errors: 0A000 on a server that uses version 3.
 $$),
+('Calls to Smartcar', 'smartcar_get_signals', $$
+It sends GET /vehicles/{id}/signals ([List signals](https://smartcar.com/docs/api-reference/list-signals)), for as many pages as there are: one request for almost every vehicle, however many codes are given. Smartcar documents no filter by code, so codes are compared here.
+vehicle_id: NULL gives no rows.
+user_id: Smartcar's id of the owner; not NULL.
+codes: codes of the [signal schema](https://smartcar.com/docs/api-reference/signals/schema), without NULLs; NULL means all.
+Result: a row for each signal that the vehicle has. One that could not be read has no value, the status ERROR, and sqlstate and error, which a typed function about that signal would raise. One without a value has the status UNAVAILABLE and no error. A code that is not there, or does not exist, has no row; neither has a vehicle that no webhook is subscribed to.
+Errors: 22004 without a user_id, 0A000 on a server that uses version 2.0.
+$$),
+('Calls to Smartcar', 'smartcar_get_signals_many', $$
+It is smartcar_get_signals for many vehicles at once; the option `max_concurrency` limits how many requests run at a time.
+user_ids: one for each vehicle, or one for all; not NULL.
+codes: as of smartcar_get_signals.
+Result: the rows of each vehicle, in their order. A vehicle that could not be asked about has one row, with sqlstate, error, and no code.
+$$),
+('Calls to Smartcar', 'smartcar_send_command', $$
+It sends POST /vehicles/{id}/commands/{command} ([Commands](https://smartcar.com/docs/api-reference/commands/overview)), once: no response makes it send the command again. Smartcar responds with 202 to a command that takes longer than 175 seconds, and sends the outcome as the body of that response, which is waited for. An error in it is raised like any other, with the SQLSTATE of its type. After SC001, SC003, SC004 or a cancel the command may have been carried out.
+vehicle_id: NULL gives NULL, and nothing is sent.
+user_id: Smartcar's id of the owner; not NULL.
+command: what follows `/commands/` in the path, such as `charge/start`; not NULL.
+body: sent as JSON; NULL sends none.
+timeout: how long the command may take, up to 10 minutes; NULL means the option `timeout` of the server.
+Result: true if the command was carried out; false if it was accepted with 202 and the response does not say what came of it.
+Errors: 22004 without a user_id or command, 22023 for a command that cannot be part of a path, 0A000 on a server that uses version 2.0.
+$$),
 ('Calls to Smartcar', 'smartcar_get_connections', $$
 Version 2.0 sends GET /management/connections with the management token, version 3 GET /connections, for as many pages as there are.
 vehicle_id, user_id, external_id: only connections with it; NULL does not restrict. Version 2.0 knows no external_id.
@@ -260,7 +284,7 @@ Result: false if there was no subscription.
 Errors: 55000 if no webhook_id is known, 22004 without a user_id, 0A000 on a server that uses version 2.0.
 $$),
 ('Calls to Smartcar', 'smartcar_request', $$
-It returns a response whatever its status; smartcar_parse_error parses that of an error.
+It returns a response whatever its status; smartcar_parse_error parses that of an error. data_age and fetched_at are those of the headers of version 2.0, or in version 3 those of a single signal; they are NULL for a list of signals, whose times differ.
 method: GET, HEAD, POST, PUT, PATCH or DELETE.
 path: below the version, such as `/vehicles/.../odometer`; NULL gives NULL.
 query: parameters of the URL, an object of texts, numbers and booleans.
@@ -274,7 +298,7 @@ It is smartcar_request for many paths at once; the option `max_concurrency` limi
 method: as of smartcar_request.
 paths: below the version, without NULLs; NULL gives no rows.
 query, body, unit_system, origin, timeout: as of smartcar_request.
-Result: a row for each path, in their order.
+Result: a row for each path, in their order. sqlstate is NULL where there is a response. error is not NULL if there is none, if its status is 400 or more, or if it is 202 and the body has errors.
 $$),
 ('The connection manager', 'smartcar_begin_connect', $$
 The state is of 256 random bits; only its SHA-256 is stored.

@@ -512,7 +512,8 @@ COMMENT ON COLUMN smartcar_request_result.retry_after IS 'seconds to wait';
 COMMENT ON COLUMN smartcar_request_result.headers IS 'all headers, by their names in lower case';
 COMMENT ON COLUMN smartcar_request_result.sqlstate IS
 'SQLSTATE that smartcar_request would raise; NULL if there is a response';
-COMMENT ON COLUMN smartcar_request_result.error IS 'the error; NULL if there is a response';
+COMMENT ON COLUMN smartcar_request_result.error IS
+'the error, or what a response says is wrong; NULL if nothing is';
 
 CREATE FUNCTION smartcar_request_many(
 	method text,
@@ -665,6 +666,66 @@ AS 'MODULE_PATHNAME', 'smartcar_get_tesla_migration'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION smartcar_get_tesla_migration IS
 'Tells whether a vehicle still uses the old integration with Tesla (v2.0).';
+
+-- A type, because an argument and a result of a function cannot both be "vehicle_id".
+CREATE TYPE smartcar_signal AS (
+	vehicle_id text,
+	code text,
+	value jsonb,
+	unit text,
+	body jsonb,
+	status text,
+	retrieved_at timestamptz,
+	oem_updated_at timestamptz,
+	sqlstate text,
+	error smartcar_error
+);
+
+COMMENT ON TYPE smartcar_signal IS 'A signal of a vehicle.';
+COMMENT ON COLUMN smartcar_signal.vehicle_id IS 'id of the vehicle';
+COMMENT ON COLUMN smartcar_signal.code IS 'code of the signal; NULL if the vehicle could not be asked about';
+COMMENT ON COLUMN smartcar_signal.value IS
+'"value" or "values" of the body, or all of a body that has neither; NULL if there is no value';
+COMMENT ON COLUMN smartcar_signal.unit IS 'unit of the value';
+COMMENT ON COLUMN smartcar_signal.body IS 'body of the signal, as Smartcar sends it';
+COMMENT ON COLUMN smartcar_signal.status IS 'SUCCESS, ERROR or UNAVAILABLE';
+COMMENT ON COLUMN smartcar_signal.retrieved_at IS 'when Smartcar got the signal from the vehicle';
+COMMENT ON COLUMN smartcar_signal.oem_updated_at IS 'when the vehicle reported the signal';
+COMMENT ON COLUMN smartcar_signal.sqlstate IS 'SQLSTATE of the error; NULL if there is none';
+COMMENT ON COLUMN smartcar_signal.error IS 'error of the signal, or of the vehicle where code is NULL';
+
+CREATE FUNCTION smartcar_get_signals(
+	vehicle_id text,
+	user_id text,
+	codes text[] DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS SETOF smartcar_signal
+AS 'MODULE_PATHNAME', 'smartcar_get_signals'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 30;
+COMMENT ON FUNCTION smartcar_get_signals IS 'Returns the signals of a vehicle (v3).';
+
+CREATE FUNCTION smartcar_get_signals_many(
+	vehicle_ids text[],
+	user_ids text[],
+	codes text[] DEFAULT NULL,
+	server text DEFAULT NULL)
+RETURNS SETOF smartcar_signal
+AS 'MODULE_PATHNAME', 'smartcar_get_signals_many'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100;
+COMMENT ON FUNCTION smartcar_get_signals_many IS 'Returns the signals of many vehicles (v3).';
+
+CREATE FUNCTION smartcar_send_command(
+	vehicle_id text,
+	user_id text,
+	command text,
+	body jsonb DEFAULT NULL,
+	timeout interval DEFAULT '310 s',
+	server text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_send_command'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION smartcar_send_command IS
+'Sends a command to a vehicle, and tells whether it was carried out (v3).';
 
 CREATE FUNCTION smartcar_get_connections(
 	vehicle_id text DEFAULT NULL,
@@ -1234,7 +1295,8 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_get_application_token, smartcar_request, smartcar_request_many, smartcar_get_user, smartcar_get_vehicles,
 	smartcar_get_vehicle, smartcar_get_vehicle_many, smartcar_get_permissions, smartcar_get_permissions_many,
 	smartcar_get_tesla_access, smartcar_get_tesla_access_many, smartcar_get_virtual_key,
-	smartcar_get_virtual_key_many, smartcar_get_tesla_migration, smartcar_get_connections,
+	smartcar_get_virtual_key_many, smartcar_get_tesla_migration, smartcar_get_signals, smartcar_get_signals_many,
+	smartcar_send_command, smartcar_get_connections,
 	smartcar_delete_connections, smartcar_get_compatibility, smartcar_get_webhooks, smartcar_subscribe,
 	smartcar_unsubscribe, smartcar_begin_connect, smartcar_begin_reauth,
 	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_adopt, smartcar_access_token, smartcar_disconnect_vehicle,

@@ -4,7 +4,7 @@
  *	  The SQL functions that reach every endpoint of Smartcar's APIs.
  *
  * They raise an error only where no response came; a status is for the caller to
- * look at.
+ * look at.  The function for many also tells what a response says is wrong.
  *
  * src/api/any_endpoint.c
  *
@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -24,8 +25,9 @@
 #include "http/header.h"
 #include "http/retry.h"
 #include "pg/compat.h"
-#include "pg/text.h"
 #include "pg/datum.h"
+#include "pg/json.h"
+#include "pg/text.h"
 
 PG_FUNCTION_INFO_V1(smartcar_request);
 PG_FUNCTION_INFO_V1(smartcar_request_many);
@@ -200,10 +202,55 @@ set_time_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan
 	MemoryContextSwitchTo(old_context);
 }
 
+/*
+ * The times of a single signal of the v3 API, which has them in the body.  Those of
+ * a list differ from each other.
+ */
+static void
+set_times_of_signal(SmartcarCall *call, SmartcarItem *item, JsonbContainer *body)
+{
+	JsonbContainer *data = smartcar_json_object_member(body, "data");
+	JsonbContainer *meta = data ? smartcar_json_object_member(data, "meta") : NULL;
+	MemoryContext old_context;
+	TimestampTz time;
+
+	if (meta == NULL)
+		return;
+	old_context = MemoryContextSwitchTo(call->context);
+	if (item->nulls[DATA_AGE] && smartcar_json_time_member(meta, "oemUpdatedAt", &time))
+		smartcar_item_set_datum(item, DATA_AGE, TimestampTzGetDatum(time));
+	if (item->nulls[FETCHED_AT] && smartcar_json_time_member(meta, "retrievedAt", &time))
+		smartcar_item_set_datum(item, FETCHED_AT, TimestampTzGetDatum(time));
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * What a response says is wrong, by its status, or by its body alone where it is
+ * that of a command which took long.
+ */
+static void
+set_refusal(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
+			JsonbContainer *body)
+{
+	SmartcarApiResponse readable = *response;
+
+	if (response->status < 400 &&
+		(response->status != 202 || body == NULL ||
+		 smartcar_json_array_member(body, "errors") == NULL))
+		return;
+	if (body == NULL && GetDatabaseEncoding() != PG_UTF8)
+		readable.body.length = 0;
+	smartcar_item_refuse(call, item, &readable, NULL);
+	item->refusal = item->error;
+	item->error = NULL;
+}
+
 static bool
 parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
+	const RequestArguments *arguments = (const RequestArguments *) call->arguments;
 	SmartcarSpan headers = response->headers;
+	JsonbContainer *body = NULL;
 	int64		retry_after;
 	MemoryContext old_context;
 	Datum		built;
@@ -215,6 +262,12 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 	set_time_header(call, item, DATA_AGE, headers, "SC-Data-Age");
 	set_time_header(call, item, FETCHED_AT, headers, "SC-Fetched-At");
 	set_header(call, item, UNIT_SYSTEM, headers, "SC-Unit-System");
+
+	if (response->status >= 400 || arguments->host == SMARTCAR_HOST_VEHICLE)
+		body = smartcar_json_try_parse(response->body);
+	if (body != NULL && arguments->host == SMARTCAR_HOST_VEHICLE)
+		set_times_of_signal(call, item, body);
+	set_refusal(call, item, response, body);
 
 	/* what is left over from its making is freed with the response */
 	built = JsonbPGetDatum(headers_as_jsonb(headers));
@@ -369,39 +422,9 @@ reject_body_of_head(const char *method)
 static SmartcarSpan
 body_argument(FunctionCallInfo fcinfo, const char *method)
 {
-	Jsonb	   *body;
-	char	   *written;
-
-	if (PG_ARGISNULL(BODY_ARGUMENT))
-		return smartcar_span(NULL, 0);
-	reject_body_of_head(method);
-	body = PG_GETARG_JSONB_P(BODY_ARGUMENT);
-	written = JsonbToCString(NULL, &body->root, VARSIZE(body));
-	return smartcar_utf8_from_bytes(written, (int) strlen(written));
-}
-
-/*
- * How long a request may take, in milliseconds.  A command that the vehicle has to
- * carry out takes longer than anything else, so that this is an argument as well.
- */
-static int
-timeout_argument(FunctionCallInfo fcinfo, int default_timeout)
-{
-	const SmartcarOptionInfo *option = &smartcar_options[SMARTCAR_OPTION_TIMEOUT];
-	const Interval *timeout;
-	double		milliseconds;
-
-	if (PG_ARGISNULL(TIMEOUT_ARGUMENT))
-		return default_timeout;
-	timeout = PG_GETARG_INTERVAL_P(TIMEOUT_ARGUMENT);
-	milliseconds = (timeout->month * (double) DAYS_PER_MONTH + timeout->day) * SECS_PER_DAY * 1000.0 +
-		timeout->time / 1000.0;
-	if (milliseconds < option->minimum || milliseconds > option->maximum)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("timeout must be between %d ms and %d ms",
-						option->minimum, option->maximum)));
-	return (int) milliseconds;
+	if (!PG_ARGISNULL(BODY_ARGUMENT))
+		reject_body_of_head(method);
+	return smartcar_json_argument(fcinfo, BODY_ARGUMENT);
 }
 
 static void
@@ -415,7 +438,8 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	arguments->body = body_argument(fcinfo, arguments->method);
 	read_query(fcinfo, arguments);
 	call->arguments = arguments;
-	call->settings.timeout = timeout_argument(fcinfo, call->settings.timeout);
+	call->settings.timeout = smartcar_timeout_argument(fcinfo, TIMEOUT_ARGUMENT,
+													   call->settings.timeout);
 
 	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
 		call->authorization = SMARTCAR_AUTHORIZE_MANAGEMENT;

@@ -6,7 +6,8 @@
  * The function for one raises an error.  The function for many returns a row
  * for each element, in the order of the elements, whatever became of it: first
  * what it is about, then the columns of the call, then the SQLSTATE that the
- * function for one would have raised, and the error.
+ * function for one would have raised, and the error.  A call about a list has as
+ * many rows for an element as its list.
  *
  * src/api/sql_function.c
  *
@@ -21,7 +22,9 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
@@ -58,14 +61,53 @@ smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, Smart
  * have.
  */
 void
-smartcar_refuse_version(const SmartcarServer *server, const char *function)
+smartcar_refuse_version(const SmartcarServer *server, const char *function, const char *hint)
 {
 	const char *version = smartcar_server_option(server, SMARTCAR_OPTION_API_VERSION);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("%s() does not exist in version %s of Smartcar's API", function, version),
-			 errdetail("Server \"%s\" has api_version \"%s\".", server->name, version)));
+			 errdetail("Server \"%s\" has api_version \"%s\".", server->name, version),
+			 hint ? errhint("%s", hint) : 0));
+}
+
+/* An argument of the type jsonb as text in UTF-8; no data where it is NULL. */
+SmartcarSpan
+smartcar_json_argument(FunctionCallInfo fcinfo, int argument)
+{
+	Jsonb	   *json;
+	char	   *written;
+
+	if (PG_ARGISNULL(argument))
+		return smartcar_span(NULL, 0);
+	json = PG_GETARG_JSONB_P(argument);
+	written = JsonbToCString(NULL, &json->root, VARSIZE(json));
+	return smartcar_utf8_from_bytes(written, (int) strlen(written));
+}
+
+/*
+ * How long a request may take, in milliseconds.  A command that the vehicle has to
+ * carry out takes longer than anything else, so that this is an argument as well.
+ */
+int
+smartcar_timeout_argument(FunctionCallInfo fcinfo, int argument, int default_timeout)
+{
+	const SmartcarOptionInfo *option = &smartcar_options[SMARTCAR_OPTION_TIMEOUT];
+	const Interval *timeout;
+	double		milliseconds;
+
+	if (PG_ARGISNULL(argument))
+		return default_timeout;
+	timeout = PG_GETARG_INTERVAL_P(argument);
+	milliseconds = (timeout->month * (double) DAYS_PER_MONTH + timeout->day) * SECS_PER_DAY * 1000.0 +
+		timeout->time / 1000.0;
+	if (milliseconds < option->minimum || milliseconds > option->maximum)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout must be between %d ms and %d ms",
+						option->minimum, option->maximum)));
+	return (int) milliseconds;
 }
 
 static void
@@ -76,7 +118,7 @@ begin_call(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall
 	SmartcarApiVersion version = smartcar_server_api_version(server);
 
 	if (typed->operations[version] == NULL)
-		smartcar_refuse_version(server, typed->name);
+		smartcar_refuse_version(server, typed->name, typed->version_hint);
 	smartcar_call_begin(call, server, typed->operations[version], item_count);
 	call->authorization = typed->authorizations[version];
 	if (typed->begin != NULL)
@@ -159,26 +201,18 @@ smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 	PG_RETURN_DATUM(item->values[0]);
 }
 
-/*
- * A function for one, whose result is the elements of the array that the call
- * has as its only column, each a row of its own.
- */
-Datum
-smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
+/* Puts the elements of an array into the result, each as a row of its own. */
+static void
+put_elements(ReturnSetInfo *result, Datum array)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	SmartcarCall call;
-	ArrayIterator iterator;
+	bool		is_row = type_is_rowtype(ARR_ELEMTYPE(DatumGetArrayTypeP(array)));
+	ArrayIterator iterator = array_create_iterator(DatumGetArrayTypeP(array), 0, NULL);
 	Datum		element;
 	bool		is_null;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	call_one(fcinfo, typed, &call);
-
-	iterator = array_create_iterator(DatumGetArrayTypeP(call.items[0].values[0]), 0, NULL);
 	while (array_iterate(iterator, &element, &is_null))
 	{
-		if (type_is_rowtype(ARR_ELEMTYPE(DatumGetArrayTypeP(call.items[0].values[0]))))
+		if (is_row)
 		{
 			HeapTupleHeader row = DatumGetHeapTupleHeader(element);
 			HeapTupleData tuple = {0};
@@ -190,6 +224,21 @@ smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 		else
 			tuplestore_putvalues(result->setResult, result->setDesc, &element, &is_null);
 	}
+	array_free_iterator(iterator);
+}
+
+/*
+ * A function for one, whose result is the elements of the array that the call
+ * has as its only column, each a row of its own.
+ */
+Datum
+smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
+{
+	SmartcarCall call;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	call_one(fcinfo, typed, &call);
+	put_elements((ReturnSetInfo *) fcinfo->resultinfo, call.items[0].values[0]);
 	return (Datum) 0;
 }
 
@@ -245,8 +294,8 @@ set_items(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall 
  * The row type smartcar_error is that of the last column.  It may have other
  * columns, when the library is older than the script that was run.
  */
-static TupleDesc
-error_descriptor(TupleDesc row)
+TupleDesc
+smartcar_error_descriptor(TupleDesc row)
 {
 	Oid			type = TupleDescAttr(row, row->natts - 1)->atttypid;
 	TupleDesc	descriptor = type_is_rowtype(type) ? lookup_rowtype_tupdesc_copy(type, -1) : NULL;
@@ -262,10 +311,16 @@ static void
 put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarItem *item,
 		 SmartcarSpan id, TupleDesc error_row)
 {
+	const SmartcarFailure *wrong = item->error ? item->error : item->refusal;
 	Datum		values[SMARTCAR_CALL_MAX_COLUMNS + 3] = {0};
 	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS + 3];
 	int			column = 0;
 
+	if (typed->is_list && item->error == NULL)
+	{
+		put_elements(result, item->values[0]);
+		return;
+	}
 	memset(nulls, true, sizeof(nulls));
 	values[column++] = smartcar_span_text_datum_or_null(id, &nulls[0]);
 	for (int i = 0; i < typed->columns; i++, column++)
@@ -276,8 +331,12 @@ put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarIt
 	if (item->error != NULL)
 	{
 		values[column] = CStringGetTextDatum(unpack_sql_state(item->error->sqlstate));
-		values[column + 1] = smartcar_error_form(&item->error->api_error, error_row);
-		nulls[column] = nulls[column + 1] = false;
+		nulls[column] = false;
+	}
+	if (wrong != NULL)
+	{
+		values[column + 1] = smartcar_error_form(&wrong->api_error, error_row);
+		nulls[column + 1] = false;
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
@@ -301,7 +360,7 @@ smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("result type is not the one of the extension")));
-	error_row = error_descriptor(result->setDesc);
+	error_row = smartcar_error_descriptor(result->setDesc);
 
 	begin_call(fcinfo, typed, &call, element_count(fcinfo, typed->id_argument));
 	set_items(fcinfo, typed, &call, typed->id_argument, typed->ids_name, set_id);

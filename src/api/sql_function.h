@@ -37,9 +37,14 @@ typedef struct SmartcarTypedCall
 	/* whether the id is the path of an endpoint */
 	bool		id_is_path;
 
+	/* whether the only value is an array of rows, with the id and the error */
+	bool		is_list;
+
 	/* by version; an operation that is NULL does not exist in it */
 	const SmartcarOperation *operations[2];
 	SmartcarAuthorization authorizations[2];
+	const char *version_hint;	/* what to do where it does not exist; NULL:
+								 * nothing */
 
 	/*
 	 * Reads the other arguments, where there are any; may be NULL.  It may
@@ -77,8 +82,12 @@ extern Datum smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall 
 extern Datum smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
 extern Datum smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed);
 
+extern SmartcarSpan smartcar_json_argument(FunctionCallInfo fcinfo, int argument);
+extern int	smartcar_timeout_argument(FunctionCallInfo fcinfo, int argument,
+									  int default_timeout);
+extern TupleDesc smartcar_error_descriptor(TupleDesc row);
 extern pg_noreturn void smartcar_refuse_version(const SmartcarServer *server,
-												const char *function);
+												const char *function, const char *hint);
 extern void smartcar_item_set_datum(SmartcarItem *item, int column, Datum value);
 extern void smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column,
 								   SmartcarSpan value);

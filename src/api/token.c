@@ -99,7 +99,7 @@ server_with_tokens(FunctionCallInfo fcinfo, int argument, const char *function)
 	SmartcarServer *server = smartcar_required_server(fcinfo, argument);
 
 	if (smartcar_server_api_version(server) != SMARTCAR_API_V2)
-		smartcar_refuse_version(server, function);
+		smartcar_refuse_version(server, function, NULL);
 	return server;
 }
 

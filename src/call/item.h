@@ -105,6 +105,8 @@ typedef struct SmartcarItem
 
 	/* what came of it */
 	struct SmartcarFailure *error;	/* NULL: nothing went wrong */
+	const struct SmartcarFailure *refusal;	/* said by a response that was
+											 * accepted; NULL: nothing */
 	Datum		values[SMARTCAR_CALL_MAX_COLUMNS];
 	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS];
 } SmartcarItem;

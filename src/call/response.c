@@ -95,8 +95,8 @@ smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason)
 }
 
 /*
- * The response is an error: the body of one with an error status, or an object
- * within a response that is otherwise good.
+ * The response is an error, in its body or in an object of it.  The status of the
+ * response counts unless it is a good one.
  */
 void
 smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
@@ -106,16 +106,13 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 	MemoryContext old_context;
 
 	if (object != NULL)
-	{
 		smartcar_error_read_object(&error, object);
-		if (error.status == 0)
-			error.status = smartcar_status_for_error_type(error.type);
-	}
 	else
-	{
 		smartcar_error_read_body(&error, response->body);
+	if (!is_success(response->status))
 		error.status = response->status;
-	}
+	else if (error.status == 0)
+		error.status = smartcar_status_for_error_type(error.type);
 	if (!smartcar_retry_after(response->headers, &error.retry_after))
 		error.retry_after = SMARTCAR_NO_RETRY_AFTER;
 	if (error.request_id.data == NULL)

@@ -51,6 +51,7 @@ const SmartcarEndpointInfo smartcar_endpoints[SMARTCAR_ENDPOINT_COUNT] = {
 	[SMARTCAR_ENDPOINT_ACCOUNT_PERMISSIONS] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/vehicleuseraccount-permissions"},
 	[SMARTCAR_ENDPOINT_ACCOUNT_ROLE] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/vehicleuseraccount-role"},
 	[SMARTCAR_ENDPOINT_DIGITAL_KEY] = {"GET", SMARTCAR_HOST_VEHICLE, "/vehicles/*/signals/connectivitystatus-isdigitalkeypaired"},
+	[SMARTCAR_ENDPOINT_COMMANDS] = {"POST", SMARTCAR_HOST_VEHICLE, "/vehicles/*/commands"},
 	[SMARTCAR_ENDPOINT_WEBHOOKS] = {"GET", SMARTCAR_HOST_V3_MANAGEMENT, "/webhooks"},
 	[SMARTCAR_ENDPOINT_SUBSCRIPTIONS] = {"GET", SMARTCAR_HOST_V3_MANAGEMENT, "/subscriptions"},
 	[SMARTCAR_ENDPOINT_SUBSCRIBE] = {"POST", SMARTCAR_HOST_V3_MANAGEMENT, "/subscriptions"},

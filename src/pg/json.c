@@ -208,6 +208,21 @@ smartcar_json_parse(SmartcarSpan text)
 	return jsonb;
 }
 
+/*
+ * An object in a text that nobody promised to be JSON; NULL for any other, and for
+ * one with an escape that the encoding of the database may have no character for.
+ */
+JsonbContainer *
+smartcar_json_try_parse(SmartcarSpan text)
+{
+	Jsonb	   *json;
+
+	if (GetDatabaseEncoding() != PG_UTF8 && json_shape(text).wide_escape)
+		return NULL;
+	json = smartcar_json_parse(text);
+	return json != NULL && JB_ROOT_IS_OBJECT(json) ? &json->root : NULL;
+}
+
 /* A member of an object, or NULL if there is none. */
 JsonbValue *
 smartcar_json_member(JsonbContainer *object, const char *key, JsonbValue *value)

@@ -28,6 +28,7 @@
 
 extern void smartcar_check_for_interrupts(SmartcarSpan text);
 extern Jsonb *smartcar_json_parse(SmartcarSpan text);
+extern JsonbContainer *smartcar_json_try_parse(SmartcarSpan text);
 extern JsonbValue *smartcar_json_member(JsonbContainer *object, const char *key,
 										JsonbValue *value);
 extern JsonbContainer *smartcar_json_object_member(JsonbContainer *object, const char *key);

@@ -86,6 +86,8 @@ FROM (VALUES
 	('00000', $$SELECT smartcar_get_virtual_key('vehicle-000003', 'access-000003')$$),
 	('00000', $$SELECT smartcar_get_virtual_key('vehicle-000003', user_id => 'user-000003', server => 'tls_v3')$$),
 	('00000', $$SELECT smartcar_get_tesla_migration('vehicle-000003', 'access-000003')$$),
+	('00000', $$SELECT * FROM smartcar_get_signals('vehicle-000003', 'user-000003', server => 'v3')$$),
+	('00000', $$SELECT smartcar_send_command('vehicle-000003', 'user-000003', 'charge/set-limit', '{"data": {"attributes": {"percent": 80}}}', server => 'tls_v3')$$),
 	('00000', $$SELECT * FROM smartcar_get_connections()$$),
 	('00000', $$SELECT * FROM smartcar_get_connections(server => 'v3')$$),
 	('00000', $$SELECT * FROM smartcar_delete_connections('vehicle-000004')$$),
@@ -145,6 +147,8 @@ FROM (VALUES
 		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['access-000008']))),
 	('virtual key, v3', '{NULL,NULL}',
 		(SELECT array_agg(sqlstate) FROM smartcar_get_virtual_key_many(ARRAY['vehicle-000008', 'vehicle-000009'], user_ids => ARRAY['user-000008', 'user-000009'], server => 'v3'))),
+	('signals, v3', '{NULL,SC404}',
+		(SELECT array_agg(sqlstate) FROM smartcar_get_signals_many(ARRAY['vehicle-000008', 'no-such'], ARRAY['user-000008'], '{odometer-traveleddistance}', server => 'v3'))),
 	('request', '{NULL,SC001}',
 		(SELECT array_agg(sqlstate) FROM smartcar_request_many('GET', ARRAY['/vehicles/vehicle-000008/battery', '/vehicles/fault-drop'], ARRAY['access-000008'])))
 ) AS calls (name, expected, got)

@@ -39,7 +39,7 @@ function vehicle(request, sandbox, id) {
 // A list of signals without any is no error.
 function allSignals(request, sandbox, connection) {
   const response = pageOf(request, knownSignals(sandbox, connection), sandbox.settings.signal_page_size,
-    (code) => readSignal(request, sandbox, connection, code));
+    (code) => readSignal(request, sandbox, connection, code), {}, sandbox.settings.signal_page_limit);
 
   if (response.status === 200) {
     response.body.included = {vehicle: vehicleResource(request, sandbox, connection.vehicleId)};

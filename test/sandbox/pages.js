@@ -23,12 +23,14 @@ function linksOf(request, number, last) {
 }
 
 // The response to a request for a page of a list.  usual: its size when none is
-// asked for; write(item): an item as it is sent; meta: what meta has beside.
-function pageOf(request, list, usual, write, meta = {}) {
+// asked for; write(item): an item as it is sent; meta: what meta has beside;
+// limit: what a page has at most, whatever is asked for.
+function pageOf(request, list, usual, write, meta = {}, limit = 100) {
   const number = request.integer('page[number]', 1, 1, 999999999);
-  const size = request.integer('page[size]', usual, 1, 100);
+  const asked = request.integer('page[size]', usual, 1, 100);
+  const size = Math.min(asked, limit);
 
-  if (number === null || size === null) {
+  if (number === null || asked === null) {
     return invalid(request, number === null ? 'page[number]' : 'page[size]');
   }
   return {

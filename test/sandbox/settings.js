@@ -56,6 +56,8 @@ function defaultSettings(overrides = {}) {
     subscription_delay: 0,
     // how many signals a page has when the request does not say
     signal_page_size: 25,
+    // and at most, whatever the request says
+    signal_page_limit: 100,
     // the pauses between the deliveries of a webhook are 25, 50 and 100 s times this
     webhook_time_scale: 0.001,
     webhook_timeout: 15000,

@@ -105,7 +105,12 @@ is($session->query("SELECT sqlstate, (error).description ~ 'connection to .* was
 $sandbox->faults();
 is($session->query("SELECT DISTINCT sqlstate, (error).type, (error).action FROM smartcar_get_vehicle_many($five, ARRAY['no-such-token'])"), 'SC401|AUTHENTICATION|refresh_token', 'the same error in every row');
 is($session->query(q(SELECT sqlstate, path, status, body FROM smartcar_request_many('GET', ARRAY['/no/such/path', '/vehicles'], ARRAY['access-000001'])))
-	  =~ s/\{.*?"type":"(\w+)".*\}/$1/r, "|/no/such/path|404|RESOURCE_NOT_FOUND\n|/vehicles|200|{\"vehicles\":[\"vehicle-000001\"],\"paging\":{\"count\":1,\"offset\":0}}", 'a status is no error of a request');
+	  =~ s/\{.*?"type":"(\w+)".*\}/$1/r, "|/no/such/path|404|RESOURCE_NOT_FOUND\n|/vehicles|200|{\"vehicles\":[\"vehicle-000001\"],\"paging\":{\"count\":1,\"offset\":0}}", 'a status is no SQLSTATE of a request');
+is($session->query(q(SELECT path, sqlstate, (error).status, (error).type, (error).action, error IS NULL FROM smartcar_request_many('GET', ARRAY['/no/such/path', '/vehicles'], ARRAY['access-000001']))),
+	"/no/such/path||404|RESOURCE_NOT_FOUND|fix_setup|f\n/vehicles|||||t", 'but its error tells what is wrong');
+$sandbox->faults({ status => 502, body => '<html>Bad Gateway', content_type => 'text/html' });
+is($session->query(q(SELECT sqlstate, (error).status, (error).description, (error).action FROM smartcar_request_many('POST', ARRAY['/x'], ARRAY['access-000001']))),
+	'|502|<html>Bad Gateway|retry', 'what is not JSON, too');
 
 # Rows without an error have none, and rows with one have nothing else
 is($session->query("SELECT count(*) FROM smartcar_get_vehicle_many($mixed, ARRAY['access-000025']) WHERE (sqlstate IS NULL) <> (error IS NULL) OR (sqlstate IS NULL) <> (id IS NOT NULL)"), '0', 'an error or a result');

@@ -206,6 +206,12 @@ is_result(
 	q(SELECT status, body::jsonb ->> 'distance' IS NOT NULL, unit_system, data_age < fetched_at FROM smartcar_request('GET', '/vehicles/vehicle-000001/odometer', 'access-000001', unit_system => 'imperial')),
 	'200|t|imperial|t', 'a reading');
 is_result(
+	q(SELECT status, fetched_at - data_age, fetched_at > now() - interval '1 minute' FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals/odometer-traveleddistance', user_id => 'user-000001', server => 'v3')),
+	'200|00:01:30|t', 'a single signal of version 3, whose times stand in the body');
+is_result(
+	q(SELECT status, fetched_at IS NULL, data_age IS NULL FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals', user_id => 'user-000001', server => 'v3')),
+	'200|t|t', 'the signals of a list differ from each other');
+is_result(
 	q(SELECT status, jsonb_array_length(body::jsonb -> 'responses') FROM smartcar_request('POST', '/vehicles/vehicle-000001/batch', 'access-000001',
 	  body => '{"requests": [{"path": "/odometer"}, {"path": "/fuel"}]}')),
 	'200|2', 'a batch');

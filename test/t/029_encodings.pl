@@ -148,4 +148,10 @@ foreach my $case ([ 'latin1', 'smartcar' ], [ 'sql_ascii', 'hook' ])
 }
 like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escape'::bytea, NULL, 'smartcar')"), qr/challenge/, 'postgres: it is there');
 
+# An escape that the database has no character for ends neither a request nor those beside it
+$sandbox->faults({ match => { path => '/x' }, times => 0, status => 404, body => '{"errors": [{"type": "X", "detail": "\\u65e5"}]}', content_type => 'application/json' });
+my $escaped = "SELECT status, sqlstate, (error).status, (error).type FROM smartcar_request_many('GET', '{/x}', '{t}', server => 'smartcar')";
+is(rows('latin1', $escaped), '404||404|', 'latin1: an error that cannot be read');
+is(rows('postgres', $escaped), '404||404|X', 'postgres: it can');
+
 done_testing();

@@ -162,7 +162,9 @@ const tests = {
     assert.deepStrictEqual(Object.keys(data[0].attributes), ['code', 'name', 'group', 'status', 'body']);
     assert.match(data[0].meta.ingestedAt, /Z$/);
     assert.ok(data[0].meta.oemUpdatedAt < data[0].meta.retrievedAt);
-    await sandbox.control('POST', 'settings', {signal_page_size: 4});
+    await sandbox.control('POST', 'settings', {signal_page_limit: 4});
+    assert.strictEqual((await list('?page[size]=100')).meta.pageSize, 4);
+    await sandbox.control('POST', 'settings', {signal_page_size: 4, signal_page_limit: 100});
 
     const codes = [];
 
