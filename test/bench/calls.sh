@@ -17,7 +17,7 @@ start_call_sandbox()
 {
 	local other=$(((core + 1) % $(nproc)))
 
-	start_sandbox --tls --delay $call_delay
+	start_sandbox --no-bucket --tls --delay $call_delay
 	if [ -n "${pinned[*]}" ] && [ "$other" != "$core" ]; then
 		taskset -a -p -c "$other" "$sandbox_pid" >/dev/null
 	fi

@@ -38,7 +38,7 @@ start_manager_sandbox()
 {
 	local other=$(((core + 1) % $(nproc)))
 
-	start_sandbox "$@"
+	start_sandbox --no-bucket "$@"
 	if [ -n "${pinned[*]}" ] && [ "$other" != "$core" ]; then
 		taskset -a -p -c "$other" "$sandbox_pid" >/dev/null
 	fi

@@ -99,7 +99,7 @@ step_isolation()
 
 	after install
 	mkdir "$workspace/isolation"
-	start_sandbox
+	start_sandbox --no-bucket
 	PG_CONFIG=$private_pg_config ISOLATION_OUTPUT=$workspace/isolation \
 		"$copy/test/isolation/run.sh" "$sandbox_url" >"$output" 2>&1 || result=$?
 	stop_sandbox

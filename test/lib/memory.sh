@@ -147,7 +147,7 @@ check_memory()
 
 	trap end_memory_test EXIT
 	make_memory_server >"$workspace/memory.output" 2>&1 || { cat "$workspace/memory.output"; return 1; }
-	start_sandbox --tls
+	start_sandbox --no-bucket --tls
 	ask_sandbox fleet '{"owners": 30}' >/dev/null
 	ask_sandbox faults "$(cat "$copy/test/memory/faults.json")" >/dev/null
 	start_memory_server

@@ -10,7 +10,7 @@ const readline = require('readline');
 
 class Sandbox {
   static async start() {
-    const child = spawn(process.execPath, [process.env.PARITY_SANDBOX], {stdio: ['pipe', 'pipe', 'inherit']});
+    const child = spawn(process.execPath, [process.env.PARITY_SANDBOX, '--no-bucket'], {stdio: ['pipe', 'pipe', 'inherit']});
     const [line] = await Promise.race([
       new Promise((resolve) => readline.createInterface({input: child.stdout}).once('line', (text) => resolve([text]))),
       new Promise((resolve, reject) => {

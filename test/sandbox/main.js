@@ -4,8 +4,11 @@
 //
 // Usage: node main.js [--grace SECONDS] [--code-lifetime SECONDS]
 //                     [--access-lifetime SECONDS] [--refresh-lifetime SECONDS]
-//                     [--delay MILLISECONDS] [--tls] [--parent-pid PID]
-//                     [--idle SECONDS]
+//                     [--delay MILLISECONDS] [--no-bucket] [--tls]
+//                     [--parent-pid PID] [--idle SECONDS]
+//
+// --no-bucket: the application may make any number of requests, after
+// POST /sandbox/reset, too.
 //
 // It prints one line of JSON with its addresses, and nothing after it.
 
@@ -35,6 +38,8 @@ function readArguments(words) {
 
     if (words[i] === '--tls') {
       options.tls = true;
+    } else if (words[i] === '--no-bucket') {
+      options.application_bucket = null;
     } else if (name && /^\d+(\.\d+)?$/.test(words[i + 1] || '')) {
       i += 1;
       options[name] = Number(words[i]);

@@ -41,11 +41,11 @@ function defaultSettings(overrides = {}) {
     // what GET /connections and its like of v2.0 list: 'own', 'none', or 'foreign'
     // ones, as when the credentials are those of another application
     connections_listed: 'own',
-    // null: no such limit.  The bucket of the application is 120 requests at first;
-    // application_refill are added each minute
-    application_bucket: null,
+    // how many requests the application has at first, and how many are added each
+    // minute; null: no such limit
+    application_bucket: 120,
     application_refill: 2,
-    // requests to a vehicle in a calendar month; {requests, seconds}
+    // null: no such limit.  Requests to a vehicle in a calendar month; {requests, seconds}
     vehicle_month_limit: null,
     vehicle_rate_limit: null,
     // null, or a command takes long: {after, takes, error}, see README.md

@@ -4,7 +4,7 @@
 
 const assert = require('assert');
 
-const {bearer} = require('./client');
+const {bearer, startSandbox} = require('./client');
 
 const VEHICLE = '/v2.0/vehicles/vehicle-000001';
 
@@ -19,7 +19,6 @@ async function client(sandbox) {
 const tests = {
   async 'the bucket of the application'(sandbox) {
     await sandbox.control('POST', 'fleet', {owners: 1});
-    await sandbox.control('POST', 'settings', {application_bucket: 120});
 
     const get = await client(sandbox);
 
@@ -42,6 +41,15 @@ const tests = {
     assert.strictEqual((await limits(sandbox)).application.available, 120);
     await sandbox.control('POST', 'settings', {application_bucket: null});
     assert.strictEqual((await limits(sandbox)).application.available, null);
+  },
+
+  async 'no bucket, if the sandbox is started so'() {
+    const unlimited = await startSandbox(['--no-bucket']);
+
+    await unlimited.control('POST', 'settings', {application_bucket: 1});
+    await unlimited.control('POST', 'reset');
+    assert.strictEqual((await limits(unlimited)).application.available, null, 'also after a reset');
+    await unlimited.stop();
   },
 
   async 'requests that are not admitted take nothing'(sandbox) {
