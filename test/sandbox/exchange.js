@@ -11,6 +11,7 @@ const {tokenEndpoint} = require('./oauth');
 const {applicationTokenEndpoint} = require('./iam');
 const {apiV2} = require('./api_v2');
 const {apiV3} = require('./api_v3');
+const {compatibleModels} = require('./compatible_models');
 const {managementV2} = require('./management');
 const {connect} = require('./connect');
 const {control} = require('./control');
@@ -31,6 +32,9 @@ function work(request, sandbox) {
     }
     if (path.startsWith('/v2.0/')) {
       return apiV2(request, sandbox);
+    }
+    if (path === '/v3/compatible-vehicles') {
+      return compatibleModels(request);
     }
     if (path.startsWith('/v3/')) {
       return apiV3(request, sandbox);
