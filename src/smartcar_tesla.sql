@@ -1026,7 +1026,7 @@ COMMENT ON COLUMN smartcar_tesla.sync_round.server IS 'SERVER that is synchroniz
 COMMENT ON COLUMN smartcar_tesla.sync_round.details_began_at IS
 'vehicles whose details are older than this are still to be asked about (v3)';
 COMMENT ON COLUMN smartcar_tesla.sync_round.list_began_at IS 'when the list of connections or users was begun';
-COMMENT ON COLUMN smartcar_tesla.sync_round.next_page IS 'page of the list to go on with; NULL if it is complete (v3)';
+COMMENT ON COLUMN smartcar_tesla.sync_round.next_page IS 'page of the list to go on with; -1 after the last one, NULL if it is complete (v3)';
 COMMENT ON COLUMN smartcar_tesla.sync_round.last_user_id IS 'user after whom to go on (v2.0)';
 
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.session', '');

@@ -343,8 +343,10 @@ smartcar_connections_count(const SmartcarServer *server)
 	return smartcar_row_int64(0, "count");
 }
 
+/* One that was made while the list was read may well be on no page. */
 #define IS_MISSING \
 	"status = 'connected' " \
+	"AND (created_at < $2 OR created_at > @now) " \
 	"AND (synced_at IS NULL OR synced_at < $2 OR synced_at > @now) "
 
 /*

@@ -164,15 +164,20 @@ smartcar_subscribe_vehicles(SmartcarSyncRun *run, const SmartcarUserFilter *filt
 
 		MemoryContextReset(batch);
 		old_context = MemoryContextSwitchTo(batch);
-		subscribers = smartcar_subscribers_read(filter, webhook_id, all, &last, allowed, &found);
+		subscribers = smartcar_subscribers_read(filter, webhook_id, all, &last, limit, &found);
 		if (found > 0)
 			next = subscribers[found - 1];
 		count = keep_usable(subscribers, found);
+		if (count > allowed)
+		{
+			count = allowed;
+			run->is_stopped = true;
+		}
 
 		/* not to be held while Smartcar is asked */
 		smartcar_spi_commit();
 		goes_on = (count == 0 || subscribe(run, webhook_id, subscribers, count)) &&
-			found == limit;
+			found == limit && !run->is_stopped;
 		record(server, webhook_id, subscribers, count);
 		smartcar_spi_commit();
 		MemoryContextSwitchTo(old_context);

@@ -160,13 +160,20 @@ store_report(void *argument)
 
 /*
  * A vehicle that is not found may have been disconnected since it was listed, so its
- * user is to be listed again.
+ * user is to be listed again, once for all vehicles.
  */
 static void
 doubt(SmartcarSyncRun *run, const Question *question)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(run->context);
+	MemoryContext old_context;
+	ListCell   *cell;
 
+	foreach(cell, run->doubtful_users)
+	{
+		if (strcmp(lfirst(cell), question->user_id) == 0)
+			return;
+	}
+	old_context = MemoryContextSwitchTo(run->context);
 	run->doubtful_users = lappend(run->doubtful_users, pstrdup(question->user_id));
 	MemoryContextSwitchTo(old_context);
 }
@@ -248,7 +255,9 @@ smartcar_sync_details(SmartcarSyncRun *run, TimestampTz due_before)
 
 	ask(&details);
 	run->failed += details.failed;
-	run->synced = run->synced > 0 ? run->synced - details.failed : details.answered;
+
+	/* a run that goes on with a list has listed only some of these */
+	run->synced = Max(run->synced - details.failed, details.answered);
 }
 
 /*

@@ -26,6 +26,7 @@
 #include "manager/sync_details.h"
 #include "manager/sync_round.h"
 #include "manager/sync_user_list.h"
+#include "manager/usable_id.h"
 #include "manager/user_outcome.h"
 
 typedef struct Listing
@@ -165,9 +166,9 @@ finish_page(SmartcarCall *call, SmartcarItem *item)
 
 /*
  * Lists the connections from the next page of a round on.  An error comes after what
- * had come by then was stored.  Returns the page after the last one.
+ * had come by then was stored.
  */
-static int
+static void
 list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
@@ -181,8 +182,11 @@ list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 	listing->next_page = listing->last_page = round->next_page;
 	for (int i = 0; i < items; i++)
 		listing->call.items[i].is_done = true;
-	smartcar_call_authorize(&listing->call, SMARTCAR_AUTHORIZE_APPLICATION);
-	smartcar_call_run(&listing->call);
+	if (smartcar_sync_may_ask(run, &listing->call))
+	{
+		smartcar_call_authorize(&listing->call, SMARTCAR_AUTHORIZE_APPLICATION);
+		smartcar_call_run(&listing->call);
+	}
 	if (listing->error != NULL)
 		smartcar_failure_raise(listing->error);
 	smartcar_warn_of_unusable(listing->unusable);
@@ -190,10 +194,9 @@ list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 
 	is_complete = listing->open_page == 0 && listing->next_page > listing->last_page;
 	if (is_complete)
-		round->next_page = 0;
+		round->next_page = SMARTCAR_AFTER_LAST_PAGE;
 	else
 		round->next_page = listing->open_page > 0 ? listing->open_page : listing->next_page;
-	return listing->last_page + 1;
 }
 
 /*
@@ -215,15 +218,21 @@ list_missing(SmartcarSyncRun *run, TimestampTz list_began_at)
 															   limit, &count);
 		SmartcarUser *users = palloc0((count + 1) * sizeof(SmartcarUser));
 
+		int			usable = 0;
+
 		for (int i = 0; i < count; i++)
-			users[i].user_id = user_ids[i];
-		smartcar_spi_commit();
-		if (count > 0)
 		{
-			smartcar_list_users(run, users, count);
-			run->failed += smartcar_warn_of_users(users, count);
-			last = MemoryContextStrdup(old_context, user_ids[count - 1]);
+			if (smartcar_user_id_is_usable(smartcar_span_from_string(user_ids[i])))
+				users[usable++].user_id = user_ids[i];
 		}
+		smartcar_warn_of_unusable(count - usable);
+		run->failed += count - usable;
+		smartcar_spi_commit();
+		if (usable > 0)
+			smartcar_list_users(run, users, usable);
+		run->failed += smartcar_warn_of_users(users, usable);
+		if (count > 0)
+			last = MemoryContextStrdup(old_context, user_ids[count - 1]);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
 	} while (count == limit && !run->is_stopped);
@@ -247,6 +256,7 @@ find_missing(SmartcarSyncRun *run, SmartcarSyncRound *round)
 	{
 		smartcar_connections_remove_listed(run->server, round->list_began_at);
 		round->list_began_at = DT_NOEND;
+		round->next_page = 0;
 		smartcar_sync_round_store(run->server, round);
 		smartcar_spi_commit();
 		smartcar_sync_refuse_disconnects(run, count);
@@ -280,18 +290,13 @@ smartcar_sync_connections(SmartcarSyncRun *run, bool with_details)
 	/* what is inserted from now on was created after the list began */
 	smartcar_spi_commit();
 	if (round.next_page > 0)
-	{
-		int			after_last = list_connections(run, &round);
-
-		if (round.next_page == 0)
-		{
-			find_missing(run, &round);
-			if (run->is_stopped)
-				round.next_page = after_last;
-		}
-	}
+		list_connections(run, &round);
+	if (round.next_page == SMARTCAR_AFTER_LAST_PAGE && !run->is_rate_limited)
+		find_missing(run, &round);
 	if (!run->is_stopped)
 		smartcar_subscribe_vehicles(run, &everybody, false);
+	if (!run->is_stopped)
+		round.next_page = 0;
 	if (with_details && !run->is_stopped)
 	{
 		smartcar_sync_details(run, round.details_began_at);

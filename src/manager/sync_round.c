@@ -18,8 +18,9 @@
 #include "manager/spi.h"
 
 /*
- * Reads the round of a server.  A list that was begun more than a day ago is out of
- * date, and is begun again.
+ * Reads the round of a server.  A list of connections that was begun more than a day
+ * ago is out of date, and is begun again; users (v2.0) are gone through to the end,
+ * however long that takes.
  */
 void
 smartcar_sync_round_read(const SmartcarServer *server, SmartcarSyncRound *round)
@@ -34,11 +35,11 @@ smartcar_sync_round_read(const SmartcarServer *server, SmartcarSyncRound *round)
 						 &parameters) == 0)
 		return;
 	round->details_began_at = smartcar_row_time(0, "details_began_at");
+	round->last_user_id = smartcar_row_string(0, "last_user_id");
 	if (!smartcar_row_bool(0, "is_current"))
 		return;
 	round->list_began_at = smartcar_row_time(0, "list_began_at");
 	round->next_page = smartcar_row_int32(0, "next_page");
-	round->last_user_id = smartcar_row_string(0, "last_user_id");
 }
 
 /*

@@ -17,6 +17,9 @@
 
 #include "pg/server.h"
 
+/* All pages have come, but what was on none of them was not looked for yet. */
+#define SMARTCAR_AFTER_LAST_PAGE	(-1)
+
 /*
  * A round ends when every connection was listed and asked about, which may take
  * several runs.
@@ -27,7 +30,7 @@ typedef struct SmartcarSyncRound
 									 * since are still to come; DT_NOEND: no
 									 * details are open */
 	TimestampTz list_began_at;	/* DT_NOEND: there was no list */
-	int			next_page;		/* 0: the list is complete (v3) */
+	int			next_page;		/* 0: nothing is left to do with the list (v3) */
 	const char *last_user_id;	/* whom to go on after; NULL: nobody (v2.0) */
 } SmartcarSyncRound;
 

@@ -14,6 +14,7 @@
 
 #include "manager/sync_vehicles.h"
 
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "api/sql_function.h"
@@ -176,6 +177,25 @@ is_open(const SmartcarUser *user)
 }
 
 /*
+ * Passes over a user for whom no run makes enough requests, who would keep those
+ * after him from their turn.
+ */
+static void
+pass_over(const SmartcarSyncRun *run, SmartcarUser *user, int vehicles)
+{
+	user->vehicle_ids = NULL;
+	user->has_failed = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("user \"%s\" is passed over, because max_requests is too small", user->user_id),
+			 errdetail("The %d vehicles of this user take %d requests.",
+					   vehicles, 1 + vehicles * SMARTCAR_VEHICLE_REQUESTS),
+			 errhint("Run CALL smartcar_sync(user_id => %s, server => %s).",
+					 quote_literal_cstr(user->user_id),
+					 quote_literal_cstr(run->server->name))));
+}
+
+/*
  * Leaves users for the next run about whose vehicles no more requests may be made.
  * Returns how many vehicles are asked about.
  */
@@ -193,6 +213,11 @@ leave_unaffordable(SmartcarSyncRun *run, SmartcarUser *users, int count)
 		if (!is_open(&users[i]))
 			continue;
 		vehicles = count_vehicles(&users[i]);
+		if ((int64) vehicles * SMARTCAR_VEHICLE_REQUESTS > run->max_requests - 1)
+		{
+			pass_over(run, &users[i], vehicles);
+			continue;
+		}
 		is_over |= left < (int64) (total + vehicles) * SMARTCAR_VEHICLE_REQUESTS;
 		if (is_over)
 			users[i].is_left = run->is_stopped = true;

@@ -101,19 +101,19 @@ sub callback_of
 }
 
 # Adds accounts to the sandbox's fleet, and the same to a node.  Their access
-# tokens end in a minute, unless another interval is given.  Returns the last
-# number.
+# tokens end in a minute, unless another interval is given; the fleet is as said.
+# Returns the last number.
 my %fleet;
 
 sub add_fleet
 {
-	my ($node, $sandbox, $server, $count, $access_ends) = @_;
+	my ($node, $sandbox, $server, $count, $access_ends, %given) = @_;
 	my $first = ($fleet{ $sandbox->url } // 0) + 1;
 	my $last = $first + $count - 1;
 	my $path = $node->basedir . "/fleet_$first";
 
 	$access_ends //= '1 minute';
-	$sandbox->ask('fleet', { owners => $count });
+	$sandbox->ask('fleet', { owners => $count, %given });
 	$fleet{ $sandbox->url } = $last;
 	system("node '$seal_tokens' seal '" . key_file($node) . "' '$server' $first $last > '$path'") == 0
 	  or croak 'the tokens could not be sealed';

@@ -78,6 +78,19 @@ sub known
 	return Manager::aggregate($session, 'connection', 'count(*), count(virtual_key_paired)', server => 'v3');
 }
 
+sub statuses
+{
+	return $session->query("SELECT status, count(*) FROM smartcar_status WHERE server = 'v3' GROUP BY 1 ORDER BY 1") =~ s/\n/ /gr;
+}
+
+sub disconnect
+{
+	my ($first, $last) = @_;
+
+	$session->query("SELECT smartcar_delete_connections(format('vehicle-%s', lpad(n::text, 6, '0')), server => 'v3') FROM generate_series($first, $last) n");
+	return;
+}
+
 # As few as there can be
 
 start_over(40);
@@ -156,6 +169,41 @@ is(counts('max_requests => 3'), '3|0|0|3', 'three vehicles');
 is(join(' ', map { $_->{path} =~ m{vehicles/(.*)/signals} } $sandbox->log), 'vehicle-000017 vehicle-000005 vehicle-000001', 'are the stalest');
 $node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (DROP max_concurrency)");
 
+# a run that lists few and asks about many
+start_over(101);
+is(counts('max_requests => 1'), '100|0|0|1', 'the first page of two');
+$sandbox->faults({ match => { path => 'vehicle-00000[1-5]/signals' }, times => 0, status => 429, error => { type => 'RATE_LIMIT', code => 'VEHICLE' } });
+is(counts(), '96|5|0|102', 'the counts are those of the vehicles then');
+
+# however small it is, each run gets further
+start_over(6);
+$session->finish;
+$session = Session->new($node);
+is(counts('max_requests => 0'), '0|0|0|0', 'no request for a token, either');
+start_over(6);
+counts('details => false');
+disconnect(1, 2);
+counts('max_requests => 1, details => false') foreach 1 .. 3;
+is(statuses(), 'connected|4 disconnected|2', 'one request at a time for those on no page');
+$node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (ADD webhook_id 'd1c6b0a4-6f7e-4f3f-9c0d-3a2b1c0d9e8f')");
+like((sync('max_requests => 1, details => false'))[1], qr/because of max_requests/, 'subscriptions are left');
+counts('max_requests => 1, details => false') foreach 2 .. 5;
+is(Manager::aggregate($session, 'connection', 'count(webhook_id)', server => 'v3'), 4, 'one request at a time for subscriptions');
+is(Manager::count($session, 'sync_round', server => 'v3'), 0, 'until all are there');
+$node->safe_psql('postgres', 'ALTER SERVER v3 OPTIONS (DROP webhook_id)');
+
+# all vehicles of an owner that are not found are listed again with one request
+start_over(1, vehicles => 8);
+$sandbox->faults({ match => { path => '/signals' }, times => 0, status => 404, error => { type => 'RESOURCE_NOT_FOUND', code => 'VEHICLE_NOT_FOUND' } });
+counts();
+is(sent(), '2 8 0', 'vehicles that are not found');
+
+# what is made while a list is read is not missing
+start_over(110);
+is(counts('details => false, max_requests => 1'), '100|0|0|1', 'a list that is not complete');
+Manager::add_row($node, 'connection', server => 'v3', user_id => "new-$_", vehicle_id => "new-$_") foreach 1 .. 12;
+is(counts('details => false'), '10|0|0|1', 'is completed, whatever was made meanwhile');
+
 # a limit of one vehicle does not stop the others
 start_over(5);
 $sandbox->faults({ match => { path => 'vehicle-000002/signals' }, times => 0, status => 429, error => { type => 'RATE_LIMIT', code => 'VEHICLE' } });
@@ -180,24 +228,24 @@ $sandbox->faults();
 like($session->query("CALL smartcar_sync(server => 'v2')"), qr/^[12]\|0\|0\|\d+$/m, 'and goes on');
 is(users(), '1 2 3 4 5 6 7 8', 'to the end');
 
+$session->query("CALL smartcar_sync(max_requests => 10, server => 'v2')");
+$node->safe_psql('postgres', "UPDATE smartcar_tesla.sync_round SET list_began_at = list_began_at - interval '2 days'");
+is($session->query("CALL smartcar_sync(server => 'v2')") =~ /^(\d+\|.*)$/m ? $1 : '', '6|0|0|30', 'and goes on, however long it takes');
+
+# a user with more vehicles than a run has requests for
+Manager::start_over($node, $sandbox);
+Manager::add_fleet($node, $sandbox, 'v2', 3, undef, vehicles => 4);
+Manager::add_fleet($node, $sandbox, 'v2', 2);
+my @passes = map { $session->query("CALL smartcar_sync(max_requests => 5, server => 'v2')") } 1 .. 5;
+is(users(), '1 2 4 5', 'does not keep those after him from their turn');
+like($passes[2], qr/^WARNING:  54000: user "user-000003" is passed over, because max_requests is too small$/m, 'and is warned of');
+is(Manager::count($session, 'sync_round', server => 'v2'), 0, 'and all are through');
+
 # What a list may disconnect
 
 sub listed
 {
 	$sandbox->ask('settings', { connections_listed => $_[0] });
-	return;
-}
-
-sub statuses
-{
-	return $session->query("SELECT status, count(*) FROM smartcar_status WHERE server = 'v3' GROUP BY 1 ORDER BY 1") =~ s/\n/ /gr;
-}
-
-sub disconnect
-{
-	my ($first, $last) = @_;
-
-	$session->query("SELECT smartcar_delete_connections(format('vehicle-%s', lpad(n::text, 6, '0')), server => 'v3') FROM generate_series($first, $last) n");
 	return;
 }
 
