@@ -85,6 +85,49 @@ SELECT smartcar_verify_webhook(bytes, upper(signature), 'amt') AS capitals,
 	smartcar_verify_webhook(bytes, signature, 'another') AS other_token
 FROM signed;
 
+-- events that come in the wrong order, twice, or say that something passes by itself: what stands afterwards is what the owner has to do
+SET smartcar_tesla.server = 'smartcar';
+ALTER SERVER smartcar OPTIONS (ADD api_version '2.0', SET scope 'read_vehicle_info read_user_profile read_location control_charge');
+CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (management_token 'amt');
+CREATE FUNCTION pg_temp.send(id text, type text, content text, mode text DEFAULT 'LIVE') RETURNS text LANGUAGE sql AS $$
+	SELECT smartcar_receive_webhook(e, smartcar_hash_challenge(e, 'amt')) FROM format('{"eventId":"%s","eventType":"%s","data":{"user":{"id":"u1"},"vehicle":{"id":"v1"},%s},"meta":{"version":"4.0","mode":"%s"}}',
+		id, type, content, mode) AS e $$;
+CREATE FUNCTION pg_temp.start_over(paired boolean, scopes text[] DEFAULT '{vehicle_device_data,user_data,vehicle_location,vehicle_charging_cmds}') RETURNS void LANGUAGE sql AS $$
+	DELETE FROM smartcar_tesla.connection;
+	DELETE FROM smartcar_tesla.webhook_event;
+	INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, make, model, year, mode, granted_scopes, tesla_scopes, virtual_key_paired, access_type)
+		VALUES ('smartcar', 'u1', 'v1', 'o1', 'TESLA', 'Model 3', 2021, 'live', '{read_vehicle_info,read_user_profile,read_location,control_charge}', scopes, paired, 'OWNER') $$;
+CREATE FUNCTION pg_temp.key(id text, paired text, at text) RETURNS text LANGUAGE sql AS $$
+	SELECT pg_temp.send(id, 'VEHICLE_STATE', format('"signals":[{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":%s},"status":{"value":"SUCCESS"},"meta":{"oemUpdatedAt":%s,"retrievedAt":%s}}]', paired, at, at)) $$;
+CREATE TEMP VIEW state_now AS SELECT error_type, error_code, virtual_key_paired, action, action_url IS NOT NULL AS has_link FROM smartcar_status;
+-- tillsteinbach/CarConnectivity #8: the owner can grant while the vehicle sleeps
+SELECT pg_temp.start_over(false, '{vehicle_device_data,user_data}'), pg_temp.send('e1', 'VEHICLE_ERROR', '"errors":[{"type":"VEHICLE_STATE","code":"ASLEEP","state":"ERROR","resolution":{"type":"RETRY_LATER"}}]');
+SELECT * FROM state_now;
+-- wbyoung/smartcar #133: and add the key while Tesla limits requests
+SELECT pg_temp.start_over(false), pg_temp.send('e2', 'VEHICLE_ERROR', '"errors":[{"type":"UPSTREAM","code":"RATE_LIMIT","state":"ERROR","resolution":{"type":"RETRY_LATER"}}]');
+SELECT * FROM state_now;
+-- Smartcar's page on the delivery of webhooks, google/go-github #2706: the older signal comes last, and first
+SELECT pg_temp.start_over(true), pg_temp.key('s2', 'true', '1767920010000'), pg_temp.key('s1', 'false', '1767919010000');
+SELECT * FROM state_now;
+SELECT pg_temp.start_over(false), pg_temp.key('s1', 'false', '1767919010000'), pg_temp.key('s2', 'true', '1767920010000');
+SELECT * FROM state_now;
+-- wbyoung/smartcar tests, trooperthorn/ha_int_smartcar: a sample of the dashboard that names a live vehicle
+SELECT pg_temp.start_over(true), pg_temp.send('t1', 'VEHICLE_STATE', '"signals":[{"code":"vehicleuseraccount-permissions","body":{"values":[]},"status":{"value":"SUCCESS"}},{"code":"vehicleuseraccount-role","body":{"value":"SECONDARY"}}]', 'TEST');
+SELECT tesla_scopes, access_type FROM smartcar_tesla.connection;
+-- wbyoung/smartcar #133, #51: a signal that this vehicle cannot give
+SELECT pg_temp.start_over(true), pg_temp.send('q1', 'VEHICLE_STATE', '"signals":[{"code":"vehicleuseraccount-permissions","status":{"value":"ERROR","error":{"type":"COMPATIBILITY","code":"VEHICLE_NOT_CAPABLE"}}}]');
+SELECT * FROM state_now;
+-- stripe/stripe-cli #418: the same event twice
+SELECT pg_temp.start_over(true), pg_temp.send('d1', 'VEHICLE_ERROR', e), pg_temp.send('d1', 'VEHICLE_ERROR', e) FROM (VALUES ('"errors":[{"type":"CONNECTED_SERVICES_ACCOUNT","code":"SUBSCRIPTION","state":"ERROR"}]')) AS v (e);
+SELECT count(*), (SELECT error_code FROM state_now) FROM smartcar_tesla.webhook_event;
+-- cycle/database #153, brianc/node-postgres #855, typeorm/typeorm #10747, habari #527: a string, as drivers hand it over, with backslashes
+SELECT smartcar_receive_webhook('{"eventId":"x3","eventType":"VEHICLE_STATE","data":{"x":"a\"b"}}', '492a2cd84b5056d01955dc3ed743f135222e56457e5b3153f7f957a7dd9f0b85') = '' AS one_backslash,
+	smartcar_receive_webhook('{"eventId":"x4","eventType":"VEHICLE_STATE","data":{"x":"C:\\d"}}', 'fc189cf2c032692bdfdc55873ee158b25914b7a061ead21bec6196a3bae397ee') = '' AS two,
+	smartcar_receive_webhook('{"eventId":"x1","eventType":"VEHICLE_STATE","data":{}}', '6D8022B981777DAB44C9AEEC3CED97367C6354192B433350BAEFBF37D1C31861') = '' AS capitals;
+DELETE FROM smartcar_tesla.connection;
+DELETE FROM smartcar_tesla.webhook_event;
+RESET smartcar_tesla.server;
+
 -- a procedure in a transaction block, as brianc/node-postgres users and Django have it; SELECT of a procedure, as pgjdbc #1560, #2043
 -- and psycopg2 #857 do
 \set VERBOSITY default
@@ -95,4 +138,4 @@ ROLLBACK;
 SELECT smartcar_refresh();
 
 DROP FUNCTION hint_for;
-DROP SERVER smartcar;
+DROP SERVER smartcar CASCADE;

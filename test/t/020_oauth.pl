@@ -192,7 +192,7 @@ is($log[-1]{query}, 'flags=a%3A1', 'with its flags');
 $sandbox->faults({ match => { path => '/oauth/token' }, delay_ms => 1200 });
 about(tokens("smartcar_refresh_token('$old')")->{expires_in}, 7200, 'a slow answer does not lengthen the life of its token');
 
-# PostgreSQL calls the function of (f()).* once for each column
+# Stack Overflow 18369778: PostgreSQL calls the function of (f()).* once for each column
 
 $code = new_code();
 $sandbox->faults();
