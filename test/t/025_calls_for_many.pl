@@ -15,7 +15,7 @@ use Session;
 
 my $sandbox = Sandbox->start;
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 Sandbox::create_server($node, 'smartcar', $sandbox->url, scope => 'read_odometer', max_concurrency => '6');
 Sandbox::create_server($node, 'v3', $sandbox->url, scope => 'read_odometer', max_concurrency => '6', api_version => '3');
@@ -109,8 +109,8 @@ is($session->query(q(SELECT sqlstate, path, status, body FROM smartcar_request_m
 is($session->query(q(SELECT path, sqlstate, (error).status, (error).type, (error).action, error IS NULL FROM smartcar_request_many('GET', ARRAY['/no/such/path', '/vehicles'], ARRAY['access-000001']))),
 	"/no/such/path||404|RESOURCE_NOT_FOUND|fix_setup|f\n/vehicles|||||t", 'but its error tells what is wrong');
 $sandbox->faults({ status => 502, body => '<html>Bad Gateway', content_type => 'text/html' });
-is($session->query(q(SELECT sqlstate, (error).status, (error).action FROM smartcar_request_many('POST', ARRAY['/x'], ARRAY['access-000001']))),
-	'|502|retry', 'what is not JSON, too');
+is($session->query(q(SELECT sqlstate, (error).status, (error).description, (error).action FROM smartcar_request_many('POST', ARRAY['/x'], ARRAY['access-000001']))),
+	'|502|<html>Bad Gateway|retry', 'what is not JSON, too');
 
 # Rows without an error have none, and rows with one have nothing else
 is($session->query("SELECT count(*) FROM smartcar_get_vehicle_many($mixed, ARRAY['access-000025']) WHERE (sqlstate IS NULL) <> (error IS NULL) OR (sqlstate IS NULL) <> (id IS NOT NULL)"), '0', 'an error or a result');
