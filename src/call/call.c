@@ -252,6 +252,24 @@ smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,
 }
 
 /*
+ * Starts a call whose items get what they are about while it runs, as many as run side
+ * by side.
+ */
+void
+smartcar_call_begin_refilled(SmartcarCall *call, SmartcarServer *server,
+							 const SmartcarOperation *operation,
+							 bool (*refill) (SmartcarCall *call, SmartcarItem *item),
+							 void (*finished) (SmartcarCall *call, SmartcarItem *item))
+{
+	smartcar_call_begin(call, server, operation,
+						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
+	call->refill = refill;
+	call->finished = finished;
+	for (int i = 0; i < call->item_count; i++)
+		call->items[i].is_done = true;
+}
+
+/*
  * Ends the items that are not done with an error which none of them can escape.
  * What the others have done is still told.
  */

@@ -27,6 +27,11 @@
 
 extern void smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,
 								const SmartcarOperation *operation, int item_count);
+extern void smartcar_call_begin_refilled(SmartcarCall *call, SmartcarServer *server,
+										 const SmartcarOperation *operation,
+										 bool (*refill) (SmartcarCall *call, SmartcarItem *item),
+										 void (*finished) (SmartcarCall *call,
+														   SmartcarItem *item));
 extern void smartcar_call_run(SmartcarCall *call);
 
 #endif							/* SMARTCAR_CALL_H */

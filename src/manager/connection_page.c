@@ -74,12 +74,23 @@ new_row(SmartcarConnectionPage *page)
 }
 
 /*
+ * Describes the request for the next page.
+ */
+void
+smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
+
+	smartcar_connections_ask(call, item, &smartcar_page_of(item)->walk, &filter);
+}
+
+/*
  * Visits a connection of a list.
  */
 void
 smartcar_page_add(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
-	SmartcarConnectionPage *page = (SmartcarConnectionPage *) item->gathered;
+	SmartcarConnectionPage *page = smartcar_page_of(item);
 	TimestampTz connected_at = 0;
 	bool		has_time = smartcar_timestamptz(connection->connected_at, &connected_at);
 	MemoryContext old_context;

@@ -35,6 +35,14 @@ typedef struct SmartcarConnectionPage
 	int			unusable;		/* those whose ids cannot be used */
 } SmartcarConnectionPage;
 
+/* What such an item has gathered. */
+static inline SmartcarConnectionPage *
+smartcar_page_of(const SmartcarItem *item)
+{
+	return (SmartcarConnectionPage *) item->gathered;
+}
+
+extern void smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item);
 extern void smartcar_page_add(SmartcarCall *call, SmartcarItem *item,
 							  const SmartcarConnection *connection);
 extern void smartcar_page_insert(const SmartcarServer *server, const SmartcarPageRow *rows,

@@ -346,14 +346,9 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
-	smartcar_call_begin(call, server, &smartcar_token_operation,
-						smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY));
-	call->refill = refill;
-	call->finished = finish;
+	smartcar_call_begin_refilled(call, server, &smartcar_token_operation, refill, finish);
 	call->source.idle = store_results;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);
-	for (int i = 0; i < call->item_count; i++)
-		call->items[i].is_done = true;
 	smartcar_claims_begin(&refresh->claims, server, call->item_count * CLAIM_FACTOR);
 	if (!PG_ARGISNULL(ACCESS_WITHIN))
 		refresh->claims.access_within = PG_GETARG_INTERVAL_P(ACCESS_WITHIN);

@@ -222,15 +222,10 @@ ask(DetailsCall *details)
 	MemoryContext old_context = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(old_context, "smartcar_tesla details",
 												  ALLOCSET_DEFAULT_SIZES);
-	SmartcarServer *server = details->run->server;
-	int			items = smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 
 	MemoryContextSwitchTo(context);
-	smartcar_call_begin(call, server, &smartcar_details_operation, items);
-	call->refill = refill;
-	call->finished = finish;
-	for (int i = 0; i < items; i++)
-		call->items[i].is_done = true;
+	smartcar_call_begin_refilled(call, details->run->server, &smartcar_details_operation, refill,
+								 finish);
 	read_chunk(details);
 	if (details->chunk_count > 0 && smartcar_sync_may_ask(details->run, call))
 	{

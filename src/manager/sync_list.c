@@ -44,20 +44,6 @@ typedef struct Listing
 	const SmartcarFailure *error;
 } Listing;
 
-static SmartcarConnectionPage *
-page_of(SmartcarItem *item)
-{
-	return (SmartcarConnectionPage *) item->gathered;
-}
-
-static void
-prepare_page(SmartcarCall *call, SmartcarItem *item)
-{
-	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
-
-	smartcar_connections_ask(call, item, &page_of(item)->walk, &filter);
-}
-
 /*
  * Learns from a page how many there are.  The number of connections tells it best;
  * where Smartcar does not say that, there is a next page or not.
@@ -89,7 +75,7 @@ static bool
 parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	Listing    *listing = (Listing *) call;
-	SmartcarConnectionWalk *walk = &page_of(item)->walk;
+	SmartcarConnectionWalk *walk = &smartcar_page_of(item)->walk;
 	bool		goes_on;
 
 	walk->first_count = listing->first_count;
@@ -103,7 +89,7 @@ parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *re
 }
 
 static const SmartcarOperation page_operation = {
-	.prepare = prepare_page,
+	.prepare = smartcar_page_prepare,
 	.parse = parse_page
 };
 
@@ -127,7 +113,7 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 static void
 record_error(Listing *listing, const SmartcarItem *item)
 {
-	int			number = ((SmartcarConnectionPage *) item->gathered)->walk.page + 1;
+	int			number = smartcar_page_of(item)->walk.page + 1;
 	MemoryContext old_context;
 
 	if (smartcar_sync_is_limited(listing->run, item->error))
@@ -146,7 +132,7 @@ static void
 finish_page(SmartcarCall *call, SmartcarItem *item)
 {
 	Listing    *listing = (Listing *) call;
-	SmartcarConnectionPage *page = page_of(item);
+	SmartcarConnectionPage *page = smartcar_page_of(item);
 	int			failed;
 
 	if (item->error != NULL)
@@ -172,16 +158,12 @@ static void
 list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 {
 	Listing    *listing = palloc0(sizeof(Listing));
-	int			items = smartcar_server_number(run->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	bool		is_complete;
 
-	smartcar_call_begin(&listing->call, run->server, &page_operation, items);
-	listing->call.refill = next_page;
-	listing->call.finished = finish_page;
+	smartcar_call_begin_refilled(&listing->call, run->server, &page_operation, next_page,
+								 finish_page);
 	listing->run = run;
 	listing->next_page = listing->last_page = round->next_page;
-	for (int i = 0; i < items; i++)
-		listing->call.items[i].is_done = true;
 	if (smartcar_sync_may_ask(run, &listing->call))
 	{
 		smartcar_call_authorize(&listing->call, SMARTCAR_AUTHORIZE_APPLICATION);
@@ -217,7 +199,6 @@ list_missing(SmartcarSyncRun *run, TimestampTz list_began_at)
 		char	  **user_ids = smartcar_connections_read_users(run->server, last, list_began_at,
 															   limit, &count);
 		SmartcarUser *users = palloc0((count + 1) * sizeof(SmartcarUser));
-
 		int			usable = 0;
 
 		for (int i = 0; i < count; i++)

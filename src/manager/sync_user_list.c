@@ -26,29 +26,15 @@ typedef struct UserLists
 	SmartcarUser *users;		/* one for each item */
 } UserLists;
 
-static SmartcarConnectionPage *
-page_of(SmartcarItem *item)
-{
-	return (SmartcarConnectionPage *) item->gathered;
-}
-
-static void
-prepare(SmartcarCall *call, SmartcarItem *item)
-{
-	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
-
-	smartcar_connections_ask(call, item, &page_of(item)->walk, &filter);
-}
-
 static bool
 parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	return smartcar_connections_parse(call, item, &page_of(item)->walk, response,
+	return smartcar_connections_parse(call, item, &smartcar_page_of(item)->walk, response,
 									  smartcar_page_add);
 }
 
 static const SmartcarOperation list_operation = {
-	.prepare = prepare,
+	.prepare = smartcar_page_prepare,
 	.parse = parse
 };
 
@@ -102,7 +88,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 {
 	UserLists  *lists = (UserLists *) call;
 	SmartcarUser *user = &lists->users[item - call->items];
-	SmartcarConnectionPage *page = page_of(item);
+	SmartcarConnectionPage *page = smartcar_page_of(item);
 	ListReport	report = {lists->run, user, page};
 	ErrorData  *error;
 	bool		is_stored;
