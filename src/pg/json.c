@@ -67,10 +67,12 @@ scan_number(SmartcarSpan text, bool *is_large)
 	size_t		exponent_digits = 0;
 	bool		in_exponent = false;
 
-	for (; length < text.length && strchr("0123456789+-.eE", text.data[length]) != NULL; length++)
+	for (; length < text.length; length++)
 	{
 		char		c = text.data[length];
 
+		if (c == '\0' || strchr("0123456789+-.eE", c) == NULL)
+			break;
 		if (c == 'e' || c == 'E')
 			in_exponent = true;
 		else if (in_exponent && c != '+' && c != '-' && (c != '0' || exponent_digits > 0))
@@ -203,7 +205,7 @@ smartcar_json_parse(SmartcarSpan text)
 	smartcar_check_for_interrupts(text);
 	copy = pnstrdup(text.data, text.length);
 	jsonb = read_jsonb(copy);
-	explicit_bzero(copy, text.length);
+	explicit_bzero(copy, strlen(copy));
 	pfree(copy);
 	return jsonb;
 }
