@@ -16,6 +16,7 @@ use Errno;
 use IPC::Open3;
 use List::Util qw(max);
 use Scalar::Util qw(weaken);
+use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $marker = '-- end of the result --';
@@ -125,6 +126,19 @@ sub error
 	$error->{sqlstate} //= "no error but: $result";
 	$error->{$_} //= '' foreach qw(message detail hint);
 	return $error;
+}
+
+# That a statement ends with an error of this SQLSTATE whose message, detail and hint
+# fit a pattern.
+sub error_is
+{
+	my ($self, $sql, $sqlstate, $pattern, $name) = @_;
+	my $error = $self->error($sql);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($error->{sqlstate}, $sqlstate, $name);
+	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
+	return;
 }
 
 sub finish

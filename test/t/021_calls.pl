@@ -43,16 +43,6 @@ sub requests
 	return @requests;
 }
 
-sub is_error
-{
-	my ($sql, $sqlstate, $pattern, $name) = @_;
-	my $error = $session->error($sql);
-
-	is($error->{sqlstate}, $sqlstate, $name);
-	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
-	return;
-}
-
 # The owner
 
 $sandbox->faults();
@@ -63,9 +53,9 @@ is($request->{headers}{authorization}, "Bearer $ada->{access_token}", 'the token
 is($request->{headers}{accept}, 'application/json', 'and what is wanted');
 is($request->{headers}{'content-type'}, undef, 'and no type of a body that is not there');
 is($request->{headers}{'sc-user-id'}, undef, 'and no user');
-is_error("SELECT smartcar_get_user('no-such-token')", 'SC401', qr/AUTHENTICATION.*smartcar_refresh_token/, 'a token that is not known');
+$session->error_is("SELECT smartcar_get_user('no-such-token')", 'SC401', qr/AUTHENTICATION.*smartcar_refresh_token/, 'a token that is not known');
 $sandbox->faults({ body => { name => 'Ada' } });
-is_error("SELECT smartcar_get_user('x')", 'SC004', qr{response to GET /v2.0/user: It has no "id"}, 'an answer without an id');
+$session->error_is("SELECT smartcar_get_user('x')", 'SC004', qr{response to GET /v2.0/user: It has no "id"}, 'an answer without an id');
 
 # Vehicles, page by page
 
@@ -82,7 +72,7 @@ is_result(
 	'more vehicles than a page has',
 	map { "GET /v2.0/vehicles?limit=50&offset=$_" } 0, 50, 100);
 $sandbox->faults({ body => { id => 'other', make => 'TESLA' } });
-is_error("SELECT smartcar_get_vehicle('$vehicle', 'x')", 'SC004', qr/It is about another vehicle/, 'a response about another vehicle');
+$session->error_is("SELECT smartcar_get_vehicle('$vehicle', 'x')", 'SC004', qr/It is about another vehicle/, 'a response about another vehicle');
 
 sub page
 {
@@ -100,30 +90,30 @@ is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a b', 
 $sandbox->faults(page([ 'a' ], 100), page([], 100));
 is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a', 'a page without anything is the last');
 $sandbox->faults({ %{ page([ 'a', 'b' ], 5) }, times => 0 });
-is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It is the same page as one before/, 'the same page again and again');
+$session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It is the same page as one before/, 'the same page again and again');
 is(scalar requests(), 2, 'is asked for twice');
 foreach my $element ('', undef, 7, {})
 {
 	$sandbox->faults({ %{ page([ $element, 'b' ], 1_000_000_000) }, times => 0 });
-	is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/Its list "vehicles" has an element that is not text/, 'an element that is no id');
+	$session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/Its list "vehicles" has an element that is not text/, 'an element that is no id');
 	is(scalar requests(), 1, 'with which pages have no end');
 }
 $sandbox->faults({ body => {} });
-is_error("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It has no list "vehicles"/, 'a page without a list');
+$session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It has no list "vehicles"/, 'a page without a list');
 $sandbox->faults(page([ 'a' ], 2), { status => 500, times => 3 });
-is_error("SELECT smartcar_get_vehicles('x')", 'SC500', qr/SERVER:INTERNAL/, 'an error on the second page');
+$session->error_is("SELECT smartcar_get_vehicles('x')", 'SC500', qr/SERVER:INTERNAL/, 'an error on the second page');
 
 # A vehicle
 
 $sandbox->faults();
 is_result("SELECT * FROM smartcar_get_vehicle($of_ada)", "$vehicle|TESLA|Model 3|2021||", 'a vehicle', "GET /v2.0/vehicles/$vehicle");
-is_error("SELECT smartcar_get_vehicle('no-such-vehicle', '$ada->{access_token}')", 'SC403', qr/PERMISSION/, 'one that the owner does not have');
+$session->error_is("SELECT smartcar_get_vehicle('no-such-vehicle', '$ada->{access_token}')", 'SC403', qr/PERMISSION/, 'one that the owner does not have');
 $sandbox->faults({ body => { id => 'a', make => undef, year => '2020' } }, { body => { year => 'old' } });
 is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", 'a|||2020||', 'a vehicle of which little is known');
 is_result("SELECT * FROM smartcar_get_vehicle('a', 'x')", '|||||', 'one of which nothing is known');
 $sandbox->faults({ body => { id => 'a&b?c d' } });
 is_result("SELECT id FROM smartcar_get_vehicle('a&b?c d', 'x')", 'a&b?c d', 'an id that has to be encoded', 'GET /v2.0/vehicles/a%26b%3Fc%20d');
-is_error("SELECT smartcar_get_vehicle('../user', 'x')", '22023', qr/invalid vehicle_id/, 'an id that some servers would take for a path');
+$session->error_is("SELECT smartcar_get_vehicle('../user', 'x')", '22023', qr/invalid vehicle_id/, 'an id that some servers would take for a path');
 
 # Permissions, page by page
 
@@ -161,12 +151,12 @@ $sandbox->ask('vehicle', { id => $vehicle, paired => JSON::PP::true });
 $sandbox->faults();
 is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'and with it', "GET /v2.0/vehicles/$vehicle/tesla/virtual_key");
 $sandbox->faults({ body => { isPaired => 'true' } });
-is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "isPaired" that is true or false/, 'an answer that is not one');
+$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "isPaired" that is true or false/, 'an answer that is not one');
 
 my $carla = $sandbox->connect(owner => 'carla');
 my $of_carla = "'$carla->{vehicles}[0]', '$carla->{access_token}'";
 is_result("SELECT access_type FROM smartcar_get_tesla_access($of_carla)", 'DRIVER', 'a driver');
-is_error("SELECT smartcar_get_virtual_key($of_carla)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VEHICLE_MISSING/, 'who cannot see the key');
+$session->error_is("SELECT smartcar_get_virtual_key($of_carla)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VEHICLE_MISSING/, 'who cannot see the key');
 
 my $erik = $sandbox->connect(owner => 'erik');
 my $of_erik = "'$erik->{vehicles}[0]', '$erik->{access_token}'";
@@ -174,7 +164,7 @@ $sandbox->ask('vehicle', { id => $erik->{vehicles}[0], requiresMigration => JSON
 $sandbox->faults();
 is_result("SELECT smartcar_get_tesla_migration($of_erik)", 't', 'a car that has to be connected again', "GET /v2.0/vehicles/$erik->{vehicles}[0]/tesla/migration");
 is_result("SELECT smartcar_get_tesla_migration($of_ada)", 'f', 'one that has not');
-is_error("SELECT smartcar_get_virtual_key($of_erik)", 'SC501', qr/COMPATIBILITY:PLATFORM_NOT_CAPABLE/, 'what the former interface cannot do');
+$session->error_is("SELECT smartcar_get_virtual_key($of_erik)", 'SC501', qr/COMPATIBILITY:PLATFORM_NOT_CAPABLE/, 'what the former interface cannot do');
 
 # Compatibility
 
@@ -190,7 +180,7 @@ is_result(
 	't|false', 'every argument',
 	"GET /v2.0/compatibility?vin=$vin&scope=read_fuel&country=DE&flags=a%3A1&mode=simulated");
 is_result("SELECT * FROM smartcar_get_compatibility('WBA00000000000000')", 'f|MAKE_NOT_COMPATIBLE|[]', 'one that Smartcar cannot reach');
-is_error("SELECT smartcar_get_compatibility('123')", 'SC400', qr/VALIDATION/, 'what is no VIN');
+$session->error_is("SELECT smartcar_get_compatibility('123')", 'SC400', qr/VALIDATION/, 'what is no VIN');
 
 # Nothing is asked about nothing
 
@@ -208,8 +198,8 @@ $session->query("CALL smartcar_disconnect_vehicle('vehicle-000003')");
 ($request) = $sandbox->log;
 is($request->{headers}{authorization}, 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=', 'with the management token');
 is_result("SELECT count(*) FROM smartcar_get_vehicles('access-000001')", 118, 'they are gone');
-is_error("CALL smartcar_disconnect_vehicle('vehicle-000003')", 'SC403', qr/PERMISSION/, 'one that is gone');
-is_error('CALL smartcar_disconnect_vehicle(NULL)', '22004', qr/vehicle_id must not be null/, 'nothing');
+$session->error_is("CALL smartcar_disconnect_vehicle('vehicle-000003')", 'SC403', qr/PERMISSION/, 'one that is gone');
+$session->error_is('CALL smartcar_disconnect_vehicle(NULL)', '22004', qr/vehicle_id must not be null/, 'nothing');
 $sandbox->faults({ status => 204 });
 is_result("CALL smartcar_disconnect_vehicle('a')", '1', 'an answer without a body');
 
@@ -226,7 +216,7 @@ is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '1
 $sandbox->faults({ status => 204 });
 is_result("CALL smartcar_disconnect_vehicle('$shared', '$carla->{user_id}')", '1', 'nor is a response without a body');
 $sandbox->faults({ status => 400 });
-is_error("CALL smartcar_disconnect_vehicle('$shared', '$northwind->{user_id}')", 'SC400', qr{DELETE /v2.0/management/connections}, 'a pair that is refused');
+$session->error_is("CALL smartcar_disconnect_vehicle('$shared', '$northwind->{user_id}')", 'SC400', qr{DELETE /v2.0/management/connections}, 'a pair that is refused');
 $carla = $sandbox->connect(owner => 'carla');
 $sandbox->faults();
 is_result("CALL smartcar_disconnect_vehicle('$shared')", '1', 'every owner', "DELETE /v2.0/vehicles/$shared/application");

@@ -43,16 +43,6 @@ sub is_result
 	return;
 }
 
-sub is_error
-{
-	my ($sql, $sqlstate, $pattern, $name) = @_;
-	my $error = $session->error($sql);
-
-	is($error->{sqlstate}, $sqlstate, $name);
-	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
-	return;
-}
-
 # The answer to a question about a signal, as the v3 API writes it.
 sub signal
 {
@@ -63,9 +53,9 @@ sub signal
 
 # What version 3 does not have
 
-is_error("SELECT $_", '0A000', qr/does not exist in version 3 of Smartcar's API; Server "smartcar" has api_version "3"/, "there is no $_")
+$session->error_is("SELECT $_", '0A000', qr/does not exist in version 3 of Smartcar's API; Server "smartcar" has api_version "3"/, "there is no $_")
   foreach "smartcar_get_user('x')", "smartcar_get_tesla_migration('a')";
-is_error("SELECT smartcar_get_vehicles()", '22004', qr/user_id must not be null.*smartcar_get_connections/, 'the vehicles of nobody');
+$session->error_is("SELECT smartcar_get_vehicles()", '22004', qr/user_id must not be null.*smartcar_get_connections/, 'the vehicles of nobody');
 is(scalar $sandbox->log, 0, 'without a request');
 
 # Vehicles
@@ -82,13 +72,13 @@ like($request->{headers}{authorization}, qr/^Bearer \w+\.\w+/, 'beside the token
 $sandbox->faults();
 is_result("SELECT * FROM smartcar_get_vehicle($of_ada)", "$vehicle|TESLA|Model 3|2021|live|BEV", 'a vehicle', "GET /v3/vehicles/$vehicle");
 is_result("SELECT model FROM smartcar_get_vehicle('$vehicle')", 'Model 3', 'without its owner');
-is_error("SELECT smartcar_get_vehicle('no-such-vehicle')", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'one that is not connected');
+$session->error_is("SELECT smartcar_get_vehicle('no-such-vehicle')", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'one that is not connected');
 $sandbox->faults({ body => { data => { id => 'a' } } });
-is_error("SELECT smartcar_get_vehicle('a')", 'SC004', qr/It has no "data" with "attributes"/, 'an answer without attributes');
+$session->error_is("SELECT smartcar_get_vehicle('a')", 'SC004', qr/It has no "data" with "attributes"/, 'an answer without attributes');
 $sandbox->faults({ content_type => 'application/vnd.api+json; charset=utf-8' });
 is_result("SELECT model FROM smartcar_get_vehicle($of_ada)", 'Model 3', 'another type of JSON');
 $sandbox->faults({ content_type => 'text/html' });
-is_error("SELECT model FROM smartcar_get_vehicle($of_ada)", 'SC004', qr/Its content type is not JSON/, 'what is not JSON');
+$session->error_is("SELECT model FROM smartcar_get_vehicle($of_ada)", 'SC004', qr/Its content type is not JSON/, 'what is not JSON');
 
 # The mode of a server
 
@@ -117,7 +107,7 @@ is_result("SELECT smartcar_get_permissions('no-such-vehicle') IS NULL", 't', 'of
 my $carla = $sandbox->connect(owner => 'carla', scope => 'read_odometer');
 my $northwind = $sandbox->connect(owner => 'northwind', scope => 'read_vin');
 my $shared = $carla->{vehicles}[0];
-is_error("SELECT smartcar_get_permissions('$shared')", 'SC004', qr/It lists several connections of this vehicle. Pass the user_id of one of them/, 'a vehicle of two');
+$session->error_is("SELECT smartcar_get_permissions('$shared')", 'SC004', qr/It lists several connections of this vehicle. Pass the user_id of one of them/, 'a vehicle of two');
 is_result("SELECT smartcar_get_permissions('$shared', user_id => '$carla->{user_id}')", '{read_odometer}', 'the driver');
 is_result("SELECT smartcar_get_permissions('$shared', user_id => '$northwind->{user_id}')", '{read_vin}', 'and the owner');
 
@@ -135,7 +125,7 @@ is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'which was added');
 # Signals that could not be read
 
 $sandbox->ask('revoke', { owner => 'ada' });
-is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:PERMISSION.*HTTP status 200/, 'a signal that the account refuses');
+$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:PERMISSION.*HTTP status 200/, 'a signal that the account refuses');
 my %status = (
 	AUTHENTICATION => 401,
 	BILLING => 430,
@@ -152,7 +142,7 @@ my %status = (
 foreach my $type (sort keys %status)
 {
 	$sandbox->faults(signal(status => { value => 'ERROR', error => { type => $type, code => 'SOME_CODE', description => 'Because.' } }));
-	is_error("SELECT smartcar_get_virtual_key($of_ada)", "SC$status{$type}", qr/$type:SOME_CODE.*: Because\./, "a signal with the error $type");
+	$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", "SC$status{$type}", qr/$type:SOME_CODE.*: Because\./, "a signal with the error $type");
 }
 is(scalar $sandbox->log(path => '^/v3'), 1, 'and no second request');
 
@@ -170,7 +160,7 @@ foreach my $absent (
 	is(scalar $sandbox->log(path => '/signals/'), 3, 'each is asked for');
 }
 $sandbox->faults({ match => { path => '/signals/' }, status => 404, body => { errors => [ { type => 'RESOURCE_NOT_FOUND', code => 'VEHICLE_NOT_FOUND' } ] } });
-is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'a vehicle that is not there is an error');
+$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'a vehicle that is not there is an error');
 $sandbox->faults(
 	signal(status => { value => 'UNAVAILABLE' }),
 	signal(status => { value => 'SUCCESS' }, body => { value => 'DRIVER' }));
@@ -178,7 +168,7 @@ is_result("SELECT * FROM smartcar_get_tesla_access($of_ada)", 'DRIVER|', 'one of
 $sandbox->faults(
 	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
 	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
-is_error("SELECT * FROM smartcar_get_tesla_access($of_ada)", 'SC403', qr/PERMISSION/, 'the second is an error');
+$session->error_is("SELECT * FROM smartcar_get_tesla_access($of_ada)", 'SC403', qr/PERMISSION/, 'the second is an error');
 $sandbox->faults(
 	signal(status => { value => 'SUCCESS' }, body => { values => [ 'vehicle_cmds' ] }),
 	signal(status => { value => 'ERROR', error => { type => 'PERMISSION' } }));
@@ -186,23 +176,23 @@ is_result(
 	"SELECT access_type, tesla_scopes, sqlstate FROM smartcar_get_tesla_access_many(ARRAY['$vehicle'], user_ids => ARRAY['$ada->{user_id}'])",
 	'||SC403', 'then nothing is told of the first');
 $sandbox->faults(signal(status => { value => 'SUCCESS' }));
-is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');
+$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');
 $sandbox->faults(signal(status => { value => 'SUCCESS' }, body => { value => 'yes' }));
-is_error("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "value" that is true or false/, 'one that is not true or false');
+$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "value" that is true or false/, 'one that is not true or false');
 $sandbox->faults(signal(body => { value => JSON::PP::true }));
 is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'one without a status');
 
 # Responses about somebody else, as of a proxy that mixes them up
 
 $sandbox->faults({ body => { data => { id => 'other', attributes => { make => 'TESLA' } } } });
-is_error("SELECT smartcar_get_vehicle($of_ada)", 'SC004', qr/It is about another vehicle/, 'another vehicle');
+$session->error_is("SELECT smartcar_get_vehicle($of_ada)", 'SC004', qr/It is about another vehicle/, 'another vehicle');
 foreach my $kind (qw(vehicle user))
 {
 	$sandbox->faults({ body => { data => [ { id => 'c', relationships => { $kind => { data => { id => 'other' } } }, attributes => { permissions => ['p'] } } ] } });
-	is_error("SELECT smartcar_get_permissions($of_ada)", 'SC004', qr/It lists a connection that was not asked for/, "permissions of another $kind");
+	$session->error_is("SELECT smartcar_get_permissions($of_ada)", 'SC004', qr/It lists a connection that was not asked for/, "permissions of another $kind");
 }
 $sandbox->faults({ body => { data => [ { id => 'c', relationships => { vehicle => { data => { id => 'v' } }, user => { data => { id => 'other' } } } } ] } });
-is_error("SELECT smartcar_get_vehicles(user_id => '$ada->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, 'vehicles of another user');
+$session->error_is("SELECT smartcar_get_vehicles(user_id => '$ada->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, 'vehicles of another user');
 
 # Compatibility is asked of version 2.0
 
@@ -238,9 +228,9 @@ $sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
 is_result("SELECT count(*) FROM smartcar_delete_connections('$shared')", 2, 'the same for smartcar_delete_connections()');
 is($session->query($both), 1, 'which goes on, too');
 $sandbox->faults({ match => { method => 'GET' }, status => 404 });
-is_error("CALL smartcar_disconnect_vehicle('$shared')", 'SC404', qr{GET /v3/connections}, 'a list that is not there is an error');
+$session->error_is("CALL smartcar_disconnect_vehicle('$shared')", 'SC404', qr{GET /v3/connections}, 'a list that is not there is an error');
 $sandbox->faults({ match => { method => 'DELETE' }, status => 403 });
-is_error("CALL smartcar_disconnect_vehicle('$shared')", 'SC403', qr{DELETE /v3/connections/}, 'and so is a deletion that is refused');
+$session->error_is("CALL smartcar_disconnect_vehicle('$shared')", 'SC403', qr{DELETE /v3/connections/}, 'and so is a deletion that is refused');
 
 # A list of more than what was asked for, as if the filter were not known: nothing
 # at all is deleted.
@@ -256,13 +246,13 @@ foreach my $kind (sort keys %asked)
 	foreach my $call ('CALL smartcar_disconnect_vehicle(', 'SELECT smartcar_delete_connections(')
 	{
 		$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => \@listed } });
-		is_error("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one of another $kind");
+		$session->error_is("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one of another $kind");
 		is_deeply([ grep { /^DELETE/ } requests() ], [], 'nothing is deleted');
 
 		# nor if it does not say whose it is
 		delete $listed[1]{relationships}{$kind};
 		$sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => \@listed } });
-		is_error("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one that does not tell the $kind");
+		$session->error_is("$call'$shared', '$carla->{user_id}')", 'SC004', qr/It lists a connection that was not asked for/, "$call): one that does not tell the $kind");
 		is_deeply([ grep { /^DELETE/ } requests() ], [], 'nothing is deleted either');
 		$listed[1]{relationships}{$kind} = { data => { id => 'another' } };
 	}

@@ -42,16 +42,6 @@ sub is_result
 	return;
 }
 
-sub is_error
-{
-	my ($sql, $sqlstate, $pattern, $name) = @_;
-	my $error = $session->error($sql);
-
-	is($error->{sqlstate}, $sqlstate, $name);
-	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
-	return;
-}
-
 # Version 2.0: the management API, with a cursor
 
 my $list = 'GET /v2.0/management/connections?limit=100';
@@ -72,7 +62,7 @@ is_result("SELECT * FROM smartcar_get_connections('vehicle-000001') WHERE connec
 is_result("SELECT count(*), min(vehicle_id) FROM smartcar_get_connections(user_id => 'user-000002')", '50|vehicle-000051', 'of a user', "$list&user_id=user-000002");
 is_result("SELECT count(*) FROM smartcar_get_connections('vehicle-000001', 'user-000002')", '0', 'of both', "$list&vehicle_id=vehicle-000001&user_id=user-000002");
 is_result("SELECT vehicle_id FROM smartcar_get_connections(mode => 'simulated')", '7f8e9dac-bb1c-4a2d-8e3f-4a5b6c7d8e9f', 'of a mode', "$list&mode=simulated");
-is_error("SELECT smartcar_get_connections(external_id => 'external-000001')", '0A000', qr/filtering by external_id is not supported by version 2.0 of Smartcar's API/, 'of what version 2.0 does not know');
+$session->error_is("SELECT smartcar_get_connections(external_id => 'external-000001')", '0A000', qr/filtering by external_id is not supported by version 2.0 of Smartcar's API/, 'of what version 2.0 does not know');
 $session->query("ALTER SERVER smartcar OPTIONS (ADD mode 'test')");
 is_result('SELECT vehicle_id FROM smartcar_get_connections()', '2c3d4e5f-6071-4829-a3b4-c5d6e7f80910', 'of the mode of the server', "$list&mode=test");
 is_result("SELECT count(*) FROM smartcar_get_connections(mode => 'simulated')", '1', 'which an argument overrules', "$list&mode=simulated");
@@ -87,22 +77,22 @@ sub managed
 $sandbox->faults(managed('c 1', 'a'), managed('c&2'), managed(undef, 'b'));
 is_result("SELECT string_agg(vehicle_id, ' ') FROM smartcar_get_connections()", 'a b', 'a page with nothing on it but a cursor', $list, "$list&cursor=c%201", "$list&cursor=c%262");
 $sandbox->faults(managed('x', 'a'), managed('x', 'b'), managed('x', 'c'));
-is_error('SELECT smartcar_get_connections()', 'SC004', qr/It is the same page as one before/, 'a cursor that leads nowhere');
+$session->error_is('SELECT smartcar_get_connections()', 'SC004', qr/It is the same page as one before/, 'a cursor that leads nowhere');
 is(scalar requests(), 2, 'ends the walk');
 $sandbox->faults(map { managed("c" . $_ % 3, $_) } 1 .. 12);
-is_error('SELECT smartcar_get_connections()', 'SC004', qr/It is the same page as one before/, 'cursors that lead round in a circle');
+$session->error_is('SELECT smartcar_get_connections()', 'SC004', qr/It is the same page as one before/, 'cursors that lead round in a circle');
 cmp_ok(scalar requests(), '<', 9, 'end the walk, too');
 $sandbox->faults({ body => { connections => [ { vehicleId => 'a', createdAt => '2026-01-02T03:04:05.678Z' }, 'b', undef ] } });
 is_result("SELECT vehicle_id, connected_at AT TIME ZONE 'UTC' FROM smartcar_get_connections()", 'a|2026-01-02 03:04:05.678', 'an older name, and what is no connection');
 $sandbox->faults({ body => { paging => {} } });
-is_error('SELECT smartcar_get_connections()', 'SC004', qr/It has no list "connections"/, 'no list');
+$session->error_is('SELECT smartcar_get_connections()', 'SC004', qr/It has no list "connections"/, 'no list');
 
 # A server that does not know the filter
 
 foreach my $entry ({ vehicleId => 'other', userId => 'u' }, { vehicleId => 'v', userId => 'other' })
 {
 	$sandbox->faults({ body => { connections => [ { vehicleId => 'v', userId => 'u' }, $entry ] } });
-	is_error("SELECT smartcar_get_connections('v', 'u')", 'SC004', qr/It lists a connection that was not asked for/, 'a connection of somebody else');
+	$session->error_is("SELECT smartcar_get_connections('v', 'u')", 'SC004', qr/It lists a connection that was not asked for/, 'a connection of somebody else');
 }
 
 # Version 3: numbered pages
@@ -149,25 +139,25 @@ is_result($count, '6|6', 'but not with a link to the next', numbered(1, 2));
 $sandbox->faults(page(1, 3, links => { next => '/v3/connections?page=2' }), page(4, 3, links => { next => '/v3/connections?page=2' }));
 is_result($count, '3|3', 'an empty page ends it whatever its links', numbered(1, 2));
 $sandbox->faults({ %{ page(1, 100) }, times => 0 });
-is_error("SELECT smartcar_get_connections($v3)", 'SC004', qr/It is the same page as one before/, 'a server that sends the same page again and again');
+$session->error_is("SELECT smartcar_get_connections($v3)", 'SC004', qr/It is the same page as one before/, 'a server that sends the same page again and again');
 is(scalar requests(), 2, 'is asked twice');
 $sandbox->faults(map { page($_ % 2 * 100 + 1, $_ % 2 * 100 + 100) } 1 .. 12);
-is_error("SELECT smartcar_get_connections($v3)", 'SC004', qr/It is the same page as one before/, 'one that sends two pages in turn');
+$session->error_is("SELECT smartcar_get_connections($v3)", 'SC004', qr/It is the same page as one before/, 'one that sends two pages in turn');
 $sandbox->faults({ %{ page(1, 100) }, times => 0 });
-is_error("SELECT smartcar_get_vehicles(user_id => 'x', $v3)", 'SC004', qr/It is the same page as one before/, 'for the vehicles');
+$session->error_is("SELECT smartcar_get_vehicles(user_id => 'x', $v3)", 'SC004', qr/It is the same page as one before/, 'for the vehicles');
 $sandbox->faults({ %{ page(1, 100) }, times => 0 });
-is_error("SELECT smartcar_delete_connections('x', $v3)", 'SC004', qr/It is the same page as one before/, 'and for a deletion');
+$session->error_is("SELECT smartcar_delete_connections('x', $v3)", 'SC004', qr/It is the same page as one before/, 'and for a deletion');
 is_deeply([ grep { /DELETE/ } requests() ], [], 'which then deletes nothing');
 $sandbox->faults({ match => { path => '^/v3' }, body => { data => [ { id => 'c', relationships => [] }, { id => 'd', attributes => { vehicle => { year => 'x' }, permissions => 'none' } } ] } });
 is_result($count, '2|2', 'what is not known of a connection');
 foreach my $entry (7, {}, { id => 7 }, { id => '' }, { id => 'c' x 129 })
 {
 	$sandbox->faults({ match => { path => '^/v3' }, times => 0, body => { data => [ map { $entry } 1 .. 10 ] } });
-	is_error("SELECT smartcar_get_connections($v3)", 'SC004', qr/It lists a connection without an id/, 'an entry without an id, with which pages have no end');
+	$session->error_is("SELECT smartcar_get_connections($v3)", 'SC004', qr/It lists a connection without an id/, 'an entry without an id, with which pages have no end');
 	is(scalar requests(), 1, 'is the last one');
 }
 $sandbox->faults({ match => { path => '^/v3' }, body => {} });
-is_error("SELECT smartcar_get_connections($v3)", 'SC004', qr/It has no list "data"/, 'no list');
+$session->error_is("SELECT smartcar_get_connections($v3)", 'SC004', qr/It has no list "data"/, 'no list');
 my $external = { externalId => 'E' };
 foreach my $place ({ attributes => $external }, { attributes => { user => $external } }, { relationships => { user => { meta => $external } } }, { relationships => { user => { data => $external } } })
 {
@@ -188,7 +178,7 @@ $sandbox->faults();
 is_result("SELECT count(*) FROM smartcar_delete_connections(user_id => 'user-000001')", '48', 'by user', "$delete?user_id=user-000001");
 is_result('SELECT count(*) FROM smartcar_get_connections()', '202', 'the others are there');
 $sandbox->faults();
-is_error('SELECT smartcar_delete_connections()', '22004', qr/vehicle_id and user_id must not both be null/, 'those of nobody');
+$session->error_is('SELECT smartcar_delete_connections()', '22004', qr/vehicle_id and user_id must not both be null/, 'those of nobody');
 is(scalar requests(), 0, 'without a request');
 
 $sandbox->faults({ match => { method => 'DELETE' }, status => 204, body => '' });
@@ -207,12 +197,12 @@ is_result("SELECT vehicle_id FROM smartcar_delete_connections('vehicle-000101', 
 $sandbox->ask('fleet', { owners => 1, vehicles => 101 });
 is_result("SELECT count(*) FROM smartcar_delete_connections(user_id => 'user-000006', $v3)", '101', 'of two pages');
 $sandbox->faults({ match => { method => 'DELETE' }, after => 1, status => 500 });
-is_error("SELECT smartcar_delete_connections(user_id => 'user-000003', $v3)", 'SC500', qr{DELETE /v3/connections/connection-000149 returned HTTP status 500: .*\. 1 of 49 connections were deleted before that: connection-000150\.}, 'a deletion that fails on the way tells what it did');
+$session->error_is("SELECT smartcar_delete_connections(user_id => 'user-000003', $v3)", 'SC500', qr{DELETE /v3/connections/connection-000149 returned HTTP status 500: .*\. 1 of 49 connections were deleted before that: connection-000150\.}, 'a deletion that fails on the way tells what it did');
 is(scalar(grep { /DELETE/ } requests()), 2, 'goes no further, and is not repeated');
 $sandbox->faults(page(1, 12), { match => { method => 'DELETE' }, times => 11, status => 204 }, { match => { method => 'DELETE' }, drop => 'after' });
-is_error("CALL smartcar_disconnect_vehicle('x', server => 'v3')", 'SC001', qr{11 of 12 connections were deleted before that: c1, .*, c10, and others\.}, 'so does a connection that is lost');
+$session->error_is("CALL smartcar_disconnect_vehicle('x', server => 'v3')", 'SC001', qr{11 of 12 connections were deleted before that: c1, .*, c10, and others\.}, 'so does a connection that is lost');
 $sandbox->faults({ match => { method => 'GET' }, status => 204 });
-is_error("SELECT smartcar_delete_connections('a', $v3)", 'SC004', qr/It is empty/, 'an empty list');
+$session->error_is("SELECT smartcar_delete_connections('a', $v3)", 'SC004', qr/It is empty/, 'an empty list');
 $sandbox->faults(page(1, 10), page(11, 20), page(21, 20), { match => { method => 'DELETE' }, times => 0, status => 204 });
 is_result("SELECT count(*) FROM smartcar_delete_connections('x', $v3)", '20', 'deleted from pages of the default size, without links');
 is(scalar(grep { /DELETE/ } requests()), 20, 'to the last one');

@@ -44,16 +44,6 @@ sub is_result
 	return;
 }
 
-sub is_error
-{
-	my ($sql, $sqlstate, $pattern, $name) = @_;
-	my $error = $session->error($sql);
-
-	is($error->{sqlstate}, $sqlstate, $name);
-	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
-	return;
-}
-
 sub page
 {
 	my ($signals, %more) = @_;
@@ -132,11 +122,11 @@ is_result("SELECT count(*), count(DISTINCT code) FROM smartcar_get_signals($of_a
 is_deeply([ requests() ], [ map { "$list?page%5Bnumber%5D=$_&page%5Bsize%5D=100" } 1 .. 3 ], 'as many as there are signals for');
 $sandbox->ask('settings', { signal_page_limit => 100 });
 $sandbox->faults({ %{ page([ signal('a'), signal('b') ], meta => { totalCount => 9 }) }, times => 0 });
-is_error("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It is the same page as one before/, 'a page that comes again');
+$session->error_is("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It is the same page as one before/, 'a page that comes again');
 $sandbox->faults(page([ signal('a') ], meta => { totalCount => 2 }), { %{ page([]) }, times => 0 });
 is_result("SELECT count(*) FROM smartcar_get_signals('v', 'u')", '1', 'a page that is empty is the last');
 $sandbox->faults(page([ signal('a') ], meta => { totalCount => 2 }), { match => { path => '/signals$' }, status => 400, body => {} });
-is_error("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC400', qr/HTTP status 400/, 'half of a list is none');
+$session->error_is("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC400', qr/HTTP status 400/, 'half of a list is none');
 
 # A vehicle that was never subscribed, and those that nothing is known of
 
@@ -144,22 +134,22 @@ $sandbox->ask('settings', { webhooks => [ { autoSubscribe => JSON::PP::false } ]
 my $carla = $sandbox->connect(owner => 'carla');
 is_result("SELECT count(*) FROM smartcar_get_signals('$carla->{vehicles}[0]', '$carla->{user_id}')", '0', 'a vehicle that was never subscribed has no signals');
 $sandbox->ask('settings', { webhooks => [ {} ] });
-is_error("SELECT * FROM smartcar_get_signals('$car', '$ben->{user_id}')", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'a vehicle of somebody else');
+$session->error_is("SELECT * FROM smartcar_get_signals('$car', '$ben->{user_id}')", 'SC404', qr/RESOURCE_NOT_FOUND:VEHICLE_NOT_FOUND/, 'a vehicle of somebody else');
 $sandbox->faults(page([ signal('a') ], included => { vehicle => { id => 'another' } }));
-is_error("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It is about another vehicle/, 'a list of another vehicle');
+$session->error_is("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It is about another vehicle/, 'a list of another vehicle');
 $sandbox->faults({ match => { path => '/signals$' }, body => {} });
-is_error("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It has no list "data"/, 'no list');
+$session->error_is("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It has no list "data"/, 'no list');
 
 # Arguments
 
 $sandbox->faults();
 is_result("SELECT count(*) FROM smartcar_get_signals(NULL, 'u')", '0', 'no vehicle, no signals');
-is_error("SELECT * FROM smartcar_get_signals('v', NULL)", '22004', qr/user_id must not be null/, 'no user');
-is_error("SELECT * FROM smartcar_get_signals('v', 'u', '{a, NULL}')", '22004', qr/codes must not contain NULL/, 'no code');
-is_error("SELECT * FROM smartcar_get_signals('../v', 'u')", '22023', qr/invalid vehicle_id/, 'what is no id');
-is_error("SELECT * FROM smartcar_get_signals_many('{v}', NULL)", '22004', qr/user_ids must not be null/, 'no users');
-is_error("SELECT * FROM smartcar_get_signals_many('{v, w, x}', '{u, t}')", '2202E', qr/array "user_ids" has 2 elements, expected 1 or 3/, 'too few users');
-is_error("SELECT * FROM $_, server => 'old')", '0A000',
+$session->error_is("SELECT * FROM smartcar_get_signals('v', NULL)", '22004', qr/user_id must not be null/, 'no user');
+$session->error_is("SELECT * FROM smartcar_get_signals('v', 'u', '{a, NULL}')", '22004', qr/codes must not contain NULL/, 'no code');
+$session->error_is("SELECT * FROM smartcar_get_signals('../v', 'u')", '22023', qr/invalid vehicle_id/, 'what is no id');
+$session->error_is("SELECT * FROM smartcar_get_signals_many('{v}', NULL)", '22004', qr/user_ids must not be null/, 'no users');
+$session->error_is("SELECT * FROM smartcar_get_signals_many('{v, w, x}', '{u, t}')", '2202E', qr/array "user_ids" has 2 elements, expected 1 or 3/, 'too few users');
+$session->error_is("SELECT * FROM $_, server => 'old')", '0A000',
 	qr/smartcar_get_signals\(\) does not exist in version 2.0 of Smartcar's API; Server "old" has api_version "2.0".; Version 2.0 has an endpoint for each reading, which smartcar_request_many\(\) can call/,
 	"there is no $_) in version 2.0") foreach "smartcar_get_signals('v', 'u'", "smartcar_get_signals_many('{v}', '{u}'";
 is_deeply([ requests() ], [], 'and nothing is sent');

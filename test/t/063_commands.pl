@@ -39,16 +39,6 @@ sub is_result
 	return;
 }
 
-sub is_error
-{
-	my ($sql, $sqlstate, $pattern, $name) = @_;
-	my $error = $session->error($sql);
-
-	is($error->{sqlstate}, $sqlstate, $name);
-	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
-	return;
-}
-
 # A response to every command
 sub respond
 {
@@ -67,9 +57,9 @@ is($request->{headers}{'sc-user-id'}, $ada->{user_id}, 'on behalf of the owner')
 is_result("SELECT value FROM smartcar_get_signals($of_ada, '{charge-ischarging}')", 'true', 'the vehicle has done it');
 is_result("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 80}}}')", 't', 'a command with a body');
 is((commands())[-1]{headers}{'content-type'}, 'application/json', 'is JSON');
-is_error("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 10}}}')", 'SC400', qr/VALIDATION/, 'a body that Smartcar refuses');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 10}}}')", 'SC400', qr/VALIDATION/, 'a body that Smartcar refuses');
 $sandbox->ask('vehicle', { id => $ada->{vehicles}[0], paired => JSON::PP::false });
-is_error("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VIRTUAL_KEY_REQUIRED.*_ak/, 'a vehicle without the virtual key, and the link that adds it');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VIRTUAL_KEY_REQUIRED.*_ak/, 'a vehicle without the virtual key, and the link that adds it');
 $sandbox->ask('vehicle', { id => $ada->{vehicles}[0], paired => JSON::PP::true });
 
 # A command that takes long
@@ -77,13 +67,13 @@ $sandbox->ask('vehicle', { id => $ada->{vehicles}[0], paired => JSON::PP::true }
 $sandbox->ask('settings', { long_command => { after => 100, takes => 900 } });
 is_result("SELECT smartcar_send_command($of_ada, 'charge/stop')", 't', 'the outcome that comes after a 202, later than the timeout of the server');
 $sandbox->ask('settings', { long_command => { after => 100, takes => 300, error => { type => 'VEHICLE_STATE', code => 'NOT_CHARGING' } } });
-is_error("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC409', qr/VEHICLE_STATE:NOT_CHARGING.*HTTP status 202/, 'which may be an error');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC409', qr/VEHICLE_STATE:NOT_CHARGING.*HTTP status 202/, 'which may be an error');
 is_result("SELECT status, sqlstate, (error).type, (error).status FROM smartcar_request_many('POST', '{/vehicles/$ada->{vehicles}[0]/commands/charge/stop}', user_ids => '{$ada->{user_id}}', timeout => '5 s')",
 	'202||VEHICLE_STATE|409', 'as smartcar_request_many() tells');
 $sandbox->ask('settings', { long_command => { after => 0, takes => 5000 } });
 $sandbox->faults();
-is_error("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => '400 ms')", 'SC003', qr/Smartcar may have carried out the request/, 'a time that is too short');
-is_error("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => NULL)", 'SC003', qr/option "timeout" is 500ms/, 'that of the server');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => '400 ms')", 'SC003', qr/Smartcar may have carried out the request/, 'a time that is too short');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => NULL)", 'SC003', qr/option "timeout" is 500ms/, 'that of the server');
 is(scalar commands(), 2, 'each sent once');
 $session->query("SET statement_timeout = '300ms'");
 is($session->error("SELECT smartcar_send_command($of_ada, 'security/lock')")->{sqlstate}, '57014', 'it can be cancelled');
@@ -132,11 +122,11 @@ foreach my $fault ({ status => 503, headers => { 'Retry-After' => '0' } }, { sta
 
 $sandbox->faults();
 is_result("SELECT smartcar_send_command(NULL, 'u', 'charge/start') IS NULL", 't', 'no vehicle');
-is_error("SELECT smartcar_send_command('v', NULL, 'charge/start')", '22004', qr/user_id must not be null/, 'no user');
-is_error("SELECT smartcar_send_command('v', 'u', NULL)", '22004', qr/command must not be null/, 'no command');
-is_error("SELECT smartcar_send_command('v', 'u', '$_')", '22023', qr/invalid command: .*An example is "charge\/start"/, "the command \"$_\"") foreach '', '/charge/start', 'charge/start/', '../../x', 'charge start', 'charge?x', 'charge/%2e%2e';
-is_error("SELECT smartcar_send_command('v', 'u', 'charge/start', timeout => '11 min')", '22023', qr/timeout must be between/, 'a timeout without end');
-is_error("SELECT smartcar_send_command('v', 'u', 'charge/start', server => 'old')", '0A000',
+$session->error_is("SELECT smartcar_send_command('v', NULL, 'charge/start')", '22004', qr/user_id must not be null/, 'no user');
+$session->error_is("SELECT smartcar_send_command('v', 'u', NULL)", '22004', qr/command must not be null/, 'no command');
+$session->error_is("SELECT smartcar_send_command('v', 'u', '$_')", '22023', qr/invalid command: .*An example is "charge\/start"/, "the command \"$_\"") foreach '', '/charge/start', 'charge/start/', '../../x', 'charge start', 'charge?x', 'charge/%2e%2e';
+$session->error_is("SELECT smartcar_send_command('v', 'u', 'charge/start', timeout => '11 min')", '22023', qr/timeout must be between/, 'a timeout without end');
+$session->error_is("SELECT smartcar_send_command('v', 'u', 'charge/start', server => 'old')", '0A000',
 	qr/smartcar_send_command\(\) does not exist in version 2.0 of Smartcar's API; Server "old" has api_version "2.0".; Version 2.0 has other commands, which smartcar_request\(\) can send: SELECT/, 'there is none in version 2.0');
 is(scalar commands(), 0, 'and nothing is sent');
 
