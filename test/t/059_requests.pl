@@ -203,6 +203,10 @@ start_over(110);
 is(counts('details => false, max_requests => 1'), '100|0|0|1', 'a list that is not complete');
 Manager::add_row($node, 'connection', server => 'v3', user_id => "new-$_", vehicle_id => "new-$_") foreach 1 .. 12;
 is(counts('details => false'), '10|0|0|1', 'is completed, whatever was made meanwhile');
+Manager::add_row($node, 'connection', server => 'v3', user_id => 'new user', vehicle_id => 'new');
+my ($counts, $output) = sync('details => false, max_disconnects => 20');
+is($counts, '110|1|12|14', 'an id that cannot be a header does not stop those after it');
+like($output, qr/^WARNING:.* connections left out: 1$/m, 'and is warned of');
 
 # a limit of one vehicle does not stop the others
 start_over(5);
