@@ -50,12 +50,16 @@ static const char *const expected[SMARTCAR_ENDPOINT_COUNT] = {
 	"DELETE https://vehicle.api.smartcar.com/v3/connections/{id}",
 	[SMARTCAR_ENDPOINT_V3_VEHICLE] =
 	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}",
+	[SMARTCAR_ENDPOINT_SIGNALS] =
+	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}/signals",
 	[SMARTCAR_ENDPOINT_ACCOUNT_PERMISSIONS] =
 	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}/signals/vehicleuseraccount-permissions",
 	[SMARTCAR_ENDPOINT_ACCOUNT_ROLE] =
 	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}/signals/vehicleuseraccount-role",
 	[SMARTCAR_ENDPOINT_DIGITAL_KEY] =
 	"GET https://vehicle.api.smartcar.com/v3/vehicles/{id}/signals/connectivitystatus-isdigitalkeypaired",
+	[SMARTCAR_ENDPOINT_COMMANDS] =
+	"POST https://vehicle.api.smartcar.com/v3/vehicles/{id}/commands",
 	[SMARTCAR_ENDPOINT_WEBHOOKS] =
 	"GET https://management.api.smartcar.com/v3/webhooks",
 	[SMARTCAR_ENDPOINT_SUBSCRIPTIONS] =
