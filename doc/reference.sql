@@ -160,7 +160,7 @@ FROM pg_settings WHERE name LIKE 'smartcar\_tesla.%' ORDER BY name;
 \qecho
 \qecho '`smartcar_tesla`: a JSON object for each connection whose action or error was changed by an event that `smartcar_receive_webhook` applied,'
 \qecho 'or whose owner was changed by `smartcar_finish_connect`, `smartcar_sync` or `smartcar_adopt`. It has `server`, `event` (the `eventType`, or `OWNER_CHANGED`),'
-\qecho '`user_id`, `vehicle_id`, `external_id` and `action` (what `smartcar_status` now says).'
+\qecho '`user_id`, `vehicle_id`, `external_id`, for `OWNER_CHANGED` also `previous_external_id`, and `action` (what `smartcar_status` now says).'
 \qecho
 
 \ir reference_errors.sql

@@ -321,6 +321,7 @@ In version 3 a user is accepted who belongs to the owner of the link here, after
 callback: as it was received, see smartcar_parse_callback; not NULL.
 expected_external_id: the owner who is logged in. The callback of another owner's session is then refused before anything is sent. This is the defence against CSRF: a state alone does not tell in whose browser the callback arrived. NULL does not check.
 status, external_id, user_id, vehicle_ids, error, action: the result; nothing is passed in. status is `finished` or `failed`; if failed, error is the one of the callback, and action what to do about it.
+previous_external_id: the owner who had vehicles of this Tesla login before, if it was another one. Each change of owner is also a WARNING, and listeners hear `OWNER_CHANGED`.
 requests: how many requests were sent, those for tokens and repeated ones included.
 Errors: SCUNK for a state that was never issued, SCUSD for one that another callback has used, SCEXP for one that has expired, SCOWN for one of another owner, SCBSY for a callback that another session is finishing, SCCUT for one whose result was not stored, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 for a callback or credentials of the other version of the API, and in version 2.0 without a key to seal tokens with; nothing was sent then, and the session stays open. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
 $$),

@@ -54,7 +54,7 @@ INSERT INTO expected_labels VALUES
 	('smartcar_unsubscribe(text,text,text,text)', 'v', false, 'r'),
 	('smartcar_begin_connect(text,text[],text,boolean,interval,text,text)', 'v', false, 'u'),
 	('smartcar_begin_reauth(text,text,text[],interval,text,text)', 'v', false, 'u'),
-	('smartcar_finish_connect(text,text,text,text,text,text,text[],text,smartcar_action,bigint)', 'v', false, 'u'),
+	('smartcar_finish_connect(text,text,text,text,text,text,text[],text,smartcar_action,text,bigint)', 'v', false, 'u'),
 	('smartcar_refresh(interval,interval,bigint,text,bigint,bigint,bigint,bigint)', 'v', false, 'u'),
 	('smartcar_sync(text,text,boolean,bigint,bigint,text,bigint,bigint,bigint,bigint)', 'v', false, 'u'),
 	('smartcar_access_token(text,text,text)', 'v', false, 'u'),

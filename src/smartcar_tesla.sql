@@ -831,6 +831,7 @@ CREATE TABLE smartcar_tesla.session (
 	ended_at timestamptz,
 	user_id text,
 	vehicle_ids text[],
+	previous_external_id text,
 	error text,
 	error_description text,
 	action smartcar_action,
@@ -855,6 +856,7 @@ COMMENT ON COLUMN smartcar_tesla.session.status IS
 COMMENT ON COLUMN smartcar_tesla.session.ended_at IS 'when the callback came';
 COMMENT ON COLUMN smartcar_tesla.session.user_id IS 'Smartcar''s id of the owner, once finished';
 COMMENT ON COLUMN smartcar_tesla.session.vehicle_ids IS 'vehicles that the first result named';
+COMMENT ON COLUMN smartcar_tesla.session.previous_external_id IS 'owner to whom the vehicles belonged before';
 COMMENT ON COLUMN smartcar_tesla.session.error IS 'error of the callback or of the exchange';
 COMMENT ON COLUMN smartcar_tesla.session.error_description IS 'the error in words';
 COMMENT ON COLUMN smartcar_tesla.session.action IS 'what to do about the error';
@@ -926,6 +928,8 @@ CREATE TABLE smartcar_tesla.connection (
 	vehicle_id text NOT NULL,
 	connection_id text,
 	external_id text,
+	previous_external_id text,
+	owner_changed_at timestamptz,
 	status text NOT NULL DEFAULT 'connected' CHECK (status IN ('connected', 'disconnected')),
 	make text,
 	model text,
@@ -960,12 +964,18 @@ CREATE TABLE smartcar_tesla.connection (
 CREATE INDEX connection_external_id ON smartcar_tesla.connection (external_id, server);
 CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (vehicle_id, server);
 
+-- Few change their owner.
+CREATE INDEX connection_owner_changed_at ON smartcar_tesla.connection (server, owner_changed_at)
+	WHERE owner_changed_at IS NOT NULL;
+
 COMMENT ON TABLE smartcar_tesla.connection IS 'Connections as Smartcar last told them: one user and one vehicle each.';
 COMMENT ON COLUMN smartcar_tesla.connection.server IS 'SERVER that the connection belongs to';
 COMMENT ON COLUMN smartcar_tesla.connection.user_id IS 'Smartcar''s id of the owner';
 COMMENT ON COLUMN smartcar_tesla.connection.vehicle_id IS 'Smartcar''s id of the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.connection_id IS 'Smartcar''s id of the connection (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.external_id IS 'the application''s own id of the owner';
+COMMENT ON COLUMN smartcar_tesla.connection.previous_external_id IS 'external_id of the owner before, if there was another';
+COMMENT ON COLUMN smartcar_tesla.connection.owner_changed_at IS 'when external_id was changed to that of another owner';
 COMMENT ON COLUMN smartcar_tesla.connection.status IS
 'connected, or disconnected once a list of Smartcar no longer had the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.make IS 'make, as Smartcar writes it';
@@ -1075,6 +1085,7 @@ CREATE PROCEDURE smartcar_finish_connect(
 	INOUT vehicle_ids text[] DEFAULT NULL,
 	INOUT error text DEFAULT NULL,
 	INOUT action smartcar_action DEFAULT NULL,
+	INOUT previous_external_id text DEFAULT NULL,
 	INOUT requests bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_finish_connect'
 LANGUAGE C;

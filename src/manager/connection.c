@@ -42,6 +42,7 @@ smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection)
 	connection->user_id = smartcar_row_string(row, "user_id");
 	connection->vehicle_id = smartcar_row_string(row, "vehicle_id");
 	connection->external_id = smartcar_row_string(row, "external_id");
+	connection->previous_external_id = smartcar_row_string(row, "previous_external_id");
 	connection->is_disconnected = strcmp(smartcar_row_string(row, "status"), "connected") != 0;
 	connection->make = smartcar_row_string(row, "make");
 	connection->model = smartcar_row_string(row, "model");
@@ -143,13 +144,25 @@ smartcar_connection_lock(const SmartcarServer *server, const char *user_id,
 }
 
 /*
+ * Reads the rows of the last result.
+ */
+SmartcarConnectionRow *
+smartcar_connections_read(int count)
+{
+	SmartcarConnectionRow *rows = palloc((count + 1) * sizeof(SmartcarConnectionRow));
+
+	for (int i = 0; i < count; i++)
+		smartcar_connection_read(i, &rows[i]);
+	return rows;
+}
+
+/*
  * Locks the vehicles of a user.
  */
 SmartcarConnectionRow *
 smartcar_connections_lock(const SmartcarServer *server, const char *user_id, int *count)
 {
 	SmartcarParameters parameters = {0};
-	SmartcarConnectionRow *rows;
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user_id);
@@ -159,10 +172,7 @@ smartcar_connections_lock(const SmartcarServer *server, const char *user_id, int
 										 "ORDER BY vehicle_id COLLATE \"C\" "
 										 "FOR UPDATE",
 										 &parameters);
-	rows = palloc((*count + 1) * sizeof(SmartcarConnectionRow));
-	for (int i = 0; i < *count; i++)
-		smartcar_connection_read(i, &rows[i]);
-	return rows;
+	return smartcar_connections_read(*count);
 }
 
 /*

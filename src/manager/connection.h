@@ -28,6 +28,7 @@ typedef struct SmartcarConnectionRow
 	const char *user_id;
 	const char *vehicle_id;
 	const char *external_id;
+	const char *previous_external_id;
 	bool		is_disconnected;
 	const char *make;
 	const char *model;
@@ -58,8 +59,8 @@ typedef struct SmartcarConnectionVehicle
 
 /* The columns of a row in a result, and of the errors in a statement. */
 #define SMARTCAR_CONNECTION_COLUMNS \
-	"user_id, vehicle_id, external_id, status, mode, make, model, year, granted_scopes, " \
-	"access_type, access_type_known_at, tesla_scopes, tesla_scopes_known_at, " \
+	"user_id, vehicle_id, external_id, previous_external_id, status, mode, make, model, year, " \
+	"granted_scopes, access_type, access_type_known_at, tesla_scopes, tesla_scopes_known_at, " \
 	"virtual_key_paired, virtual_key_known_at, details_at, errors, errors_known_at "
 
 extern void smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection);
@@ -75,6 +76,7 @@ extern void smartcar_connection_update(const SmartcarServer *server,
 									   const SmartcarConnectionRow *connection);
 extern SmartcarAction smartcar_connection_next_action(const SmartcarServer *server,
 													  const SmartcarConnectionRow *connection);
+extern SmartcarConnectionRow *smartcar_connections_read(int count);
 extern SmartcarConnectionRow *smartcar_connections_lock(const SmartcarServer *server,
 														const char *user_id, int *count);
 

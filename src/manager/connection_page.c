@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "manager/owner.h"
 #include "manager/sync_run.h"
 #include "manager/usable_id.h"
 #include "pg/datum.h"
@@ -178,8 +179,33 @@ store_report(void *argument)
 }
 
 /*
- * Stores a page, or else row by row what can be stored of it, and warns of the rest.
- * Returns the number of rows that could not be stored.
+ * Stores the rows of a page one by one, and warns of those that cannot be stored.
+ * Returns how many these are.
+ */
+static int
+store_each(PageReport report)
+{
+	int			left = report.count;
+	int			failed = 0;
+
+	report.count = 1;
+	for (; left > 0; left--, report.rows++)
+	{
+		ErrorData  *error;
+
+		if (smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error))
+			continue;
+		failed++;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("a connection could not be stored: %s", error->message)));
+	}
+	return failed;
+}
+
+/*
+ * Stores a page, or else what can be stored of it.  Returns the number of rows that
+ * could not be stored.
  */
 int
 smartcar_page_store(const SmartcarServer *server, const SmartcarConnectionPage *page)
@@ -188,18 +214,9 @@ smartcar_page_store(const SmartcarServer *server, const SmartcarConnectionPage *
 	ErrorData  *error;
 	int			failed = 0;
 
-	if (smartcar_sync_store(store_report, &report, 1, &error))
-		return 0;
-	report.count = 1;
-	for (int i = 0; i < page->count; i++, report.rows++)
-	{
-		if (smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error))
-			continue;
-		failed++;
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("a connection could not be stored: %s", error->message)));
-	}
+	if (!smartcar_sync_store(store_report, &report, 1, &error))
+		failed = store_each(report);
+	smartcar_owners_report_changes(server, page->asked_at);
 	return failed;
 }
 

@@ -38,6 +38,16 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
 	"(" column " IS NULL OR " column " <= " time " OR " column " > " now ") "
 
 /*
+ * One login at Tesla can serve two of the application's owners, of whom only the last
+ * one has the vehicles then.
+ */
+#define RECORD_OWNER_CHANGE \
+	"previous_external_id = CASE WHEN c.external_id <> EXCLUDED.external_id " \
+	"THEN c.external_id ELSE c.previous_external_id END, " \
+	"owner_changed_at = CASE WHEN c.external_id <> EXCLUDED.external_id " \
+	"THEN @now ELSE c.owner_changed_at END, "
+
+/*
  * Stores a page, in the order of the key.  A vehicle that is there twice for one
  * user counts as it was connected last.  Where the table is distributed, no
  * parameter can follow ON CONFLICT.
@@ -69,6 +79,7 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 						  "status = 'connected', "
 						  "connection_id = EXCLUDED.connection_id, "
 						  "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
+						  RECORD_OWNER_CHANGE
 						  "mode = EXCLUDED.mode, "
 						  "granted_scopes = EXCLUDED.granted_scopes, "
 						  "make = EXCLUDED.make, "
@@ -127,9 +138,9 @@ bind_responses(SmartcarParameters *parameters, const SmartcarItem *responses)
 
 /*
  * Stores what the responses about a vehicle say, if nothing is known since.  Its
- * errors are those that stand then.  Returns whether it was stored.
+ * errors are those that stand then.
  */
-bool
+void
 smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user,
 						  SmartcarSpan vehicle_id, const SmartcarItem *responses,
 						  const SmartcarConnectionErrors *errors, TimestampTz asked_at)
@@ -143,46 +154,47 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 	bind_responses(&parameters, responses);
 	smartcar_parameter_time(&parameters, asked_at);
 	smartcar_parameter_errors(&parameters, errors);
-	return smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c "
-							"(server, user_id, vehicle_id, external_id, "
-							"make, model, year, mode, powertrain_type, granted_scopes, "
-							"access_type, tesla_scopes, virtual_key_paired, "
-							"connected_at, synced_at, "
-							"access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, "
-							"errors, errors_known_at, error_type, error_code, "
-							"error_description, error_action, error_url, error_at) "
-							"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-							"$14, $14, "
-							"CASE WHEN $11 IS NOT NULL THEN $14 END, "
-							"CASE WHEN $12 IS NOT NULL THEN $14 END, "
-							"CASE WHEN $13 IS NOT NULL THEN $14 END, "
-							"$15::jsonb, $16, $17, $18, $19, $20::@.smartcar_action, $21, $22) "
-							"ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET "
-							"status = 'connected', "
-							SET_OR_KEEP("external_id")
-							SET_OR_KEEP("make")
-							SET_OR_KEEP("model")
-							SET_OR_KEEP("year")
-							SET_OR_KEEP("mode")
-							SET_OR_KEEP("powertrain_type")
-							SET_OR_KEEP("granted_scopes")
-							LATER_OF("access_type", "access_type_known_at")
-							LATER_OF("tesla_scopes", "tesla_scopes_known_at")
-							LATER_OF("virtual_key_paired", "virtual_key_known_at")
-							SET("errors")
-							SET("errors_known_at")
-							SET("error_type")
-							SET("error_code")
-							SET("error_description")
-							SET("error_action")
-							SET("error_url")
-							SET("error_at")
-							"connected_at = CASE WHEN c.status = 'connected' "
-							"THEN c.connected_at ELSE EXCLUDED.connected_at END, "
-							"synced_at = EXCLUDED.synced_at, "
-							"updated_at = @now "
-							"WHERE " NOT_SINCE("c.synced_at", "$14", "@now"),
-							&parameters) > 0;
+	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c "
+					 "(server, user_id, vehicle_id, external_id, "
+					 "make, model, year, mode, powertrain_type, granted_scopes, "
+					 "access_type, tesla_scopes, virtual_key_paired, "
+					 "connected_at, synced_at, "
+					 "access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, "
+					 "errors, errors_known_at, error_type, error_code, "
+					 "error_description, error_action, error_url, error_at) "
+					 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+					 "$14, $14, "
+					 "CASE WHEN $11 IS NOT NULL THEN $14 END, "
+					 "CASE WHEN $12 IS NOT NULL THEN $14 END, "
+					 "CASE WHEN $13 IS NOT NULL THEN $14 END, "
+					 "$15::jsonb, $16, $17, $18, $19, $20::@.smartcar_action, $21, $22) "
+					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET "
+					 "status = 'connected', "
+					 SET_OR_KEEP("external_id")
+					 RECORD_OWNER_CHANGE
+					 SET_OR_KEEP("make")
+					 SET_OR_KEEP("model")
+					 SET_OR_KEEP("year")
+					 SET_OR_KEEP("mode")
+					 SET_OR_KEEP("powertrain_type")
+					 SET_OR_KEEP("granted_scopes")
+					 LATER_OF("access_type", "access_type_known_at")
+					 LATER_OF("tesla_scopes", "tesla_scopes_known_at")
+					 LATER_OF("virtual_key_paired", "virtual_key_known_at")
+					 SET("errors")
+					 SET("errors_known_at")
+					 SET("error_type")
+					 SET("error_code")
+					 SET("error_description")
+					 SET("error_action")
+					 SET("error_url")
+					 SET("error_at")
+					 "connected_at = CASE WHEN c.status = 'connected' "
+					 "THEN c.connected_at ELSE EXCLUDED.connected_at END, "
+					 "synced_at = EXCLUDED.synced_at, "
+					 "updated_at = @now "
+					 "WHERE " NOT_SINCE("c.synced_at", "$14", "@now"),
+					 &parameters);
 }
 
 /*

@@ -80,7 +80,7 @@ typedef struct SmartcarOtherConnection
 
 extern void smartcar_connections_store_page(const SmartcarServer *server, const Datum *columns,
 											TimestampTz asked_at);
-extern bool smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user,
+extern void smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user,
 									  SmartcarSpan vehicle_id, const SmartcarItem *responses,
 									  const SmartcarConnectionErrors *errors,
 									  TimestampTz asked_at);

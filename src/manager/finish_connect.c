@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "api/callback_user.h"
 #include "call/application_token.h"
@@ -53,6 +54,7 @@ enum
 	VEHICLE_IDS,
 	ERROR_COLUMN,
 	ACTION,
+	PREVIOUS_EXTERNAL_ID,
 	REQUESTS,
 	COLUMNS
 };
@@ -257,6 +259,7 @@ form_result(FunctionCallInfo fcinfo, const SmartcarServer *server,
 	set_text(values, nulls, EXTERNAL_ID, result->external_id);
 	set_text(values, nulls, USER_ID, result->user_id);
 	set_text(values, nulls, ERROR_COLUMN, result->error);
+	set_text(values, nulls, PREVIOUS_EXTERNAL_ID, result->previous_external_id);
 	nulls[VEHICLE_IDS] = result->vehicle_ids == NULL;
 	values[VEHICLE_IDS] = PointerGetDatum(result->vehicle_ids);
 	nulls[REQUESTS] = false;
@@ -320,9 +323,12 @@ finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 	if (result->user_id != NULL)
 	{
 		SmartcarSyncRun run;
+		TimestampTz began_at = GetCurrentTimestamp();
 
 		smartcar_sync_run_begin(&run, server);
 		sync_vehicles(&run, session, access_token, result);
+		result->previous_external_id =
+			smartcar_owner_previous(server, session->external_id, result->user_id, began_at);
 		smartcar_spi_commit();
 		subscribe_vehicles(&run, result->user_id);
 	}

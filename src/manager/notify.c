@@ -30,6 +30,27 @@ add_member(StringInfo payload, const char *name, const char *value)
 		escape_json(payload, value);
 }
 
+static void
+notify(const SmartcarServer *server, const char *event, const SmartcarConnectionRow *connection,
+	   bool has_previous_owner)
+{
+	StringInfoData payload;
+
+	initStringInfo(&payload);
+	add_member(&payload, "server", server->name);
+	add_member(&payload, "event", event);
+	add_member(&payload, "user_id", connection->user_id);
+	add_member(&payload, "vehicle_id", connection->vehicle_id);
+	add_member(&payload, "external_id", connection->external_id);
+	if (has_previous_owner)
+		add_member(&payload, "previous_external_id", connection->previous_external_id);
+	add_member(&payload, "action",
+			   smartcar_action_label(smartcar_connection_next_action(server, connection)));
+	appendStringInfoChar(&payload, '}');
+	if (payload.len < MAX_PAYLOAD_LENGTH)
+		Async_Notify(CHANNEL, payload.data);
+}
+
 /*
  * Tells what a connection now needs.
  */
@@ -37,17 +58,12 @@ void
 smartcar_notify(const SmartcarServer *server, SmartcarSpan event,
 				const SmartcarConnectionRow *connection)
 {
-	StringInfoData payload;
+	notify(server, event.data ? pnstrdup(event.data, event.length) : NULL, connection, false);
+}
 
-	initStringInfo(&payload);
-	add_member(&payload, "server", server->name);
-	add_member(&payload, "event", event.data ? pnstrdup(event.data, event.length) : NULL);
-	add_member(&payload, "user_id", connection->user_id);
-	add_member(&payload, "vehicle_id", connection->vehicle_id);
-	add_member(&payload, "external_id", connection->external_id);
-	add_member(&payload, "action",
-			   smartcar_action_label(smartcar_connection_next_action(server, connection)));
-	appendStringInfoChar(&payload, '}');
-	if (payload.len < MAX_PAYLOAD_LENGTH)
-		Async_Notify(CHANNEL, payload.data);
+void
+smartcar_notify_owner_changed(const SmartcarServer *server,
+							  const SmartcarConnectionRow *connection)
+{
+	notify(server, "OWNER_CHANGED", connection, true);
 }

@@ -20,5 +20,7 @@
 
 extern void smartcar_notify(const SmartcarServer *server, SmartcarSpan event,
 							const SmartcarConnectionRow *connection);
+extern void smartcar_notify_owner_changed(const SmartcarServer *server,
+										  const SmartcarConnectionRow *connection);
 
 #endif							/* SMARTCAR_NOTIFY_H */

@@ -68,26 +68,67 @@ is_other(const char *external_id, const char *new_external_id)
 	return external_id == NULL || strcmp(external_id, new_external_id) != 0;
 }
 
-/*
- * Tells that a user had another owner, and those who listen, for each vehicle.
- */
 static void
-report_replaced(const SmartcarServer *server, const char *user_id, const char *old_owner,
-				SmartcarConnectionRow *rows, int count, const char *external_id)
+warn_of_change(const char *user_id, const char *old_owner, const char *new_owner)
 {
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("user \"%s\" has a new owner", user_id),
 			 errdetail("The user belonged to owner \"%s\", and now belongs to owner \"%s\".",
 					   smartcar_excerpt(smartcar_span_from_string(old_owner)),
-					   smartcar_excerpt(smartcar_span_from_string(external_id)))));
+					   smartcar_excerpt(smartcar_span_from_string(new_owner)))));
+}
+
+/*
+ * Warns of the connections that were stored at a time and have a new owner since, once
+ * for each user, and tells those who listen.  The owner before has no vehicle left, and
+ * must hear why.
+ */
+void
+smartcar_owners_report_changes(const SmartcarServer *server, TimestampTz stored_at)
+{
+	SmartcarParameters parameters = {0};
+	const char *last_user_id = "";
+	SmartcarConnectionRow *rows;
+	int			count;
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_time(&parameters, stored_at);
+	count = (int) smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
+										"FROM smartcar_tesla.connection "
+										"WHERE server = $1 AND owner_changed_at >= $2 "
+										"AND synced_at = $2 "
+										"ORDER BY user_id, vehicle_id",
+										&parameters);
+	rows = smartcar_connections_read(count);
 	for (int i = 0; i < count; i++)
 	{
-		if (rows[i].external_id == NULL || !is_other(rows[i].external_id, external_id))
-			continue;
-		rows[i].external_id = external_id;
-		smartcar_notify(server, SMARTCAR_SPAN("OWNER_CHANGED"), &rows[i]);
+		if (strcmp(rows[i].user_id, last_user_id) != 0)
+			warn_of_change(rows[i].user_id, rows[i].previous_external_id, rows[i].external_id);
+		last_user_id = rows[i].user_id;
+		smartcar_notify_owner_changed(server, &rows[i]);
 	}
+}
+
+/*
+ * Who had the connections that a user's new owner has since a time; NULL if nobody.
+ */
+const char *
+smartcar_owner_previous(const SmartcarServer *server, const char *external_id,
+						const char *user_id, TimestampTz since)
+{
+	SmartcarParameters parameters = {0};
+
+	bind_owner(&parameters, server, external_id);
+	smartcar_parameter_string(&parameters, user_id);
+	smartcar_parameter_time(&parameters, since);
+	if (smartcar_spi_run("SELECT previous_external_id FROM smartcar_tesla.connection "
+						 "WHERE server = $1 AND external_id = $2 AND user_id = $3 "
+						 "AND owner_changed_at >= $4 "
+						 "ORDER BY owner_changed_at DESC LIMIT 1",
+						 &parameters) == 0)
+		return NULL;
+	return smartcar_row_string(0, "previous_external_id");
 }
 
 /*
@@ -141,12 +182,23 @@ smartcar_owner_adopt(const SmartcarServer *server, const char *user_id, const ch
 	else if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
 		smartcar_account_record_user(server, user_id, external_id);
 	smartcar_spi_run("UPDATE smartcar_tesla.connection "
-					 "SET external_id = $3, updated_at = @now "
+					 "SET external_id = $3, updated_at = @now, "
+					 "previous_external_id = COALESCE(external_id, previous_external_id), "
+					 "owner_changed_at = CASE WHEN external_id IS NULL THEN owner_changed_at "
+					 "ELSE @now END "
 					 "WHERE server = $1 AND user_id = $2 "
 					 "AND external_id IS DISTINCT FROM $3",
 					 &parameters);
 	if (old_owner == NULL)
 		return SMARTCAR_ADOPTION_FIRST;
-	report_replaced(server, user_id, old_owner, rows, count, external_id);
+	warn_of_change(user_id, old_owner, external_id);
+	for (int i = 0; i < count; i++)
+	{
+		if (rows[i].external_id == NULL || !is_other(rows[i].external_id, external_id))
+			continue;
+		rows[i].previous_external_id = rows[i].external_id;
+		rows[i].external_id = external_id;
+		smartcar_notify_owner_changed(server, &rows[i]);
+	}
 	return SMARTCAR_ADOPTION_REPLACED;
 }

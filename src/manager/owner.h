@@ -10,6 +10,8 @@
 #ifndef SMARTCAR_OWNER_H
 #define SMARTCAR_OWNER_H
 
+#include "datatype/timestamp.h"
+
 #include "pg/server.h"
 
 typedef enum SmartcarAdoption
@@ -23,6 +25,9 @@ typedef enum SmartcarAdoption
 extern bool smartcar_owner_is_known(const SmartcarServer *server, const char *external_id);
 extern bool smartcar_owner_has_user(const SmartcarServer *server, const char *external_id,
 									const char *user_id);
+extern void smartcar_owners_report_changes(const SmartcarServer *server, TimestampTz stored_at);
+extern const char *smartcar_owner_previous(const SmartcarServer *server, const char *external_id,
+										   const char *user_id, TimestampTz since);
 extern SmartcarAdoption smartcar_owner_adopt(const SmartcarServer *server, const char *user_id,
 											 const char *external_id);
 

@@ -175,6 +175,7 @@ read_result(const SmartcarSession *session, SmartcarSessionResult *result)
 	result->status = smartcar_row_string(0, "status");
 	result->external_id = session->external_id;
 	result->user_id = smartcar_row_string(0, "user_id");
+	result->previous_external_id = smartcar_row_string(0, "previous_external_id");
 	result->error = smartcar_row_string(0, "error");
 	vehicle_ids = smartcar_row_datum(0, "vehicle_ids", &is_null);
 	if (!is_null)
@@ -200,7 +201,7 @@ smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 	bind_session(&parameters, server, session->state_hash);
 	smartcar_parameter_bytea(&parameters, session->callback_hash);
 	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri, status, user_id, "
-						 "vehicle_ids, error, action::text, "
+						 "vehicle_ids, previous_external_id, error, action::text, "
 						 "expires_at <= @now AS is_expired, "
 						 "coalesce(callback_hash = $3, false) AS is_same "
 						 "FROM smartcar_tesla.session " THIS_SESSION,
@@ -287,10 +288,11 @@ smartcar_session_close(const SmartcarServer *server, const SmartcarSession *sess
 							  smartcar_action_label(result->action));
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(result->vehicle_ids),
 					   result->vehicle_ids == NULL);
+	smartcar_parameter_string(&parameters, result->previous_external_id);
 	smartcar_spi_run("UPDATE smartcar_tesla.session "
 					 "SET status = $3, ended_at = @now, user_id = $4, "
 					 "error = $5, error_description = $6, action = $7::@.smartcar_action, "
-					 "vehicle_ids = $8 "
+					 "vehicle_ids = $8, previous_external_id = $9 "
 					 THIS_SESSION,
 					 &parameters);
 	smartcar_spi_commit();

@@ -47,6 +47,8 @@ typedef struct SmartcarSessionResult
 	const char *external_id;
 	const char *user_id;
 	ArrayType  *vehicle_ids;	/* NULL: not known */
+	const char *previous_external_id;	/* to whom the vehicles belonged
+										 * before */
 	const char *error;
 	SmartcarAction action;
 } SmartcarSessionResult;

@@ -15,6 +15,7 @@
 
 #include "call/authorization.h"
 #include "manager/connection_page.h"
+#include "manager/owner.h"
 #include "manager/spi.h"
 #include "manager/user_outcome.h"
 #include "pg/text_array.h"
@@ -66,8 +67,7 @@ store_list(void *argument)
 			smartcar_user_had_vehicle(report->user, page->rows[i].vehicle_id);
 	smartcar_page_insert(server, page->rows, page->count, page->asked_at);
 	smartcar_user_mark_gone(report->run, report->user, rows, row_count, page->asked_at);
-	for (int i = 0; i < row_count; i++)
-		smartcar_user_report_new_owner(server, report->user, &rows[i]);
+	smartcar_owners_report_changes(server, page->asked_at);
 }
 
 static void

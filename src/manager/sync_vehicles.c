@@ -19,6 +19,7 @@
 
 #include "api/sql_function.h"
 #include "call/authorization.h"
+#include "manager/owner.h"
 #include "manager/spi.h"
 #include "manager/sync_details.h"
 #include "manager/sync_user_list.h"
@@ -96,9 +97,7 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user,
 	}
 	smartcar_connection_errors_replace(&errors, failures, failure_count,
 									   was_tesla_heard(vehicle->responses), asked_at);
-	if (smartcar_connection_store(server, user, vehicle->id, vehicle->responses, &errors,
-								  asked_at) && row != NULL)
-		smartcar_user_report_new_owner(server, user, row);
+	smartcar_connection_store(server, user, vehicle->id, vehicle->responses, &errors, asked_at);
 }
 
 static int
@@ -261,6 +260,7 @@ store_report(void *argument)
 					  smartcar_find_row(rows, row_count, report->vehicles[i].id),
 					  report->asked_at);
 	smartcar_user_mark_gone(report->run, report->user, rows, row_count, report->asked_at);
+	smartcar_owners_report_changes(server, report->asked_at);
 }
 
 /*

@@ -12,7 +12,6 @@
 
 #include "manager/user_outcome.h"
 
-#include "manager/notify.h"
 #include "manager/spi.h"
 #include "pg/text.h"
 #include "pg/text_array.h"
@@ -48,30 +47,6 @@ smartcar_find_row(const SmartcarConnectionRow *rows, int count, SmartcarSpan veh
 			return &rows[i];
 	}
 	return NULL;
-}
-
-/*
- * One login at Tesla can serve two of the application's owners, of whom only the
- * last one has the vehicle then.  The other one must hear of it.
- */
-void
-smartcar_user_report_new_owner(const SmartcarServer *server, const SmartcarUser *user,
-							   const SmartcarConnectionRow *row)
-{
-	SmartcarConnectionRow connection;
-
-	if (row->external_id == NULL || user->external_id == NULL ||
-		strcmp(row->external_id, user->external_id) == 0 ||
-		!contains(user->vehicle_ids, smartcar_span_from_string(row->vehicle_id)))
-		return;
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("vehicle \"%s\" has a new owner", row->vehicle_id),
-			 errdetail("It belonged to owner \"%s\", and the same Smartcar user now belongs to owner \"%s\".",
-					   smartcar_excerpt(smartcar_span_from_string(row->external_id)),
-					   smartcar_excerpt(smartcar_span_from_string(user->external_id)))));
-	if (smartcar_connection_lock(server, row->user_id, row->vehicle_id, &connection))
-		smartcar_notify(server, SMARTCAR_SPAN("OWNER_CHANGED"), &connection);
 }
 
 /*

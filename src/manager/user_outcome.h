@@ -19,9 +19,6 @@
 extern bool smartcar_user_had_vehicle(const SmartcarUser *user, SmartcarSpan vehicle_id);
 extern const SmartcarConnectionRow *smartcar_find_row(const SmartcarConnectionRow *rows, int count,
 													  SmartcarSpan vehicle_id);
-extern void smartcar_user_report_new_owner(const SmartcarServer *server,
-										   const SmartcarUser *user,
-										   const SmartcarConnectionRow *row);
 extern void smartcar_user_mark_gone(const SmartcarSyncRun *run, SmartcarUser *user,
 									const SmartcarConnectionRow *rows, int row_count,
 									TimestampTz asked_at);

@@ -110,10 +110,11 @@ DECLARE
 	vehicle_ids text[];
 	error text;
 	action smartcar_action;
+	previous_external_id text;
 	requests bigint;
 BEGIN
 	SELECT c.server, c.url INTO server, url FROM callback c WHERE c.name = callback_name;
-	CALL smartcar_finish_connect(url, NULL, server, status, external_id, user_id, vehicle_ids, error, action, requests);
+	CALL smartcar_finish_connect(url, NULL, server, status, external_id, user_id, vehicle_ids, error, action, previous_external_id, requests);
 	vehicles := cardinality(vehicle_ids);
 END $$;
 

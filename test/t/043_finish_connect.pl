@@ -123,7 +123,7 @@ sub repeated
 	my $before = Manager::checksum($node, 'session', 'account');
 
 	$sandbox->faults;
-	is($session->query(finish($callback)), "$result|0", $name);
+	is($session->query(finish($callback)), "$result||0", $name);
 	is(scalar $sandbox->log, 0, "$name: nothing is sent");
 	is(Manager::checksum($node, 'session', 'account'), $before, "$name: nothing is changed");
 	return;
@@ -216,7 +216,7 @@ foreach my $case (
 	$link = link_for("external_id => 'owner-7'");
 	$callback = consent($link, decision => 'error', error => $error, error_description => decode_utf8($description));
 	$sandbox->faults;
-	is($session->query(finish($callback)), "failed|owner-7|||$error|$action|0", "$error ends the session");
+	is($session->query(finish($callback)), "failed|owner-7|||$error|$action||0", "$error ends the session");
 	is(session_of($link, 'status, error, error_description, action'), "failed|$error|$description|$action", "$error is kept");
 	is(scalar $sandbox->log, 0, "$error: nothing is sent");
 	is(Manager::count($node, 'account'), 0, "$error: nothing is stored");
@@ -225,7 +225,7 @@ foreach my $case (
 # A link for a v2.0 server that comes back without a code, or with both
 start_over();
 $link = link_for();
-like($session->query(finish("https://example.com/callback?state=" . state_of($link))), qr/^failed\|\|\|\|the callback has neither a code nor a user_id\|connect\|\d+$/m, 'neither a code nor an error');
+like($session->query(finish("https://example.com/callback?state=" . state_of($link))), qr/^failed\|\|\|\|the callback has neither a code nor a user_id\|connect\|\|\d+$/m, 'neither a code nor an error');
 
 # The exchange fails
 
@@ -250,7 +250,7 @@ foreach my $name (sort keys %exchange_faults)
 	is(session_of($link, "status, error <> '', ended_at IS NOT NULL"), 'failed|t|t', "$name: the session keeps the error");
 	is(session_of($link, 'action'), $action, "$name: and says that the owner has to connect again");
 	is(Manager::count($node, 'account'), 0, "$name: no account is made");
-	like($session->query(finish($callback)), qr/^failed\|owner-7\|\|\|[^|]+\|$action\|0$/, "$name: the callback again returns it");
+	like($session->query(finish($callback)), qr/^failed\|owner-7\|\|\|[^|]+\|$action\|\|0$/, "$name: the callback again returns it");
 }
 
 # What is wrong here is missed before the code is spent
@@ -377,7 +377,7 @@ is($session->query("SELECT smartcar_get_user(smartcar_access_token('owner-8'))")
 connect_owner('ben', 'owner-8', server => 'v3');
 $link = link_for("external_id => 'mallory', server => 'v3'");
 $callback = consent($link, owner => 'ada');
-like($session->query(finish($callback =~ s/\Q$ada_id\E/$ben_id/r, 'v3')), qr/^failed\|mallory\|\|.*\|connect\|\d+$/m, 'v3: a callback that names another user is refused');
+like($session->query(finish($callback =~ s/\Q$ada_id\E/$ben_id/r, 'v3')), qr/^failed\|mallory\|\|.*\|connect\|\|\d+$/m, 'v3: a callback that names another user is refused');
 is(Manager::rows($node, 'account', 'user_id, external_id', server => 'v3'), "$ben_id|owner-8", 'v3: and stores nothing');
 
 # What Smartcar says of somebody else is no proof, should it not heed the filter.
@@ -396,7 +396,7 @@ foreach my $answer ([ $ada_id, 'owner-7' ], [ $ben_id, 'mallory' ], [ $ada_id, u
 	$link = link_for("external_id => 'mallory', server => 'v3'");
 	$callback = consent($link, owner => 'ada');
 	$sandbox->faults(says(@$answer));
-	like($session->query(finish($callback, 'v3')), qr/^failed\|mallory\|\|.*\|connect\|\d+$/m, 'v3: connections of somebody else are no proof');
+	like($session->query(finish($callback, 'v3')), qr/^failed\|mallory\|\|.*\|connect\|\|\d+$/m, 'v3: connections of somebody else are no proof');
 }
 $sandbox->faults;
 
@@ -405,7 +405,7 @@ start_over();
 $link = link_for();
 $callback = consent($link, owner => 'ada');
 sql("ALTER SERVER smartcar OPTIONS (SET api_version '3')");
-like($session->query(finish($callback)), qr/^failed\|\|\|.*\|connect\|\d+$/m, 'a link without an external id, before the server came to v3');
+like($session->query(finish($callback)), qr/^failed\|\|\|.*\|connect\|\|\d+$/m, 'a link without an external id, before the server came to v3');
 sql("ALTER SERVER smartcar OPTIONS (SET api_version '2.0')");
 
 # In v3 nothing is spent by a callback that could not be checked.
@@ -438,7 +438,7 @@ is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'with its token
 $link = link_for("external_id => 'owner-8'");
 $callback = consent($link, owner => 'ben');
 $sandbox->faults({ match => { path => '/user$' }, times => 0, status => 500 });
-like($session->query(finish($callback)), qr/^WARNING:  SC500: the owner is connected, but the user could not be asked for.*^finished\|owner-8\|\|\|\|\|\d+$/ms,
+like($session->query(finish($callback)), qr/^WARNING:  SC500: the owner is connected, but the user could not be asked for.*^finished\|owner-8\|\|\|\|\|\|\d+$/ms,
 	'the user cannot be asked for: a warning');
 is(session_of($link, 'status, user_id IS NULL, action IS NULL'), 'finished|t|t', 'and nobody says that the owner has to connect again');
 $sandbox->faults;

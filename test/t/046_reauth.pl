@@ -67,7 +67,7 @@ foreach my $server (qw(smartcar v3))
 	my $before = Manager::stored_tokens($node)->{$ada_id};
 
 	like(follow($server, link_of("smartcar_begin_reauth('owner-7', $of_server)"), owner => 'ada', decision => 'deny'),
-		qr/^failed\|owner-7\|\|\|access_denied\|connect\|\d+$/m, "$server: who does not want to");
+		qr/^failed\|owner-7\|\|\|access_denied\|connect\|\|\d+$/m, "$server: who does not want to");
 	is(status($server, $ada_id), '{read_location}|{"Vehicle Location"}|update_access', "$server: is left as he was");
 	like(follow($server, link_of("smartcar_begin_reauth('owner-7', $of_server)"), owner => 'ada', tesla_permission => 'all'),
 		qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/m, "$server: who does");

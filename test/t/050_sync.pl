@@ -78,7 +78,8 @@ sub is_stored
 			granted_scopes => [ split / /, $sandbox->ask('settings')->{dashboard_scope} ],
 			access_type => $access->{accessType}, tesla_scopes => $owner->{tesla_permissions},
 			virtual_key_paired => $vehicle->{paired}, errors => undef, webhook_id => undef,
-			(map { ("error_$_" => undef) } qw(type code description action url at)), %given
+			(map { ("error_$_" => undef) } qw(type code description action url at)),
+			previous_external_id => undef, owner_changed_at => undef, %given
 		},
 		$name);
 	is($session->query("SELECT connected_at > now() - interval '5 minutes', synced_at >= created_at, updated_at >= synced_at FROM smartcar_tesla.connection WHERE $condition"),
@@ -370,7 +371,7 @@ is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-7', signals => [
 is_deeply(heard(), [], 'are not heard');
 
 # an owner of another account of the application logs in at Tesla as the same user
-like($session->query(Manager::callback_of($node, $sandbox, 'ada', 'id of another')), qr/^WARNING:.* vehicle "$model_3" has a new owner$/m, 'a login that serves two owners is told to the one who connects');
+like($session->query(Manager::callback_of($node, $sandbox, 'ada', 'id of another')), qr/^WARNING:.* user "$user{ada}" has a new owner$/m, 'a login that serves two owners is told to the one who connects');
 is_deeply(heard(), ["smartcar|OWNER_CHANGED|$user{ada}|$model_3|id of another|none"], 'and to those who listen');
 is(status('external_id', "server = 'smartcar' AND vehicle_id = '$model_3'"), 'id of another', 'the vehicle is theirs then');
 

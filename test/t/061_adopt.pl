@@ -71,7 +71,7 @@ is($session->query("SELECT external_id FROM smartcar_status WHERE user_id = '$ad
 # The callback is accepted though Smartcar has not learned the id from the link.
 my $link = $session->query("SELECT smartcar_begin_reauth('owner-7')");
 my $callback = consent($link, owner => 'ada', tesla_permission => 'all');
-like(finish($callback =~ s/\Q$ada_id\E/$ben_id/r), qr/^failed\|owner-7\|\|.*\|connect\|\d+$/m, 'another user is still refused');
+like(finish($callback =~ s/\Q$ada_id\E/$ben_id/r), qr/^failed\|owner-7\|\|.*\|connect\|\|\d+$/m, 'another user is still refused');
 is(Manager::rows($node, 'account', 'user_id, external_id'), "$ada_id|owner-7", 'and not recorded');
 
 $link = $session->query("SELECT smartcar_begin_reauth('owner-7')");
