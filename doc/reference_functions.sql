@@ -339,7 +339,7 @@ It brings vehicles, permissions, Tesla access and virtual keys up to date, of on
 A run for the whole application stops at the first response 429 that is about the application, with a WARNING, and at max_requests, with a NOTICE. The next run goes on where it stopped; a list of connections (v3) that was begun more than a day ago is begun again.
 external_id, user_id: the owner; NULL means all of them.
 details: whether to request for each vehicle what the list of version 3 does not say; only for the whole application in version 3.
-max_requests: at most so many requests; NULL means no limit. A request that is repeated because it failed for the moment can exceed it. Version 2.0 asks about a user with all vehicles, or not at all: 1 request and 4 for each vehicle, so at least 5.
+max_requests: at most so many requests; NULL means no limit. A request that is repeated because it failed for the moment can exceed it. Version 2.0 asks about a user with all vehicles, or not at all: 1 request and 4 for each vehicle, so a smaller number than 5 is an error.
 max_disconnects: how many connections may be marked as disconnected; NULL means 5, or a tenth of the connected ones if that is more.
 synced, failed: the result, counts of users; in version 3 for the whole application, counts of connections. Nothing is passed in. What could not be asked for has failed, for example because of a timeout. What cannot be stored, and what has an id that cannot be part of a request, is warned of, counts as failed and stops nothing else. An owner whose access token has expired counts as failed: call smartcar_refresh first.
 disconnected: how many connections were found to be disconnected that were connected before.

@@ -156,9 +156,9 @@ last_finished(const Sync *sync, const SmartcarUser *users, int count)
 }
 
 /*
- * Asks about a batch of users.
+ * Asks about a batch of users.  Returns how many are left for the next run.
  */
-static void
+static int
 sync_batch(Sync *sync, SmartcarUser *users, int count)
 {
 	int			failed;
@@ -171,6 +171,7 @@ sync_batch(Sync *sync, SmartcarUser *users, int count)
 		left += users[i].is_left;
 	sync->run.synced += count - failed - left;
 	sync->run.failed += failed;
+	return left;
 }
 
 /*
@@ -201,6 +202,7 @@ sync_accounts(Sync *sync)
 		SmartcarUser *users;
 		bytea	  **tokens;
 		int			count;
+		int			left;
 		const char *last;
 
 		old_context = MemoryContextSwitchTo(batch);
@@ -215,11 +217,11 @@ sync_accounts(Sync *sync)
 		count = keep_usable(sync, users, tokens, count);
 		if (by_token)
 			count = open_tokens(sync, users, tokens, count);
-		sync_batch(sync, users, count);
+		left = sync_batch(sync, users, count);
 		if (sync->run.is_stopped)
 			last = last_finished(sync, users, count);
 		smartcar_spi_commit();
-		smartcar_progress_add(&sync->run.progress, found);
+		smartcar_progress_add(&sync->run.progress, found - left);
 		sync->last_user_id = MemoryContextStrdup(old_context, last);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
@@ -317,6 +319,13 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	server->requests = 0;
 	smartcar_sync_run_begin(run, server);
 	run->max_requests = limit_argument(fcinfo, MAX_REQUESTS, "max_requests", PG_INT64_MAX);
+	if (smartcar_server_api_version(server) == SMARTCAR_API_V2 && run->max_requests > 0 &&
+		run->max_requests < SMARTCAR_REQUESTS_PER_USER)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_requests must be at least %d for api_version \"2.0\"",
+						SMARTCAR_REQUESTS_PER_USER),
+				 errdetail("It takes so many requests to ask about a user with one vehicle.")));
 	run->max_disconnects = limit_argument(fcinfo, MAX_DISCONNECTS, "max_disconnects",
 										  SMARTCAR_DISCONNECTS_BY_SHARE);
 	sync.filter = (SmartcarUserFilter) {server, argument_string(fcinfo, EXTERNAL_ID), argument_string(fcinfo, USER_ID)};

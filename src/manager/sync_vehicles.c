@@ -35,9 +35,6 @@ static const SmartcarTypedCall *const vehicle_requests[SMARTCAR_VEHICLE_REQUESTS
 	[SMARTCAR_REQUEST_VIRTUAL_KEY] = &smartcar_virtual_key_call
 };
 
-/* The requests for a user with one vehicle, as most have. */
-#define REQUESTS_PER_USER	(1 + SMARTCAR_VEHICLE_REQUESTS)
-
 /* A vehicle, and the responses about it. */
 typedef struct VehicleReport
 {
@@ -321,7 +318,7 @@ static void
 sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
 	TimestampTz asked_at = GetCurrentTimestamp();
-	int64		affordable = smartcar_sync_requests_left(run) / REQUESTS_PER_USER;
+	int64		affordable = smartcar_sync_requests_left(run) / SMARTCAR_REQUESTS_PER_USER;
 	int			asked = (int) Min(count, affordable);
 	int			vehicles;
 	SmartcarCall call;

@@ -227,6 +227,7 @@ is($session->query("CALL smartcar_sync(max_requests => 24, server => 'v2')") =~ 
 is(users(), '1 2 3 4 5 6', 'with the users after them');
 $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, status => 429, error => { type => 'RATE_LIMIT', code => 'SMARTCAR_API' }, times => 1 });
 my $v2 = $session->query("CALL smartcar_sync(server => 'v2')");
+unlike($v2, qr/smartcar_sync\(\): [1-9]/, 'users who are left do not count as done');
 like($v2, qr/^WARNING:  SC429: synchronization stopped/m, 'version 2.0 has the same limit');
 $sandbox->faults();
 like($session->query("CALL smartcar_sync(server => 'v2')"), qr/^[12]\|0\|0\|\d+$/m, 'and goes on');
@@ -235,6 +236,10 @@ is(users(), '1 2 3 4 5 6 7 8', 'to the end');
 $session->query("CALL smartcar_sync(max_requests => 10, server => 'v2')");
 $node->safe_psql('postgres', "UPDATE smartcar_tesla.sync_round SET list_began_at = list_began_at - interval '2 days'");
 is($session->query("CALL smartcar_sync(server => 'v2')") =~ /^(\d+\|.*)$/m ? $1 : '', '6|0|0|30', 'and goes on, however long it takes');
+
+# fewer requests than any user takes
+is($session->query("CALL smartcar_sync(max_requests => 0, server => 'v2')") =~ /^(\d+\|.*)$/m ? $1 : '', '0|0|0|0', 'no request');
+$session->error_is("CALL smartcar_sync(max_requests => 4, server => 'v2')", '22023', qr/at least 5 for api_version "2\.0"/, 'too few requests');
 
 # a user with more vehicles than a run has requests for
 Manager::start_over($node, $sandbox);
