@@ -370,7 +370,8 @@ is(counts(), '0|1|0', 'an error that callbacks have is not definite');
 is(Manager::rows($node, 'account', 'status'), 'active', 'so the account is not marked');
 $sandbox->faults;
 
-# An answer without another refresh token leaves the one that there is.
+# RFC 6749, section 6, inferno-framework/smart-app-launch-test-kit #39: a response without
+# another refresh token leaves the one that there is.
 foreach my $without ({}, { refresh_token => '' }, { refresh_token => undef })
 {
 	start_over(1);

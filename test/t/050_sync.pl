@@ -135,6 +135,14 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, status => 404, times
 like($session->query('CALL smartcar_sync()'), qr/^1\|1\|\d+\|\d+$/m, 'a list that does not come: a failure');
 is(status('status, model', 'true'), "connected|Model S\nconnected|Model X\nconnected|Model 3", 'after which everything is as it was');
 $sandbox->faults();
+# teslamate-org/teslamate #4154: one of two vehicles is not found
+$sandbox->faults({ match => { path => "/vehicles/$model_x" }, times => 0, status => 404, error => { type => 'RESOURCE_NOT_FOUND', code => 'VEHICLE' } });
+is(counts('CALL smartcar_sync()'), '1|1', 'a vehicle that is not found: a failure of its owner');
+is(status('model, action', "status = 'connected'"), "Model S|update_access\nModel X|fix_setup\nModel 3|none", 'and the other vehicles are as before');
+$sandbox->faults();
+is(counts('CALL smartcar_sync()'), '2|0', 'once it is found');
+is(status('model, action', 'true'), "Model S|update_access\nModel X|update_access\nModel 3|none", 'nothing is left of it');
+$sandbox->faults();
 Manager::set_accounts($node, { access_expires => '-1 second' }, user_id => $user{ada});
 is(counts('CALL smartcar_sync()'), '1|1', 'a token that has expired: a failure');
 is(requests(qr{^/v2.0/vehicles$}), 1, 'nothing is asked with it');
