@@ -911,7 +911,7 @@ COMMENT ON COLUMN smartcar_tesla.account.access_token IS 'sealed access token (v
 COMMENT ON COLUMN smartcar_tesla.account.access_expires_at IS 'when the access token expires';
 COMMENT ON COLUMN smartcar_tesla.account.refresh_token IS 'sealed refresh token (v2.0)';
 COMMENT ON COLUMN smartcar_tesla.account.refresh_expires_at IS 'when the refresh token expires, as far as is known';
-COMMENT ON COLUMN smartcar_tesla.account.refreshed_at IS 'when the tokens were last refreshed';
+COMMENT ON COLUMN smartcar_tesla.account.refreshed_at IS 'when Smartcar last gave the tokens here; NULL for imported ones';
 COMMENT ON COLUMN smartcar_tesla.account.lease IS 'claim of the session that refreshes the account';
 COMMENT ON COLUMN smartcar_tesla.account.leased_until IS 'until when the claim holds';
 COMMENT ON COLUMN smartcar_tesla.account.attempts IS 'failed refreshes since the last successful one';
@@ -919,7 +919,8 @@ COMMENT ON COLUMN smartcar_tesla.account.next_attempt_at IS 'when the next refre
 COMMENT ON COLUMN smartcar_tesla.account.error_sqlstate IS 'SQLSTATE of the last failure';
 COMMENT ON COLUMN smartcar_tesla.account.error_description IS 'description of the last failure';
 COMMENT ON COLUMN smartcar_tesla.account.error_at IS 'when the last failure was';
-COMMENT ON COLUMN smartcar_tesla.account.created_at IS 'when the owner last connected';
+COMMENT ON COLUMN smartcar_tesla.account.created_at IS
+'when the owner last connected; for imported tokens, when Smartcar gave them';
 COMMENT ON COLUMN smartcar_tesla.account.updated_at IS 'when this row was last changed';
 
 CREATE TABLE smartcar_tesla.connection (
@@ -1131,6 +1132,20 @@ AS 'MODULE_PATHNAME', 'smartcar_adopt'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_adopt IS 'Gives Smartcar users that are known the application''s own ids.';
 
+CREATE PROCEDURE smartcar_import_tokens(
+	user_ids text[],
+	external_ids text[],
+	access_tokens text[],
+	refresh_tokens text[],
+	expires_at timestamptz[],
+	server text DEFAULT NULL,
+	INOUT imported bigint DEFAULT NULL,
+	INOUT replaced bigint DEFAULT NULL,
+	INOUT kept bigint DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_import_tokens'
+LANGUAGE C;
+COMMENT ON PROCEDURE smartcar_import_tokens IS 'Stores tokens that the application has kept itself (v2.0).';
+
 CREATE FUNCTION smartcar_access_token(
 	external_id text DEFAULT NULL,
 	user_id text DEFAULT NULL,
@@ -1293,7 +1308,8 @@ BEGIN
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
-			'%1$s.smartcar_adopt, %1$s.smartcar_disconnect_vehicle, %1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
+			'%1$s.smartcar_adopt, %1$s.smartcar_import_tokens, %1$s.smartcar_disconnect_vehicle, '
+			'%1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
 	END IF;
 END
 $$;
@@ -1310,8 +1326,8 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_send_command, smartcar_get_connections,
 	smartcar_delete_connections, smartcar_get_compatibility, smartcar_get_webhooks, smartcar_subscribe,
 	smartcar_unsubscribe, smartcar_begin_connect, smartcar_begin_reauth,
-	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_adopt, smartcar_access_token, smartcar_disconnect_vehicle,
-	smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text), smartcar_receive_webhook(text, text, text),
+	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_adopt, smartcar_import_tokens, smartcar_access_token,
+	smartcar_disconnect_vehicle, smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text), smartcar_receive_webhook(text, text, text),
 	smartcar_grant FROM PUBLIC;
 
 -- Default privileges have given others rights on what this script creates.  Take

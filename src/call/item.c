@@ -18,7 +18,6 @@
  * 1 MB, and when it is full, it says no more than that there is no memory.
  */
 #define MAX_PATH_LENGTH		2048
-#define MAX_TOKEN_LENGTH	16384
 
 static void
 check_length(SmartcarSpan value, const char *argument, size_t limit)
@@ -79,7 +78,7 @@ void
 smartcar_item_set_access_token(SmartcarItem *item, SmartcarSpan token)
 {
 	check_header_value(token, "access_token");
-	check_length(token, "access_token", MAX_TOKEN_LENGTH);
+	check_length(token, "access_token", SMARTCAR_MAX_TOKEN_LENGTH);
 	item->access_token = token;
 }
 

@@ -27,6 +27,9 @@
 
 #define SMARTCAR_CALL_MAX_COLUMNS	9
 
+/* In bytes; it goes into the head of a request, see item.c. */
+#define SMARTCAR_MAX_TOKEN_LENGTH	16384
+
 struct SmartcarCall;
 struct SmartcarFailure;
 struct SmartcarItem;

@@ -59,8 +59,8 @@ bind_account(SmartcarParameters *parameters, const SmartcarServer *server, const
  * long as this transaction lasts, a smartcar_reseal_tokens() that has read older
  * keys does not begin.  So the lock comes first, and then the keys.
  */
-static void
-begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
+void
+smartcar_account_begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
 {
 	SmartcarParameters none = {0};
 
@@ -102,7 +102,7 @@ smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 {
 	SmartcarParameters parameters;
 
-	begin_storing(server, ring);
+	smartcar_account_begin_storing(server, ring);
 	bind_account(&parameters, server, provisional_id);
 	smartcar_parameter_string(&parameters, external_id);
 	bind_tokens(&parameters, server, ring, provisional_id, response);
@@ -148,7 +148,7 @@ smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing *ring,
 	if (smartcar_spi_run(RENEW "AND refresh_token = $7", &parameters) > 0)
 		return true;
 
-	begin_storing(server, ring);
+	smartcar_account_begin_storing(server, ring);
 	bind_account(&parameters, server, user_id);
 	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
@@ -314,7 +314,8 @@ reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char
  * user.  They take the place of older ones.  But where the user was asked for
  * late, the owner may have connected again in the meantime; which of the accounts
  * was connected later is then told by their times, and one in the future comes
- * from a clock that was ahead.
+ * from a clock that was ahead.  Those of an import always give way, because how old
+ * they are is only what a list says.
  */
 static void
 move_tokens(const SmartcarServer *server, const char *provisional_id, const char *user_id,
@@ -346,7 +347,8 @@ move_tokens(const SmartcarServer *server, const char *provisional_id, const char
 						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, "
 						 "created_at = EXCLUDED.created_at, updated_at = @now "
 						 "WHERE $6 OR a.created_at <= EXCLUDED.created_at "
-						 "OR a.created_at > @now OR a.status <> 'active'",
+						 "OR a.created_at > @now OR a.status <> 'active' "
+						 "OR a.refreshed_at IS NULL",
 						 &parameters) > 0)
 		smartcar_connections_clear_refusal(server, user_id);
 	bind_account(&parameters, server, provisional_id);
@@ -378,7 +380,7 @@ move_account(void *argument)
 		move->outcome = SMARTCAR_SETTLE_LEASED;
 		return;
 	}
-	begin_storing(move->server, move->ring);
+	smartcar_account_begin_storing(move->server, move->ring);
 	if (!reseal_for(move->server, move->ring, "access", &account.access_token,
 					move->provisional_id, move->user_id) ||
 		!reseal_for(move->server, move->ring, "refresh", &account.refresh_token,

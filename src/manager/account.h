@@ -75,6 +75,7 @@ typedef enum SmartcarSettlement
 	SMARTCAR_SETTLE_FAILED
 } SmartcarSettlement;
 
+extern void smartcar_account_begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring);
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *response);

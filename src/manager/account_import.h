@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * account_import.h
+ *	  Tokens that the application has kept itself, in the table
+ *	  smartcar_tesla.account.
+ *
+ * src/manager/account_import.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_ACCOUNT_IMPORT_H
+#define SMARTCAR_ACCOUNT_IMPORT_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "core/span.h"
+#include "manager/key_ring.h"
+#include "pg/server.h"
+
+typedef struct SmartcarTokensToImport
+{
+	const char *user_id;
+	const char *external_id;	/* NULL: not known */
+	SmartcarSpan access_token;	/* no data: it is not there any more */
+	SmartcarSpan refresh_token;
+	TimestampTz expires_at;		/* of the access token, there or not */
+} SmartcarTokensToImport;
+
+typedef enum SmartcarImport
+{
+	SMARTCAR_IMPORT_FIRST,		/* the account had no tokens */
+	SMARTCAR_IMPORT_REPLACED,	/* the account had others */
+	SMARTCAR_IMPORT_KEPT		/* the account stays as it is */
+} SmartcarImport;
+
+extern SmartcarImport smartcar_account_import(const SmartcarServer *server,
+											  const SmartcarKeyRing *ring,
+											  const SmartcarTokensToImport *tokens);
+
+#endif							/* SMARTCAR_ACCOUNT_IMPORT_H */
