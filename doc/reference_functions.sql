@@ -359,6 +359,19 @@ replaced: how many of these had another owner. Each is a WARNING, and listeners 
 unknown: how many users the server has neither an account nor a connection of. They are left out with one WARNING; call smartcar_sync first.
 Errors: 22004 for a NULL, 2202E for arrays of different lengths or more than one dimension, 22023 for an id that is empty, too long or not one of a user, 21000 for a user with two different external_ids; nothing is changed then.
 $$),
+('The connection manager', 'smartcar_import_tokens', $$
+It seals and stores tokens of version 2.0 that the application has kept itself. Nothing is sent, and everything is part of the caller's transaction: a list with a mistake in it is refused as a whole. Messages name positions and no values. The how-to [Refresh and sync](how-to/refresh-and-sync.md#bring-tokens-that-you-have-kept-yourself) shows how to call it so that no token is logged.
+An account gets the tokens of the list if it has no refresh token; or if Smartcar has refused its own (status `reauthenticate`), and that of the list is another; or if its own came from an earlier import and were never refreshed here, and those of the list are newer, by expires_at, and others. Every other account stays as it is: it has the same tokens, or newer ones that Smartcar has given here, or is being refreshed. So an old list can be imported again at any time.
+user_ids: Smartcar's ids of the users; no NULLs. A user may be there more than once, with equal values. The five arrays have the same length.
+external_ids: of each the application's own id of the owner, at most 512 bytes; NULL keeps what is known. It is stored with the tokens, as by smartcar_adopt, and not of an account that stays as it is.
+access_tokens: NULL where it is lost; the next smartcar_refresh then gets one.
+refresh_tokens: no NULLs, because an owner without one has to connect again. It is taken to expire 60 days after it was given, which is two hours before expires_at.
+expires_at: when the access token expires or has expired, also where it is NULL; not the refresh token. It tells how old the tokens are. No NULLs; at most two hours from now, and five minutes for clocks that differ.
+imported: the result, how many accounts have the tokens of the list now that did not have them before. Nothing is passed in.
+replaced: how many of these had other tokens.
+kept: how many accounts stay as they were.
+Errors: 0A000 on a server that uses version 3, in which owners have no tokens; 22004 for a NULL; 2202E for arrays of different lengths or more than one dimension; 22023 for an id, token or time that cannot be one, or a token that is both; 54000 for a token longer than 16384 bytes; 21000 for a user with different values, or a refresh token of two users; 55000 without a key. Nothing is changed then.
+$$),
 ('The connection manager', 'smartcar_disconnect_vehicle', $$
 Version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner; version 3 sends DELETE /connections/{id} for each connection. A vehicle that is not connected is no error in version 3, nor in version 2.0 with a user_id; nor is a connection that somebody else deletes at the same time.
 vehicle_id: not NULL.
@@ -372,7 +385,7 @@ $$),
 ('The connection manager', 'smartcar_grant', $$
 The extension makes no roles of its own. Neither kind can read a token.
 role_name: the role.
-kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, disconnect and reseal, and to read smartcar_status.
+kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, import tokens, disconnect and reseal, and to read smartcar_status.
 server: the SERVER on which the role gets USAGE.
 Result: NULL and nothing granted if an argument is NULL.
 Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.

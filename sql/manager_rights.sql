@@ -35,6 +35,7 @@ INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('
 	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
 		('CALL smartcar_disconnect_vehicle(''v'', NULL, NULL, NULL)'), ('CALL smartcar_reseal_tokens()'),
 		('CALL smartcar_adopt(ARRAY[''u''], ARRAY[''o''], NULL, NULL, NULL, NULL)'),
+		('CALL smartcar_import_tokens(ARRAY[''u''], ARRAY[''o''], ARRAY[''a''], ARRAY[''r''], ARRAY[now()], NULL, NULL, NULL, NULL)'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
 	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL, NULL)'),
 		('SELECT smartcar_tesla.next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
@@ -76,11 +77,11 @@ SELECT pg_temp.try($$SELECT smartcar_grant('public', 'operator', 'rights')$$) <>
 ROLLBACK;
 SELECT smartcar_grant('regress_smartcar_member', NULL, 'rights') AS nothing, smartcar_grant('regress_smartcar_member; ALTER ROLE regress_smartcar_member SUPERUSER', 'operator', 'rights');
 SET ROLE "regress smartcar ""app""";
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 15 ORDER BY number;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 15 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 16 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 16 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 SET ROLE regress_smartcar_operator;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 15 ORDER BY number;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 15 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 16 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 16 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 RESET ROLE;
 -- a member of it
 GRANT "regress smartcar ""app""" TO regress_smartcar_member;

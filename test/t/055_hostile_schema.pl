@@ -132,6 +132,8 @@ like($session{operator}->query('CALL public.smartcar_sync()'), qr/^1\|0\|\d+\|\d
 Manager::write_key_file(Manager::key_file($node), 'key2 ' . ('aa' x 32) . "\nkey1 " . ('00112233' x 8) . "\n");
 unlike($session{operator}->query('CALL public.smartcar_reseal_tokens()'), qr/ERROR/, 'smartcar_reseal_tokens()');
 unlike($session{operator}->query(q(CALL public.smartcar_adopt('{u}', '{o}'))), qr/ERROR/, 'smartcar_adopt()');
+is($session{operator}->query(q(CALL public.smartcar_import_tokens('{u}', '{o}', '{a}', '{r}', ARRAY[pg_catalog.now()]))), '1|0|0', 'smartcar_import_tokens()');
+sql(q(DELETE FROM smartcar_tesla.account WHERE user_id = 'u'));
 like($session{operator}->query('SELECT model FROM public.smartcar_status'), qr/^Model 3$/, 'smartcar_status');
 like($super->query('TABLE public.smartcar_permission_mapping'), qr/^read_location\|Vehicle Location\|vehicle_location$/m, 'smartcar_permission_mapping');
 like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, public.smartcar_connect_url(), public.smartcar_info()"), qr/^c\|/, 'functions');
