@@ -134,7 +134,7 @@ ORDER BY c.relname COLLATE "C";
 
 \qecho '## Tables'
 \qecho
-\qecho 'They live in the schema `smartcar_tesla` and belong to the owner of the extension; nobody else has rights on them. Read `smartcar_status` instead.'
+\qecho 'They live in the schema `smartcar_tesla` and belong to the owner of the extension; nobody else has rights on them. Read `smartcar_status`, `smartcar_trouble` and `smartcar_job_run` instead.'
 \qecho
 SELECT '### smartcar_tesla.' || c.relname || E'\n\n' || obj_description(c.oid, 'pg_class') || E'\n\n| column | type | default | meaning |\n| --- | --- | --- | --- |\n' ||
 	(SELECT string_agg('| `' || attname || '` | ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END || ' | ' ||

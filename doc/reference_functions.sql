@@ -383,9 +383,9 @@ Call it after a new key was put into the file; the old key can be removed then. 
 Errors: 55000 in the end, if there were such tokens; all others are sealed with the new key then.
 $$),
 ('The connection manager', 'smartcar_grant', $$
-The extension makes no roles of its own. Neither kind can read a token.
+The extension makes no roles of its own. No kind can read a token.
 role_name: the role.
-kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, import tokens, disconnect and reseal, and to read smartcar_status.
+kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, import tokens, disconnect and reseal, and to read smartcar_status, smartcar_trouble and smartcar_job_run; `reader`, to read these views and nothing else.
 server: the SERVER on which the role gets USAGE.
 Result: NULL and nothing granted if an argument is NULL.
 Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.
@@ -406,6 +406,10 @@ Result: NULL where no link helps, or a session has to be begun, as for connect.
 $$),
 ('Internal functions', 'smartcar_tesla.may_use', $$
 Result: true with USAGE on it and for superusers; false if it does not exist, except for superusers.
+$$),
+('Internal functions', 'smartcar_tesla.is_being_finished', $$
+The view smartcar_trouble calls it. It looks for the advisory lock that smartcar_finish_connect holds on this server; a standby has no locks of its primary.
+state_hash: the column of smartcar_tesla.session.
 $$),
 ('The installation', 'smartcar_info', $$
 server: NULL means the one that the setting names; if it does not exist, only the versions are returned.

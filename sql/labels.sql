@@ -67,6 +67,7 @@ INSERT INTO expected_labels VALUES
 	('smartcar_tesla.next_action(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)', 's', false, 's'),
 	('smartcar_tesla.action_url(text,text,text,text,text)', 's', false, 's'),
 	('smartcar_tesla.may_use(text)', 's', false, 's'),
+	('smartcar_tesla.is_being_finished(bytea)', 's', true, 's'),
 	('smartcar_grant(text,text,text)', 'v', true, 'u');
 
 CREATE TEMP VIEW members AS

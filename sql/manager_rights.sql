@@ -16,6 +16,7 @@ INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id)
 CREATE ROLE regress_smartcar_nobody;
 CREATE ROLE "regress smartcar ""app""";
 CREATE ROLE regress_smartcar_operator;
+CREATE ROLE regress_smartcar_reader;
 CREATE ROLE regress_smartcar_member;
 
 -- tries everything as the current role, and says how far it came: "may not" is 42501
@@ -39,7 +40,7 @@ INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
 	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL, NULL)'),
 		('SELECT smartcar_tesla.next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
-INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['session', 'account', 'connection', 'webhook_event', 'sync_round']) AS relation,
+INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['session', 'account', 'connection', 'webhook_event', 'sync_round', 'job_run']) AS relation,
 	unnest(ARRAY['SELECT FROM smartcar_tesla.%I', 'INSERT INTO smartcar_tesla.%I DEFAULT VALUES', 'UPDATE smartcar_tesla.%I SET server = server',
 		'DELETE FROM smartcar_tesla.%I', 'TRUNCATE smartcar_tesla.%I', 'LOCK smartcar_tesla.%I',
 		'CREATE TRIGGER t BEFORE INSERT ON smartcar_tesla.%I EXECUTE FUNCTION suppress_redundant_updates_trigger()',
@@ -52,7 +53,7 @@ INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DE
 SET ROLE regress_smartcar_nobody;
 SELECT DISTINCT pg_temp.try(what) AS result FROM tries WHERE what LIKE '%smartcar_tesla.%';
 RESET ROLE;
-GRANT USAGE ON SCHEMA smartcar_tesla TO regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator;
+GRANT USAGE ON SCHEMA smartcar_tesla TO regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_reader;
 
 -- a role with nothing
 SET ROLE regress_smartcar_nobody;
@@ -83,7 +84,37 @@ SET ROLE regress_smartcar_operator;
 SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 16 ORDER BY number;
 SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 16 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 RESET ROLE;
--- a member of it
+-- a reader, and what each of them sees of trouble and runs
+SELECT smartcar_grant('regress_smartcar_reader', 'reader', 'rights');
+INSERT INTO smartcar_tesla.job_run (server, procedure, began_at) VALUES ('rights', 'smartcar_sync', now()), ('rights_other', 'smartcar_sync', now());
+INSERT INTO smartcar_tesla.account (server, user_id, external_id, status, access_token, refresh_token) VALUES
+	('rights', 'refused-1', 'refused', 'reauthenticate', '\x01', '\x02'), ('rights_other', 'refused-2', 'refused', 'reauthenticate', '\x01', '\x02');
+SET ROLE regress_smartcar_reader;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 15 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 15 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT server, user_id, kind FROM smartcar_trouble;
+SELECT server, procedure FROM smartcar_job_run;
+RESET ROLE;
+SET ROLE regress_smartcar_operator;
+SELECT server, user_id, kind FROM smartcar_trouble;
+SELECT server, procedure FROM smartcar_job_run;
+RESET ROLE;
+SET ROLE "regress smartcar ""app""";
+SELECT pg_temp.try('SELECT FROM smartcar_trouble'), pg_temp.try('SELECT FROM smartcar_job_run');
+RESET ROLE;
+-- a reader calls nothing that signs, sends a request or reads a token, and changes no view
+SELECT p.oid::regprocedure AS may_call FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON d.refobjid = e.oid AND e.extname = 'smartcar_tesla'
+	WHERE has_function_privilege('regress_smartcar_reader', p.oid, 'EXECUTE') AND NOT has_function_privilege('regress_smartcar_nobody', p.oid, 'EXECUTE');
+SELECT c.oid::regclass::text AS relation, privilege FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON d.refobjid = e.oid AND e.extname = 'smartcar_tesla', unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS privilege
+	WHERE c.relkind IN ('r', 'v') AND has_table_privilege('regress_smartcar_reader', c.oid, privilege) ORDER BY 1, 2;
+SET ROLE regress_smartcar_reader;
+SELECT pg_temp.try('SELECT smartcar_hash_challenge(''c'')'), pg_temp.try('SELECT * FROM smartcar_get_connections()'), pg_temp.try('SELECT smartcar_get_application_token()');
+RESET ROLE;
+DELETE FROM smartcar_tesla.job_run;
+DELETE FROM smartcar_tesla.account WHERE external_id = 'refused';
+-- a member of the application
 GRANT "regress smartcar ""app""" TO regress_smartcar_member;
 SET ROLE regress_smartcar_member;
 SELECT smartcar_begin_connect('member') IS NOT NULL AS begun;
@@ -183,9 +214,9 @@ RESET ROLE;
 
 SET client_min_messages = warning;
 DROP SCHEMA hostile CASCADE;
-DROP OWNED BY regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
+DROP OWNED BY regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_reader, regress_smartcar_member;
 RESET client_min_messages;
-DROP ROLE regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_member;
+DROP ROLE regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_reader, regress_smartcar_member;
 DELETE FROM smartcar_tesla.session;
 DELETE FROM smartcar_tesla.account;
 DELETE FROM smartcar_tesla.connection;

@@ -30,6 +30,7 @@ INSERT INTO open_to_public VALUES
 	('smartcar_tesla.next_action(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)'),
 	('smartcar_tesla.action_url(text,text,text,text,text)'),
 	('smartcar_tesla.may_use(text)'),
+	('smartcar_tesla.is_being_finished(bytea)'),
 	('smartcar_permission_mapping SELECT');
 
 CREATE TEMP VIEW members AS

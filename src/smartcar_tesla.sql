@@ -889,6 +889,9 @@ CREATE INDEX account_external_id ON smartcar_tesla.account (server, external_id)
 CREATE INDEX account_provisional ON smartcar_tesla.account (server)
 	WHERE pg_catalog.starts_with(user_id, 'session-');
 
+-- Those whose owner has to connect again.
+CREATE INDEX account_refused ON smartcar_tesla.account (server) WHERE status = 'reauthenticate';
+
 -- What is due; an account is in two of them, and one whose refresh fails in the
 -- last two.  A lease is in none, so that a claim changes no index.
 CREATE INDEX account_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
@@ -969,6 +972,11 @@ CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (vehicle_id, ser
 CREATE INDEX connection_owner_changed_at ON smartcar_tesla.connection (server, owner_changed_at)
 	WHERE owner_changed_at IS NOT NULL;
 
+-- Errors that do not pass by themselves.
+CREATE INDEX connection_error ON smartcar_tesla.connection (server)
+	WHERE status = 'connected' AND error_type IS NOT NULL
+		AND (error_action IS NULL OR error_action NOT IN ('none', 'retry'));
+
 COMMENT ON TABLE smartcar_tesla.connection IS 'Connections as Smartcar last told them: one user and one vehicle each.';
 COMMENT ON COLUMN smartcar_tesla.connection.server IS 'SERVER that the connection belongs to';
 COMMENT ON COLUMN smartcar_tesla.connection.user_id IS 'Smartcar''s id of the owner';
@@ -1040,11 +1048,45 @@ COMMENT ON COLUMN smartcar_tesla.sync_round.list_began_at IS 'when the list of c
 COMMENT ON COLUMN smartcar_tesla.sync_round.next_page IS 'page of the list to go on with; -1 after the last one, NULL if it is complete (v3)';
 COMMENT ON COLUMN smartcar_tesla.sync_round.last_user_id IS 'user after whom to go on (v2.0)';
 
+CREATE TABLE smartcar_tesla.job_run (
+	server text NOT NULL,
+	procedure text NOT NULL,
+	began_at timestamptz NOT NULL,
+	run_id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
+	ended_at timestamptz,
+	runs bigint NOT NULL DEFAULT 1,
+	done bigint,
+	failed bigint,
+	refused bigint,
+	disconnected bigint,
+	requests bigint,
+	error_sqlstate text,
+	error_description text,
+	PRIMARY KEY (server, procedure, began_at, run_id)
+);
+
+COMMENT ON TABLE smartcar_tesla.job_run IS 'Runs of the procedures that jobs call.';
+COMMENT ON COLUMN smartcar_tesla.job_run.server IS 'SERVER of the run';
+COMMENT ON COLUMN smartcar_tesla.job_run.procedure IS 'smartcar_refresh, smartcar_sync or smartcar_reseal_tokens';
+COMMENT ON COLUMN smartcar_tesla.job_run.began_at IS 'when the run began, or the first one of several';
+COMMENT ON COLUMN smartcar_tesla.job_run.run_id IS 'tells runs apart';
+COMMENT ON COLUMN smartcar_tesla.job_run.ended_at IS 'when the run ended, or the last one; NULL while it runs, and if it was cut off';
+COMMENT ON COLUMN smartcar_tesla.job_run.runs IS
+'how many runs this is: those that did nothing share a row for up to an hour';
+COMMENT ON COLUMN smartcar_tesla.job_run.done IS 'result "refreshed" or "synced"; accounts that were resealed';
+COMMENT ON COLUMN smartcar_tesla.job_run.failed IS 'result "failed"';
+COMMENT ON COLUMN smartcar_tesla.job_run.refused IS 'result "refused" of smartcar_refresh';
+COMMENT ON COLUMN smartcar_tesla.job_run.disconnected IS 'result "disconnected" of smartcar_sync';
+COMMENT ON COLUMN smartcar_tesla.job_run.requests IS 'requests that were sent';
+COMMENT ON COLUMN smartcar_tesla.job_run.error_sqlstate IS 'SQLSTATE of the error, or of the limit, that ended the run';
+COMMENT ON COLUMN smartcar_tesla.job_run.error_description IS 'the error in words';
+
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.session', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.account', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.connection', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.webhook_event', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.sync_round', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.job_run', '');
 
 --
 -- The connection manager
@@ -1271,6 +1313,99 @@ COMMENT ON COLUMN smartcar_status.action_url IS 'link for the action, where one 
 COMMENT ON COLUMN smartcar_status.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_status.synced_at IS 'when Smartcar was last asked';
 
+CREATE FUNCTION smartcar_tesla.is_being_finished(state_hash bytea)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'smartcar_is_being_finished'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION smartcar_tesla.is_being_finished IS
+'Tells whether smartcar_finish_connect is at work on a session.';
+
+CREATE VIEW smartcar_trouble WITH (security_barrier) AS
+	SELECT s.server, s.external_id, s.user_id, s.vehicle_id,
+		CASE s.status WHEN 'failed' THEN 'session_failed' WHEN 'exchanging' THEN 'session_cut_off' ELSE 'session_expired'
+			END AS kind,
+		CASE s.status WHEN 'failed' THEN s.ended_at WHEN 'exchanging' THEN s.created_at ELSE s.expires_at END AS since,
+		CASE s.status WHEN 'failed' THEN s.action ELSE s.link::smartcar_action END AS action,
+		s.error, s.error_description AS message,
+		NULL::integer AS attempts, NULL::timestamptz AS next_attempt_at, s.expires_at
+	FROM smartcar_tesla.session s
+	WHERE s.expires_at > now() - interval '30 days'
+		AND (s.status = 'failed'
+			OR s.status = 'open' AND s.expires_at <= now()
+			OR s.status = 'exchanging' AND NOT smartcar_tesla.is_being_finished(s.state_hash))
+		AND NOT EXISTS (
+			SELECT FROM smartcar_tesla.session later
+			WHERE later.server = s.server AND later.external_id = s.external_id AND later.created_at > s.created_at
+				AND (later.vehicle_id IS NULL OR later.vehicle_id = s.vehicle_id)
+				AND (later.status = 'finished' OR s.status = 'open'))
+		AND smartcar_tesla.may_use(s.server)
+	UNION ALL
+	SELECT a.server, a.external_id, a.user_id, NULL, 'account_refused', a.error_at, 'connect'::smartcar_action,
+		a.error_sqlstate, a.error_description, a.attempts, NULL, a.refresh_expires_at
+	FROM smartcar_tesla.account a
+	WHERE a.status = 'reauthenticate' AND smartcar_tesla.may_use(a.server)
+	UNION ALL
+	SELECT a.server, a.external_id, a.user_id, NULL, 'account_failing', COALESCE(a.refreshed_at, a.created_at),
+		CASE WHEN a.error_sqlstate LIKE 'SC%' THEN 'retry' ELSE 'fix_setup' END::smartcar_action, a.error_sqlstate, a.error_description,
+		a.attempts, a.next_attempt_at, a.refresh_expires_at
+	FROM smartcar_tesla.account a
+	WHERE a.status = 'active' AND a.refresh_token IS NOT NULL AND a.attempts <> 0
+		AND smartcar_tesla.may_use(a.server)
+	UNION ALL
+	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, 'connection_error', c.error_at, c.error_action,
+		concat_ws(':', c.error_type, c.error_code), c.error_description, NULL, NULL, NULL
+	FROM smartcar_tesla.connection c
+	WHERE c.status = 'connected' AND c.error_type IS NOT NULL
+		AND (c.error_action IS NULL OR c.error_action NOT IN ('none', 'retry'))
+		AND smartcar_tesla.may_use(c.server)
+	UNION ALL
+	SELECT c.server, c.previous_external_id, c.user_id, c.vehicle_id, 'owner_changed', c.owner_changed_at, NULL,
+		'OWNER_CHANGED', format('the vehicle belongs to owner "%s" now', c.external_id), NULL, NULL, NULL
+	FROM smartcar_tesla.connection c
+	WHERE c.owner_changed_at > now() - interval '30 days'
+		AND NOT EXISTS (
+			SELECT FROM smartcar_tesla.connection own
+			WHERE own.server = c.server AND own.vehicle_id = c.vehicle_id AND own.external_id = c.previous_external_id
+				AND own.status = 'connected')
+		AND smartcar_tesla.may_use(c.server);
+
+COMMENT ON VIEW smartcar_trouble IS 'What support has to look at: sessions, accounts and vehicles.';
+COMMENT ON COLUMN smartcar_trouble.server IS 'SERVER that it belongs to';
+COMMENT ON COLUMN smartcar_trouble.external_id IS 'the application''s own id of the owner; of owner_changed, of the one before';
+COMMENT ON COLUMN smartcar_trouble.user_id IS 'Smartcar''s id of the owner, where it is known';
+COMMENT ON COLUMN smartcar_trouble.vehicle_id IS 'Smartcar''s id of the vehicle, where it is about one';
+COMMENT ON COLUMN smartcar_trouble.kind IS
+'session_failed, _cut_off or _expired; account_refused or _failing; connection_error; owner_changed';
+COMMENT ON COLUMN smartcar_trouble.since IS 'when it happened; of an account that fails, when its tokens were new';
+COMMENT ON COLUMN smartcar_trouble.action IS 'what to do: fix_setup is for the team, retry passes by itself; NULL if not known';
+COMMENT ON COLUMN smartcar_trouble.error IS 'error of the callback, SQLSTATE of the refresh, or type and code of the error';
+COMMENT ON COLUMN smartcar_trouble.message IS 'the error in words, as Smartcar has told it';
+COMMENT ON COLUMN smartcar_trouble.attempts IS 'refreshes that have failed since the last successful one';
+COMMENT ON COLUMN smartcar_trouble.next_attempt_at IS 'when the next refresh is due';
+COMMENT ON COLUMN smartcar_trouble.expires_at IS 'when the link expires, or the refresh token, as far as is known';
+
+CREATE VIEW smartcar_job_run WITH (security_barrier) AS
+	SELECT r.server, r.procedure, r.run_id, r.runs, r.began_at, r.ended_at, r.done, r.failed, r.refused, r.disconnected,
+		r.requests, r.error_sqlstate, r.error_description
+	FROM smartcar_tesla.job_run r
+	WHERE smartcar_tesla.may_use(r.server);
+
+COMMENT ON VIEW smartcar_job_run IS 'Runs of the procedures that jobs call, for 30 days.';
+COMMENT ON COLUMN smartcar_job_run.server IS 'SERVER of the run';
+COMMENT ON COLUMN smartcar_job_run.procedure IS 'smartcar_refresh, smartcar_sync or smartcar_reseal_tokens';
+COMMENT ON COLUMN smartcar_job_run.began_at IS 'when the run began, or the first one of several';
+COMMENT ON COLUMN smartcar_job_run.run_id IS 'tells runs apart';
+COMMENT ON COLUMN smartcar_job_run.ended_at IS 'when the run ended, or the last one; NULL while it runs, and if it was cut off';
+COMMENT ON COLUMN smartcar_job_run.runs IS
+'how many runs this is: those that did nothing share a row for up to an hour';
+COMMENT ON COLUMN smartcar_job_run.done IS 'result "refreshed" or "synced"; accounts that were resealed';
+COMMENT ON COLUMN smartcar_job_run.failed IS 'result "failed"';
+COMMENT ON COLUMN smartcar_job_run.refused IS 'result "refused" of smartcar_refresh';
+COMMENT ON COLUMN smartcar_job_run.disconnected IS 'result "disconnected" of smartcar_sync';
+COMMENT ON COLUMN smartcar_job_run.requests IS 'requests that were sent';
+COMMENT ON COLUMN smartcar_job_run.error_sqlstate IS 'SQLSTATE of the error, or of the limit, that ended the run';
+COMMENT ON COLUMN smartcar_job_run.error_description IS 'the error in words';
+
 --
 -- Rights
 --
@@ -1283,10 +1418,10 @@ AS $$
 DECLARE
 	home text;
 BEGIN
-	IF kind NOT IN ('application', 'operator') THEN
+	IF kind NOT IN ('application', 'operator', 'reader') THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('invalid kind: "%s"', kind),
-			DETAIL = 'Valid kinds are "application" and "operator".';
+			DETAIL = 'Valid kinds are "application", "operator" and "reader".';
 	END IF;
 
 	-- refuses PUBLIC, too, which is no role
@@ -1307,6 +1442,9 @@ BEGIN
 			'TO %2$I', home, role_name);
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
+		EXECUTE format('GRANT SELECT ON %1$s.smartcar_trouble, %1$s.smartcar_job_run TO %2$I', home, role_name);
+	END IF;
+	IF kind = 'operator' THEN
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
 			'%1$s.smartcar_adopt, %1$s.smartcar_import_tokens, %1$s.smartcar_disconnect_vehicle, '
 			'%1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
@@ -1314,7 +1452,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION smartcar_grant IS 'Grants a role what an application or an operator needs.';
+COMMENT ON FUNCTION smartcar_grant IS 'Grants a role what an application, an operator or a reader needs.';
 
 -- PUBLIC may use what neither sends a request nor reads a secret or a table.
 -- smartcar_verify_webhook reads a secret, but tells nothing about it.

@@ -30,6 +30,7 @@
 
 #include "call/authorization.h"
 #include "manager/claim.h"
+#include "manager/job_run.h"
 #include "manager/progress.h"
 #include "manager/refresh_result.h"
 #include "manager/seal.h"
@@ -64,6 +65,7 @@ typedef struct Refresh
 	SmartcarClaims claims;
 	SmartcarRefreshResults results;
 	SmartcarProgress progress;
+	SmartcarJobRun job;
 	const SmartcarFailure *setup_error; /* ours, not an account's */
 	TimestampTz statement_end;	/* by statement_timeout; DT_NOEND: none */
 	TimestampTz locked_since;	/* 0: something else was to do since */
@@ -308,14 +310,61 @@ resume_statement_timeout(TimestampTz end)
 		enable_timeout_at(STATEMENT_TIMEOUT, end);
 }
 
+/*
+ * Refreshes what is due, and raises what went wrong with all of it.
+ */
+static void
+refresh_accounts(Refresh *refresh)
+{
+	SmartcarServer *server = refresh->call.server;
+	int64		due;
+
+	/* fail on missing configuration before anything is sent or claimed */
+	smartcar_key_ring_read(&refresh->ring, server);
+	smartcar_call_authorize(&refresh->call, SMARTCAR_AUTHORIZE_CLIENT);
+
+	due = smartcar_claims_count_due(&refresh->claims);
+	smartcar_progress_begin(&refresh->progress, "smartcar_refresh()", "accounts", due);
+	smartcar_spi_commit();
+	if (due > 0)
+		smartcar_job_run_insert(&refresh->job);
+	refresh->statement_end = hold_statement_timeout();
+	run(refresh);
+	if (!has_ended(refresh))
+		smartcar_settle_accounts(server, &refresh->ring);
+	smartcar_key_ring_wipe(&refresh->ring);
+	smartcar_progress_end(&refresh->progress);
+	smartcar_sessions_delete_expired(server);
+	smartcar_webhook_events_delete_expired(server);
+	smartcar_spi_commit();
+	if (refresh->setup_error != NULL)
+		smartcar_failure_raise(refresh->setup_error);
+	if (refresh->claims.error != NULL)	/* or the table was locked all the
+										 * time */
+		ReThrowError(refresh->claims.error);
+	resume_statement_timeout(refresh->statement_end);
+}
+
+static SmartcarJobCounts
+count_accounts(const Refresh *refresh)
+{
+	return (SmartcarJobCounts)
+	{
+		.done = refresh->results.refreshed,
+			.failed = smartcar_claims_failed(&refresh->claims),
+			.refused = refresh->results.refused,
+			.disconnected = SMARTCAR_NO_COUNT
+	};
+}
+
 static Datum
-form_counts(FunctionCallInfo fcinfo, const SmartcarServer *server, int64 refreshed, int64 failed,
-			int64 refused)
+form_counts(FunctionCallInfo fcinfo, const SmartcarServer *server,
+			const SmartcarJobCounts *counts)
 {
 	Datum		values[] = {
-		Int64GetDatum(refreshed),
-		Int64GetDatum(failed),
-		Int64GetDatum(refused),
+		Int64GetDatum(counts->done),
+		Int64GetDatum(counts->failed),
+		Int64GetDatum(counts->refused),
 		Int64GetDatum(server->requests)
 	};
 	bool		nulls[lengthof(values)] = {false};
@@ -330,6 +379,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	SmartcarServer *server;
 	Refresh    *refresh;
 	SmartcarCall *call;
+	SmartcarJobCounts counts = {0};
 	Datum		result;
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_refresh()");
@@ -339,7 +389,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	{
 		smartcar_account_no_tokens_notice(server);
 		MemoryContextSwitchTo(result_context);
-		result = form_counts(fcinfo, server, 0, 0, 0);
+		result = form_counts(fcinfo, server, &counts);
 		smartcar_spi_end();
 		PG_RETURN_DATUM(result);
 	}
@@ -359,32 +409,22 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	smartcar_results_begin(&refresh->results, server, &refresh->ring, &refresh->claims,
 						   &refresh->progress);
 
-	/* fail on missing configuration before anything is sent or claimed */
-	smartcar_key_ring_read(&refresh->ring, server);
-	smartcar_call_authorize(call, SMARTCAR_AUTHORIZE_CLIENT);
-
-	smartcar_progress_begin(&refresh->progress, "smartcar_refresh()", "accounts",
-							smartcar_claims_count_due(&refresh->claims));
-	smartcar_spi_commit();
-	refresh->statement_end = hold_statement_timeout();
-	run(refresh);
-	if (!has_ended(refresh))
-		smartcar_settle_accounts(server, &refresh->ring);
-	smartcar_key_ring_wipe(&refresh->ring);
-	smartcar_progress_end(&refresh->progress);
-	smartcar_sessions_delete_expired(server);
-	smartcar_webhook_events_delete_expired(server);
-	smartcar_spi_commit();
-	if (refresh->setup_error != NULL)
-		smartcar_failure_raise(refresh->setup_error);
-	if (refresh->claims.error != NULL)	/* or the table was locked all the
-										 * time */
-		ReThrowError(refresh->claims.error);
-	resume_statement_timeout(refresh->statement_end);
+	smartcar_job_run_begin(&refresh->job, server, "smartcar_refresh");
+	PG_TRY();
+	{
+		refresh_accounts(refresh);
+	}
+	PG_CATCH();
+	{
+		counts = count_accounts(refresh);
+		smartcar_job_run_fail(&refresh->job, &counts);
+	}
+	PG_END_TRY();
+	counts = count_accounts(refresh);
+	smartcar_job_run_end(&refresh->job, &counts);
 
 	MemoryContextSwitchTo(result_context);
-	result = form_counts(fcinfo, server, refresh->results.refreshed,
-						 smartcar_claims_failed(&refresh->claims), refresh->results.refused);
+	result = form_counts(fcinfo, server, &counts);
 	smartcar_spi_end();
 	PG_RETURN_DATUM(result);
 }

@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "manager/account.h"
+#include "manager/job_run.h"
 #include "manager/key_ring.h"
 #include "manager/spi.h"
 #include "pg/fn_state.h"
@@ -188,48 +189,83 @@ reseal_accounts(Reseal *reseal, MemoryContext batch)
 	reseal->has_warned = true;
 }
 
-Datum
-smartcar_reseal_tokens(PG_FUNCTION_ARGS)
+/*
+ * Reseals all accounts, and raises an error if some have failed.
+ */
+static void
+reseal_all(Reseal *reseal)
 {
-	Reseal		reseal = {0};
 	MemoryContext batch;
 	const char *key_id;
 
-	smartcar_spi_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
-	reseal.server = smartcar_required_server(fcinfo, 0);
-	if (smartcar_server_api_version(reseal.server) == SMARTCAR_API_V3)
-	{
-		smartcar_account_no_tokens_notice(reseal.server);
-		smartcar_spi_end();
-		PG_RETURN_VOID();
-	}
-	smartcar_key_ring_read(&reseal.ring, reseal.server);
-	smartcar_progress_begin(&reseal.progress, "smartcar_reseal_tokens()", "accounts", 0);
+	smartcar_key_ring_read(&reseal->ring, reseal->server);
+	smartcar_progress_begin(&reseal->progress, "smartcar_reseal_tokens()", "accounts", 0);
 	batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla reseal",
 								  ALLOCSET_DEFAULT_SIZES);
 
 	wait_for_older_keys();
 	for (;;)
 	{
-		reseal_accounts(&reseal, batch);
-		if (reseal.left == 0)
+		reseal_accounts(reseal, batch);
+		if (reseal->left == 0)
 			break;
 		smartcar_spi_wait_until(GetCurrentTimestamp() + PAUSE);
 	}
 
-	key_id = pstrdup(reseal.ring.keys[0].id);
-	smartcar_key_ring_wipe(&reseal.ring);
-	smartcar_progress_end(&reseal.progress);
-	if (reseal.failed > 0)
+	key_id = pstrdup(reseal->ring.keys[0].id);
+	smartcar_key_ring_wipe(&reseal->ring);
+	smartcar_progress_end(&reseal->progress);
+	if (reseal->failed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg_plural("tokens of " INT64_FORMAT " account are not sealed with key \"%s\"",
 							   "tokens of " INT64_FORMAT " accounts are not sealed with key \"%s\"",
-							   (unsigned long) reseal.failed, reseal.failed,
+							   (unsigned long) reseal->failed, reseal->failed,
 							   key_id),
 				 errdetail("The warnings say why. All others are sealed with it."),
 				 errhint("Keep the older keys in the file \"%s\" until the owners of these accounts have connected again.",
-						 reseal.ring.path)));
+						 reseal->ring.path)));
+}
+
+static SmartcarJobCounts
+count_accounts(const Reseal *reseal)
+{
+	return (SmartcarJobCounts) {reseal->progress.done, reseal->failed, SMARTCAR_NO_COUNT, SMARTCAR_NO_COUNT};
+}
+
+Datum
+smartcar_reseal_tokens(PG_FUNCTION_ARGS)
+{
+	Reseal	   *reseal;
+	SmartcarJobRun *job;
+	SmartcarJobCounts counts;
+
+	smartcar_spi_begin_procedure(fcinfo, "smartcar_reseal_tokens()");
+	reseal = palloc0(sizeof(Reseal));
+	job = palloc(sizeof(SmartcarJobRun));
+	reseal->server = smartcar_required_server(fcinfo, 0);
+	if (smartcar_server_api_version(reseal->server) == SMARTCAR_API_V3)
+	{
+		smartcar_account_no_tokens_notice(reseal->server);
+		smartcar_spi_end();
+		PG_RETURN_VOID();
+	}
+
+	reseal->server->requests = 0;
+	smartcar_job_run_begin(job, reseal->server, "smartcar_reseal_tokens");
+	PG_TRY();
+	{
+		smartcar_job_run_insert(job);
+		reseal_all(reseal);
+	}
+	PG_CATCH();
+	{
+		counts = count_accounts(reseal);
+		smartcar_job_run_fail(job, &counts);
+	}
+	PG_END_TRY();
+	counts = count_accounts(reseal);
+	smartcar_job_run_end(job, &counts);
 	smartcar_spi_end();
 	PG_RETURN_VOID();
 }

@@ -18,13 +18,19 @@
 #include <openssl/evp.h>
 
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
 #include "manager/spi.h"
 #include "pg/api_error.h"
 #include "pg/compat.h"
+
+PG_FUNCTION_INFO_V1(smartcar_is_being_finished);
 
 #define HASH_BYTES		32
 
@@ -100,13 +106,13 @@ smartcar_session_insert(const SmartcarServer *server, const SmartcarSession *ses
  * of its state.  The lock outlives the commits, and ends with the backend, so that a
  * session that is "exchanging" without a lock was cut off.
  */
-static Datum
-lock_number(const SmartcarSession *session)
+static int64
+lock_number(const bytea *state_hash)
 {
-	int64		number;
+	uint64		number;
 
-	memcpy(&number, VARDATA(session->state_hash), sizeof(number));
-	return Int64GetDatum(number);
+	memcpy(&number, VARDATA_ANY(state_hash), sizeof(number));
+	return (int64) pg_ntoh64(number);
 }
 
 /*
@@ -121,7 +127,8 @@ smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session
 				 errmsg("callback has no state")));
 	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
 	session->callback_hash = hash_callback(callback);
-	if (!DatumGetBool(DirectFunctionCall1(pg_try_advisory_lock_int8, lock_number(session))))
+	if (!DatumGetBool(DirectFunctionCall1(pg_try_advisory_lock_int8,
+										  Int64GetDatum(lock_number(session->state_hash)))))
 		ereport(ERROR,
 				(errcode(SMARTCAR_SQLSTATE_STATE_BUSY),
 				 errmsg("callback is being finished by another session"),
@@ -131,7 +138,8 @@ smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session
 void
 smartcar_session_unlock(const SmartcarSession *session)
 {
-	(void) DirectFunctionCall1(pg_advisory_unlock_int8, lock_number(session));
+	(void) DirectFunctionCall1(pg_advisory_unlock_int8,
+							   Int64GetDatum(lock_number(session->state_hash)));
 }
 
 static void
@@ -310,4 +318,29 @@ smartcar_sessions_delete_expired(const SmartcarServer *server)
 	smartcar_spi_run_by_index("DELETE FROM smartcar_tesla.session "
 							  "WHERE server = $1 AND expires_at < @now - interval '30 days'",
 							  &parameters);
+}
+
+/*
+ * Whether the callback of a session is being finished.  The lock says so, which a
+ * standby and other nodes of Citus do not know about.
+ */
+Datum
+smartcar_is_being_finished(PG_FUNCTION_ARGS)
+{
+	bytea	   *state_hash = PG_GETARG_BYTEA_PP(0);
+	LOCKTAG		tag;
+	LockData   *locks;
+	bool		is_locked = false;
+
+	if (VARSIZE_ANY_EXHDR(state_hash) != HASH_BYTES)
+		PG_RETURN_BOOL(false);
+
+	/* as pg_try_advisory_lock() has it */
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (lock_number(state_hash) >> 32),
+						 (uint32) lock_number(state_hash), 1);
+	locks = GetLockStatusData();
+	for (int i = 0; i < locks->nelements && !is_locked; i++)
+		is_locked = locks->locks[i].holdMask != 0 &&
+			memcmp(&locks->locks[i].locktag, &tag, sizeof(tag)) == 0;
+	PG_RETURN_BOOL(is_locked);
 }

@@ -134,6 +134,35 @@ smartcar_spi_commit(void)
 }
 
 /*
+ * Rolls back after an error that was caught, so that more can be stored before it is
+ * raised again.  Returns false where that cannot be done: the error has left a
+ * subtransaction, or a function that a statement had called, such as a trigger.
+ */
+bool
+smartcar_spi_rollback(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (!SPI_inside_nonatomic_context())
+		return false;
+	PG_TRY();
+	{
+		SPI_rollback();
+	}
+	PG_CATCH();
+	{
+		/* by the snapshots of a statement that was cut off; the rest is done */
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (!IsTransactionState())
+		return false;
+	read_committed();
+	return true;
+}
+
+/*
  * Begins the work of a procedure, which commits as it goes and must not run
  * where it cannot: what it gets from Smartcar would be rolled back.
  */

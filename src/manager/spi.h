@@ -54,6 +54,7 @@ extern void smartcar_parameter_argument(SmartcarParameters *parameters, Function
 extern void smartcar_spi_begin(void);
 extern void smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name);
 extern void smartcar_spi_commit(void);
+extern bool smartcar_spi_rollback(void);
 extern void smartcar_spi_end(void);
 
 /*

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "manager/account.h"
+#include "manager/job_run.h"
 #include "manager/sync_list.h"
 #include "manager/key_ring.h"
 #include "manager/spi.h"
@@ -304,11 +305,65 @@ limit_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 us
 	return limit;
 }
 
+/*
+ * Synchronizes all that the server has, and deletes what has expired.
+ */
+static void
+sync_all(Sync *sync, bool with_details)
+{
+	SmartcarServer *server = sync->run.server;
+
+	if (smartcar_server_api_version(server) == SMARTCAR_API_V2)
+		sync_all_accounts(sync);
+	else
+	{
+		smartcar_progress_begin(&sync->run.progress, "smartcar_sync()", "connections", 0);
+		smartcar_sync_connections(&sync->run, with_details);
+	}
+	smartcar_sessions_delete_expired(server);
+	smartcar_webhook_events_delete_expired(server);
+	smartcar_spi_commit();
+}
+
+static SmartcarJobCounts
+count_connections(const SmartcarSyncRun *run)
+{
+	return (SmartcarJobCounts) {run->synced, run->failed, SMARTCAR_NO_COUNT, run->disconnected};
+}
+
+/*
+ * Does that as the run of a job, which is recorded.
+ */
+static void
+run_job(Sync *sync, bool with_details)
+{
+	const SmartcarSyncRun *run = &sync->run;
+	SmartcarJobRun *job = palloc(sizeof(SmartcarJobRun));
+	SmartcarJobCounts counts;
+
+	smartcar_job_run_begin(job, run->server, "smartcar_sync");
+	PG_TRY();
+	{
+		smartcar_job_run_insert(job);
+		sync_all(sync, with_details);
+	}
+	PG_CATCH();
+	{
+		counts = count_connections(run);
+		smartcar_job_run_fail(job, &counts);
+	}
+	PG_END_TRY();
+	if (run->is_rate_limited)
+		smartcar_job_run_stop(job, run->limit_sqlstate,
+							  "Smartcar allows no more requests at present");
+	counts = count_connections(run);
+	smartcar_job_run_end(job, &counts);
+}
+
 Datum
 smartcar_sync(PG_FUNCTION_ARGS)
 {
 	MemoryContext result_context = CurrentMemoryContext;
-	bool		for_all = PG_ARGISNULL(EXTERNAL_ID) && PG_ARGISNULL(USER_ID);
 	SmartcarServer *server;
 	Sync		sync = {.last_user_id = ""};
 	SmartcarSyncRun *run = &sync.run;
@@ -330,23 +385,12 @@ smartcar_sync(PG_FUNCTION_ARGS)
 										  SMARTCAR_DISCONNECTS_BY_SHARE);
 	sync.filter = (SmartcarUserFilter) {server, argument_string(fcinfo, EXTERNAL_ID), argument_string(fcinfo, USER_ID)};
 
-	if (!for_all)
+	if (PG_ARGISNULL(EXTERNAL_ID) && PG_ARGISNULL(USER_ID))
+		run_job(&sync, !PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS));
+	else
 	{
 		sync_accounts(&sync);
 		smartcar_subscribe_vehicles(run, &sync.filter, false);
-	}
-	else if (smartcar_server_api_version(server) == SMARTCAR_API_V2)
-		sync_all_accounts(&sync);
-	else
-	{
-		smartcar_progress_begin(&run->progress, "smartcar_sync()", "connections", 0);
-		smartcar_sync_connections(run, !PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS));
-	}
-	if (for_all)
-	{
-		smartcar_sessions_delete_expired(server);
-		smartcar_webhook_events_delete_expired(server);
-		smartcar_spi_commit();
 	}
 	smartcar_progress_end(&run->progress);
 	tell_stop(run);

@@ -37,6 +37,7 @@ our $grace = 60;
 our %table = (
 	account => 'smartcar_tesla.account',
 	connection => 'smartcar_tesla.connection',
+	job_run => 'smartcar_tesla.job_run',
 	session => 'smartcar_tesla.session',
 	sync_round => 'smartcar_tesla.sync_round',
 	webhook_event => 'smartcar_tesla.webhook_event');
@@ -301,6 +302,7 @@ my %moment = (
 	leased_until => 'leased_until',
 	error => 'error_at',
 	updated => 'updated_at',
+	began => 'began_at',
 	received => 'received_at',
 	expires => 'expires_at');
 
@@ -509,6 +511,7 @@ sub move_accounts
 my %order = (
 	account => 'server, user_id',
 	connection => 'server, vehicle_id, user_id',
+	job_run => 'began_at',
 	session => 'created_at',
 	webhook_event => 'server, event_id');
 

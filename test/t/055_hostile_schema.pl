@@ -117,7 +117,7 @@ my %session = map { my $session = Session->new($node); $session->query("SET SESS
 foreach my $session (values %session)
 {
 	$session->query("CREATE TEMPORARY TABLE $_ (server pg_catalog.text, user_id pg_catalog.text, vehicle_id pg_catalog.text)")
-		foreach qw(session account connection webhook_event pg_extension);
+		foreach qw(session account connection webhook_event sync_round job_run pg_extension);
 	$session->query('SET search_path = pg_temp, public, pg_catalog');
 }
 
@@ -135,6 +135,8 @@ unlike($session{operator}->query(q(CALL public.smartcar_adopt('{u}', '{o}'))), q
 is($session{operator}->query(q(CALL public.smartcar_import_tokens('{u}', '{o}', '{a}', '{r}', ARRAY[pg_catalog.now()]))), '1|0|0', 'smartcar_import_tokens()');
 sql(q(DELETE FROM smartcar_tesla.account WHERE user_id = 'u'));
 like($session{operator}->query('SELECT model FROM public.smartcar_status'), qr/^Model 3$/, 'smartcar_status');
+is($session{operator}->query('SELECT procedure, error_sqlstate FROM public.smartcar_job_run ORDER BY began_at'), "smartcar_refresh|\nsmartcar_sync|\nsmartcar_reseal_tokens|", 'smartcar_job_run');
+like($session{operator}->query('SELECT kind, action FROM public.smartcar_trouble'), qr/^connection_error\|reauthenticate$/, 'smartcar_trouble');
 like($super->query('TABLE public.smartcar_permission_mapping'), qr/^read_location\|Vehicle Location\|vehicle_location$/m, 'smartcar_permission_mapping');
 like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, public.smartcar_connect_url(), public.smartcar_info()"), qr/^c\|/, 'functions');
 is($session{operator}->query("CALL public.smartcar_disconnect_vehicle('$ada->{vehicles}[0]')"), '1', 'smartcar_disconnect_vehicle()');

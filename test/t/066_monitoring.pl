@@ -1,0 +1,225 @@
+# What support and monitoring see: runs of procedures that are recorded however they
+# end, and never at the cost of a token, and what a role that may only read can see.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Manager;
+use Sandbox;
+use Session;
+
+my $job_run = $Manager::table{job_run};
+my %token = (path => '/oauth/token');
+
+my $sandbox = Sandbox->start;
+my $node = Manager::start_node($sandbox);
+Manager::create_server($node, 'v3', $sandbox->url, api_version => '3', timeout => '3s');
+$node->safe_psql('postgres', 'CREATE ROLE monitor LOGIN');
+$node->safe_psql('postgres', "SELECT smartcar_grant('monitor', 'reader', name) FROM unnest('{smartcar,v3}'::text[]) AS name");
+
+my $session = Session->new($node);
+$session->query("SET smartcar_tesla.server = 'smartcar'");
+my $other = Session->new($node);
+
+# What a reader sees.
+sub sees
+{
+	my ($query) = @_;
+
+	return $node->safe_psql('postgres', $query, extra_params => [ '-U', 'monitor' ]);
+}
+
+# The runs that a reader sees, a line each, the oldest first.
+my $columns = q{server, procedure, runs, ended_at IS NOT NULL AS ended, done, failed, refused, disconnected, error_sqlstate, error_description};
+
+sub runs
+{
+	my ($what) = @_;
+
+	return sees('SELECT ' . ($what // $columns) . ' FROM smartcar_job_run ORDER BY began_at');
+}
+
+sub start_over
+{
+	Manager::start_over($node, $sandbox);
+	$sandbox->faults;
+	return;
+}
+
+# How many requests the application may make.
+sub bucket
+{
+	foreach my $requests (@_)
+	{
+		$sandbox->ask('settings', { application_bucket => $requests, application_refill => 0 });
+		$sandbox->ask('limits');
+	}
+	return;
+}
+
+# Runs that do nothing share a row; each of the others has its own
+
+$session->query('CALL smartcar_refresh()') foreach 1 .. 3;
+is(runs(), 'smartcar|smartcar_refresh|3|t|0|0|0|||', 'runs with nothing to do are one row');
+is(runs('ended_at > began_at'), 't', 'which ends when the last of them did');
+Manager::add_fleet($node, $sandbox, 'smartcar', 5);
+is(Manager::counts($session->query('CALL smartcar_refresh()')), '5|0|0', 'a run with something to do');
+$session->query('CALL smartcar_refresh()') foreach 1 .. 2;
+is(runs('runs, done, requests'), "3|0|0\n1|5|5\n2|0|0", 'has a row of its own');
+$sandbox->faults({ match => \%token, times => 0, status => 403, body => 'Forbidden', content_type => 'text/plain', headers => { 'retry-after' => '120' } });
+Manager::make_due($node);
+$session->query('CALL smartcar_refresh()');
+like(runs('done, failed, refused, error_sqlstate IS NULL'), qr/^0\|5\|0\|t\z/m, 'and so has one in which all accounts fail');
+like(sees('SELECT DISTINCT server, kind, action, error, attempts > 0, next_attempt_at IS NOT NULL FROM smartcar_trouble'),
+	qr/^smartcar\|account_failing\|retry\|SC403\|t\|t\z/, 'whose accounts are trouble');
+start_over();
+
+Manager::add_row($node, 'job_run', server => $_->[0], procedure => $_->[1], began => $_->[2])
+  foreach [ 'smartcar', 'smartcar_refresh', '-31 days' ], [ 'smartcar', 'smartcar_refresh', '-29 days' ], [ 'smartcar', 'smartcar_refresh', '-61 minutes' ];
+$session->query('CALL smartcar_refresh()');
+is(runs("runs, date_trunc('day', now() - began_at)"), "1|29 days\n1|00:00:00\n1|00:00:00", 'rows are kept for 30 days');
+$session->query('CALL smartcar_refresh()');
+is(runs('runs'), "1\n1\n2", 'and those with nothing to do share one');
+Manager::set_rows($node, 'job_run', { began => '-61 minutes' }, runs => 2);
+$session->query('CALL smartcar_refresh()');
+is(runs('runs'), "1\n1\n2\n1", 'for an hour');
+start_over();
+
+# Errors
+
+$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (SET token_key_file '/nonexistent/key')");
+$session->query('CALL smartcar_refresh()') foreach 1 .. 2;
+like(runs(), qr/\Asmartcar\|smartcar_refresh\|2\|t\|0\|0\|0\|\|58P01\|[^\n]*nonexistent[^\n]*\z/, 'an error is recorded, and the same one again is counted');
+$session->error_is('CALL smartcar_reseal_tokens()', '58P01', qr/nonexistent/, 'the error is raised as before');
+like(runs(), qr/^smartcar\|smartcar_reseal_tokens\|1\|t\|0\|0\|\|\|58P01\|/m, 'resealing is recorded, too');
+$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (SET token_key_file '" . Manager::key_file($node) . "')");
+$session->query('CALL smartcar_reseal_tokens()');
+like(runs(), qr/^smartcar\|smartcar_reseal_tokens\|1\|t\|0\|0\|\|\|\|\z/m, 'and without an error');
+start_over();
+
+Manager::add_fleet($node, $sandbox, 'smartcar', 4);
+$sandbox->faults({ match => \%token, times => 0, after => 1, status => 401, error => { error => 'invalid_client', error_description => "The secret $Sandbox::mapping{client_secret} is wrong." } });
+like($session->query('CALL smartcar_refresh()'), qr/^ERROR:  SC401/m, 'credentials that are refused');
+like(runs(), qr/\|t\|1\|\d\|0\|\|SC401\|[^\n]*\z/, 'are recorded with what was done before');
+unlike(runs(), qr/\Q$Sandbox::mapping{client_secret}\E/, 'without a secret that Smartcar has repeated');
+start_over();
+
+# Canceled, ended, and cut off
+
+Manager::add_fleet($node, $sandbox, 'smartcar', 12);
+$sandbox->faults({ match => \%token, times => 0, after => 6, delay_ms => 2500 });
+$session->start('CALL smartcar_refresh()');
+ok(Manager::wait_until(sub { Manager::count_refreshed($node) >= 6 }), 'a run that takes long');
+is(runs(), 'smartcar|smartcar_refresh|1|f||||||', 'is seen while it runs');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($session->{backend})");
+like($session->result, qr/^ERROR:  57014/m, 'it is canceled');
+like(runs(), qr/\Asmartcar\|smartcar_refresh\|1\|t\|\d+\|\d+\|0\|\|57014\|canceling statement due to user request\z/, 'which is recorded');
+is($session->query('SELECT 1'), '1', 'the session goes on');
+$sandbox->faults;
+$sandbox->ask('advance', { seconds => 21 });
+Manager::retry_now($node);
+$session->query('CALL smartcar_refresh()');
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
+start_over();
+
+Manager::add_fleet($node, $sandbox, 'smartcar', 4);
+$sandbox->faults({ match => \%token, times => 0, delay_ms => 2500 });
+my $ended = Session->new($node);
+$ended->query("SET smartcar_tesla.server = 'smartcar'");
+$ended->start('CALL smartcar_refresh()');
+ok(Manager::wait_until(sub { runs() ne '' }), 'a run');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($ended->{backend}, 10000)");
+is(runs(), 'smartcar|smartcar_refresh|1|f||||||', 'whose session is ended has no end');
+start_over();
+
+# An error in the middle of a statement, and one in a function that it calls
+
+$other->query("BEGIN; LOCK TABLE $Manager::table{session}");
+like($session->query("SET lock_timeout = '100ms'; CALL smartcar_sync(server => 'v3')"), qr/^ERROR:  55P03/m, 'a statement that waits too long');
+is(runs(), 'v3|smartcar_sync|1|t|0|0||0|55P03|canceling statement due to lock timeout', 'is recorded');
+$other->query('ROLLBACK');
+$session->query('RESET lock_timeout');
+$node->safe_psql('postgres', <<SQL);
+	CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''refused''; END';
+	CREATE TRIGGER refuse BEFORE DELETE ON $Manager::table{session} EXECUTE FUNCTION refuse();
+SQL
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^ERROR:  P0001: refused/m, 'an error of a function that a statement calls');
+like(runs(), qr/^v3\|smartcar_sync\|1\|f\|\|\|\|\|\|\z/m, 'leaves a run without an end');
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^ERROR:  P0001: refused/m, 'and a session that can be used');
+$node->safe_psql('postgres', "DROP TRIGGER refuse ON $Manager::table{session}");
+
+# in a procedure that catches nothing, and goes on with a loop of its own
+$node->safe_psql('postgres', <<'SQL');
+	CREATE PROCEDURE each_server() LANGUAGE plpgsql AS $$
+	DECLARE
+		name text;
+		ignored bigint;
+	BEGIN
+		FOR name IN SELECT srvname FROM pg_foreign_server ORDER BY 1 LOOP
+			CALL smartcar_sync(server => name, synced => ignored, failed => ignored, disconnected => ignored, requests => ignored);
+		END LOOP;
+	END $$;
+SQL
+start_over();
+unlike($session->query('CALL each_server()'), qr/ERROR/, 'a procedure with a loop');
+is(runs('server, procedure, runs, error_sqlstate'), "smartcar|smartcar_sync|1|\nv3|smartcar_sync|1|", 'has a run for each server');
+$other->query("BEGIN; LOCK TABLE $Manager::table{session}");
+like($session->query("SET lock_timeout = '100ms'; CALL each_server()"), qr/^ERROR:  55P03/m, 'fails');
+like(runs('server, procedure, runs, error_sqlstate'), qr/^smartcar\|smartcar_sync\|1\|55P03\z/m, 'with an error that is recorded');
+$other->query('ROLLBACK');
+$session->query('RESET lock_timeout');
+is($session->query('SELECT 1'), '1', 'and a session that can be used');
+start_over();
+
+# Synchronization
+
+$sandbox->ask('fleet', { owners => 30 });
+$session->query("CALL smartcar_sync(server => 'v3')");
+is(runs(), 'v3|smartcar_sync|1|t|30|0||0||', 'a synchronization is recorded');
+$session->query("CALL smartcar_sync(user_id => 'user-000001', server => 'v3')");
+is(runs(), 'v3|smartcar_sync|1|t|30|0||0||', 'but not that of one owner');
+bucket(undef, 0);
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^WARNING:.* because Smartcar allows no more/m, 'the rate limit');
+like(runs(), qr/^v3\|smartcar_sync\|1\|t\|0\|0\|\|0\|SC429\|Smartcar allows no more requests at present\z/m, 'is recorded');
+bucket(undef);
+start_over();
+
+# A run that cannot be recorded is run all the same
+
+Manager::add_fleet($node, $sandbox, 'smartcar', 5);
+$other->query("BEGIN; LOCK TABLE $job_run");
+my $result = $session->query('CALL smartcar_refresh()');
+is(Manager::counts($result), '5|0|0', 'with the table locked, tokens are refreshed');
+is(scalar(() = $result =~ /^WARNING:  55P03: the run of smartcar_refresh\(\) could not be recorded: canceling statement due to lock timeout/mg), 2, 'with a WARNING at both ends');
+$other->query('ROLLBACK');
+$node->safe_psql('postgres', "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON $job_run EXECUTE FUNCTION refuse()");
+Manager::make_due($node);
+$result = $session->query('CALL smartcar_refresh()');
+is(Manager::counts($result), '5|0|0', 'and if nothing can be written to it');
+like($result, qr/^WARNING:  P0001: the run of smartcar_refresh\(\) could not be recorded: refused/m, 'with a WARNING, too');
+$node->safe_psql('postgres', "DROP TRIGGER refuse ON $job_run");
+is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
+is(runs(), '', 'and nothing recorded');
+is(Manager::counts($session->query('CALL smartcar_refresh()')), '0|0|0', 'afterwards');
+is(runs(), 'smartcar|smartcar_refresh|1|t|0|0|0|||', 'it is recorded again');
+start_over();
+
+# A session is no trouble while it is being finished
+
+my ($state) = $session->query("SELECT smartcar_begin_connect('ada')") =~ /[?&]state=([^&]*)/;
+my $callback = 'https://example.com/callback?code=' . $sandbox->connect(owner => 'ada')->{code} . "&state=$state";
+$sandbox->faults({ match => \%token, times => 0, delay_ms => 1500 });
+$session->start("CALL smartcar_finish_connect('$callback')");
+ok(Manager::wait_until(sub { Manager::count($node, 'session', status => 'exchanging') }), 'a session is being finished');
+is(sees('SELECT count(*) FROM smartcar_trouble'), '0', 'which is no trouble');
+like($session->result, qr/^finished\|ada\|/m, 'until it is');
+Manager::set_rows($node, 'session', { status => 'exchanging' });
+is(sees('SELECT external_id, kind, action FROM smartcar_trouble'), 'ada|session_cut_off|connect', 'one that was cut off is');
+
+done_testing();
