@@ -89,11 +89,14 @@ if ! diff <(sed -nE '/^static const ErrorEntry catalogue/,/^};/s/^[[:space:]]*\{
 	status=1
 fi
 
-# What the pages call smartcar_... is of the extension, or a server that they make.
+# What the pages call smartcar_... is of the extension, a server that they make, or a
+# metric, whose name is that of the query and that of the column.
 {
 	psql -qAtX -d "$database" -c "SELECT proname FROM pg_proc WHERE proname LIKE 'smartcar\\_%'
 		UNION SELECT relname FROM pg_class WHERE relname LIKE 'smartcar\\_%' UNION SELECT typname FROM pg_type WHERE typname LIKE 'smartcar\\_%'
 		UNION SELECT name FROM smartcar_info() UNION SELECT fdwname FROM pg_foreign_data_wrapper"
+	awk '/^smartcar_/ { query = $1 } /^    - / { print $2; print query $2 }' example/monitoring/postgres_exporter.yml |
+		sed 's/:$//; s/:/_/'
 	find README.md doc -name '*.md' -exec sed -nE 's/^CREATE SERVER ([a-z0-9_]+) .*/\1/p' {} +
 } | sort -u >"$directory/names"
 while IFS=: read -r page name; do

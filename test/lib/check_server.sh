@@ -56,6 +56,7 @@ needs_tap()
 	if [ -n "$postgres_major" ]; then
 		want "postgresql-$postgres_major-cron" has_server_extension pg_cron
 	fi
+	unpack prometheus-postgres-exporter prometheus-postgres-exporter
 }
 
 # They start servers, so they run as a user whom PostgreSQL does not refuse.  Two at

@@ -213,6 +213,22 @@ need_packaging()
 	want lintian has_command lintian
 }
 
+# A package whose daemon would be started if it were installed: unpacked, its programs
+# are found all the same.  Where that is not possible, the test that wants one is skipped.
+# unpack PACKAGE COMMAND
+unpack()
+{
+	local tree=$workspace/unpacked
+
+	if has_command "$2" || ! has_command dpkg-deb || ! has_command apt-get; then
+		return
+	fi
+	mkdir -p "$tree"
+	if (cd "$tree" && timeout 60 apt-get -q download "$1") >"$workspace/unpack.log" 2>&1; then
+		dpkg-deb -x "$tree/$1"_*.deb "$tree" && export PATH=$PATH:$tree/usr/bin
+	fi
+}
+
 # Whether sudo has somebody to ask for a password; our standard input may be anything.
 has_terminal()
 {

@@ -1,11 +1,15 @@
 # What support and monitoring see: runs of procedures that are recorded however they
-# end, and never at the cost of a token, and what a role that may only read can see.
+# end, and never at the cost of a token; what a role that may only read can see; the
+# queries of the manual, and postgres_exporter with those of the example.
 
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use HTTP::Tiny;
+use IO::Socket::INET;
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,6 +18,7 @@ use Manager;
 use Sandbox;
 use Session;
 
+my $project = "$FindBin::RealBin/../..";
 my $job_run = $Manager::table{job_run};
 my %token = (path => '/oauth/token');
 
@@ -221,5 +226,70 @@ is(sees('SELECT count(*) FROM smartcar_trouble'), '0', 'which is no trouble');
 like($session->result, qr/^finished\|ada\|/m, 'until it is');
 Manager::set_rows($node, 'session', { status => 'exchanging' });
 is(sees('SELECT external_id, kind, action FROM smartcar_trouble'), 'ada|session_cut_off|connect', 'one that was cut off is');
+
+start_over();
+
+# The queries of the manual, as a role that may only read
+
+$sandbox->ask('fleet', { owners => 30 });
+$session->query("CALL smartcar_sync(server => 'v3')");
+my $page = slurp_file("$project/doc/how-to/monitor.md");
+my @queries = grep { /^SELECT(?! smartcar_grant)/ } map { split /;\n/ } grep { !/CREATE ROLE/ } $page =~ /^```sql\n(.*?)^```$/msg;
+cmp_ok(scalar(@queries), '>=', 10, 'the manual has queries');
+foreach my $query (@queries)
+{
+	my ($first) = split /\n/, $query;
+	my ($result, $error) = ('', '');
+
+	$node->psql('postgres', $query, stdout => \$result, stderr => \$error, extra_params => [ '-U', 'monitor' ]);
+	is($error, '', "a reader may ask: $first");
+}
+
+# postgres_exporter, with the queries of the example
+
+SKIP:
+{
+	my ($exporter) = grep { -x } map { "$_/prometheus-postgres-exporter" } split /:/, $ENV{PATH};
+
+	skip 'prometheus-postgres-exporter is not installed', 1 if !defined $exporter;
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "no port: $!";
+	my $port = $listener->sockport;
+
+	Manager::add_fleet($node, $sandbox, 'smartcar', 3);
+	Manager::set_accounts($node, { status => 'reauthenticate', error_sqlstate => 'SC400', error => '-1 minute' });
+	close $listener;
+	local $ENV{DATA_SOURCE_NAME} = 'user=monitor dbname=postgres sslmode=disable host=' . $node->host . ' port=' . $node->port;
+	my $log = $node->basedir . '/exporter.log';
+	my $pid = fork // die "no process: $!";
+	if ($pid == 0)
+	{
+		open STDOUT, '>', $log;
+		open STDERR, '>&', \*STDOUT;
+		exec($exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics', '--disable-settings-metrics',
+			"--extend.query-path=$project/example/monitoring/postgres_exporter.yml")
+		  or POSIX::_exit(1);
+	}
+	my $metrics = '';
+	my $browser = HTTP::Tiny->new(proxy => undef, http_proxy => undef, timeout => 10);
+	Manager::wait_until(sub { ($metrics = $browser->get("http://127.0.0.1:$port/metrics")->{content}) =~ /^pg_up/m }, 30);
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	my %value = $metrics =~ /^(smartcar_\w+\{.*\}) (\S+)$/mg;
+	my %labelled = map { s/\bserver="[^"]*",?//r => $value{$_} } keys %value;
+
+	is($labelled{'smartcar_trouble_count{action="connect",kind="account_refused",smartcar_server="smartcar"}'}, 3, 'a scrape has what support has to look at');
+	is($labelled{'smartcar_trouble_last_hour{action="connect",kind="account_refused",smartcar_server="smartcar"}'}, 3, 'since when');
+	like($labelled{'smartcar_job_last_success_timestamp_seconds{procedure="smartcar_sync",smartcar_server="v3"}'} // 'none', qr/^1\.\d+e\+09$/, 'when a job was done');
+	is($labelled{'smartcar_job_failed_runs{procedure="smartcar_sync",smartcar_server="v3"}'}, 0, 'how often it failed');
+	cmp_ok($labelled{'smartcar_job_requests{procedure="smartcar_sync",smartcar_server="v3"}'} // 0, '>', 30, 'how many requests it sent');
+	is($labelled{'smartcar_connection_count{action="none",smartcar_server="v3",status="connected"}'},
+		sees("SELECT count(*) FROM smartcar_status WHERE action = 'none'"), 'and the connections')
+	  or diag(join "\n", sort(keys %labelled), slurp_file($log));
+	my %described = map { $_ => 1 } $page =~ /`(smartcar_(?:trouble|job|connection)_[a-z_]+)`/g;
+	delete $described{smartcar_job_run};
+	my %found = map { /^(\w+)/ ? ($1 => 1) : () } keys %value;
+	is_deeply([ sort keys %described ], [ sort keys %found ], 'the manual has the names of all metrics');
+	unlike($metrics, qr/error="1"|scrape_error\{?.*\}? 1$|last_scrape_error 1$/m, 'no query fails');
+}
 
 done_testing();
