@@ -83,13 +83,14 @@ smartcar_signal_failure(SmartcarCall *call, SmartcarItem *item,
 }
 
 /*
- * Describes the request for the next page.  Smartcar documents no filter by code.
+ * Describes the request for the next page, which is made again if the token was
+ * refused.  Smartcar documents no filter by code.
  */
 void
 smartcar_signals_ask(SmartcarCall *call, SmartcarItem *item, SmartcarSignalWalk *walk)
 {
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_SIGNALS, item->id);
-	smartcar_request_query_number(item, "page[number]", ++walk->page);
+	smartcar_request_query_number(item, "page[number]", walk->page + 1);
 	smartcar_request_query_number(item, "page[size]", PAGE_SIZE);
 }
 
@@ -152,6 +153,7 @@ smartcar_signals_parse(SmartcarCall *call, SmartcarItem *item, SmartcarSignalWal
 		is_marked = true;
 		visit(call, item, response, &signal);
 	}
+	walk->page++;
 	walk->listed += count;
 	if (meta != NULL)
 		(void) smartcar_json_integer_member(meta, "totalCount", &total);

@@ -29,7 +29,7 @@ typedef struct SmartcarSignal
 /* How far an item has come in the pages of a list; starts as zeros. */
 typedef struct SmartcarSignalWalk
 {
-	int			page;			/* the one that was requested last */
+	int			page;			/* the last one that has come */
 	int64		listed;			/* signals on the pages that have come */
 	SmartcarPageTrail trail;
 } SmartcarSignalWalk;

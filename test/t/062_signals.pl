@@ -76,6 +76,12 @@ is_result("SELECT value::numeric > 0 FROM smartcar_get_signals($of_ada, '{$odome
 is_result("SELECT count(*) FROM smartcar_get_signals($of_ada, '{no-such-signal, $odometer, $odometer}')", '1', 'one that is not there is no row, and one that is named twice is one');
 is_result("SELECT count(*) FROM smartcar_get_signals($of_ada, '{}')", '0', 'no code, no row');
 
+# A token that Smartcar no longer accepts is replaced, and the same page requested again
+
+$sandbox->faults({ match => { path => '/signals$' }, times => 1, status => 401 });
+is_result("SELECT count(*) FROM smartcar_get_signals($of_ada)", '9', 'every signal of a vehicle, after a token that has expired');
+is_deeply([ requests() ], [ ("$list?page%5Bnumber%5D=1&page%5Bsize%5D=100") x 2 ], 'with the same request');
+
 # Bodies of every shape
 
 $sandbox->faults(
