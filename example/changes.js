@@ -1,32 +1,36 @@
 'use strict';
 
-// GET /events: an open page is told when something about its owner has changed,
-// which the database says with NOTIFY.
+// GET /events: notifies an open page when something about its owner has changed, as
+// the database does with NOTIFY.
 
 const database = require('./database');
 const {commonHeaders} = require('./web');
 
-// of the extension, and of garage.look_after
+// of the extension, and of garage.run_jobs
 const CHANNELS = ['smartcar_tesla', 'garage'];
 const HEARTBEAT = 25000;
 
 const RETRY = 'retry: 3000\n\n';
 
-const open = new Map(); // the answers that are open, by external id
+const open = new Map(); // the responses that are open, by external id
 let stopped = false;
 
-// Any role of the database can notify, so what comes may be anything.
-function externalIdOf(payload) {
-  try {
-    return JSON.parse(payload).external_id;
-  } catch (error) {
-    return undefined;
+function send(pages) {
+  for (const outgoing of pages) {
+    outgoing.write('data: changed\n\n');
   }
 }
 
-function tell(pages) {
-  for (const outgoing of pages) {
-    outgoing.write('data: changed\n\n');
+// Any role of the database can notify, so the payload may be anything.
+function notify(payload) {
+  try {
+    const {external_id: owner, previous_external_id: previous} = JSON.parse(payload);
+
+    for (const each of [owner, previous]) {
+      send(open.get(each) || []);
+    }
+  } catch (error) {
+    // not ours
   }
 }
 
@@ -35,11 +39,11 @@ function everyPage() {
 }
 
 function follow({owner, outgoing}) {
-  // the page may have gone away meanwhile, and does not do so a second time
+  // the page may have been closed meanwhile, and 'close' does not come again
   if (outgoing.destroyed) {
     return;
   }
-  // nginx, for one, would keep what is written until it is much
+  // nginx buffers otherwise
   outgoing.writeHead(200, {...commonHeaders, 'content-type': 'text/event-stream', 'x-accel-buffering': 'no'});
   if (stopped) {
     outgoing.end(RETRY);
@@ -62,8 +66,8 @@ function follow({owner, outgoing}) {
 
 function start() {
   const stopListening = database.listen(CHANNELS, {
-    notified: (payload) => tell(open.get(externalIdOf(payload)) || []),
-    listening: () => tell(everyPage()),
+    notified: notify,
+    listening: () => send(everyPage()),
   });
 
   return async function stop() {

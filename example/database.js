@@ -3,8 +3,8 @@
 // The database.  Its address is in the usual variables PGHOST, PGPORT,
 // PGDATABASE, PGUSER and PGPASSWORD.
 //
-// smartcar_finish_connect holds a connection while Smartcar answers.  It has
-// connections of its own, so that the pages come up however slow that is.
+// smartcar_finish_connect occupies a connection until Smartcar has responded.  It has
+// a pool of its own, so that the pages load however slow that is.
 
 const {Client, Pool} = require('pg');
 
@@ -13,7 +13,7 @@ const {log} = require('./log');
 const pages = new Pool({max: 8, connectionTimeoutMillis: 5000, statement_timeout: 5000, application_name: 'garage'});
 const calls = new Pool({max: 4, connectionTimeoutMillis: 20000, application_name: 'garage calls'});
 
-// One that breaks while nobody uses it is replaced by the pool.
+// The pool replaces an idle connection that breaks.
 pages.on('error', log);
 calls.on('error', log);
 
@@ -26,15 +26,15 @@ async function rows(sql, values = []) {
   return (await pages.query(sql, values)).rows;
 }
 
-// The same for what asks Smartcar.  Each is a statement of its own, because
+// The first row of a CALL that sends requests.  It is a statement of its own, because
 // these procedures commit.
 async function call(sql, values = []) {
   return (await calls.query(sql, values)).rows[0];
 }
 
-// Calls back with the payload of every notification, and comes back after a lost
-// connection.  What was notified in between is lost, so each time that it listens
-// it calls listening.
+// Calls notified with the payload of every notification, and connects again after a
+// connection is lost.  What was notified in between is lost, so it calls listening
+// whenever it begins to listen.
 function listen(channels, {notified, listening}) {
   let client = null;
   let stopped = false;

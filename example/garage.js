@@ -17,17 +17,18 @@ async function show({owner, cookie, keyPage}) {
   return page(pages.garage({owner, vehicles, notice, keyPage}));
 }
 
-// GET /garage/vehicles: what of it can change while it is open
+// GET /garage/vehicles: the part that can change while the page is open
 async function showVehicles({owner, keyPage}) {
-  return page(pages.vehicleList(await vehiclesOf(owner), keyPage));
+  const {checking} = await database.row('SELECT garage.is_checking($1) AS checking', [owner.external_id]);
+
+  return page(pages.vehicleList(await vehiclesOf(owner), keyPage), 200, {'x-checking': checking});
 }
 
-// POST /check: the operator is asked to look again; the open page is told when
-// that is done.
+// POST /check: the operator checks the vehicles, and the open page is notified.
 async function check({owner, cookie}) {
-  await database.row('SELECT garage.ask_again($1)', [owner.external_id]);
+  await database.row('SELECT garage.request_check($1)', [owner.external_id]);
   await database.row('SELECT garage.set_notice($1, $2)',
-    [cookie, {tone: 'waiting', text: 'We are asking Smartcar. What it answers appears here by itself.'}]);
+    [cookie, {tone: 'waiting', text: 'We are checking. The result appears here by itself.'}]);
   return redirect('/garage');
 }
 

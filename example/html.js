@@ -1,8 +1,7 @@
 'use strict';
 
-// Text for a page: html`...` escapes every value but what html`...` itself has
-// made.  null, undefined and false are nothing; the items of a list come one
-// after the other.
+// Text for a page: html`...` escapes every value except what html`...` has made.
+// null, undefined and false are left out; the items of an array are joined.
 
 const entities = {'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;'};
 

@@ -19,7 +19,7 @@ SET search_path = public, smartcar;
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
 	redirect_uri :'redirect_uri',
-	scope 'read_vehicle_info read_user_profile read_odometer read_location control_charge',
+	scope 'read_vehicle_info read_user_profile read_battery read_charge read_odometer read_location control_charge',
 	timeout '10s',
 	connect_origin :'sandbox', auth_origin :'sandbox', iam_origin :'sandbox',
 	api_origin :'sandbox', vehicle_origin :'sandbox', management_origin :'sandbox');

@@ -26,8 +26,8 @@ ${owner && html`<span class="owner">${owner.name}</span><form method="post" acti
 <main id="main">
 ${body}
 </main>
-<footer>The example application of <b>smartcar_tesla</b>. All it knows of Smartcar is in its database.
-${owner && html`<span class="id">Your id at Smartcar: <code>${owner.external_id}</code></span>`}
+<footer>The example application of <b>smartcar_tesla</b>. Everything about Smartcar is done in the database.
+${owner && html`<span class="id">Your id in this app: <code>${owner.external_id}</code></span>`}
 </footer>
 </body>
 </html>
@@ -38,17 +38,17 @@ function noticeBox(notice) {
   return notice && html`<p class="notice ${notice.tone}" role="status">${notice.text}</p>`;
 }
 
-// problem: what to say above the form
+// problem: a sentence above the form
 function signIn(problem = null) {
   return layout({title: 'Sign in'}, html`<div class="narrow">
 ${noticeBox(problem && {tone: 'wanted', text: problem})}
 <h1>Your Teslas, in one place</h1>
-<p class="lead">Connect a vehicle, see what is missing, and mend it.</p>
+<p class="lead">Connect a vehicle, see what is missing, and fix it.</p>
 <form class="card sign-in" method="post" action="/sign-in">
 <label for="name">Your name</label>
 <input id="name" name="name" required maxlength="80" autocomplete="username" autofocus>
 <button class="button">Sign in</button>
-<p class="aside">This is a demonstration: there is no password. Whoever types a name is that owner.</p>
+<p class="aside">This is a demonstration without passwords. Type any name to sign in as that owner.</p>
 </form>
 </div>`);
 }
@@ -58,7 +58,7 @@ const emptyGarage = html`<section class="card empty">
 <h2>No vehicle yet</h2>
 <ol>
 <li><b>Log in to Tesla.</b> We never see your password.</li>
-<li><b>Tick what you share.</b> Tesla ticks nothing by itself.</li>
+<li><b>Tick what you share.</b> Nothing is ticked by default.</li>
 <li><b>Add the virtual key</b> if your vehicle needs one.</li>
 </ol>
 <a class="button" href="/connect">Connect your Tesla</a>
@@ -79,10 +79,10 @@ function garage({owner, vehicles, notice, keyPage}) {
 <div id="vehicles">${vehicleList(vehicles, keyPage)}</div>`);
 }
 
-function trouble(sentence) {
+function error(message) {
   return layout({title: 'Sorry'}, html`<div class="narrow"><h1>Sorry</h1>
-<p class="notice wanted" role="alert">${sentence}</p>
+<p class="notice wanted" role="alert">${message}</p>
 <a class="button secondary" href="/">Back to the garage</a></div>`);
 }
 
-module.exports = {signIn, garage, vehicleList, trouble};
+module.exports = {signIn, garage, vehicleList, error};

@@ -1,6 +1,6 @@
 'use strict';
 
-// Which address does what.
+// The addresses.
 
 const fs = require('fs');
 const path = require('path');
@@ -8,10 +8,10 @@ const path = require('path');
 const changes = require('./changes');
 const connect = require('./connect');
 const garage = require('./garage');
+const {Refusal, messageFor} = require('./message');
 const pages = require('./pages');
 const session = require('./session');
 const webhook = require('./webhook');
-const {Refusal, sentenceFor} = require('./trouble');
 const {page, redirect, requireSameOrigin, send} = require('./web');
 
 const signedIn = {
@@ -46,7 +46,7 @@ async function route(request) {
   const {incoming, origin} = request;
   const name = `${incoming.method} ${request.path}`;
 
-  // a page of another site whose name leads here must not be served
+  // against DNS rebinding: the page of another site whose name resolves to here
   if (incoming.headers.host !== new URL(origin).host) {
     throw new Refusal(421, 'Nothing is served under this name.');
   }
@@ -74,19 +74,19 @@ async function route(request) {
 function makeHandler(settings) {
   return async function handle(incoming, outgoing) {
     const [address, search = ''] = incoming.url.split(/\?(.*)/s);
-    let answer;
+    let response;
 
     try {
-      answer = await route({...settings, incoming, outgoing, path: address, query: new URLSearchParams(search)});
+      response = await route({...settings, incoming, outgoing, path: address, query: new URLSearchParams(search)});
     } catch (error) {
-      answer = page(pages.trouble(await sentenceFor(error)), error instanceof Refusal ? error.status : 500);
+      response = page(pages.error(await messageFor(error)), error instanceof Refusal ? error.status : 500);
       if (error.status === 413) {
-        // the rest of the body is not waited for
-        answer.headers.connection = 'close';
+        // without waiting for the rest of the body
+        response.headers.connection = 'close';
       }
     }
-    if (answer) {
-      send(outgoing, answer);
+    if (response) {
+      send(outgoing, response);
     }
   };
 }

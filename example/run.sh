@@ -61,11 +61,11 @@ stop_web_server()
 	fi
 }
 
-# What pg_cron does where there is one; here it is a loop.
-look_after()
+# In place of a job of pg_cron.
+run_jobs()
 {
 	while kill -0 "$web_pid" 2>/dev/null; do
-		PGUSER=garage_operator psql -X -q -c 'CALL garage.look_after()' || true
+		PGUSER=garage_operator psql -X -q -c 'CALL garage.run_jobs()' || true
 		sleep 2
 	done
 	die "the web server has ended"
@@ -101,10 +101,10 @@ cat <<END
 
   Smartcar's API:   version $api
   The garage:       $(cat "$workspace/address")
-  The Tesla app:    $sandbox_url/sandbox/virtual_key   (a page that stands for it)
+  The Tesla app:    $sandbox_url/sandbox/virtual_key   (a page to use instead of it)
   The database:     psql -h $PGHOST -U postgres postgres
 
 Ctrl-C ends all of it and leaves nothing behind.
 
 END
-look_after
+run_jobs

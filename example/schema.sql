@@ -1,12 +1,12 @@
 --
--- schema.sql: what the garage keeps for itself, and the two roles that it runs as.
+-- schema.sql: what the garage stores for itself, and the two roles that it runs as.
 --
 --   psql -X -v ON_ERROR_STOP=1 -f schema.sql
 --
 -- Run it as a superuser in a database that has the extension smartcar_tesla and
--- a SERVER called smartcar, which is the one that its functions use.  Owners, tokens and vehicles are the business of the
--- extension; here is only who is signed in, which link was given to whom, and
--- what is said to an owner.
+-- a SERVER called smartcar, the only one that it uses.  The extension stores users,
+-- tokens and vehicles; here is who is signed in, what vehicles have reported, and
+-- what owners read.
 --
 
 BEGIN;
@@ -24,23 +24,24 @@ BEGIN
 END
 $$;
 
--- The web server begins and finishes round trips and takes webhooks; the
--- operator refreshes and syncs.  Neither of them can read a token.
+-- The web server begins and finishes sessions and receives webhooks; the operator
+-- refreshes, syncs and reads signals.  Neither of them can read a token.
 SELECT smartcar_grant('garage_web', 'application', 'smartcar');
 SELECT smartcar_grant('garage_operator', 'operator', 'smartcar');
+GRANT EXECUTE ON FUNCTION smartcar_get_signals_many TO garage_operator;
 
 --
 -- Owners, and who is signed in
 --
 
--- external_id is what Smartcar gets to know of an owner.
+-- external_id is the garage's own id of an owner, which Smartcar receives.
 CREATE TABLE garage.owner (
 	name text PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 80),
 	external_id text NOT NULL UNIQUE DEFAULT gen_random_uuid()
 );
 
--- The cookie of a browser is good for a session; only its SHA-256 is kept.
--- notice is what the owner is told on the next page.
+-- Who is signed in.  Only the SHA-256 of the cookie is stored; notice is shown once,
+-- on the next page.
 CREATE TABLE garage.session (
 	cookie_hash bytea PRIMARY KEY,
 	external_id text NOT NULL REFERENCES garage.owner (external_id) ON DELETE CASCADE,
@@ -48,8 +49,7 @@ CREATE TABLE garage.session (
 	notice jsonb
 );
 
--- A demonstration: whoever says a name is that owner.  Put your own way of
--- signing in here.
+-- A demonstration: any name is accepted.  Put your own way of signing in here.
 CREATE FUNCTION garage.sign_in(name text, cookie text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -76,7 +76,7 @@ BEGIN ATOMIC
 	UPDATE garage.session SET notice = set_notice.notice WHERE cookie_hash = sha256(convert_to(cookie, 'UTF8'));
 END;
 
--- Returns it and forgets it.
+-- Returns the notice and deletes it.
 CREATE FUNCTION garage.take_notice(cookie text) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -95,7 +95,7 @@ $$;
 -- Links
 --
 
--- The link that mends what is missing with a vehicle or, without one, connects.
+-- The link that fixes what is wrong with a vehicle or, without one, connects.
 CREATE FUNCTION garage.begin_link(external_id text, vehicle_id text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -112,129 +112,223 @@ END
 $$;
 
 --
--- What an owner sees
+-- What vehicles have reported
 --
 
--- What to say for each action of smartcar_status.  Words are yours to change.
-CREATE TABLE garage.advice (
-	action smartcar_action PRIMARY KEY,
+-- The signals that the page shows, in this order.
+CREATE TABLE garage.signal (
+	position integer NOT NULL,
+	code text PRIMARY KEY,
+	label text NOT NULL
+);
+
+INSERT INTO garage.signal VALUES
+	(1, 'tractionbattery-stateofcharge', 'Charge'),
+	(2, 'charge-ischarging', 'Charging'),
+	(3, 'odometer-traveleddistance', 'Odometer');
+
+-- user_id is in the key because what one user may read of a vehicle, another may not.
+CREATE TABLE garage.reading (
+	user_id text,
+	vehicle_id text,
+	code text REFERENCES garage.signal,
+	value jsonb NOT NULL,
+	unit text,
+	reported_at timestamptz NOT NULL,
+	PRIMARY KEY (user_id, vehicle_id, code)
+);
+
+--
+-- What an owner reads
+--
+
+-- What to say for each action of smartcar_status, to a driver who needs a key, and to
+-- an owner whose vehicle has moved to another account.
+CREATE TABLE garage.hint (
+	situation text PRIMARY KEY,
 	tone text NOT NULL CHECK (tone IN ('good', 'waiting', 'wanted')),
 	label text NOT NULL,
-	advice text NOT NULL,
-	button text,
-	after_failure text NOT NULL
+	hint text NOT NULL,
+	button text
 );
 
-INSERT INTO garage.advice (action, tone, label, advice, button, after_failure) VALUES
-	('none', 'good', 'Ready', 'Nothing is missing.',
-	 NULL, 'This vehicle cannot be connected.'),
-	('update_access', 'wanted', 'Access incomplete', 'Tesla ticks no permission by itself. Tick the ones that are missing, and come back.',
-	 'Update access', 'You can begin again whenever you like.'),
-	('connect', 'wanted', 'Not connected', 'Connect the vehicle again, and leave what we ask for ticked.',
-	 'Connect again', 'You can begin again whenever you like.'),
-	('reauthenticate', 'wanted', 'Login needed', 'Tesla wants you to log in again, for instance because your password has changed.',
-	 'Log in again', 'You can begin again whenever you like.'),
-	('add_virtual_key', 'wanted', 'Key missing', 'This vehicle takes commands only from those who have a virtual key. Add ours on the phone that has the Tesla app.',
-	 NULL, 'Add the virtual key, then begin again.'),
-	('ask_owner', 'waiting', 'Up to the owner', 'The owner has to act in the Tesla app or at the vehicle. A driver''s account cannot add a key.',
-	 NULL, 'Please look into the Tesla app, then begin again.'),
-	('retry', 'waiting', 'One moment', 'The vehicle or Tesla does not answer just now. There is nothing for you to do; we ask again.',
-	 NULL, 'Please try again in a few minutes.'),
-	('refresh_token', 'waiting', 'One moment', 'There is nothing for you to do; we ask again.',
-	 NULL, 'Please try again in a few minutes.'),
-	('fix_setup', 'waiting', 'One moment', 'We have to mend something on our side. There is nothing for you to do.',
-	 NULL, 'We have to mend something on our side. Please try again tomorrow.');
+INSERT INTO garage.hint VALUES
+	('none', 'good', 'Ready', 'Nothing is missing.', NULL),
+	('update_access', 'wanted', 'Access incomplete',
+	 'Nothing is ticked by default at Tesla. Tick what is missing, and come back.', 'Update access'),
+	('connect', 'wanted', 'Not connected', 'Connect the vehicle again, and leave everything that we ask for ticked.', 'Connect again'),
+	('reauthenticate', 'wanted', 'Login needed', 'Tesla asks you to log in again, for example after a change of your password.', 'Log in again'),
+	('add_virtual_key', 'wanted', 'Key missing',
+	 'This vehicle accepts commands only with a virtual key. Add ours on the phone that has the Tesla app.', NULL),
+	('driver_key', 'wanted', 'Key needed',
+	 'You use this vehicle as a driver. Stand beside it with the Tesla app open and add our virtual key, or ask its owner to add it.', NULL),
+	('owner_changed', 'wanted', 'In another account', 'This Tesla is now connected to another account of ours, because it was connected there with the '
+	 'same Tesla login. A login can serve one account. If you connect it here again, it leaves the other one.', 'Connect it here again'),
+	('ask_owner', 'waiting', 'Check the Tesla app',
+	 'The owner has to do something in the Tesla app or at the vehicle. We check again regularly.', NULL),
+	('retry', 'waiting', 'One moment', 'The vehicle or Tesla does not respond at the moment. There is nothing for you to do; we try again.', NULL),
+	('refresh_token', 'waiting', 'One moment', 'There is nothing for you to do; we try again.', NULL),
+	('fix_setup', 'waiting', 'One moment', 'We have to fix something on our side. There is nothing for you to do.', NULL);
 
--- Where Smartcar does not tell what is ticked at Tesla, it is what the missing
--- permissions need.  security_invoker: what the reader may not see stays unseen.
+-- Vehicles that an owner has lost to another one within a month.
+CREATE VIEW garage.moved_vehicle AS
+	SELECT previous_external_id AS external_id, vehicle_id, initcap(make) AS make, model, year
+	FROM smartcar_tesla.connection
+	WHERE server = 'smartcar' AND previous_external_id <> external_id AND owner_changed_at > now() - interval '30 days';
+
+-- What Smartcar says about a vehicle itself, for example that it is in motion, is for
+-- its owner, too; its other descriptions are for developers.  security_invoker: a
+-- role sees here what it may see in smartcar_status.
 CREATE VIEW garage.vehicle WITH (security_invoker) AS
-	SELECT s.external_id, s.vehicle_id, initcap(s.make) AS make, s.model, s.year, s.status, s.access_type,
-		s.missing_scopes, coalesce(s.missing_tesla_permissions, smartcar_tesla_permissions(s.missing_scopes)) AS missing_tesla_permissions,
-		s.granted_scopes,
-		s.virtual_key_required, s.virtual_key_paired, s.error_description,
-		s.action, s.action_url, a.tone, a.label, a.advice, a.button
-	FROM smartcar_status AS s LEFT JOIN garage.advice AS a USING (action)
-	WHERE s.server = 'smartcar';
+	SELECT s.external_id, s.vehicle_id, initcap(s.make) AS make, s.model, s.year, s.status, found.is_driver,
+		s.missing_scopes, s.missing_tesla_permissions, smartcar_tesla_permissions(s.granted_scopes) AS granted_tesla_permissions,
+		s.virtual_key_required, s.virtual_key_paired,
+		CASE WHEN s.error_type = 'VEHICLE_STATE' THEN s.error_description END AS vehicle_error,
+		h.situation, h.tone, h.label, h.hint, h.button,
+		CASE WHEN h.situation IN ('add_virtual_key', 'driver_key') THEN coalesce(s.action_url, smartcar_virtual_key_url()) END AS key_url,
+		CASE WHEN s.status = 'connected' AND (SELECT i.setting FROM smartcar_info() AS i WHERE i.name = 'api_version') <> '2.0' THEN
+			(SELECT coalesce(jsonb_agg(jsonb_build_object('label', g.label, 'value', r.value, 'unit', r.unit, 'reported_at', r.reported_at)
+				ORDER BY g.position), '[]')
+			FROM garage.reading AS r JOIN garage.signal AS g USING (code) WHERE r.user_id = s.user_id AND r.vehicle_id = s.vehicle_id)
+		END AS readings
+	FROM smartcar_status AS s
+		CROSS JOIN LATERAL (SELECT upper(s.access_type) IN ('DRIVER', 'SECONDARY') AS is_driver) AS found
+		LEFT JOIN garage.hint AS h ON h.situation = CASE
+			WHEN s.action = 'ask_owner' AND found.is_driver AND s.virtual_key_required AND s.virtual_key_paired IS NOT TRUE
+				AND s.error_type IS DISTINCT FROM 'VEHICLE_STATE' THEN 'driver_key'
+			ELSE s.action::text END
+	WHERE s.server = 'smartcar'
+	UNION ALL
+	SELECT m.external_id, m.vehicle_id, m.make, m.model, m.year, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		h.situation, h.tone, h.label, h.hint, h.button, NULL, NULL
+	FROM garage.moved_vehicle AS m JOIN garage.hint AS h ON h.situation = 'owner_changed';
 
--- What to say about an SQLSTATE; the longest pattern that fits wins.
-CREATE TABLE garage.trouble (
-	sqlstate_like text PRIMARY KEY,
-	sentence text NOT NULL
+-- What to say about an SQLSTATE, or about an error of Smartcar Connect; the longest
+-- pattern that matches wins.
+CREATE TABLE garage.message (
+	code_like text PRIMARY KEY,
+	message text NOT NULL
 );
 
-INSERT INTO garage.trouble VALUES
-	('%', 'Something went wrong on our side, and we have made a note of it. Please try again in a few minutes.'),
-	('SCUNK', 'This return from Smartcar does not belong to a link that you opened here, so nothing was changed. Connect again with the button below.'),
+INSERT INTO garage.message VALUES
+	('%', 'Something went wrong on our side. Please try again in a few minutes.'),
+	('SCUNK', 'This link was not opened here, so nothing was changed. Connect again with the button below.'),
 	('SCUSD', 'This link was already used, so nothing was changed. If your vehicle is not below, connect it again.'),
 	('SCEXP', 'This link has expired, so nothing was changed. Connect again with the button below.'),
 	('SCOWN', 'This link belongs to another account, so nothing was changed. Connect again with the button below.'),
 	('SCBSY', 'Your vehicle is being connected in another tab. Reload this page in a few seconds.'),
 	('SCCUT', 'We could not finish connecting your vehicle. Connect again with the button below.'),
-	('22P02', 'The address that brought you here is damaged, so nothing was connected. Begin again with the button below.'),
+	('22P02', 'The address that brought you here is damaged, so nothing was connected. Connect again with the button below.'),
 	('SC%', 'Smartcar did not accept our request, so nothing was connected. Please connect again in a few minutes.'),
-	('SC00_', 'Smartcar did not answer, so nothing was connected. Please connect again in a few minutes.');
+	('SC00_', 'Smartcar did not respond, so nothing was connected. Please connect again in a few minutes.'),
+	('access_denied', 'You did not agree, so nothing was connected. You can connect at any time.'),
+	('user_%', 'You came back early, so nothing was connected. You can connect at any time.'),
+	('no_vehicles', 'There is no vehicle in this Tesla account, so nothing was connected. Please check the Tesla app and try again.'),
+	('invalid_subscription',
+	 'The connected services of this vehicle are not active, so nothing was connected. Please check the Tesla app and try again.'),
+	('vehicle_incompatible', 'This vehicle cannot be connected.'),
+	('server_error', 'Smartcar or Tesla has a problem at the moment, so nothing was connected. Please connect again in a few minutes.');
 
-CREATE FUNCTION garage.sentence(state text) RETURNS text
+CREATE FUNCTION garage.message_for(code text) RETURNS text
 BEGIN ATOMIC
-	SELECT sentence FROM garage.trouble WHERE state LIKE sqlstate_like ORDER BY length(sqlstate_like) DESC, sqlstate_like DESC LIMIT 1;
+	SELECT message FROM garage.message WHERE code LIKE code_like ORDER BY length(code_like) DESC, code_like DESC LIMIT 1;
 END;
 
 --
 -- What the operator does
 --
 
--- Owners who want to be asked about at once.  The web server may not call
--- smartcar_sync; it leaves a wish.
-CREATE TABLE garage.wish (
-	external_id text PRIMARY KEY
+-- Owners whose vehicles are to be checked now, because the web server may send no
+-- requests.  Without with_sync only the signals are read.
+CREATE TABLE garage.check_request (
+	external_id text PRIMARY KEY,
+	with_sync boolean NOT NULL,
+	requested_at timestamptz NOT NULL DEFAULT now(),
+	is_running boolean NOT NULL DEFAULT false
 );
 
-CREATE FUNCTION garage.ask_again(external_id text) RETURNS void
+CREATE FUNCTION garage.request_check(external_id text, with_sync boolean DEFAULT true) RETURNS void
 BEGIN ATOMIC
-	INSERT INTO garage.wish VALUES (external_id) ON CONFLICT DO NOTHING;
+	INSERT INTO garage.check_request VALUES (external_id, with_sync)
+		ON CONFLICT (external_id) DO UPDATE
+			SET with_sync = check_request.with_sync OR excluded.with_sync, requested_at = excluded.requested_at, is_running = false;
 END;
 
--- What to tell an owner when smartcar_finish_connect has returned.
-CREATE FUNCTION garage.outcome(external_id text, callback text, status text, vehicle_ids text[], error text, action smartcar_action)
+-- One that has failed is not waited for.
+CREATE FUNCTION garage.is_checking(external_id text) RETURNS boolean
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM garage.check_request AS c
+		WHERE c.external_id = is_checking.external_id AND c.with_sync AND c.requested_at > now() - interval '1 minute');
+END;
+
+-- The notice for what smartcar_finish_connect has returned.
+CREATE FUNCTION garage.outcome(external_id text, status text, vehicle_ids text[], error text, previous_external_id text, requests bigint)
 RETURNS jsonb
 LANGUAGE plpgsql AS $$
-DECLARE
-	reason text := rtrim(coalesce((smartcar_parse_callback(callback)).error_description, replace(error, '_', ' ')), '.');
 BEGIN
-	IF status = 'finished' THEN
-		IF vehicle_ids IS NULL THEN
-			PERFORM garage.ask_again(external_id);
-		END IF;
-		RETURN jsonb_build_object('tone', 'good', 'text', 'Thank you. This is how your vehicles stand now.');
+	IF status <> 'finished' THEN
+		RETURN jsonb_build_object('tone', 'wanted', 'text', garage.message_for(error));
 	END IF;
-	RETURN jsonb_build_object('tone', 'wanted', 'text', format('Nothing was connected. Smartcar says: %s. %s', reason,
-		coalesce((SELECT a.after_failure FROM garage.advice AS a WHERE a.action = outcome.action), 'Please begin again.')));
+	-- none were sent for a callback that came again
+	IF requests > 0 OR vehicle_ids IS NULL THEN
+		PERFORM garage.request_check(external_id, with_sync => vehicle_ids IS NULL);
+	END IF;
+	RETURN jsonb_build_object('tone', 'good', 'text', 'Thank you. ' || CASE WHEN previous_external_id IS NULL
+		THEN 'Here is the current status of your vehicles.'
+		ELSE 'This Tesla was connected to another account of ours. It is now connected to yours, and no longer to the other one.' END);
 END
 $$;
 
--- Keeps tokens alive, which only version 2.0 has, and fulfils wishes.  Called every
--- few seconds: by run.sh in a loop, or as a job of pg_cron.  A procedure that commits
--- cannot have a SET clause or be SECURITY DEFINER.
-CREATE PROCEDURE garage.look_after()
+-- Reads the signals of an owner's vehicles, one request for each vehicle.  One that
+-- has no value now, for example because the vehicle is asleep, keeps the last one.
+CREATE PROCEDURE garage.read_signals(owner text)
+BEGIN ATOMIC
+	INSERT INTO garage.reading
+		SELECT u.user_id, s.vehicle_id, s.code, s.value, s.unit, coalesce(s.oem_updated_at, s.retrieved_at)
+		FROM (
+				SELECT user_id, array_agg(vehicle_id) AS vehicle_ids FROM smartcar_status
+				WHERE server = 'smartcar' AND external_id = owner AND status = 'connected' GROUP BY user_id
+			) AS u,
+			smartcar_get_signals_many(u.vehicle_ids, ARRAY[u.user_id], (SELECT array_agg(code) FROM garage.signal)) AS s
+		WHERE s.value IS NOT NULL AND coalesce(s.oem_updated_at, s.retrieved_at) IS NOT NULL
+		ON CONFLICT (user_id, vehicle_id, code) DO UPDATE
+			SET value = excluded.value, unit = excluded.unit, reported_at = excluded.reported_at
+			WHERE reading.reported_at <= excluded.reported_at;
+END;
+
+-- Refreshes tokens, which only version 2.0 has, and checks the vehicles of owners who
+-- have asked for it.  Called every few seconds: by run.sh in a loop, or as a job of
+-- pg_cron.  A procedure that commits cannot have a SET clause or be SECURITY DEFINER.
+CREATE PROCEDURE garage.run_jobs()
 LANGUAGE plpgsql AS $$
 DECLARE
+	is_v2 boolean := (SELECT i.setting FROM smartcar_info() AS i WHERE i.name = 'api_version') = '2.0';
 	owner text;
+	with_sync boolean;
 	done bigint;
 	failed bigint;
 	refused bigint;
 	disconnected bigint;
 	requests bigint;
 BEGIN
-	IF (SELECT i.setting FROM smartcar_info() AS i WHERE i.name = 'api_version') = '2.0' THEN
+	IF is_v2 THEN
 		CALL smartcar_refresh(refreshed => done, failed => failed, refused => refused, requests => requests);
 	END IF;
 	LOOP
-		DELETE FROM garage.wish WHERE external_id = (SELECT w.external_id FROM garage.wish AS w LIMIT 1 FOR UPDATE SKIP LOCKED)
-			RETURNING external_id INTO owner;
+		UPDATE garage.check_request AS c SET is_running = true
+			WHERE c.external_id = (SELECT external_id FROM garage.check_request WHERE NOT is_running LIMIT 1 FOR UPDATE SKIP LOCKED)
+			RETURNING c.external_id, c.with_sync INTO owner, with_sync;
 		EXIT WHEN owner IS NULL;
 		COMMIT;
-		CALL smartcar_sync(external_id => owner, synced => done, failed => failed, disconnected => disconnected,
-			requests => requests);
+		IF with_sync THEN
+			CALL smartcar_sync(external_id => owner, synced => done, failed => failed, disconnected => disconnected,
+				requests => requests);
+		END IF;
+		IF NOT is_v2 THEN
+			CALL garage.read_signals(owner);
+		END IF;
+		-- but not one that was requested again meanwhile
+		DELETE FROM garage.check_request WHERE external_id = owner AND is_running;
 		PERFORM pg_notify('garage', json_build_object('external_id', owner)::text);
 		COMMIT;
 	END LOOP;
@@ -249,11 +343,13 @@ REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA garage FROM PUBLIC;
 GRANT USAGE ON SCHEMA garage TO garage_web, garage_operator;
 GRANT SELECT, INSERT ON garage.owner TO garage_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON garage.session TO garage_web;
-GRANT SELECT ON garage.advice, garage.vehicle, garage.trouble TO garage_web;
--- ON CONFLICT looks at what is there
-GRANT SELECT, INSERT ON garage.wish TO garage_web;
-GRANT SELECT, UPDATE, DELETE ON garage.wish TO garage_operator;
+GRANT SELECT ON garage.hint, garage.vehicle, garage.moved_vehicle, garage.message, garage.signal, garage.reading TO garage_web;
+-- ON CONFLICT reads the row that is there
+GRANT SELECT, INSERT, UPDATE ON garage.check_request TO garage_web;
+GRANT SELECT, UPDATE, DELETE ON garage.check_request TO garage_operator;
+GRANT SELECT ON garage.signal TO garage_operator;
+GRANT SELECT, INSERT, UPDATE ON garage.reading TO garage_operator;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA garage TO garage_web;
-GRANT EXECUTE ON PROCEDURE garage.look_after TO garage_operator;
+GRANT EXECUTE ON PROCEDURE garage.run_jobs, garage.read_signals TO garage_operator;
 
 COMMIT;

@@ -5,10 +5,11 @@
 // Usage: node server.js
 //
 // Environment, beside that of the database:
-//   PORT      where to listen on the loopback interface; default 8080, 0 for any
+//   PORT      where to listen; default 8080, 0 for any
+//   HOST      the interface to listen on; default 127.0.0.1
 //   ORIGIN    how browsers reach it, if not as http://localhost:PORT; a proxy in
 //             front of it then has TLS and passes the Host header on
-//   KEY_PAGE  only with the local Smartcar: the page that stands for the Tesla app
+//   KEY_PAGE  only with the local Smartcar: the page to use instead of the Tesla app
 //
 // It prints its address when it is ready.
 
@@ -20,7 +21,7 @@ const {log} = require('./log');
 const {makeHandler} = require('./routes');
 const {makeStop} = require('./stop');
 
-const {PORT = '8080', ORIGIN, KEY_PAGE: keyPage = null} = process.env;
+const {PORT = '8080', HOST = '127.0.0.1', ORIGIN, KEY_PAGE: keyPage = null} = process.env;
 
 const server = http.createServer({requestTimeout: 30000});
 const stop = makeStop(server, {before: changes.start(), after: database.close});
@@ -29,7 +30,7 @@ server.on('error', (error) => {
   log(error);
   process.exit(1);
 });
-server.listen(Number(PORT), '127.0.0.1', () => {
+server.listen(Number(PORT), HOST, () => {
   const {origin} = new URL(ORIGIN || `http://localhost:${server.address().port}`);
   const handle = makeHandler({origin, keyPage});
 

@@ -1,14 +1,14 @@
 'use strict';
 
-// Who is signed in.  The cookie is 256 random bits that no script can read; the
-// database keeps its SHA-256 only.  SameSite=Lax: it comes along when Smartcar
-// sends the owner back, and with no form of another site.
+// Who is signed in.  The cookie is 256 random bits that no script can read, and the
+// database stores only its SHA-256.  SameSite=Lax: browsers send it when Smartcar
+// redirects to the callback, and not with a form of another site.
 
 const crypto = require('crypto');
 
 const database = require('./database');
 const pages = require('./pages');
-const {Refusal} = require('./trouble');
+const {Refusal} = require('./message');
 const {page, readForm, redirect} = require('./web');
 
 const HOURS = 12;

@@ -1,19 +1,19 @@
 'use strict';
 
-// Ends the web server in good order: whoever has asked something gets an answer,
-// and nobody else is waited for.
+// Stops the web server gracefully: every complete request gets its response, and
+// nothing else is waited for.
 
 const {log} = require('./log');
 
-// For the rest of a request that was being sent.
+// How long to wait for the rest of a request.
 const PATIENCE = 3000;
 
 // smartcar_finish_connect waits for a connection to the database, and for four
-// answers of Smartcar one after the other, each at most for the server's timeout.
+// responses of Smartcar one after the other, each at most for the server's timeout.
 const LIMIT = 3 * 60 * 1000;
 
-// The connections on which nothing was asked, because browsers open some in
-// advance, and the requests that have no answer.
+// The connections without a request, because browsers open some in advance, and the
+// requests without a response.
 function watch(server) {
   const silent = new Set();
   const asked = new Set();
@@ -30,13 +30,13 @@ function watch(server) {
   return {silent, asked};
 }
 
-// Returns a function that ends the server.  before is called when no more
-// connections are taken, after when all requests are answered.
+// Returns a function that stops the server.  before is called when no more
+// connections are accepted, after when all requests have their response.
 function makeStop(server, {before, after}) {
   const {silent, asked} = watch(server);
   let stopping = false;
 
-  // A connection is kept open after its answer.
+  // HTTP keeps a connection open after a response.
   function sweep(isPatient) {
     server.closeIdleConnections();
     if (!isPatient) {
@@ -50,7 +50,7 @@ function makeStop(server, {before, after}) {
     }
     stopping = true;
     setTimeout(() => {
-      log(new Error('a request was not answered before the end'));
+      log(new Error('a request had no response before the end'));
       process.exit(1);
     }, LIMIT).unref();
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// One vehicle on the page: what it is, what is missing, and what to do.  Every
-// word about Smartcar and Tesla is a column of the view garage.vehicle.
+// The card of a vehicle: what it is, what it reports, what is missing, and what to
+// do.  The words about Smartcar and Tesla are columns of the view garage.vehicle.
 
 const {html} = require('./html');
 const {qrCode} = require('./qr');
@@ -12,25 +12,23 @@ const marks = {
   open: html`<span class="mark open" aria-hidden="true">–</span>`,
 };
 
-function fact(state, title, ...text) {
-  return html`<li>${marks[state]}<div><b>${title}</b><span>${text}</span></div></li>`;
-}
+const units = {percent: '%', miles: 'mi'};
 
-// "read_location" as an owner reads it
-function inWords(names) {
-  return names.map((name) => name.replace(/_/g, ' ')).join(', ');
+function fact(mark, title, ...text) {
+  return html`<li>${marks[mark]}<div><b>${title}</b><span>${text}</span></div></li>`;
 }
 
 function connectionFact({status}) {
   return status === 'connected' ? fact('done', 'Connected', 'through your Tesla account') : fact('wanted', 'Not connected', 'access has ended');
 }
 
+// A permission that is none of Tesla's is asked for by Smartcar alone.
 function permissionFact({missing_scopes: scopes, missing_tesla_permissions: permissions}) {
   if (permissions !== null && permissions.length > 0) {
     return fact('wanted', 'Missing at Tesla', html`<span class="missing">${permissions.map((name) => html`<em>${name}</em>`)}</span>`);
   }
   if (scopes !== null && scopes.length > 0) {
-    return fact('wanted', 'Missing', inWords(scopes));
+    return fact('wanted', 'Missing', scopes.map((name) => name.replace(/_/g, ' ')).join(', '));
   }
   return scopes === null ? fact('open', 'Permissions', 'not known yet') : fact('done', 'Permissions', 'all granted');
 }
@@ -42,7 +40,31 @@ function keyFact({virtual_key_required: required, virtual_key_paired: paired}) {
   if (required === false) {
     return fact('done', 'Virtual key', 'not needed for this vehicle');
   }
-  return required && paired === false ? fact('wanted', 'Virtual key', 'needed, and not added yet') : fact('open', 'Virtual key', 'not known yet');
+  if (required) {
+    return paired === false ? fact('wanted', 'Virtual key', 'needed, and not added yet') :
+      fact('wanted', 'Virtual key', 'needed; we cannot see whether it was added');
+  }
+  return fact('open', 'Virtual key', 'not known yet');
+}
+
+function inWords(value, unit) {
+  if (typeof value === 'boolean') {
+    return value ? 'yes' : 'no';
+  }
+  return [typeof value === 'number' ? value.toLocaleString('en') : String(value), units[unit] || unit].filter(Boolean).join(' ');
+}
+
+// The script of the page turns each time into an age.
+function reading({label, value, unit, reported_at: reportedAt}) {
+  const time = new Date(reportedAt).toISOString();
+
+  return html`<div><dt>${label}</dt><dd>${inWords(value, unit)}</dd>
+<dd class="age"><time datetime="${time}">${time.slice(0, 16).replace('T', ' ')} UTC</time></dd></div>`;
+}
+
+function readingList({readings}) {
+  return readings && (readings.length === 0 ? html`<p class="readings aside">No readings from this vehicle yet.</p>` :
+    html`<dl class="readings">${readings.map(reading)}</dl>`);
 }
 
 // May be broken after a slash.
@@ -52,7 +74,7 @@ function breakable(address) {
 
 // On a phone the link is a button; elsewhere it is for the phone's camera.  The
 // style sheet shows one of them.
-function keyPanel({action_url: link}, keyPage) {
+function keyPanel(link, keyPage) {
   return html`<div class="key">
 <a class="button on-phone" href="${link}" rel="noreferrer">Add the virtual key</a>
 <div class="on-desktop">${qrCode(link, `QR code of ${link}`)}</div>
@@ -61,34 +83,30 @@ function keyPanel({action_url: link}, keyPage) {
 <form method="post" action="/check"><button class="quiet">I have added it</button></form>
 </div>
 </div>
-${keyPage && html`<p class="aside">With the local Smartcar, <a href="${keyPage}">this page</a> stands for the Tesla app.</p>`}`;
+${keyPage && html`<p class="aside">On the local Smartcar, use <a href="${keyPage}">this page</a> instead of the Tesla app.</p>`}`;
 }
 
-function panel(vehicle, keyPage) {
-  const {vehicle_id: id, action, action_url: link, tone, advice, button, error_description: description} = vehicle;
-
-  if (action === 'none') {
-    return '';
-  }
-  return html`<div class="panel ${tone}">
-<p>${advice}</p>
-${description && html`<p class="aside">Smartcar says: ${description}</p>`}
-${button && html`<a class="button" id="mend-${id}" href="/connect?vehicle=${encodeURIComponent(id)}">${button}</a>`}
-${!button && link && keyPanel(vehicle, keyPage)}
+function panel({vehicle_id: id, situation, key_url: keyUrl, tone, hint, button, vehicle_error: error}, keyPage) {
+  return situation !== 'none' && html`<div class="panel ${tone}">
+<p>${hint}</p>
+${error && html`<p class="aside">Smartcar says: ${error}</p>`}
+${button && html`<a class="button" id="fix-${id}" href="/connect?vehicle=${encodeURIComponent(id)}">${button}</a>`}
+${keyUrl && keyPanel(keyUrl, keyPage)}
 </div>`;
 }
 
 function vehicleCard(vehicle, keyPage) {
-  const {make, model, year, tone, label, access_type: accessType, granted_scopes: granted} = vehicle;
+  const {make, model, year, status, tone, label, is_driver: isDriver, granted_tesla_permissions: granted} = vehicle;
 
   return html`<article class="card">
 <header>
-<div><h2>${model || 'A vehicle'}</h2><p>${[make, year, accessType === 'DRIVER' && 'you are a driver'].filter(Boolean).join(' · ')}</p></div>
+<div><h2>${model || 'A vehicle'}</h2><p>${[make, year, isDriver && 'you are a driver'].filter(Boolean).join(' · ')}</p></div>
 <span class="badge ${tone}">${label}</span>
 </header>
-<ul class="facts">${connectionFact(vehicle)}${permissionFact(vehicle)}${keyFact(vehicle)}</ul>
+${readingList(vehicle)}
+${status && html`<ul class="facts">${connectionFact(vehicle)}${permissionFact(vehicle)}${keyFact(vehicle)}</ul>`}
 ${panel(vehicle, keyPage)}
-${granted && granted.length > 0 && html`<details><summary>What is shared</summary><p>${inWords(granted)}</p></details>`}
+${granted && granted.length > 0 && html`<details><summary>What is shared</summary><p>${granted.join(', ')}</p></details>`}
 </article>`;
 }
 

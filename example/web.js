@@ -1,17 +1,16 @@
 'use strict';
 
-// What all requests and answers have in common.
+// What all requests and responses have in common.
 
-const {Refusal} = require('./trouble');
+const {Refusal} = require('./message');
 
-// Nothing but our own files, no script or style within a page, and no frame
-// around it.
+// Only our own files, no inline script or style, and no frame around a page.
 const contentSecurityPolicy = [
   "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
   "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'",
 ].join('; ');
 
-// same-origin: the code in the address of a callback is told to nobody else.
+// same-origin: the address of a callback, with its code, is sent to no other site.
 const commonHeaders = {
   'content-security-policy': contentSecurityPolicy,
   'x-content-type-options': 'nosniff',
@@ -20,7 +19,7 @@ const commonHeaders = {
   'cache-control': 'no-store',
 };
 
-// The bytes of a body, as they came.
+// The bytes of a body, unchanged.
 async function readBody(incoming, limit) {
   const chunks = [];
   let length = 0;
@@ -28,7 +27,7 @@ async function readBody(incoming, limit) {
   for await (const chunk of incoming) {
     length += chunk.length;
     if (length > limit) {
-      throw new Refusal(413, 'That is more than we take.');
+      throw new Refusal(413, 'That is too large.');
     }
     chunks.push(chunk);
   }
@@ -39,7 +38,7 @@ async function readForm(incoming) {
   return new URLSearchParams((await readBody(incoming, 4096)).toString('utf8'));
 }
 
-// Only a page of ours may send a form: a browser tells where it came from.
+// Against CSRF: only our own pages may send a form, and browsers send their origin.
 function requireSameOrigin(incoming, origin) {
   if (incoming.headers.origin !== origin) {
     throw new Refusal(403, 'This form was sent from another site. Please go back to the garage and send it from there.');

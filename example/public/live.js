@@ -1,68 +1,99 @@
 'use strict';
 
 // Keeps the vehicles on an open page as they are in the database.  The server
-// tells when something has changed; the page asks by itself when it may have
-// missed that: after every connection, and when its owner comes back to it.
+// notifies of changes; the page also asks by itself when it may have missed one:
+// after every connection, and when its owner comes back to it.
 
 const vehicles = document.getElementById('vehicles');
 const notice = document.getElementById('notice');
 const PAUSE = 5000;
+const LIMIT = 10000;
+const AGES = [['day', 86400], ['hour', 3600], ['minute', 60]];
+const age = new Intl.RelativeTimeFormat('en');
 let shown = vehicles.innerHTML;
+let updates = Promise.resolve();
 
-function say(tone, text) {
+function showNotice(text) {
   const paragraph = document.createElement('p');
 
-  paragraph.className = `notice ${tone}`;
+  paragraph.className = 'notice good';
   paragraph.setAttribute('role', 'status');
   paragraph.textContent = text;
   notice.replaceChildren(paragraph);
+}
+
+function showAges() {
+  for (const time of vehicles.querySelectorAll('time')) {
+    const seconds = (Date.now() - new Date(time.dateTime)) / 1000;
+    const [unit, length] = AGES.find(([, least]) => seconds >= least) || [];
+
+    time.textContent = unit ? age.format(-Math.floor(seconds / length), unit) : 'just now';
+  }
 }
 
 function show(fresh) {
   const focused = document.activeElement && document.activeElement.id;
 
   vehicles.replaceChildren(...fresh.childNodes);
+  showAges();
   if (focused && document.getElementById(focused)) {
     document.getElementById(focused).focus();
   }
 }
 
-// Returns whether somebody is signed in, as far as one can tell.
-async function look(isTold) {
-  const answer = await fetch('/garage/vehicles');
+// The vehicles without what they report, which changes all the time.
+function withoutReadings(markup) {
+  const copy = document.createElement('div');
 
-  if (!answer.ok || answer.redirected) {
-    return !answer.redirected;
+  copy.innerHTML = markup;
+  copy.querySelectorAll('.readings').forEach((element) => element.remove());
+  return copy.innerHTML;
+}
+
+// Returns false if nobody is signed in any more.
+async function update() {
+  const response = await fetch('/garage/vehicles', {signal: AbortSignal.timeout(LIMIT)});
+
+  if (!response.ok || response.redirected) {
+    return !response.redirected;
   }
 
   const fresh = document.createElement('div');
 
-  fresh.innerHTML = await answer.text();
-  if (fresh.innerHTML !== shown) {
-    shown = fresh.innerHTML;
+  fresh.innerHTML = await response.text();
+
+  const before = shown;
+  const isChecked = notice.querySelector('.waiting') && response.headers.get('x-checking') === 'false';
+
+  shown = fresh.innerHTML;
+  if (shown !== before) {
     show(fresh);
-    say('good', 'Something has changed. This is how your vehicles stand now.');
-  } else if (isTold) {
-    say('good', 'We have looked again. This is how your vehicles stand.');
+  }
+  if (withoutReadings(shown) !== withoutReadings(before)) {
+    showNotice('Something has changed. Here is the current status of your vehicles.');
+  } else if (isChecked) {
+    showNotice('We have checked again. Here is the current status of your vehicles.');
   }
   return true;
 }
 
-function lookQuietly(isTold) {
-  return look(isTold).catch(() => true);
+// One after the other, so that no older response replaces a newer one.
+function updateQuietly() {
+  updates = updates.then(update).catch(() => true);
+  return updates;
 }
 
-// A browser comes back by itself when the connection is lost, but not after an
-// answer that is an error, as a proxy gives it while the server starts again.
+// A browser connects again by itself when the connection is lost, but not after an
+// error, as a proxy responds with while the server restarts.
 function listen() {
   const events = new EventSource('/events');
 
-  events.addEventListener('message', () => lookQuietly(true));
-  events.addEventListener('open', () => lookQuietly(false));
+  events.addEventListener('message', updateQuietly);
+  events.addEventListener('open', updateQuietly);
   events.addEventListener('error', () => {
     if (events.readyState === EventSource.CLOSED) {
       setTimeout(async () => {
-        if (await lookQuietly(false)) {
+        if (await updateQuietly()) {
           listen();
         }
       }, PAUSE);
@@ -70,10 +101,12 @@ function listen() {
   });
 }
 
+showAges();
+setInterval(showAges, 30000);
 listen();
-window.addEventListener('online', () => lookQuietly(false));
+window.addEventListener('online', updateQuietly);
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') {
-    lookQuietly(false);
+    updateQuietly();
   }
 });

@@ -79,7 +79,7 @@ class Browser {
     });
   }
 
-  // Somebody with cookies of his own.
+  // A visitor with separate cookies.
   async visitor(garage, {viewport = 'desktop', colorScheme = 'light'} = {}) {
     const context = await this.chrome.newContext({...viewports[viewport], colorScheme});
     const page = await context.newPage();

@@ -8,7 +8,7 @@ const readline = require('readline');
 
 const {within} = require('./limit');
 
-// Longer than any answer that the web server waits for.
+// Longer than the web server waits for any response.
 const END_LIMIT = 20;
 
 class Garage {
@@ -27,7 +27,7 @@ class Garage {
     garage.server = new Pool({database, user: 'garage_web', max: 1});
     await garage.startServer();
     await garage.sql(`ALTER SERVER smartcar OPTIONS (SET redirect_uri '${garage.url}/callback')`);
-    garage.lookAfter();
+    garage.runJobs();
     return garage;
   }
 
@@ -35,7 +35,7 @@ class Garage {
     Object.assign(this, {folder, database, log: '', stopped: false, turn: Promise.resolve()});
   }
 
-  // The operator and who starts over take turns, lest one waits for locks of the other.
+  // startOver() and the operator take turns, so that neither waits for locks of the other.
   async inTurn(work) {
     const mine = this.turn.then(work);
 
@@ -73,7 +73,7 @@ class Garage {
   // Pages that were closed may still be served: DELETE, which no reader waits for.
   async startOver() {
     await this.inTurn(async () => {
-      for (const table of ['garage.wish', 'garage.session', 'garage.owner', 'smartcar_tesla.webhook_event', 'smartcar_tesla.session',
+      for (const table of ['garage.check_request', 'garage.reading', 'garage.session', 'garage.owner', 'smartcar_tesla.webhook_event', 'smartcar_tesla.session',
         'smartcar_tesla.connection', 'smartcar_tesla.account']) {
         await this.sql(`DELETE FROM ${table}`);
       }
@@ -112,9 +112,9 @@ class Garage {
     Object.assign(this, await this.launch({PORT: new URL(this.url).port}));
   }
 
-  async lookAfter() {
+  async runJobs() {
     while (!this.stopped) {
-      await this.inTurn(() => this.operator.query('CALL garage.look_after()')).catch((error) => {
+      await this.inTurn(() => this.operator.query('CALL garage.run_jobs()')).catch((error) => {
         this.log += `operator: ${error.message}\n`;
       });
       await new Promise((resolve) => {

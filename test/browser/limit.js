@@ -1,6 +1,6 @@
 'use strict';
 
-// A test that waits for ever says nothing to anybody.
+// A test that hangs reports nothing.
 
 class TooLate extends Error {}
 

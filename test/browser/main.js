@@ -12,7 +12,7 @@ const {TooLate, within} = require('./limit');
 const CASE_LIMIT = 120;
 const STOP_LIMIT = 60;
 
-const cases = ['connect', 'callback', 'owners', 'webhook', 'mend', 'hostile', 'look', 'stop'].flatMap((name) => require(`./cases/${name}`));
+const cases = ['connect', 'callback', 'owners', 'webhook', 'signals', 'fix', 'hostile', 'look', 'stop'].flatMap((name) => require(`./cases/${name}`));
 
 async function runWithVisitor({viewport = 'desktop', run}, {sandbox, garage, browser}) {
   await sandbox.ask('reset', {});
@@ -35,7 +35,7 @@ async function runWithin(each, {sandbox, garages, browser}) {
 }
 
 // A Chromium that does nothing any more is no fault of the garage.  After another
-// case that goes on for ever, nothing that follows can be relied on.
+// case that hangs, nothing that follows can be relied on.
 async function runCase(each, all) {
   const {browser} = all;
 

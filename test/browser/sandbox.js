@@ -1,6 +1,6 @@
 'use strict';
 
-// The local Smartcar of test/sandbox, and an owner who answers on its pages.
+// The local Smartcar of test/sandbox, and an owner who consents on its pages.
 
 const {spawn} = require('child_process');
 const readline = require('readline');
@@ -27,12 +27,12 @@ class Sandbox {
 
   // Asks the sandbox itself, see its README.
   async ask(path, body = undefined) {
-    const answer = await fetch(`${this.url}/sandbox/${path}`, body === undefined ? {} :
+    const response = await fetch(`${this.url}/sandbox/${path}`, body === undefined ? {} :
       {method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify(body)});
-    const text = await answer.text();
+    const text = await response.text();
 
-    if (!answer.ok) {
-      throw new Error(`the sandbox says ${answer.status}: ${text}`);
+    if (!response.ok) {
+      throw new Error(`the sandbox says ${response.status}: ${text}`);
     }
     return JSON.parse(text);
   }
@@ -43,7 +43,7 @@ class Sandbox {
   }
 }
 
-// Answers the pages of Connect, on which the browser is.  ticked: the Tesla
+// Consents on the pages of Connect that the browser shows.  ticked: the Tesla
 // permissions, or 'all'; null: the page shows none.
 async function consent(page, {owner, ticked = 'all', decision = 'allow'}) {
   await page.click(`a.owner[href*="sandbox_owner=${owner}"]`);

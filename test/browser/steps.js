@@ -15,7 +15,7 @@ async function signIn(page, garage, name) {
   await fits(page);
 }
 
-// Clicks something that leads to Connect, answers there and comes back.  Returns
+// Clicks something that leads to Connect, consents there and comes back.  Returns
 // the address of the callback.
 async function through(page, garage, selector, answers) {
   const [request] = await Promise.all([
@@ -36,6 +36,9 @@ async function notice(page) {
   return (await page.textContent('.notice')).trim();
 }
 
+// The words of developers, which owners must not need to know, and names of our own.
+const INTERNAL = /\b(scopes?|tokens?|states?|sessions?|callbacks?|webhooks?|SQL|null|undefined)\b|\w_\w/i;
+
 // A card as an owner reads it.
 async function card(page, model) {
   const found = page.locator('article.card', {has: page.locator('h2', {hasText: model})});
@@ -44,7 +47,9 @@ async function card(page, model) {
 
   return {
     what: await found.locator('header p').textContent(), badge: await found.locator('.badge').textContent(), facts,
-    missing: await found.locator('.missing em').allTextContents(), found,
+    missing: await found.locator('.missing em').allTextContents(),
+    readings: await found.locator('.readings > div').evaluateAll((items) => items.map((item) => [...item.children].map(({textContent}) => textContent))),
+    found,
   };
 }
 
@@ -61,4 +66,4 @@ async function isNoticed(page, pattern) {
   assert.match(await notice(page), pattern);
 }
 
-module.exports = {signIn, through, connect, notice, isNoticed, card, models, waitForBadge};
+module.exports = {INTERNAL, signIn, through, connect, notice, isNoticed, card, models, waitForBadge};

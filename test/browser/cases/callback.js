@@ -24,9 +24,9 @@ const wrongState = {
   async run({garage, page, sandbox}) {
     await signIn(page, garage, 'Ada');
     await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen&state=${'0'.repeat(64)}`);
-    await isNoticed(page, /^This return from Smartcar does not belong to a link that you opened here, so nothing was changed\./);
+    await isNoticed(page, /^This link was not opened here, so nothing was changed\./);
     await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=stolen`);
-    await isNoticed(page, /does not belong/);
+    await isNoticed(page, /was not opened here/);
   },
 };
 
@@ -37,6 +37,7 @@ const used = {
 
     const address = await connect(page, garage, {owner: 'ada'});
 
+    await page.locator('.readings > div').first().waitFor();
     await changesNothing(page, garage, sandbox, address);
     await isNoticed(page, /^Thank you\./);
     assert.deepEqual(await models(page), ['Model 3']);
@@ -52,9 +53,9 @@ const damaged = {
   },
 };
 
-// The one that begins sends his link to somebody else, whose vehicle he wants.
+// CSRF: an attacker sends a link to somebody else, whose vehicle it would connect.
 const ofSomebodyElse = {
-  title: 'a link that somebody else has begun gives him no vehicle',
+  title: 'a link that somebody else has begun gives them no vehicle',
   async run({garage, page, sandbox, browser}) {
     const mallory = (await browser.visitor(garage)).page;
 
@@ -95,8 +96,8 @@ const signedOut = {
   },
 };
 
-const unanswered = (version, path, parameter, credential) => ({
-  title: `${version}: Smartcar does not answer: a sentence, no stack, no secret in the log`,
+const silent = (version, path, parameter, credential) => ({
+  title: `${version}: Smartcar does not respond: a sentence, no stack, no secret in the log`,
   version,
   async run({garage, page, sandbox, visitor}) {
     await signIn(page, garage, 'Ada');
@@ -107,8 +108,8 @@ const unanswered = (version, path, parameter, credential) => ({
     const state = new URL(address).searchParams.get('state');
     const [{value: cookie}] = await visitor.context.cookies(garage.url);
 
-    await isNoticed(page, /^Smartcar did not answer, so nothing was connected\. Please connect again in a few minutes\.$/);
-    assert.match(garage.log, /^\S+ SC001: /m, 'whoever runs it can see why');
+    await isNoticed(page, /^Smartcar did not respond, so nothing was connected\. Please connect again in a few minutes\.$/);
+    assert.match(garage.log, /^\S+ SC001: /m, 'the log says why');
     for (const secret of [proof, state, cookie, credential]) {
       assert(secret.length > 8 && !garage.log.includes(secret), 'a secret is in the log');
       assert(!(await page.content()).includes(secret), 'a secret is on the page');
@@ -118,4 +119,4 @@ const unanswered = (version, path, parameter, credential) => ({
 });
 
 module.exports = [wrongState, used, damaged, ofSomebodyElse, signedOut,
-  unanswered('v3', '/v3/connections', 'user_id', 'sandbox-api-secret'), unanswered('v2', '/oauth/token', 'code', 'sandbox-client-secret')];
+  silent('v3', '/v3/connections', 'user_id', 'sandbox-api-secret'), silent('v2', '/oauth/token', 'code', 'sandbox-client-secret')];

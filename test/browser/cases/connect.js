@@ -56,6 +56,8 @@ function wholeWay(version, viewport) {
       seen = await card(page, 'Model 3');
       assert.deepEqual(seen.facts, {Connected: 'through your Tesla account', Permissions: 'all granted', 'Virtual key': 'added'});
       assert.equal(await seen.found.locator('.panel').count(), 0);
+      assert.equal(await seen.found.locator('details p').textContent(),
+        'Vehicle Information, Profile Information, Vehicle Location, Vehicle Charge Management');
       await fits(page);
     },
   };
@@ -66,7 +68,7 @@ const deny = {
   async run({garage, page, sandbox}) {
     await signIn(page, garage, 'Ada');
     await connect(page, garage, {owner: 'ada', ticked: [], decision: 'deny'});
-    await isNoticed(page, /^Nothing was connected\. Smartcar says: User denied access to application\. You can begin again/);
+    await isNoticed(page, /^You did not agree, so nothing was connected\. You can connect at any time\.$/);
     assert.deepEqual(await models(page), []);
     assert.equal(await sandbox.requests(), 0);
     await page.reload();
@@ -79,7 +81,7 @@ const noVehicle = {
   async run({garage, page}) {
     await signIn(page, garage, 'Nora');
     await connect(page, garage, {owner: 'nora', ticked: []});
-    await isNoticed(page, /^Nothing was connected\. Smartcar says: No vehicles found.* Please look into the Tesla app, then begin again\.$/);
+    await isNoticed(page, /^There is no vehicle in this Tesla account, so nothing was connected\. Please check the Tesla app and try again\.$/);
   },
 };
 
@@ -95,18 +97,46 @@ const several = {
   },
 };
 
-const driver = {
-  title: 'a driver is told that the owner has to add the key',
+// In version 2.0, Smartcar does not tell a driver's account whether there is a key.
+function driver(version, viewport, keyFact) {
+  return {
+    title: `${version}, ${viewport}: a driver is told how to get the key, and nothing that contradicts it`,
+    version,
+    viewport,
+    async run({garage, page}) {
+      await signIn(page, garage, 'Carla');
+      await connect(page, garage, {owner: 'carla'});
+
+      const {what, badge, facts, found} = await card(page, 'Model Y');
+
+      assert.equal(what, 'Tesla · 2023 · you are a driver');
+      assert.equal(badge, 'Key needed');
+      assert.deepEqual(facts, {Connected: 'through your Tesla account', Permissions: 'all granted', 'Virtual key': keyFact});
+      assert.equal(await found.locator('.panel > p').first().textContent(), 'You use this vehicle as a driver. ' +
+        'Stand beside it with the Tesla app open and add our virtual key, or ask its owner to add it.');
+      assert.doesNotMatch(await found.textContent(), /cannot add|not known|does not allow/);
+      await checkKeyLink(page, found, viewport);
+    },
+  };
+}
+
+const driverElsewhere = {
+  title: 'a driver whose vehicle needs its owner is not told of a key first',
   async run({garage, page}) {
     await signIn(page, garage, 'Carla');
     await connect(page, garage, {owner: 'carla'});
+    await garage.sql(`UPDATE smartcar_tesla.connection
+      SET error_type = 'VEHICLE_STATE', error_code = 'IN_MOTION', error_description = 'The vehicle is in motion.', error_action = 'ask_owner'`);
+    await page.reload();
 
-    const {what, badge, found} = await card(page, 'Model Y');
+    const {badge, found} = await card(page, 'Model Y');
 
-    assert.equal(what, 'Tesla · 2023 · you are a driver');
-    assert.equal(badge, 'Up to the owner');
+    assert.equal(badge, 'Check the Tesla app');
+    assert.match(await found.locator('.panel').textContent(), /Smartcar says: The vehicle is in motion\./);
     assert.equal(await found.locator('.qr').count(), 0);
   },
 };
 
-module.exports = [wholeWay('v3', 'desktop'), wholeWay('v3', 'phone'), wholeWay('v2', 'desktop'), deny, noVehicle, several, driver];
+module.exports = [wholeWay('v3', 'desktop'), wholeWay('v3', 'phone'), wholeWay('v2', 'desktop'), deny, noVehicle, several,
+  driver('v3', 'desktop', 'needed, and not added yet'), driver('v3', 'phone', 'needed, and not added yet'),
+  driver('v2', 'desktop', 'needed; we cannot see whether it was added'), driverElsewhere];

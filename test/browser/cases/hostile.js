@@ -28,6 +28,7 @@ const injection = {
     await sandbox.ask('vehicle', {id: ADAS_CAR, model: SCRIPT});
     await connect(page, garage, {owner: 'ada', ticked: ['Vehicle Information']});
     assert.equal(await page.textContent('article.card h2'), SCRIPT);
+    await page.locator('.readings > div').first().waitFor();
     await isHarmless(page);
 
     await page.click('a[href="/connect"]');
@@ -35,7 +36,14 @@ const injection = {
     const state = new URL(page.url()).searchParams.get('state');
 
     await page.goto(`${garage.url}/callback?error=access_denied&error_description=${encodeURIComponent(SCRIPT)}&state=${state}`);
-    await isNoticed(page, /Smartcar says: <script>alert\(1\)<\/script>"'><img src=x/);
+    await isNoticed(page, /^You did not agree, so nothing was connected\. You can connect at any time\.$/);
+    await isHarmless(page);
+
+    await garage.sql("UPDATE smartcar_tesla.connection SET error_type = 'VEHICLE_STATE', error_description = $1", [SCRIPT]);
+    await garage.sql('UPDATE garage.reading SET value = to_jsonb($1::text), unit = $1', [SCRIPT]);
+    await page.reload();
+    assert((await page.textContent('.panel')).includes(`Smartcar says: ${SCRIPT}`));
+    assert((await page.textContent('.readings')).includes(`${SCRIPT} ${SCRIPT}`));
     await isHarmless(page);
   },
 };

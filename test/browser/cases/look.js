@@ -1,11 +1,11 @@
 'use strict';
 
-// Whether everybody can read and use the pages.
+// Whether everybody can read, understand and use the pages.
 
 const assert = require('assert');
 
 const {fits} = require('../browser');
-const {signIn, connect, card} = require('../steps');
+const {INTERNAL, signIn, connect, card, waitForBadge} = require('../steps');
 
 // Texts with less contrast to what is behind them than 4.5 to 1.
 function faintTexts() {
@@ -73,6 +73,7 @@ async function canBeUsedByKeyboard(page) {
 
 async function readable(page, name) {
   assert.deepEqual(await page.evaluate(faintTexts), [], name);
+  assert.doesNotMatch(await page.textContent('main'), INTERNAL, name);
   await fits(page);
 }
 
@@ -91,6 +92,7 @@ function looks(colorScheme, viewport) {
       await readable(page, 'something missing');
       await connect(page, garage, {owner: 'ada'});
       await connect(page, garage, {owner: 'carla'});
+      await page.locator('.readings > div').first().waitFor();
       await canBeUsedByKeyboard(page);
       await page.click('.card details summary');
       await readable(page, 'a key, a driver');
@@ -100,8 +102,26 @@ function looks(colorScheme, viewport) {
 
       await page.goto(`${garage.url}/callback?error=access_denied&state=${state}`);
       await readable(page, 'a refusal');
+
+      const other = (await browser.visitor(garage)).page;
+
+      await signIn(other, garage, 'Ada');
+      await connect(other, garage, {owner: 'ada'});
+      await waitForBadge(page, 'In another account');
+      await readable(page, 'a vehicle in another account');
     },
   };
 }
 
-module.exports = [looks('light', 'desktop'), looks('dark', 'desktop'), looks('light', 'phone'), looks('dark', 'phone')];
+const words = {
+  title: 'what owners read has no words of developers',
+  async run({garage}) {
+    const texts = (await garage.sql(`SELECT unnest(ARRAY[label, hint, button]) AS text FROM garage.hint
+      UNION ALL SELECT label FROM garage.signal UNION ALL SELECT message FROM garage.message`)).map(({text}) => text);
+
+    assert(texts.length > 40);
+    assert.deepEqual(texts.filter((text) => text !== null && INTERNAL.test(text)), []);
+  },
+};
+
+module.exports = [words, looks('light', 'desktop'), looks('dark', 'desktop'), looks('light', 'phone'), looks('dark', 'phone')];

@@ -3,10 +3,12 @@
 // Owners are kept apart, and so are other sites.
 
 const assert = require('assert');
+const {spawnSync} = require('child_process');
+const {once} = require('events');
 const http = require('http');
 const net = require('net');
 
-const {signIn, connect, isNoticed, models} = require('../steps');
+const {signIn, through, connect, isNoticed, card, models, waitForBadge} = require('../steps');
 
 const ADAS_CAR = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
 
@@ -31,6 +33,43 @@ const apart = {
     assert.deepEqual((await garage.sql("SELECT DISTINCT link FROM smartcar_tesla.session WHERE status = 'open'")).map(({link}) => link), ['connect']);
   },
 };
+
+// One Tesla login is one user of Smartcar, who can belong to one owner.
+function household(version, viewport) {
+  return {
+    title: `${version}, ${viewport}: two owners with one Tesla login are both told who has the vehicle now`,
+    version,
+    viewport,
+    async run({garage, page, browser}) {
+      const other = (await browser.visitor(garage, {viewport})).page;
+
+      await signIn(page, garage, 'Ada');
+      await connect(page, garage, {owner: 'ada'});
+      await isNoticed(page, /^Thank you\. Here is the current status of your vehicles\.$/);
+      await signIn(other, garage, 'Byron');
+      await connect(other, garage, {owner: 'ada'});
+      await isNoticed(other, /^Thank you\. This Tesla was connected to another account of ours\. It is now connected to yours, and no longer/);
+      assert.equal((await card(other, 'Model 3')).badge, 'Key missing');
+
+      // by itself, on the page that is open
+      await waitForBadge(page, 'In another account');
+
+      const {what, facts, readings, found} = await card(page, 'Model 3');
+
+      assert.equal(what, 'Tesla · 2021');
+      assert.match(await found.locator('.panel').textContent(), /This Tesla is now connected to another account of ours/);
+      assert.deepEqual({facts, readings}, {facts: {}, readings: []}, 'nothing about the vehicle is seen any more');
+      assert.equal(await page.locator('.empty').count(), 0);
+      assert(!(await page.content()).includes('Byron'), 'and not whose account it is');
+
+      // she takes it back
+      await through(page, garage, 'a.button:text("Connect it here again")', {owner: 'ada'});
+      await isNoticed(page, /^Thank you\. This Tesla was connected to another account/);
+      assert.deepEqual(await page.locator('.badge').allTextContents(), ['Key missing']);
+      await waitForBadge(other, 'In another account');
+    },
+  };
+}
 
 const cookie = {
   title: 'the cookie is out of reach of scripts and forms of other sites',
@@ -63,11 +102,15 @@ const cookie = {
 
 function statusFor(garage, headers) {
   return new Promise((resolve, reject) => {
-    http.get(garage.url, {headers}, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode);
+    http.get(garage.url, {headers}, (response) => {
+      response.resume();
+      resolve(response.statusCode);
     }).on('error', reject);
   });
+}
+
+function healthOf(garage, environment) {
+  return spawnSync(process.execPath, ['healthcheck.js'], {cwd: garage.folder, env: {...process.env, ...environment}}).status;
 }
 
 // Somebody else may have taken the port before the example listens on it.
@@ -96,25 +139,29 @@ function freePort() {
 }
 
 const behindProxy = {
-  title: 'behind a proxy with TLS the cookie is for https only',
+  title: 'behind a proxy with TLS the cookie is for https only, and the health check works',
   async run({garage}) {
     const {child, url, port} = await launchOnKnownPort(garage, {ORIGIN: 'https://garage.example.com/'});
 
     try {
       assert.equal(url, 'https://garage.example.com');
 
-      const answer = await new Promise((resolve, reject) => {
+      const response = await new Promise((resolve, reject) => {
         http.request(`http://localhost:${port}/sign-in`, {method: 'POST', headers: {host: 'garage.example.com', origin: url}}, (incoming) => {
           incoming.resume();
           resolve(incoming);
         }).on('error', reject).end('name=Ada');
       });
 
-      assert.equal(answer.statusCode, 303);
-      assert.match(answer.headers['set-cookie'][0], /^__Host-session=[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=43200; Secure$/);
+      assert.equal(response.statusCode, 303);
+      assert.equal(healthOf(garage, {ORIGIN: url, PORT: port}), 0);
+      assert.equal(healthOf(garage, {PORT: port}), 1, 'under a name that is not served');
+      assert.match(response.headers['set-cookie'][0], /^__Host-session=[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=43200; Secure$/);
     } finally {
       child.kill();
     }
+    await once(child, 'exit');
+    assert.equal(healthOf(garage, {ORIGIN: url, PORT: port}), 1, 'and nobody listens');
   },
 };
 
@@ -142,7 +189,7 @@ const withoutDatabase = {
       await page.goto(url);
       await page.fill('#name', 'Ada');
       await page.click('form.sign-in button');
-      await isNoticed(page, /^We cannot be reached just now\. Please try again in a few minutes\.$/);
+      await isNoticed(page, /^We cannot be reached at the moment\. Please try again in a few minutes\.$/);
       assert.doesNotMatch(await page.content(), /ENOENT|nonexistent|\.js:\d/);
     } finally {
       child.kill();
@@ -157,7 +204,7 @@ const rights = {
     await connect(page, garage, {owner: 'ada'});
 
     const statements = ['SELECT * FROM smartcar_tesla.account', 'SELECT * FROM smartcar_tesla.session', 'CALL smartcar_refresh()',
-      "SELECT smartcar_access_token('x')", "SELECT smartcar_exchange_code('x')", 'CALL garage.look_after()'];
+      "SELECT smartcar_access_token('x')", "SELECT smartcar_exchange_code('x')", 'CALL garage.run_jobs()'];
 
     for (const statement of statements) {
       await assert.rejects(garage.asServer(statement), {code: '42501'}, statement);
@@ -166,4 +213,4 @@ const rights = {
   },
 };
 
-module.exports = [apart, cookie, behindProxy, names, withoutDatabase, rights];
+module.exports = [apart, household('v3', 'desktop'), household('v3', 'phone'), household('v2', 'desktop'), cookie, behindProxy, names, withoutDatabase, rights];

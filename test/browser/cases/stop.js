@@ -18,7 +18,7 @@ function silentConnection(url, words) {
   });
 }
 
-// Somebody asks for something and goes away before the database has answered.
+// A client closes the connection before the database has responded.
 async function askAndLeave(garage, page, path) {
   const [{name, value}] = await page.context().cookies(garage.url);
   const client = await garage.superuser.connect();
@@ -38,7 +38,7 @@ async function askAndLeave(garage, page, path) {
 }
 
 const ends = {
-  title: 'the web server ends at once, but answers what it was asked',
+  title: 'the web server ends at once, but responds to every request',
   async run({garage, page, sandbox, browser}) {
     browser.allow(/net::ERR_/);
     await signIn(page, garage, 'Ada');

@@ -102,7 +102,7 @@ const deaf = {
 };
 
 const behindProxy = {
-  title: 'a page that was answered with an error by a proxy listens again',
+  title: 'a page that got an error from a proxy listens again',
   async run(all) {
     const {garage, page, browser} = all;
 
@@ -112,9 +112,9 @@ const behindProxy = {
     await page.reload();
     await garage.sql("UPDATE smartcar_tesla.connection SET error_type = 'X', error_action = 'retry'");
 
-    const answer = await page.waitForResponse((each) => each.url() === `${garage.url}/events` && each.status() === 200);
+    const response = await page.waitForResponse((each) => each.url() === `${garage.url}/events` && each.status() === 200);
 
-    assert.equal(answer.headers()['x-accel-buffering'], 'no', 'and the proxy is told to pass on what it gets');
+    assert.equal(response.headers()['x-accel-buffering'], 'no', 'and the proxy is told not to buffer');
     await waitForBadge(page, 'One moment');
   },
 };
