@@ -2,11 +2,22 @@
 #
 #   docker build --build-arg PG_MAJOR=15 --tag postgres-smartcar-tesla:15 .
 #
+# The stage "garage" is the example application, which compose.yaml runs.
+#
 # Where this project is developed there is no engine for containers, and no registry
 # to get the base image from: this file has not been built yet.
 
 ARG PG_MAJOR=15
-FROM postgres:${PG_MAJOR}-bookworm
+FROM node:20-bookworm-slim AS garage
+WORKDIR /garage
+COPY example/package.json example/package-lock.json ./
+RUN npm ci
+COPY example/*.js ./
+COPY example/public public
+USER node
+CMD ["node", "server.js"]
+
+FROM postgres:${PG_MAJOR}-bookworm AS database
 
 # after FROM, an argument has to be named again
 ARG PG_MAJOR
