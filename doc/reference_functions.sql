@@ -378,6 +378,17 @@ vehicle_id: not NULL.
 user_id: the owner, if only theirs is to be disconnected; NULL means every owner of the vehicle.
 requests: the result, how many requests were sent. Nothing is passed in.
 $$),
+('The connection manager', 'smartcar_forget', $$
+It is for a request of an owner to be deleted. Sessions go first, so that no link that was given out connects the owner again; a callback that is being finished is waited for, 10 seconds at most. Then it disconnects what Smartcar has, and deletes the accounts, with their tokens, and the connections, with their errors. If it ends without an error, nothing of the owner is left, here or at Smartcar. If it raises one, what was disconnected before that is deleted, the rest stays, and the next call goes on from there.
+Version 3 sends GET /connections for the external_id and the option `mode`, which also finds what is not stored here, then for each other user of the owner, and DELETE /connections/{id} for each connection. Version 2.0 sends DELETE /management/connections for each user if the server has a management token. Without one it sends GET /vehicles and DELETE /vehicles/{id}/application with the owner's access token, which must not have expired.
+A connection that Smartcar does not know any more counts as disconnected; one that is marked as disconnected here is not asked about by itself. A connection whose row, or that Smartcar, names another owner stays, with its tokens. One that nobody gives an owner is left, with an error.
+A user's list that was requested before does not bring the owner back. Webhook events store no new vehicle of the user for 25 hours; smartcar_sync does, if the owner has connected again.
+external_id: the application's own id of the owner. It need not be known here; then the counts are 0. Stop making links for the owner first.
+disconnected: the result, how many connections were disconnected at Smartcar. Nothing is passed in.
+accounts, connections, sessions: how many rows were deleted.
+requests: how many requests were sent, those for tokens and repeated ones included.
+Errors: 22004 if external_id is NULL or empty, SCBSY for a callback that is still being finished, 55000 for an owner of version 2.0 who has no token that can be used, on a server without a management token, SC004 for a connection that cannot be identified; else that of the first request that has failed, for example SC429 if Smartcar allows no more at present. Each vehicle that could not be disconnected is a WARNING.
+$$),
 ('The connection manager', 'smartcar_reseal_tokens', $$
 Call it after a new key was put into the file; the old key can be removed then. It waits for accounts that are being refreshed. Tokens that cannot be opened, because they were changed or moved or their key is missing, are a WARNING and stay as they are. In version 3 it does nothing, and says so with a NOTICE.
 Errors: 55000 in the end, if there were such tokens; all others are sealed with the new key then.
@@ -385,7 +396,7 @@ $$),
 ('The connection manager', 'smartcar_grant', $$
 The extension makes no roles of its own. No kind can read a token.
 role_name: the role.
-kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, import tokens, disconnect and reseal, and to read smartcar_status, smartcar_trouble and smartcar_job_run; `reader`, to read these views and nothing else.
+kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, import tokens, disconnect, forget and reseal, and to read smartcar_status, smartcar_trouble and smartcar_job_run; `reader`, to read these views and nothing else.
 server: the SERVER on which the role gets USAGE.
 Result: NULL and nothing granted if an argument is NULL.
 Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.

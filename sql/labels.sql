@@ -59,6 +59,7 @@ INSERT INTO expected_labels VALUES
 	('smartcar_sync(text,text,boolean,bigint,bigint,text,bigint,bigint,bigint,bigint)', 'v', false, 'u'),
 	('smartcar_access_token(text,text,text)', 'v', false, 'u'),
 	('smartcar_disconnect_vehicle(text,text,text,bigint)', 'v', false, 'u'),
+	('smartcar_forget(text,text,bigint,bigint,bigint,bigint,bigint)', 'v', false, 'u'),
 	('smartcar_adopt(text[],text[],text,bigint,bigint,bigint)', 'v', false, 'u'),
 	('smartcar_import_tokens(text[],text[],text[],text[],timestamp with time zone[],text,bigint,bigint,bigint)', 'v', false, 'u'),
 	('smartcar_reseal_tokens(text)', 'v', false, 'u'),

@@ -103,6 +103,7 @@ CALL smartcar_finish_connect('code=c');
 CALL smartcar_refresh();
 CALL smartcar_sync();
 CALL smartcar_disconnect_vehicle('v');
+CALL smartcar_forget('owner-7');
 CALL smartcar_reseal_tokens();
 SET smartcar_tesla.server = 'manager';
 -- what was refused has begun nothing
@@ -164,6 +165,9 @@ BEGIN;
 CALL smartcar_disconnect_vehicle('v');
 ROLLBACK;
 BEGIN;
+CALL smartcar_forget('owner-7');
+ROLLBACK;
+BEGIN;
 CALL smartcar_reseal_tokens();
 ROLLBACK;
 -- and in a function, a DO block with a handler, and two statements that are sent as one
@@ -187,6 +191,9 @@ CALL smartcar_refresh();
 CALL smartcar_sync();
 CALL smartcar_reseal_tokens();
 CALL smartcar_disconnect_vehicle(NULL);
+CALL smartcar_forget(NULL);
+CALL smartcar_forget('');
+CALL smartcar_forget(repeat('x', 513));
 CALL smartcar_refresh(server => 'no_such_server');
 CALL smartcar_sync(server => 'no_such_server');
 -- none of them has ended a session

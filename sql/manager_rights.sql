@@ -35,12 +35,13 @@ INSERT INTO tries (what) VALUES ('SELECT smartcar_begin_connect(''owner'')'), ('
 	('CALL smartcar_finish_connect(''code=c'', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
 	('CALL smartcar_refresh(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('CALL smartcar_sync(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
 		('CALL smartcar_disconnect_vehicle(''v'', NULL, NULL, NULL)'), ('CALL smartcar_reseal_tokens()'),
+		('CALL smartcar_forget(''owner-1'', NULL, NULL, NULL, NULL, NULL, NULL)'),
 		('CALL smartcar_adopt(ARRAY[''u''], ARRAY[''o''], NULL, NULL, NULL, NULL)'),
 		('CALL smartcar_import_tokens(ARRAY[''u''], ARRAY[''o''], ARRAY[''a''], ARRAY[''r''], ARRAY[now()], NULL, NULL, NULL, NULL)'),
 	('SELECT smartcar_access_token(''owner-1'')'), ('SELECT smartcar_grant(''regress_smartcar_nobody'', ''operator'', ''rights'')'),
 	('SELECT smartcar_server_scopes(NULL, true)'), ('SELECT smartcar_tesla.action_url(''update_access'', NULL, NULL, NULL, NULL)'),
 		('SELECT smartcar_tesla.next_action(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)');
-INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['session', 'account', 'connection', 'webhook_event', 'sync_round', 'job_run']) AS relation,
+INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['session', 'account', 'connection', 'webhook_event', 'forgotten_user', 'sync_round', 'job_run']) AS relation,
 	unnest(ARRAY['SELECT FROM smartcar_tesla.%I', 'INSERT INTO smartcar_tesla.%I DEFAULT VALUES', 'UPDATE smartcar_tesla.%I SET server = server',
 		'DELETE FROM smartcar_tesla.%I', 'TRUNCATE smartcar_tesla.%I', 'LOCK smartcar_tesla.%I',
 		'CREATE TRIGGER t BEFORE INSERT ON smartcar_tesla.%I EXECUTE FUNCTION suppress_redundant_updates_trigger()',
@@ -78,11 +79,11 @@ SELECT pg_temp.try($$SELECT smartcar_grant('public', 'operator', 'rights')$$) <>
 ROLLBACK;
 SELECT smartcar_grant('regress_smartcar_member', NULL, 'rights') AS nothing, smartcar_grant('regress_smartcar_member; ALTER ROLE regress_smartcar_member SUPERUSER', 'operator', 'rights');
 SET ROLE "regress smartcar ""app""";
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 16 ORDER BY number;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 16 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 17 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 17 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 SET ROLE regress_smartcar_operator;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 16 ORDER BY number;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 16 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 17 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 17 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 RESET ROLE;
 -- a reader, and what each of them sees of trouble and runs
 SELECT smartcar_grant('regress_smartcar_reader', 'reader', 'rights');
@@ -90,8 +91,8 @@ INSERT INTO smartcar_tesla.job_run (server, procedure, began_at) VALUES ('rights
 INSERT INTO smartcar_tesla.account (server, user_id, external_id, status, access_token, refresh_token) VALUES
 	('rights', 'refused-1', 'refused', 'reauthenticate', '\x01', '\x02'), ('rights_other', 'refused-2', 'refused', 'reauthenticate', '\x01', '\x02');
 SET ROLE regress_smartcar_reader;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 15 ORDER BY number;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 15 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 17 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 17 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 SELECT server, user_id, kind FROM smartcar_trouble;
 SELECT server, procedure FROM smartcar_job_run;
 RESET ROLE;
@@ -205,10 +206,11 @@ REVOKE USAGE ON FOREIGN SERVER rights FROM "regress smartcar ""app""", regress_s
 SET ROLE "regress smartcar ""app""";
 SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 5 ORDER BY number;
 SET ROLE regress_smartcar_operator;
-SELECT what, pg_temp.try(what) AS result FROM tries WHERE number BETWEEN 6 AND 9 ORDER BY number;
+SELECT what, pg_temp.try(what) AS result FROM tries WHERE number BETWEEN 6 AND 10 ORDER BY number;
 CALL smartcar_refresh();
 CALL smartcar_sync();
 CALL smartcar_disconnect_vehicle('v');
+CALL smartcar_forget('owner-1');
 CALL smartcar_reseal_tokens();
 RESET ROLE;
 

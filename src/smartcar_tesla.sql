@@ -1030,6 +1030,19 @@ COMMENT ON COLUMN smartcar_tesla.webhook_event.server IS 'SERVER that received t
 COMMENT ON COLUMN smartcar_tesla.webhook_event.event_id IS 'eventId of the event';
 COMMENT ON COLUMN smartcar_tesla.webhook_event.received_at IS 'when the event was received';
 
+CREATE TABLE smartcar_tesla.forgotten_user (
+	server text NOT NULL,
+	user_hash bytea NOT NULL CHECK (octet_length(user_hash) = 32),
+	forgotten_at timestamptz NOT NULL,
+	PRIMARY KEY (server, user_hash)
+);
+
+COMMENT ON TABLE smartcar_tesla.forgotten_user IS
+'Users who were forgotten a short time ago, so that nothing that was under way stores them again.';
+COMMENT ON COLUMN smartcar_tesla.forgotten_user.server IS 'SERVER that the user belonged to';
+COMMENT ON COLUMN smartcar_tesla.forgotten_user.user_hash IS 'SHA-256 of Smartcar''s id of the owner, which itself is not stored';
+COMMENT ON COLUMN smartcar_tesla.forgotten_user.forgotten_at IS 'when the user was forgotten';
+
 CREATE TABLE smartcar_tesla.sync_round (
 	server text NOT NULL,
 	details_began_at timestamptz,
@@ -1085,6 +1098,7 @@ SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.session', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.account', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.connection', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.webhook_event', '');
+SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.forgotten_user', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.sync_round', '');
 SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.job_run', '');
 
@@ -1205,6 +1219,19 @@ CREATE PROCEDURE smartcar_disconnect_vehicle(
 AS 'MODULE_PATHNAME', 'smartcar_disconnect_vehicle'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_disconnect_vehicle IS 'Disconnects a vehicle, at Smartcar and here.';
+
+CREATE PROCEDURE smartcar_forget(
+	external_id text,
+	server text DEFAULT NULL,
+	INOUT disconnected bigint DEFAULT NULL,
+	INOUT accounts bigint DEFAULT NULL,
+	INOUT connections bigint DEFAULT NULL,
+	INOUT sessions bigint DEFAULT NULL,
+	INOUT requests bigint DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'smartcar_forget'
+LANGUAGE C;
+COMMENT ON PROCEDURE smartcar_forget IS
+'Disconnects all vehicles of an owner at Smartcar and deletes what is stored of the owner.';
 
 CREATE PROCEDURE smartcar_reseal_tokens(server text DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_reseal_tokens'
@@ -1447,7 +1474,7 @@ BEGIN
 	IF kind = 'operator' THEN
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
 			'%1$s.smartcar_adopt, %1$s.smartcar_import_tokens, %1$s.smartcar_disconnect_vehicle, '
-			'%1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
+			'%1$s.smartcar_forget, %1$s.smartcar_reseal_tokens TO %2$I', home, role_name);
 	END IF;
 END
 $$;
@@ -1465,7 +1492,8 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_delete_connections, smartcar_get_compatibility, smartcar_get_webhooks, smartcar_subscribe,
 	smartcar_unsubscribe, smartcar_begin_connect, smartcar_begin_reauth,
 	smartcar_finish_connect, smartcar_refresh, smartcar_sync, smartcar_adopt, smartcar_import_tokens, smartcar_access_token,
-	smartcar_disconnect_vehicle, smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text), smartcar_receive_webhook(text, text, text),
+	smartcar_disconnect_vehicle, smartcar_forget, smartcar_reseal_tokens, smartcar_receive_webhook(bytea, text, text),
+	smartcar_receive_webhook(text, text, text),
 	smartcar_grant FROM PUBLIC;
 
 -- Default privileges have given others rights on what this script creates.  Take

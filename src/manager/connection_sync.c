@@ -16,6 +16,8 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "manager/forgotten_user.h"
+
 const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
 	[SMARTCAR_PAGE_CONNECTION_ID] = TEXTOID,
 	[SMARTCAR_PAGE_USER_ID] = TEXTOID,
@@ -49,8 +51,8 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
 
 /*
  * Stores a page, in the order of the key.  A vehicle that is there twice for one
- * user counts as it was connected last.  Where the table is distributed, no
- * parameter can follow ON CONFLICT.
+ * user counts as it was connected last.  Users who were forgotten since are left out.
+ * Where the table is distributed, no parameter can follow ON CONFLICT.
  */
 void
 smartcar_connections_store_page(const SmartcarServer *server, const Datum *columns,
@@ -73,6 +75,7 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 						  "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
 						  "AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, "
 						  "make, model, year, powertrain_type, connected_at) "
+						  "WHERE " SMARTCAR_IS_NOT_FORGOTTEN("p.user_id", "$13")
 						  "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", "
 						  "p.connected_at DESC NULLS LAST "
 						  "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET "

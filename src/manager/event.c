@@ -16,6 +16,7 @@
 #include "manager/event.h"
 
 #include "manager/connection.h"
+#include "manager/forgotten_user.h"
 #include "manager/known_time.h"
 #include "manager/notify.h"
 #include "manager/usable_id.h"
@@ -327,7 +328,8 @@ parse_event(Event *event, JsonbContainer *body)
 /*
  * Stores the vehicle of an event that nobody has told of before, if the event names
  * its owner: who connects without a callback is seen here first.  In version 2.0
- * of the API nothing could be asked about it without a token.
+ * of the API nothing could be asked about it without a token.  After an owner was
+ * forgotten, an event may be one that is repeated.
  */
 static void
 adopt(const Event *event)
@@ -340,11 +342,13 @@ adopt(const Event *event)
 		event->external_id.length > SMARTCAR_MAX_EXTERNAL_ID_LENGTH ||
 		!smartcar_user_id_is_usable(event->user_id) ||
 		!smartcar_vehicle_id_is_usable(event->vehicle.id) ||
-		smartcar_server_api_version(event->server) != SMARTCAR_API_V3 ||
+		smartcar_server_api_version(event->server) != SMARTCAR_API_V3)
+		return;
+	user_id = pnstrdup(event->user_id.data, event->user_id.length);
+	if (smartcar_user_is_forgotten(event->server, user_id, SMARTCAR_AT_ANY_TIME) ||
 		!smartcar_connection_insert(event->server, event->user_id, event->external_id,
 									&event->vehicle))
 		return;
-	user_id = pnstrdup(event->user_id.data, event->user_id.length);
 	vehicle_id = pnstrdup(event->vehicle.id.data, event->vehicle.id.length);
 	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection))
 		return;

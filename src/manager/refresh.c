@@ -30,6 +30,7 @@
 
 #include "call/authorization.h"
 #include "manager/claim.h"
+#include "manager/forgotten_user.h"
 #include "manager/job_run.h"
 #include "manager/progress.h"
 #include "manager/refresh_result.h"
@@ -336,6 +337,7 @@ refresh_accounts(Refresh *refresh)
 	smartcar_progress_end(&refresh->progress);
 	smartcar_sessions_delete_expired(server);
 	smartcar_webhook_events_delete_expired(server);
+	smartcar_forgotten_users_delete_expired(server);
 	smartcar_spi_commit();
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);

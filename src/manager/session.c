@@ -34,6 +34,10 @@ PG_FUNCTION_INFO_V1(smartcar_is_being_finished);
 
 #define HASH_BYTES		32
 
+/* How long a callback that is being finished is waited for, and how often looked at. */
+#define FINISH_PATIENCE	(10 * USECS_PER_SEC)
+#define FINISH_POLL		(100 * INT64CONST(1000))
+
 #define THIS_SESSION	"WHERE server = $1 AND state_hash = $2 "
 
 bytea *
@@ -115,6 +119,13 @@ lock_number(const bytea *state_hash)
 	return (int64) pg_ntoh64(number);
 }
 
+static bool
+try_lock(const SmartcarSession *session)
+{
+	return DatumGetBool(DirectFunctionCall1(pg_try_advisory_lock_int8,
+											Int64GetDatum(lock_number(session->state_hash))));
+}
+
 /*
  * Locks the session of a callback, whether it is there or not.
  */
@@ -127,8 +138,7 @@ smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session
 				 errmsg("callback has no state")));
 	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
 	session->callback_hash = hash_callback(callback);
-	if (!DatumGetBool(DirectFunctionCall1(pg_try_advisory_lock_int8,
-										  Int64GetDatum(lock_number(session->state_hash)))))
+	if (!try_lock(session))
 		ereport(ERROR,
 				(errcode(SMARTCAR_SQLSTATE_STATE_BUSY),
 				 errmsg("callback is being finished by another session"),
@@ -304,6 +314,76 @@ smartcar_session_close(const SmartcarServer *server, const SmartcarSession *sess
 					 THIS_SESSION,
 					 &parameters);
 	smartcar_spi_commit();
+}
+
+/*
+ * Deletes a session, unless its callback is being finished, and commits.
+ */
+static bool
+delete_session(const SmartcarServer *server, const SmartcarSession *session)
+{
+	SmartcarParameters parameters = {0};
+
+	if (!try_lock(session))
+		return false;
+	PG_TRY();
+	{
+		bind_session(&parameters, server, session->state_hash);
+		smartcar_spi_run("DELETE FROM smartcar_tesla.session " THIS_SESSION, &parameters);
+		smartcar_spi_commit();
+	}
+	PG_FINALLY();
+	{
+		smartcar_session_unlock(session);
+	}
+	PG_END_TRY();
+	return true;
+}
+
+/*
+ * Deletes the sessions of an owner, and commits, so that no callback of theirs is
+ * accepted any more.  One that is being finished is waited for: it stores what its
+ * caller has to see.  Returns how many were deleted.
+ */
+int64
+smartcar_sessions_delete_of_owner(const SmartcarServer *server, const char *external_id)
+{
+	TimestampTz end = GetCurrentTimestamp() + FINISH_PATIENCE;
+	int64		deleted = 0;
+
+	for (;;)
+	{
+		SmartcarParameters parameters = {0};
+		int			count;
+		int			left = 0;
+		SmartcarSession *sessions;
+
+		smartcar_parameter_string(&parameters, server->name);
+		smartcar_parameter_string(&parameters, external_id);
+		count = (int) smartcar_spi_run("SELECT state_hash FROM smartcar_tesla.session "
+									   "WHERE server = $1 AND external_id = $2",
+									   &parameters);
+		sessions = palloc0((count + 1) * sizeof(SmartcarSession));
+		for (int i = 0; i < count; i++)
+			sessions[i].state_hash = smartcar_row_bytea(i, "state_hash");
+		smartcar_spi_commit();
+		for (int i = 0; i < count; i++)
+		{
+			if (delete_session(server, &sessions[i]))
+				deleted++;
+			else
+				left++;
+		}
+		if (left == 0)
+			return deleted;
+		if (GetCurrentTimestamp() > end)
+			ereport(ERROR,
+					(errcode(SMARTCAR_SQLSTATE_STATE_BUSY),
+					 errmsg("a callback of the owner is being finished by another session"),
+					 errdetail("Nothing was sent."),
+					 errhint("Call the procedure again in a few seconds.")));
+		smartcar_spi_wait_until(GetCurrentTimestamp() + FINISH_POLL);
+	}
 }
 
 /*

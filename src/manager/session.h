@@ -65,6 +65,8 @@ extern void smartcar_session_record_tokens(const SmartcarServer *server,
 										   const SmartcarSession *session);
 extern void smartcar_session_close(const SmartcarServer *server, const SmartcarSession *session,
 								   const SmartcarSessionResult *result, const char *description);
+extern int64 smartcar_sessions_delete_of_owner(const SmartcarServer *server,
+											   const char *external_id);
 extern void smartcar_sessions_delete_expired(const SmartcarServer *server);
 
 #endif							/* SMARTCAR_SESSION_H */

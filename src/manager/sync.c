@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "manager/account.h"
+#include "manager/forgotten_user.h"
 #include "manager/job_run.h"
 #include "manager/sync_list.h"
 #include "manager/key_ring.h"
@@ -322,6 +323,7 @@ sync_all(Sync *sync, bool with_details)
 	}
 	smartcar_sessions_delete_expired(server);
 	smartcar_webhook_events_delete_expired(server);
+	smartcar_forgotten_users_delete_expired(server);
 	smartcar_spi_commit();
 }
 

@@ -19,6 +19,7 @@
 
 #include "api/sql_function.h"
 #include "call/authorization.h"
+#include "manager/forgotten_user.h"
 #include "manager/owner.h"
 #include "manager/spi.h"
 #include "manager/sync_details.h"
@@ -249,9 +250,11 @@ store_report(void *argument)
 	const UserReport *report = argument;
 	const SmartcarServer *server = report->run->server;
 	int			row_count;
-	SmartcarConnectionRow *rows = smartcar_connections_lock(server, report->user->user_id,
-															&row_count);
+	SmartcarConnectionRow *rows;
 
+	if (smartcar_user_is_forgotten(server, report->user->user_id, report->asked_at))
+		return;
+	rows = smartcar_connections_lock(server, report->user->user_id, &row_count);
 	for (int i = 0; i < report->count; i++)
 		store_vehicle(server, report->user, &report->vehicles[i],
 					  smartcar_find_row(rows, row_count, report->vehicles[i].id),

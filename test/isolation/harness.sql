@@ -127,7 +127,8 @@ DECLARE
 BEGIN
 	PERFORM setval('stops', 1, false);
 	PERFORM ask('reset', '{}');
-	TRUNCATE smartcar_tesla.session, smartcar_tesla.account, smartcar_tesla.connection, smartcar_tesla.webhook_event, callback;
+	TRUNCATE smartcar_tesla.session, smartcar_tesla.account, smartcar_tesla.connection, smartcar_tesla.webhook_event,
+		smartcar_tesla.forgotten_user, callback;
 	PERFORM write_keys(1);
 	COMMIT;
 	CALL prepare_callback('first', 'ben', server);

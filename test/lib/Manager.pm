@@ -38,6 +38,7 @@ our %table = (
 	account => 'smartcar_tesla.account',
 	connection => 'smartcar_tesla.connection',
 	job_run => 'smartcar_tesla.job_run',
+	forgotten_user => 'smartcar_tesla.forgotten_user',
 	session => 'smartcar_tesla.session',
 	sync_round => 'smartcar_tesla.sync_round',
 	webhook_event => 'smartcar_tesla.webhook_event');
@@ -304,6 +305,7 @@ my %moment = (
 	updated => 'updated_at',
 	began => 'began_at',
 	received => 'received_at',
+	forgotten => 'forgotten_at',
 	expires => 'expires_at');
 
 sub column_of
@@ -512,6 +514,7 @@ my %order = (
 	account => 'server, user_id',
 	connection => 'server, vehicle_id, user_id',
 	job_run => 'began_at',
+	forgotten_user => 'server, user_hash',
 	session => 'created_at',
 	webhook_event => 'server, event_id');
 

@@ -42,11 +42,12 @@ like($session->query("CALL smartcar_finish_connect('https://example.com/callback
 my ($waiting) = $session->query("SELECT smartcar_begin_connect('id of ada')") =~ /[?&]state=([^&]*)/;
 $session->query(q{SELECT smartcar_receive_webhook(body, smartcar_hash_challenge(convert_from(body, 'UTF8'))) FROM convert_to('{"eventId":"event-1","eventType":"VEHICLE_STATE","data":{}}', 'UTF8') AS body});
 Manager::add_row($node, 'sync_round', server => 'gone', next_page => 7);
+Manager::add_row($node, 'forgotten_user', server => 'gone', user_hash => '\x' . '07' x 32, forgotten => '0 s');
 Manager::add_row($node, 'job_run', server => 'gone', procedure => 'smartcar_sync', began => '-1 day');
 Manager::add_row($node, 'connection', server => 'gone', user_id => "\xc3\xbc \t\\", vehicle_id => 'v', external_id => "line\nbreak \xf0\x9f\x9a\x97",
 	error_type => 'BILLING', error_action => 'fix_setup', error_description => '\.', tesla_scopes => '{"a b",NULL,""}');
 my $before = content('postgres');
-is($before =~ s/\|[0-9a-f]{32}$/|/rmg, join("\n", map { "$Manager::table{$_->[0]}|$_->[1]|" } [ account => 201 ], [ connection => 3 ], [ job_run => 1 ], [ session => 2 ], [ sync_round => 1 ], [ webhook_event => 1 ]), 'rows of all kinds');
+is($before =~ s/\|[0-9a-f]{32}$/|/rmg, join("\n", map { "$Manager::table{$_->[0]}|$_->[1]|" } [ account => 201 ], [ connection => 3 ], [ forgotten_user => 1 ], [ job_run => 1 ], [ session => 2 ], [ sync_round => 1 ], [ webhook_event => 1 ]), 'rows of all kinds');
 my $status = $node->safe_psql('postgres', "SELECT string_agg(s::text, ' ' ORDER BY s::text) FROM smartcar_status AS s");
 
 # As a superuser, in each format, in one go or the parts by themselves

@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * forget.c
+ *	  The procedure that forgets an owner: at Smartcar first, then here.
+ *
+ * Links come first of all, so that nobody connects meanwhile.  Then what Smartcar has
+ * of the owner is found out and disconnected (forget_ask.c).  A row is deleted when
+ * nothing is left at Smartcar that it is needed for: what failed there stays here, and
+ * the next call goes on from it.  The procedure ends without an error only when
+ * nothing is left.
+ *
+ * src/manager/forget.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "call/authorization.h"
+#include "manager/forget_ask.h"
+#include "manager/forgotten_user.h"
+#include "manager/session.h"
+#include "manager/spi.h"
+#include "manager/usable_id.h"
+#include "pg/datum.h"
+#include "pg/fn_state.h"
+#include "pg/text.h"
+
+PG_FUNCTION_INFO_V1(smartcar_forget);
+
+enum
+{
+	EXTERNAL_ID, SERVER
+};
+
+/* What the procedure returns. */
+enum
+{
+	DISCONNECTED, ACCOUNTS, CONNECTIONS, SESSIONS, REQUESTS, COLUMNS
+};
+
+/*
+ * Gives an item the next connection, unless Smartcar allows no more requests.
+ */
+static bool
+refill(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarForget *forget = (SmartcarForget *) call;
+	SmartcarForgetTarget *target;
+
+	if (forget->next == forget->target_count || forget->run.is_rate_limited)
+		return false;
+	target = &forget->targets[forget->next++];
+	item->operation = target->operation;
+	item->arguments = target;
+	item->id = target->vehicle_id == NULL ? smartcar_span(NULL, 0) :
+		smartcar_utf8_from_bytes(target->vehicle_id, (int) strlen(target->vehicle_id));
+	item->access_token = smartcar_span_from_string(target->access_token);
+
+	/* who has a token needs no other name, and may not have one yet */
+	item->user_id = smartcar_span_from_string(target->access_token != NULL ? NULL :
+											  target->user->user_id);
+	return true;
+}
+
+/*
+ * A connection that Smartcar does not know any more is what was wanted.
+ */
+static void
+finish(SmartcarCall *call, SmartcarItem *item)
+{
+	SmartcarForget *forget = (SmartcarForget *) call;
+	SmartcarForgetTarget *target = (SmartcarForgetTarget *) item->arguments;
+
+	target->is_done = item->error == NULL || item->error->api_error.status == 404;
+	if (!target->is_done)
+		smartcar_forget_fail(forget, target->user, target->vehicle_id, item->error);
+	else if (target->deletion.deleted >= 0)
+		forget->disconnected += target->deletion.deleted;
+	else
+		forget->disconnected += target->vehicle_count;
+}
+
+/*
+ * Disconnects what was found.
+ */
+static void
+disconnect(SmartcarForget *forget)
+{
+	SmartcarCall *call = &forget->call;
+
+	if (forget->target_count == 0)
+		return;
+	smartcar_call_begin_refilled(call, forget->run.server, NULL, refill, finish);
+	smartcar_call_authorize(call, forget->authorization);
+	smartcar_call_run(call);
+	for (int i = 0; i < forget->target_count; i++)
+	{
+		if (forget->targets[i].is_done)
+			continue;
+		forget->targets[i].user->has_failed = true;
+		forget->left += forget->targets[i].vehicle_count;
+	}
+}
+
+/*
+ * Records the users of whom nothing is left at Smartcar, before their rows are deleted,
+ * and waits until everybody knows.
+ */
+static void
+record_forgotten(const SmartcarForget *forget)
+{
+	bool		is_any = false;
+
+	for (int i = 0; i < forget->user_count; i++)
+	{
+		const SmartcarOwnerUser *user = &forget->users[i];
+
+		if (user->has_failed || user->is_shared)
+			continue;
+		smartcar_user_record_forgotten(forget->run.server, user->user_id);
+		is_any = true;
+	}
+	smartcar_spi_commit();
+	if (is_any)
+		smartcar_forgotten_users_wait();
+}
+
+/*
+ * Deletes what has nothing left at Smartcar, a transaction for each user.
+ */
+static void
+delete_rows(SmartcarForget *forget)
+{
+	const SmartcarServer *server = forget->run.server;
+
+	for (int i = 0; i < forget->target_count; i++)
+	{
+		const SmartcarForgetTarget *target = &forget->targets[i];
+
+		if (!target->is_done || !target->user->has_failed || target->vehicle_id == NULL)
+			continue;
+		smartcar_owner_vehicle_delete(server, forget->external_id, target->user,
+									  target->vehicle_id, &forget->rows);
+		smartcar_spi_commit();
+	}
+	for (int i = 0; i < forget->user_count; i++)
+	{
+		if (forget->users[i].has_failed)
+			continue;
+		smartcar_owner_user_delete(server, forget->external_id, &forget->users[i], &forget->rows);
+		smartcar_spi_commit();
+	}
+}
+
+/*
+ * Raises what went wrong.  What could be done is done and committed by then.
+ */
+static void
+raise_failure(const SmartcarForget *forget)
+{
+	const SmartcarFailure *failure = forget->failure;
+
+	if (failure == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(failure->sqlstate),
+			 errmsg("owner \"%s\" is not forgotten yet: %s",
+					smartcar_excerpt(smartcar_span_from_string(forget->external_id)),
+					failure->message),
+			 errdetail_internal("Connections disconnected: " INT64_FORMAT ", known to be left: " INT64_FORMAT ".%s%s",
+								forget->disconnected, forget->left,
+								failure->detail ? " " : "", failure->detail ? failure->detail : ""),
+			 errhint("CALL smartcar_forget() again goes on from here.%s%s",
+					 failure->hint ? " " : "", failure->hint ? failure->hint : "")));
+}
+
+/*
+ * An empty id would be no filter at all.
+ */
+static const char *
+external_id_argument(FunctionCallInfo fcinfo)
+{
+	SmartcarSpan external_id = smartcar_argument_span(fcinfo, EXTERNAL_ID);
+
+	if (external_id.length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("external_id must not be null or empty")));
+	if (external_id.length > SMARTCAR_MAX_EXTERNAL_ID_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("external_id must not be longer than %d bytes",
+						SMARTCAR_MAX_EXTERNAL_ID_LENGTH)));
+	return pnstrdup(external_id.data, external_id.length);
+}
+
+static Datum
+form_result(FunctionCallInfo fcinfo, const SmartcarForget *forget)
+{
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {false};
+
+	values[DISCONNECTED] = Int64GetDatum(forget->disconnected);
+	values[ACCOUNTS] = Int64GetDatum(forget->rows.accounts);
+	values[CONNECTIONS] = Int64GetDatum(forget->rows.connections);
+	values[SESSIONS] = Int64GetDatum(forget->rows.sessions);
+	values[REQUESTS] = Int64GetDatum(forget->run.server->requests);
+	return smartcar_form_single_row(fcinfo, COLUMNS, values, nulls);
+}
+
+Datum
+smartcar_forget(PG_FUNCTION_ARGS)
+{
+	MemoryContext result_context = CurrentMemoryContext;
+	SmartcarServer *server;
+	SmartcarForget *forget;
+	Datum		result;
+
+	smartcar_spi_begin_procedure(fcinfo, "smartcar_forget()");
+	server = smartcar_required_server(fcinfo, SERVER);
+	server->requests = 0;
+	forget = palloc0(sizeof(SmartcarForget));
+	forget->external_id = external_id_argument(fcinfo);
+	smartcar_sync_run_begin(&forget->run, server);
+
+	forget->rows.sessions = smartcar_sessions_delete_of_owner(server, forget->external_id);
+	smartcar_forget_ask(forget);
+	disconnect(forget);
+	record_forgotten(forget);
+	delete_rows(forget);
+	smartcar_owner_clear_previous(server, forget->external_id);
+	smartcar_forgotten_users_delete_expired(server);
+	smartcar_spi_commit();
+	raise_failure(forget);
+
+	MemoryContextSwitchTo(result_context);
+	result = form_result(fcinfo, forget);
+	smartcar_spi_end();
+	PG_RETURN_DATUM(result);
+}

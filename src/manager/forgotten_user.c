@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * forgotten_user.c
+ *	  Statements on the table smartcar_tesla.forgotten_user.
+ *
+ * src/manager/forgotten_user.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "manager/forgotten_user.h"
+
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+
+#include "manager/spi.h"
+
+static void
+bind_user(SmartcarParameters *parameters, const SmartcarServer *server, const char *user_id)
+{
+	smartcar_parameter_string(parameters, server->name);
+	smartcar_parameter_string(parameters, user_id);
+}
+
+/*
+ * Records that a user is forgotten now.
+ */
+void
+smartcar_user_record_forgotten(const SmartcarServer *server, const char *user_id)
+{
+	SmartcarParameters parameters = {0};
+
+	bind_user(&parameters, server, user_id);
+	smartcar_spi_run("INSERT INTO smartcar_tesla.forgotten_user (server, user_hash, forgotten_at) "
+					 "VALUES ($1, sha256(convert_to($2, 'UTF8')), @now) "
+					 "ON CONFLICT (server, user_hash) DO UPDATE "
+					 "SET forgotten_at = EXCLUDED.forgotten_at",
+					 &parameters);
+}
+
+/*
+ * Whether a user was forgotten since a time.  What the caller inserts in the same
+ * transaction is seen by smartcar_forgotten_users_wait(): the lock comes first.
+ */
+bool
+smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id, TimestampTz since)
+{
+	SmartcarParameters none = {0};
+	SmartcarParameters parameters = {0};
+
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.connection IN ROW EXCLUSIVE MODE", &none);
+	bind_user(&parameters, server, user_id);
+	smartcar_parameter_time(&parameters, since);
+	return smartcar_spi_run("SELECT WHERE NOT " SMARTCAR_IS_NOT_FORGOTTEN("$2", "$3"),
+							&parameters) > 0;
+}
+
+/*
+ * Waits for those who insert connections and have not seen what was recorded.
+ * Whoever begins later sees it, and goes on.
+ */
+void
+smartcar_forgotten_users_wait(void)
+{
+	SmartcarParameters none = {0};
+	LOCKTAG		table;
+	bool		is_null;
+	Oid			oid;
+
+	smartcar_spi_run("SELECT 'smartcar_tesla.connection'::pg_catalog.regclass::pg_catalog.oid AS oid",
+					 &none);
+	oid = DatumGetObjectId(smartcar_row_datum(0, "oid", &is_null));
+	SET_LOCKTAG_RELATION(table, MyDatabaseId, oid);
+	WaitForLockers(table, ShareLock, false);
+	smartcar_spi_commit();
+}
+
+/*
+ * Deletes what is older than any event that is accepted.
+ */
+void
+smartcar_forgotten_users_delete_expired(const SmartcarServer *server)
+{
+	SmartcarParameters parameters = {0};
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.forgotten_user "
+					 "WHERE server = $1 AND forgotten_at < @now - interval '25 hours'",
+					 &parameters);
+}

@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * forgotten_user.h
+ *	  Statements on the table smartcar_tesla.forgotten_user.
+ *
+ * What was under way when an owner was forgotten must not bring the owner back: a
+ * list of connections that was asked for before, and an event that is repeated.  So
+ * it is recorded, without any id, for as long as an event may be repeated.
+ *
+ * src/manager/forgotten_user.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMARTCAR_FORGOTTEN_USER_H
+#define SMARTCAR_FORGOTTEN_USER_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "pg/server.h"
+
+/*
+ * Whether a user was not forgotten since a time, in a statement whose first
+ * parameter is the server, and which inserts into smartcar_tesla.connection.
+ */
+#define SMARTCAR_IS_NOT_FORGOTTEN(user_id, time) \
+	"NOT EXISTS (SELECT FROM smartcar_tesla.forgotten_user f " \
+	"WHERE f.server = $1 AND f.user_hash = sha256(convert_to(" user_id ", 'UTF8')) " \
+	"AND f.forgotten_at >= " time ") "
+
+/* The year 2000, since when users are forgotten. */
+#define SMARTCAR_AT_ANY_TIME	((TimestampTz) 0)
+
+extern void smartcar_user_record_forgotten(const SmartcarServer *server, const char *user_id);
+extern bool smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id,
+									   TimestampTz since);
+extern void smartcar_forgotten_users_wait(void);
+extern void smartcar_forgotten_users_delete_expired(const SmartcarServer *server);
+
+#endif							/* SMARTCAR_FORGOTTEN_USER_H */

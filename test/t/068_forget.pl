@@ -1,0 +1,444 @@
+# smartcar_forget(): an owner is disconnected at Smartcar, and nothing of the owner is
+# left here; what fails there stays here, what is another owner's stays, and nothing
+# that was under way brings the owner back.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256);
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Manager;
+use Sandbox;
+use Session;
+
+my %user = (
+	ada => '725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11',
+	ben => '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622',
+	carla => 'b82d6f04-1e59-4c73-a6f8-20d3c4e5a733');
+my $ada_car = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
+my ($ben_s, $ben_x) = qw(9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2 d5a3b1c8-6e2f-4a90-9b17-3c4d5e6f7081);
+
+my $sandbox = Sandbox->start;
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '5s', api_version => '3');
+my %without_management = %Sandbox::mapping;
+delete $without_management{management_token};
+Manager::create_server($node, 'v2', $sandbox->url, timeout => '5s');
+Manager::create_server($node, 'token_only', $sandbox->url, timeout => '5s', mapping => \%without_management);
+my $session = Session->new($node);
+my $other = Session->new($node);
+
+# With version 3: an owner consents, and the callback is finished.
+sub callback
+{
+	my ($owner, $external_id) = @_;
+	my ($state) = $session->query("SELECT smartcar_begin_connect('$external_id')") =~ /[?&]state=([^&]*)/;
+
+	$sandbox->connect(owner => $owner, external_id => $external_id);
+	return "CALL smartcar_finish_connect('https://example.com/callback?state=$state&user_id=$user{$owner}')";
+}
+
+sub connect_owner
+{
+	my ($owner, $external_id) = @_;
+
+	like($session->query(callback($owner, $external_id)), qr/^finished\|/m, "$owner connects as $external_id");
+	return;
+}
+
+# With version 2.0.
+sub connect_with_code
+{
+	my ($owner, $external_id, $server) = @_;
+	my ($state) = $session->query("SELECT smartcar_begin_connect('$external_id', server => '$server')") =~ /[?&]state=([^&]*)/;
+	my $code = $sandbox->connect(owner => $owner)->{code};
+
+	return "CALL smartcar_finish_connect('https://example.com/callback?code=$code&state=$state', server => '$server')";
+}
+
+sub start_over
+{
+	$sandbox->faults;
+	Manager::start_over($node, $sandbox);
+
+	# the sessions have a token that works
+	$_->query('SELECT FROM smartcar_get_connections()') foreach $session, $other;
+	return;
+}
+
+# Vehicles that Smartcar has of a user.
+sub at_smartcar
+{
+	my ($owner) = @_;
+
+	return $session->query("SELECT string_agg(vehicle_id, ' ' ORDER BY vehicle_id) FROM smartcar_get_connections(user_id => '$user{$owner}')");
+}
+
+# What is stored of an owner: accounts, connections, sessions.
+sub stored
+{
+	my ($external_id) = @_;
+
+	return join '|', map { Manager::count($node, $_, external_id => $external_id) } qw(account connection session);
+}
+
+sub sent
+{
+	return join "\n", map { "$_->{method} $_->{path}" } grep { $_->{path} !~ /token/ } $sandbox->log;
+}
+
+my $limit = { type => 'RATE_LIMIT', code => 'SMARTCAR_API' };
+
+#
+# Everything, and once more
+#
+
+start_over();
+connect_owner('ben', 'owner-7');
+my ($open) = $session->query("SELECT smartcar_begin_connect('owner-7')") =~ /[?&]state=([^&]*)/;
+connect_owner('ada', 'owner-8');
+Manager::receive($node, $sandbox, 'smartcar', type => 'VEHICLE_ERROR', user_id => $user{ben}, vehicle_id => $ben_s);
+is(stored('owner-7'), '1|2|2', 'an owner with two vehicles, a finished session and an open one');
+$sandbox->faults;
+is($session->query("CALL smartcar_forget('owner-7')"), '2|1|2|2|3', 'is forgotten');
+is(scalar(() = sent() =~ m{^DELETE /v3/connections/}mg), 2, 'each connection is deleted at Smartcar');
+is(at_smartcar('ben'), '', 'which has none of them');
+is(stored('owner-7'), '0|0|0', 'and nothing is stored');
+is(stored('owner-8') . ' ' . at_smartcar('ada'), "1|1|1 $ada_car", 'the other owner is as before');
+is($session->error("CALL smartcar_finish_connect('https://example.com/callback?state=$open&user_id=$user{ben}')")->{sqlstate}, 'SCUNK', 'a link that was given out is of no use');
+$node->command_ok([ 'pg_dump', '-f', $node->basedir . '/dump', '-d', $node->connstr('postgres') ], 'a dump');
+unlike(slurp_file($node->basedir . '/dump'), qr/owner-7|$user{ben}|$ben_s|$ben_x/, 'has no id of the owner');
+is($session->query("CALL smartcar_forget('owner-7')"), '0|0|0|0|1', 'once more is no error');
+is($session->query("CALL smartcar_forget('nobody')"), '0|0|0|0|1', 'nor is an owner who was never known');
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '0|0|0|0|0', 'of whom version 2.0 need not ask');
+
+# What is not stored here
+$sandbox->connect(owner => 'carla', external_id => 'owner-9');
+is($session->query("CALL smartcar_forget('owner-9')"), '1|0|0|0|2', 'a connection that only Smartcar has');
+is(at_smartcar('carla'), '', 'is disconnected, too');
+
+# A user of whom Smartcar has no external id
+start_over();
+$sandbox->connect(owner => 'ben');
+$session->query('CALL smartcar_sync()');
+$session->query("CALL smartcar_adopt('{$user{ben}}', '{owner-10}')");
+is($session->query("CALL smartcar_forget('owner-10')"), '2|1|2|0|4', 'a user who was adopted');
+is(at_smartcar('ben'), '', 'is found by the user');
+
+# What the owner has disconnected already
+start_over();
+connect_owner('ben', 'owner-7');
+Manager::set_connections($node, { status => 'disconnected' }, vehicle_id => $ben_x);
+$session->query("SELECT smartcar_delete_connections('$ben_x', '$user{ben}')");
+$sandbox->faults;
+is($session->query("CALL smartcar_forget('owner-7')"), '1|1|2|1|2', 'a vehicle that is disconnected already is not asked about');
+is(scalar(() = sent() =~ /^DELETE/mg), 1, 'by itself');
+connect_owner('ben', 'owner-7');
+Manager::set_connections($node, { status => 'disconnected' }, vehicle_id => $ben_x);
+is($session->query("CALL smartcar_forget('owner-7')"), '2|1|2|1|3', 'one that Smartcar has all the same is disconnected');
+connect_owner('ben', 'owner-7');
+$sandbox->faults({ match => { method => 'DELETE' }, status => 404 });
+is($session->query("CALL smartcar_forget('owner-7')"), '2|1|2|1|3', 'one that goes meanwhile counts, too');
+
+#
+# Another owner
+#
+
+start_over();
+connect_owner('ben', 'husband');
+connect_owner('ben', 'wife');
+is(stored('husband') . ' ' . stored('wife'), '0|0|1 1|2|1', 'a user who has gone over to another owner');
+my $previous = sub { return join '|', map { Manager::count($node, $_, previous_external_id => 'husband') } qw(connection session) };
+is($previous->(), '2|1', 'whose rows say to whom they belonged');
+Manager::set_connections($node, { external_id => 'husband', status => 'disconnected' }, vehicle_id => $ben_x);
+$sandbox->faults;
+is($session->query("CALL smartcar_forget('husband')"), '0|0|1|1|1', 'only the rows of the first owner go');
+unlike(sent(), qr/DELETE/, 'and nothing at Smartcar');
+is(stored('husband') . ' ' . stored('wife'), '0|0|0 1|1|1', 'those of the other owner stay');
+is($previous->() . Manager::count($node, 'connection', 'owner_changed_at IS NOT' => undef), '0|00', 'without the name of the first');
+is(at_smartcar('ben'), "$ben_s $ben_x", 'as do both vehicles');
+
+# the tables know it, and Smartcar not yet
+start_over();
+connect_owner('ben', 'husband');
+$session->query("CALL smartcar_adopt('{$user{ben}}', '{wife}')");
+is($session->query("CALL smartcar_forget('husband')"), '0|0|0|1|1', 'what the tables give to another owner');
+is(stored('wife') . ' ' . at_smartcar('ben'), "1|2|0 $ben_s $ben_x", 'stays');
+
+# Smartcar knows it, and the tables not yet
+start_over();
+connect_owner('ben', 'husband');
+$sandbox->connect(owner => 'ben', external_id => 'wife');
+is($session->query("CALL smartcar_forget('husband')"), '0|1|2|1|2', 'what Smartcar gives to another owner');
+is(at_smartcar('ben'), "$ben_s $ben_x", 'stays there');
+
+#
+# What fails
+#
+
+start_over();
+connect_owner('ben', 'owner-7');
+$sandbox->faults({ match => { method => 'DELETE' }, times => 1, after => 1, status => 500 });
+my $result = $session->query("CALL smartcar_forget('owner-7')");
+like($result, qr/^WARNING:  SC500: vehicle "[0-9a-f-]+" of user "$user{ben}" could not be disconnected: Smartcar /m, 'a vehicle that cannot be disconnected is named');
+my $error = Session::parts_of_error($result);
+like("$error->{sqlstate} $error->{message}", qr/^SC500 owner "owner-7" is not forgotten yet: Smartcar /, 'and an error');
+like($error->{detail}, qr/^Connections disconnected: 1, known to be left: 1\. DELETE /, 'which says what was done');
+like($error->{hint}, qr/^CALL smartcar_forget\(\) again goes on from here\./, 'and what to do');
+is(stored('owner-7'), '1|1|0', 'the other vehicle is gone, the account stays');
+is(Manager::rows($node, 'connection', 'vehicle_id'), at_smartcar('ben'), 'and the one that Smartcar has');
+$sandbox->faults;
+is($session->query("CALL smartcar_forget('owner-7')"), '1|1|1|0|2', 'the next call goes on');
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'to the end');
+
+# a limit of requests
+$session->query(q{ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')});
+connect_owner('ben', 'owner-7');
+$sandbox->faults({ match => { method => 'DELETE' }, times => 0, after => 1, status => 429, error => $limit });
+$error = $session->error("CALL smartcar_forget('owner-7')");
+is($error->{sqlstate}, 'SC429', 'Smartcar allows no more requests');
+is(stored('owner-7'), '1|1|0', 'what was disconnected is gone');
+$sandbox->faults({ match => { method => 'GET' }, times => 0, status => 429, error => $limit });
+is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate}, 'SC429', 'not even one');
+is(sent(), 'GET /v3/connections', 'is the only request');
+is(stored('owner-7'), '1|1|0', 'and nothing is deleted');
+connect_owner('ben', 'owner-7');
+$sandbox->faults({ match => { method => 'DELETE' }, times => 0, status => 429, error => $limit });
+$session->query("CALL smartcar_forget('owner-7')");
+is(scalar(() = sent() =~ /DELETE/g), 1, 'a limit ends the requests');
+$sandbox->faults;
+$session->query("CALL smartcar_forget('owner-7')");
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'and the next call goes on');
+
+# a list that says nothing of an owner, or of another
+connect_owner('ben', 'owner-7');
+connect_owner('ada', 'owner-8');
+$sandbox->connect(owner => 'carla');
+my $rows = sub { return { match => { query => 'externalId' }, times => 0, body => { data => [ map { { id => "connection-$_->[0]", relationships => { user => { data => { id => $_->[0] }, meta => $_->[1] }, vehicle => { data => { id => 'v' } } } } } @_ ] } } };
+$sandbox->faults($rows->([ $user{carla}, {} ]));
+$error = $session->error("CALL smartcar_forget('owner-7')");
+is($error->{sqlstate} . $error->{detail}, 'SC004Connections disconnected: 2, known to be left: 1.', 'a connection that does not say whose it is');
+is(stored('owner-7') . at_smartcar('ben') . ' ' . at_smartcar('carla'), '0|0|0 e7b4c2d9-8f30-4b12-a5c6-7d8e9f0a1b2c', 'stays, and what is known goes');
+$sandbox->faults;
+connect_owner('ben', 'owner-7');
+my $climbing = $rows->([ $user{ben}, { externalId => 'owner-7' } ]);
+$climbing->{body}{data}[0]{id} = '../users/1';
+$sandbox->faults($climbing);
+is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate} . ' ' . stored('owner-7'), 'SC004 1|2|0', 'nor is one deleted whose id makes another path');
+unlike(sent(), qr/DELETE/, 'which is not sent');
+$sandbox->faults;
+connect_owner('ben', 'owner-7');
+$sandbox->faults($rows->([ $user{ada}, { externalId => 'owner-8' } ]));
+is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate}, 'SC004', 'a list of others is refused');
+is(stored('owner-8') . ' ' . at_smartcar('ada'), "1|1|1 $ada_car", 'and deletes nothing of theirs');
+is(stored('owner-7'), '0|0|0', 'while the user of the owner is found by the id');
+$sandbox->faults;
+connect_owner('ben', 'owner-7');
+$sandbox->faults({ match => { query => 'userId' }, times => 0, status => 400 }, { match => { query => 'externalId' }, times => 0, body => { data => [] } });
+is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate} . ' ' . stored('owner-7'), 'SC400 1|2|0', 'a list of a user that does not come leaves the user');
+$sandbox->faults({ match => { query => 'externalId' }, times => 0, status => 400 });
+is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate}, 'SC400', 'a list of the owner that does not come is an error');
+is(stored('owner-7'), '0|0|0', 'though what is known is gone');
+
+#
+# What is under way
+#
+
+# a callback that is being finished
+start_over();
+my $callback = callback('ben', 'owner-7');
+$sandbox->faults({ match => { method => 'GET', path => '^/v3/connections', nth => 2 }, delay_ms => 1500 });
+$other->start($callback);
+Manager::wait_until(sub { scalar(grep { $_->{path} eq '/v3/connections' } $sandbox->log) == 2 }) or die 'no list';
+like($session->query("CALL smartcar_forget('owner-7')"), qr/^2\|1\|2\|1\|\d+$/m, 'a callback that is being finished is waited for');
+like($other->result, qr/^finished\|/m, 'and comes to its end');
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'but not back');
+
+$callback = callback('ben', 'owner-7');
+my ($state) = $callback =~ /state=([0-9a-f]+)/;
+$other->query('SELECT pg_advisory_lock(' . unpack('q', sha256($state)) . ')');
+$sandbox->faults;
+$session->error_is("CALL smartcar_forget('owner-7')", 'SCBSY', qr/callback of the owner is being finished/, 'but not for ever');
+is(scalar $sandbox->log, 0, 'and nothing is sent');
+$other->query('SELECT pg_advisory_unlock_all()');
+like($session->query("CALL smartcar_forget('owner-7')"), qr/^2\|0\|0\|1\|\d+$/m, 'the next call deletes it');
+
+# a list that was asked for before
+start_over();
+connect_owner('ben', 'owner-7');
+$sandbox->faults({ match => { method => 'GET', path => '^/v3/connections$', query => '^(?!.*(userId|externalId))' }, delay_ms => 2000 });
+$other->start("CALL smartcar_sync(details => false)");
+Manager::wait_until(sub { scalar $sandbox->log > 0 }) or die 'no list';
+like($session->query("CALL smartcar_forget('owner-7')"), qr/^2\|1\|2\|1\|\d+$/m, 'a list is on its way');
+is(stored('owner-7'), '0|0|0', 'when the owner is forgotten');
+like($other->result, qr/^2\|0\|/m, 'it comes, with the connections of before');
+is(Manager::count($node, 'connection'), 0, 'which are not stored');
+
+# an event that is repeated
+connect_owner('ben', 'owner-7');
+my $delivery = $sandbox->ask('webhook', { user_id => $user{ben}, vehicle_id => $ben_s })->{deliveries}[0];
+my $receive = "SELECT smartcar_receive_webhook('\\x" . unpack('H*', $delivery->{body}) . "'::bytea, '$delivery->{signature}') IS NOT NULL";
+like($delivery->{body}, qr/owner-7/, 'an event that names the owner');
+$session->query("CALL smartcar_forget('owner-7')");
+is($session->query($receive), 't', 'comes after the owner was forgotten');
+is(Manager::count($node, 'connection'), 0, 'and stores nothing');
+is(Manager::rows($node, 'forgotten_user', 'octet_length(user_hash)'), 32, 'as a hash is kept');
+Manager::set_rows($node, 'forgotten_user', { forgotten => '-24 hours' });
+$session->query('CALL smartcar_sync()');
+is(Manager::count($node, 'forgotten_user'), 1, 'for a day');
+Manager::set_rows($node, 'forgotten_user', { forgotten => '-26 hours' });
+$session->query('CALL smartcar_sync()');
+is(Manager::count($node, 'forgotten_user'), 0, 'and no longer');
+
+# the owner connects again at once, here or elsewhere
+connect_owner('ben', 'owner-7');
+$session->query("CALL smartcar_forget('owner-7')");
+connect_owner('ben', 'owner-7');
+is(stored('owner-7'), '1|2|1', 'an owner who connects again is there');
+$session->query("CALL smartcar_forget('owner-7')");
+$sandbox->connect(owner => 'ben', external_id => 'owner-7');
+$session->query('CALL smartcar_sync(details => false)');
+is(stored('owner-7'), '0|2|0', 'as is one who connects elsewhere');
+
+# an event in a transaction that is open
+start_over();
+$sandbox->connect(owner => 'ben', external_id => 'owner-7');
+$delivery = $sandbox->ask('webhook', { user_id => $user{ben}, vehicle_id => $ben_s })->{deliveries}[0];
+$other->query('BEGIN');
+$other->query("SELECT smartcar_receive_webhook('\\x" . unpack('H*', $delivery->{body}) . "'::bytea, '$delivery->{signature}')");
+$session->start("CALL smartcar_forget('owner-7')");
+is($session->result(2), undef, 'what is being stored is waited for');
+$other->query('COMMIT');
+is($session->result, '2|0|1|0|3', 'and deleted');
+is(stored('owner-7'), '0|0|0', 'with the rest');
+
+#
+# Version 2.0
+#
+
+start_over();
+like($session->query(connect_with_code('ben', 'owner-7', 'v2')), qr/^finished\|/m, 'an owner of version 2.0 connects');
+$sandbox->faults;
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|2|1|1', 'and is forgotten with the management token');
+is(sent(), 'DELETE /v2.0/management/connections', 'by one request');
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'wholly');
+
+$session->query(connect_with_code('ben', 'owner-7', 'token_only'));
+$sandbox->faults;
+is($session->query("CALL smartcar_forget('owner-7', server => 'token_only')"), '2|1|2|1|3', 'without one, with the token of the owner');
+like(sent(), qr{^GET /v2.0/vehicles\nDELETE /v2.0/vehicles/[^/]+/application\nDELETE /v2.0/vehicles/[^/]+/application$}, 'a request for each vehicle');
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'wholly');
+
+$session->query(connect_with_code('ben', 'owner-7', 'token_only'));
+Manager::set_accounts($node, { access_expires => '-1 minute' });
+$sandbox->faults;
+$error = $session->error("CALL smartcar_forget('owner-7', server => 'token_only')");
+is($error->{sqlstate} . ' ' . stored('owner-7'), '55000 1|2|0', 'a token that has expired');
+like($error->{hint}, qr/CALL smartcar_refresh\(\)/, 'is to be refreshed first');
+is(sent(), '', 'and nothing is sent');
+Manager::set_accounts($node, { status => 'reauthenticate' });
+like($session->error("CALL smartcar_forget('owner-7', server => 'token_only')")->{hint}, qr/management_token/, 'one that was refused needs the management token');
+Manager::set_accounts($node, { server => 'v2' });
+Manager::set_connections($node, { server => 'v2' });
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|2|0|1', 'which needs no token of the owner');
+
+$session->query(connect_with_code('ben', 'owner-7', 'token_only'));
+$sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, body => { vehicles => ['..'], paging => { count => 1, offset => 0 } } });
+is($session->error("CALL smartcar_forget('owner-7', server => 'token_only')")->{sqlstate} . ' ' . stored('owner-7'), '22023 1|2|0', 'nor is a vehicle whose id makes another path');
+is(sent(), 'GET /v2.0/vehicles', 'which is not sent either');
+$sandbox->faults;
+$session->query("CALL smartcar_forget('owner-7', server => 'token_only')");
+
+# tokens whose user is not known yet
+$sandbox->faults({ match => { path => '^/v2.0/user$' }, times => 0, status => 500 });
+$session->query(connect_with_code('ben', 'owner-7', 'v2'));
+like(Manager::rows($node, 'account', 'user_id'), qr/^session-/, 'tokens whose user is not known yet');
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|0|1|3', 'are used and deleted');
+is(at_smartcar('ben'), '', 'and the vehicles disconnected');
+
+# another owner has one of the vehicles
+$sandbox->faults;
+$session->query(connect_with_code('ben', 'owner-7', 'v2'));
+Manager::set_connections($node, { external_id => 'wife' }, vehicle_id => $ben_x);
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '1|1|1|1|1', 'of a user with vehicles of two owners');
+is(at_smartcar('ben') . ' ' . stored('wife'), "$ben_x 0|1|0", 'one is disconnected');
+
+# a refresh that is under way
+start_over();
+$session->query(connect_with_code('ben', 'owner-7', 'v2'));
+Manager::make_due($node);
+$sandbox->faults({ match => { path => '/oauth/token$' }, delay_ms => 1500 });
+$other->start("CALL smartcar_refresh(server => 'v2')");
+Manager::wait_until(sub { scalar $sandbox->log > 0 }) or die 'no refresh';
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|2|1|1', 'a refresh is on its way');
+like($other->result, qr/^\d\|\d\|0\|\d+$/m, 'when it comes');
+is(stored('owner-7'), '0|0|0', 'it brings nothing back');
+
+# a code that is being exchanged
+my $exchange = connect_with_code('ben', 'owner-7', 'v2');
+$sandbox->faults({ match => { path => '/oauth/token$' }, delay_ms => 1500 });
+$other->start($exchange);
+Manager::wait_until(sub { scalar $sandbox->log > 0 }) or die 'no exchange';
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|2|1|1', 'a code that is being exchanged is waited for');
+like($other->result, qr/^finished\|owner-7\|$user{ben}\|/m, 'and its session finished');
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'but nothing is left of it');
+
+# vehicles that were asked about before
+$session->query(connect_with_code('ben', 'owner-7', 'v2'));
+Manager::delete_rows($node, 'connection');
+$sandbox->faults({ match => { path => '^/v2.0/vehicles/.*/permissions' }, times => 0, delay_ms => 1500 });
+$other->start("CALL smartcar_sync(server => 'v2')");
+Manager::wait_until(sub { scalar(grep { $_->{path} =~ /permissions/ } $sandbox->log) > 1 }) or die 'no permissions';
+is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|0|1|1', 'vehicles are being asked about');
+like($other->result, qr/^\d+\|/m, 'when the responses come');
+is(stored('owner-7'), '0|0|0', 'they are not stored');
+
+#
+# A copy in which nobody can be recognized, as the manual says
+#
+
+start_over();
+connect_owner('ben', 'husband');
+connect_owner('ben', 'wife');
+$session->query("SELECT smartcar_begin_connect('owner-9')");
+$session->query(connect_with_code('ada', 'owner-8', 'v2'));
+Manager::receive($node, $sandbox, 'smartcar', type => 'VEHICLE_ERROR', user_id => $user{ben}, vehicle_id => $ben_s, event_id => 'event-7');
+Manager::add_row($node, 'sync_round', server => 'v2', last_user_id => $user{ada});
+Manager::add_row($node, 'job_run', server => 'v2', procedure => 'smartcar_sync', began => '-1 minute', error_description => 'a run about Ada');
+Manager::set_connections($node, { error => '0 s', error_description => 'of Ben', error_url => 'https://example.com/ben' }, vehicle_id => $ben_x);
+my @personal = (@user{qw(ada ben)}, qw(husband wife owner-8 owner-9 event-7), $ada_car, $ben_s, $ben_x, 'of Ben', 'example.com/ben', 'about Ada',
+	split(/\|/, Manager::rows($node, 'account', "encode(access_token, 'hex') || '|' || encode(refresh_token, 'hex')", server => 'v2')),
+	split(/\n/, Manager::rows($node, 'connection', 'connection_id', server => 'smartcar')),
+	split(/\n/, Manager::rows($node, 'session', "encode(state_hash, 'hex')")));
+my $of_status = "SELECT string_agg(concat(status, action, error_type, make, model, granted_scopes), ' ' ORDER BY concat(status, action, error_type, make, model, granted_scopes)) FROM smartcar_status";
+my $file = $node->basedir . '/production';
+$node->command_ok([ 'pg_dump', '-F', 'c', '-f', $file, '-d', $node->connstr('postgres') ], 'a dump');
+my ($list) = run_command([ 'pg_restore', '-l', $file ]);
+append_to_file("$file.list", join("\n", grep { !/USER MAPPING/ } split /\n/, $list) . "\n");
+$node->safe_psql('postgres', 'CREATE DATABASE staging TEMPLATE template0');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-L', "$file.list", '-d', $node->connstr('staging'), $file ], 'is restored without user mappings');
+my ($content) = run_command([ 'pg_dump', '-d', $node->connstr('staging') ]);
+is(join(' ', grep { index($content, $_) < 0 } @personal), '', 'everything that is personal is in it');
+unlike($content, qr/sandbox-api-secret/, 'but no secret');
+my ($recipe) = slurp_file("$FindBin::RealBin/../../doc/how-to/personal-data.md") =~ /^```sql\n(BEGIN;\n.*?)^```$/ms;
+append_to_file("$file.sql", $recipe);
+my $same = $node->safe_psql('staging', $of_status);
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('staging'), '-f', "$file.sql" ], 'the statements of the manual');
+($content) = run_command([ 'pg_dump', '-d', $node->connstr('staging') ]);
+is(join(' ', grep { index($content, $_) >= 0 } @personal), '', 'leave nothing of it');
+is($node->safe_psql('staging', $of_status), $same, 'the status is the same');
+is($node->safe_psql('staging', "SELECT count(*), count(DISTINCT user_id), count(DISTINCT external_id), count(DISTINCT vehicle_id), count(DISTINCT previous_external_id) FROM smartcar_tesla.connection"), '3|2|2|3|1', 'and what belonged together does');
+is($node->safe_psql('staging', "SELECT count(*) FROM smartcar_tesla.account JOIN smartcar_tesla.connection USING (server, user_id, external_id)"), 3, 'in all tables');
+
+$other->finish;
+$session->finish;
+$node->stop;
+unlike(slurp_file($node->logfile), qr/TRAP|terminated by signal (6|11)/, 'no backend has crashed');
+done_testing();
