@@ -396,7 +396,7 @@ $$),
 ('The connection manager', 'smartcar_grant', $$
 The extension makes no roles of its own. No kind can read a token.
 role_name: the role.
-kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status; `operator`, to refresh, sync, adopt, import tokens, disconnect, forget and reseal, and to read smartcar_status, smartcar_trouble and smartcar_job_run; `reader`, to read these views and nothing else.
+kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status and smartcar_trouble; `operator`, to refresh, sync, adopt, import tokens, disconnect, forget and reseal, and to read smartcar_status, smartcar_trouble and smartcar_job_run; `reader`, to read these views and nothing else.
 server: the SERVER on which the role gets USAGE.
 Result: NULL and nothing granted if an argument is NULL.
 Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.

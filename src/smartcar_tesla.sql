@@ -1462,14 +1462,14 @@ BEGIN
 
 	EXECUTE format('GRANT USAGE ON FOREIGN SERVER %I TO %I', server, role_name);
 	EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', home, role_name);
-	EXECUTE format('GRANT SELECT ON %s.smartcar_status TO %I', home, role_name);
+	EXECUTE format('GRANT SELECT ON %1$s.smartcar_status, %1$s.smartcar_trouble TO %2$I', home, role_name);
 	IF kind = 'application' THEN
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.smartcar_begin_connect, %1$s.smartcar_begin_reauth, '
 			'%1$s.smartcar_receive_webhook(bytea, text, text), %1$s.smartcar_receive_webhook(text, text, text) '
 			'TO %2$I', home, role_name);
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %s.smartcar_finish_connect TO %I', home, role_name);
 	ELSE
-		EXECUTE format('GRANT SELECT ON %1$s.smartcar_trouble, %1$s.smartcar_job_run TO %2$I', home, role_name);
+		EXECUTE format('GRANT SELECT ON %s.smartcar_job_run TO %I', home, role_name);
 	END IF;
 	IF kind = 'operator' THEN
 		EXECUTE format('GRANT EXECUTE ON PROCEDURE %1$s.smartcar_refresh, %1$s.smartcar_sync, '
