@@ -263,7 +263,7 @@ is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'but not back');
 
 $callback = callback('ben', 'owner-7');
 my ($state) = $callback =~ /state=([0-9a-f]+)/;
-$other->query('SELECT pg_advisory_lock(' . unpack('q', sha256($state)) . ')');
+$other->query('SELECT pg_advisory_lock(' . unpack('q>', sha256($state)) . ')');
 $sandbox->faults;
 $session->error_is("CALL smartcar_forget('owner-7')", 'SCBSY', qr/callback of the owner is being finished/, 'but not for ever');
 is(scalar $sandbox->log, 0, 'and nothing is sent');
@@ -407,13 +407,13 @@ is(stored('owner-7'), '0|0|0', 'they are not stored');
 start_over();
 connect_owner('ben', 'husband');
 connect_owner('ben', 'wife');
-$session->query("SELECT smartcar_begin_connect('owner-9')");
-$session->query(connect_with_code('ada', 'owner-8', 'v2'));
+$session->query("SELECT smartcar_begin_connect('garage-9')");
+$session->query(connect_with_code('ada', 'garage-8', 'v2'));
 Manager::receive($node, $sandbox, 'smartcar', type => 'VEHICLE_ERROR', user_id => $user{ben}, vehicle_id => $ben_s, event_id => 'event-7');
 Manager::add_row($node, 'sync_round', server => 'v2', last_user_id => $user{ada});
 Manager::add_row($node, 'job_run', server => 'v2', procedure => 'smartcar_sync', began => '-1 minute', error_description => 'a run about Ada');
 Manager::set_connections($node, { error => '0 s', error_description => 'of Ben', error_url => 'https://example.com/ben' }, vehicle_id => $ben_x);
-my @personal = (@user{qw(ada ben)}, qw(husband wife owner-8 owner-9 event-7), $ada_car, $ben_s, $ben_x, 'of Ben', 'example.com/ben', 'about Ada',
+my @personal = (@user{qw(ada ben)}, qw(husband wife garage-8 garage-9 event-7), $ada_car, $ben_s, $ben_x, 'of Ben', 'example.com/ben', 'about Ada',
 	split(/\|/, Manager::rows($node, 'account', "encode(access_token, 'hex') || '|' || encode(refresh_token, 'hex')", server => 'v2')),
 	split(/\n/, Manager::rows($node, 'connection', 'connection_id', server => 'smartcar')),
 	split(/\n/, Manager::rows($node, 'session', "encode(state_hash, 'hex')")));
