@@ -170,11 +170,14 @@ INSERT INTO garage.hint VALUES
 	('refresh_token', 'waiting', 'One moment', 'There is nothing for you to do; we try again.', NULL),
 	('fix_setup', 'waiting', 'One moment', 'We have to fix something on our side. There is nothing for you to do.', NULL);
 
--- Vehicles that an owner has lost to another one within a month.
+-- Vehicles that an owner has lost to another one within a month.  The view belongs to a
+-- superuser, because the web server may not read the table.
 CREATE VIEW garage.moved_vehicle AS
-	SELECT previous_external_id AS external_id, vehicle_id, initcap(make) AS make, model, year
-	FROM smartcar_tesla.connection
-	WHERE server = 'smartcar' AND previous_external_id <> external_id AND owner_changed_at > now() - interval '30 days';
+	SELECT c.previous_external_id AS external_id, c.vehicle_id, initcap(c.make) AS make, c.model, c.year
+	FROM smartcar_tesla.connection AS c
+	WHERE c.server = 'smartcar' AND c.status = 'connected' AND c.owner_changed_at > now() - interval '30 days'
+		AND NOT EXISTS (SELECT FROM smartcar_tesla.connection AS own
+			WHERE own.server = c.server AND own.vehicle_id = c.vehicle_id AND own.external_id = c.previous_external_id);
 
 -- What Smartcar says about a vehicle itself, for example that it is in motion, is for
 -- its owner, too; its other descriptions are for developers.  security_invoker: a

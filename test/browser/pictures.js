@@ -59,7 +59,7 @@ async function takePictures(folder, {sandbox, garage, browser}) {
   await signIn(phone, garage, 'Ada');
   await connect(phone, garage, {owner: 'ada'});
   await reported(phone, 1);
-  await take(phone, folder, 'example-phone', true);
+  await take(phone, folder, 'example-phone');
 
   const other = (await browser.visitor(garage)).page;
 
