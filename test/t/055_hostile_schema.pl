@@ -127,6 +127,7 @@ like($session{app}->query("CALL public.smartcar_finish_connect('https://example.
 my $webhook = $sandbox->ask('webhook', { type => 'VEHICLE_ERROR', user_id => $ada->{user_id}, vehicle_id => $ada->{vehicles}[0],
 	error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' } })->{deliveries}[0];
 is($session{app}->query('SELECT public.smartcar_receive_webhook(pg_catalog.convert_to(' . Sandbox::quoted($webhook->{body}) . ", 'UTF8'), " . Sandbox::quoted($webhook->{signature}) . ') IS NOT NULL'), 't', 'smartcar_receive_webhook()');
+like($session{operator}->query('SELECT kind, action FROM public.smartcar_trouble'), qr/^connection_error\|reauthenticate$/, 'smartcar_trouble');
 like($session{operator}->query("CALL public.smartcar_refresh(access_within => '1 day'::pg_catalog.interval)"), qr/^1\|0\|0\|\d+$/m, 'smartcar_refresh()');
 like($session{operator}->query('CALL public.smartcar_sync()'), qr/^1\|0\|\d+\|\d+$/m, 'smartcar_sync()');
 Manager::write_key_file(Manager::key_file($node), 'key2 ' . ('aa' x 32) . "\nkey1 " . ('00112233' x 8) . "\n");
@@ -136,7 +137,6 @@ is($session{operator}->query(q(CALL public.smartcar_import_tokens('{u}', '{o}', 
 sql(q(DELETE FROM smartcar_tesla.account WHERE user_id = 'u'));
 like($session{operator}->query('SELECT model FROM public.smartcar_status'), qr/^Model 3$/, 'smartcar_status');
 is($session{operator}->query('SELECT procedure, error_sqlstate FROM public.smartcar_job_run ORDER BY began_at'), "smartcar_refresh|\nsmartcar_sync|\nsmartcar_reseal_tokens|", 'smartcar_job_run');
-like($session{operator}->query('SELECT kind, action FROM public.smartcar_trouble'), qr/^connection_error\|reauthenticate$/, 'smartcar_trouble');
 like($super->query('TABLE public.smartcar_permission_mapping'), qr/^read_location\|Vehicle Location\|vehicle_location$/m, 'smartcar_permission_mapping');
 like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, public.smartcar_connect_url(), public.smartcar_info()"), qr/^c\|/, 'functions');
 is($session{operator}->query("CALL public.smartcar_disconnect_vehicle('$ada->{vehicles}[0]')"), '1', 'smartcar_disconnect_vehicle()');
