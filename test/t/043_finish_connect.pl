@@ -106,7 +106,7 @@ is(session_of($link, 'status, external_id, link, server'), 'open|owner-7|connect
 cmp_ok(length(state_of($link)) * 4, '>=', 256, 'it has 256 bits');
 $sandbox->faults;
 my $callback = consent($link, owner => 'ada');
-is($session->query(finish($callback)), "finished|owner-7|$ada_id|{$ada_car}|||7", 'a callback that is right');
+is($session->query(finish($callback)), "finished|owner-7|$ada_id|{$ada_car}||||7", 'a callback that is right');
 is(session_of($link, 'status, user_id, error, ended_at IS NOT NULL'), "finished|$ada_id||t", 'ends its session');
 my ($exchange) = $sandbox->log(path => '/oauth/token$');
 like($exchange->{body}, qr/&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback$/, 'the exchange uses the redirect URI of the link');
