@@ -27,7 +27,7 @@ DATA = $(sort $(wildcard src/update/smartcar_tesla--*--*.sql))
 # The manual is a tree whose pages link to each other, so it is installed as one,
 # and not by DOCS, which would put all files into a folder that other extensions
 # use, too.
-MANUAL = README.md CHANGELOG.md LICENSE $(wildcard CONTRIBUTING.md doc/*.md doc/how-to/*.md doc/images/*)
+MANUAL = README.md CHANGELOG.md SECURITY.md LICENSE $(wildcard CONTRIBUTING.md doc/*.md doc/how-to/*.md doc/images/*)
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale --load-extension=smartcar_tesla
