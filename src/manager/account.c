@@ -145,7 +145,7 @@ smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing *ring,
 	bind_account(&parameters, server, user_id);
 	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter_bytea(&parameters, old_refresh_token);
-	if (smartcar_spi_run(RENEW "AND refresh_token = $7", &parameters) > 0)
+	if (smartcar_spi_run_kept(RENEW "AND refresh_token = $7", &parameters) > 0)
 		return true;
 
 	smartcar_account_begin_storing(server, ring);

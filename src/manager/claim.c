@@ -271,14 +271,14 @@ claim_account(SmartcarClaims *claims, const Candidate *candidate)
 	smartcar_parameter(&parameters, UUIDOID, claims->lease, false);
 	smartcar_parameter_int32(&parameters, SMARTCAR_LEASE);
 	smartcar_parameter_time(&parameters, candidate->refreshed_at);
-	if (smartcar_spi_run("UPDATE smartcar_tesla.account "
-						 "SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
-						 "WHERE server = $1 AND user_id = $2 AND status = 'active' "
-						 "AND lease IS NOT DISTINCT FROM $3 "
-						 "AND refreshed_at IS NOT DISTINCT FROM $6 "
-						 "AND " CAN_BE_CLAIMED " "
-						 "RETURNING refresh_token, attempts, leased_until",
-						 &parameters) == 0)
+	if (smartcar_spi_run_kept("UPDATE smartcar_tesla.account "
+							  "SET lease = $4, leased_until = @now + $5 * interval '1 ms' "
+							  "WHERE server = $1 AND user_id = $2 AND status = 'active' "
+							  "AND lease IS NOT DISTINCT FROM $3 "
+							  "AND refreshed_at IS NOT DISTINCT FROM $6 "
+							  "AND " CAN_BE_CLAIMED " "
+							  "RETURNING refresh_token, attempts, leased_until",
+							  &parameters) == 0)
 		return;
 
 	claim = &claims->queue[claims->length++];
