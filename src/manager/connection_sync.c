@@ -52,7 +52,8 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
 /*
  * Stores a page, in the order of the key.  A vehicle that is there twice for one
  * user counts as it was connected last.  Users who were forgotten since are left out.
- * Where the table is distributed, no parameter can follow ON CONFLICT.
+ * Where the table is distributed, no parameter can follow ON CONFLICT.  In FROM, each
+ * unnest() would store its rows first.
  */
 void
 smartcar_connections_store_page(const SmartcarServer *server, const Datum *columns,
@@ -72,9 +73,11 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 						  "$1, p.user_id, p.vehicle_id, p.connection_id, p.external_id, p.mode, "
 						  "string_to_array(p.permissions, ' '), p.make, p.model, p.year, "
 						  "p.powertrain_type, p.connected_at, $13, @now "
-						  "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
-						  "AS p (connection_id, user_id, vehicle_id, external_id, mode, permissions, "
-						  "make, model, year, powertrain_type, connected_at) "
+						  "FROM (SELECT unnest($2) AS connection_id, unnest($3) AS user_id, "
+						  "unnest($4) AS vehicle_id, unnest($5) AS external_id, unnest($6) AS mode, "
+						  "unnest($7) AS permissions, unnest($8) AS make, unnest($9) AS model, "
+						  "unnest($10) AS year, unnest($11) AS powertrain_type, "
+						  "unnest($12) AS connected_at) AS p "
 						  "WHERE " SMARTCAR_IS_NOT_FORGOTTEN("p.user_id", "$13")
 						  "ORDER BY p.user_id COLLATE \"C\", p.vehicle_id COLLATE \"C\", "
 						  "p.connected_at DESC NULLS LAST "
