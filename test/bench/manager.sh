@@ -26,10 +26,18 @@ use_processors()
 measure_status()
 {
 	sql -f "$here/sql/status_tables.sql"
+	sql -v count="$rows" -v few=10 -f "$here/sql/status_fill.sql"
 	sql -v workers=0 -f "$here/sql/status.sql"
 	use_processors "0-$(($(nproc) - 1))"
 	sql -v workers="$(($(nproc) - 1))" -f "$here/sql/status.sql"
 	use_processors "$core"
+	# a tenth of the connections with as many that need something, then ten times as many
+	sql -v count="$((rows / 10))" -v few=1000 -f "$here/sql/status_fill.sql"
+	sql -f "$here/sql/todo.sql"
+	sql -v count="$rows" -v few=10000 -f "$here/sql/status_fill.sql"
+	sql -f "$here/sql/todo.sql"
+	sql -v count="$rows" -v few=1000 -f "$here/sql/status_fill.sql"
+	sql -f "$here/sql/todo.sql"
 	sql -f "$here/sql/status_report.sql"
 }
 
@@ -45,10 +53,10 @@ start_manager_sandbox()
 	ask_sandbox log '{"enabled": false}' >/dev/null
 }
 
-# note_run KIND SESSIONS COUNT SECONDS
+# note_run KIND SESSIONS COUNT SECONDS [PROCESSOR_SECONDS REQUESTS]
 note_run()
 {
-	sql -c "INSERT INTO bench_manager_sample VALUES ('$1', $2, $3, $4)"
+	sql -c "INSERT INTO bench_manager_sample VALUES ('$1', $2, $3, $4, ${5:-NULL}, ${6:-NULL})"
 }
 
 # bare_client KIND ARGUMENTS: prints the seconds that it took.
@@ -63,6 +71,13 @@ quietly()
 	"$@" 2>"$scratch/messages" || { cat "$scratch/messages" >&2; return 1; }
 }
 
+# time_sync KIND COUNT DETAILS
+time_sync()
+{
+	quietly sql -v kind="$1" -v count="$2" -v details="$3" -f "$here/sql/sync.sql"
+}
+
+# Without details, which is a request for each page; with them it is one for each vehicle, too.
 measure_sync()
 {
 	start_manager_sandbox
@@ -72,8 +87,18 @@ measure_sync()
 		note_run bare_sync 1 "$sync_connections" \
 			"$(bare_client connections $manager_at_once "$sync_connections")"
 		sql -c "TRUNCATE smartcar_tesla.connection"
-		quietly sql -v kind=first_sync -v count="$sync_connections" -f "$here/sql/sync.sql"
-		quietly sql -v kind=next_sync -v count="$sync_connections" -f "$here/sql/sync.sql"
+		time_sync first_sync "$sync_connections" false
+		time_sync next_sync "$sync_connections" false
+	done
+	ask_sandbox reset '{}' >/dev/null
+	ask_sandbox fleet "{\"owners\": $detailed_connections, \"tokens\": false}" >/dev/null
+	ask_sandbox log '{"enabled": false}' >/dev/null
+	for _ in $(seq "$call_repeats"); do
+		note_run bare_details 1 "$detailed_connections" \
+			"$(bare_client details $manager_at_once "$detailed_connections")"
+		sql -c "TRUNCATE smartcar_tesla.connection"
+		time_sync details_sync "$detailed_connections" true
+		time_sync known_sync "$detailed_connections" true
 	done
 	stop_sandbox
 }
@@ -89,10 +114,11 @@ load_accounts()
 # measure_refresh SESSIONS: as many sessions, which begin together.
 measure_refresh()
 {
-	local sessions=$1 running=() begun ended session messages=$scratch/messages
+	local sessions=$1 running=() begun ended processor session messages=$scratch/messages
 
 	sql -c "UPDATE smartcar_tesla.account SET access_expires_at = now() + '1 minute'" \
 		-c "VACUUM ANALYZE smartcar_tesla.account"
+	processor=$(server_processor_time)
 	begun=$(date +%s.%N)
 	for session in $(seq "$sessions"); do
 		sql -o /dev/null -c "CALL smartcar_refresh(server => 'refresh')" 2>"$messages.$session" &
@@ -104,7 +130,8 @@ measure_refresh()
 	ended=$(date +%s.%N)
 	sql -c "CALL bench_check('not every account was refreshed',
 		'SELECT count(*) = $refresh_accounts FROM smartcar_tesla.account WHERE attempts = 0 AND access_expires_at > now() + ''1 hour''')"
-	note_run refresh "$sessions" "$refresh_accounts" "$(awk "BEGIN { print $ended - $begun }")"
+	note_run refresh "$sessions" "$refresh_accounts" "$(awk "BEGIN { print $ended - $begun }")" \
+		"$(server_processor_time) - $processor" "$refresh_accounts"
 }
 
 measure_refreshes()
@@ -115,6 +142,7 @@ measure_refreshes()
 	as_server sh -c "umask 077; printf 'key1 %064d\n' 7 >'$key_file'"
 	sql -v origin="$sandbox_url" -v at_once=$manager_at_once -v key_file="$key_file" \
 		-f "$here/sql/refresh_server.sql"
+	set_fsync on
 	for _ in $(seq "$call_repeats"); do
 		for sessions in 1 2 4; do
 			# accounts that nobody has refreshed, for each of the two
@@ -129,6 +157,7 @@ measure_refreshes()
 			first=$((last + 1))
 		done
 	done
+	set_fsync off
 	stop_sandbox
 }
 

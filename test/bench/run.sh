@@ -50,6 +50,7 @@ if [ -n "${BENCH_QUICK:-}" ]; then
 	call_seconds=${CALL_SECONDS:-1}
 	call_repeats=${CALL_REPEATS:-3}
 	sync_connections=${SYNC_CONNECTIONS:-20000}
+	detailed_connections=$((sync_connections / 20))
 	refresh_accounts=${REFRESH_ACCOUNTS:-800}
 	event_seconds=1
 	event_repeats=1
@@ -60,6 +61,7 @@ else
 	call_seconds=${CALL_SECONDS:-3}
 	call_repeats=${CALL_REPEATS:-5}
 	sync_connections=${SYNC_CONNECTIONS:-100000}
+	detailed_connections=$((sync_connections / 20))
 	refresh_accounts=${REFRESH_ACCOUNTS:-4000}
 	event_seconds=2
 	event_repeats=3
@@ -178,6 +180,21 @@ sql()
 	"$bin/psql" -X -q -v ON_ERROR_STOP=1 -v floor="$scratch/floor/floor" -v directory="$scratch/node" "$@"
 }
 
+# The seconds for which the server has had a processor, with its sessions that have ended.
+server_processor_time()
+{
+	local stat
+
+	stat=$(cat "/proc/$(head -n 1 "$data/postmaster.pid")/stat")
+	awk -v ticks="$(getconf CLK_TCK)" '{ print ($14 + $15 + $16 + $17) / ticks }' <<<"$stat"
+}
+
+# Sessions that begin now wait for the disk, as they would elsewhere, or do not.
+set_fsync()
+{
+	sql -c "ALTER SYSTEM SET fsync = $1" -c "SELECT pg_reload_conf()" -o /dev/null
+}
+
 #
 # What is compared with.
 #
@@ -262,3 +279,4 @@ fi
 if [[ $sections == *" events "* ]]; then
 	measure_events
 fi
+sql -f "$here/sql/summary.sql"

@@ -5,6 +5,8 @@
 //
 // Usage: node manager.js connections AT-ONCE COUNT
 //            the pages of GET /connections, of 100 connections each
+//        node manager.js details AT-ONCE COUNT
+//            the same, and for each connection GET /vehicles/{id}/signals
 //        node manager.js tokens AT-ONCE FIRST LAST
 //            refreshes of accounts of the sandbox's fleet
 //
@@ -46,14 +48,34 @@ async function makePages([count]) {
     {...form, authorization: basic('client_sandbox', 'sandbox-api-secret')}, 'grant_type=client_credentials');
   const headers = {authorization: `Bearer ${token}`};
 
-  return {
-    count: Math.ceil(count / PAGE_SIZE),
-    async run(index) {
-      const {data} = await ask(`/v3/connections?page%5Bnumber%5D=${index + 1}&page%5Bsize%5D=${PAGE_SIZE}`, headers);
+  async function list(index) {
+    const {data} = await ask(`/v3/connections?page%5Bnumber%5D=${index + 1}&page%5Bsize%5D=${PAGE_SIZE}`, headers);
 
-      if (data.length !== Math.min(PAGE_SIZE, count - index * PAGE_SIZE)) {
-        throw new Error(`wrong result: ${data.length} connections`);
+    if (data.length !== Math.min(PAGE_SIZE, count - index * PAGE_SIZE)) {
+      throw new Error(`wrong result: ${data.length} connections`);
+    }
+    return data.map(({relationships: {vehicle, user}}) => ({id: vehicle.data.id, user: user.data.id}));
+  }
+  return {count: Math.ceil(count / PAGE_SIZE), headers, list, run: list};
+}
+
+async function makeDetails([count]) {
+  const pages = await makePages([count]);
+  const vehicles = [];
+
+  for (let page = 0; page < pages.count; page++) {
+    vehicles.push(...await pages.list(page));
+  }
+  return {
+    count: pages.count + vehicles.length,
+    async run(index) {
+      if (index < pages.count) {
+        await pages.run(index);
+        return;
       }
+      const {id, user} = vehicles[index - pages.count];
+
+      await ask(`/v3/vehicles/${id}/signals`, {...pages.headers, 'sc-user-id': user});
     },
   };
 }
@@ -74,7 +96,8 @@ function makeTokens([first, last]) {
 }
 
 async function main() {
-  const work = await (kind === 'connections' ? makePages : makeTokens)(numbers.map(Number));
+  const make = {connections: makePages, details: makeDetails, tokens: makeTokens}[kind];
+  const work = await make(numbers.map(Number));
   const before = process.hrtime.bigint();
   let next = 0;
 

@@ -42,10 +42,10 @@ CALL bench_check('PL/pgSQL builds another link',
 CALL bench_measure('connect link', 'owner', :'link',
 	floor_column => 'state', floor_length => 'octet_length(' || :'link' || ')',
 	plpgsql_expression => :'plpgsql_link',
-	floor_target => 1.5, node_target => 3, plpgsql_target => 100);
+	floor_target => 1.25, node_target => 3, plpgsql_target => 100);
 CALL bench_measure('connect link, scope from a column', 'owner_with_scope', :'link_with_scope',
 	floor_column => 'scope', floor_length => 'octet_length(' || :'link_with_scope' || ')',
-	plpgsql_expression => :'plpgsql_link_with_scope');
+	plpgsql_expression => :'plpgsql_link_with_scope', floor_target => 2);
 CALL bench_measure('connect link, every option', 'owner_with_vehicle', :'link_with_all',
 	floor_column => 'vin', floor_length => 'octet_length(' || :'link_with_all' || ')');
 

@@ -45,6 +45,18 @@ CREATE TABLE bench_sample (
 	processor_seconds double precision NOT NULL
 );
 
+-- What the report ends with: ratios within this run, and what is wanted of them; a
+-- target is a lower limit, or an upper one where is_upper.
+CREATE TABLE bench_reach (
+	place integer GENERATED ALWAYS AS IDENTITY,
+	what text NOT NULL,
+	figure text NOT NULL,
+	beside text NOT NULL,
+	ratio double precision NOT NULL,
+	target double precision,
+	is_upper boolean NOT NULL DEFAULT false
+);
+
 -- Stops the run where a function does not do what it is measured for.
 CREATE PROCEDURE bench_check(what text, query text)
 LANGUAGE plpgsql AS $$

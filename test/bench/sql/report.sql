@@ -48,6 +48,10 @@ SELECT name AS "case", rows, round(us::numeric, 3) AS "us/row", round(1e6 / us) 
 FROM bench_ratio
 ORDER BY place;
 
+INSERT INTO bench_reach (what, figure, beside, ratio, target, is_upper)
+	SELECT name, round(us::numeric, 2) || ' us a row', 'the floor', floor_ratio, floor_target, true
+	FROM bench_ratio WHERE name IN ('connect link', 'connect link, scope from a column', 'verify webhook') ORDER BY place;
+
 \echo
 \echo 'Everything that was measured, in microseconds per row.'
 \echo
