@@ -129,7 +129,7 @@ ORDER BY t.typname COLLATE "C";
 SELECT '### ' || c.relname || E'\n\n' || obj_description(c.oid, 'pg_class') || E'\n\n| column | type | meaning |\n| --- | --- | --- |\n' ||
 	(SELECT string_agg('| `' || attname || '` | ' || format_type(atttypid, atttypmod) || ' | ' || col_description(attrelid, attnum) || ' |', E'\n' ORDER BY attnum)
 	 FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0) || E'\n'
-FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid AND c.relkind = 'v'
+FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid AND c.relkind = 'v' AND c.relnamespace <> 'smartcar_tesla'::regnamespace
 ORDER BY c.relname COLLATE "C";
 
 \qecho '## Tables'

@@ -396,7 +396,7 @@ $$),
 ('The connection manager', 'smartcar_grant', $$
 The extension makes no roles of its own. No kind can read a token.
 role_name: the role.
-kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status and smartcar_trouble; `operator`, to refresh, sync, adopt, import tokens, disconnect, forget and reseal, and to read smartcar_status, smartcar_trouble and smartcar_job_run; `reader`, to read these views and nothing else.
+kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status, smartcar_todo and smartcar_trouble; `operator`, to refresh, sync, adopt, import tokens, disconnect, forget and reseal, and to read these views and smartcar_job_run; `reader`, to read the four views and nothing else.
 server: the SERVER on which the role gets USAGE.
 Result: NULL and nothing granted if an argument is NULL.
 Errors: 22023 for another kind, 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.
@@ -404,8 +404,13 @@ $$),
 ('Internal functions', 'smartcar_tesla.known_permissions', $$
 They are those of [Smartcar's page](https://smartcar.com/docs/api-reference/permissions), the ones of the Tesla page first and in its order. Links take these and what the server option `extra_scopes` adds.
 $$),
+('Internal functions', 'smartcar_tesla.facts_hash', $$
+An index of smartcar_tesla.connection is made of it, by which smartcar_todo finds its rows.
+status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired, server: as in smartcar_tesla.connection.
+Result: a hash. What the option `scope` of the server says has no part in it.
+$$),
 ('Internal functions', 'smartcar_tesla.next_action', $$
-The view smartcar_status calls it with the columns of smartcar_tesla.connection.
+The views smartcar_status and smartcar_todo call it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 server: whose option `scope` says what is wanted; NULL means the one that the setting names.
 Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is taken to need; else `retry` if that is error_action, or `none`.

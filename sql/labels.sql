@@ -65,6 +65,7 @@ INSERT INTO expected_labels VALUES
 	('smartcar_reseal_tokens(text)', 'v', false, 'u'),
 	('smartcar_receive_webhook(bytea,text,text)', 'v', false, 'u'),
 	('smartcar_receive_webhook(text,text,text)', 'v', false, 'u'),
+	('smartcar_tesla.facts_hash(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)', 'i', false, 's'),
 	('smartcar_tesla.next_action(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)', 's', false, 's'),
 	('smartcar_tesla.action_url(text,text,text,text,text)', 's', false, 's'),
 	('smartcar_tesla.may_use(text)', 's', false, 's'),

@@ -48,7 +48,7 @@ INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['s
 		'CREATE RULE r AS ON INSERT TO smartcar_tesla.%I DO INSTEAD NOTHING', 'CREATE POLICY p ON smartcar_tesla.%I',
 			'ALTER TABLE smartcar_tesla.%I ADD extra text', 'COPY smartcar_tesla.%I TO STDOUT']) AS statement;
 INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DELETE FROM smartcar_status'),
-	('SELECT access_token FROM smartcar_status'), ('CREATE OR REPLACE VIEW smartcar_status AS SELECT 1');
+	('SELECT access_token FROM smartcar_status'), ('CREATE OR REPLACE VIEW smartcar_status AS SELECT 1'), ('SELECT * FROM smartcar_todo');
 
 -- the schema of the tables is closed, and where somebody opens it, each table still is
 SET ROLE regress_smartcar_nobody;
@@ -135,6 +135,7 @@ SELECT vehicle_id FROM smartcar_status WHERE server = 'rights' AND hostile.tell(
 -- rows of a server that the role may not use
 SELECT external_id, vehicle_id FROM smartcar_status ORDER BY 1;
 SELECT vehicle_id FROM smartcar_status WHERE hostile.tell(vehicle_id) ORDER BY 1;
+SELECT vehicle_id FROM smartcar_todo WHERE hostile.tell(vehicle_id) ORDER BY 1;
 SELECT count(*) FROM smartcar_status WHERE server = 'rights_other';
 
 -- objects with the names that the manager uses, in front of everything

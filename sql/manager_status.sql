@@ -108,6 +108,43 @@ SET timezone = 'UTC';
 SELECT * FROM smartcar_status ORDER BY server, user_id, vehicle_id;
 \x off
 SELECT action, count(*) FROM smartcar_status GROUP BY 1 ORDER BY 1;
+-- those who need something, in a view of their own
+SELECT server, user_id, vehicle_id, action FROM smartcar_todo ORDER BY 1, 2, 3;
+CREATE FUNCTION pg_temp.todo_differs() RETURNS boolean LANGUAGE sql AS $$
+	SELECT EXISTS (TABLE smartcar_todo EXCEPT ALL SELECT * FROM smartcar_status WHERE action <> 'none')
+		OR EXISTS (SELECT * FROM smartcar_status WHERE action <> 'none' EXCEPT ALL TABLE smartcar_todo)
+$$;
+SELECT pg_temp.todo_differs();
+-- for every combination of what is known: rows with one hash need one action, whatever the server wants
+BEGIN;
+DELETE FROM smartcar_tesla.connection;
+SELECT pg_temp.todo_differs() AS without_rows;
+INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired)
+	SELECT COALESCE(server, 'status'), 'user', 'vehicle-' || row_number() OVER (), CASE number % 7 WHEN 0 THEN 'disconnected' ELSE 'connected' END, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, paired
+	FROM cases;
+SELECT count(*) > 50 AS many, count(DISTINCT facts_hash) > 20 AS many_hashes FROM smartcar_tesla.connection_status;
+SELECT pg_temp.todo_differs();
+SELECT facts_hash FROM smartcar_tesla.connection_status GROUP BY 1 HAVING count(DISTINCT action) > 1;
+ALTER SERVER status OPTIONS (SET scope 'read_vin control_security');
+SELECT pg_temp.todo_differs();
+SELECT facts_hash FROM smartcar_tesla.connection_status GROUP BY 1 HAVING count(DISTINCT action) > 1;
+ROLLBACK;
+-- each column that the action depends on has its part in the hash
+SELECT count(DISTINCT smartcar_tesla.facts_hash(status, error_action, granted, tesla, access_type, make, model, year, paired, server)) AS hashes, count(*) AS rows
+FROM (VALUES ('connected', NULL::smartcar_action, '{read_vin}'::text[], '{vehicle_location}'::text[], 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
+	('disconnected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
+	('connected', 'retry', '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
+	('connected', NULL, NULL, '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
+	('connected', NULL, '{}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
+	('connected', NULL, '{read_vin}', NULL, 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
+	('connected', NULL, '{read_vin}', '{vehicle_location}', 'DRIVER', 'TESLA', 'Model 3', 2021, false, 'status'),
+	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'BMW', 'Model 3', 2021, false, 'status'),
+	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model S', 2021, false, 'status'),
+	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2020, false, 'status'),
+	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', NULL, false, 'status'),
+	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, true, 'status'),
+	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status_other'))
+	AS c (status, error_action, granted, tesla, access_type, make, model, year, paired, server);
 -- an owner, or a vehicle, is found by an index
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id)
 	SELECT 'fleet', 'user-' || i, 'vehicle-' || i, 'owner-' || i FROM generate_series(1, 5000) AS i;
@@ -125,6 +162,7 @@ SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 
 SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND vehicle_id = 'vehicle-7'$$) AS line WHERE line IS NOT NULL;
 SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 'fleet' AND user_id = 'user-7'$$) AS line WHERE line IS NOT NULL;
 SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE external_id = 'owner-7'$$) AS line WHERE line IS NOT NULL;
+SELECT count(*) AS scans_of_all FROM pg_temp.scans('SELECT action FROM smartcar_todo') AS line WHERE line LIKE '%Seq Scan%';
 RESET enable_bitmapscan;
 -- parallel workers can do it, and come to the same result
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
@@ -135,9 +173,11 @@ DELETE FROM smartcar_tesla.connection WHERE server = 'fleet';
 -- what a server wants may change in between
 ALTER SERVER status OPTIONS (SET scope 'read_vin');
 SELECT user_id, vehicle_id, action, missing_scopes, missing_tesla_permissions FROM smartcar_status ORDER BY 1, 2;
+SELECT pg_temp.todo_differs();
 -- and so may whether it is there
 DROP SERVER status;
 SELECT user_id, vehicle_id, action, action_url, missing_scopes FROM smartcar_status ORDER BY 1, 2;
+SELECT pg_temp.todo_differs();
 -- or somebody else's
 CREATE FOREIGN DATA WRAPPER status_wrapper;
 CREATE SERVER status FOREIGN DATA WRAPPER status_wrapper;

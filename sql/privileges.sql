@@ -27,6 +27,7 @@ INSERT INTO open_to_public VALUES
 	('smartcar_parse_error(text,integer,text,text)'),
 	('smartcar_verify_webhook(bytea,text,text,text)'),
 	('smartcar_verify_webhook(text,text,text,text)'),
+	('smartcar_tesla.facts_hash(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)'),
 	('smartcar_tesla.next_action(text,smartcar_action,text[],text[],text,text,text,integer,boolean,text)'),
 	('smartcar_tesla.action_url(text,text,text,text,text)'),
 	('smartcar_tesla.may_use(text)'),

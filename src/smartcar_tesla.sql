@@ -926,6 +926,27 @@ COMMENT ON COLUMN smartcar_tesla.account.created_at IS
 'when the owner last connected; for imported tokens, when Smartcar gave them';
 COMMENT ON COLUMN smartcar_tesla.account.updated_at IS 'when this row was last changed';
 
+-- A synchronization updates every row. Half of a page is left to the new versions, so
+-- that they stay on it and no index changes; the old ones would take that space anyway.
+--
+-- What an action depends on is the same for many connections; the few that differ
+-- are found by an index on its hash.
+CREATE FUNCTION smartcar_tesla.facts_hash(
+	status text,
+	error_action smartcar_action,
+	granted_scopes text[],
+	tesla_scopes text[],
+	access_type text,
+	make text,
+	model text,
+	year integer,
+	virtual_key_paired boolean,
+	server text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'smartcar_facts_hash'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION smartcar_tesla.facts_hash IS 'Returns the same for connections that need the same action.';
+
 CREATE TABLE smartcar_tesla.connection (
 	server text NOT NULL,
 	user_id text NOT NULL,
@@ -962,11 +983,13 @@ CREATE TABLE smartcar_tesla.connection (
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (user_id, vehicle_id, server)
-);
+) WITH (fillfactor = 50);
 
 -- The id comes first: it tells rows apart, and a query may leave out the server.
 CREATE INDEX connection_external_id ON smartcar_tesla.connection (external_id, server);
 CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (vehicle_id, server);
+CREATE INDEX connection_facts_hash ON smartcar_tesla.connection (smartcar_tesla.facts_hash(status, error_action,
+	granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired, server));
 
 -- Few change their owner.
 CREATE INDEX connection_owner_changed_at ON smartcar_tesla.connection (server, owner_changed_at)
@@ -1289,7 +1312,7 @@ AS 'MODULE_PATHNAME', 'smartcar_may_use'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.may_use IS 'Tells whether the current role may see rows about a server.';
 
-CREATE VIEW smartcar_status WITH (security_barrier) AS
+CREATE VIEW smartcar_tesla.connection_status AS
 	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, c.make, c.model, c.year, c.mode, c.status,
 		c.granted_scopes,
 		found.missing_scopes,
@@ -1303,15 +1326,48 @@ CREATE VIEW smartcar_status WITH (security_barrier) AS
 		found.action,
 		smartcar_tesla.action_url(found.action::text, c.external_id, c.vehicle_id, c.error_url, c.server)
 			AS action_url,
-		c.connected_at, c.synced_at
+		c.connected_at, c.synced_at,
+		smartcar_tesla.facts_hash(c.status, c.error_action, c.granted_scopes, c.tesla_scopes,
+			c.access_type, c.make, c.model, c.year, c.virtual_key_paired, c.server) AS facts_hash
 	FROM smartcar_tesla.connection c,
 		LATERAL (SELECT smartcar_server_scopes(c.server, missing_ok => true) AS scopes) wanted,
 		LATERAL (
 			SELECT smartcar_missing_scopes(c.granted_scopes, wanted.scopes) AS missing_scopes,
 				smartcar_tesla.next_action(c.status, c.error_action, c.granted_scopes, c.tesla_scopes,
 					c.access_type, c.make, c.model, c.year, c.virtual_key_paired, c.server) AS action
-		) found
-	WHERE smartcar_tesla.may_use(c.server);
+		) found;
+
+CREATE VIEW smartcar_status WITH (security_barrier) AS
+	SELECT server, external_id, user_id, vehicle_id, make, model, year, mode, status, granted_scopes, missing_scopes,
+		missing_tesla_permissions, access_type, virtual_key_required, virtual_key_paired,
+		error_type, error_code, error_description, error_at, action, action_url, connected_at, synced_at
+	FROM smartcar_tesla.connection_status
+	WHERE smartcar_tesla.may_use(server);
+
+-- The kinds of connections are found one by one in the index of their hash, and of each
+-- the first tells whether there is something to do: what the server wants can change
+-- at any time.  ORDER BY, OFFSET, and BETWEEN in place of =, which the planner would
+-- expect to find a large part of the table, keep it from reading the table instead.
+CREATE VIEW smartcar_todo WITH (security_barrier) AS
+	WITH RECURSIVE kind (facts_hash) AS (
+		SELECT min(facts_hash) FROM smartcar_tesla.connection_status
+		UNION ALL
+		SELECT (SELECT min(c.facts_hash) FROM smartcar_tesla.connection_status c WHERE c.facts_hash > kind.facts_hash)
+			FROM kind WHERE kind.facts_hash IS NOT NULL
+	)
+	SELECT s.server, s.external_id, s.user_id, s.vehicle_id, s.make, s.model, s.year, s.mode, s.status, s.granted_scopes, s.missing_scopes,
+		s.missing_tesla_permissions, s.access_type, s.virtual_key_required, s.virtual_key_paired,
+		s.error_type, s.error_code, s.error_description, s.error_at, s.action, s.action_url, s.connected_at, s.synced_at
+	FROM kind,
+		LATERAL (
+			SELECT action FROM smartcar_tesla.connection_status c
+			WHERE c.facts_hash >= kind.facts_hash ORDER BY c.facts_hash LIMIT 1
+		) first,
+		LATERAL (
+			SELECT * FROM smartcar_tesla.connection_status c
+			WHERE c.facts_hash BETWEEN kind.facts_hash AND kind.facts_hash AND smartcar_tesla.may_use(c.server) OFFSET 0
+		) s
+	WHERE first.action <> 'none';
 
 COMMENT ON VIEW smartcar_status IS
 'Each vehicle of each owner: what was granted, what is missing, what to do, and the link for it.';
@@ -1432,6 +1488,23 @@ COMMENT ON COLUMN smartcar_job_run.disconnected IS 'result "disconnected" of sma
 COMMENT ON COLUMN smartcar_job_run.requests IS 'requests that were sent';
 COMMENT ON COLUMN smartcar_job_run.error_sqlstate IS 'SQLSTATE of the error, or of the limit, that ended the run';
 COMMENT ON COLUMN smartcar_job_run.error_description IS 'the error in words';
+COMMENT ON VIEW smartcar_todo IS 'The rows of smartcar_status with an action, found without reading the others.';
+COMMENT ON VIEW smartcar_tesla.connection_status IS 'What smartcar_status and smartcar_todo show of the servers that their reader may use.';
+COMMENT ON COLUMN smartcar_tesla.connection_status.facts_hash IS 'hash of the columns that the action depends on';
+
+DO $$
+DECLARE
+	statement text;
+BEGIN
+	FOR statement IN
+		SELECT pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', v, attname, pg_catalog.col_description(attrelid, attnum))
+		FROM pg_catalog.pg_attribute, (VALUES ('smartcar_todo'), ('smartcar_tesla.connection_status')) AS views (v)
+		WHERE attrelid = 'smartcar_status'::pg_catalog.regclass
+	LOOP
+		EXECUTE statement;
+	END LOOP;
+END
+$$;
 
 --
 -- Rights
@@ -1462,7 +1535,7 @@ BEGIN
 
 	EXECUTE format('GRANT USAGE ON FOREIGN SERVER %I TO %I', server, role_name);
 	EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', home, role_name);
-	EXECUTE format('GRANT SELECT ON %1$s.smartcar_status, %1$s.smartcar_trouble TO %2$I', home, role_name);
+	EXECUTE format('GRANT SELECT ON %1$s.smartcar_status, %1$s.smartcar_todo, %1$s.smartcar_trouble TO %2$I', home, role_name);
 	IF kind = 'application' THEN
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.smartcar_begin_connect, %1$s.smartcar_begin_reauth, '
 			'%1$s.smartcar_receive_webhook(bytea, text, text), %1$s.smartcar_receive_webhook(text, text, text) '

@@ -15,6 +15,7 @@
 #include "func/status.h"
 
 #include "catalog/pg_enum.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -33,11 +34,12 @@
 #include "pg/text.h"
 #include "pg/text_array.h"
 
+PG_FUNCTION_INFO_V1(smartcar_facts_hash);
 PG_FUNCTION_INFO_V1(smartcar_next_action);
 PG_FUNCTION_INFO_V1(smartcar_action_url);
 PG_FUNCTION_INFO_V1(smartcar_may_use);
 
-/* The arguments of smartcar_next_action(). */
+/* The arguments of smartcar_next_action() and smartcar_facts_hash(). */
 enum
 {
 	CONNECTION_STATUS,
@@ -62,14 +64,30 @@ enum
 	LINK_SERVER
 };
 
+/*
+ * Whether an array lacks something that the server wants.  Most rows of a fleet have
+ * the same arrays as the row before, and to compare one takes a fraction of the time
+ * of reading it.
+ */
+typedef struct ArrayVerdict
+{
+	struct varlena *array;		/* a copy; NULL before the first row */
+	Size		allocated;
+	bool		is_lacking;
+} ArrayVerdict;
+
 typedef struct StatusState
 {
 	SmartcarFnState fn;			/* must be first */
 	bool		is_prepared;
 	const SmartcarScopeList *scope; /* what the server asks for, or NULL */
 	unsigned int tesla;			/* the Tesla permissions that it needs */
+	ArrayVerdict granted_scopes;
+	ArrayVerdict tesla_scopes;
 	Datum		actions[SMARTCAR_ACTION_COUNT];
 } StatusState;
+
+typedef bool (*ArrayReader) (const StatusState *state, ArrayType *array);
 
 /* The Tesla permissions that scopes need, as bits. */
 static unsigned int
@@ -101,8 +119,15 @@ prepare_actions(StatusState *state, FunctionCallInfo fcinfo)
 		state->actions[i] = smartcar_action_datum((SmartcarAction) i, type);
 }
 
-static unsigned int
-granted_tesla_permissions(ArrayType *tesla_scopes)
+static void
+set_wanted(StatusState *state, const SmartcarServer *server)
+{
+	state->scope = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
+	state->tesla = needed_tesla_permissions(state->scope);
+}
+
+static bool
+lacks_tesla_permissions(const StatusState *state, ArrayType *tesla_scopes)
 {
 	SmartcarTextArray reader;
 	SmartcarSpan scope;
@@ -111,12 +136,13 @@ granted_tesla_permissions(ArrayType *tesla_scopes)
 	smartcar_text_array_begin(&reader, tesla_scopes, "tesla_scopes");
 	while (smartcar_text_array_next(&reader, &scope))
 		granted |= 1U << smartcar_tesla_permission_find_scope(scope);
-	return granted;
+	return (state->tesla & ~granted) != 0;
 }
 
 static bool
-lacks_scopes(ArrayType *granted_scopes, const SmartcarScopeList *wanted)
+lacks_scopes(const StatusState *state, ArrayType *granted_scopes)
 {
+	const SmartcarScopeList *wanted = state->scope;
 	SmartcarScopeSet granted = {0, NULL};
 
 	smartcar_scope_set_add_array(&granted, granted_scopes, "granted_scopes");
@@ -126,6 +152,26 @@ lacks_scopes(ArrayType *granted_scopes, const SmartcarScopeList *wanted)
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_lacking(StatusState *state, ArrayVerdict *verdict, struct varlena *array, ArrayReader is_read_as)
+{
+	Size		size = VARSIZE_ANY(array);
+	bool		result;
+
+	if (verdict->array != NULL && VARSIZE_ANY(verdict->array) == size &&
+		memcmp(verdict->array, array, size) == 0)
+		return verdict->is_lacking;
+	result = is_read_as(state, DatumGetArrayTypeP(PointerGetDatum(array)));
+	if (verdict->allocated < size)
+	{
+		verdict->array = MemoryContextAlloc(state->fn.context, size);
+		verdict->allocated = size;
+	}
+	memcpy(verdict->array, array, size);
+	verdict->is_lacking = result;
+	return result;
 }
 
 /*
@@ -145,13 +191,13 @@ is_driver(SmartcarSpan access_type)
  * it.
  */
 static SmartcarAction
-missing_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *scope,
-			   unsigned int tesla)
+missing_action(StatusState *state, const SmartcarConnectionFacts *facts)
 {
 	if (facts->tesla_scopes != NULL &&
-		(tesla & ~granted_tesla_permissions(facts->tesla_scopes)) != 0)
+		is_lacking(state, &state->tesla_scopes, facts->tesla_scopes, lacks_tesla_permissions))
 		return SMARTCAR_ACTION_UPDATE_ACCESS;
-	if (facts->granted_scopes != NULL && lacks_scopes(facts->granted_scopes, scope))
+	if (facts->granted_scopes != NULL &&
+		is_lacking(state, &state->granted_scopes, facts->granted_scopes, lacks_scopes))
 		return facts->tesla_scopes == NULL ? SMARTCAR_ACTION_UPDATE_ACCESS :
 			SMARTCAR_ACTION_CONNECT;
 	if (facts->is_unpaired &&
@@ -166,8 +212,7 @@ missing_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *sc
  * that passes by itself must not hide what somebody has to do.
  */
 static SmartcarAction
-choose_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *scope,
-			  unsigned int tesla)
+choose_action(StatusState *state, const SmartcarConnectionFacts *facts)
 {
 	SmartcarAction missing;
 
@@ -176,7 +221,7 @@ choose_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *sco
 	if (facts->error_action != SMARTCAR_ACTION_UNKNOWN &&
 		facts->error_action != SMARTCAR_ACTION_RETRY)
 		return facts->error_action;
-	missing = missing_action(facts, scope, tesla);
+	missing = missing_action(state, facts);
 	if (missing == SMARTCAR_ACTION_NONE && facts->error_action == SMARTCAR_ACTION_RETRY)
 		return SMARTCAR_ACTION_RETRY;
 	return missing;
@@ -185,9 +230,10 @@ choose_action(const SmartcarConnectionFacts *facts, const SmartcarScopeList *sco
 SmartcarAction
 smartcar_connection_action(const SmartcarServer *server, const SmartcarConnectionFacts *facts)
 {
-	const SmartcarScopeList *scope = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
+	StatusState state = {.fn = {.context = CurrentMemoryContext}};
 
-	return choose_action(facts, scope, needed_tesla_permissions(scope));
+	set_wanted(&state, server);
+	return choose_action(&state, facts);
 }
 
 static SmartcarAction
@@ -203,10 +249,10 @@ error_action_argument(FunctionCallInfo fcinfo, const StatusState *state)
 	return action;
 }
 
-static ArrayType *
-array_argument(FunctionCallInfo fcinfo, int argument)
+static struct varlena *
+varlena_argument(FunctionCallInfo fcinfo, int argument)
 {
-	return PG_ARGISNULL(argument) ? NULL : PG_GETARG_ARRAYTYPE_P(argument);
+	return PG_ARGISNULL(argument) ? NULL : PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(argument));
 }
 
 Datum
@@ -218,22 +264,71 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 
 	if (!state->is_prepared)
 	{
-		state->scope = smartcar_server_scope(&state->fn.server, SMARTCAR_OPTION_SCOPE);
-		state->tesla = needed_tesla_permissions(state->scope);
+		set_wanted(state, &state->fn.server);
 		prepare_actions(state, fcinfo);
 		state->is_prepared = true;
 	}
 	facts.is_disconnected = smartcar_span_equal(smartcar_argument_span(fcinfo, CONNECTION_STATUS),
 												SMARTCAR_SPAN("disconnected"));
 	facts.error_action = error_action_argument(fcinfo, state);
-	facts.granted_scopes = array_argument(fcinfo, GRANTED_SCOPES);
-	facts.tesla_scopes = array_argument(fcinfo, TESLA_SCOPES);
+	facts.granted_scopes = varlena_argument(fcinfo, GRANTED_SCOPES);
+	facts.tesla_scopes = varlena_argument(fcinfo, TESLA_SCOPES);
 	facts.access_type = smartcar_argument_span(fcinfo, ACCESS_TYPE);
 	facts.make = smartcar_argument_span(fcinfo, MAKE);
 	facts.model = smartcar_argument_span(fcinfo, MODEL);
 	facts.year = PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR);
 	facts.is_unpaired = !PG_ARGISNULL(VIRTUAL_KEY_PAIRED) && !PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED);
-	PG_RETURN_DATUM(state->actions[choose_action(&facts, state->scope, state->tesla)]);
+	PG_RETURN_DATUM(state->actions[choose_action(state, &facts)]);
+}
+
+static uint64
+combine_hash(uint64 hash, const void *data, size_t length)
+{
+	return hash_combine64(hash, hash_bytes_extended(data, (int) length, length));
+}
+
+/* Adds an argument that is a varlena; a NULL is like nothing else. */
+static uint64
+add_to_hash(uint64 hash, FunctionCallInfo fcinfo, int argument)
+{
+	struct varlena *value = varlena_argument(fcinfo, argument);
+
+	if (value == NULL)
+		return hash_combine64(hash, 1);
+	return combine_hash(hash, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/*
+ * A hash of what choose_action() looks at.  Rows with the same hash need the same
+ * action; it does not matter if others need it, too, so that a later version may hash
+ * in another way.
+ */
+Datum
+smartcar_facts_hash(PG_FUNCTION_ARGS)
+{
+	bool		is_unpaired = !PG_ARGISNULL(VIRTUAL_KEY_PAIRED) && !PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED);
+	int32		year = PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR);
+	uint64		hash = add_to_hash(is_unpaired, fcinfo, SERVER);
+
+	hash = add_to_hash(hash, fcinfo, CONNECTION_STATUS);
+	if (!PG_ARGISNULL(ERROR_ACTION))
+	{
+		/* the OID of its value is another one in a restored database */
+		const char *label = DatumGetCString(DirectFunctionCall1(enum_out,
+																PG_GETARG_DATUM(ERROR_ACTION)));
+
+		hash = combine_hash(hash, label, strlen(label));
+	}
+	hash = add_to_hash(hash, fcinfo, GRANTED_SCOPES);
+	hash = add_to_hash(hash, fcinfo, TESLA_SCOPES);
+	if (is_unpaired)
+	{
+		hash = add_to_hash(hash, fcinfo, ACCESS_TYPE);
+		hash = add_to_hash(hash, fcinfo, MAKE);
+		hash = add_to_hash(hash, fcinfo, MODEL);
+		hash = combine_hash(hash, &year, sizeof(year));
+	}
+	PG_RETURN_INT64((int64) hash);
 }
 
 /*

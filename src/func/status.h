@@ -12,8 +12,6 @@
 
 #include "postgres.h"
 
-#include "utils/array.h"
-
 #include "core/error.h"
 #include "pg/server.h"
 
@@ -22,8 +20,8 @@ typedef struct SmartcarConnectionFacts
 {
 	bool		is_disconnected;
 	SmartcarAction error_action;	/* SMARTCAR_ACTION_UNKNOWN: no error */
-	ArrayType  *granted_scopes;
-	ArrayType  *tesla_scopes;
+	struct varlena *granted_scopes; /* a text[] */
+	struct varlena *tesla_scopes;	/* likewise */
 	SmartcarSpan access_type;
 	SmartcarSpan make;
 	SmartcarSpan model;

@@ -76,8 +76,8 @@ smartcar_connection_next_action(const SmartcarServer *server,
 	SmartcarConnectionFacts facts = {
 		.is_disconnected = connection->is_disconnected,
 		.error_action = error ? error->action : SMARTCAR_ACTION_UNKNOWN,
-		.granted_scopes = connection->granted_scopes,
-		.tesla_scopes = connection->tesla_scopes,
+		.granted_scopes = (struct varlena *) connection->granted_scopes,
+		.tesla_scopes = (struct varlena *) connection->tesla_scopes,
 		.access_type = smartcar_span_from_string(connection->access_type),
 		.make = smartcar_span_from_string(connection->make),
 		.model = smartcar_span_from_string(connection->model),
@@ -268,12 +268,12 @@ smartcar_connections_clear_refusal(const SmartcarServer *server, const char *use
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user_id);
-	count = smartcar_spi_run("SELECT " SMARTCAR_CONNECTION_COLUMNS
-							 "FROM smartcar_tesla.connection "
-							 "WHERE server = $1 AND user_id = $2 AND error_action = 'connect' "
-							 "ORDER BY vehicle_id COLLATE \"C\" "
-							 "FOR UPDATE",
-							 &parameters);
+	count = smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
+								  "FROM smartcar_tesla.connection "
+								  "WHERE server = $1 AND user_id = $2 AND error_action = 'connect' "
+								  "ORDER BY vehicle_id COLLATE \"C\" "
+								  "FOR UPDATE",
+								  &parameters);
 	rows = palloc((count + 1) * sizeof(SmartcarConnectionRow));
 	for (uint64 i = 0; i < count; i++)
 		smartcar_connection_read(i, &rows[i]);

@@ -41,7 +41,7 @@ is_state_for(const SmartcarFnState *state, const text *argument)
 	if (argument == NULL || state->argument == NULL)
 		return argument == NULL && state->argument == NULL;
 	return smartcar_span_equal(smartcar_span_from_text(argument),
-							   smartcar_span_from_string(state->argument));
+							   smartcar_span(state->argument, state->argument_length));
 }
 
 /*
@@ -92,6 +92,7 @@ add_state(FnStates *all, MemoryContext parent, Size size, const text *argument, 
 		memcpy(copy, name.data, name.length);
 		copy[name.length] = '\0';
 		state->argument = copy;
+		state->argument_length = name.length;
 	}
 	smartcar_server_load(&state->server, state->argument, missing_ok, context);
 	all->count++;

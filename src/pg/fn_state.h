@@ -29,6 +29,7 @@ typedef struct SmartcarFnState
 {
 	MemoryContext context;
 	const char *argument;		/* the argument "server"; NULL if it was NULL */
+	size_t		argument_length;
 	SmartcarServer server;
 } SmartcarFnState;
 
