@@ -119,37 +119,49 @@ pass_over(SmartcarClaims *claims, const char *user_id, TimestampTz until)
 	"(access_expires_at <= @now + $2 OR refresh_expires_at <= @now + $3 " \
 	"OR access_expires_at IS NULL)"
 
+/* A kind of account that is due, and since when one of it is. */
+typedef struct DueKind
+{
+	const char *condition;
+	const char *due_at;
+} DueKind;
+
 /*
- * What is due, the most urgent first.  An account is in one of them only.  Each
- * is read from an index, which all of them together could not be: what has
- * failed, by the end of its pause or of its access token; the others, by the end
- * of either token.
+ * What is due, the most urgent first.  An account is of one kind only.  Each kind
+ * has a range of an index that begins with the server and due_at, in whose order it
+ * is read: what the statistics say of the table then makes no difference.  What has
+ * failed waits for the end of its pause, the others for the end of either token.
  */
-static const char *const due_conditions[] = {
-	("attempts <> 0 AND " IS_DUE),
-	"attempts = 0 AND access_expires_at <= @now + $2",
-	("attempts = 0 AND refresh_expires_at <= @now + $3 AND access_expires_at IS NOT NULL "
-	 "AND (access_expires_at <= @now + $2) IS NOT TRUE"),
-	"attempts = 0 AND access_expires_at IS NULL"
+static const DueKind due_kinds[] = {
+	{"attempts <> 0 AND next_attempt_at <= @now AND " IS_DUE, "next_attempt_at"},
+	{"attempts <> 0 AND next_attempt_at IS NULL AND " IS_DUE, "next_attempt_at"},
+	{"attempts <> 0 AND next_attempt_at > @now + interval '1 hour' AND " IS_DUE, "next_attempt_at"},
+	{"attempts = 0 AND access_expires_at <= @now + $2", "access_expires_at"},
+	{"attempts = 0 AND refresh_expires_at <= @now + $3 AND access_expires_at IS NOT NULL "
+	"AND (access_expires_at <= @now + $2) IS NOT TRUE", "refresh_expires_at"},
+	{"attempts = 0 AND access_expires_at IS NULL", "access_expires_at"}
 };
 
 /*
- * The accounts that are due, to select from.  What ends the statement of each
- * condition keeps its index from being read further than is needed.
+ * The accounts that are due, to select from.  Where only some are wanted, these are
+ * none of $6, and no more than $5 of each kind are read.
  */
 static char *
-due_accounts(const char *end)
+due_accounts(bool is_limited)
 {
 	StringInfoData result;
 
 	initStringInfo(&result);
-	for (int i = 0; i < lengthof(due_conditions); i++)
+	for (int i = 0; i < lengthof(due_kinds); i++)
 		appendStringInfo(&result,
-						 "%s(SELECT %d AS urgency, user_id, lease, refreshed_at, access_expires_at "
+						 "%s(SELECT %d AS urgency, user_id, lease, refreshed_at, %s AS due_at "
 						 "FROM smartcar_tesla.account "
 						 "WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
-						 "AND %s AND " IS_NOT_DONE " AND " CAN_BE_CLAIMED "%s)",
-						 i == 0 ? "" : " UNION ALL ", i, due_conditions[i], end);
+						 "AND %s AND " IS_NOT_DONE " AND " CAN_BE_CLAIMED "%s"
+						 " ORDER BY due_at%s)",
+						 i == 0 ? "" : " UNION ALL ", i, due_kinds[i].due_at,
+						 due_kinds[i].condition, is_limited ? " AND user_id <> ALL ($6)" : "",
+						 is_limited ? " LIMIT $5" : "");
 	return psprintf("(%s) AS due", result.data);
 }
 
@@ -221,7 +233,7 @@ smartcar_claims_count_due(const SmartcarClaims *claims)
 	SmartcarParameters parameters = {0};
 
 	bind_due(claims, &parameters);
-	smartcar_spi_run_by_index(psprintf("SELECT count(*) AS count FROM %s", due_accounts("")),
+	smartcar_spi_run_by_index(psprintf("SELECT count(*) AS count FROM %s", due_accounts(false)),
 							  &parameters);
 	return smartcar_row_int64(0, "count");
 }
@@ -326,9 +338,8 @@ read_candidates(void *argument)
 	smartcar_parameter_int32(&parameters, wanted * 4);
 	bind_members(&parameters, batch->claims->skipped);
 	found = (int) smartcar_spi_run_by_index(psprintf("SELECT user_id, lease, refreshed_at FROM %s "
-													 "ORDER BY urgency, access_expires_at LIMIT $5",
-													 due_accounts(" AND user_id <> ALL ($6) "
-																  "ORDER BY access_expires_at LIMIT $5")),
+													 "ORDER BY urgency, due_at LIMIT $5",
+													 due_accounts(true)),
 											&parameters);
 	batch->candidates = palloc(Max(found, 1) * sizeof(Candidate));
 	for (int i = 0; i < found; i++)
@@ -619,8 +630,7 @@ read_next_attempt(void *argument)
 							  "WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
 							  "AND attempts BETWEEN 1 AND 5 "
 							  "AND error_sqlstate NOT IN ('XX001', '55000') "
-							  "AND (next_attempt_at IS NULL "
-							  "OR next_attempt_at <= @now + $5 * interval '1 ms') "
+							  "AND next_attempt_at <= @now + $5 * interval '1 ms' "
 							  "AND greatest(next_attempt_at, leased_until) "
 							  "<= @now + $5 * interval '1 ms' "
 							  "AND " IS_DUE " AND " IS_NOT_DONE,

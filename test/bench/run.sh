@@ -2,15 +2,16 @@
 #
 # Measures how fast the extension is.
 #
-# Usage: test/bench/run.sh [links] [calls] [manager] [events]
+# Usage: test/bench/run.sh [links] [calls] [manager] [events] [week]
 #
 #   links   the functions that are called once per row of a large table: links,
 #           callbacks, permissions, webhooks
 #   calls   calls to Smartcar, one by one and many at once
 #   manager the connection manager over many owners: its view, sync, refresh
 #   events  events of webhooks, by sessions side by side
+#   week    what a week leaves in the tables, and a refresh after an outage
 #
-# Without an argument, all of them.
+# Without an argument, all of them but the week.
 #
 #   ROWS=1000000     how many rows
 #   REPEATS=11       how often each query is run
@@ -18,6 +19,8 @@
 #   CALL_REPEATS=5   how often each is made, and each sync and refresh
 #   SYNC_CONNECTIONS=100000, REFRESH_ACCOUNTS=4000
 #                    how many the connection manager has
+#   WEEK_ROWS=100000, WEEK_ROUNDS=96, WEEK_FILLFACTORS="100"
+#                    the week: accounts, rounds of refreshes, what it is tried with
 #   BENCH_QUICK=1    50,000 rows and nine repeats, calls for a second and three
 #                    times, a fifth of the connections and accounts, all in
 #                    about three minutes
@@ -41,6 +44,8 @@ root=$(cd "$here/../.." && pwd)
 . "$here/manager.sh"
 # shellcheck source=test/bench/events.sh
 . "$here/events.sh"
+# shellcheck source=test/bench/week.sh
+. "$here/week.sh"
 
 pg_config=${PG_CONFIG:-pg_config}
 if [ -n "${BENCH_QUICK:-}" ]; then
@@ -81,8 +86,8 @@ fail()
 sections=" $* "
 for section in "$@"; do
 	case $section in
-		links | calls | manager | events) ;;
-		*) fail "there is no section \"$section\": links, calls, manager and events are" ;;
+		links | calls | manager | events | week) ;;
+		*) fail "there is no section \"$section\": links, calls, manager, events and week are" ;;
 	esac
 done
 if [ $# -eq 0 ]; then
@@ -278,5 +283,8 @@ if [[ $sections == *" manager "* ]]; then
 fi
 if [[ $sections == *" events "* ]]; then
 	measure_events
+fi
+if [[ $sections == *" week "* ]]; then
+	measure_week
 fi
 sql -f "$here/sql/summary.sql"

@@ -116,9 +116,25 @@ sql("VACUUM ANALYZE $account");
 check_reads('all others wait', qr/100\|0\|0\|\d+$/, 5000);
 start_over(100);
 Manager::set_accounts($session, { attempts => 8, next_attempt => '0 s', access_expires => '5 minutes' });
-Manager::set_accounts($session, { access_expires => '0 s' }, 'user_id LIKE' => 'user-%');
+Manager::set_accounts($session, { access_expires => '0 s', next_attempt => '-1 s' }, 'user_id LIKE' => 'user-%');
 sql("VACUUM ANALYZE $account");
 check_reads('all are attempted again', qr/16\|0\|0\|\d+$/, $others + 1000, 'CALL smartcar_refresh(max_accounts => 16)');
+
+# An outage begins, of which the statistics know nothing yet: almost all wait, some can
+# be attempted.
+start_over(100);
+Manager::set_accounts($session, { attempts => 8, next_attempt => '10 minutes', access_expires => '-1 minute' }, 'user_id LIKE' => 'other-%');
+Manager::set_accounts($session, { attempts => 3, next_attempt => '-1 s', access_expires => '-30 s' }, 'user_id LIKE' => 'user-%');
+sql("VACUUM (INDEX_CLEANUP on) $account");
+check_reads('statistics of a quiet day', qr/100\|0\|0\|\d+$/, 5000);
+
+# The same of refresh tokens: by the statistics, those of all others end soon.
+start_over(100);
+Manager::set_accounts($session, { refresh_expires => '1 day' }, 'user_id LIKE' => 'other-%');
+sql("ANALYZE $account");
+Manager::set_accounts($session, { refresh_expires => '60 days' }, 'user_id LIKE' => 'other-%');
+sql("VACUUM (INDEX_CLEANUP on) $account");
+check_reads('statistics of refresh tokens that end', qr/100\|0\|0\|\d+$/, 5000);
 
 # The past is found by its time.
 start_over(40);
@@ -141,9 +157,9 @@ is(Manager::count($session, 'webhook_event'), $others, 'and so are old events');
 		'only what is stored of a refresh is new to indexes, and no claim');
 }
 
-# The order of urgency: what has failed, by the end of the access token; then the
-# others, by the same; then those whose end is not known.  With max_accounts => 1 it
-# is one of the first four.
+# The order of urgency: what has failed, by the end of its pause; then the others, by
+# the end of a token; then those whose end is not known.  With max_accounts => 1 it is
+# one of the first four.
 start_over(16);
 Manager::set_accounts($session, { attempts => 1, next_attempt => '0 s', access_expires => '14 minutes' }, user_id => Manager::fleet(9, 10));
 Manager::set_accounts($session, { attempts => 2, access_expires => '3 hours', refresh_expires => '1 day' }, user_id => 'user-000011');
@@ -152,7 +168,7 @@ Manager::set_accounts($session, { access_expires => '2 minutes' }, user_id => Ma
 Manager::set_accounts($session, { access_expires => undef }, user_id => 'user-000001');
 Manager::set_accounts($session, { access_expires => '1 hour', refresh_expires => '1 day' }, user_id => Manager::fleet(2, 4));
 {
-	my @urgency = ([ 9, 10 ], [11], [12], [ 5 .. 8 ], [ 13 .. 16 ], [ 2, 3, 4 ], [1]);
+	my @urgency = ([ 9, 10 ], [ 11, 12 ], [ 5 .. 8 ], [ 13 .. 16 ], [ 2, 3, 4 ], [1]);
 	my @left;
 	my @early;
 
