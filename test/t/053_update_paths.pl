@@ -61,6 +61,42 @@ like($fresh, qr/^member function public\.smartcar_connect_url\(/m, 'the extensio
 cmp_ok(scalar(split /\n/, $fresh), '>', 300, 'at length');
 is($fresh, extension_after("CREATE EXTENSION smartcar_tesla VERSION '$current'"), 'twice the same');
 
+# What Citus would refuse.  It sends the change of a table to the workers, and then the
+# script, so that a change must do nothing the second time; and of some changes it
+# sends the text of the whole script, unless they stand in a DO block.
+sub refused_by_citus
+{
+	my ($script) = @_;
+	my @refused;
+
+	$script =~ s/--.*//g;
+	while ($script =~ s/\bDO\s+(\$\w*\$)(.*?)\1//is)
+	{
+		my $block = $2;
+
+		push @refused, grep { /\bADD\s+CONSTRAINT\b/i && $block !~ /\bIF\s+NOT\s+EXISTS\s*\(\s*SELECT\b.*\bpg_constraint\b/is
+				|| /\bADD\b(?!\s+CONSTRAINT\b)(?!\s+COLUMN\s+IF\s+NOT\s+EXISTS\b)/i
+				|| /\bDROP\s+(?:COLUMN|CONSTRAINT)\b(?!\s+IF\s+EXISTS\b)/i }
+		  $block =~ /\bALTER\s+TABLE\b[^;]*/gi;
+		push @refused, grep { !/\bIF\s+NOT\s+EXISTS\b/i } $block =~ /\bCREATE\s+(?:UNIQUE\s+)?INDEX\b[^;]*/gi;
+		push @refused, grep { !/\bIF\s+EXISTS\b/i } $block =~ /\bDROP\s+INDEX\b[^;]*/gi;
+	}
+	push @refused, $script =~ /\b(?:ALTER\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX|DROP\s+INDEX)\b[^;]*/gi;
+	return map { s/\s+/ /gr =~ s/ $//r } @refused;
+}
+
+my $table = 'smartcar_tesla.account';
+is_deeply([ refused_by_citus("DO \$\$ BEGIN $_ END \$\$;") ], [], "Citus takes: $_")
+  foreach "ALTER TABLE $table ADD COLUMN IF NOT EXISTS note text;", "ALTER TABLE $table DROP COLUMN IF EXISTS note; ALTER TABLE $table ALTER attempts SET DEFAULT 1;",
+  "CREATE INDEX IF NOT EXISTS account_note ON $table (note); DROP INDEX IF EXISTS smartcar_tesla.account_note;",
+  "ALTER TABLE $table DROP CONSTRAINT IF EXISTS c; IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'c') THEN ALTER TABLE $table ADD CONSTRAINT c CHECK (true); END IF;";
+is_deeply([ refused_by_citus("DO \$x\$ BEGIN $_; END \$x\$;") ], [$_], "Citus refuses: $_")
+  foreach "ALTER TABLE $table ADD note text", "ALTER TABLE $table ADD COLUMN note text", "ALTER TABLE $table ADD COLUMN IF NOT EXISTS a text, ADD COLUMN b text",
+  "ALTER TABLE $table DROP COLUMN note", "ALTER TABLE $table ADD CONSTRAINT c CHECK (true)", "ALTER TABLE $table DROP CONSTRAINT c",
+  "CREATE INDEX account_note ON $table (note)", "CREATE UNIQUE INDEX i ON $table (note)", 'DROP INDEX smartcar_tesla.account_note';
+is_deeply([ refused_by_citus("SELECT 1;\n$_;\nSELECT 2;\n") ], [$_], "Citus refuses outside of DO: $_")
+  foreach "ALTER TABLE $table ADD COLUMN IF NOT EXISTS note text", "CREATE INDEX IF NOT EXISTS account_note ON $table (note)", 'DROP INDEX IF EXISTS smartcar_tesla.account_note';
+
 # The updates that there are
 
 my $updates = $node->safe_psql('postgres', "SELECT source || ' ' || target FROM pg_extension_update_paths('smartcar_tesla') WHERE path = source || '--' || target ORDER BY 1");
@@ -72,6 +108,7 @@ foreach my $update (split /\n/, $updates)
 
 	is_deeply([ differences(extension_after("CREATE EXTENSION smartcar_tesla VERSION '$to'"), extension_after("CREATE EXTENSION smartcar_tesla VERSION '$from'", "ALTER EXTENSION smartcar_tesla UPDATE TO '$to'")) ],
 		[], "from $from to $to");
+	is_deeply([ refused_by_citus(slurp_file("$tree$original{sharedir}/extension/smartcar_tesla--$from--$to.sql")) ], [], "from $from to $to with Citus");
 }
 like($full, qr/ \Q$current\E /, 'the current version can be installed at once');
 

@@ -27,7 +27,8 @@ sub upgrade
 	my %where = defined $old_bindir ? (install_path => $old_bindir =~ s{/bin/?$}{}r) : ();
 	my $old = PostgreSQL::Test::Cluster->new("old_$name", %where);
 	my $new = PostgreSQL::Test::Cluster->new("new_$name");
-	my @init = (extra => [ '--locale=C', '--encoding=UTF8' ]);
+	# 18 has checksums by default, and both clusters must have them or not
+	my @init = (extra => [ '--locale=C', '--encoding=UTF8', '--data-checksums' ]);
 
 	$sandbox->ask('reset', {});
 	$old->init(@init);
