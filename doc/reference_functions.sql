@@ -413,7 +413,7 @@ $$),
 The views smartcar_status and smartcar_todo call it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known of the connection; NULL for what is not.
 server: whose option `scope` says what is wanted; NULL means the one that the setting names.
-Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is taken to need; else `retry` if that is error_action, or `none`.
+Result: `connect` if it is disconnected; else error_action, unless that is `retry`; else `update_access` while Tesla permissions are missing; `connect` while only scopes of Smartcar are missing; `add_virtual_key`, or `ask_owner` for a driver's account, while a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is taken to need; else `retry` if that is error_action, or `none`. Without the server, what is missing is not known: then it is NULL, unless the vehicle is disconnected or has an error_action.
 $$),
 ('Internal functions', 'smartcar_tesla.action_url', $$
 For update_access and, with the vehicle, for reauthenticate it is the link without a callback, so that tokens stay as they are and no session has to be begun; for add_virtual_key that of Smartcar's response or of the server.

@@ -886,20 +886,18 @@ CREATE TABLE smartcar_tesla.account (
 CREATE INDEX account_external_id ON smartcar_tesla.account (server, external_id);
 
 -- Tokens whose user is not known yet, of which there are few.
-CREATE INDEX account_provisional ON smartcar_tesla.account (server)
+CREATE INDEX account_provisional ON smartcar_tesla.account (server, user_id)
 	WHERE pg_catalog.starts_with(user_id, 'session-');
 
 -- Those whose owner has to connect again.
 CREATE INDEX account_refused ON smartcar_tesla.account (server) WHERE status = 'reauthenticate';
 
 -- What is due; an account is in two of them, and one whose refresh fails in the
--- last two.  A lease is in none, so that a claim changes no index.
+-- last.  A lease is in none, so that a claim changes no index.
 CREATE INDEX account_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts = 0;
 CREATE INDEX account_refresh_expires_at ON smartcar_tesla.account (server, refresh_expires_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts = 0;
-CREATE INDEX account_failed_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
-	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts <> 0;
 CREATE INDEX account_failed_next_attempt_at ON smartcar_tesla.account (server, next_attempt_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts <> 0;
 
@@ -926,9 +924,6 @@ COMMENT ON COLUMN smartcar_tesla.account.created_at IS
 'when the owner last connected; for imported tokens, when Smartcar gave them';
 COMMENT ON COLUMN smartcar_tesla.account.updated_at IS 'when this row was last changed';
 
--- A synchronization updates every row. Half of a page is left to the new versions, so
--- that they stay on it and no index changes; the old ones would take that space anyway.
---
 -- What an action depends on is the same for many connections; the few that differ
 -- are found by an index on its hash.
 CREATE FUNCTION smartcar_tesla.facts_hash(
@@ -947,6 +942,8 @@ AS 'MODULE_PATHNAME', 'smartcar_facts_hash'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.facts_hash IS 'Returns the same for connections that need the same action.';
 
+-- Room on each page, so that an event or a synchronization changes no index;
+-- test/bench/week.sh tried it.
 CREATE TABLE smartcar_tesla.connection (
 	server text NOT NULL,
 	user_id text NOT NULL,
@@ -983,7 +980,7 @@ CREATE TABLE smartcar_tesla.connection (
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (user_id, vehicle_id, server)
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 80);
 
 -- The id comes first: it tells rows apart, and a query may leave out the server.
 CREATE INDEX connection_external_id ON smartcar_tesla.connection (external_id, server);
@@ -1312,30 +1309,34 @@ AS 'MODULE_PATHNAME', 'smartcar_may_use'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.may_use IS 'Tells whether the current role may see rows about a server.';
 
+-- Citus cannot send a subquery without FROM to its workers, so LATERAL is not for this.
 CREATE VIEW smartcar_tesla.connection_status AS
 	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, c.make, c.model, c.year, c.mode, c.status,
 		c.granted_scopes,
-		found.missing_scopes,
-		CASE WHEN c.tesla_scopes IS NULL THEN smartcar_tesla_permissions(found.missing_scopes)
-			ELSE smartcar_missing_tesla_permissions(c.tesla_scopes, wanted.scopes)
+		smartcar_missing_scopes(c.granted_scopes, c.wanted_scopes) AS missing_scopes,
+		CASE WHEN c.tesla_scopes IS NULL
+			THEN smartcar_tesla_permissions(smartcar_missing_scopes(c.granted_scopes, c.wanted_scopes))
+			ELSE smartcar_missing_tesla_permissions(c.tesla_scopes, c.wanted_scopes)
 		END AS missing_tesla_permissions,
 		c.access_type,
 		smartcar_virtual_key_required(c.make, c.model, c.year) AS virtual_key_required,
 		c.virtual_key_paired,
 		c.error_type, c.error_code, c.error_description, c.error_at,
-		found.action,
-		smartcar_tesla.action_url(found.action::text, c.external_id, c.vehicle_id, c.error_url, c.server)
+		c.action,
+		smartcar_tesla.action_url(c.action::text, c.external_id, c.vehicle_id, c.error_url, c.server)
 			AS action_url,
-		c.connected_at, c.synced_at,
-		smartcar_tesla.facts_hash(c.status, c.error_action, c.granted_scopes, c.tesla_scopes,
-			c.access_type, c.make, c.model, c.year, c.virtual_key_paired, c.server) AS facts_hash
-	FROM smartcar_tesla.connection c,
-		LATERAL (SELECT smartcar_server_scopes(c.server, missing_ok => true) AS scopes) wanted,
-		LATERAL (
-			SELECT smartcar_missing_scopes(c.granted_scopes, wanted.scopes) AS missing_scopes,
-				smartcar_tesla.next_action(c.status, c.error_action, c.granted_scopes, c.tesla_scopes,
-					c.access_type, c.make, c.model, c.year, c.virtual_key_paired, c.server) AS action
-		) found;
+		c.connected_at, c.synced_at, c.facts_hash
+	FROM (
+		SELECT server, external_id, user_id, vehicle_id, make, model, year, mode, status, granted_scopes,
+			tesla_scopes, access_type, virtual_key_paired, error_type, error_code, error_description,
+			error_url, error_at, connected_at, synced_at,
+			smartcar_server_scopes(server, missing_ok => true) AS wanted_scopes,
+			smartcar_tesla.next_action(status, error_action, granted_scopes, tesla_scopes, access_type,
+				make, model, year, virtual_key_paired, server) AS action,
+			smartcar_tesla.facts_hash(status, error_action, granted_scopes, tesla_scopes, access_type,
+				make, model, year, virtual_key_paired, server) AS facts_hash
+		FROM smartcar_tesla.connection
+	) c;
 
 CREATE VIEW smartcar_status WITH (security_barrier) AS
 	SELECT server, external_id, user_id, vehicle_id, make, model, year, mode, status, granted_scopes, missing_scopes,
@@ -1391,7 +1392,8 @@ COMMENT ON COLUMN smartcar_status.error_type IS 'type of the error that has to b
 COMMENT ON COLUMN smartcar_status.error_code IS 'its code';
 COMMENT ON COLUMN smartcar_status.error_description IS 'its description';
 COMMENT ON COLUMN smartcar_status.error_at IS 'as of when that error is known';
-COMMENT ON COLUMN smartcar_status.action IS 'what to do next; none if all is well';
+COMMENT ON COLUMN smartcar_status.action IS
+'what to do next; none if all is well, NULL if that is not known for want of the server';
 COMMENT ON COLUMN smartcar_status.action_url IS 'link for the action, where one can be sent as it is';
 COMMENT ON COLUMN smartcar_status.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_status.synced_at IS 'when Smartcar was last asked';

@@ -270,6 +270,14 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 	}
 	facts.is_disconnected = smartcar_span_equal(smartcar_argument_span(fcinfo, CONNECTION_STATUS),
 												SMARTCAR_SPAN("disconnected"));
+
+	/* what is wanted of a vehicle is known only where its server is */
+	if (!OidIsValid(state->fn.server.serverid) && !facts.is_disconnected)
+	{
+		if (PG_ARGISNULL(ERROR_ACTION))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(ERROR_ACTION));
+	}
 	facts.error_action = error_action_argument(fcinfo, state);
 	facts.granted_scopes = varlena_argument(fcinfo, GRANTED_SCOPES);
 	facts.tesla_scopes = varlena_argument(fcinfo, TESLA_SCOPES);

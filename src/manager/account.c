@@ -310,6 +310,30 @@ reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char
 }
 
 /*
+ * Where the table is distributed, no parameter can follow ON CONFLICT of an INSERT
+ * that selects.
+ */
+#define MOVE_TOKENS \
+	"INSERT INTO smartcar_tesla.account AS a " \
+	"(server, user_id, external_id, access_token, access_expires_at, " \
+	"refresh_token, refresh_expires_at, refreshed_at, created_at, updated_at) " \
+	"SELECT server, $3, external_id, $4, access_expires_at, " \
+	"$5, refresh_expires_at, refreshed_at, created_at, @now " \
+	"FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 " \
+	"ON CONFLICT (server, user_id) DO UPDATE " \
+	"SET external_id = COALESCE(EXCLUDED.external_id, a.external_id), " \
+	"status = 'active', " \
+	"access_token = EXCLUDED.access_token, " \
+	"access_expires_at = EXCLUDED.access_expires_at, " \
+	"refresh_token = EXCLUDED.refresh_token, " \
+	"refresh_expires_at = EXCLUDED.refresh_expires_at, " \
+	"refreshed_at = EXCLUDED.refreshed_at, " \
+	"lease = NULL, leased_until = NULL, " \
+	"attempts = 0, next_attempt_at = NULL, " \
+	"error_sqlstate = NULL, error_description = NULL, error_at = NULL, " \
+	"created_at = EXCLUDED.created_at, updated_at = EXCLUDED.updated_at"
+
+/*
  * Gives the tokens of an account with a provisional id to the account of their
  * user.  They take the place of older ones.  But where the user was asked for
  * late, the owner may have connected again in the meantime; which of the accounts
@@ -327,27 +351,10 @@ move_tokens(const SmartcarServer *server, const char *provisional_id, const char
 	smartcar_parameter_string(&parameters, user_id);
 	smartcar_parameter_bytea(&parameters, access_token);
 	smartcar_parameter_bytea(&parameters, refresh_token);
-	smartcar_parameter_bool(&parameters, is_latest);
-	if (smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a "
-						 "(server, user_id, external_id, access_token, access_expires_at, "
-						 "refresh_token, refresh_expires_at, refreshed_at, created_at) "
-						 "SELECT server, $3, external_id, $4, access_expires_at, "
-						 "$5, refresh_expires_at, refreshed_at, created_at "
-						 "FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 "
-						 "ON CONFLICT (server, user_id) DO UPDATE "
-						 "SET external_id = COALESCE(EXCLUDED.external_id, a.external_id), "
-						 "status = 'active', "
-						 "access_token = EXCLUDED.access_token, "
-						 "access_expires_at = EXCLUDED.access_expires_at, "
-						 "refresh_token = EXCLUDED.refresh_token, "
-						 "refresh_expires_at = EXCLUDED.refresh_expires_at, "
-						 "refreshed_at = EXCLUDED.refreshed_at, "
-						 "lease = NULL, leased_until = NULL, "
-						 "attempts = 0, next_attempt_at = NULL, "
-						 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, "
-						 "created_at = EXCLUDED.created_at, updated_at = @now "
-						 "WHERE $6 OR a.created_at <= EXCLUDED.created_at "
-						 "OR a.created_at > @now OR a.status <> 'active' "
+	if (smartcar_spi_run(is_latest ? MOVE_TOKENS :
+						 MOVE_TOKENS
+						 " WHERE a.created_at <= EXCLUDED.created_at "
+						 "OR a.created_at > EXCLUDED.updated_at OR a.status <> 'active' "
 						 "OR a.refreshed_at IS NULL",
 						 &parameters) > 0)
 		smartcar_connections_clear_refusal(server, user_id);

@@ -43,11 +43,11 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
  * One login at Tesla can serve two of the application's owners, of whom only the last
  * one has the vehicles then.
  */
-#define RECORD_OWNER_CHANGE \
+#define RECORD_OWNER_CHANGE(now) \
 	"previous_external_id = CASE WHEN c.external_id <> EXCLUDED.external_id " \
 	"THEN c.external_id ELSE c.previous_external_id END, " \
 	"owner_changed_at = CASE WHEN c.external_id <> EXCLUDED.external_id " \
-	"THEN @now ELSE c.owner_changed_at END, "
+	"THEN " now " ELSE c.owner_changed_at END, "
 
 /*
  * Stores a page, in the order of the key.  A vehicle that is there twice for one
@@ -85,7 +85,7 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 						  "status = 'connected', "
 						  "connection_id = EXCLUDED.connection_id, "
 						  "external_id = COALESCE(EXCLUDED.external_id, c.external_id), "
-						  RECORD_OWNER_CHANGE
+						  RECORD_OWNER_CHANGE("EXCLUDED.updated_at")
 						  "mode = EXCLUDED.mode, "
 						  "granted_scopes = EXCLUDED.granted_scopes, "
 						  "make = EXCLUDED.make, "
@@ -177,7 +177,7 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 					 "ON CONFLICT (server, user_id, vehicle_id) DO UPDATE SET "
 					 "status = 'connected', "
 					 SET_OR_KEEP("external_id")
-					 RECORD_OWNER_CHANGE
+					 RECORD_OWNER_CHANGE("@now")
 					 SET_OR_KEEP("make")
 					 SET_OR_KEEP("model")
 					 SET_OR_KEEP("year")

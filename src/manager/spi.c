@@ -55,8 +55,10 @@ typedef struct ExtensionHome
 typedef enum Planning
 {
 	PLAN_AS_USUAL,
-	PLAN_BY_INDEX,				/* without a scan of the whole table */
-	PLAN_KEPT					/* likewise, and once for all parameters */
+	PLAN_BY_INDEX,				/* without a scan of the whole table, in an
+								 * index's order */
+	PLAN_KEPT					/* without such a scan, once for all
+								 * parameters */
 } Planning;
 
 /* More than there are statements whose plans are kept. */
@@ -66,6 +68,7 @@ typedef struct KeptPlan
 {
 	const char *statement;		/* NULL: none */
 	char	   *schema;
+	bool		is_generic;
 	SPIPlanPtr	plan;
 } KeptPlan;
 
@@ -377,11 +380,13 @@ static KeptPlan kept_plans[MAX_KEPT_PLANS];
 
 /*
  * The plan of a statement, made now if there is none.  The extension may have got
- * another schema since.
+ * another schema since.  Citus plans many statements on distributed tables only when
+ * it knows their parameters, so there it is PostgreSQL that decides.
  */
 static SPIPlanPtr
 kept_plan(const char *statement, const char *schema, const SmartcarParameters *parameters)
 {
+	bool		is_generic = !OidIsValid(get_extension_oid("citus", true));
 	int			place = 0;
 	char	   *expanded;
 	KeptPlan   *kept;
@@ -390,7 +395,8 @@ kept_plan(const char *statement, const char *schema, const SmartcarParameters *p
 		   kept_plans[place].statement != statement)
 		place++;
 	kept = &kept_plans[place];
-	if (kept->statement == statement && strcmp(kept->schema, schema) == 0)
+	if (kept->statement == statement && kept->is_generic == is_generic &&
+		strcmp(kept->schema, schema) == 0)
 		return kept->plan;
 	if (kept->statement != NULL)
 	{
@@ -401,11 +407,12 @@ kept_plan(const char *statement, const char *schema, const SmartcarParameters *p
 
 	expanded = expand_placeholders(statement, schema, parameters->count);
 	kept->plan = SPI_prepare_cursor(expanded, parameters->count, (Oid *) parameters->types,
-									CURSOR_OPT_GENERIC_PLAN);
+									is_generic ? CURSOR_OPT_GENERIC_PLAN : 0);
 	if (kept->plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 	pfree(expanded);
 	kept->schema = MemoryContextStrdup(TopMemoryContext, schema);
+	kept->is_generic = is_generic;
 	SPI_keepplan(kept->plan);
 	kept->statement = statement;
 	return kept->plan;
@@ -451,6 +458,9 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (planning != PLAN_AS_USUAL)
 		(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	if (planning == PLAN_BY_INDEX)
+		(void) set_config_option("enable_sort", "off", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
 	result = execute(statement, schema, &parameters, planning);
 	if (result < 0)

@@ -77,8 +77,9 @@ extern void smartcar_spi_wait_until(TimestampTz end);
 extern uint64 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters);
 
 /*
- * The same of what should read no more than its rows.  How many are due changes
- * by the minute; statistics that are older would have the whole table scanned.
+ * The same of what should read no more than its rows, in the order of an index where
+ * the statement has one.  How many are due changes by the minute; statistics that are
+ * older would have the whole table scanned, or sorted.
  */
 extern uint64 smartcar_spi_run_by_index(const char *statement,
 										const SmartcarParameters *parameters);
