@@ -19,7 +19,7 @@
 #   CALL_REPEATS=5   how often each is made, and each sync and refresh
 #   SYNC_CONNECTIONS=100000, REFRESH_ACCOUNTS=4000
 #                    how many the connection manager has
-#   WEEK_ROWS=100000, WEEK_ROUNDS=96, WEEK_FILLFACTORS="100"
+#   WEEK_ROWS=100000, WEEK_ROUNDS=96, WEEK_FILLFACTORS="90", WAITING_ACCOUNTS=300000
 #                    the week: accounts, rounds of refreshes, what it is tried with
 #   BENCH_QUICK=1    50,000 rows and nine repeats, calls for a second and three
 #                    times, a fifth of the connections and accounts, all in

@@ -37,7 +37,7 @@ measure_outage()
 
 	start_manager_sandbox
 	as_server sh -c "umask 077; printf 'key1 %064d\n' 7 >'$key_file'"
-	sql -v origin="$sandbox_url" -v at_once=$manager_at_once -v key_file="$key_file" \
+	sql -v origin="$sandbox_url" -v at_once="$manager_at_once" -v key_file="$key_file" \
 		-f "$here/sql/refresh_server.sql"
 	last=0
 	for state in "of a quiet day" "of now"; do
@@ -63,7 +63,7 @@ measure_week()
 {
 	local fillfactor
 
-	for fillfactor in ${WEEK_FILLFACTORS:-100}; do
+	for fillfactor in ${WEEK_FILLFACTORS:-90}; do
 		play_week "$fillfactor"
 	done
 	command -v node >/dev/null || { echo "outage: skipped: there is no node"; return; }
