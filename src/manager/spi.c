@@ -434,6 +434,13 @@ execute(const char *statement, const char *schema, SmartcarParameters *parameter
 	return result;
 }
 
+static void
+turn_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
 /*
  * Runs a statement as whoever is the user now, with a search path that nobody
  * can put anything into.
@@ -457,11 +464,17 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (planning != PLAN_AS_USUAL)
-		(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+	{
+		turn_off("enable_seqscan");
+
+		/*
+		 * what is turned off and cannot be avoided looks expensive enough to
+		 * be compiled
+		 */
+		turn_off("jit");
+	}
 	if (planning == PLAN_BY_INDEX)
-		(void) set_config_option("enable_sort", "off", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		turn_off("enable_sort");
 	result = execute(statement, schema, &parameters, planning);
 	if (result < 0)
 		elog(ERROR, "a statement returned %d", result);
