@@ -881,10 +881,12 @@ CREATE TABLE smartcar_tesla.account (
 	error_at timestamptz,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (server, user_id)
+	PRIMARY KEY (user_id, server)
 ) WITH (fillfactor = 90);
 
-CREATE INDEX account_external_id ON smartcar_tesla.account (server, external_id);
+-- The id comes first, as in the table of connections: a plan that was made while the
+-- table was empty must not find an owner by the server alone.
+CREATE INDEX account_external_id ON smartcar_tesla.account (external_id, server);
 
 -- Tokens whose user is not known yet, of which there are few.
 CREATE INDEX account_provisional ON smartcar_tesla.account (server, user_id)
