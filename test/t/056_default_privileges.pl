@@ -77,7 +77,7 @@ PYTHON
 
 	$node->safe_psql('postgres', 'CREATE DATABASE own_schema');
 	$node->safe_psql('own_schema', 'CREATE SCHEMA smartcar; CREATE EXTENSION smartcar_tesla SCHEMA smartcar; CREATE TABLE owner (id int)');
-	is($reflected->('plain'), 'smartcar_permission_mapping smartcar_status smartcar_todo', 'SQLAlchemy finds no table in public');
+	is($reflected->('plain'), 'smartcar_job_run smartcar_permission_mapping smartcar_status smartcar_todo smartcar_trouble', 'SQLAlchemy finds no table in public');
 	is($reflected->('own_schema'), 'owner', 'and with SCHEMA smartcar nothing');
 }
 
