@@ -429,6 +429,7 @@ parse_disconnect_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRes
 
 static const SmartcarOperation disconnect_v2 = {
 	.accepts_empty = true,
+	.accepts_missing = true,
 	.prepare = prepare_disconnect_v2,
 	.parse = parse_disconnect_v2
 };

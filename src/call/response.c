@@ -67,11 +67,26 @@ is_success(int status)
 }
 
 /*
- * Whether a response with this status is one that the operation accepts.
+ * Whether the body of a 404 says that Smartcar does not know what was asked for.  That
+ * of a gateway says nothing of it.
  */
 static bool
-is_accepted(const SmartcarItem *item, int status)
+is_missing(SmartcarSpan body)
 {
+	SmartcarApiError error = {0};
+
+	smartcar_error_read_body(&error, body);
+	return smartcar_span_equal(error.type, SMARTCAR_SPAN("RESOURCE_NOT_FOUND"));
+}
+
+/*
+ * Whether a response is one that the operation accepts.
+ */
+static bool
+is_accepted(const SmartcarItem *item, const SmartcarApiResponse *response)
+{
+	int			status = response->status;
+
 	if (item->operation->accepts_anything || is_success(status))
 		return true;
 	if (status == 409)
@@ -79,7 +94,8 @@ is_accepted(const SmartcarItem *item, int status)
 	if (status != 404)
 		return false;
 	return item->operation->accepts_no_value ||
-		(item->operation->accepts_missing && strcmp(item->request.method, "DELETE") == 0);
+		(item->operation->accepts_missing && strcmp(item->request.method, "DELETE") == 0 &&
+		 is_missing(response->body));
 }
 
 /*
@@ -204,7 +220,7 @@ convert_content(const SmartcarItem *item, const SmartcarResponse *response,
 	{
 		fault = read_content(item, response, result);
 		/* the body of an error is parsed later, and must not fail there */
-		if (fault == NULL && !is_accepted(item, result->status))
+		if (fault == NULL && !is_accepted(item, result))
 			(void) smartcar_json_parse(result->body);
 	}
 	PG_CATCH();
@@ -241,7 +257,7 @@ smartcar_item_read_response(SmartcarCall *call, SmartcarItem *item,
 		smartcar_item_fail(call, item, fault);
 		return false;
 	}
-	if (!is_accepted(item, result->status))
+	if (!is_accepted(item, result))
 	{
 		smartcar_item_refuse(call, item, result, NULL);
 		return false;

@@ -52,13 +52,7 @@ smartcar_disconnect_vehicle(PG_FUNCTION_ARGS)
 		smartcar_item_set_user_id(&call.items[0], smartcar_argument_span(fcinfo, USER_ID));
 	smartcar_call_authorize(&call, smartcar_disconnect_call.authorizations[version]);
 	smartcar_call_run(&call);
-
-	/*
-	 * One that Smartcar does not know any more is what was wanted.  In v3, it
-	 * is the list that is not found then, so that nothing is known.
-	 */
-	if (call.items[0].error != NULL &&
-		!(version == SMARTCAR_API_V2 && call.items[0].error->api_error.status == 404))
+	if (call.items[0].error != NULL)
 		smartcar_failure_raise(call.items[0].error);
 
 	smartcar_connections_delete(server, smartcar_argument_span(fcinfo, VEHICLE_ID),

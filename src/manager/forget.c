@@ -65,16 +65,13 @@ refill(SmartcarCall *call, SmartcarItem *item)
 	return true;
 }
 
-/*
- * A connection that Smartcar does not know any more is what was wanted.
- */
 static void
 finish(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarForget *forget = (SmartcarForget *) call;
 	SmartcarForgetTarget *target = (SmartcarForgetTarget *) item->arguments;
 
-	target->is_done = item->error == NULL || item->error->api_error.status == 404;
+	target->is_done = item->error == NULL;
 	if (!target->is_done)
 		smartcar_forget_fail(forget, target->user, target->vehicle_id, item->error);
 	else if (target->deletion.deleted >= 0)

@@ -247,6 +247,17 @@ $sandbox->faults({ match => { query => 'externalId' }, times => 0, status => 400
 is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate}, 'SC400', 'a list of the owner that does not come is an error');
 is(stored('owner-7'), '0|0|0', 'though what is known is gone');
 
+# a 404 that is not Smartcar's
+foreach my $server (qw(smartcar v2 token_only))
+{
+	start_over();
+	$session->query($server eq 'smartcar' ? callback('ben', 'owner-7') : connect_with_code('ben', 'owner-7', $server));
+	$sandbox->faults({ match => { method => 'DELETE' }, times => 0, gateway => 'html', status => 404 });
+	is($session->error("CALL smartcar_forget('owner-7', server => '$server')")->{sqlstate}, 'SC404', "$server: a 404 of a gateway does not say that a connection is gone");
+	$sandbox->faults;
+	is(stored('owner-7') . ' ' . at_smartcar('ben'), "1|2|0 $ben_s $ben_x", 'and what is needed to disconnect it stays');
+}
+
 #
 # What is under way
 #
