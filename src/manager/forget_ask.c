@@ -422,7 +422,9 @@ list_by_token(SmartcarForget *forget, SmartcarOwnerUser **users, int count)
 }
 
 /*
- * A provisional account has a token, but not the id of its user.
+ * A user has one authorization, which belongs to the owner of the tokens, whomever the
+ * vehicles name until they are listed again.  A provisional account has a token, but
+ * not the id of its user.
  */
 static void
 ask_v2(SmartcarForget *forget)
@@ -441,7 +443,7 @@ ask_v2(SmartcarForget *forget)
 	{
 		SmartcarOwnerUser *user = &forget->users[i];
 
-		if (!may_have_connections(forget, user))
+		if (is_another(forget, user->external_id) || !may_have_connections(forget, user))
 			continue;
 		if (is_managed && !smartcar_account_is_provisional(user->user_id))
 			take_user(forget, user);

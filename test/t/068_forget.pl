@@ -381,6 +381,22 @@ Manager::set_connections($node, { external_id => 'wife' }, vehicle_id => $ben_x)
 is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '1|1|1|1|1', 'of a user with vehicles of two owners');
 is(at_smartcar('ben') . ' ' . stored('wife'), "$ben_x 0|1|0", 'one is disconnected');
 
+# another owner has the tokens, and the vehicles could not be listed yet
+foreach my $server (qw(v2 token_only))
+{
+	start_over();
+	$session->query(connect_with_code('ben', 'husband', $server));
+	my $takeover = connect_with_code('ben', 'wife', $server);
+	$sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 0, status => 500 });
+	like($session->query($takeover), qr/^finished\|wife\|$user{ben}\|/m, "$server: a user goes over to another owner");
+	is(stored('husband') . ' ' . stored('wife'), '0|2|1 1|0|1', 'whose vehicles still name the first');
+	$sandbox->faults;
+	is($session->query("CALL smartcar_forget('husband', server => '$server')"), '0|0|2|1|0', 'only rows of the first owner go');
+	is(at_smartcar('ben') . ' ' . stored('wife'), "$ben_s $ben_x 1|0|1", 'the vehicles stay connected');
+	$session->query("CALL smartcar_sync(server => '$server')");
+	is(stored('wife'), '1|2|1', 'and are found again');
+}
+
 # a refresh that is under way
 start_over();
 $session->query(connect_with_code('ben', 'owner-7', 'v2'));
