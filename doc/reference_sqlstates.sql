@@ -35,6 +35,7 @@ INSERT INTO sqlstate (code, condition, meaning, remedy) VALUES
 	('53200', 'out_of_memory', 'there was no memory', 'call again'),
 	('54000', 'program_limit_exceeded', 'a link of more than 32768 bytes, or an array too large', 'ask for less at once'),
 	('55000', 'object_not_in_prerequisite_state', 'an option that the call needs is missing; credentials or a callback are of the other version of the API than the server''s `api_version`; there is no key to seal tokens with; a token has expired, or its owner has to connect again', 'HINT has the statement'),
+	('55006', 'object_in_use', 'something of an owner was stored while smartcar_forget asked Smartcar', 'call it again'),
 	('55P03', 'lock_not_available', 'an ERROR: the table of accounts was locked for 20 seconds while smartcar_refresh wanted to read it; a WARNING: a row was locked for so long that it could not be stored', 'call it again'),
 	('57014', 'query_canceled', 'the statement was canceled, or `statement_timeout` was up', ''),
 	('58000', 'system_error', 'libcurl could not be set up', 'look at the installation of libcurl'),

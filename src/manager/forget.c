@@ -21,6 +21,7 @@
 #include "call/authorization.h"
 #include "manager/forget_ask.h"
 #include "manager/forgotten_user.h"
+#include "manager/owner.h"
 #include "manager/session.h"
 #include "manager/spi.h"
 #include "manager/usable_id.h"
@@ -153,6 +154,22 @@ delete_rows(SmartcarForget *forget)
 }
 
 /*
+ * Looks for what was stored while Smartcar was asked, such as the user of a provisional
+ * account, who was found out.
+ */
+static void
+check_nothing_left(SmartcarForget *forget)
+{
+	static const SmartcarFailure stored = {
+		.sqlstate = ERRCODE_OBJECT_IN_USE,
+		.message = "something of the owner was stored meanwhile"
+	};
+
+	if (smartcar_owner_is_known(forget->run.server, forget->external_id))
+		smartcar_forget_fail(forget, NULL, NULL, &stored);
+}
+
+/*
  * Raises what went wrong.  What could be done is done and committed by then.
  */
 static void
@@ -228,6 +245,7 @@ smartcar_forget(PG_FUNCTION_ARGS)
 	disconnect(forget);
 	record_forgotten(forget);
 	delete_rows(forget);
+	check_nothing_left(forget);
 	smartcar_owner_clear_previous(server, forget->external_id);
 	smartcar_forgotten_users_delete_expired(server);
 	smartcar_spi_commit();

@@ -397,6 +397,20 @@ foreach my $server (qw(v2 token_only))
 	is(stored('wife'), '1|2|1', 'and are found again');
 }
 
+# tokens whose user becomes known while they are used
+start_over();
+$sandbox->faults({ match => { path => '^/v2.0/user$' }, times => 0, status => 500 });
+$session->query(connect_with_code('ben', 'owner-7', 'v2'));
+$sandbox->faults({ match => { method => 'DELETE' }, times => 0, delay_ms => 1500 });
+$other->start("CALL smartcar_forget('owner-7', server => 'v2')");
+Manager::wait_until(sub { scalar(grep { $_->{method} eq 'DELETE' } $sandbox->log) > 0 }) or die 'no deletion';
+$session->query("CALL smartcar_sync(server => 'v2')");
+$error = Session::parts_of_error($other->result);
+is("$error->{sqlstate} $error->{message}", '55006 owner "owner-7" is not forgotten yet: something of the owner was stored meanwhile', 'what was stored meanwhile is an error');
+is(stored('owner-7'), '1|0|0', 'as it is still there');
+$session->query("CALL smartcar_forget('owner-7', server => 'v2')");
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'until the next call');
+
 # a refresh that is under way
 start_over();
 $session->query(connect_with_code('ben', 'owner-7', 'v2'));
