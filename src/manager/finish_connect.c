@@ -15,7 +15,6 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
 
 #include "api/callback_user.h"
 #include "call/application_token.h"
@@ -323,12 +322,14 @@ finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 	if (result->user_id != NULL)
 	{
 		SmartcarSyncRun run;
-		TimestampTz began_at = GetCurrentTimestamp();
 
 		smartcar_sync_run_begin(&run, server);
 		sync_vehicles(&run, session, access_token, result);
+
+		/* a list that was requested meanwhile may have told of it already */
 		result->previous_external_id =
-			smartcar_owner_previous(server, session->external_id, result->user_id, began_at);
+			smartcar_owner_previous(server, session->external_id, result->user_id,
+									session->created_at);
 		smartcar_spi_commit();
 		subscribe_vehicles(&run, result->user_id);
 	}

@@ -218,7 +218,7 @@ smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 
 	bind_session(&parameters, server, session->state_hash);
 	smartcar_parameter_bytea(&parameters, session->callback_hash);
-	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri, status, user_id, "
+	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri, created_at, status, user_id, "
 						 "vehicle_ids, previous_external_id, error, action::text, "
 						 "expires_at <= @now AS is_expired, "
 						 "coalesce(callback_hash = $3, false) AS is_same "
@@ -232,6 +232,7 @@ smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 	session->external_id = smartcar_row_string(0, "external_id");
 	session->vehicle_id = smartcar_row_string(0, "vehicle_id");
 	session->redirect_uri = smartcar_row_string(0, "redirect_uri");
+	session->created_at = smartcar_row_time(0, "created_at");
 	check_owner(session, external_id);
 
 	status = smartcar_row_string(0, "status");

@@ -39,6 +39,7 @@ typedef struct SmartcarSession
 	const char *redirect_uri;
 	bytea	   *state_hash;
 	bytea	   *callback_hash;
+	TimestampTz created_at;
 } SmartcarSession;
 
 typedef struct SmartcarSessionResult

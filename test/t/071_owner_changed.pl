@@ -99,7 +99,17 @@ is(scalar @{ heard() }, 2, 'and tells it');
 unlike($session->query("CALL smartcar_sync(server => 'smartcar')"), qr/new owner/, 'once');
 is_deeply(heard(), [], 'and no more');
 
+# The list was asked for before the callback came
+Manager::start_over($node, $sandbox);
+connected(callback('smartcar', 'anna'));
+my $late = callback('smartcar', 'bruno');
+$session->query("CALL smartcar_sync(server => 'smartcar')");
+is_deeply(connected($late), ['anna'], 'what a synchronization has found out is in the result, too');
+heard();
+
 # By hand
+Manager::start_over($node, $sandbox);
+connected(callback('smartcar', 'bruno'));
 $session->query("CALL smartcar_adopt('{$ben}', '{carla}', 'smartcar')");
 is(owners('smartcar'), "carla|bruno|t\ncarla|bruno|t", 'an adoption is recorded, too');
 is(scalar @{ heard() }, 2, 'and told');
