@@ -216,7 +216,7 @@ smartcar_page_store(const SmartcarServer *server, const SmartcarConnectionPage *
 
 	if (!smartcar_sync_store(store_report, &report, 1, &error))
 		failed = store_each(report);
-	smartcar_owners_report_changes(server, page->asked_at);
+	smartcar_owners_report_changes(server, NULL, page->asked_at);
 	return failed;
 }
 

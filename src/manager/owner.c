@@ -80,12 +80,13 @@ warn_of_change(const char *user_id, const char *old_owner, const char *new_owner
 }
 
 /*
- * Warns of the connections that were stored at a time and have a new owner since, once
- * for each user, and tells those who listen.  The owner before has no vehicle left, and
- * must hear why.
+ * Warns of the connections, of one user or all, that were stored at a time and have a
+ * new owner since, once for each user, and tells those who listen.  The owner before has
+ * no vehicle left, and must hear why.
  */
 void
-smartcar_owners_report_changes(const SmartcarServer *server, TimestampTz stored_at)
+smartcar_owners_report_changes(const SmartcarServer *server, const char *user_id,
+							   TimestampTz stored_at)
 {
 	SmartcarParameters parameters = {0};
 	const char *last_user_id = "";
@@ -94,10 +95,12 @@ smartcar_owners_report_changes(const SmartcarServer *server, TimestampTz stored_
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_time(&parameters, stored_at);
+	smartcar_parameter_string(&parameters, user_id);
 	count = (int) smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
 										"FROM smartcar_tesla.connection "
 										"WHERE server = $1 AND owner_changed_at >= $2 "
 										"AND synced_at = $2 "
+										"AND ($3 IS NULL OR user_id = $3) "
 										"ORDER BY user_id, vehicle_id",
 										&parameters);
 	rows = smartcar_connections_read(count);

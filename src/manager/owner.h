@@ -25,7 +25,8 @@ typedef enum SmartcarAdoption
 extern bool smartcar_owner_is_known(const SmartcarServer *server, const char *external_id);
 extern bool smartcar_owner_has_user(const SmartcarServer *server, const char *external_id,
 									const char *user_id);
-extern void smartcar_owners_report_changes(const SmartcarServer *server, TimestampTz stored_at);
+extern void smartcar_owners_report_changes(const SmartcarServer *server, const char *user_id,
+										   TimestampTz stored_at);
 extern const char *smartcar_owner_previous(const SmartcarServer *server, const char *external_id,
 										   const char *user_id, TimestampTz since);
 extern SmartcarAdoption smartcar_owner_adopt(const SmartcarServer *server, const char *user_id,

@@ -67,7 +67,7 @@ store_list(void *argument)
 			smartcar_user_had_vehicle(report->user, page->rows[i].vehicle_id);
 	smartcar_page_insert(server, page->rows, page->count, page->asked_at);
 	smartcar_user_mark_gone(report->run, report->user, rows, row_count, page->asked_at);
-	smartcar_owners_report_changes(server, page->asked_at);
+	smartcar_owners_report_changes(server, report->user->user_id, page->asked_at);
 }
 
 static void

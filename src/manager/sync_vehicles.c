@@ -260,7 +260,7 @@ store_report(void *argument)
 					  smartcar_find_row(rows, row_count, report->vehicles[i].id),
 					  report->asked_at);
 	smartcar_user_mark_gone(report->run, report->user, rows, row_count, report->asked_at);
-	smartcar_owners_report_changes(server, report->asked_at);
+	smartcar_owners_report_changes(server, report->user->user_id, report->asked_at);
 }
 
 /*

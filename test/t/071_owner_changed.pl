@@ -107,6 +107,14 @@ $session->query("CALL smartcar_sync(server => 'smartcar')");
 is_deeply(connected($late), ['anna'], 'what a synchronization has found out is in the result, too');
 heard();
 
+# Several users of one list, in version 2.0
+Manager::start_over($node, $sandbox);
+Manager::add_fleet($node, $sandbox, 'smartcar_v2', 3);
+$session->query("CALL smartcar_sync(server => 'smartcar_v2')");
+Manager::set_connections($node, { external_id => 'anna' });
+is(scalar(() = $session->query("CALL smartcar_sync(server => 'smartcar_v2')") =~ /has a new owner$/mg), 3, 'each user is warned of once');
+is(scalar @{ heard() }, 3, 'and each vehicle is told of once');
+
 # By hand
 Manager::start_over($node, $sandbox);
 connected(callback('smartcar', 'bruno'));
