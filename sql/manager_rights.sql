@@ -138,6 +138,17 @@ SELECT vehicle_id FROM smartcar_status WHERE hostile.tell(vehicle_id) ORDER BY 1
 SELECT vehicle_id FROM smartcar_todo WHERE hostile.tell(vehicle_id) ORDER BY 1;
 SELECT count(*) FROM smartcar_status WHERE server = 'rights_other';
 
+-- nor does a view of several tables show them
+RESET ROLE;
+INSERT INTO smartcar_tesla.account (server, user_id, external_id, status) VALUES
+	('rights', 'user of the role', 'trouble', 'reauthenticate'),
+	('rights_other', 'user of others', 'trouble', 'reauthenticate');
+SET ROLE "regress smartcar ""app""";
+SELECT user_id FROM smartcar_trouble WHERE kind = 'account_refused' AND hostile.tell(user_id);
+RESET ROLE;
+DELETE FROM smartcar_tesla.account WHERE external_id = 'trouble';
+SET ROLE "regress smartcar ""app""";
+
 -- objects with the names that the manager uses, in front of everything
 CREATE FUNCTION hostile.note(what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'fooled by %, as %', what, current_user; END $$;
 CREATE FUNCTION hostile.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('text ='); RETURN true; END $$;

@@ -1408,54 +1408,55 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.is_being_finished IS
 'Tells whether smartcar_finish_connect is at work on a session.';
 
+-- The condition stands outside: of a view that is a UNION ALL itself, the planner moves a
+-- condition of the query into the parts, before theirs, security barrier or not.
 CREATE VIEW smartcar_trouble WITH (security_barrier) AS
-	SELECT s.server, s.external_id, s.user_id, s.vehicle_id,
-		CASE s.status WHEN 'failed' THEN 'session_failed' WHEN 'exchanging' THEN 'session_cut_off' ELSE 'session_expired'
-			END AS kind,
-		CASE s.status WHEN 'failed' THEN s.ended_at WHEN 'exchanging' THEN s.created_at ELSE s.expires_at END AS since,
-		CASE s.status WHEN 'failed' THEN s.action ELSE s.link::smartcar_action END AS action,
-		s.error, s.error_description AS message,
-		NULL::integer AS attempts, NULL::timestamptz AS next_attempt_at, s.expires_at
-	FROM smartcar_tesla.session s
-	WHERE s.expires_at > now() - interval '30 days'
-		AND (s.status = 'failed'
-			OR s.status = 'open' AND s.expires_at <= now()
-			OR s.status = 'exchanging' AND NOT smartcar_tesla.is_being_finished(s.state_hash))
-		AND NOT EXISTS (
-			SELECT FROM smartcar_tesla.session later
-			WHERE later.server = s.server AND later.external_id = s.external_id AND later.created_at > s.created_at
-				AND (later.vehicle_id IS NULL OR later.vehicle_id = s.vehicle_id)
-				AND (later.status = 'finished' OR s.status = 'open'))
-		AND smartcar_tesla.may_use(s.server)
-	UNION ALL
-	SELECT a.server, a.external_id, a.user_id, NULL, 'account_refused', a.error_at, 'connect'::smartcar_action,
-		a.error_sqlstate, a.error_description, a.attempts, NULL, a.refresh_expires_at
-	FROM smartcar_tesla.account a
-	WHERE a.status = 'reauthenticate' AND smartcar_tesla.may_use(a.server)
-	UNION ALL
-	SELECT a.server, a.external_id, a.user_id, NULL, 'account_failing', COALESCE(a.refreshed_at, a.created_at),
-		CASE WHEN a.error_sqlstate LIKE 'SC%' THEN 'retry' ELSE 'fix_setup' END::smartcar_action, a.error_sqlstate, a.error_description,
-		a.attempts, a.next_attempt_at, a.refresh_expires_at
-	FROM smartcar_tesla.account a
-	WHERE a.status = 'active' AND a.refresh_token IS NOT NULL AND a.attempts <> 0
-		AND smartcar_tesla.may_use(a.server)
-	UNION ALL
-	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, 'connection_error', c.error_at, c.error_action,
-		concat_ws(':', c.error_type, c.error_code), c.error_description, NULL, NULL, NULL
-	FROM smartcar_tesla.connection c
-	WHERE c.status = 'connected' AND c.error_type IS NOT NULL
-		AND (c.error_action IS NULL OR c.error_action NOT IN ('none', 'retry'))
-		AND smartcar_tesla.may_use(c.server)
-	UNION ALL
-	SELECT c.server, c.previous_external_id, c.user_id, c.vehicle_id, 'owner_changed', c.owner_changed_at, NULL,
-		'OWNER_CHANGED', format('the vehicle belongs to owner "%s" now', c.external_id), NULL, NULL, NULL
-	FROM smartcar_tesla.connection c
-	WHERE c.owner_changed_at > now() - interval '30 days'
-		AND NOT EXISTS (
-			SELECT FROM smartcar_tesla.connection own
-			WHERE own.server = c.server AND own.vehicle_id = c.vehicle_id AND own.external_id = c.previous_external_id
-				AND own.status = 'connected')
-		AND smartcar_tesla.may_use(c.server);
+	SELECT * FROM (
+		SELECT s.server, s.external_id, s.user_id, s.vehicle_id,
+			CASE s.status WHEN 'failed' THEN 'session_failed' WHEN 'exchanging' THEN 'session_cut_off' ELSE 'session_expired'
+				END AS kind,
+			CASE s.status WHEN 'failed' THEN s.ended_at WHEN 'exchanging' THEN s.created_at ELSE s.expires_at END AS since,
+			CASE s.status WHEN 'failed' THEN s.action ELSE s.link::smartcar_action END AS action,
+			s.error, s.error_description AS message,
+			NULL::integer AS attempts, NULL::timestamptz AS next_attempt_at, s.expires_at
+		FROM smartcar_tesla.session s
+		WHERE s.expires_at > now() - interval '30 days'
+			AND (s.status = 'failed'
+				OR s.status = 'open' AND s.expires_at <= now()
+				OR s.status = 'exchanging' AND NOT smartcar_tesla.is_being_finished(s.state_hash))
+			AND NOT EXISTS (
+				SELECT FROM smartcar_tesla.session later
+				WHERE later.server = s.server AND later.external_id = s.external_id AND later.created_at > s.created_at
+					AND (later.vehicle_id IS NULL OR later.vehicle_id = s.vehicle_id)
+					AND (later.status = 'finished' OR s.status = 'open'))
+		UNION ALL
+		SELECT a.server, a.external_id, a.user_id, NULL, 'account_refused', a.error_at, 'connect'::smartcar_action,
+			a.error_sqlstate, a.error_description, a.attempts, NULL, a.refresh_expires_at
+		FROM smartcar_tesla.account a
+		WHERE a.status = 'reauthenticate'
+		UNION ALL
+		SELECT a.server, a.external_id, a.user_id, NULL, 'account_failing', COALESCE(a.refreshed_at, a.created_at),
+			CASE WHEN a.error_sqlstate LIKE 'SC%' THEN 'retry' ELSE 'fix_setup' END::smartcar_action, a.error_sqlstate, a.error_description,
+			a.attempts, a.next_attempt_at, a.refresh_expires_at
+		FROM smartcar_tesla.account a
+		WHERE a.status = 'active' AND a.refresh_token IS NOT NULL AND a.attempts <> 0
+		UNION ALL
+		SELECT c.server, c.external_id, c.user_id, c.vehicle_id, 'connection_error', c.error_at, c.error_action,
+			concat_ws(':', c.error_type, c.error_code), c.error_description, NULL, NULL, NULL
+		FROM smartcar_tesla.connection c
+		WHERE c.status = 'connected' AND c.error_type IS NOT NULL
+			AND (c.error_action IS NULL OR c.error_action NOT IN ('none', 'retry'))
+		UNION ALL
+		SELECT c.server, c.previous_external_id, c.user_id, c.vehicle_id, 'owner_changed', c.owner_changed_at, NULL,
+			'OWNER_CHANGED', format('the vehicle belongs to owner "%s" now', c.external_id), NULL, NULL, NULL
+		FROM smartcar_tesla.connection c
+		WHERE c.owner_changed_at > now() - interval '30 days'
+			AND NOT EXISTS (
+				SELECT FROM smartcar_tesla.connection own
+				WHERE own.server = c.server AND own.vehicle_id = c.vehicle_id AND own.external_id = c.previous_external_id
+					AND own.status = 'connected')
+	) t
+	WHERE smartcar_tesla.may_use(t.server);
 
 COMMENT ON VIEW smartcar_trouble IS 'What support has to look at: sessions, accounts and vehicles.';
 COMMENT ON COLUMN smartcar_trouble.server IS 'SERVER that it belongs to';
