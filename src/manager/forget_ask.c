@@ -331,6 +331,24 @@ take_user(SmartcarForget *forget, SmartcarOwnerUser *user)
 }
 
 /*
+ * Whether an account can disconnect nothing any more: Smartcar has refused its refresh
+ * token, and who its user is was never known, so that no management token helps.
+ */
+static bool
+is_useless(const SmartcarForget *forget, const SmartcarOwnerUser *user)
+{
+	if (!user->is_refused || user->access_token != NULL ||
+		!smartcar_account_is_provisional(user->user_id))
+		return false;
+	ereport(WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("tokens of owner \"%s\" are of no use any more",
+					smartcar_excerpt(smartcar_span_from_string(forget->external_id))),
+			 errdetail("Smartcar has refused to refresh them before it said whose they are. They are deleted, and no vehicle is disconnected with them.")));
+	return true;
+}
+
+/*
  * Opens the access token of a user; NULL if there is none that can be used.
  */
 static const char *
@@ -447,7 +465,7 @@ ask_v2(SmartcarForget *forget)
 			continue;
 		if (is_managed && !smartcar_account_is_provisional(user->user_id))
 			take_user(forget, user);
-		else
+		else if (!is_useless(forget, user))
 			by_token[count++] = user;
 	}
 	list_by_token(forget, by_token, count);

@@ -374,6 +374,16 @@ like(Manager::rows($node, 'account', 'user_id'), qr/^session-/, 'tokens whose us
 is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|0|1|3', 'are used and deleted');
 is(at_smartcar('ben'), '', 'and the vehicles disconnected');
 
+# tokens that are refused, and whose user nobody can find out any more
+start_over();
+$sandbox->faults({ match => { path => '^/v2.0/user$' }, times => 0, status => 500 });
+$session->query(connect_with_code('ben', 'owner-7', 'v2'));
+Manager::set_accounts($node, { status => 'reauthenticate', access_expires => '-1 minute' });
+$result = $session->query("CALL smartcar_forget('owner-7', server => 'v2')");
+like($result, qr/^WARNING:  55000: tokens of owner "owner-7" are of no use any more/m, 'tokens that can disconnect nothing any more are told of');
+like($result, qr/^0\|1\|0\|1\|0$/m, 'and deleted');
+$session->query("SELECT FROM smartcar_delete_connections(user_id => '$user{ben}')");
+
 # another owner has one of the vehicles
 $sandbox->faults;
 $session->query(connect_with_code('ben', 'owner-7', 'v2'));
