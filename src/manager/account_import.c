@@ -7,7 +7,8 @@
  * Two tokens do not say which is newer, but the account says where its own come
  * from: refreshed_at is NULL as long as they are imported ones.  What Smartcar has
  * given here is never replaced by a list, whose age is only what somebody says,
- * unless Smartcar has refused it.
+ * unless Smartcar has refused it.  Nor does a list take a user from the owner who has
+ * connected here, or bring back one who was forgotten.
  *
  * An account that stays as it is is not locked, because the transaction is the
  * caller's and may be long, and a refresh may be about to store its tokens.
@@ -24,6 +25,7 @@
 
 #include "manager/account.h"
 #include "manager/connection.h"
+#include "manager/forgotten_user.h"
 #include "manager/owner.h"
 #include "manager/seal.h"
 #include "manager/spi.h"
@@ -34,6 +36,7 @@ typedef struct StoredTokens
 	bool		is_leased;
 	bool		is_refused;
 	bool		were_given_here;	/* by Smartcar, and not by an import */
+	bool		has_owner;
 	bytea	   *refresh_token;	/* sealed; NULL: none */
 	TimestampTz refresh_expires_at;
 } StoredTokens;
@@ -85,7 +88,8 @@ bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 }
 
 /*
- * Stores the tokens of a user who has no account.  Returns false for one who has.
+ * Stores the tokens of a user who has no account, and was not forgotten since they
+ * were given.  Returns whether that was done.
  */
 static bool
 insert_account(const SmartcarServer *server, const SmartcarKeyRing *ring,
@@ -98,7 +102,8 @@ insert_account(const SmartcarServer *server, const SmartcarKeyRing *ring,
 	return smartcar_spi_run_kept("INSERT INTO smartcar_tesla.account "
 								 "(server, user_id, access_token, access_expires_at, "
 								 "refresh_token, refresh_expires_at, created_at, external_id) "
-								 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+								 "SELECT $1, $2, $3, $4, $5, $6, $7, $8 "
+								 "WHERE " SMARTCAR_IS_NOT_FORGOTTEN("$2", "$7")
 								 "ON CONFLICT (server, user_id) DO NOTHING",
 								 &parameters) > 0;
 }
@@ -124,7 +129,8 @@ replace_tokens(const SmartcarServer *server, const SmartcarKeyRing *ring,
 
 #define SELECT_TOKENS \
 	"SELECT " SMARTCAR_NOT_LEASED " AS is_free, status <> 'active' AS is_refused, " \
-	"refreshed_at IS NOT NULL AS were_given_here, refresh_token, refresh_expires_at " \
+	"refreshed_at IS NOT NULL AS were_given_here, external_id IS NOT NULL AS has_owner, " \
+	"refresh_token, refresh_expires_at " \
 	"FROM smartcar_tesla.account " \
 	"WHERE server = $1 AND user_id = $2"
 
@@ -145,6 +151,7 @@ read_tokens(const char *statement, const SmartcarServer *server,
 	stored->is_leased = !smartcar_row_bool(0, "is_free");
 	stored->is_refused = smartcar_row_bool(0, "is_refused");
 	stored->were_given_here = smartcar_row_bool(0, "were_given_here");
+	stored->has_owner = smartcar_row_bool(0, "has_owner");
 	stored->refresh_token = smartcar_row_bytea(0, "refresh_token");
 	stored->refresh_expires_at = smartcar_row_time(0, "refresh_expires_at");
 	return true;
@@ -186,6 +193,32 @@ must_be_replaced(const SmartcarServer *server, const SmartcarKeyRing *ring,
 }
 
 /*
+ * Begins to store tokens.  A smartcar_forget() that has not recorded yet whom it forgets
+ * waits for the end of this transaction: the lock comes first.
+ */
+void
+smartcar_account_import_begin(const SmartcarServer *server, SmartcarKeyRing *ring)
+{
+	SmartcarParameters none = {0};
+
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.connection IN ROW EXCLUSIVE MODE", &none);
+	smartcar_account_begin_storing(server, ring);
+}
+
+/*
+ * Whether a list says who the owner of an account is, as it does where its tokens are
+ * newer than those of an earlier one.  Tokens that were refused, or are not there, say
+ * nothing about the time of the list.
+ */
+static bool
+tells_owner(const SmartcarTokensToImport *tokens, const StoredTokens *stored)
+{
+	if (tokens->external_id == NULL)
+		return false;
+	return !stored->has_owner || (!stored->is_refused && stored->refresh_token != NULL);
+}
+
+/*
  * Stores the tokens of a user, unless the account must stay as it is.
  */
 SmartcarImport
@@ -197,8 +230,9 @@ smartcar_account_import(const SmartcarServer *server, const SmartcarKeyRing *rin
 
 	if (!is_new)
 	{
-		if (!read_tokens(SELECT_TOKENS, server, tokens, &stored) ||
-			!must_be_replaced(server, ring, tokens, &stored) ||
+		if (!read_tokens(SELECT_TOKENS, server, tokens, &stored))
+			return SMARTCAR_IMPORT_FORGOTTEN;
+		if (!must_be_replaced(server, ring, tokens, &stored) ||
 			!read_tokens(SELECT_TOKENS " FOR UPDATE", server, tokens, &stored) ||
 			!must_be_replaced(server, ring, tokens, &stored))
 			return SMARTCAR_IMPORT_KEPT;
@@ -206,7 +240,7 @@ smartcar_account_import(const SmartcarServer *server, const SmartcarKeyRing *rin
 		if (stored.is_refused)
 			smartcar_connections_clear_refusal(server, tokens->user_id);
 	}
-	if (tokens->external_id != NULL)
+	if (tells_owner(tokens, &stored))
 		(void) smartcar_owner_adopt(server, tokens->user_id, tokens->external_id);
 	return stored.refresh_token == NULL ? SMARTCAR_IMPORT_FIRST : SMARTCAR_IMPORT_REPLACED;
 }

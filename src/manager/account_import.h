@@ -32,9 +32,11 @@ typedef enum SmartcarImport
 {
 	SMARTCAR_IMPORT_FIRST,		/* the account had no tokens */
 	SMARTCAR_IMPORT_REPLACED,	/* the account had others */
-	SMARTCAR_IMPORT_KEPT		/* the account stays as it is */
+	SMARTCAR_IMPORT_KEPT,		/* the account stays as it is */
+	SMARTCAR_IMPORT_FORGOTTEN	/* the user was forgotten, and has no account */
 } SmartcarImport;
 
+extern void smartcar_account_import_begin(const SmartcarServer *server, SmartcarKeyRing *ring);
 extern SmartcarImport smartcar_account_import(const SmartcarServer *server,
 											  const SmartcarKeyRing *ring,
 											  const SmartcarTokensToImport *tokens);

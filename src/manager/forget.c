@@ -241,6 +241,9 @@ smartcar_forget(PG_FUNCTION_ARGS)
 	smartcar_sync_run_begin(&forget->run, server);
 
 	forget->rows.sessions = smartcar_sessions_delete_of_owner(server, forget->external_id);
+
+	/* an import of tokens may be about to commit a user of the owner */
+	smartcar_forgotten_users_wait();
 	smartcar_forget_ask(forget);
 	disconnect(forget);
 	record_forgotten(forget);

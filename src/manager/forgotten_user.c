@@ -58,8 +58,8 @@ smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id, Ti
 }
 
 /*
- * Waits for those who insert connections and have not seen what was recorded.
- * Whoever begins later sees it, and goes on.
+ * Waits for those who insert connections or import tokens, and have not seen what was
+ * recorded.  Whoever begins later sees it, and goes on.
  */
 void
 smartcar_forgotten_users_wait(void)

@@ -189,6 +189,11 @@ check_expiry(TimestampTz expires_at, int position, TimestampTz now)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("expires_at must not contain infinity"),
 				 errdetail("Element %d is infinite.", position)));
+	if (expires_at < SetEpochTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("expires_at is too far in the past"),
+				 errdetail("Element %d is before 1970.", position)));
 	if (expires_at > now + SMARTCAR_ACCESS_LIFETIME + CLOCK_DIFFERENCE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -225,7 +230,8 @@ read_entry(const Column *columns, int i, TimestampTz now, Entry *entry)
 static int
 compare_spans(SmartcarSpan a, SmartcarSpan b)
 {
-	int			order = memcmp(a.data, b.data, Min(a.length, b.length));
+	size_t		length = Min(a.length, b.length);
+	int			order = length > 0 ? memcmp(a.data, b.data, length) : 0;
 
 	return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
@@ -241,20 +247,22 @@ compare_users(const void *a, const void *b, void *argument)
 	return order != 0 ? order : one->position - other->position;
 }
 
+static SmartcarSpan
+token_of(const Entry *entry, int argument)
+{
+	return argument == ACCESS_TOKENS ? entry->access_token : entry->refresh_token;
+}
+
+/* Those who have no token come first. */
 static int
-compare_refresh_tokens(const void *a, const void *b, void *argument)
+compare_tokens(const void *a, const void *b, void *argument)
 {
 	const Entry *one = (const Entry *) a;
 	const Entry *other = (const Entry *) b;
-	int			order = compare_spans(one->refresh_token, other->refresh_token);
+	int			order = compare_spans(token_of(one, *(int *) argument),
+									  token_of(other, *(int *) argument));
 
 	return order != 0 ? order : one->position - other->position;
-}
-
-static void
-sort(Entry *entries, int count, qsort_arg_comparator compare)
-{
-	qsort_interruptible(entries, count, sizeof(Entry), compare, NULL);
 }
 
 static bool
@@ -292,18 +300,22 @@ remove_copies(Entry *entries, int count)
 }
 
 /*
- * Refuses a refresh token of two users, as a wrong join has it: the first refresh
- * would leave the other user without tokens.
+ * Refuses a token of two users, as a wrong join has it.  With a refresh token, the first
+ * refresh would leave the other user without tokens; with an access token, one of them
+ * would get the vehicles of the other.
  */
 static void
-check_shared_tokens(const Entry *entries, int count)
+check_shared_tokens(Entry *entries, int count, int argument)
 {
+	qsort_interruptible(entries, count, sizeof(Entry), compare_tokens, &argument);
 	for (int i = 1; i < count; i++)
 	{
-		if (smartcar_span_equal(entries[i - 1].refresh_token, entries[i].refresh_token))
+		SmartcarSpan token = token_of(&entries[i], argument);
+
+		if (token.data != NULL && smartcar_span_equal(token_of(&entries[i - 1], argument), token))
 			ereport(ERROR,
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
-					 errmsg("two users have the same refresh token"),
+					 errmsg("two users have the same token in %s", names[argument]),
 					 errdetail("They are elements %d and %d.", entries[i - 1].position,
 							   entries[i].position)));
 	}
@@ -330,11 +342,11 @@ read_entries(FunctionCallInfo fcinfo, int *count)
 		CHECK_FOR_INTERRUPTS();
 		read_entry(columns, i, now, &entries[i]);
 	}
-	sort(entries, *count, compare_users);
+	qsort_interruptible(entries, *count, sizeof(Entry), compare_users, NULL);
 	*count = remove_copies(entries, *count);
-	sort(entries, *count, compare_refresh_tokens);
-	check_shared_tokens(entries, *count);
-	sort(entries, *count, compare_users);
+	check_shared_tokens(entries, *count, ACCESS_TOKENS);
+	check_shared_tokens(entries, *count, REFRESH_TOKENS);
+	qsort_interruptible(entries, *count, sizeof(Entry), compare_users, NULL);
 	return entries;
 }
 
@@ -351,6 +363,18 @@ import_entry(const SmartcarServer *server, const SmartcarKeyRing *ring, const En
 	if (entry->external_id.data != NULL)
 		tokens.external_id = pnstrdup(entry->external_id.data, entry->external_id.length);
 	return smartcar_account_import(server, ring, &tokens);
+}
+
+static void
+warn_of_forgotten(int64 count)
+{
+	if (count > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg_plural("%lld user who was forgotten is left out",
+							   "%lld users who were forgotten are left out",
+							   (unsigned long) count, (long long) count),
+				 errhint("Delete the owner from the list, too: who was forgotten is known here for 25 hours only.")));
 }
 
 static SmartcarServer *
@@ -379,7 +403,7 @@ smartcar_import_tokens(PG_FUNCTION_ARGS)
 	SmartcarKeyRing ring;
 	Entry	   *entries;
 	int			count;
-	int64		outcomes[SMARTCAR_IMPORT_KEPT + 1] = {0};
+	int64		outcomes[SMARTCAR_IMPORT_FORGOTTEN + 1] = {0};
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {0};
 	Datum		row;
@@ -388,7 +412,7 @@ smartcar_import_tokens(PG_FUNCTION_ARGS)
 	entries = read_entries(fcinfo, &count);
 	smartcar_spi_begin();
 	smartcar_key_ring_read(&ring, server);
-	smartcar_account_begin_storing(server, &ring);
+	smartcar_account_import_begin(server, &ring);
 	each = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla import",
 								 ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < count; i++)
@@ -399,6 +423,7 @@ smartcar_import_tokens(PG_FUNCTION_ARGS)
 		outcomes[import_entry(server, &ring, &entries[i])]++;
 	}
 	smartcar_key_ring_wipe(&ring);
+	warn_of_forgotten(outcomes[SMARTCAR_IMPORT_FORGOTTEN]);
 
 	MemoryContextSwitchTo(result_context);
 	values[IMPORTED] = Int64GetDatum(outcomes[SMARTCAR_IMPORT_FIRST] +

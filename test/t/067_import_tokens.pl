@@ -244,7 +244,7 @@ $sandbox->ask('fleet', { owners => 20 });
 {
 	Manager::add_row($session, 'account', server => 'smartcar', user_id => user(9), external_id => 'owner-9');
 	Manager::add_row($session, 'connection', server => 'smartcar', user_id => user(10), vehicle_id => 'v-10', external_id => 'owner-10');
-	is(import_list([ @{ entry(9) }[0], undef, @{ entry(9) }[ 2, 3 ] ]), '1 0 0', 'an account without tokens gets some');
+	is(import_list([ @{ entry(9) }[0], 'somebody', @{ entry(9) }[ 2, 3 ] ]), '1 0 0', 'an account without tokens gets some');
 	is(Manager::rows($session, 'account', 'external_id', user_id => user(9)), 'owner-9', 'and keeps its owner');
 	like($session->query($import), qr/counts: 0 0 1/, 'again');
 	write_list([ user(10), 'owner-11', @{ entry(10) }[ 2, 3 ] ]);
@@ -298,7 +298,8 @@ $sandbox->ask('fleet', { owners => 20 });
 		[ 'the time of a refresh token', '22023', qr/expires_at is too far in the future; Element 2 .*not when the refresh token does/, $other->(4 => '58 days') ],
 		[ 'a time zone too far', '22023', qr/expires_at is too far in the future; Element 2 /, $other->(4 => '126 minutes') ],
 		[ 'a user with two tokens', '21000', qr/more than once, with different values; Elements 1 and 2 .*newest/, $other->(0 => user(12)) ],
-		[ 'a token of two users', '21000', qr/two users have the same refresh token; They are elements 1 and 2/, $other->(3 => 'refresh-000012') ])
+		[ 'a refresh token of two users', '21000', qr/two users have the same token in refresh_tokens; They are elements 1 and 2/, $other->(3 => 'refresh-000012') ],
+		[ 'an access token of two users', '21000', qr/two users have the same token in access_tokens; They are elements 1 and 2/, $other->(2 => 'access-000012') ])
 	{
 		my ($name, $sqlstate, $pattern, $bad) = @$case;
 
@@ -311,6 +312,8 @@ $sandbox->ask('fleet', { owners => 20 });
 		$session->query("UPDATE kept_token SET expires_at = '$time' WHERE place = (SELECT max(place) FROM kept_token)");
 		$session->error_is($import, '22023', qr/expires_at must not contain infinity; Element 2 /, $time);
 	}
+	$session->query("UPDATE kept_token SET expires_at = '4714-11-24 00:00:00Z BC' WHERE place = (SELECT max(place) FROM kept_token)");
+	$session->error_is($import, '22023', qr/expires_at is too far in the past; Element 2 /, 'a time whose lifetime cannot be computed');
 	$session->query("UPDATE kept_token SET expires_at = NULL WHERE place = (SELECT max(place) FROM kept_token)");
 	$session->error_is($import, '22004', qr/expires_at must not contain NULL; Element 2 /, 'no time');
 
@@ -326,6 +329,51 @@ $sandbox->ask('fleet', { owners => 20 });
 	is(Manager::checksum($session, 'account', 'connection'), $before, 'nothing of any of these lists is stored');
 	is($session->query(q(CALL smartcar_import_tokens('{}', '{}', '{}', '{}', '{}'))), '0|0|0', 'an empty list');
 	is(import_list(entry(12), entry(12), entry(13), entry(12)), '2 0 0', 'equal rows, as a join has them');
+}
+
+# Two users without an access token have none in common.
+is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(13) }[ 0, 1 ], undef, 'refresh-000013' ]), '0 0 2', 'two without an access token');
+
+# An owner who has connected here keeps the user, whatever an old list says.
+{
+	is(import_list(entry(16)), '1 0 0', 'an account');
+	is(refresh(users => [ user(16) ]), '1|0|0', 'which is refreshed here');
+	$session->query(q(CALL smartcar_adopt('{user-000016}', '{owner-of-today}')));
+	refresh_elsewhere(stored(16));
+	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
+	is(refresh(users => [ user(16) ]), '0|0|1', 'and refused');
+	write_list(entry(16));
+	my $result = $session->query($import);
+	like($result, qr/counts: 1 1 0/, 'takes the tokens of the old list');
+	unlike($result, qr/new owner/, 'but not its owner');
+	is(refresh(users => [ user(16) ]), '0|0|1', 'which are refused, too');
+	like(import_list([ user(16), 'owner-of-old', undef, 'refresh-of-old', '-1 day' ]), qr/^1 1 0/, 'and those of another list');
+	is(Manager::rows($session, 'account', 'external_id', user_id => user(16)), 'owner-of-today', 'whose owner is not the one of today');
+}
+
+# A list does not bring back an owner who was forgotten.
+{
+	my @late = (user(18), 'owner-18', 'access-000018', 'refresh-000018', '2 hours');
+
+	$session->query(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (ADD management_token 'sandbox-management-token')));
+	is(import_list(entry(17), entry(18)), '2 0 0', 'two accounts');
+	like($session->query(q(CALL smartcar_forget('owner-17'))), qr/^\d+\|1\|0\|0\|\d+$/m, 'one owner is forgotten');
+	my $result = $session->query($import);
+	like($result, qr/WARNING:.*1 user who was forgotten is left out/, 'the list is imported again');
+	like($result, qr/counts: 0 0 1/, 'without that owner');
+	is(Manager::count($session, 'account', user_id => user(17)), 0, 'who is not back');
+
+	Manager::delete_rows($session, 'account', user_id => user(18));
+	$session->query('BEGIN');
+	is(import_again(), '1 0 0', 'while a list is imported');
+	$control->start(q(CALL smartcar_forget('owner-18')));
+	Manager::wait_until(sub { $session->query(q(SELECT count(*) FROM pg_locks WHERE NOT granted)) > 0 }, 10);
+	$session->query('COMMIT');
+	like($control->result, qr/^\d+\|1\|0\|0\|\d+$/m, 'its owner is forgotten after it');
+	is(Manager::count($session, 'account', user_id => user(18)), 0, 'and not left');
+
+	is(import_list([@late]), '1 0 0', 'tokens that Smartcar has given since are another matter');
+	is(Manager::count($session, 'account', user_id => user(18)), 1, 'because the owner has connected again');
 }
 
 # Servers, and sessions that cannot write
