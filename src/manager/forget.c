@@ -126,6 +126,55 @@ record_forgotten(const SmartcarForget *forget)
 		smartcar_forgotten_users_wait();
 }
 
+static bool
+is_target(const SmartcarForget *forget, const SmartcarOwnerUser *user, const char *vehicle_id)
+{
+	for (int i = 0; i < forget->target_count; i++)
+	{
+		const SmartcarForgetTarget *target = &forget->targets[i];
+
+		if (target->user == user && target->vehicle_id != NULL &&
+			strcmp(target->vehicle_id, vehicle_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Warns of connections that are stored and that no list of version 3 has.  Mostly they
+ * were disconnected elsewhere.  With the credentials of another application no list has
+ * anything, though, and Smartcar keeps them.
+ */
+static void
+warn_of_unlisted(const SmartcarForget *forget)
+{
+	int64		unlisted = 0;
+
+	if (smartcar_server_api_version(forget->run.server) == SMARTCAR_API_V2)
+		return;
+	for (int i = 0; i < forget->user_count; i++)
+	{
+		const SmartcarOwnerUser *user = &forget->users[i];
+
+		for (int k = 0; !user->has_failed && k < user->vehicle_count; k++)
+		{
+			const SmartcarOwnerVehicle *vehicle = &user->vehicles[k];
+
+			if (vehicle->is_connected && vehicle->external_id != NULL &&
+				strcmp(vehicle->external_id, forget->external_id) == 0 &&
+				!is_target(forget, user, vehicle->vehicle_id))
+				unlisted++;
+		}
+	}
+	if (unlisted > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("Smartcar does not list " INT64_FORMAT " connections of owner \"%s\" as theirs",
+						unlisted, smartcar_excerpt(smartcar_span_from_string(forget->external_id))),
+				 errdetail("They are deleted here, and nothing was sent for them."),
+				 errhint("If the owner has not disconnected them, check the credentials and the option \"mode\" of the server.")));
+}
+
 /*
  * Deletes what has nothing left at Smartcar, a transaction for each user.
  */
@@ -246,6 +295,7 @@ smartcar_forget(PG_FUNCTION_ARGS)
 	smartcar_forgotten_users_wait();
 	smartcar_forget_ask(forget);
 	disconnect(forget);
+	warn_of_unlisted(forget);
 	record_forgotten(forget);
 	delete_rows(forget);
 	check_nothing_left(forget);

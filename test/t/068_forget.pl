@@ -176,7 +176,7 @@ is(stored('wife') . ' ' . at_smartcar('ben'), "1|2|0 $ben_s $ben_x", 'stays');
 start_over();
 connect_owner('ben', 'husband');
 $sandbox->connect(owner => 'ben', external_id => 'wife');
-is($session->query("CALL smartcar_forget('husband')"), '0|1|2|1|2', 'what Smartcar gives to another owner');
+like($session->query("CALL smartcar_forget('husband')"), qr/does not list 2 connections of owner "husband" as theirs\n.*^0\|1\|2\|1\|2$/ms, 'what Smartcar gives to another owner');
 is(at_smartcar('ben'), "$ben_s $ben_x", 'stays there');
 
 #
@@ -246,6 +246,10 @@ is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate} . ' ' . stored
 $sandbox->faults({ match => { query => 'externalId' }, times => 0, status => 400 });
 is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate}, 'SC400', 'a list of the owner that does not come is an error');
 is(stored('owner-7'), '0|0|0', 'though what is known is gone');
+$sandbox->faults;
+connect_owner('ben', 'owner-7');
+$sandbox->faults({ match => { query => 'user' }, times => 0, body => { data => [] } });
+like($session->query("CALL smartcar_forget('owner-7')"), qr/^WARNING:  P0002: Smartcar does not list 2 connections of owner "owner-7" as theirs\n.*^0\|1\|2\|1\|\d+$/ms, 'lists that lack what is stored are told of');
 
 # a 404 that is not Smartcar's
 foreach my $server (qw(smartcar v2 token_only))
