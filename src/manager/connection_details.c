@@ -51,7 +51,7 @@ smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, in
 									"AND status = 'connected' "
 									"AND (details_at IS NULL OR details_at < $3 "
 									"OR details_at > @now) "
-									"AND ($4 AND error_type IS NULL "
+									"AND ($4 AND details_at IS NOT NULL AND error_type IS NULL "
 									"AND " IS_TOLD("access_type_known_at")
 									"AND " IS_TOLD("tesla_scopes_known_at")
 									"AND " IS_TOLD("virtual_key_known_at") ") IS NOT TRUE "

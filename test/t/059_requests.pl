@@ -120,6 +120,12 @@ $node->safe_psql('postgres', "UPDATE smartcar_tesla.connection SET details_at = 
 is(counts(), '3|0|0|4', 'a webhook that has said nothing for a day is not relied on');
 sent();
 
+# what version 2.0 has told was asked for by its own rules, and says nothing of the errors of version 3
+start_over(3);
+counts();
+$node->safe_psql('postgres', 'UPDATE smartcar_tesla.connection SET details_at = NULL');
+is(counts(), '3|0|0|4', 'a vehicle that was never asked about in version 3 is asked about, whatever is known');
+
 # A rate limit ends a run, and the next one goes on
 
 start_over(1000);
