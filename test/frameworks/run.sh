@@ -113,7 +113,7 @@ start_pooler()
 	if [ "$(id -u)" = 0 ]; then
 		chmod 711 "$scratch"
 		chown -R postgres "$scratch/pooler"
-		runuser -u postgres -- pgbouncer -q "$scratch/pooler/pgbouncer.ini" > "$scratch/pooler.log" 2>&1 &
+		runuser -u postgres -- "$(command -v pgbouncer)" -q "$scratch/pooler/pgbouncer.ini" > "$scratch/pooler.log" 2>&1 &
 	else
 		pgbouncer -q "$scratch/pooler/pgbouncer.ini" > "$scratch/pooler.log" 2>&1 &
 	fi
@@ -162,11 +162,11 @@ fi
 
 if (need_npm && install_packages "$scratch"); then
 	report 'node-postgres' test_node "$PGHOST" "$PGPORT"
-	if command -v pgbouncer > /dev/null; then
+	if pgbouncer --version > /dev/null 2>&1; then
 		start_pooler
 		report 'node-postgres through pgbouncer' test_node "$scratch/pooler" 6432
 	else
-		echo 'skipped - frameworks: pgbouncer: it is not installed'
+		echo 'skipped - frameworks: pgbouncer: it is not installed, and its package cannot be unpacked and run'
 	fi
 elif [ $? != 77 ]; then
 	echo 'not ok - frameworks: node-postgres: npm'

@@ -229,10 +229,10 @@ needs_frameworks()
 	want python3-alembic has_debian_python_module alembic
 }
 
-# pgbouncer is not installed, because its package starts a service.
 step_frameworks()
 {
 	after install
+	unpack pgbouncer pgbouncer
 	start_sandbox
 	SMARTCAR_SANDBOX=$sandbox_url "$copy/test/frameworks/run.sh"
 	stop_sandbox

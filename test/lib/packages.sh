@@ -225,7 +225,7 @@ unpack()
 	fi
 	mkdir -p "$tree"
 	if (cd "$tree" && timeout 60 apt-get -q download "$1") >"$workspace/unpack.log" 2>&1; then
-		dpkg-deb -x "$tree/$1"_*.deb "$tree" && export PATH=$PATH:$tree/usr/bin
+		dpkg-deb -x "$tree/$1"_*.deb "$tree" && export PATH=$PATH:$tree/usr/bin:$tree/usr/sbin
 	fi
 }
 
