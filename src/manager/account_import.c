@@ -194,14 +194,12 @@ must_be_replaced(const SmartcarServer *server, const SmartcarKeyRing *ring,
 
 /*
  * Begins to store tokens.  A smartcar_forget() that has not recorded yet whom it forgets
- * waits for the end of this transaction: the lock comes first.
+ * waits for the end of this transaction.
  */
 void
 smartcar_account_import_begin(const SmartcarServer *server, SmartcarKeyRing *ring)
 {
-	SmartcarParameters none = {0};
-
-	smartcar_spi_run("LOCK TABLE smartcar_tesla.connection IN ROW EXCLUSIVE MODE", &none);
+	smartcar_forgotten_users_lock();
 	smartcar_account_begin_storing(server, ring);
 }
 

@@ -264,20 +264,18 @@ smartcar_connections_clear_refusal(const SmartcarServer *server, const char *use
 	SmartcarKnownTime time = smartcar_arrival_time();
 	SmartcarParameters parameters = {0};
 	SmartcarConnectionRow *rows;
-	uint64		count;
+	int			count;
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user_id);
-	count = smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
-								  "FROM smartcar_tesla.connection "
-								  "WHERE server = $1 AND user_id = $2 AND error_action = 'connect' "
-								  "ORDER BY vehicle_id COLLATE \"C\" "
-								  "FOR UPDATE",
-								  &parameters);
-	rows = palloc((count + 1) * sizeof(SmartcarConnectionRow));
-	for (uint64 i = 0; i < count; i++)
-		smartcar_connection_read(i, &rows[i]);
-	for (uint64 i = 0; i < count; i++)
+	count = (int) smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
+										"FROM smartcar_tesla.connection "
+										"WHERE server = $1 AND user_id = $2 AND error_action = 'connect' "
+										"ORDER BY vehicle_id COLLATE \"C\" "
+										"FOR UPDATE",
+										&parameters);
+	rows = smartcar_connections_read(count);
+	for (int i = 0; i < count; i++)
 	{
 		if (smartcar_connection_errors_end_action(&rows[i].errors, SMARTCAR_ACTION_CONNECT, &time))
 			smartcar_connection_update(server, &rows[i]);

@@ -41,16 +41,27 @@ smartcar_user_record_forgotten(const SmartcarServer *server, const char *user_id
 }
 
 /*
- * Whether a user was forgotten since a time.  What the caller inserts in the same
- * transaction is seen by smartcar_forgotten_users_wait(): the lock comes first.
+ * Has smartcar_forgotten_users_wait() wait for the end of this transaction.  The lock
+ * comes before anything about a user is read or inserted.
+ */
+void
+smartcar_forgotten_users_lock(void)
+{
+	SmartcarParameters none = {0};
+
+	smartcar_spi_run("LOCK TABLE smartcar_tesla.connection IN ROW EXCLUSIVE MODE", &none);
+}
+
+/*
+ * Whether a user was forgotten since a time, for a caller who inserts in the same
+ * transaction.
  */
 bool
 smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id, TimestampTz since)
 {
-	SmartcarParameters none = {0};
 	SmartcarParameters parameters = {0};
 
-	smartcar_spi_run("LOCK TABLE smartcar_tesla.connection IN ROW EXCLUSIVE MODE", &none);
+	smartcar_forgotten_users_lock();
 	bind_user(&parameters, server, user_id);
 	smartcar_parameter_time(&parameters, since);
 	return smartcar_spi_run("SELECT WHERE NOT " SMARTCAR_IS_NOT_FORGOTTEN("$2", "$3"),

@@ -33,6 +33,7 @@
 #define SMARTCAR_AT_ANY_TIME	((TimestampTz) 0)
 
 extern void smartcar_user_record_forgotten(const SmartcarServer *server, const char *user_id);
+extern void smartcar_forgotten_users_lock(void);
 extern bool smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id,
 									   TimestampTz since);
 extern void smartcar_forgotten_users_wait(void);
