@@ -161,14 +161,14 @@ is(Manager::count($session, 'webhook_event'), $others, 'and so are old events');
 # the end of a token; then those whose end is not known.  With max_accounts => 1 it is
 # one of the first four.
 start_over(16);
-Manager::set_accounts($session, { attempts => 1, next_attempt => '0 s', access_expires => '14 minutes' }, user_id => Manager::fleet(9, 10));
-Manager::set_accounts($session, { attempts => 2, access_expires => '3 hours', refresh_expires => '1 day' }, user_id => 'user-000011');
-Manager::set_accounts($session, { attempts => 2, access_expires => undef }, user_id => 'user-000012');
+Manager::set_accounts($session, { attempts => 1, next_attempt => '-3 s', access_expires => '14 minutes' }, user_id => Manager::fleet(9, 10));
+Manager::set_accounts($session, { attempts => 2, next_attempt => '-2 s', access_expires => '3 hours', refresh_expires => '1 day' }, user_id => 'user-000011');
+Manager::set_accounts($session, { attempts => 2, next_attempt => '-1 s', access_expires => undef }, user_id => 'user-000012');
 Manager::set_accounts($session, { access_expires => '2 minutes' }, user_id => Manager::fleet(13, 16));
 Manager::set_accounts($session, { access_expires => undef }, user_id => 'user-000001');
 Manager::set_accounts($session, { access_expires => '1 hour', refresh_expires => '1 day' }, user_id => Manager::fleet(2, 4));
 {
-	my @urgency = ([ 9, 10 ], [ 11, 12 ], [ 5 .. 8 ], [ 13 .. 16 ], [ 2, 3, 4 ], [1]);
+	my @urgency = ([ 9, 10 ], [11], [12], [ 5 .. 8 ], [ 13 .. 16 ], [ 2, 3, 4 ], [1]);
 	my @left;
 	my @early;
 
