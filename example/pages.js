@@ -69,8 +69,8 @@ function vehicleList(vehicles, keyPage) {
     return emptyGarage;
   }
   return html`<div class="cards">${vehicles.map((vehicle) => vehicleCard(vehicle, keyPage))}</div>
-<div class="more"><a class="button secondary" href="/connect">Connect another vehicle</a>
-<form method="post" action="/check"><button class="quiet">Check again</button></form></div>`;
+<div class="more"><a class="button secondary" id="connect" href="/connect">Connect another vehicle</a>
+<form method="post" action="/check"><button class="quiet" id="check">Check again</button></form></div>`;
 }
 
 function garage({owner, vehicles, notice, keyPage}) {

@@ -74,29 +74,32 @@ function breakable(address) {
 
 // On a phone the link is a button; elsewhere it is for the phone's camera.  The
 // style sheet shows one of them.
-function keyPanel(link, keyPage) {
+function keyPanel({vehicle_id: id, key_url: link}, keyPage) {
   return html`<div class="key">
-<a class="button on-phone" href="${link}" rel="noreferrer">Add the virtual key</a>
+<a class="button on-phone" id="key-${id}" href="${link}" rel="noreferrer">Add the virtual key</a>
 <div class="on-desktop">${qrCode(link, `QR code of ${link}`)}</div>
 <div class="beside">
-<p class="on-desktop">Point your phone's camera at this code. It opens <a href="${link}" rel="noreferrer">${breakable(link.replace(/^https:\/\/(www\.)?/, ''))}</a>.</p>
-<form method="post" action="/check"><button class="quiet">I have added it</button></form>
+<p class="on-desktop">Point your phone's camera at this code. It opens <a id="address-${id}" href="${link}" rel="noreferrer">${breakable(link.replace(/^https:\/\/(www\.)?/, ''))}</a>.</p>
+<form method="post" action="/check"><button class="quiet" id="check-${id}">I have added it</button></form>
 </div>
 </div>
-${keyPage && html`<p class="aside">On the local Smartcar, use <a href="${keyPage}">this page</a> instead of the Tesla app.</p>`}`;
+${keyPage && html`<p class="aside">On the local Smartcar, use <a id="local-${id}" href="${keyPage}">this page</a> instead of the Tesla app.</p>`}`;
 }
 
-function panel({vehicle_id: id, situation, key_url: keyUrl, tone, hint, button, vehicle_error: error}, keyPage) {
+function panel(vehicle, keyPage) {
+  const {vehicle_id: id, situation, key_url: keyUrl, tone, hint, button, vehicle_error: error} = vehicle;
+
   return situation !== 'none' && html`<div class="panel ${tone}">
 <p>${hint}</p>
 ${error && html`<p class="aside">Smartcar says: ${error}</p>`}
 ${button && html`<a class="button" id="fix-${id}" href="/connect?vehicle=${encodeURIComponent(id)}">${button}</a>`}
-${keyUrl && keyPanel(keyUrl, keyPage)}
+${keyUrl && keyPanel(vehicle, keyPage)}
 </div>`;
 }
 
+// The ids let the script of the page keep the focus and what is open when a card changes.
 function vehicleCard(vehicle, keyPage) {
-  const {make, model, year, status, tone, label, is_driver: isDriver, granted_tesla_permissions: granted} = vehicle;
+  const {vehicle_id: id, make, model, year, status, tone, label, is_driver: isDriver, granted_tesla_permissions: granted} = vehicle;
 
   return html`<article class="card">
 <header>
@@ -106,7 +109,7 @@ function vehicleCard(vehicle, keyPage) {
 ${readingList(vehicle)}
 ${status && html`<ul class="facts">${connectionFact(vehicle)}${permissionFact(vehicle)}${keyFact(vehicle)}</ul>`}
 ${panel(vehicle, keyPage)}
-${granted && granted.length > 0 && html`<details><summary>What is shared</summary><p>${granted.join(', ')}</p></details>`}
+${granted && granted.length > 0 && html`<details id="details-${id}"><summary id="shared-${id}">What is shared</summary><p>${granted.join(', ')}</p></details>`}
 </article>`;
 }
 

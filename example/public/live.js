@@ -31,13 +31,18 @@ function showAges() {
   }
 }
 
+// What the owner has opened stays open, and the focus stays where it is.
 function show(fresh) {
-  const focused = document.activeElement && document.activeElement.id;
+  const focused = document.activeElement?.id;
+  const open = [...vehicles.querySelectorAll('details[open]')].map(({id}) => id);
 
   vehicles.replaceChildren(...fresh.childNodes);
   showAges();
-  if (focused && document.getElementById(focused)) {
-    document.getElementById(focused).focus();
+  for (const details of vehicles.querySelectorAll('details')) {
+    details.open = open.includes(details.id);
+  }
+  if (focused && document.activeElement.id !== focused) {
+    document.getElementById(focused)?.focus();
   }
 }
 

@@ -35,6 +35,39 @@ const signed = {
   },
 };
 
+const undisturbed = {
+  title: 'an owner who reads a card, or moves by keyboard, is not disturbed by a change',
+  async run(all) {
+    const {garage, page, sandbox} = all;
+
+    await connected(all);
+    await page.focus('.card summary');
+    await page.keyboard.press('Enter');
+    await send(sandbox, garage, asleep);
+    await waitForBadge(page, 'One moment');
+    assert.equal(await page.locator('.card details[open]').count(), 1);
+    assert.equal(await page.evaluate(() => document.activeElement.tagName), 'SUMMARY');
+  },
+};
+
+// Every link and button that a card can have can be found again by its id.
+const found = {
+  title: 'what has the focus in a card has an id',
+  async run(all) {
+    const {garage, page} = all;
+
+    await signIn(page, garage, 'Ben');
+    await connect(page, garage, {owner: 'ben', ticked: ['Vehicle Information']});
+    await connect(page, garage, {owner: 'ada'});
+    await page.locator('.key').first().waitFor();
+
+    const ids = await page.locator('#vehicles :is(a, button, summary)').evaluateAll((elements) => elements.map(({id}) => id));
+
+    assert(ids.length >= 6);
+    assert.equal(new Set(ids.filter(Boolean)).size, ids.length);
+  },
+};
+
 const forged = {
   title: 'a forged webhook is 401 and changes nothing',
   async run(all) {
@@ -133,4 +166,4 @@ const others = {
   },
 };
 
-module.exports = [signed, forged, challenge, missed, deaf, behindProxy, others];
+module.exports = [signed, undisturbed, found, forged, challenge, missed, deaf, behindProxy, others];
