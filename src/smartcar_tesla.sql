@@ -839,6 +839,11 @@ CREATE TABLE smartcar_tesla.session (
 );
 
 CREATE INDEX session_expires_at ON smartcar_tesla.session (server, expires_at);
+CREATE INDEX session_external_id ON smartcar_tesla.session (external_id, user_id, server);
+
+-- Few change their owner.
+CREATE INDEX session_previous_external_id ON smartcar_tesla.session (previous_external_id, server)
+	WHERE previous_external_id IS NOT NULL;
 
 COMMENT ON TABLE smartcar_tesla.session IS 'Connect sessions that were begun here.';
 COMMENT ON COLUMN smartcar_tesla.session.server IS 'SERVER of the link';

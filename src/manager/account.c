@@ -484,7 +484,7 @@ smartcar_account_read_provisional(const SmartcarServer *server,
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_int32(&parameters, limit);
-	count = (int) smartcar_spi_run_by_index("SELECT user_id, external_id, access_token "
+	count = (int) smartcar_spi_run_in_order("SELECT user_id, external_id, access_token "
 											"FROM smartcar_tesla.account "
 											"WHERE server = $1 AND starts_with(user_id, '" SMARTCAR_PROVISIONAL_PREFIX "') "
 											"AND status = 'active' AND access_expires_at > @now "
@@ -566,11 +566,11 @@ smartcar_account_read_tokens(const SmartcarServer *server, const char *after,
 
 	bind_account(&parameters, server, after);
 	smartcar_parameter_int32(&parameters, limit);
-	count = (int) smartcar_spi_run("SELECT user_id, access_token, refresh_token "
-								   "FROM smartcar_tesla.account "
-								   "WHERE server = $1 AND user_id > $2 "
-								   "ORDER BY user_id LIMIT $3",
-								   &parameters);
+	count = (int) smartcar_spi_run_in_order("SELECT user_id, access_token, refresh_token "
+											"FROM smartcar_tesla.account "
+											"WHERE server = $1 AND user_id > $2 "
+											"ORDER BY user_id LIMIT $3",
+											&parameters);
 	for (int i = 0; i < count; i++)
 	{
 		tokens[i].user_id = smartcar_row_string(i, "user_id");

@@ -115,7 +115,7 @@ replace_tokens(const SmartcarServer *server, const SmartcarKeyRing *ring,
 	SmartcarParameters parameters;
 
 	bind_tokens(&parameters, server, ring, tokens);
-	smartcar_spi_run_by_index("UPDATE smartcar_tesla.account "
+	smartcar_spi_run_in_order("UPDATE smartcar_tesla.account "
 							  "SET status = 'active', "
 							  "access_token = $3, access_expires_at = $4, "
 							  "refresh_token = $5, refresh_expires_at = $6, created_at = $7, "
@@ -146,7 +146,7 @@ read_tokens(const char *statement, const SmartcarServer *server,
 	SmartcarParameters parameters;
 
 	bind_account(&parameters, server, tokens);
-	if (smartcar_spi_run_by_index(statement, &parameters) == 0)
+	if (smartcar_spi_run_in_order(statement, &parameters) == 0)
 		return false;
 	stored->is_leased = !smartcar_row_bool(0, "is_free");
 	stored->is_refused = smartcar_row_bool(0, "is_refused");

@@ -233,7 +233,7 @@ smartcar_claims_count_due(const SmartcarClaims *claims)
 	SmartcarParameters parameters = {0};
 
 	bind_due(claims, &parameters);
-	smartcar_spi_run_by_index(psprintf("SELECT count(*) AS count FROM %s", due_accounts(false)),
+	smartcar_spi_run_in_order(psprintf("SELECT count(*) AS count FROM %s", due_accounts(false)),
 							  &parameters);
 	return smartcar_row_int64(0, "count");
 }
@@ -337,7 +337,7 @@ read_candidates(void *argument)
 	bind_due(batch->claims, &parameters);
 	smartcar_parameter_int32(&parameters, wanted * 4);
 	bind_members(&parameters, batch->claims->skipped);
-	found = (int) smartcar_spi_run_by_index(psprintf("SELECT user_id, lease, refreshed_at FROM %s "
+	found = (int) smartcar_spi_run_in_order(psprintf("SELECT user_id, lease, refreshed_at FROM %s "
 													 "ORDER BY urgency, due_at LIMIT $5",
 													 due_accounts(true)),
 											&parameters);
@@ -529,7 +529,7 @@ give_back(void *argument)
 	smartcar_parameter_string(&parameters, given->claims->server->name);
 	smartcar_parameter(&parameters, UUIDOID, given->claims->lease, false);
 	bind_members(&parameters, given->accounts);
-	smartcar_spi_run_by_index("UPDATE smartcar_tesla.account "
+	smartcar_spi_run_in_order("UPDATE smartcar_tesla.account "
 							  "SET lease = NULL, leased_until = NULL "
 							  "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
 							  &parameters);
@@ -625,7 +625,7 @@ read_next_attempt(void *argument)
 
 	bind_due(next->claims, &parameters);
 	smartcar_parameter_int32(&parameters, next->within);
-	smartcar_spi_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) AS time "
+	smartcar_spi_run_in_order("SELECT min(greatest(next_attempt_at, leased_until)) AS time "
 							  "FROM smartcar_tesla.account "
 							  "WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
 							  "AND attempts BETWEEN 1 AND 5 "

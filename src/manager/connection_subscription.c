@@ -14,6 +14,17 @@
 
 #include "manager/spi.h"
 
+#define READ_SUBSCRIBERS \
+	"SELECT user_id, vehicle_id " \
+	"FROM smartcar_tesla.connection " \
+	"WHERE server = $1 " \
+	"AND (external_id = $2 OR $2 IS NULL) " \
+	"AND (user_id = $3 OR $3 IS NULL) " \
+	"AND status = 'connected' " \
+	"AND (webhook_id IS DISTINCT FROM $4 OR $8) " \
+	"AND (user_id, vehicle_id) > ($5, $6) " \
+	"ORDER BY user_id, vehicle_id LIMIT $7"
+
 /*
  * Reads connections, after one, that were not subscribed to a webhook here, or all
  * of them.
@@ -33,16 +44,10 @@ smartcar_subscribers_read(const SmartcarUserFilter *filter, const char *webhook_
 	smartcar_parameter_string(&parameters, last->vehicle_id);
 	smartcar_parameter_int32(&parameters, limit);
 	smartcar_parameter_bool(&parameters, all);
-	*count = (int) smartcar_spi_run("SELECT user_id, vehicle_id "
-									"FROM smartcar_tesla.connection "
-									"WHERE server = $1 "
-									"AND (external_id = $2 OR $2 IS NULL) "
-									"AND (user_id = $3 OR $3 IS NULL) "
-									"AND status = 'connected' "
-									"AND (webhook_id IS DISTINCT FROM $4 OR $8) "
-									"AND (user_id, vehicle_id) > ($5, $6) "
-									"ORDER BY user_id, vehicle_id LIMIT $7",
-									&parameters);
+	if (smartcar_is_everybody(filter))
+		*count = (int) smartcar_spi_run_in_order(READ_SUBSCRIBERS, &parameters);
+	else
+		*count = (int) smartcar_spi_run(READ_SUBSCRIBERS, &parameters);
 	subscribers = palloc0((*count + 1) * sizeof(SmartcarSubscriber));
 	for (int i = 0; i < *count; i++)
 	{

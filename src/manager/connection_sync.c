@@ -355,9 +355,9 @@ smartcar_connections_count(const SmartcarServer *server)
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
-	smartcar_spi_run("SELECT count(*) AS count FROM smartcar_tesla.connection "
-					 "WHERE server = $1 AND status = 'connected'",
-					 &parameters);
+	smartcar_spi_run_on_all("SELECT count(*) AS count FROM smartcar_tesla.connection "
+							"WHERE server = $1 AND status = 'connected'",
+							&parameters);
 	return smartcar_row_int64(0, "count");
 }
 
@@ -377,9 +377,9 @@ smartcar_connections_count_missing(const SmartcarServer *server, TimestampTz lis
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_time(&parameters, list_began_at);
-	smartcar_spi_run("SELECT count(*) AS count FROM smartcar_tesla.connection "
-					 "WHERE server = $1 AND " IS_MISSING,
-					 &parameters);
+	smartcar_spi_run_on_all("SELECT count(*) AS count FROM smartcar_tesla.connection "
+							"WHERE server = $1 AND " IS_MISSING,
+							&parameters);
 	return smartcar_row_int64(0, "count");
 }
 
@@ -394,11 +394,11 @@ smartcar_connections_remove_listed(const SmartcarServer *server, TimestampTz lis
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_time(&parameters, list_began_at);
-	smartcar_spi_run("DELETE FROM smartcar_tesla.connection AS c "
-					 "WHERE server = $1 AND created_at >= $2 AND connection_id IS NOT NULL "
-					 "AND NOT EXISTS (SELECT FROM smartcar_tesla.account a "
-					 "WHERE a.server = c.server AND a.user_id = c.user_id)",
-					 &parameters);
+	smartcar_spi_run_on_all("DELETE FROM smartcar_tesla.connection AS c "
+							"WHERE server = $1 AND created_at >= $2 AND connection_id IS NOT NULL "
+							"AND NOT EXISTS (SELECT FROM smartcar_tesla.account a "
+							"WHERE a.server = c.server AND a.user_id = c.user_id)",
+							&parameters);
 }
 
 /*
@@ -416,10 +416,10 @@ smartcar_connections_read_users(const SmartcarServer *server, const char *last,
 	smartcar_parameter_time(&parameters, list_began_at);
 	smartcar_parameter_string(&parameters, last);
 	smartcar_parameter_int32(&parameters, limit);
-	*count = (int) smartcar_spi_run("SELECT DISTINCT user_id FROM smartcar_tesla.connection "
-									"WHERE server = $1 AND user_id > $3 AND " IS_MISSING
-									"ORDER BY user_id LIMIT $4",
-									&parameters);
+	*count = (int) smartcar_spi_run_in_order("SELECT DISTINCT user_id FROM smartcar_tesla.connection "
+											 "WHERE server = $1 AND user_id > $3 AND " IS_MISSING
+											 "ORDER BY user_id LIMIT $4",
+											 &parameters);
 	user_ids = palloc((*count + 1) * sizeof(char *));
 	for (int i = 0; i < *count; i++)
 		user_ids[i] = smartcar_row_string(i, "user_id");

@@ -55,8 +55,9 @@ typedef struct ExtensionHome
 typedef enum Planning
 {
 	PLAN_AS_USUAL,
-	PLAN_BY_INDEX,				/* without a scan of the whole table, in an
-								 * index's order */
+	PLAN_BY_INDEX,				/* without a scan of a whole table */
+	PLAN_IN_ORDER,				/* without such a scan, and in the order of an
+								 * index */
 	PLAN_KEPT					/* without such a scan, once for all
 								 * parameters */
 } Planning;
@@ -473,7 +474,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 		 */
 		turn_off("jit");
 	}
-	if (planning == PLAN_BY_INDEX)
+	if (planning == PLAN_IN_ORDER)
 		turn_off("enable_sort");
 	result = execute(statement, schema, &parameters, planning);
 	if (result < 0)
@@ -500,16 +501,26 @@ run_as_owner(const char *statement, const SmartcarParameters *parameters, Planni
 	return rows;
 }
 
+/*
+ * Statistics that are old, as after an import or in an outage, must not make a statement
+ * on some rows read the whole table.
+ */
 uint64
 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, PLAN_AS_USUAL);
+	return run_as_owner(statement, parameters, PLAN_BY_INDEX);
 }
 
 uint64
-smartcar_spi_run_by_index(const char *statement, const SmartcarParameters *parameters)
+smartcar_spi_run_in_order(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, PLAN_BY_INDEX);
+	return run_as_owner(statement, parameters, PLAN_IN_ORDER);
+}
+
+uint64
+smartcar_spi_run_on_all(const char *statement, const SmartcarParameters *parameters)
+{
+	return run_as_owner(statement, parameters, PLAN_AS_USUAL);
 }
 
 uint64

@@ -73,22 +73,19 @@ extern void smartcar_spi_wait_until(TimestampTz end);
  * "@now" for the time, and returns the number of rows.  A call of
  * clock_timestamp() instead would keep Citus from running an UPDATE, and
  * everybody from using an index.
+ *
+ * smartcar_spi_run() is for a statement on some rows: it scans no table, whatever the
+ * statistics say.  smartcar_spi_run_in_order() does not sort either, for a statement
+ * that reads its first rows in the order of an index.  smartcar_spi_run_on_all() is
+ * for one that reads most rows of a server, and leaves that to the planner.
+ *
+ * smartcar_spi_run_kept() keeps the plan, for a statement on some rows that is run
+ * often.  The statement must be a constant, whose address the plan is known by.
  */
 extern uint64 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters);
-
-/*
- * The same of what should read no more than its rows, in the order of an index where
- * the statement has one.  How many are due changes by the minute; statistics that are
- * older would have the whole table scanned, or sorted.
- */
-extern uint64 smartcar_spi_run_by_index(const char *statement,
+extern uint64 smartcar_spi_run_in_order(const char *statement,
 										const SmartcarParameters *parameters);
-
-/*
- * The same of a statement that finds its rows by an index, whatever the parameters
- * and the size of the table, and that is run often: its plan is kept.  The statement
- * must be a constant, whose address the plan is known by.
- */
+extern uint64 smartcar_spi_run_on_all(const char *statement, const SmartcarParameters *parameters);
 extern uint64 smartcar_spi_run_kept(const char *statement, const SmartcarParameters *parameters);
 
 extern uint64 smartcar_spi_run_as_caller(const char *statement,

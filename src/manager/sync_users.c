@@ -49,16 +49,25 @@ is_by_account(const SmartcarUserFilter *filter)
 	return smartcar_server_api_version(filter->server) == SMARTCAR_API_V2;
 }
 
+bool
+smartcar_is_everybody(const SmartcarUserFilter *filter)
+{
+	return filter->external_id == NULL && filter->user_id == NULL;
+}
+
 int64
 smartcar_users_count(const SmartcarUserFilter *filter)
 {
 	SmartcarParameters parameters = {0};
+	const char *statement = is_by_account(filter) ?
+		"SELECT count(*) AS count " ACTIVE_ACCOUNTS :
+		"SELECT count(*) AS count " KNOWN_USERS;
 
 	bind_filter(&parameters, filter);
-	smartcar_spi_run(is_by_account(filter) ?
-					 "SELECT count(*) AS count " ACTIVE_ACCOUNTS :
-					 "SELECT count(*) AS count " KNOWN_USERS,
-					 &parameters);
+	if (smartcar_is_everybody(filter))
+		smartcar_spi_run_on_all(statement, &parameters);
+	else
+		smartcar_spi_run(statement, &parameters);
 	return smartcar_row_int64(0, "count");
 }
 
@@ -71,23 +80,25 @@ smartcar_users_read(const SmartcarUserFilter *filter, const char *last, int limi
 					SmartcarUser *users, bytea **tokens)
 {
 	SmartcarParameters parameters = {0};
+	const char *statement = is_by_account(filter) ?
+		"SELECT user_id, external_id, "
+		"CASE WHEN access_expires_at > @now THEN access_token END AS access_token "
+		ACTIVE_ACCOUNTS
+		"AND user_id > $4 "
+		"ORDER BY user_id LIMIT $5" :
+		"SELECT user_id, external_id, NULL::bytea AS access_token "
+		KNOWN_USERS
+		"WHERE user_id > $4 "
+		"ORDER BY user_id LIMIT $5";
 	int			count;
 
 	bind_filter(&parameters, filter);
 	smartcar_parameter_string(&parameters, last);
 	smartcar_parameter_int32(&parameters, limit);
-	count = (int) smartcar_spi_run(is_by_account(filter) ?
-								   "SELECT user_id, external_id, "
-								   "CASE WHEN access_expires_at > @now THEN access_token END "
-								   "AS access_token "
-								   ACTIVE_ACCOUNTS
-								   "AND user_id > $4 "
-								   "ORDER BY user_id LIMIT $5" :
-								   "SELECT user_id, external_id, NULL::bytea AS access_token "
-								   KNOWN_USERS
-								   "WHERE user_id > $4 "
-								   "ORDER BY user_id LIMIT $5",
-								   &parameters);
+	if (smartcar_is_everybody(filter))
+		count = (int) smartcar_spi_run_in_order(statement, &parameters);
+	else
+		count = (int) smartcar_spi_run(statement, &parameters);
 	for (int i = 0; i < count; i++)
 	{
 		memset(&users[i], 0, sizeof(users[i]));

@@ -454,6 +454,27 @@ SQL
 	return;
 }
 
+# Owners of a server, each with a row in every table.
+sub add_crowd
+{
+	my ($on, $server, $first, $last) = @_;
+	my $owner = "'owner of other-' || n";
+
+	sql($on, <<SQL);
+		INSERT INTO $table{account} (server, user_id, external_id, access_token, access_expires_at, refresh_token, refresh_expires_at, refreshed_at)
+			SELECT '$server', 'other-' || n, $owner, sha256('access'), now() + '1 hour', sha256('refresh'), now() + '59 days', now()
+			FROM generate_series($first, $last) AS n;
+		INSERT INTO $table{connection} (server, user_id, vehicle_id, external_id, connection_id, granted_scopes, synced_at)
+			SELECT '$server', 'other-' || n, 'vehicle-' || n, $owner, 'connection-' || n, '{read_odometer}', now()
+			FROM generate_series($first, $last) AS n;
+		INSERT INTO $table{session} (server, state_hash, external_id, link, expires_at)
+			SELECT '$server', sha256(n::text::bytea), $owner, 'connect', now() + '1 hour' FROM generate_series($first, $last) AS n;
+		INSERT INTO $table{webhook_event} (server, event_id, received_at)
+			SELECT '$server', n, now() FROM generate_series($first, $last) AS n;
+SQL
+	return;
+}
+
 # Sessions and events that are old enough to be deleted.
 sub add_old_rows
 {
