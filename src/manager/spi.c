@@ -19,7 +19,6 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -382,12 +381,12 @@ static KeptPlan kept_plans[MAX_KEPT_PLANS];
 /*
  * The plan of a statement, made now if there is none.  The extension may have got
  * another schema since.  Citus plans many statements on distributed tables only when
- * it knows their parameters, so there it is PostgreSQL that decides.
+ * it knows their parameters, so where it is loaded, PostgreSQL decides.
  */
 static SPIPlanPtr
 kept_plan(const char *statement, const char *schema, const SmartcarParameters *parameters)
 {
-	bool		is_generic = !OidIsValid(get_extension_oid("citus", true));
+	bool		is_generic = GetConfigOption("citus.version", true, false) == NULL;
 	int			place = 0;
 	char	   *expanded;
 	KeptPlan   *kept;
