@@ -75,13 +75,30 @@ bind_outcome(SmartcarParameters *parameters, const Outcome *outcome)
 	smartcar_parameter_string(parameters, outcome->run->description);
 }
 
-static void
-warn(const SmartcarJobRun *run, const ErrorData *error)
+/*
+ * Stores something about a run in a subtransaction, and commits.  A failure is a
+ * WARNING; a cancel is returned in *cancel.  Returns whether it was stored.
+ */
+static bool
+store(const SmartcarJobRun *run, void (*work) (void *argument), void *argument,
+	  ErrorData **cancel)
 {
-	ereport(WARNING,
-			(errcode(error->sqlerrcode),
-			 errmsg("the run of %s() could not be recorded: %s", run->procedure,
-					error->message)));
+	ErrorData  *error;
+
+	*cancel = NULL;
+	if (smartcar_spi_try(work, argument, LOCK_TIMEOUT, &error))
+	{
+		smartcar_spi_commit();
+		return true;
+	}
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		*cancel = error;
+	else
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the run of %s() could not be recorded: %s", run->procedure,
+						error->message)));
+	return false;
 }
 
 void
@@ -95,7 +112,7 @@ smartcar_job_run_begin(SmartcarJobRun *run, const SmartcarServer *server, const 
 }
 
 static void
-insert(void *argument)
+insert_row(void *argument)
 {
 	SmartcarJobRun *run = (SmartcarJobRun *) argument;
 	SmartcarParameters parameters = {0};
@@ -119,17 +136,12 @@ insert(void *argument)
 void
 smartcar_job_run_insert(SmartcarJobRun *run)
 {
-	ErrorData  *error;
+	ErrorData  *cancel;
 
-	if (smartcar_spi_try(insert, run, LOCK_TIMEOUT, &error))
-	{
-		smartcar_spi_commit();
-		return;
-	}
-	run->id = (Datum) 0;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		ReThrowError(error);
-	warn(run, error);
+	if (!store(run, insert_row, run, &cancel))
+		run->id = (Datum) 0;
+	if (cancel != NULL)
+		ReThrowError(cancel);
 }
 
 static bool
@@ -217,7 +229,7 @@ store_outcome(void *argument)
 		return;
 	}
 	if (run->id == (Datum) 0)
-		insert(run);
+		insert_row(run);
 	bind_run(&parameters, run, run->began, run->id);
 	bind_outcome(&parameters, outcome);
 	smartcar_spi_run_in_order("UPDATE smartcar_tesla.job_run "
@@ -250,14 +262,11 @@ void
 smartcar_job_run_end(SmartcarJobRun *run, const SmartcarJobCounts *counts)
 {
 	Outcome		outcome = {run, counts};
-	ErrorData  *error;
+	ErrorData  *cancel;
 
-	if (smartcar_spi_try(store_outcome, &outcome, LOCK_TIMEOUT, &error))
-		smartcar_spi_commit();
-	else if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		ReThrowError(error);
-	else
-		warn(run, error);
+	(void) store(run, store_outcome, &outcome, &cancel);
+	if (cancel != NULL)
+		ReThrowError(cancel);
 }
 
 /*
@@ -268,7 +277,7 @@ void
 smartcar_job_run_fail(SmartcarJobRun *run, const SmartcarJobCounts *counts)
 {
 	ErrorData  *failure;
-	ErrorData  *error;
+	ErrorData  *cancel;
 
 	MemoryContextSwitchTo(run->context);
 	failure = CopyErrorData();
@@ -278,10 +287,7 @@ smartcar_job_run_fail(SmartcarJobRun *run, const SmartcarJobCounts *counts)
 		Outcome		outcome = {run, counts};
 
 		smartcar_job_run_stop(run, failure->sqlerrcode, failure->message);
-		if (smartcar_spi_try(store_outcome, &outcome, LOCK_TIMEOUT, &error))
-			smartcar_spi_commit();
-		else if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
-			warn(run, error);
+		(void) store(run, store_outcome, &outcome, &cancel);
 	}
 	ReThrowError(failure);
 }
