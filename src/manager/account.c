@@ -37,21 +37,16 @@ PG_FUNCTION_INFO_V1(smartcar_access_token);
 #define MOVE_LOCK_TIMEOUT	200
 #define LOCK_PATIENCE		(5 * USECS_PER_SEC)
 
-static bytea *
-seal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user_id,
-	 const char *kind, SmartcarSpan token)
+/*
+ * Seals a token of an account; NULL if there is none.
+ */
+bytea *
+smartcar_account_seal(const SmartcarServer *server, const SmartcarKeyRing *ring,
+					  const char *user_id, const char *kind, SmartcarSpan token)
 {
 	SmartcarSealedIdentity identity = {server->name, user_id, kind};
 
 	return token.data ? smartcar_seal(ring, token, &identity) : NULL;
-}
-
-static void
-bind_account(SmartcarParameters *parameters, const SmartcarServer *server, const char *user_id)
-{
-	parameters->count = 0;
-	smartcar_parameter_string(parameters, server->name);
-	smartcar_parameter_string(parameters, user_id);
 }
 
 /*
@@ -80,14 +75,17 @@ bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 	int64		access_lifetime = response->expires_in == SMARTCAR_NO_EXPIRY ?
 		SMARTCAR_ACCESS_LIFETIME : response->expires_in * USECS_PER_SEC;
 	TimestampTz refresh_expires_at = DT_NOEND;
+	bytea	   *access_token;
+	bytea	   *refresh_token;
 
 	if (response->refresh_token.data != NULL)
 		refresh_expires_at = response->asked_at + SMARTCAR_REFRESH_LIFETIME;
-	smartcar_parameter_bytea(parameters,
-							 seal(server, ring, user_id, "access", response->access_token));
+	access_token = smartcar_account_seal(server, ring, user_id, "access", response->access_token);
+	refresh_token = smartcar_account_seal(server, ring, user_id, "refresh",
+										  response->refresh_token);
+	smartcar_parameter_bytea(parameters, access_token);
 	smartcar_parameter_time(parameters, response->asked_at + access_lifetime);
-	smartcar_parameter_bytea(parameters,
-							 seal(server, ring, user_id, "refresh", response->refresh_token));
+	smartcar_parameter_bytea(parameters, refresh_token);
 	smartcar_parameter_time(parameters, refresh_expires_at);
 }
 
@@ -103,7 +101,7 @@ smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 	SmartcarParameters parameters;
 
 	smartcar_account_begin_storing(server, ring);
-	bind_account(&parameters, server, provisional_id);
+	smartcar_parameters_begin(&parameters, server, provisional_id);
 	smartcar_parameter_string(&parameters, external_id);
 	bind_tokens(&parameters, server, ring, provisional_id, response);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.account "
@@ -142,14 +140,14 @@ smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing *ring,
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter_bytea(&parameters, old_refresh_token);
 	if (smartcar_spi_run_kept(RENEW "AND refresh_token = $7", &parameters) > 0)
 		return true;
 
 	smartcar_account_begin_storing(server, ring);
-	bind_account(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
 	return smartcar_spi_run(RENEW "AND lease = $7", &parameters) > 0;
@@ -166,7 +164,7 @@ smartcar_account_record_failure(const SmartcarServer *server, const char *user_i
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
 	smartcar_parameter_string(&parameters, failure->is_refusal ? "reauthenticate" : "active");
 	smartcar_parameter_string(&parameters, failure->sqlstate);
@@ -216,7 +214,7 @@ smartcar_account_lock_refused(const SmartcarServer *server, const char *user_id)
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	return smartcar_spi_run("SELECT FROM smartcar_tesla.account "
 							"WHERE server = $1 AND user_id = $2 AND status = 'reauthenticate' "
 							"FOR UPDATE",
@@ -239,7 +237,7 @@ lock_account(const SmartcarServer *server, const char *user_id, LockedAccount *a
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	if (smartcar_spi_run("SELECT " SMARTCAR_NOT_LEASED " AS is_free, access_token, refresh_token "
 						 "FROM smartcar_tesla.account "
 						 "WHERE server = $1 AND user_id = $2 FOR UPDATE",
@@ -304,7 +302,8 @@ reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char
 	token = smartcar_try_unseal(ring, *sealed, &identity, &sqlstate);
 	if (token == NULL)
 		return false;
-	*sealed = seal(server, ring, new_user_id, kind, smartcar_span_from_string(token));
+	*sealed = smartcar_account_seal(server, ring, new_user_id, kind,
+									smartcar_span_from_string(token));
 	explicit_bzero(token, strlen(token));
 	return true;
 }
@@ -347,7 +346,7 @@ move_tokens(const SmartcarServer *server, const char *provisional_id, const char
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, provisional_id);
+	smartcar_parameters_begin(&parameters, server, provisional_id);
 	smartcar_parameter_string(&parameters, user_id);
 	smartcar_parameter_bytea(&parameters, access_token);
 	smartcar_parameter_bytea(&parameters, refresh_token);
@@ -358,7 +357,7 @@ move_tokens(const SmartcarServer *server, const char *provisional_id, const char
 						 "OR a.refreshed_at IS NULL",
 						 &parameters) > 0)
 		smartcar_connections_clear_refusal(server, user_id);
-	bind_account(&parameters, server, provisional_id);
+	smartcar_parameters_begin(&parameters, server, provisional_id);
 	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2",
 					 &parameters);
 }
@@ -510,7 +509,7 @@ smartcar_account_record_unsettled(const SmartcarServer *server, const char *prov
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, provisional_id);
+	smartcar_parameters_begin(&parameters, server, provisional_id);
 	smartcar_spi_run("UPDATE smartcar_tesla.account SET updated_at = @now "
 					 "WHERE server = $1 AND user_id = $2",
 					 &parameters);
@@ -543,7 +542,7 @@ smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	smartcar_parameter_string(&parameters, external_id);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.account AS a (server, user_id, external_id) "
 					 "VALUES ($1, $2, $3) "
@@ -564,7 +563,7 @@ smartcar_account_read_tokens(const SmartcarServer *server, const char *after,
 	SmartcarParameters parameters;
 	int			count;
 
-	bind_account(&parameters, server, after);
+	smartcar_parameters_begin(&parameters, server, after);
 	smartcar_parameter_int32(&parameters, limit);
 	count = (int) smartcar_spi_run_in_order("SELECT user_id, access_token, refresh_token "
 											"FROM smartcar_tesla.account "
@@ -590,7 +589,7 @@ smartcar_account_replace_tokens(const SmartcarServer *server, const SmartcarSeal
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, old->user_id);
+	smartcar_parameters_begin(&parameters, server, old->user_id);
 	smartcar_parameter_bytea(&parameters, old->access_token);
 	smartcar_parameter_bytea(&parameters, old->refresh_token);
 	smartcar_parameter_bytea(&parameters, new_access_token);

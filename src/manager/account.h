@@ -76,6 +76,8 @@ typedef enum SmartcarSettlement
 } SmartcarSettlement;
 
 extern void smartcar_account_begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring);
+extern bytea *smartcar_account_seal(const SmartcarServer *server, const SmartcarKeyRing *ring,
+									const char *user_id, const char *kind, SmartcarSpan token);
 extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 								   const char *provisional_id, const char *external_id,
 								   const SmartcarTokenRequest *response);

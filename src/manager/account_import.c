@@ -41,28 +41,10 @@ typedef struct StoredTokens
 	TimestampTz refresh_expires_at;
 } StoredTokens;
 
-static bytea *
-seal(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *user_id,
-	 const char *kind, SmartcarSpan token)
-{
-	SmartcarSealedIdentity identity = {server->name, user_id, kind};
-
-	return token.data ? smartcar_seal(ring, token, &identity) : NULL;
-}
-
 static TimestampTz
 refresh_expiry(const SmartcarTokensToImport *tokens)
 {
 	return tokens->expires_at + (SMARTCAR_REFRESH_LIFETIME - SMARTCAR_ACCESS_LIFETIME);
-}
-
-static void
-bind_account(SmartcarParameters *parameters, const SmartcarServer *server,
-			 const SmartcarTokensToImport *tokens)
-{
-	parameters->count = 0;
-	smartcar_parameter_string(parameters, server->name);
-	smartcar_parameter_string(parameters, tokens->user_id);
 }
 
 /*
@@ -74,14 +56,15 @@ static void
 bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 			const SmartcarKeyRing *ring, const SmartcarTokensToImport *tokens)
 {
-	bool		has_access_token = tokens->access_token.data != NULL;
+	bytea	   *access_token = smartcar_account_seal(server, ring, tokens->user_id, "access",
+													 tokens->access_token);
+	bytea	   *refresh_token = smartcar_account_seal(server, ring, tokens->user_id, "refresh",
+													  tokens->refresh_token);
 
-	bind_account(parameters, server, tokens);
-	smartcar_parameter_bytea(parameters, seal(server, ring, tokens->user_id, "access",
-											  tokens->access_token));
-	smartcar_parameter_time(parameters, has_access_token ? tokens->expires_at : DT_NOEND);
-	smartcar_parameter_bytea(parameters, seal(server, ring, tokens->user_id, "refresh",
-											  tokens->refresh_token));
+	smartcar_parameters_begin(parameters, server, tokens->user_id);
+	smartcar_parameter_bytea(parameters, access_token);
+	smartcar_parameter_time(parameters, access_token ? tokens->expires_at : DT_NOEND);
+	smartcar_parameter_bytea(parameters, refresh_token);
 	smartcar_parameter_time(parameters, refresh_expiry(tokens));
 	smartcar_parameter_time(parameters, Min(tokens->expires_at - SMARTCAR_ACCESS_LIFETIME,
 											GetCurrentTimestamp()));
@@ -145,8 +128,8 @@ read_tokens(const char *statement, const SmartcarServer *server,
 {
 	SmartcarParameters parameters;
 
-	bind_account(&parameters, server, tokens);
-	if (smartcar_spi_run_in_order(statement, &parameters) == 0)
+	smartcar_parameters_begin(&parameters, server, tokens->user_id);
+	if (smartcar_spi_run_by_index(statement, &parameters) == 0)
 		return false;
 	stored->is_leased = !smartcar_row_bool(0, "is_free");
 	stored->is_refused = smartcar_row_bool(0, "is_refused");

@@ -273,11 +273,10 @@ smartcar_claims_ended(SmartcarClaims *claims, const char *user_id, bool has_fail
 static void
 claim_account(SmartcarClaims *claims, const Candidate *candidate)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	SmartcarClaim *claim;
 
-	smartcar_parameter_string(&parameters, claims->server->name);
-	smartcar_parameter_string(&parameters, candidate->user_id);
+	smartcar_parameters_begin(&parameters, claims->server, candidate->user_id);
 	smartcar_parameter(&parameters, UUIDOID, UUIDPGetDatum(&candidate->lease),
 					   !candidate->has_lease);
 	smartcar_parameter(&parameters, UUIDOID, claims->lease, false);

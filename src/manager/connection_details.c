@@ -45,12 +45,11 @@
 SmartcarStaleConnection *
 smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, int *count)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	const SmartcarStaleConnection *after = filter->after;
 	SmartcarStaleConnection *connections;
 
-	smartcar_parameter_string(&parameters, filter->server->name);
-	smartcar_parameter_string(&parameters, filter->user_id);
+	smartcar_parameters_begin(&parameters, filter->server, filter->user_id);
 	smartcar_parameter_time(&parameters, filter->due_before);
 	smartcar_parameter_bool(&parameters, filter->is_told_enough);
 	smartcar_parameter(&parameters, TIMESTAMPTZOID,

@@ -33,11 +33,10 @@ SmartcarSubscriber *
 smartcar_subscribers_read(const SmartcarUserFilter *filter, const char *webhook_id, bool all,
 						  const SmartcarSubscriber *last, int limit, int *count)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	SmartcarSubscriber *subscribers;
 
-	smartcar_parameter_string(&parameters, filter->server->name);
-	smartcar_parameter_string(&parameters, filter->external_id);
+	smartcar_parameters_begin(&parameters, filter->server, filter->external_id);
 	smartcar_parameter_string(&parameters, filter->user_id);
 	smartcar_parameter_string(&parameters, webhook_id);
 	smartcar_parameter_string(&parameters, last->user_id);
@@ -67,12 +66,11 @@ smartcar_subscribers_record(const SmartcarServer *server, const char *webhook_id
 {
 	for (int i = 0; i < count; i++)
 	{
-		SmartcarParameters parameters = {0};
+		SmartcarParameters parameters;
 
 		if (!subscribers[i].is_subscribed)
 			continue;
-		smartcar_parameter_string(&parameters, server->name);
-		smartcar_parameter_string(&parameters, subscribers[i].user_id);
+		smartcar_parameters_begin(&parameters, server, subscribers[i].user_id);
 		smartcar_parameter_string(&parameters, subscribers[i].vehicle_id);
 		smartcar_parameter_string(&parameters, webhook_id);
 		smartcar_spi_run("UPDATE smartcar_tesla.connection SET webhook_id = $4 "

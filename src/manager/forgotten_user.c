@@ -17,22 +17,15 @@
 
 #include "manager/spi.h"
 
-static void
-bind_user(SmartcarParameters *parameters, const SmartcarServer *server, const char *user_id)
-{
-	smartcar_parameter_string(parameters, server->name);
-	smartcar_parameter_string(parameters, user_id);
-}
-
 /*
  * Records that a user is forgotten now.
  */
 void
 smartcar_user_record_forgotten(const SmartcarServer *server, const char *user_id)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	bind_user(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.forgotten_user (server, user_hash, forgotten_at) "
 					 "VALUES ($1, sha256(convert_to($2, 'UTF8')), @now) "
 					 "ON CONFLICT (server, user_hash) DO UPDATE "
@@ -59,10 +52,10 @@ smartcar_forgotten_users_lock(void)
 bool
 smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id, TimestampTz since)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
 	smartcar_forgotten_users_lock();
-	bind_user(&parameters, server, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	smartcar_parameter_time(&parameters, since);
 	return smartcar_spi_run("SELECT WHERE NOT " SMARTCAR_IS_NOT_FORGOTTEN("$2", "$3"),
 							&parameters) > 0;

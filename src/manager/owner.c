@@ -20,20 +20,13 @@
 #include "manager/spi.h"
 #include "pg/text.h"
 
-static void
-bind_owner(SmartcarParameters *parameters, const SmartcarServer *server, const char *external_id)
-{
-	smartcar_parameter_string(parameters, server->name);
-	smartcar_parameter_string(parameters, external_id);
-}
-
 /* Whether a Smartcar user of this owner is known. */
 bool
 smartcar_owner_is_known(const SmartcarServer *server, const char *external_id)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	bind_owner(&parameters, server, external_id);
+	smartcar_parameters_begin(&parameters, server, external_id);
 	return smartcar_spi_run("SELECT FROM smartcar_tesla.connection "
 							"WHERE server = $1 AND external_id = $2 LIMIT 1",
 							&parameters) > 0 ||
@@ -48,11 +41,11 @@ bool
 smartcar_owner_has_user(const SmartcarServer *server, const char *external_id,
 						const char *user_id)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
 	if (smartcar_account_is_provisional(user_id))
 		return false;
-	bind_owner(&parameters, server, external_id);
+	smartcar_parameters_begin(&parameters, server, external_id);
 	smartcar_parameter_string(&parameters, user_id);
 	return smartcar_spi_run("SELECT FROM smartcar_tesla.connection "
 							"WHERE server = $1 AND external_id = $2 AND user_id = $3 LIMIT 1",
@@ -120,9 +113,9 @@ const char *
 smartcar_owner_previous(const SmartcarServer *server, const char *external_id,
 						const char *user_id, TimestampTz since)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	bind_owner(&parameters, server, external_id);
+	smartcar_parameters_begin(&parameters, server, external_id);
 	smartcar_parameter_string(&parameters, user_id);
 	smartcar_parameter_time(&parameters, since);
 	if (smartcar_spi_run("SELECT previous_external_id FROM smartcar_tesla.connection "
@@ -141,15 +134,14 @@ smartcar_owner_previous(const SmartcarServer *server, const char *external_id,
 SmartcarAdoption
 smartcar_owner_adopt(const SmartcarServer *server, const char *user_id, const char *external_id)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	const char *old_owner = NULL;
 	bool		has_account;
 	bool		is_changed;
 	int			count;
 	SmartcarConnectionRow *rows;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	has_account = smartcar_spi_run("SELECT external_id FROM smartcar_tesla.account "
 								   "WHERE server = $1 AND user_id = $2 "
 								   "FOR NO KEY UPDATE",

@@ -52,13 +52,6 @@ smartcar_owner_vehicle_find(const SmartcarOwnerUser *user, const char *vehicle_i
 	return NULL;
 }
 
-static void
-bind_owner(SmartcarParameters *parameters, const SmartcarServer *server, const char *external_id)
-{
-	smartcar_parameter_string(parameters, server->name);
-	smartcar_parameter_string(parameters, external_id);
-}
-
 /* Notes which owner a row of a user names. */
 static void
 note_owner(SmartcarOwnerUser *user, const char *named, const char *external_id)
@@ -75,14 +68,14 @@ static SmartcarOwnerUser *
 read_user_ids(const SmartcarServer *server, const char *external_id, List *more_user_ids,
 			  int *count)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	Datum	   *texts = palloc((list_length(more_user_ids) + 1) * sizeof(Datum));
 	SmartcarOwnerUser *users;
 	ListCell   *cell;
 
 	foreach(cell, more_user_ids)
 		texts[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	bind_owner(&parameters, server, external_id);
+	smartcar_parameters_begin(&parameters, server, external_id);
 	smartcar_parameter_text_array(&parameters, texts, list_length(more_user_ids));
 	*count = (int) smartcar_spi_run("SELECT user_id FROM smartcar_tesla.account "
 									"WHERE server = $1 AND external_id = $2 "
@@ -176,8 +169,7 @@ static void
 bind_user(SmartcarParameters *parameters, const SmartcarServer *server, const char *external_id,
 		  const SmartcarOwnerUser *user)
 {
-	smartcar_parameter_string(parameters, server->name);
-	smartcar_parameter_string(parameters, user->user_id);
+	smartcar_parameters_begin(parameters, server, user->user_id);
 	smartcar_parameter_string(parameters, external_id);
 	smartcar_parameter_bool(parameters, !user->is_shared);
 }
@@ -213,11 +205,11 @@ smartcar_owner_user_delete(const SmartcarServer *server, const char *external_id
 void
 smartcar_owner_clear_previous(const SmartcarServer *server, const char *external_id)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	uint64		count;
 	SmartcarConnectionRow *rows;
 
-	bind_owner(&parameters, server, external_id);
+	smartcar_parameters_begin(&parameters, server, external_id);
 	count = smartcar_spi_run("SELECT " SMARTCAR_CONNECTION_COLUMNS
 							 "FROM smartcar_tesla.connection "
 							 "WHERE server = $1 AND previous_external_id = $2 "

@@ -354,13 +354,12 @@ smartcar_sessions_delete_of_owner(const SmartcarServer *server, const char *exte
 
 	for (;;)
 	{
-		SmartcarParameters parameters = {0};
+		SmartcarParameters parameters;
 		int			count;
 		int			left = 0;
 		SmartcarSession *sessions;
 
-		smartcar_parameter_string(&parameters, server->name);
-		smartcar_parameter_string(&parameters, external_id);
+		smartcar_parameters_begin(&parameters, server, external_id);
 		count = (int) smartcar_spi_run("SELECT state_hash FROM smartcar_tesla.session "
 									   "WHERE server = $1 AND external_id = $2",
 									   &parameters);

@@ -26,6 +26,7 @@
 #include "executor/spi.h"
 
 #include "core/span.h"
+#include "pg/server.h"
 
 #define SMARTCAR_MAX_PARAMETERS	24
 
@@ -37,7 +38,14 @@ typedef struct SmartcarParameters
 	char		nulls[SMARTCAR_MAX_PARAMETERS];
 } SmartcarParameters;
 
-/* A parameter without a value is NULL; its number is the order of the calls. */
+/*
+ * Begins with $1, the name of the server, and $2, an id of Smartcar's or of the
+ * application: the keys of most tables start so.
+ */
+extern void smartcar_parameters_begin(SmartcarParameters *parameters,
+									  const SmartcarServer *server, const char *id);
+
+/* Appends a parameter; one without a value is NULL. */
 extern void smartcar_parameter(SmartcarParameters *parameters, Oid type, Datum value,
 							   bool is_null);
 extern void smartcar_parameter_text(SmartcarParameters *parameters, SmartcarSpan value);

@@ -44,6 +44,15 @@ smartcar_parameter_string(SmartcarParameters *parameters, const char *value)
 }
 
 void
+smartcar_parameters_begin(SmartcarParameters *parameters, const SmartcarServer *server,
+						  const char *id)
+{
+	parameters->count = 0;
+	smartcar_parameter_string(parameters, server->name);
+	smartcar_parameter_string(parameters, id);
+}
+
+void
 smartcar_parameter_time(SmartcarParameters *parameters, TimestampTz value)
 {
 	smartcar_parameter(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(value),
