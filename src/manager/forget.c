@@ -126,20 +126,6 @@ record_forgotten(const SmartcarForget *forget)
 		smartcar_forgotten_users_wait();
 }
 
-static bool
-is_target(const SmartcarForget *forget, const SmartcarOwnerUser *user, const char *vehicle_id)
-{
-	for (int i = 0; i < forget->target_count; i++)
-	{
-		const SmartcarForgetTarget *target = &forget->targets[i];
-
-		if (target->user == user && target->vehicle_id != NULL &&
-			strcmp(target->vehicle_id, vehicle_id) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Warns of connections that are stored and that no list of version 3 has.  Mostly they
  * were disconnected elsewhere.  With the credentials of another application no list has
@@ -162,7 +148,7 @@ warn_of_unlisted(const SmartcarForget *forget)
 
 			if (vehicle->is_connected && vehicle->external_id != NULL &&
 				strcmp(vehicle->external_id, forget->external_id) == 0 &&
-				!is_target(forget, user, vehicle->vehicle_id))
+				!vehicle->is_target)
 				unlisted++;
 		}
 	}

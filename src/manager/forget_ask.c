@@ -63,8 +63,11 @@ static SmartcarForgetTarget *
 add_target(SmartcarForget *forget, SmartcarOwnerUser *user, const SmartcarOperation *operation,
 		   const char *vehicle_id)
 {
+	SmartcarOwnerVehicle *stored = smartcar_owner_vehicle_find(user, vehicle_id);
 	SmartcarForgetTarget *target;
 
+	if (stored != NULL)
+		stored->is_target = true;
 	if ((forget->target_count & (forget->target_count - 1)) == 0)
 	{
 		Size		size = 2 * Max(forget->target_count, 1) * sizeof(SmartcarForgetTarget);
@@ -128,6 +131,8 @@ take_connections(SmartcarForget *forget, const List *connections)
 		const char *stored = user == NULL ? NULL :
 			stored_owner(forget, user, connection->vehicle_id);
 
+		if (user != NULL)
+			user->is_listed = true;
 		if (is_another(forget, stored) || is_another(forget, connection->external_id))
 			continue;
 		if (user == NULL || (stored == NULL && connection->external_id == NULL) ||
@@ -158,21 +163,6 @@ listed_user_ids(const List *connections)
 			user_ids = lappend(user_ids, unconstify(char *, connection->user_id));
 	}
 	return user_ids;
-}
-
-static bool
-is_listed(const List *connections, const char *user_id)
-{
-	ListCell   *cell;
-
-	foreach(cell, connections)
-	{
-		const SmartcarListedConnection *connection = lfirst(cell);
-
-		if (connection->user_id != NULL && strcmp(connection->user_id, user_id) == 0)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -281,7 +271,7 @@ ask_v3(SmartcarForget *forget)
 	{
 		SmartcarOwnerUser *user = &forget->users[i];
 
-		if (may_have_connections(forget, user) && !is_listed(listed, user->user_id) &&
+		if (may_have_connections(forget, user) && !user->is_listed &&
 			is_usable(forget, user))
 			others[count++] = user;
 	}

@@ -38,18 +38,24 @@ smartcar_owner_user_find(SmartcarOwnerUser *users, int count, const char *user_i
 	return count == 0 ? NULL : bsearch(&key, users, count, sizeof(key), compare_users);
 }
 
+static int
+compare_vehicles(const void *a, const void *b)
+{
+	return strcmp(((const SmartcarOwnerVehicle *) a)->vehicle_id,
+				  ((const SmartcarOwnerVehicle *) b)->vehicle_id);
+}
+
 /*
  * Finds a stored vehicle of a user; NULL if there is none.
  */
-const SmartcarOwnerVehicle *
+SmartcarOwnerVehicle *
 smartcar_owner_vehicle_find(const SmartcarOwnerUser *user, const char *vehicle_id)
 {
-	for (int i = 0; i < user->vehicle_count && vehicle_id != NULL; i++)
-	{
-		if (strcmp(user->vehicles[i].vehicle_id, vehicle_id) == 0)
-			return &user->vehicles[i];
-	}
-	return NULL;
+	SmartcarOwnerVehicle key = {.vehicle_id = vehicle_id};
+
+	if (vehicle_id == NULL || user->vehicle_count == 0)
+		return NULL;
+	return bsearch(&key, user->vehicles, user->vehicle_count, sizeof(key), compare_vehicles);
 }
 
 /* Notes which owner a row of a user names. */
@@ -123,9 +129,9 @@ read_vehicles(const SmartcarParameters *parameters, const char *external_id,
 										"status = 'connected' AS is_connected "
 										"FROM smartcar_tesla.connection "
 										"WHERE server = $1 AND user_id = ANY ($2) "
-										"ORDER BY user_id, vehicle_id",
+										"ORDER BY user_id COLLATE \"C\", vehicle_id COLLATE \"C\"",
 										parameters);
-	SmartcarOwnerVehicle *vehicles = palloc((rows + 1) * sizeof(SmartcarOwnerVehicle));
+	SmartcarOwnerVehicle *vehicles = palloc0((rows + 1) * sizeof(SmartcarOwnerVehicle));
 
 	for (uint64 row = 0; row < rows; row++)
 	{

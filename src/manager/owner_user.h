@@ -21,6 +21,7 @@ typedef struct SmartcarOwnerVehicle
 	const char *vehicle_id;
 	const char *external_id;	/* NULL: not known */
 	bool		is_connected;
+	bool		is_target;		/* is to be disconnected */
 } SmartcarOwnerVehicle;
 
 /* A user of an owner, or one whom Smartcar lists as one. */
@@ -31,10 +32,11 @@ typedef struct SmartcarOwnerUser
 	bool		has_account;
 	bool		is_refused;		/* by its account */
 	bytea	   *access_token;	/* sealed; NULL: none that is good */
-	SmartcarOwnerVehicle *vehicles;
+	SmartcarOwnerVehicle *vehicles; /* in the order of their ids */
 	int			vehicle_count;
 	bool		is_own;			/* the account or a vehicle names the owner */
 	bool		is_shared;		/* one of them names another owner */
+	bool		is_listed;		/* a list of Smartcar's has the user */
 
 	/* what came of it */
 	bool		has_failed;		/* not everything was disconnected */
@@ -53,8 +55,8 @@ extern SmartcarOwnerUser *smartcar_owner_users_read(const SmartcarServer *server
 													int *count);
 extern SmartcarOwnerUser *smartcar_owner_user_find(SmartcarOwnerUser *users, int count,
 												   const char *user_id);
-extern const SmartcarOwnerVehicle *smartcar_owner_vehicle_find(const SmartcarOwnerUser *user,
-															   const char *vehicle_id);
+extern SmartcarOwnerVehicle *smartcar_owner_vehicle_find(const SmartcarOwnerUser *user,
+														 const char *vehicle_id);
 extern void smartcar_owner_user_delete(const SmartcarServer *server, const char *external_id,
 									   const SmartcarOwnerUser *user, SmartcarOwnerRows *rows);
 extern void smartcar_owner_clear_previous(const SmartcarServer *server, const char *external_id);
