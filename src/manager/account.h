@@ -58,23 +58,6 @@ typedef struct SmartcarSealedTokens
 	bytea	   *refresh_token;
 } SmartcarSealedTokens;
 
-
-/* An account whose user is not known yet. */
-typedef struct SmartcarProvisionalAccount
-{
-	const char *user_id;
-	const char *external_id;
-	bytea	   *access_token;	/* sealed */
-} SmartcarProvisionalAccount;
-
-typedef enum SmartcarSettlement
-{
-	SMARTCAR_SETTLED,			/* or somebody else has done it */
-	SMARTCAR_SETTLE_LEASED,
-	SMARTCAR_SETTLE_UNREADABLE,
-	SMARTCAR_SETTLE_FAILED
-} SmartcarSettlement;
-
 extern void smartcar_account_begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring);
 extern bytea *smartcar_account_seal(const SmartcarServer *server, const SmartcarKeyRing *ring,
 									const char *user_id, const char *kind, SmartcarSpan token);
@@ -92,28 +75,6 @@ extern void smartcar_account_lock_free(const SmartcarServer *server,
 									   bool *is_locked);
 extern bool smartcar_account_lock_refused(const SmartcarServer *server, const char *user_id);
 
-/*
- * is_latest: these tokens were exchanged last, so they replace whatever the user
- * has.
- */
-extern const SmartcarFailure *smartcar_account_settle(SmartcarServer *server,
-													  SmartcarKeyRing *ring,
-													  const char *provisional_id,
-													  SmartcarSpan access_token,
-													  bool is_latest,
-													  const char **user_id);
-extern const SmartcarFailure *smartcar_account_find_user(SmartcarServer *server,
-														 SmartcarSpan access_token,
-														 const char **user_id);
-extern SmartcarSettlement smartcar_account_move(SmartcarServer *server, SmartcarKeyRing *ring,
-												const char *provisional_id,
-												const char *user_id, bool is_latest,
-												ErrorData **error);
-extern int	smartcar_account_read_provisional(const SmartcarServer *server,
-											  SmartcarProvisionalAccount *accounts,
-											  int limit);
-extern void smartcar_account_record_unsettled(const SmartcarServer *server,
-											  const char *provisional_id);
 extern bool smartcar_account_is_provisional(const char *user_id);
 extern void smartcar_account_no_tokens_notice(const SmartcarServer *server);
 extern void smartcar_account_record_user(const SmartcarServer *server, const char *user_id,

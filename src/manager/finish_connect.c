@@ -24,6 +24,7 @@
 #include "manager/key_ring.h"
 #include "manager/owner.h"
 #include "manager/session.h"
+#include "manager/settle.h"
 #include "manager/spi.h"
 #include "manager/subscribe.h"
 #include "manager/sync_vehicles.h"

@@ -15,7 +15,13 @@
 
 #include "manager/settle.h"
 
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "api/sql_function.h"
+#include "call/authorization.h"
 #include "manager/account.h"
+#include "manager/connection.h"
 #include "manager/seal.h"
 #include "manager/spi.h"
 #include "manager/sync_vehicles.h"
@@ -24,24 +30,341 @@
 /* How many accounts of a run are asked about.  The next run is soon. */
 #define MAX_ACCOUNTS	10
 
+/* How often an account is looked at that somebody refreshes. */
+#define LEASE_POLL	(100 * INT64CONST(1000))
+
+/*
+ * How long one attempt to give an account the id of its user waits for a lock, in
+ * milliseconds, and how long all of them do.  smartcar_refresh() attempts it later,
+ * and somebody waits for the owner's page.
+ */
+#define MOVE_LOCK_TIMEOUT	200
+#define LOCK_PATIENCE		(5 * USECS_PER_SEC)
+
+/* An account whose user is not known yet. */
+typedef struct ProvisionalAccount
+{
+	const char *user_id;
+	const char *external_id;
+	bytea	   *access_token;	/* sealed */
+} ProvisionalAccount;
+
+typedef enum SettleResult
+{
+	SETTLE_DONE,				/* or somebody else has done it */
+	SETTLE_LEASED,
+	SETTLE_UNREADABLE,
+	SETTLE_FAILED
+} SettleResult;
+
+/* The tokens of an account, and whether somebody refreshes it. */
+typedef struct LockedAccount
+{
+	bool		is_leased;
+	bytea	   *access_token;
+	bytea	   *refresh_token;
+} LockedAccount;
+
+/*
+ * Locks an account.  Returns whether there is one.
+ */
+static bool
+lock_account(const SmartcarServer *server, const char *user_id, LockedAccount *account)
+{
+	SmartcarParameters parameters;
+
+	smartcar_parameters_begin(&parameters, server, user_id);
+	if (smartcar_spi_run("SELECT " SMARTCAR_NOT_LEASED " AS is_free, access_token, refresh_token "
+						 "FROM smartcar_tesla.account "
+						 "WHERE server = $1 AND user_id = $2 FOR UPDATE",
+						 &parameters) == 0)
+		return false;
+	account->is_leased = !smartcar_row_bool(0, "is_free");
+	account->access_token = smartcar_row_bytea(0, "access_token");
+	account->refresh_token = smartcar_row_bytea(0, "refresh_token");
+	return true;
+}
+
+/*
+ * Locks an account with a provisional id, and that of its user, in the order in
+ * which a refresh claims them.  Returns whether the first is still there.
+ */
+static bool
+lock_accounts(const SmartcarServer *server, const char *provisional_id, const char *user_id,
+			  LockedAccount *provisional)
+{
+	LockedAccount ignored;
+
+	if (strcmp(user_id, provisional_id) < 0)
+		(void) lock_account(server, user_id, &ignored);
+	if (!lock_account(server, provisional_id, provisional))
+		return false;
+	if (strcmp(user_id, provisional_id) > 0)
+		(void) lock_account(server, user_id, &ignored);
+	return true;
+}
+
+/*
+ * Asks Smartcar whose access token it is.
+ */
+static const SmartcarFailure *
+find_user(SmartcarServer *server, SmartcarSpan access_token, const char **user_id)
+{
+	SmartcarCall call;
+
+	smartcar_call_begin(&call, server, smartcar_user_call.operations[SMARTCAR_API_V2], 1);
+	smartcar_item_set_access_token(&call.items[0], access_token);
+	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_OWNER);
+	smartcar_call_run(&call);
+	if (call.items[0].error == NULL)
+		*user_id = TextDatumGetCString(call.items[0].values[0]);
+	return call.items[0].error;
+}
+
+/*
+ * Seals a token of one account for another.  Returns false if it cannot be opened.
+ */
+static bool
+reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *kind,
+		   bytea **sealed, const char *old_user_id, const char *new_user_id)
+{
+	SmartcarSealedIdentity identity = {server->name, old_user_id, kind};
+	char	   *token;
+	int			sqlstate;
+
+	if (*sealed == NULL)
+		return true;
+	token = smartcar_try_unseal(ring, *sealed, &identity, &sqlstate);
+	if (token == NULL)
+		return false;
+	*sealed = smartcar_account_seal(server, ring, new_user_id, kind,
+									smartcar_span_from_string(token));
+	explicit_bzero(token, strlen(token));
+	return true;
+}
+
+/*
+ * Where the table is distributed, no parameter can follow ON CONFLICT of an INSERT
+ * that selects.
+ */
+#define MOVE_TOKENS \
+	"INSERT INTO smartcar_tesla.account AS a " \
+	"(server, user_id, external_id, access_token, access_expires_at, " \
+	"refresh_token, refresh_expires_at, refreshed_at, created_at, updated_at) " \
+	"SELECT server, $3, external_id, $4, access_expires_at, " \
+	"$5, refresh_expires_at, refreshed_at, created_at, @now " \
+	"FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 " \
+	"ON CONFLICT (server, user_id) DO UPDATE " \
+	"SET external_id = COALESCE(EXCLUDED.external_id, a.external_id), " \
+	"status = 'active', " \
+	"access_token = EXCLUDED.access_token, " \
+	"access_expires_at = EXCLUDED.access_expires_at, " \
+	"refresh_token = EXCLUDED.refresh_token, " \
+	"refresh_expires_at = EXCLUDED.refresh_expires_at, " \
+	"refreshed_at = EXCLUDED.refreshed_at, " \
+	"lease = NULL, leased_until = NULL, " \
+	"attempts = 0, next_attempt_at = NULL, " \
+	"error_sqlstate = NULL, error_description = NULL, error_at = NULL, " \
+	"created_at = EXCLUDED.created_at, updated_at = EXCLUDED.updated_at"
+
+/*
+ * Gives the tokens of an account with a provisional id to the account of their
+ * user.  They take the place of older ones.  But where the user was asked for
+ * late, the owner may have connected again in the meantime; which of the accounts
+ * was connected later is then told by their times, and one in the future comes
+ * from a clock that was ahead.  Those of an import always give way, because how old
+ * they are is only what a list says.
+ */
+static void
+move_tokens(const SmartcarServer *server, const char *provisional_id, const char *user_id,
+			bytea *access_token, bytea *refresh_token, bool is_latest)
+{
+	SmartcarParameters parameters;
+
+	smartcar_parameters_begin(&parameters, server, provisional_id);
+	smartcar_parameter_string(&parameters, user_id);
+	smartcar_parameter_bytea(&parameters, access_token);
+	smartcar_parameter_bytea(&parameters, refresh_token);
+	if (smartcar_spi_run(is_latest ? MOVE_TOKENS :
+						 MOVE_TOKENS
+						 " WHERE a.created_at <= EXCLUDED.created_at "
+						 "OR a.created_at > EXCLUDED.updated_at OR a.status <> 'active' "
+						 "OR a.refreshed_at IS NULL",
+						 &parameters) > 0)
+		smartcar_connections_clear_refusal(server, user_id);
+	smartcar_parameters_begin(&parameters, server, provisional_id);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2",
+					 &parameters);
+}
+
+typedef struct Move
+{
+	const SmartcarServer *server;
+	SmartcarKeyRing *ring;
+	const char *provisional_id;
+	const char *user_id;
+	bool		is_latest;
+	SettleResult outcome;
+} Move;
+
+static void
+move_account(void *argument)
+{
+	Move	   *move = (Move *) argument;
+	LockedAccount account;
+
+	move->outcome = SETTLE_DONE;
+	if (!lock_accounts(move->server, move->provisional_id, move->user_id, &account))
+		return;
+	if (account.is_leased)
+	{
+		move->outcome = SETTLE_LEASED;
+		return;
+	}
+	smartcar_account_begin_storing(move->server, move->ring);
+	if (!reseal_for(move->server, move->ring, "access", &account.access_token,
+					move->provisional_id, move->user_id) ||
+		!reseal_for(move->server, move->ring, "refresh", &account.refresh_token,
+					move->provisional_id, move->user_id))
+	{
+		move->outcome = SETTLE_UNREADABLE;
+		return;
+	}
+	move_tokens(move->server, move->provisional_id, move->user_id, account.access_token,
+				account.refresh_token, move->is_latest);
+}
+
+/*
+ * Gives an account with a provisional id the id of its user, unless somebody
+ * refreshes it: what comes back then belongs to it.  Tokens that cannot be opened
+ * stay where they are.  If it could not be done, what went wrong is in *error.
+ */
+static SettleResult
+try_move(SmartcarServer *server, SmartcarKeyRing *ring, const char *provisional_id,
+		 const char *user_id, bool is_latest, ErrorData **error)
+{
+	Move		move = {server, ring, provisional_id, user_id, is_latest, SETTLE_DONE};
+
+	if (smartcar_spi_try(move_account, &move, MOVE_LOCK_TIMEOUT, error))
+		return move.outcome;
+	if ((*error)->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(*error);
+	return SETTLE_FAILED;
+}
+
+static const SmartcarFailure *
+failure_from_error(const ErrorData *error)
+{
+	SmartcarFailure *failure = palloc0(sizeof(SmartcarFailure));
+
+	failure->sqlstate = error->sqlerrcode;
+	failure->message = error->message;
+	failure->detail = error->detail;
+	return failure;
+}
+
+/*
+ * Asks whose tokens an account with a provisional id has, and gives it the id
+ * of the user.  Returns what went wrong, in which case nothing was changed.
+ */
+const SmartcarFailure *
+smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
+						const char *provisional_id, SmartcarSpan access_token, bool is_latest,
+						const char **user_id)
+{
+	static const SmartcarFailure unreadable = {
+		.sqlstate = ERRCODE_DATA_CORRUPTED,
+		.message = "a stored token cannot be opened"
+	};
+	const char *found;
+	const SmartcarFailure *failure = find_user(server, access_token, &found);
+	TimestampTz patience = GetCurrentTimestamp() + LOCK_PATIENCE;
+
+	while (failure == NULL)
+	{
+		ErrorData  *error;
+
+		switch (try_move(server, ring, provisional_id, found, is_latest, &error))
+		{
+			case SETTLE_DONE:
+				*user_id = found;
+				return NULL;
+			case SETTLE_UNREADABLE:
+				failure = &unreadable;
+				break;
+			case SETTLE_FAILED:
+				if (!smartcar_error_is_transient(error) || GetCurrentTimestamp() > patience)
+					failure = failure_from_error(error);
+				break;
+			case SETTLE_LEASED:
+				smartcar_spi_commit();
+				smartcar_spi_wait_until(GetCurrentTimestamp() + LEASE_POLL);
+				break;
+		}
+	}
+	return failure;
+}
+
+/*
+ * Reads accounts with provisional ids, whose user can be asked for.  After a failure
+ * that is done again only when some minutes have passed.
+ */
+static int
+read_provisional(const SmartcarServer *server, ProvisionalAccount *accounts, int limit)
+{
+	SmartcarParameters parameters = {0};
+	int			count;
+
+	smartcar_parameter_string(&parameters, server->name);
+	smartcar_parameter_int32(&parameters, limit);
+	count = (int) smartcar_spi_run_by_index("SELECT user_id, external_id, access_token "
+											"FROM smartcar_tesla.account "
+											"WHERE server = $1 AND starts_with(user_id, '" SMARTCAR_PROVISIONAL_PREFIX "') "
+											"AND status = 'active' AND access_expires_at > @now "
+											"AND (updated_at = created_at OR updated_at > @now "
+											"OR updated_at <= @now - interval '5 minutes') "
+											"AND " SMARTCAR_NOT_LEASED " "
+											"ORDER BY user_id LIMIT $2",
+											&parameters);
+	for (int i = 0; i < count; i++)
+	{
+		accounts[i].user_id = smartcar_row_string(i, "user_id");
+		accounts[i].external_id = smartcar_row_string(i, "external_id");
+		accounts[i].access_token = smartcar_row_bytea(i, "access_token");
+	}
+	return count;
+}
+
+/*
+ * Records that the user of an account was asked for in vain.
+ */
+static void
+record_unsettled(const SmartcarServer *server, const char *provisional_id)
+{
+	SmartcarParameters parameters;
+
+	smartcar_parameters_begin(&parameters, server, provisional_id);
+	smartcar_spi_run("UPDATE smartcar_tesla.account SET updated_at = @now "
+					 "WHERE server = $1 AND user_id = $2",
+					 &parameters);
+}
+
 /*
  * Finds out whose an account is.  Returns whether it has the id of its user now;
  * what went wrong is left for later.
  */
 static bool
 settle_account(SmartcarServer *server, SmartcarKeyRing *ring,
-			   const SmartcarProvisionalAccount *account, const char *access_token,
+			   const ProvisionalAccount *account, const char *access_token,
 			   const char **user_id, bool *is_silent)
 {
 	const SmartcarFailure *failure;
 	ErrorData  *error;
 
-	failure = smartcar_account_find_user(server, smartcar_span_from_string(access_token),
-										 user_id);
+	failure = find_user(server, smartcar_span_from_string(access_token), user_id);
 	*is_silent = failure != NULL && failure->api_error.status == 0;
 	return failure == NULL &&
-		smartcar_account_move(server, ring, account->user_id, *user_id, false,
-							  &error) == SMARTCAR_SETTLED;
+		try_move(server, ring, account->user_id, *user_id, false, &error) == SETTLE_DONE;
 }
 
 /*
@@ -52,9 +375,9 @@ settle_account(SmartcarServer *server, SmartcarKeyRing *ring,
 void
 smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 {
-	SmartcarProvisionalAccount accounts[MAX_ACCOUNTS];
+	ProvisionalAccount accounts[MAX_ACCOUNTS];
 	SmartcarUser users[MAX_ACCOUNTS];
-	int			count = smartcar_account_read_provisional(server, accounts, MAX_ACCOUNTS);
+	int			count = read_provisional(server, accounts, MAX_ACCOUNTS);
 	int			settled = 0;
 	bool		is_silent = false;
 	SmartcarSyncRun run;
@@ -75,7 +398,7 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 						   &is_silent))
 			settled++;
 		else
-			smartcar_account_record_unsettled(server, accounts[i].user_id);
+			record_unsettled(server, accounts[i].user_id);
 		smartcar_spi_commit();
 	}
 	if (settled == 0)

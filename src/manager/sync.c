@@ -30,6 +30,7 @@
 #include "manager/progress.h"
 #include "manager/seal.h"
 #include "manager/session.h"
+#include "manager/settle.h"
 #include "manager/subscribe.h"
 #include "manager/sync_round.h"
 #include "manager/sync_users.h"
