@@ -172,8 +172,8 @@ smartcar_account_record_failure(const SmartcarServer *server, const char *user_i
  * Citus refuses this for a distributed table.
  */
 void
-smartcar_account_lock_free(const SmartcarServer *server, const char *const *user_ids, int count,
-						   bool *is_locked)
+smartcar_accounts_lock_available(const SmartcarServer *server, const char *const *user_ids, int count,
+								 bool *is_locked)
 {
 	SmartcarParameters parameters = {0};
 	Datum	   *texts = palloc(count * sizeof(Datum));
@@ -197,7 +197,7 @@ smartcar_account_lock_free(const SmartcarServer *server, const char *const *user
  * Locks an account.  Returns whether its owner has to connect again.
  */
 bool
-smartcar_account_lock_refused(const SmartcarServer *server, const char *user_id)
+smartcar_account_lock_if_refused(const SmartcarServer *server, const char *user_id)
 {
 	SmartcarParameters parameters;
 

@@ -70,10 +70,10 @@ extern bool smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing
 								   const SmartcarTokenRequest *response);
 extern bool smartcar_account_record_failure(const SmartcarServer *server, const char *user_id,
 											Datum lease, const SmartcarRefreshFailure *failure);
-extern void smartcar_account_lock_free(const SmartcarServer *server,
-									   const char *const *user_ids, int count,
-									   bool *is_locked);
-extern bool smartcar_account_lock_refused(const SmartcarServer *server, const char *user_id);
+extern void smartcar_accounts_lock_available(const SmartcarServer *server,
+											 const char *const *user_ids, int count,
+											 bool *is_locked);
+extern bool smartcar_account_lock_if_refused(const SmartcarServer *server, const char *user_id);
 
 extern bool smartcar_account_is_provisional(const char *user_id);
 extern void smartcar_account_no_tokens_notice(const SmartcarServer *server);

@@ -15,36 +15,35 @@
 #include "datatype/timestamp.h"
 #include "utils/hsearch.h"
 
+#include "manager/due_account.h"
 #include "pg/server.h"
 
-/* An account that is ours for now. */
+/* An account that this session has leased. */
 typedef struct SmartcarClaim
 {
 	char	   *user_id;
 	bytea	   *refresh_token;	/* sealed */
 	int			attempts;
 	bool		is_taken_over;	/* from a run whose lease has expired */
-	TimestampTz until;			/* when the lease expires */
+	TimestampTz until;			/* the end of the lease */
 } SmartcarClaim;
 
 /* The claims of a run. */
 typedef struct SmartcarClaims
 {
-	const SmartcarServer *server;
-	const Interval *access_within;	/* NULL: an access token is never due */
-	const Interval *refresh_within; /* NULL: nor is a refresh token */
+	SmartcarDueFilter due;
 	int64		max_accounts;	/* negative: no limit */
-	int			batch;			/* how many are claimed at a time */
+	int			batch;			/* accounts that are claimed together */
 
 	Datum		lease;			/* of this run */
-	TimestampTz began;
 	int64		claimed;
-	HTAB	   *held;			/* accounts whose lease is ours to give back */
-	HTAB	   *skipped;		/* accounts that are not to be claimed for now */
+	HTAB	   *held;			/* accounts without a response yet, whose
+								 * lease can be given back */
+	HTAB	   *skipped;		/* accounts that must not be claimed for now */
 	HTAB	   *failed;			/* accounts whose last attempt has failed */
-	ErrorData  *error;			/* why none could be claimed, the last time */
+	ErrorData  *error;			/* why the last batch could not be claimed */
 
-	/* those that wait for their request */
+	/* claimed accounts that wait for their request */
 	MemoryContext context;
 	SmartcarClaim *queue;
 	int			length;
@@ -53,14 +52,13 @@ typedef struct SmartcarClaims
 
 extern void smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server,
 								  int batch);
-extern int64 smartcar_claims_count_due(const SmartcarClaims *claims);
 extern const SmartcarClaim *smartcar_claims_next(SmartcarClaims *claims, int timeout,
 												 bool *is_first);
 extern TimestampTz smartcar_claims_next_attempt(const SmartcarClaims *claims, int within);
 
-/* What becomes of an account. */
-extern void smartcar_claims_responded(SmartcarClaims *claims, const char *user_id);
-extern bool smartcar_claims_ended(SmartcarClaims *claims, const char *user_id, bool has_failed);
+extern void smartcar_claims_record_response(SmartcarClaims *claims, const char *user_id);
+extern bool smartcar_claims_record_end(SmartcarClaims *claims, const char *user_id,
+									   bool has_failed);
 
 extern bool smartcar_claims_any_locked(SmartcarClaims *claims);
 extern void smartcar_claims_give_up_locked(SmartcarClaims *claims);

@@ -206,7 +206,7 @@ wait_for_locks(Refresh *refresh)
 	 * a lock may stand for so long that what this run has refreshed is due
 	 * again
 	 */
-	refresh->claims.began = Max(refresh->claims.began, now - USECS_PER_HOUR);
+	refresh->claims.due.began = Max(refresh->claims.due.began, now - USECS_PER_HOUR);
 }
 
 /*
@@ -324,7 +324,7 @@ refresh_accounts(Refresh *refresh)
 	smartcar_key_ring_read(&refresh->ring, server);
 	smartcar_call_authorize(&refresh->call, SMARTCAR_AUTHORIZE_CLIENT);
 
-	due = smartcar_claims_count_due(&refresh->claims);
+	due = smartcar_due_accounts_count(&refresh->claims.due);
 	smartcar_progress_begin(&refresh->progress, "smartcar_refresh()", "accounts", due);
 	smartcar_spi_commit();
 	if (due > 0)
@@ -403,9 +403,9 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);
 	smartcar_claims_begin(&refresh->claims, server, call->item_count * CLAIM_FACTOR);
 	if (!PG_ARGISNULL(ACCESS_WITHIN))
-		refresh->claims.access_within = PG_GETARG_INTERVAL_P(ACCESS_WITHIN);
+		refresh->claims.due.access_within = PG_GETARG_INTERVAL_P(ACCESS_WITHIN);
 	if (!PG_ARGISNULL(REFRESH_WITHIN))
-		refresh->claims.refresh_within = PG_GETARG_INTERVAL_P(REFRESH_WITHIN);
+		refresh->claims.due.refresh_within = PG_GETARG_INTERVAL_P(REFRESH_WITHIN);
 	if (!PG_ARGISNULL(MAX_ACCOUNTS))
 		refresh->claims.max_accounts = Max(PG_GETARG_INT64(MAX_ACCOUNTS), 0);
 	smartcar_results_begin(&refresh->results, server, &refresh->ring, &refresh->claims,

@@ -141,7 +141,7 @@ smartcar_result_add(SmartcarRefreshResults *results, SmartcarRefreshResult *resu
 {
 	result->pause = MIN_PAUSE;
 	dlist_push_tail(&results->list, &result->node);
-	smartcar_claims_responded(results->claims, result->claim.user_id);
+	smartcar_claims_record_response(results->claims, result->claim.user_id);
 }
 
 static SmartcarSpan
@@ -232,7 +232,7 @@ store_unlocked(void *argument)
 
 	for (int i = 0; i < batch->count; i++)
 		user_ids[i] = batch->items[i]->claim.user_id;
-	smartcar_account_lock_free(batch->results->server, user_ids, batch->count, batch->locked);
+	smartcar_accounts_lock_available(batch->results->server, user_ids, batch->count, batch->locked);
 	store_accounts(batch);
 }
 
@@ -253,7 +253,7 @@ update_connections(void *argument)
 
 		if (!result->has_failed)
 			smartcar_connections_clear_refusal(server, user_id);
-		else if (smartcar_account_lock_refused(server, user_id))
+		else if (smartcar_account_lock_if_refused(server, user_id))
 			smartcar_connections_record_refusal(server, user_id, &result->error);
 	}
 }
@@ -403,8 +403,8 @@ finish_account(SmartcarRefreshResults *results, SmartcarRefreshResult *result, b
 {
 	bool		is_refusal = result->has_failed && result->failure.is_refusal;
 
-	if (smartcar_claims_ended(results->claims, result->claim.user_id,
-							  result->has_failed && !is_refusal && is_recorded))
+	if (smartcar_claims_record_end(results->claims, result->claim.user_id,
+								   result->has_failed && !is_refusal && is_recorded))
 		smartcar_progress_add(results->progress, 1);
 	if (is_recorded && is_refusal)
 		results->refused++;
@@ -506,7 +506,7 @@ smartcar_results_give_up(SmartcarRefreshResults *results)
 		SmartcarRefreshResult *result = dlist_container(SmartcarRefreshResult, node, iterator.cur);
 
 		if (!result->is_account_stored)
-			(void) smartcar_claims_ended(results->claims, result->claim.user_id, true);
+			(void) smartcar_claims_record_end(results->claims, result->claim.user_id, true);
 		finish_result(result);
 	}
 }
