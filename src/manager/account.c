@@ -37,9 +37,9 @@ smartcar_account_seal(const SmartcarServer *server, const SmartcarKeyRing *ring,
 }
 
 /*
- * Begins to store tokens, which are sealed with the keys as they are now.  As
- * long as this transaction lasts, a smartcar_reseal_tokens() that has read older
- * keys does not begin.  So the lock comes first, and then the keys.
+ * Locks the table, and then reads the keys again, before tokens are sealed and stored.
+ * smartcar_reseal_tokens() reads the keys and then waits for these locks, so that no
+ * transaction stores a token under an older key afterwards.
  */
 void
 smartcar_account_begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring)
@@ -51,8 +51,8 @@ smartcar_account_begin_storing(const SmartcarServer *server, SmartcarKeyRing *ri
 }
 
 /*
- * The tokens of a response, sealed before they are part of any statement, and
- * when they expire.
+ * Binds the tokens of a response, and when they expire.  Tokens are sealed before they
+ * become part of a statement.
  */
 static void
 bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
@@ -77,13 +77,12 @@ bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 }
 
 /*
- * Stores the tokens that a code was exchanged for, under an id that is not that
- * of a user yet.
+ * Inserts a provisional account with the tokens for which a code was exchanged.
  */
 void
-smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
-					   const char *provisional_id, const char *external_id,
-					   const SmartcarTokenRequest *response)
+smartcar_account_insert(const SmartcarServer *server, SmartcarKeyRing *ring,
+						const char *provisional_id, const char *external_id,
+						const SmartcarTokenRequest *response)
 {
 	SmartcarParameters parameters;
 
@@ -98,8 +97,8 @@ smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 					 &parameters);
 }
 
-/* A refresh ends the lease, and what earlier ones have left behind. */
-#define RENEW \
+/* A refresh clears the lease and what failed attempts have recorded. */
+#define STORE_REFRESHED \
 	"UPDATE smartcar_tesla.account " \
 	"SET status = 'active', " \
 	"access_token = $3, access_expires_at = $4, " \
@@ -111,39 +110,39 @@ smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
 	"WHERE server = $1 AND user_id = $2 "
 
 /*
- * Stores the tokens of a refresh, unless the account is gone, or has others by
- * now because its owner has connected again.  They take the place of the tokens
- * that were sent, whoever has the lease.  A response without a refresh token
- * leaves the old one in its place.
+ * Stores the tokens of a refresh, and returns whether it did.  They replace the refresh
+ * token that was sent, whoever has the lease.  That token is no longer stored if the
+ * account was deleted or the owner has connected again.  A response without a refresh
+ * token keeps the old one.
  *
- * Tokens that were sealed again in the meantime are not the ones that were sent,
- * but as long as the lease stands they are ours to replace.  The keys that sealed
- * them are newer than ours.
+ * smartcar_reseal_tokens() may have sealed the old token again, which then differs from
+ * what was read.  The lease proves that it is still the one that was sent.  The new
+ * tokens are sealed with the newer keys.
  */
 bool
-smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing *ring,
-					   const char *user_id, Datum lease, bytea *old_refresh_token,
-					   const SmartcarTokenRequest *response)
+smartcar_account_store_refreshed(const SmartcarServer *server, SmartcarKeyRing *ring,
+								 const char *user_id, Datum lease, bytea *old_refresh_token,
+								 const SmartcarTokenRequest *response)
 {
 	SmartcarParameters parameters;
 
 	smartcar_parameters_begin(&parameters, server, user_id);
 	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter_bytea(&parameters, old_refresh_token);
-	if (smartcar_spi_run_kept(RENEW "AND refresh_token = $7", &parameters) > 0)
+	if (smartcar_spi_run_kept(STORE_REFRESHED "AND refresh_token = $7", &parameters) > 0)
 		return true;
 
 	smartcar_account_begin_storing(server, ring);
 	smartcar_parameters_begin(&parameters, server, user_id);
 	bind_tokens(&parameters, server, ring, user_id, response);
 	smartcar_parameter(&parameters, UUIDOID, lease, false);
-	return smartcar_spi_run(RENEW "AND lease = $7", &parameters) > 0;
+	return smartcar_spi_run(STORE_REFRESHED "AND lease = $7", &parameters) > 0;
 }
 
 /*
- * Records that a refresh has failed, unless the lease is over: somebody else may
- * have refreshed the account by then.  One that was definitely refused ends the
- * account.  Returns whether it was recorded.
+ * Records that a refresh has failed, and returns whether it did.  If another session has
+ * the lease, nothing is recorded, because it may have refreshed the account.  After a
+ * definite refusal, the owner has to connect again.
  */
 bool
 smartcar_account_record_failure(const SmartcarServer *server, const char *user_id, Datum lease,
@@ -168,8 +167,8 @@ smartcar_account_record_failure(const SmartcarServer *server, const char *user_i
 }
 
 /*
- * Locks those of some accounts that nobody else has locked, and tells which are.
- * Citus refuses this for a distributed table.
+ * Locks the accounts that no other session has locked; is_locked says which could not be
+ * locked.  Citus refuses this for a distributed table.
  */
 void
 smartcar_accounts_lock_available(const SmartcarServer *server, const char *const *user_ids, int count,
@@ -194,7 +193,7 @@ smartcar_accounts_lock_available(const SmartcarServer *server, const char *const
 }
 
 /*
- * Locks an account.  Returns whether its owner has to connect again.
+ * Locks an account whose refresh token Smartcar has refused.  Returns whether it has.
  */
 bool
 smartcar_account_lock_if_refused(const SmartcarServer *server, const char *user_id)
@@ -209,10 +208,10 @@ smartcar_account_lock_if_refused(const SmartcarServer *server, const char *user_
 }
 
 /*
- * Tells the caller of a procedure that looks after tokens why it does nothing.
+ * Says why a procedure for tokens does nothing for a server of version 3.
  */
 void
-smartcar_account_no_tokens_notice(const SmartcarServer *server)
+smartcar_account_report_no_tokens(const SmartcarServer *server)
 {
 	ereport(NOTICE,
 			(errmsg("nothing to do for server \"%s\"", server->name),
@@ -227,7 +226,7 @@ smartcar_account_is_provisional(const char *user_id)
 }
 
 /*
- * Records a user of the v3 API, who has no tokens of their own.
+ * Records a user of version 3 of the API, in which owners have no tokens.
  */
 void
 smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
@@ -246,8 +245,8 @@ smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
 }
 
 /*
- * Reads the tokens of the accounts after one, in the order of their ids.  Returns
- * how many there are.
+ * Reads the tokens of up to limit accounts, in the order of their user_id, from the
+ * first one after the given id.  Returns the number of accounts.
  */
 int
 smartcar_account_read_tokens(const SmartcarServer *server, const char *after,
@@ -273,8 +272,8 @@ smartcar_account_read_tokens(const SmartcarServer *server, const char *after,
 }
 
 /*
- * Replaces tokens by others that are sealed with a newer key; NULL keeps one.
- * Returns false if somebody refreshes the account, or has replaced them.
+ * Replaces tokens by the same tokens under a newer key; NULL keeps a token.  Returns
+ * false if the account is leased, or other tokens are stored by now.
  */
 bool
 smartcar_account_replace_tokens(const SmartcarServer *server, const SmartcarSealedTokens *old,
@@ -298,7 +297,7 @@ smartcar_account_replace_tokens(const SmartcarServer *server, const SmartcarSeal
 }
 
 /*
- * The oid of the table, on which those have a lock who store tokens.
+ * The oid of the table, which each transaction that stores tokens has locked.
  */
 Oid
 smartcar_account_table(void)
@@ -312,8 +311,8 @@ smartcar_account_table(void)
 }
 
 /*
- * Reads the account of an owner that the arguments name.  Tokens whose user is not
- * known yet are left out where there are others.  Returns the number of its row.
+ * Reads the account that the arguments name, and returns the number of its row.  A
+ * provisional account is ignored if there is another one.
  */
 static uint64
 find_account(const SmartcarServer *server, FunctionCallInfo fcinfo, int external_id, int user_id)
@@ -359,8 +358,8 @@ find_account(const SmartcarServer *server, FunctionCallInfo fcinfo, int external
 }
 
 /*
- * A valid access token of an owner.  It is never refreshed here: what spends a
- * refresh token must be able to commit.
+ * Returns a valid access token of an owner.  It does not refresh: new tokens must be
+ * committed, which a function cannot do.
  */
 Datum
 smartcar_access_token(PG_FUNCTION_ARGS)

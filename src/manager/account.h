@@ -17,25 +17,28 @@
 #include "pg/server.h"
 
 /*
- * Tokens are stored before it is known whose they are; the account then has an
- * id that begins so.
+ * The user_id of a provisional account begins so: its tokens were stored before Smartcar
+ * said whose they are.
  */
 #define SMARTCAR_PROVISIONAL_PREFIX		"session-"
 
 /*
- * How long tokens last where Smartcar does not say so; its documentation does.
- * Of refresh tokens it never says.
+ * How long tokens last, by Smartcar's documentation.  A response may say it of the
+ * access token, but never of the refresh token.
  */
 #define SMARTCAR_ACCESS_LIFETIME	(INT64CONST(2) * USECS_PER_HOUR)
 #define SMARTCAR_REFRESH_LIFETIME	(INT64CONST(60) * USECS_PER_DAY)
 
-/* In milliseconds: two leases fit into the minute in which an old token is good. */
+/*
+ * In milliseconds.  Two leases fit into the minute for which Smartcar still accepts an
+ * old refresh token.
+ */
 #define SMARTCAR_LEASE	20000
 
 /*
- * Whether nobody refreshes an account.  A lease that ends further away than one
- * lasts comes from a clock that was ahead; if it stood, the old token could
- * expire with it.  A second more, because @now is when a statement began.
+ * Whether no session has a lease on an account.  None lasts longer than SMARTCAR_LEASE:
+ * one that ends later comes from a clock that was ahead, and the old token could expire
+ * before it.  One second is added because @now is the time at which the statement began.
  */
 #define SMARTCAR_NOT_LEASED \
 	"(leased_until IS NULL OR leased_until <= @now " \
@@ -50,7 +53,7 @@ typedef struct SmartcarRefreshFailure
 	int			delay;			/* before the next attempt, in milliseconds */
 } SmartcarRefreshFailure;
 
-/* What an account has, sealed; NULL where it has none. */
+/* The sealed tokens of an account; NULL for one that it does not have. */
 typedef struct SmartcarSealedTokens
 {
 	char	   *user_id;
@@ -61,13 +64,13 @@ typedef struct SmartcarSealedTokens
 extern void smartcar_account_begin_storing(const SmartcarServer *server, SmartcarKeyRing *ring);
 extern bytea *smartcar_account_seal(const SmartcarServer *server, const SmartcarKeyRing *ring,
 									const char *user_id, const char *kind, SmartcarSpan token);
-extern void smartcar_account_store(const SmartcarServer *server, SmartcarKeyRing *ring,
-								   const char *provisional_id, const char *external_id,
-								   const SmartcarTokenRequest *response);
-extern bool smartcar_account_renew(const SmartcarServer *server, SmartcarKeyRing *ring,
-								   const char *user_id, Datum lease,
-								   bytea *old_refresh_token,
-								   const SmartcarTokenRequest *response);
+extern void smartcar_account_insert(const SmartcarServer *server, SmartcarKeyRing *ring,
+									const char *provisional_id, const char *external_id,
+									const SmartcarTokenRequest *response);
+extern bool smartcar_account_store_refreshed(const SmartcarServer *server, SmartcarKeyRing *ring,
+											 const char *user_id, Datum lease,
+											 bytea *old_refresh_token,
+											 const SmartcarTokenRequest *response);
 extern bool smartcar_account_record_failure(const SmartcarServer *server, const char *user_id,
 											Datum lease, const SmartcarRefreshFailure *failure);
 extern void smartcar_accounts_lock_available(const SmartcarServer *server,
@@ -76,7 +79,7 @@ extern void smartcar_accounts_lock_available(const SmartcarServer *server,
 extern bool smartcar_account_lock_if_refused(const SmartcarServer *server, const char *user_id);
 
 extern bool smartcar_account_is_provisional(const char *user_id);
-extern void smartcar_account_no_tokens_notice(const SmartcarServer *server);
+extern void smartcar_account_report_no_tokens(const SmartcarServer *server);
 extern void smartcar_account_record_user(const SmartcarServer *server, const char *user_id,
 										 const char *external_id);
 

@@ -1,17 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * account_import.c
- *	  Statements that store tokens which the application has kept itself.
+ *	  Statements on the table smartcar_tesla.account that store tokens which the
+ *	  application has kept itself.
  *
- * A refresh token is replaced by each refresh, and the old one then opens nothing.
- * Two tokens do not say which is newer, but the account says where its own come
- * from: refreshed_at is NULL as long as they are imported ones.  What Smartcar has
- * given here is never replaced by a list, whose age is only what somebody says,
- * unless Smartcar has refused it.  Nor does a list take a user from the owner who has
- * connected here, or bring back one who was forgotten.
+ * Smartcar replaces the refresh token with each refresh, and the old one becomes
+ * invalid.  Two tokens do not tell which is newer, but refreshed_at of the account is
+ * NULL as long as its tokens are imported ones.  An import replaces imported tokens by
+ * newer ones.  It replaces tokens that Smartcar has issued to this database only if
+ * Smartcar has refused them, because nothing but the list itself says how old its
+ * tokens are.  Nor does an import give a user who has connected here to another owner,
+ * or bring back a user who was forgotten.
  *
- * An account that stays as it is is not locked, because the transaction is the
- * caller's and may be long, and a refresh may be about to store its tokens.
+ * An account that is not changed is not locked: the transaction is the caller's and may
+ * be long, and a refresh may be about to store tokens.
  *
  * src/manager/account_import.c
  *
@@ -30,12 +32,12 @@
 #include "manager/seal.h"
 #include "manager/spi.h"
 
-/* The tokens of an account, as far as an import looks at them. */
+/* What an import has to know about a stored account. */
 typedef struct StoredTokens
 {
 	bool		is_leased;
 	bool		is_refused;
-	bool		were_given_here;	/* by Smartcar, and not by an import */
+	bool		are_from_smartcar;	/* issued by Smartcar, not imported */
 	bool		has_owner;
 	bytea	   *refresh_token;	/* sealed; NULL: none */
 	TimestampTz refresh_expires_at;
@@ -48,9 +50,9 @@ refresh_expiry(const SmartcarTokensToImport *tokens)
 }
 
 /*
- * The account with sealed tokens: seven parameters.  Without an access token it is
- * due at once.  created_at, which tells in what order an owner has connected, is
- * when Smartcar gave the tokens; nothing can have been given in the future.
+ * Binds the account and its sealed tokens: seven parameters.  Without an access token,
+ * the account is due at once.  created_at, which says in what order owners connected,
+ * becomes the time at which Smartcar issued the tokens, at most the current time.
  */
 static void
 bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
@@ -71,8 +73,8 @@ bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 }
 
 /*
- * Stores the tokens of a user who has no account, and was not forgotten since they
- * were given.  Returns whether that was done.
+ * Inserts an account for a new user, unless the user was forgotten after the tokens were
+ * issued.  Returns whether it was inserted.
  */
 static bool
 insert_account(const SmartcarServer *server, const SmartcarKeyRing *ring,
@@ -112,15 +114,15 @@ replace_tokens(const SmartcarServer *server, const SmartcarKeyRing *ring,
 
 #define SELECT_TOKENS \
 	"SELECT " SMARTCAR_NOT_LEASED " AS is_free, status <> 'active' AS is_refused, " \
-	"refreshed_at IS NOT NULL AS were_given_here, external_id IS NOT NULL AS has_owner, " \
+	"refreshed_at IS NOT NULL AS are_from_smartcar, external_id IS NOT NULL AS has_owner, " \
 	"refresh_token, refresh_expires_at " \
 	"FROM smartcar_tesla.account " \
 	"WHERE server = $1 AND user_id = $2"
 
 /*
- * Reads the tokens of an account with one of the statements.  Returns whether there
- * is one.  A plan of a small table must not be kept for a large one: which index has
- * fewer rows cannot be seen yet.
+ * Reads the tokens of an account with one of the statements above.  Returns whether
+ * there is one.  The plan is not kept: one that was made for a small table may use the
+ * wrong index once the table is large.
  */
 static bool
 read_tokens(const char *statement, const SmartcarServer *server,
@@ -133,14 +135,14 @@ read_tokens(const char *statement, const SmartcarServer *server,
 		return false;
 	stored->is_leased = !smartcar_row_bool(0, "is_free");
 	stored->is_refused = smartcar_row_bool(0, "is_refused");
-	stored->were_given_here = smartcar_row_bool(0, "were_given_here");
+	stored->are_from_smartcar = smartcar_row_bool(0, "are_from_smartcar");
 	stored->has_owner = smartcar_row_bool(0, "has_owner");
 	stored->refresh_token = smartcar_row_bytea(0, "refresh_token");
 	stored->refresh_expires_at = smartcar_row_time(0, "refresh_expires_at");
 	return true;
 }
 
-/* What cannot be opened is no longer known to be anything. */
+/* A stored token that cannot be unsealed counts as a different one. */
 static bool
 is_same_token(const SmartcarServer *server, const SmartcarKeyRing *ring,
 			  const SmartcarTokensToImport *tokens, const StoredTokens *stored)
@@ -158,8 +160,8 @@ is_same_token(const SmartcarServer *server, const SmartcarKeyRing *ring,
 }
 
 /*
- * Whether an account is to have the tokens of the list.  The times of two imports
- * can be compared, because both were computed from what the list says.
+ * Whether the tokens of the list replace the stored ones.  The expiry times of two
+ * imports can be compared, because both were computed from a list.
  */
 static bool
 must_be_replaced(const SmartcarServer *server, const SmartcarKeyRing *ring,
@@ -170,13 +172,13 @@ must_be_replaced(const SmartcarServer *server, const SmartcarKeyRing *ring,
 	if (stored->refresh_token == NULL)
 		return true;
 	if (!stored->is_refused &&
-		(stored->were_given_here || refresh_expiry(tokens) <= stored->refresh_expires_at))
+		(stored->are_from_smartcar || refresh_expiry(tokens) <= stored->refresh_expires_at))
 		return false;
 	return !is_same_token(server, ring, tokens, stored);
 }
 
 /*
- * Begins to store tokens.  A smartcar_forget() that has not recorded yet whom it forgets
+ * Takes the locks of an import.  A smartcar_forget() that has not yet recorded its users
  * waits for the end of this transaction.
  */
 void
@@ -187,12 +189,12 @@ smartcar_account_import_begin(const SmartcarServer *server, SmartcarKeyRing *rin
 }
 
 /*
- * Whether a list says who the owner of an account is, as it does where its tokens are
- * newer than those of an earlier one.  Tokens that were refused, or are not there, say
- * nothing about the time of the list.
+ * Whether the owner that the list names replaces the stored one.  It does if none is
+ * stored, or if the tokens of an earlier import were replaced by newer ones.  Tokens
+ * that are missing or were refused do not tell that the list is newer.
  */
 static bool
-tells_owner(const SmartcarTokensToImport *tokens, const StoredTokens *stored)
+replaces_owner(const SmartcarTokensToImport *tokens, const StoredTokens *stored)
 {
 	if (tokens->external_id == NULL)
 		return false;
@@ -200,9 +202,9 @@ tells_owner(const SmartcarTokensToImport *tokens, const StoredTokens *stored)
 }
 
 /*
- * Stores the tokens of a user, unless the account must stay as it is.
+ * Imports the tokens of a user, unless the account must not be changed.
  */
-SmartcarImport
+SmartcarImportResult
 smartcar_account_import(const SmartcarServer *server, const SmartcarKeyRing *ring,
 						const SmartcarTokensToImport *tokens)
 {
@@ -221,7 +223,7 @@ smartcar_account_import(const SmartcarServer *server, const SmartcarKeyRing *rin
 		if (stored.is_refused)
 			smartcar_connections_clear_refusal(server, tokens->user_id);
 	}
-	if (tells_owner(tokens, &stored))
+	if (replaces_owner(tokens, &stored))
 		(void) smartcar_owner_adopt(server, tokens->user_id, tokens->external_id);
 	return stored.refresh_token == NULL ? SMARTCAR_IMPORT_FIRST : SMARTCAR_IMPORT_REPLACED;
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * account_import.h
- *	  Tokens that the application has kept itself, in the table
- *	  smartcar_tesla.account.
+ *	  Statements on the table smartcar_tesla.account that store tokens which the
+ *	  application has kept itself.
  *
  * src/manager/account_import.h
  *
@@ -23,22 +23,22 @@ typedef struct SmartcarTokensToImport
 {
 	const char *user_id;
 	const char *external_id;	/* NULL: not known */
-	SmartcarSpan access_token;	/* no data: it is not there any more */
+	SmartcarSpan access_token;	/* no data: not known */
 	SmartcarSpan refresh_token;
-	TimestampTz expires_at;		/* of the access token, there or not */
+	TimestampTz expires_at;		/* of the access token, known or not */
 } SmartcarTokensToImport;
 
-typedef enum SmartcarImport
+typedef enum SmartcarImportResult
 {
 	SMARTCAR_IMPORT_FIRST,		/* the account had no tokens */
 	SMARTCAR_IMPORT_REPLACED,	/* the account had others */
-	SMARTCAR_IMPORT_KEPT,		/* the account stays as it is */
+	SMARTCAR_IMPORT_KEPT,		/* the account was not changed */
 	SMARTCAR_IMPORT_FORGOTTEN	/* the user was forgotten, and has no account */
-} SmartcarImport;
+} SmartcarImportResult;
 
 extern void smartcar_account_import_begin(const SmartcarServer *server, SmartcarKeyRing *ring);
-extern SmartcarImport smartcar_account_import(const SmartcarServer *server,
-											  const SmartcarKeyRing *ring,
-											  const SmartcarTokensToImport *tokens);
+extern SmartcarImportResult smartcar_account_import(const SmartcarServer *server,
+													const SmartcarKeyRing *ring,
+													const SmartcarTokensToImport *tokens);
 
 #endif							/* SMARTCAR_ACCOUNT_IMPORT_H */

@@ -81,7 +81,7 @@ compare_adoptions(const void *a, const void *b)
 }
 
 /*
- * Keeps one of several equal pairs, as a join with vehicles has them.
+ * Keeps one of several equal pairs: a join with vehicles repeats users.
  */
 static int
 remove_duplicates(Adoption *adoptions, int count)
@@ -104,7 +104,7 @@ remove_duplicates(Adoption *adoptions, int count)
 }
 
 /*
- * Reads the arguments, in the order in which rows are locked.
+ * Reads the arguments, and sorts them in the order in which rows are locked.
  */
 static Adoption *
 read_adoptions(ArrayType *user_ids, ArrayType *external_ids, int *count)
@@ -149,7 +149,7 @@ warn_of_unknown(const SmartcarServer *server, int64 count, const char *first)
 }
 
 /*
- * Nothing is sent, so all of it is done in the transaction of the caller.
+ * No request is sent, so it all happens in the transaction of the caller.
  */
 Datum
 smartcar_adopt(PG_FUNCTION_ARGS)

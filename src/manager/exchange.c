@@ -58,8 +58,8 @@ store_tokens(void *argument)
 {
 	Exchange   *exchange = (Exchange *) argument;
 
-	smartcar_account_store(exchange->server, exchange->ring, exchange->provisional_id,
-						   exchange->session->external_id, &exchange->request);
+	smartcar_account_insert(exchange->server, exchange->ring, exchange->provisional_id,
+							exchange->session->external_id, &exchange->request);
 	smartcar_session_record_tokens(exchange->server, exchange->session);
 }
 

@@ -3,8 +3,8 @@
  * import_tokens.c
  *	  The procedure that imports tokens which the application has kept itself.
  *
- * A list with a mistake in it is refused as a whole.  Its messages name positions
- * and no values: an id may be a token that was passed in the wrong place.
+ * A list with an invalid element is refused as a whole.  Messages name positions, not
+ * values: an invalid id may be a token that was passed in the wrong array.
  *
  * src/manager/import_tokens.c
  *
@@ -48,14 +48,14 @@ enum
 	IMPORTED, REPLACED, KEPT, COLUMNS
 };
 
-/* How far the clock of those who wrote the list may be ahead of ours. */
+/* How far the clock of the application may be ahead of ours. */
 #define CLOCK_DIFFERENCE	(5 * USECS_PER_MINUTE)
 
 static const char *const names[ARRAYS] = {
 	"user_ids", "external_ids", "access_tokens", "refresh_tokens", "expires_at"
 };
 
-/* An argument, which is an array. */
+/* The elements of an argument. */
 typedef struct Column
 {
 	Datum	   *values;
@@ -63,7 +63,7 @@ typedef struct Column
 	int			count;
 } Column;
 
-/* What the list has of a user.  A span without data is NULL. */
+/* What the list says about a user.  A span without data is NULL. */
 typedef struct Entry
 {
 	int			position;		/* from 1 */
@@ -178,8 +178,8 @@ check_token(SmartcarSpan token, int argument, int position)
 }
 
 /*
- * When the refresh token expires is often kept beside it.  Who passes that would
- * have no token refreshed before all of them are dead.
+ * Applications often store when the refresh token expires, too.  With that time in
+ * expires_at, no account would be due before its refresh token has expired.
  */
 static void
 check_expiry(TimestampTz expires_at, int position, TimestampTz now)
@@ -236,7 +236,7 @@ compare_spans(SmartcarSpan a, SmartcarSpan b)
 	return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-/* The order in which rows are locked, and then that of the list. */
+/* The order in which rows are locked; equal ids keep the order of the list. */
 static int
 compare_users(const void *a, const void *b, void *argument)
 {
@@ -248,19 +248,19 @@ compare_users(const void *a, const void *b, void *argument)
 }
 
 static SmartcarSpan
-token_of(const Entry *entry, int argument)
+entry_token(const Entry *entry, int argument)
 {
 	return argument == ACCESS_TOKENS ? entry->access_token : entry->refresh_token;
 }
 
-/* Those who have no token come first. */
+/* Users without a token come first. */
 static int
 compare_tokens(const void *a, const void *b, void *argument)
 {
 	const Entry *one = (const Entry *) a;
 	const Entry *other = (const Entry *) b;
-	int			order = compare_spans(token_of(one, *(int *) argument),
-									  token_of(other, *(int *) argument));
+	int			order = compare_spans(entry_token(one, *(int *) argument),
+									  entry_token(other, *(int *) argument));
 
 	return order != 0 ? order : one->position - other->position;
 }
@@ -275,7 +275,7 @@ is_copy(const Entry *a, const Entry *b)
 }
 
 /*
- * Keeps one of several equal entries of a user, as a join with vehicles has them.
+ * Keeps one of several equal entries of a user: a join with vehicles repeats users.
  */
 static int
 remove_copies(Entry *entries, int count)
@@ -300,9 +300,9 @@ remove_copies(Entry *entries, int count)
 }
 
 /*
- * Refuses a token of two users, as a wrong join has it.  With a refresh token, the first
- * refresh would leave the other user without tokens; with an access token, one of them
- * would get the vehicles of the other.
+ * Refuses a token of two users, as a wrong join produces it.  The first use of a shared
+ * refresh token would invalidate it for the other user; a shared access token would give
+ * one user the vehicles of the other.
  */
 static void
 check_shared_tokens(Entry *entries, int count, int argument)
@@ -310,9 +310,10 @@ check_shared_tokens(Entry *entries, int count, int argument)
 	qsort_interruptible(entries, count, sizeof(Entry), compare_tokens, &argument);
 	for (int i = 1; i < count; i++)
 	{
-		SmartcarSpan token = token_of(&entries[i], argument);
+		SmartcarSpan last = entry_token(&entries[i - 1], argument);
+		SmartcarSpan token = entry_token(&entries[i], argument);
 
-		if (token.data != NULL && smartcar_span_equal(token_of(&entries[i - 1], argument), token))
+		if (token.data != NULL && smartcar_span_equal(last, token))
 			ereport(ERROR,
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
 					 errmsg("two users have the same token in %s", names[argument]),
@@ -322,7 +323,7 @@ check_shared_tokens(Entry *entries, int count, int argument)
 }
 
 /*
- * Reads the arguments, in the order in which rows are locked.
+ * Reads the arguments, and sorts them in the order in which rows are locked.
  */
 static Entry *
 read_entries(FunctionCallInfo fcinfo, int *count)
@@ -350,7 +351,7 @@ read_entries(FunctionCallInfo fcinfo, int *count)
 	return entries;
 }
 
-static SmartcarImport
+static SmartcarImportResult
 import_entry(const SmartcarServer *server, const SmartcarKeyRing *ring, const Entry *entry)
 {
 	SmartcarTokensToImport tokens = {
@@ -392,7 +393,7 @@ server_with_tokens(FunctionCallInfo fcinfo)
 }
 
 /*
- * Nothing is sent, so all of it is done in the transaction of the caller.
+ * No request is sent, so it all happens in the transaction of the caller.
  */
 Datum
 smartcar_import_tokens(PG_FUNCTION_ARGS)

@@ -3,9 +3,9 @@
  * key_ring.c
  *	  The keys with which tokens are sealed.
  *
- * They stand in the file that the option token_key_file of a server names, one
- * a line: an id, a space, and 64 hexadecimal digits.  A new key is put in front
- * of the old ones, which stay for as long as something is sealed with them.
+ * They are in the file that the option token_key_file of a server names, one on a line:
+ * an id, a space, and 64 hexadecimal digits.  A new key is put before the old ones,
+ * which stay in the file until nothing is sealed with them.
  *
  * src/manager/key_ring.c
  *
@@ -21,12 +21,12 @@
 #include "pg/holdoff.h"
 #include "pg/secret.h"
 
-/* The command that makes a first key, for hints. */
+/* The command that generates the first key, for hints. */
 #define MAKE_KEY_COMMAND \
 	"umask 077; echo \"key1 $(openssl rand -hex 32)\" > "
 
 static void
-missing_key_file(const SmartcarServer *server)
+raise_missing_key_file(const SmartcarServer *server)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -72,7 +72,7 @@ read_key(SmartcarSpan line, SmartcarKey *key)
 }
 
 static void
-malformed_line(SmartcarKeyRing *ring, int number)
+raise_malformed_line(SmartcarKeyRing *ring, int number)
 {
 	smartcar_key_ring_wipe(ring);
 	ereport(ERROR,
@@ -92,7 +92,7 @@ read_keys(SmartcarKeyRing *ring, const SmartcarServer *server)
 	memset(ring, 0, sizeof(*ring));
 	ring->path = smartcar_server_option(server, SMARTCAR_OPTION_TOKEN_KEY_FILE);
 	if (ring->path == NULL)
-		missing_key_file(server);
+		raise_missing_key_file(server);
 
 	content = smartcar_read_secret_file(ring->path);
 	rest = smartcar_span_from_string(content);
@@ -116,7 +116,7 @@ read_keys(SmartcarKeyRing *ring, const SmartcarServer *server)
 		if (!is_key)
 		{
 			explicit_bzero(content, strlen(content));
-			malformed_line(ring, number);
+			raise_malformed_line(ring, number);
 		}
 	} while (rest.length > 0);
 	explicit_bzero(content, strlen(content));
@@ -124,22 +124,22 @@ read_keys(SmartcarKeyRing *ring, const SmartcarServer *server)
 }
 
 /*
- * Reads the keys of a server; an error if there are none.  The caller wipes
+ * Reads the keys of a server, and raises an error if there are none.  The caller wipes
  * them.
  */
 void
 smartcar_key_ring_read(SmartcarKeyRing *ring, SmartcarServer *server)
 {
-	/* an application of version 3 must not be told to make a key */
+	/* an application of version 3 must not be told to generate a key */
 	if (!smartcar_server_has(server, SMARTCAR_OPTION_TOKEN_KEY_FILE))
 		smartcar_server_check_credentials(server);
 	read_keys(ring, server);
 }
 
 /*
- * Reads the keys again, for what is sealed next: it may be long since they were
- * read, and they may have been changed.  If that cannot be done, those that were
- * read stay, because what Smartcar has given has to be sealed with something.
+ * Reads the keys again before something is sealed, because the file may have changed
+ * since they were read.  If it cannot be read, the old keys stay: tokens that Smartcar
+ * has issued must be sealed with some key.
  */
 void
 smartcar_key_ring_reread(SmartcarKeyRing *ring, const SmartcarServer *server)
@@ -148,7 +148,7 @@ smartcar_key_ring_reread(SmartcarKeyRing *ring, const SmartcarServer *server)
 	SmartcarHoldoff holdoff = smartcar_save_holdoff();
 	SmartcarKeyRing fresh;
 
-	/* reading a file leaves nothing behind that a rollback would take back */
+	/* reading a file leaves nothing that a subtransaction would roll back */
 	PG_TRY();
 	{
 		read_keys(&fresh, server);

@@ -25,7 +25,9 @@ typedef struct SmartcarKey
 	unsigned char bytes[SMARTCAR_KEY_SIZE];
 } SmartcarKey;
 
-/* The first key seals; each of them opens what it has sealed. */
+/*
+ * The first key seals; any key unseals what it has sealed.
+ */
 typedef struct SmartcarKeyRing
 {
 	const char *path;			/* for messages */

@@ -3,19 +3,19 @@
  * refresh.c
  *	  The procedure that keeps tokens alive.
  *
- * Smartcar gives a new refresh token with every refresh, and the old one expires a
- * minute after its first use.  So a refresh must not be rolled back, nor made by
- * two sessions at once, and one whose response was lost has to be made again
- * within that minute:
+ * Smartcar returns a new refresh token with every refresh, and the old one expires a
+ * minute after its first use.  So a refresh must not be rolled back, two sessions must
+ * not refresh an account at once, and a refresh whose response was lost must be sent
+ * again within that minute:
  *
- * An account is claimed with a lease, and the claim is committed before the
- * request is sent.  No lock and no transaction is held while Smartcar works on it.
- * Each response is stored and committed as it comes, or kept until it can be
- * (refresh_result.c).  A lease expires (claim.c), so that another session, or this
- * one after a crash, tries again with the old token while that is still good.
+ * An account is claimed with a lease, and the claim is committed before the request is
+ * sent.  The session holds no lock and no transaction while it waits for Smartcar.
+ * Each response is stored and committed when it arrives, or kept until it can be
+ * (refresh_result.c).  A lease expires (claim.c), so that another session, or this one
+ * after a crash, sends the old token again while it is still valid.
  *
- * Only a definite refusal makes an account one whose owner has to connect
- * again, and only if nobody has stored another token since.
+ * The owner has to connect again only after a definite refusal, and only if no other
+ * token was stored since.
  *
  * src/manager/refresh.c
  *
@@ -45,18 +45,21 @@
 PG_FUNCTION_INFO_V1(smartcar_refresh);
 
 /*
- * In milliseconds.  A request gets less time than the lease of its account, and
- * two tries fit into the minute in which the old token is good.
+ * In milliseconds.  A request must end before the lease of its account expires, and two
+ * attempts must fit into the minute for which the old token is valid.
  */
 #define MAX_TIMEOUT			12000
 
-/* How long a run stays for another attempt at what has failed or was locked. */
+/*
+ * How long a run waits to try again accounts that have failed or were locked, in
+ * milliseconds.
+ */
 #define SOON				20000
 
-/* The pause before what was locked is tried again. */
+/* The pause before locked rows are tried again, in microseconds. */
 #define LOCKED_PAUSE		(200 * INT64CONST(1000))
 
-/* How many accounts are claimed for each request that runs. */
+/* How many accounts are claimed for each concurrent request. */
 #define CLAIM_FACTOR		2
 
 typedef struct Refresh
@@ -67,9 +70,10 @@ typedef struct Refresh
 	SmartcarRefreshResults results;
 	SmartcarProgress progress;
 	SmartcarJobRun job;
-	const SmartcarFailure *setup_error; /* ours, not an account's */
-	TimestampTz statement_end;	/* by statement_timeout; DT_NOEND: none */
-	TimestampTz locked_since;	/* 0: something else was to do since */
+	const SmartcarFailure *setup_error; /* concerns all accounts */
+	TimestampTz statement_end;	/* by statement_timeout; DT_NOEND: never */
+	TimestampTz locked_since;	/* when the run began to wait for locks; 0: it
+								 * does not wait */
 } Refresh;
 
 enum
@@ -78,11 +82,10 @@ enum
 };
 
 /*
- * Credentials that are not taken, and a server that is not to be trusted, are
- * nothing that another account would fix.
+ * Refused credentials and an untrusted certificate would fail every account.
  */
 static bool
-is_our_fault(const SmartcarFailure *error)
+is_setup_error(const SmartcarFailure *error)
 {
 	return error->api_error.status == 401 || error->sqlstate == SMARTCAR_SQLSTATE_TLS;
 }
@@ -98,17 +101,18 @@ record_setup_error(Refresh *refresh, const SmartcarFailure *error)
 }
 
 /*
- * Takes a response, which is stored when all that has come by now was taken.
+ * Adds a response to the results.  They are stored when all responses that have arrived
+ * are added.
  */
 static void
-finish(SmartcarCall *call, SmartcarItem *item)
+finish_item(SmartcarCall *call, SmartcarItem *item)
 {
 	Refresh    *refresh = (Refresh *) call;
 	SmartcarRefreshResult *result = (SmartcarRefreshResult *) item->gathered;
 
 	if (item->error == NULL)
 		smartcar_result_add(&refresh->results, result);
-	else if (!is_our_fault(item->error))
+	else if (!is_setup_error(item->error))
 		smartcar_result_add_failure(&refresh->results, result, item->error);
 	else
 	{
@@ -118,7 +122,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Called by the loop that waits for the network.
+ * Called by the loop of src/http, at least every 100 ms.
  */
 static void
 store_results(SmartcarRequestSource *source)
@@ -127,11 +131,11 @@ store_results(SmartcarRequestSource *source)
 }
 
 /*
- * Whether nothing more is to be claimed.  What has been sent is not dropped for
- * that.
+ * Whether the run must claim no more accounts.  It still waits for the requests that it
+ * has sent.
  */
 static bool
-has_ended(const Refresh *refresh)
+must_stop(const Refresh *refresh)
 {
 	const ErrorData *error = refresh->claims.error;
 
@@ -148,7 +152,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 {
 	Refresh    *refresh = (Refresh *) call;
 
-	while (!has_ended(refresh))
+	while (!must_stop(refresh))
 	{
 		bool		is_first;
 		const SmartcarClaim *claim = smartcar_claims_next(&refresh->claims,
@@ -162,7 +166,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		if (claim == NULL)
 			return false;
 
-		/* smartcar_reseal_tokens() waits only for older claims */
+		/* smartcar_reseal_tokens() waits only for claims with older keys */
 		if (is_first)
 			smartcar_key_ring_reread(&refresh->ring, call->server);
 		refresh->locked_since = 0;
@@ -174,7 +178,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		token = smartcar_try_unseal(&refresh->ring, claim->refresh_token, &identity, &sqlstate);
 		if (token == NULL)
 		{
-			smartcar_result_add_unopened(&refresh->results, result, sqlstate);
+			smartcar_result_add_unseal_failure(&refresh->results, result, sqlstate);
 			smartcar_results_store(&refresh->results);
 			continue;
 		}
@@ -192,7 +196,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Waits for a moment, and stores what can be stored by then.
+ * Waits for a moment, and stores the results whose rows are no longer locked.
  */
 static void
 wait_for_locks(Refresh *refresh)
@@ -203,14 +207,14 @@ wait_for_locks(Refresh *refresh)
 	smartcar_results_store(&refresh->results);
 
 	/*
-	 * a lock may stand for so long that what this run has refreshed is due
-	 * again
+	 * the lock may last so long that accounts which this run has refreshed
+	 * are due again
 	 */
 	refresh->claims.due.began = Max(refresh->claims.due.began, now - USECS_PER_HOUR);
 }
 
 /*
- * Whether accounts that were locked, or all of them, are still waited for.
+ * Whether the run still waits for accounts that were locked, or for the table.
  */
 static bool
 wait_for_locked_claims(Refresh *refresh)
@@ -225,11 +229,11 @@ wait_for_locked_claims(Refresh *refresh)
 }
 
 /*
- * When there is nothing to send, waits for what may come: results that are locked
- * for as long as it takes, because nobody can ask for them again; accounts that
- * were locked, and the next attempt at what has failed, if that is soon.  A refresh
- * whose response was lost has to be made again within the minute, and the next call
- * of the procedure may be later than that.  Returns whether to go on.
+ * Called when there is nothing to send.  Waits for results whose rows are locked,
+ * without a limit, because Smartcar does not return these tokens again.  Waits up to
+ * SOON for locked accounts, and for the next attempt at a failed account: a refresh
+ * whose response was lost must be sent again within a minute, and the next CALL may be
+ * later.  Returns whether to go on.
  */
 static bool
 wait_for_more(Refresh *refresh)
@@ -237,12 +241,12 @@ wait_for_more(Refresh *refresh)
 	TimestampTz due;
 
 	if (smartcar_results_any_locked(&refresh->results) ||
-		(!has_ended(refresh) && wait_for_locked_claims(refresh)))
+		(!must_stop(refresh) && wait_for_locked_claims(refresh)))
 	{
 		wait_for_locks(refresh);
 		return true;
 	}
-	if (has_ended(refresh))
+	if (must_stop(refresh))
 		return false;
 	due = smartcar_claims_next_attempt(&refresh->claims, SOON);
 	if (due == DT_NOEND)
@@ -252,7 +256,8 @@ wait_for_more(Refresh *refresh)
 }
 
 /*
- * Refreshes what is due.  Whatever ends that, what has come by then is stored.
+ * Refreshes the accounts that are due.  If an error ends the run, the responses that
+ * have arrived are stored.
  */
 static void
 run(Refresh *refresh)
@@ -284,8 +289,8 @@ run(Refresh *refresh)
 }
 
 /*
- * statement_timeout ends the run, but not the requests that have been sent, nor
- * the wait for a lock on what has come.
+ * statement_timeout ends the run, but not the requests that were sent, nor the wait for
+ * locks to store their results.
  */
 static TimestampTz
 hold_statement_timeout(void)
@@ -312,7 +317,7 @@ resume_statement_timeout(TimestampTz end)
 }
 
 /*
- * Refreshes what is due, and raises what went wrong with all of it.
+ * Refreshes the accounts that are due, and raises an error that concerned all of them.
  */
 static void
 refresh_accounts(Refresh *refresh)
@@ -331,7 +336,7 @@ refresh_accounts(Refresh *refresh)
 		smartcar_job_run_insert(&refresh->job);
 	refresh->statement_end = hold_statement_timeout();
 	run(refresh);
-	if (!has_ended(refresh))
+	if (!must_stop(refresh))
 		smartcar_settle_accounts(server, &refresh->ring);
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
@@ -341,8 +346,7 @@ refresh_accounts(Refresh *refresh)
 	smartcar_spi_commit();
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);
-	if (refresh->claims.error != NULL)	/* or the table was locked all the
-										 * time */
+	if (refresh->claims.error != NULL)	/* for instance a lock on the table */
 		ReThrowError(refresh->claims.error);
 	resume_statement_timeout(refresh->statement_end);
 }
@@ -389,7 +393,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	server->requests = 0;
 	if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
 	{
-		smartcar_account_no_tokens_notice(server);
+		smartcar_account_report_no_tokens(server);
 		MemoryContextSwitchTo(result_context);
 		result = form_counts(fcinfo, server, &counts);
 		smartcar_spi_end();
@@ -398,7 +402,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
-	smartcar_call_begin_refilled(call, server, &smartcar_token_operation, refill, finish);
+	smartcar_call_begin_refilled(call, server, &smartcar_token_operation, refill, finish_item);
 	call->source.idle = store_results;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);
 	smartcar_claims_begin(&refresh->claims, server, call->item_count * CLAIM_FACTOR);

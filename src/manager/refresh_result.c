@@ -1,15 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * refresh_result.c
- *	  What came of refreshes, until it is stored.
+ *	  The results of refreshes, until they are stored.
  *
- * New tokens cannot be asked for again, and no account may be in the way of
- * another.  So results are stored in a subtransaction that waits for locks for a
- * moment only.  What cannot be stored is kept, and tried again while the requests
- * of others go on.
+ * Smartcar does not return new tokens a second time, and no account may delay another.
+ * So results are stored in a subtransaction that waits for locks only briefly.  What
+ * cannot be stored is kept and tried again while other requests go on.
  *
  * Connections are updated in a transaction of their own, after the tokens are
- * committed: a lock on a connection must not keep tokens from being stored.
+ * committed: a lock on a connection must not prevent tokens from being stored.
  *
  * src/manager/refresh_result.c
  *
@@ -28,13 +27,13 @@
 #include "manager/spi.h"
 
 /*
- * How long the results of one account wait for locks, and those of a round in
- * all, in milliseconds.  Sockets are not read meanwhile.
+ * How long the results of one account wait for locks, and all results of a round, in
+ * milliseconds.  No response is read meanwhile.
  */
 #define LOCK_TIMEOUT		20
 #define ROUND_LOCK_TIMEOUT	100
 
-/* The pause before what was not stored is tried again, in milliseconds. */
+/* The pause before a result is stored again, in milliseconds. */
 #define MIN_PAUSE			200
 #define MAX_PAUSE			1000
 
@@ -47,15 +46,15 @@ typedef struct Batch
 	SmartcarRefreshResults *results;
 	SmartcarRefreshResult **items;
 	int			count;
-	bool	   *locked;			/* rows that are not to be waited for */
-	bool	   *recorded;		/* whether the account was still ours */
+	bool	   *locked;			/* leave these out */
+	bool	   *recorded;		/* whether the statement found the account */
 	bool	   *done;
 } Batch;
 
 /*
- * The pause after so many attempts, in milliseconds, spread over half of
- * itself.  The first ones are close together: Smartcar may have done what it
- * was asked, and then the old token is good for a minute.
+ * The pause after so many attempts, in milliseconds, plus a random part of up to half of
+ * it.  The first pauses are short: if Smartcar has carried out a refresh whose response
+ * was lost, the old token is valid for only a minute.
  */
 static int
 delay_after(int attempts, int64 retry_after)
@@ -72,9 +71,9 @@ delay_after(int attempts, int64 retry_after)
 }
 
 /*
- * Whether Smartcar has said that this token is no good, and not that it, or we,
- * or something in between is in trouble.  Errors of other names for which an
- * owner has to connect again are those of callbacks.
+ * Whether Smartcar has refused this token, rather than reported a problem of its own, of
+ * our request or of the network.  Other errors for which an owner has to connect again
+ * occur only in callbacks.
  */
 static bool
 is_refusal(const SmartcarApiError *error)
@@ -134,7 +133,7 @@ smartcar_result_discard(SmartcarRefreshResult *result)
 }
 
 /*
- * Adds new tokens, or what was made a failure.
+ * Adds a result, with new tokens or with a failure.
  */
 void
 smartcar_result_add(SmartcarRefreshResults *results, SmartcarRefreshResult *result)
@@ -151,9 +150,9 @@ copy_span(SmartcarSpan span)
 }
 
 /*
- * Adds what went wrong with the request.  Only a refusal ends an account, and not
- * the first one of an account that was taken over: whoever had it before may have
- * the new tokens, and be about to store them.
+ * Adds a failed request.  Only a refusal ends an account, and not the first one of an
+ * account that was taken over: the session that had the lease may have received the new
+ * tokens and not stored them yet.
  */
 void
 smartcar_result_add_failure(SmartcarRefreshResults *results, SmartcarRefreshResult *result,
@@ -176,11 +175,11 @@ smartcar_result_add_failure(SmartcarRefreshResults *results, SmartcarRefreshResu
 }
 
 /*
- * Adds that the token of an account could not be opened.  It stays as it is.
+ * Adds the failure to unseal the stored token, which is not changed.
  */
 void
-smartcar_result_add_unopened(SmartcarRefreshResults *results, SmartcarRefreshResult *result,
-							 int sqlstate)
+smartcar_result_add_unseal_failure(SmartcarRefreshResults *results, SmartcarRefreshResult *result,
+								   int sqlstate)
 {
 	result->has_failed = true;
 	result->failure.sqlstate = MemoryContextStrdup(result->context, unpack_sql_state(sqlstate));
@@ -189,9 +188,6 @@ smartcar_result_add_unopened(SmartcarRefreshResults *results, SmartcarRefreshRes
 	smartcar_result_add(results, result);
 }
 
-/*
- * A result is dealt with.
- */
 static void
 finish_result(SmartcarRefreshResult *result)
 {
@@ -215,9 +211,9 @@ store_accounts(void *argument)
 		batch->recorded[i] = result->has_failed ?
 			smartcar_account_record_failure(results->server, claim->user_id,
 											results->claims->lease, &result->failure) :
-			smartcar_account_renew(results->server, results->ring, claim->user_id,
-								   results->claims->lease, claim->refresh_token,
-								   &result->request);
+			smartcar_account_store_refreshed(results->server, results->ring, claim->user_id,
+											 results->claims->lease, claim->refresh_token,
+											 &result->request);
 	}
 }
 
@@ -237,8 +233,8 @@ store_unlocked(void *argument)
 }
 
 /*
- * A refusal is recorded only while it stands: the owner may have connected again
- * since it was stored.
+ * A refusal is recorded only if the account is still refused: the owner may have
+ * connected again since.
  */
 static void
 update_connections(void *argument)
@@ -259,17 +255,17 @@ update_connections(void *argument)
 }
 
 /*
- * Keeps a result that could not be stored.  A lock, for which there need not be an
- * error, goes by itself.
+ * Keeps a result that could not be stored.  No warning is given for a lock, for which
+ * error may be NULL: it will be released.
  */
 static void
 keep_result(SmartcarRefreshResult *result, const ErrorData *error, const char *what)
 {
 	result->next_try = GetCurrentTimestamp() + result->pause * INT64CONST(1000);
 	result->pause = Min(result->pause * 2, MAX_PAUSE);
-	if (error == NULL || smartcar_error_is_transient(error) || result->is_hopeless)
+	if (error == NULL || smartcar_error_is_transient(error) || result->has_permanent_error)
 		return;
-	result->is_hopeless = true;
+	result->has_permanent_error = true;
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("could not store the %s of user \"%s\": %s", what, result->claim.user_id,
@@ -278,9 +274,9 @@ keep_result(SmartcarRefreshResult *result, const ErrorData *error, const char *w
 }
 
 /*
- * Does something for each result of a batch by itself, so that none is in the way
- * of another.  A cancel comes once, so what it has hit is tried again; it is kept
- * for the end of the round.
+ * Does some work for each result of a batch by itself, so that none prevents another.  A
+ * cancel hits one result, which is tried again; the cancel is returned in *cancel, and
+ * raised at the end of the round.
  */
 static void
 store_one_by_one(Batch *batch, void (*work) (void *argument), const char *what,
@@ -312,9 +308,9 @@ store_one_by_one(Batch *batch, void (*work) (void *argument), const char *what,
 }
 
 /*
- * Stores the results of a batch: all at once if nothing is in the way, else those
- * of accounts that are not locked, and where the table cannot tell that, or one of
- * them cannot be stored, each by itself.
+ * Stores the results of a batch.  If they cannot be stored together, it stores those of
+ * accounts that are not locked; if that fails, because Citus refuses the lock or a
+ * result cannot be stored, it stores them one by one.
  */
 static void
 store_batch(Batch *batch, ErrorData **cancel)
@@ -365,7 +361,7 @@ compare_results(const void *a, const void *b)
 }
 
 /*
- * The results that are to be stored now, in the order of their ids.
+ * The results that are to be stored now, in the order of their user_id.
  */
 static Batch
 find_due(SmartcarRefreshResults *results, bool are_accounts_stored, bool at_once)
@@ -396,7 +392,7 @@ find_due(SmartcarRefreshResults *results, bool are_accounts_stored, bool at_once
 }
 
 /*
- * The account of a result is stored, or was not ours any more.
+ * Called when the account of a result was updated, or was no longer found.
  */
 static void
 finish_account(SmartcarRefreshResults *results, SmartcarRefreshResult *result, bool is_recorded)
@@ -413,7 +409,7 @@ finish_account(SmartcarRefreshResults *results, SmartcarRefreshResult *result, b
 	if (is_recorded && (is_refusal || !result->has_failed))
 	{
 		result->is_account_stored = true;
-		result->is_hopeless = false;
+		result->has_permanent_error = false;
 		result->next_try = 0;
 		result->pause = MIN_PAUSE;
 	}
@@ -474,8 +470,8 @@ smartcar_results_store_last(SmartcarRefreshResults *results)
 }
 
 /*
- * Whether tokens or connections wait for a lock.  A failure need not be stored:
- * the lease expires, and then the account is refreshed again.
+ * Whether tokens or updates of connections wait for a lock.  A failure need not be
+ * stored: the lease expires, and then the account is refreshed again.
  */
 bool
 smartcar_results_any_locked(const SmartcarRefreshResults *results)
@@ -487,14 +483,14 @@ smartcar_results_any_locked(const SmartcarRefreshResults *results)
 		const SmartcarRefreshResult *result =
 			dlist_container(SmartcarRefreshResult, node, iterator.cur);
 
-		if (!result->is_hopeless && (!result->has_failed || result->is_account_stored))
+		if (!result->has_permanent_error && (!result->has_failed || result->is_account_stored))
 			return true;
 	}
 	return false;
 }
 
 /*
- * Gives up what could not be stored.
+ * Discards the results that could not be stored.
  */
 void
 smartcar_results_give_up(SmartcarRefreshResults *results)

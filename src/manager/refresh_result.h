@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * refresh_result.h
- *	  What came of refreshes, until it is stored.
+ *	  The results of refreshes, until they are stored.
  *
  * src/manager/refresh_result.h
  *
@@ -21,20 +21,20 @@
 #include "manager/progress.h"
 #include "pg/api_error.h"
 
-/* The refresh of an account: first a request, then what came of it. */
+/* The refresh of an account: its request, then its result. */
 typedef struct SmartcarRefreshResult
 {
 	dlist_node	node;
-	MemoryContext context;		/* of everything in it */
+	MemoryContext context;		/* of all its memory */
 	SmartcarClaim claim;
 	SmartcarTokenRequest request;	/* has the new tokens */
 	bool		has_failed;
 	SmartcarRefreshFailure failure;
-	SmartcarApiError error;		/* of a refusal */
+	SmartcarApiError error;		/* if it was refused */
 
-	/* how far it is stored */
+	/* the progress of storing it */
 	bool		is_account_stored;
-	bool		is_hopeless;	/* it has failed for more than a lock */
+	bool		has_permanent_error;	/* an error other than a lock */
 	TimestampTz next_try;
 	int			pause;			/* before the next try, in milliseconds */
 } SmartcarRefreshResult;
@@ -57,7 +57,7 @@ extern void smartcar_results_begin(SmartcarRefreshResults *results, SmartcarServ
 								   SmartcarKeyRing *ring, SmartcarClaims *claims,
 								   SmartcarProgress *progress);
 
-/* A result begins with its claim, and is then added or discarded. */
+/* A result is created for a claim, and later added or discarded. */
 extern SmartcarRefreshResult *smartcar_result_create(SmartcarRefreshResults *results,
 													 const SmartcarClaim *claim);
 extern void smartcar_result_discard(SmartcarRefreshResult *result);
@@ -65,16 +65,16 @@ extern void smartcar_result_add(SmartcarRefreshResults *results, SmartcarRefresh
 extern void smartcar_result_add_failure(SmartcarRefreshResults *results,
 										SmartcarRefreshResult *result,
 										const SmartcarFailure *failure);
-extern void smartcar_result_add_unopened(SmartcarRefreshResults *results,
-										 SmartcarRefreshResult *result, int sqlstate);
+extern void smartcar_result_add_unseal_failure(SmartcarRefreshResults *results,
+											   SmartcarRefreshResult *result, int sqlstate);
 
-/* Stores what can be stored by now, and commits. */
+/* Stores the results whose rows are not locked, and commits. */
 extern void smartcar_results_store(SmartcarRefreshResults *results);
 
-/* Does so once more before an error ends the run, without another error. */
+/* Stores what it can before the run ends, and raises no error for a cancel. */
 extern void smartcar_results_store_last(SmartcarRefreshResults *results);
 
-/* Whether some are only locked, and should be waited for. */
+/* Whether results wait for a lock. */
 extern bool smartcar_results_any_locked(const SmartcarRefreshResults *results);
 
 extern void smartcar_results_give_up(SmartcarRefreshResults *results);

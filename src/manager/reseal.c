@@ -3,9 +3,8 @@
  * reseal.c
  *	  The procedure that seals all tokens with the newest key.
  *
- * When it has ended without an error, nothing is sealed with an older one,
- * whatever ran at the same time, so that the older ones can be removed from the
- * file.
+ * If it ends without an error, no token is sealed with an older key, whatever other
+ * sessions did meanwhile, and the older keys can be removed from the key file.
  *
  * src/manager/reseal.c
  *
@@ -32,19 +31,19 @@ PG_FUNCTION_INFO_V1(smartcar_reseal_tokens);
 /* How many accounts are read at a time. */
 #define BATCH	100
 
-/* The pause before what was left is looked at again, in microseconds. */
+/* The pause before the accounts that were left are tried again, in microseconds. */
 #define PAUSE	(500 * INT64CONST(1000))
 
-/* How long an account that is locked is waited for at a time, in milliseconds. */
+/* How long one attempt waits for a lock on an account, in milliseconds. */
 #define LOCK_TIMEOUT	100
 
-typedef enum Outcome
+typedef enum ResealOutcome
 {
-	NOTHING_TO_DO,
-	DONE,
-	LEFT,						/* for later */
-	FAILED
-} Outcome;
+	RESEAL_NOTHING_TO_DO,
+	RESEAL_DONE,
+	RESEAL_LEFT,				/* to be tried again */
+	RESEAL_FAILED
+} ResealOutcome;
 
 typedef struct Reseal
 {
@@ -53,17 +52,17 @@ typedef struct Reseal
 	SmartcarProgress progress;
 	int64		left;
 	int64		failed;
-	bool		has_warned;		/* of those that have failed */
+	bool		has_warned;		/* of the accounts that have failed */
 } Reseal;
 
 typedef struct Account
 {
 	const Reseal *reseal;
 	const SmartcarSealedTokens *tokens;
-	Outcome		outcome;
+	ResealOutcome outcome;
 } Account;
 
-/* The token under the newest key; NULL if there is none, or it is that already. */
+/* A token under the newest key; NULL if there is none, or it has that key already. */
 static bytea *
 reseal_token(const Reseal *reseal, const char *user_id, const char *kind, bytea *sealed)
 {
@@ -80,9 +79,9 @@ reseal_token(const Reseal *reseal, const char *user_id, const char *kind, bytea 
 }
 
 /*
- * Puts the tokens of one account under the newest key.  One that is being
- * refreshed is left, because its response may be sealed with keys that were read
- * before these.  So is one that others have changed meanwhile.
+ * Seals the tokens of an account with the newest key.  A leased account is left for
+ * later: the response may be sealed with keys that were read before ours.  So is an
+ * account that has changed since it was read.
  */
 static void
 reseal_account(void *argument)
@@ -94,46 +93,46 @@ reseal_account(void *argument)
 	bytea	   *refresh = reseal_token(reseal, old->user_id, "refresh", old->refresh_token);
 
 	if (access == NULL && refresh == NULL)
-		account->outcome = NOTHING_TO_DO;
+		account->outcome = RESEAL_NOTHING_TO_DO;
 	else if (smartcar_account_replace_tokens(reseal->server, old, access, refresh))
-		account->outcome = DONE;
+		account->outcome = RESEAL_DONE;
 	else
-		account->outcome = LEFT;
+		account->outcome = RESEAL_LEFT;
 }
 
 /*
- * One that cannot be resealed must not be in the way of the others.  One that is
- * locked is left for later.
+ * Reseals one account.  One that is locked is left for later, and one that cannot be
+ * resealed does not stop the others.
  */
-static Outcome
+static ResealOutcome
 try_account(Reseal *reseal, const SmartcarSealedTokens *tokens)
 {
-	Account		account = {reseal, tokens, NOTHING_TO_DO};
+	Account		account = {reseal, tokens, RESEAL_NOTHING_TO_DO};
 	ErrorData  *error;
 
 	if (smartcar_spi_try(reseal_account, &account, LOCK_TIMEOUT, &error))
 	{
-		/* with a lock on one account held, there would be an order to keep */
+		/* a second lock could deadlock */
 		smartcar_spi_commit();
 		return account.outcome;
 	}
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
 	if (smartcar_error_is_transient(error))
-		return LEFT;
+		return RESEAL_LEFT;
 	if (!reseal->has_warned)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg_internal("%s", error->message),
 				 error->detail ? errdetail_internal("%s", error->detail) : 0));
-	return FAILED;
+	return RESEAL_FAILED;
 }
 
 /*
- * Waits for those who store tokens that they have sealed with keys that were
- * read before ours.  Whoever begins later reads the keys anew, and goes on: if
- * we took the lock ourselves, all who have tokens to store would wait behind us
- * for a vacuum to end.
+ * Waits for transactions that may store tokens under keys that were read before ours.  A
+ * transaction that begins later reads the keys again, and need not be waited for.  If we
+ * took the lock ourselves and had to wait for a vacuum, all sessions with tokens to
+ * store would queue behind us.
  */
 static void
 wait_for_older_keys(void)
@@ -146,8 +145,7 @@ wait_for_older_keys(void)
 }
 
 /*
- * Goes through all accounts, and counts those that are left for later, and those
- * that have failed.
+ * Reseals all accounts once, and counts those that were left and those that failed.
  */
 static void
 reseal_accounts(Reseal *reseal, MemoryContext batch)
@@ -168,15 +166,15 @@ reseal_accounts(Reseal *reseal, MemoryContext batch)
 		{
 			switch (try_account(reseal, &tokens[i]))
 			{
-				case NOTHING_TO_DO:
+				case RESEAL_NOTHING_TO_DO:
 					break;
-				case DONE:
+				case RESEAL_DONE:
 					smartcar_progress_add(&reseal->progress, 1);
 					break;
-				case LEFT:
+				case RESEAL_LEFT:
 					reseal->left++;
 					break;
-				case FAILED:
+				case RESEAL_FAILED:
 					reseal->failed++;
 					break;
 			}
@@ -190,7 +188,7 @@ reseal_accounts(Reseal *reseal, MemoryContext batch)
 }
 
 /*
- * Reseals all accounts, and raises an error if some have failed.
+ * Reseals until no account is left, and raises an error if some have failed.
  */
 static void
 reseal_all(Reseal *reseal)
@@ -246,7 +244,7 @@ smartcar_reseal_tokens(PG_FUNCTION_ARGS)
 	reseal->server = smartcar_required_server(fcinfo, 0);
 	if (smartcar_server_api_version(reseal->server) == SMARTCAR_API_V3)
 	{
-		smartcar_account_no_tokens_notice(reseal->server);
+		smartcar_account_report_no_tokens(reseal->server);
 		smartcar_spi_end();
 		PG_RETURN_VOID();
 	}

@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * seal.c
- *	  Tokens as they are stored.
+ *	  Encrypts and decrypts the stored tokens.
  *
- * A token is encrypted before it is written for the first time, with
- * AES-256-GCM, so that tables, write-ahead log, replicas and dumps hold nothing
- * that opens an account.  What is authenticated beside it says what it is and
- * whose, so that a token which was copied to another row is refused there.
+ * A token is encrypted with AES-256-GCM before it is written for the first time, so that
+ * no table, write-ahead log, replica or dump contains a token that can be used.  The
+ * additional authenticated data say what kind of token it is and whose, so that a token
+ * that was copied to another row cannot be unsealed there.
  *
- * A sealed token is: the format, 1; the length of the key's id; the id; a nonce
- * of 12 bytes; the encrypted token; a tag of 16 bytes.
+ * A sealed token consists of the format, 1; the length of the key id; the key id; a
+ * nonce of 12 bytes; the ciphertext; a tag of 16 bytes.
  *
  * src/manager/seal.c
  *
@@ -28,7 +28,7 @@
 #include "pg/text.h"
 
 #define FORMAT			1
-#define HEADER_SIZE		2		/* format and length of the id */
+#define HEADER_SIZE		2		/* the format and the length of the id */
 #define NONCE_SIZE		12
 #define TAG_SIZE		16
 
@@ -37,12 +37,12 @@ typedef struct SealedParts
 {
 	SmartcarSpan key_id;
 	const unsigned char *nonce;
-	SmartcarSpan encrypted;
+	SmartcarSpan ciphertext;
 	const unsigned char *tag;
 } SealedParts;
 
 static void
-failed_cipher(EVP_CIPHER_CTX *context)
+raise_cipher_failure(EVP_CIPHER_CTX *context)
 {
 	EVP_CIPHER_CTX_free(context);
 	ereport(ERROR,
@@ -51,11 +51,11 @@ failed_cipher(EVP_CIPHER_CTX *context)
 }
 
 /*
- * In UTF-8, because a dump may be restored into a database of another encoding.
- * What SQL_ASCII holds is restored as it is.
+ * Converts a name to UTF-8, because a dump may be restored into a database of another
+ * encoding.  Names in SQL_ASCII are restored byte by byte.
  */
 static SmartcarSpan
-identity_part(const char *name)
+identity_name(const char *name)
 {
 	if (GetDatabaseEncoding() == PG_SQL_ASCII)
 		return smartcar_span_from_string(name);
@@ -63,14 +63,14 @@ identity_part(const char *name)
 }
 
 /*
- * The bytes that are authenticated but not encrypted.  Their lengths are part
- * of them, so that no two identities look the same.
+ * The additional authenticated data.  They contain the lengths of the names, so that no
+ * two identities have the same.
  */
 static char *
-identity_bytes(const SmartcarSealedIdentity *identity)
+authenticated_data(const SmartcarSealedIdentity *identity)
 {
-	SmartcarSpan server = identity_part(identity->server);
-	SmartcarSpan user_id = identity_part(identity->user_id);
+	SmartcarSpan server = identity_name(identity->server);
+	SmartcarSpan user_id = identity_name(identity->user_id);
 
 	return psprintf("smartcar_tesla %s %zu:%.*s %zu:%.*s", identity->kind,
 					server.length, (int) server.length, server.data,
@@ -99,11 +99,11 @@ smartcar_seal(const SmartcarKeyRing *ring, SmartcarSpan token,
 	const SmartcarKey *key = &ring->keys[0];
 	size_t		id_length = strlen(key->id);
 	size_t		size = HEADER_SIZE + id_length + NONCE_SIZE + token.length + TAG_SIZE;
-	char	   *about = identity_bytes(identity);
+	char	   *aad = authenticated_data(identity);
 	bytea	   *sealed = palloc(VARHDRSZ + size);
 	unsigned char *target = (unsigned char *) VARDATA(sealed);
 	unsigned char *nonce = target + HEADER_SIZE + id_length;
-	unsigned char *encrypted = nonce + NONCE_SIZE;
+	unsigned char *ciphertext = nonce + NONCE_SIZE;
 	EVP_CIPHER_CTX *context;
 	int			length = 0;
 
@@ -118,21 +118,21 @@ smartcar_seal(const SmartcarKeyRing *ring, SmartcarSpan token,
 
 	context = new_context();
 	if (!EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key->bytes, nonce) ||
-		!EVP_EncryptUpdate(context, NULL, &length, (unsigned char *) about,
-						   (int) strlen(about)) ||
-		!EVP_EncryptUpdate(context, encrypted, &length, (const unsigned char *) token.data,
+		!EVP_EncryptUpdate(context, NULL, &length, (unsigned char *) aad,
+						   (int) strlen(aad)) ||
+		!EVP_EncryptUpdate(context, ciphertext, &length, (const unsigned char *) token.data,
 						   (int) token.length) ||
-		!EVP_EncryptFinal_ex(context, encrypted + length, &length) ||
+		!EVP_EncryptFinal_ex(context, ciphertext + length, &length) ||
 		!EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_SIZE,
-							 encrypted + token.length))
-		failed_cipher(context);
+							 ciphertext + token.length))
+		raise_cipher_failure(context);
 	EVP_CIPHER_CTX_free(context);
-	pfree(about);
+	pfree(aad);
 	return sealed;
 }
 
 static void
-damaged(const SmartcarSealedIdentity *identity)
+raise_damaged(const SmartcarSealedIdentity *identity)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -157,15 +157,14 @@ split(const bytea *sealed, SealedParts *parts)
 	if (!smartcar_key_id_valid(parts->key_id))
 		return false;
 	parts->nonce = bytes + HEADER_SIZE + id_length;
-	parts->encrypted = smartcar_span((const char *) parts->nonce + NONCE_SIZE,
-									 size - HEADER_SIZE - id_length - NONCE_SIZE - TAG_SIZE);
+	parts->ciphertext = smartcar_span((const char *) parts->nonce + NONCE_SIZE,
+									  size - HEADER_SIZE - id_length - NONCE_SIZE - TAG_SIZE);
 	parts->tag = bytes + size - TAG_SIZE;
 	return true;
 }
 
 /*
- * The token, to be wiped by the caller.  What cannot be opened is an error, and
- * stays as it is.
+ * Returns a token, which the caller wipes.  Raises an error if it cannot be unsealed.
  */
 char *
 smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
@@ -173,14 +172,14 @@ smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 {
 	SealedParts parts;
 	const SmartcarKey *key;
-	char	   *about;
+	char	   *aad;
 	char	   *token;
 	EVP_CIPHER_CTX *context;
 	int			length = 0;
 	bool		is_genuine;
 
 	if (!split(sealed, &parts))
-		damaged(identity);
+		raise_damaged(identity);
 	key = smartcar_key_ring_find(ring, parts.key_id);
 	if (key == NULL)
 		ereport(ERROR,
@@ -191,36 +190,36 @@ smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 						   identity->kind, identity->user_id),
 				 errhint("Put the line of that key back into the file.")));
 
-	about = identity_bytes(identity);
-	token = palloc(parts.encrypted.length + 1);
+	aad = authenticated_data(identity);
+	token = palloc(parts.ciphertext.length + 1);
 	context = new_context();
 	if (!EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key->bytes, parts.nonce) ||
-		!EVP_DecryptUpdate(context, NULL, &length, (unsigned char *) about,
-						   (int) strlen(about)) ||
+		!EVP_DecryptUpdate(context, NULL, &length, (unsigned char *) aad,
+						   (int) strlen(aad)) ||
 		!EVP_DecryptUpdate(context, (unsigned char *) token, &length,
-						   (const unsigned char *) parts.encrypted.data,
-						   (int) parts.encrypted.length) ||
+						   (const unsigned char *) parts.ciphertext.data,
+						   (int) parts.ciphertext.length) ||
 		!EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_SIZE,
 							 unconstify(unsigned char *, parts.tag)))
-		failed_cipher(context);
+		raise_cipher_failure(context);
 	is_genuine = EVP_DecryptFinal_ex(context, (unsigned char *) token + length, &length) > 0;
 	EVP_CIPHER_CTX_free(context);
-	pfree(about);
+	pfree(aad);
 
-	token[parts.encrypted.length] = '\0';
+	token[parts.ciphertext.length] = '\0';
 	if (!is_genuine)
 	{
-		explicit_bzero(token, parts.encrypted.length);
-		damaged(identity);
+		explicit_bzero(token, parts.ciphertext.length);
+		raise_damaged(identity);
 	}
 	return token;
 }
 
 /*
- * The same for one of many tokens, of which the others must not suffer: what
- * cannot be opened is a WARNING and NULL, and *sqlstate tells why.  Nothing but
- * memory is in use where the error is raised, so it can be caught without a
- * subtransaction.
+ * Like smartcar_unseal(), but a token that cannot be unsealed is a WARNING and NULL, and
+ * *sqlstate says why, so that the caller can go on with other tokens.  The error can be
+ * caught without a subtransaction, because nothing but memory is in use where it is
+ * raised.
  */
 char *
 smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
@@ -256,7 +255,7 @@ smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 }
 
 /*
- * Whether a token need not be sealed again.
+ * Whether a token is sealed with the first key.
  */
 bool
 smartcar_sealed_with_first_key(const SmartcarKeyRing *ring, const bytea *sealed)

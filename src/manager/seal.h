@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * seal.h
- *	  Tokens as they are stored.
+ *	  Encrypts and decrypts the stored tokens.
  *
  * src/manager/seal.h
  *
@@ -15,7 +15,9 @@
 #include "core/span.h"
 #include "manager/key_ring.h"
 
-/* What a token is and whose: it can be opened as nothing else. */
+/*
+ * The kind of a token and whose it is.  It can be unsealed only as that.
+ */
 typedef struct SmartcarSealedIdentity
 {
 	const char *server;

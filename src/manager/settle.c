@@ -3,9 +3,11 @@
  * settle.c
  *	  Accounts whose user is not known yet.
  *
- * When an owner has connected and Smartcar could not say who it is, the tokens stay
- * under a provisional id, and the application sees no vehicles.  smartcar_refresh()
- * runs more often than anything else, so it asks again.
+ * Tokens are stored before Smartcar is asked whose they are, in a provisional account.
+ * To settle such an account is to ask, and to move its tokens to the account of the
+ * user.  Until then, the application sees no vehicles.  If that fails when the
+ * owner connects, smartcar_refresh() tries again, because it runs more often than
+ * anything else.
  *
  * src/manager/settle.c
  *
@@ -27,21 +29,20 @@
 #include "manager/sync_vehicles.h"
 #include "manager/user_outcome.h"
 
-/* How many accounts of a run are asked about.  The next run is soon. */
+/* How many accounts a run settles at most.  The next run is soon. */
 #define MAX_ACCOUNTS	10
 
-/* How often an account is looked at that somebody refreshes. */
+/* How often a leased account is tried again. */
 #define LEASE_POLL	(100 * INT64CONST(1000))
 
 /*
- * How long one attempt to give an account the id of its user waits for a lock, in
- * milliseconds, and how long all of them do.  smartcar_refresh() attempts it later,
- * and somebody waits for the owner's page.
+ * How long one attempt to settle an account waits for a lock, in milliseconds, and all
+ * attempts together, in microseconds.  The owner waits for the page meanwhile, and
+ * smartcar_refresh() can try again.
  */
 #define MOVE_LOCK_TIMEOUT	200
-#define LOCK_PATIENCE		(5 * USECS_PER_SEC)
+#define SETTLE_TIMEOUT		(5 * USECS_PER_SEC)
 
-/* An account whose user is not known yet. */
 typedef struct ProvisionalAccount
 {
 	const char *user_id;
@@ -51,13 +52,13 @@ typedef struct ProvisionalAccount
 
 typedef enum SettleResult
 {
-	SETTLE_DONE,				/* or somebody else has done it */
+	SETTLE_DONE,				/* by us or by another session */
 	SETTLE_LEASED,
 	SETTLE_UNREADABLE,
 	SETTLE_FAILED
 } SettleResult;
 
-/* The tokens of an account, and whether somebody refreshes it. */
+/* An account that this transaction has locked. */
 typedef struct LockedAccount
 {
 	bool		is_leased;
@@ -66,7 +67,7 @@ typedef struct LockedAccount
 } LockedAccount;
 
 /*
- * Locks an account.  Returns whether there is one.
+ * Locks an account, and reads it.  Returns whether it exists.
  */
 static bool
 lock_account(const SmartcarServer *server, const char *user_id, LockedAccount *account)
@@ -86,8 +87,8 @@ lock_account(const SmartcarServer *server, const char *user_id, LockedAccount *a
 }
 
 /*
- * Locks an account with a provisional id, and that of its user, in the order in
- * which a refresh claims them.  Returns whether the first is still there.
+ * Locks a provisional account and that of its user, in the order in which a refresh
+ * claims them.  Returns whether the first still exists.
  */
 static bool
 lock_accounts(const SmartcarServer *server, const char *provisional_id, const char *user_id,
@@ -105,7 +106,7 @@ lock_accounts(const SmartcarServer *server, const char *provisional_id, const ch
 }
 
 /*
- * Asks Smartcar whose access token it is.
+ * Asks Smartcar for the user of an access token.
  */
 static const SmartcarFailure *
 find_user(SmartcarServer *server, SmartcarSpan access_token, const char **user_id)
@@ -122,7 +123,7 @@ find_user(SmartcarServer *server, SmartcarSpan access_token, const char **user_i
 }
 
 /*
- * Seals a token of one account for another.  Returns false if it cannot be opened.
+ * Seals a token of one account for another.  Returns false if it cannot be unsealed.
  */
 static bool
 reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char *kind,
@@ -144,8 +145,7 @@ reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char
 }
 
 /*
- * Where the table is distributed, no parameter can follow ON CONFLICT of an INSERT
- * that selects.
+ * In a distributed table, an INSERT ... SELECT can have no parameter after ON CONFLICT.
  */
 #define MOVE_TOKENS \
 	"INSERT INTO smartcar_tesla.account AS a " \
@@ -168,12 +168,11 @@ reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char
 	"created_at = EXCLUDED.created_at, updated_at = EXCLUDED.updated_at"
 
 /*
- * Gives the tokens of an account with a provisional id to the account of their
- * user.  They take the place of older ones.  But where the user was asked for
- * late, the owner may have connected again in the meantime; which of the accounts
- * was connected later is then told by their times, and one in the future comes
- * from a clock that was ahead.  Those of an import always give way, because how old
- * they are is only what a list says.
+ * Moves the tokens of a provisional account to the account of its user, where they
+ * replace older ones.  If that happens late, the owner may have connected again
+ * meanwhile: then the times at which the accounts were created say which tokens are
+ * newer.  A time in the future comes from a clock that was ahead.  Imported tokens are
+ * always replaced, because nothing but a list says how old they are.
  */
 static void
 move_tokens(const SmartcarServer *server, const char *provisional_id, const char *user_id,
@@ -235,9 +234,9 @@ move_account(void *argument)
 }
 
 /*
- * Gives an account with a provisional id the id of its user, unless somebody
- * refreshes it: what comes back then belongs to it.  Tokens that cannot be opened
- * stay where they are.  If it could not be done, what went wrong is in *error.
+ * Moves a provisional account to its user, unless it is leased: the response to that
+ * refresh is for the provisional id.  Tokens that cannot be unsealed stay where they
+ * are.  After SETTLE_FAILED, *error says why.
  */
 static SettleResult
 try_move(SmartcarServer *server, SmartcarKeyRing *ring, const char *provisional_id,
@@ -264,8 +263,8 @@ failure_from_error(const ErrorData *error)
 }
 
 /*
- * Asks whose tokens an account with a provisional id has, and gives it the id
- * of the user.  Returns what went wrong, in which case nothing was changed.
+ * Settles a provisional account.  is_latest: its code was exchanged last, so its tokens
+ * replace those that the user has.  Returns NULL, or the reason why nothing was changed.
  */
 const SmartcarFailure *
 smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
@@ -278,7 +277,7 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 	};
 	const char *found;
 	const SmartcarFailure *failure = find_user(server, access_token, &found);
-	TimestampTz patience = GetCurrentTimestamp() + LOCK_PATIENCE;
+	TimestampTz deadline = GetCurrentTimestamp() + SETTLE_TIMEOUT;
 
 	while (failure == NULL)
 	{
@@ -293,7 +292,7 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 				failure = &unreadable;
 				break;
 			case SETTLE_FAILED:
-				if (!smartcar_error_is_transient(error) || GetCurrentTimestamp() > patience)
+				if (!smartcar_error_is_transient(error) || GetCurrentTimestamp() > deadline)
 					failure = failure_from_error(error);
 				break;
 			case SETTLE_LEASED:
@@ -306,8 +305,8 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 }
 
 /*
- * Reads accounts with provisional ids, whose user can be asked for.  After a failure
- * that is done again only when some minutes have passed.
+ * Reads provisional accounts with a valid access token.  One that could not be settled
+ * is left out for some minutes.
  */
 static int
 read_provisional(const SmartcarServer *server, ProvisionalAccount *accounts, int limit)
@@ -319,7 +318,8 @@ read_provisional(const SmartcarServer *server, ProvisionalAccount *accounts, int
 	smartcar_parameter_int32(&parameters, limit);
 	count = (int) smartcar_spi_run_by_index("SELECT user_id, external_id, access_token "
 											"FROM smartcar_tesla.account "
-											"WHERE server = $1 AND starts_with(user_id, '" SMARTCAR_PROVISIONAL_PREFIX "') "
+											"WHERE server = $1 "
+											"AND starts_with(user_id, '" SMARTCAR_PROVISIONAL_PREFIX "') "
 											"AND status = 'active' AND access_expires_at > @now "
 											"AND (updated_at = created_at OR updated_at > @now "
 											"OR updated_at <= @now - interval '5 minutes') "
@@ -336,7 +336,7 @@ read_provisional(const SmartcarServer *server, ProvisionalAccount *accounts, int
 }
 
 /*
- * Records that the user of an account was asked for in vain.
+ * Records that an account could not be settled.
  */
 static void
 record_unsettled(const SmartcarServer *server, const char *provisional_id)
@@ -350,27 +350,27 @@ record_unsettled(const SmartcarServer *server, const char *provisional_id)
 }
 
 /*
- * Finds out whose an account is.  Returns whether it has the id of its user now;
- * what went wrong is left for later.
+ * Settles an account, and returns whether it did.  A failure is ignored: the next run
+ * tries again.
  */
 static bool
 settle_account(SmartcarServer *server, SmartcarKeyRing *ring,
 			   const ProvisionalAccount *account, const char *access_token,
-			   const char **user_id, bool *is_silent)
+			   const char **user_id, bool *has_no_response)
 {
 	const SmartcarFailure *failure;
 	ErrorData  *error;
 
 	failure = find_user(server, smartcar_span_from_string(access_token), user_id);
-	*is_silent = failure != NULL && failure->api_error.status == 0;
+	*has_no_response = failure != NULL && failure->api_error.status == 0;
 	return failure == NULL &&
 		try_move(server, ring, account->user_id, *user_id, false, &error) == SETTLE_DONE;
 }
 
 /*
- * Settles the accounts whose user is not known, and lists their vehicles.  Where
- * Smartcar does not respond, one request is enough: what is due next must not wait
- * for the timeouts of all of them.
+ * Settles provisional accounts, and lists the vehicles of their users.  If Smartcar does
+ * not respond, it stops after one request: the timeouts of all of them would delay the
+ * next refresh.
  */
 void
 smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
@@ -379,11 +379,11 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 	SmartcarUser users[MAX_ACCOUNTS];
 	int			count = read_provisional(server, accounts, MAX_ACCOUNTS);
 	int			settled = 0;
-	bool		is_silent = false;
+	bool		has_no_response = false;
 	SmartcarSyncRun run;
 
 	smartcar_spi_commit();
-	for (int i = 0; i < count && !is_silent; i++)
+	for (int i = 0; i < count && !has_no_response; i++)
 	{
 		SmartcarSealedIdentity identity = {server->name, accounts[i].user_id, "access"};
 		SmartcarUser *user = &users[settled];
@@ -395,7 +395,7 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 												 &sqlstate);
 		if (user->access_token != NULL &&
 			settle_account(server, ring, &accounts[i], user->access_token, &user->user_id,
-						   &is_silent))
+						   &has_no_response))
 			settled++;
 		else
 			record_unsettled(server, accounts[i].user_id);
