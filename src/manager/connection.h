@@ -3,8 +3,8 @@
  * connection.h
  *	  Statements on the table smartcar_tesla.connection.
  *
- * Statements on several rows lock them in the order of the key, whatever the
- * order in which they lie in the table, so that no two wait for each other.
+ * Statements on several rows lock them in the order of the key, so that two such
+ * statements cannot deadlock.
  *
  * src/manager/connection.h
  *
@@ -22,7 +22,9 @@
 #include "pg/api_error.h"
 #include "pg/server.h"
 
-/* A row as it is stored, without what only the list of connections tells. */
+/*
+ * A stored row, without the columns that only the list of connections fills.
+ */
 typedef struct SmartcarConnectionRow
 {
 	const char *user_id;
@@ -46,7 +48,7 @@ typedef struct SmartcarConnectionRow
 	SmartcarConnectionErrors errors;
 } SmartcarConnectionRow;
 
-/* A vehicle as an event names it; no data for what it does not say. */
+/* A vehicle in an event; no data for what the event does not say. */
 typedef struct SmartcarConnectionVehicle
 {
 	SmartcarSpan id;
@@ -57,7 +59,7 @@ typedef struct SmartcarConnectionVehicle
 	SmartcarSpan powertrain_type;
 } SmartcarConnectionVehicle;
 
-/* The columns of a row in a result, and of the errors in a statement. */
+/* The columns that smartcar_connection_read() reads. */
 #define SMARTCAR_CONNECTION_COLUMNS \
 	"user_id, vehicle_id, external_id, previous_external_id, status, mode, make, model, year, " \
 	"granted_scopes, access_type, access_type_known_at, tesla_scopes, tesla_scopes_known_at, " \

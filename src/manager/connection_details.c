@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * connection_details.c
- *	  Statements on the table smartcar_tesla.connection about what only the signals
- *	  of a vehicle say (v3).
+ *	  Statements on the table smartcar_tesla.connection about the details of a
+ *	  connection, which only the signals of its vehicle contain (v3).
  *
  * src/manager/connection_details.c
  *
@@ -19,10 +19,10 @@
 #define DETAILS_AT	"COALESCE(details_at, '-infinity') "
 
 /*
- * Whether a webhook has told a value after Smartcar was last asked, and within a
- * day: a webhook that has gone silent tells no change.
+ * Whether a webhook has reported a value after Smartcar was last asked, and within a
+ * day.  If it has sent nothing for longer, it may have failed.
  */
-#define IS_TOLD(known_at) \
+#define IS_REPORTED(known_at) \
 	"(" known_at " > " DETAILS_AT " AND " known_at " > @now - interval '1 day') "
 
 #define READ_STALE \
@@ -39,8 +39,7 @@
 	"ORDER BY " DETAILS_AT ", user_id, vehicle_id LIMIT $8"
 
 /*
- * Reads connections, those first about which Smartcar was not asked for the longest
- * time.
+ * Reads connections, in the order in which Smartcar was last asked about them.
  */
 SmartcarStaleConnection *
 smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, int *count)
@@ -57,10 +56,19 @@ smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, in
 	smartcar_parameter_string(&parameters, after ? after->user_id : "");
 	smartcar_parameter_string(&parameters, after ? after->vehicle_id : "");
 	smartcar_parameter_int32(&parameters, limit);
-	if (filter->user_id == NULL)
-		*count = (int) smartcar_spi_run_on_all(READ_STALE, &parameters);
-	else
-		*count = (int) smartcar_spi_run(READ_STALE, &parameters);
+	*count = (int) smartcar_spi_run("SELECT user_id, vehicle_id, " DETAILS_AT "AS details_at "
+									"FROM smartcar_tesla.connection "
+									"WHERE server = $1 "
+									"AND (user_id = $2 OR $2 IS NULL) "
+									"AND status = 'connected' "
+									"AND (details_at IS NULL OR details_at < $3 OR details_at > @now) "
+									"AND ($4 AND details_at IS NOT NULL AND error_type IS NULL "
+									"AND " IS_REPORTED("access_type_known_at")
+									"AND " IS_REPORTED("tesla_scopes_known_at")
+									"AND " IS_REPORTED("virtual_key_known_at") ") IS NOT TRUE "
+									"AND (" DETAILS_AT ", user_id, vehicle_id) > ($5, $6, $7) "
+									"ORDER BY " DETAILS_AT ", user_id, vehicle_id LIMIT $8",
+									&parameters);
 	connections = palloc((*count + 1) * sizeof(SmartcarStaleConnection));
 	for (int i = 0; i < *count; i++)
 	{
@@ -72,8 +80,8 @@ smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, in
 }
 
 /*
- * Stores what was learned about a vehicle, each part unless something later is known.
- * One that has been disconnected meanwhile stays so.
+ * Stores the details of a vehicle, each unless a later value is stored.  A connection
+ * that was disconnected meanwhile is not changed.
  */
 void
 smartcar_connection_store_details(const SmartcarServer *server, const char *user_id,
@@ -82,7 +90,7 @@ smartcar_connection_store_details(const SmartcarServer *server, const char *user
 								  TimestampTz asked_at)
 {
 	SmartcarKnownTime time = smartcar_known_time(asked_at);
-	bool		was_tesla_heard = details->access_type.data != NULL ||
+	bool		has_tesla_responded = details->access_type.data != NULL ||
 		details->tesla_scopes != NULL;
 	SmartcarConnectionRow row;
 
@@ -104,7 +112,7 @@ smartcar_connection_store_details(const SmartcarServer *server, const char *user
 		row.is_paired = details->is_paired;
 		row.virtual_key_known_at = asked_at;
 	}
-	smartcar_connection_errors_replace(&row.errors, errors, error_count, was_tesla_heard,
+	smartcar_connection_errors_replace(&row.errors, errors, error_count, has_tesla_responded,
 									   asked_at);
 	if (smartcar_replaces(&time, row.details_at))
 		row.details_at = asked_at;

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * connection_details.h
- *	  Statements on the table smartcar_tesla.connection about what only the signals
- *	  of a vehicle say (v3).
+ *	  Statements on the table smartcar_tesla.connection about the details of a
+ *	  connection, which only the signals of its vehicle contain (v3).
  *
  * src/manager/connection_details.h
  *
@@ -23,13 +23,13 @@ typedef struct SmartcarStaleConnection
 	TimestampTz details_at;		/* DT_NOBEGIN: never */
 } SmartcarStaleConnection;
 
-/* Which connections are asked about. */
+/* Which connections to read. */
 typedef struct SmartcarStaleFilter
 {
 	const SmartcarServer *server;
 	const char *user_id;		/* NULL: all */
-	TimestampTz due_before;		/* those not asked about since */
-	bool		is_told_enough; /* leave out what webhooks have told */
+	TimestampTz due_before;		/* not asked about since then */
+	bool		is_told_enough; /* leave out those that webhooks report on */
 	const SmartcarStaleConnection *after;	/* NULL: from the first */
 } SmartcarStaleFilter;
 

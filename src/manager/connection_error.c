@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * connection_error.c
- *	  The errors that stand at a connection, and those that have ended.
+ *	  The errors of a connection, and those that have ended.
  *
  * src/manager/connection_error.c
  *
@@ -19,12 +19,13 @@
 #include "pg/datum.h"
 #include "pg/json.h"
 
-/* No event that is older than this is accepted, see receive_webhook.c. */
-#define ENDED_KEPT	USECS_PER_DAY
+/* How long an error that has ended is kept: SMARTCAR_MAX_EVENT_AGE. */
+#define ENDED_RETENTION	USECS_PER_DAY
 
 /*
- * What comes first: without a login nothing else works; then what the team must
- * set right; then what the owner can add.  What passes by itself comes last.
+ * The order in which errors have to be fixed: without a login nothing else works; then
+ * come those that the team must fix, and then what the owner can add.  Transient errors
+ * come last.
  */
 static const SmartcarAction order_of_actions[] = {
 	SMARTCAR_ACTION_CONNECT,
@@ -77,7 +78,7 @@ add(SmartcarConnectionErrors *errors)
 }
 
 /*
- * Reads what is stored, which the errors refer to from then on; NULL for none.
+ * Reads the stored errors, to which the result points; NULL for none.
  */
 void
 smartcar_connection_errors_read(SmartcarConnectionErrors *errors, Jsonb *stored)
@@ -104,7 +105,7 @@ smartcar_connection_errors_read(SmartcarConnectionErrors *errors, Jsonb *stored)
 	}
 }
 
-/* Two texts of which either may be missing. */
+/* Compares two texts, either of which may be missing. */
 static bool
 is_same(SmartcarSpan one, SmartcarSpan other)
 {
@@ -123,14 +124,14 @@ find(SmartcarConnectionErrors *errors, SmartcarSpan type, SmartcarSpan code)
 }
 
 static bool
-says_the_same(const SmartcarConnectionError *stored, const SmartcarApiError *error)
+is_unchanged(const SmartcarConnectionError *stored, const SmartcarApiError *error)
 {
 	return !stored->has_ended && stored->action == error->action &&
 		is_same(stored->description, error->description) &&
 		is_same(stored->url, error->resolution_url);
 }
 
-/* Returns whether that changes what is stored, as the following two do. */
+/* Records that an error has begun. Returns whether that changes the errors. */
 bool
 smartcar_connection_errors_begin(SmartcarConnectionErrors *errors, const SmartcarApiError *error,
 								 const SmartcarKnownTime *time)
@@ -142,7 +143,7 @@ smartcar_connection_errors_begin(SmartcarConnectionErrors *errors, const Smartca
 	if (stored == NULL)
 		stored = add(errors);
 	else if (!smartcar_replaces(time, stored->known_at) ||
-			 (says_the_same(stored, error) &&
+			 (is_unchanged(stored, error) &&
 			  (time->is_arrival || stored->known_at == time->at)))
 		return false;
 	stored->type = error->type;
@@ -156,8 +157,8 @@ smartcar_connection_errors_begin(SmartcarConnectionErrors *errors, const Smartca
 }
 
 /*
- * An error that ends before it was known to have begun is remembered, too: the
- * report of its beginning may still come.
+ * Records that an error has ended.  Returns whether that changes the errors.  An error
+ * whose beginning is not known is added, too, because its report may still arrive.
  */
 bool
 smartcar_connection_errors_end(SmartcarConnectionErrors *errors, SmartcarSpan type,
@@ -182,7 +183,9 @@ smartcar_connection_errors_end(SmartcarConnectionErrors *errors, SmartcarSpan ty
 	return true;
 }
 
-/* Ends all errors that ask for an action. */
+/*
+ * Ends all errors that need an action.  Returns whether that changes the errors.
+ */
 bool
 smartcar_connection_errors_end_action(SmartcarConnectionErrors *errors, SmartcarAction action,
 									  const SmartcarKnownTime *time)
@@ -200,12 +203,11 @@ smartcar_connection_errors_end_action(SmartcarConnectionErrors *errors, Smartcar
 }
 
 /*
- * Removes what was known by then, because Smartcar has been asked anew: all of
- * it, or only what passes by itself.
+ * Removes the errors that were known before Smartcar was asked again: all, or only the
+ * transient ones.
  */
-void
-smartcar_connection_errors_remove(SmartcarConnectionErrors *errors, const SmartcarKnownTime *time,
-								  bool only_transient)
+static void
+remove_known(SmartcarConnectionErrors *errors, const SmartcarKnownTime *time, bool only_transient)
 {
 	int			kept = 0;
 
@@ -222,10 +224,9 @@ smartcar_connection_errors_remove(SmartcarConnectionErrors *errors, const Smartc
 }
 
 /*
- * Adds the errors of what was asked about a vehicle that tell somebody to do
- * something.  A permission that we lack for one of our requests is no such thing: the
- * application may never have wanted it, and those that it wants are compared with
- * what it has.  Returns whether one of them passes by itself.
+ * Adds the failures of requests about a vehicle that need an action.  A missing
+ * permission is none: the application may not want it, and if it does, the granted
+ * scopes show that it is missing.  Returns whether a failure is transient.
  */
 static bool
 add_failures(SmartcarConnectionErrors *errors, const SmartcarFailure *const *failures, int count,
@@ -248,28 +249,27 @@ add_failures(SmartcarConnectionErrors *errors, const SmartcarFailure *const *fai
 }
 
 /*
- * Replaces the errors by those of what was asked about a vehicle.  Those from before
- * stand no longer if Tesla was heard and nothing failed for the moment; otherwise only
- * those end that pass by themselves.
+ * Replaces the errors by the failures of requests about a vehicle.  If Tesla has
+ * responded and no failure is transient, no other error exists any more; otherwise only
+ * transient errors are known to have ended.
  */
 void
 smartcar_connection_errors_replace(SmartcarConnectionErrors *errors,
 								   const SmartcarFailure *const *failures, int count,
-								   bool was_tesla_heard, TimestampTz asked_at)
+								   bool has_tesla_responded, TimestampTz asked_at)
 {
 	SmartcarKnownTime time = smartcar_known_time(asked_at);
 	SmartcarConnectionErrors found = {.complete_at = DT_NOEND};
-	bool		is_complete = !add_failures(&found, failures, count, &time) && was_tesla_heard;
+	bool		is_complete = !add_failures(&found, failures, count, &time) && has_tesla_responded;
 
-	smartcar_connection_errors_remove(errors, &time, !is_complete);
+	remove_known(errors, &time, !is_complete);
 	(void) add_failures(errors, failures, count, &time);
 	if (is_complete && smartcar_replaces(&time, errors->complete_at))
 		errors->complete_at = asked_at;
 }
 
 /*
- * The error that has to be fixed first, of several the latest; NULL if none
- * stands.
+ * Returns the error to fix first, the latest of several; NULL if there is none.
  */
 const SmartcarConnectionError *
 smartcar_connection_errors_first(const SmartcarConnectionErrors *errors)
@@ -300,12 +300,12 @@ write_member(StringInfo text, const char *name, SmartcarSpan value)
 }
 
 /*
- * The errors as a JSON text; NULL if there are none.
+ * Returns the errors as JSON; NULL if there are none.
  */
 const char *
 smartcar_connection_errors_text(const SmartcarConnectionErrors *errors)
 {
-	TimestampTz oldest = GetCurrentTimestamp() - ENDED_KEPT;
+	TimestampTz oldest = GetCurrentTimestamp() - ENDED_RETENTION;
 	StringInfoData text;
 	char		time[MAXDATELEN + 1];
 

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * connection_error.h
- *	  The errors that stand at a connection, and those that have ended.
+ *	  The errors of a connection, and those that have ended.
  *
- * Several can stand at once, each with a type and a code of its own.  One that has
- * ended is remembered for as long as an older report of it may still come.
+ * A connection can have several errors, which differ in type or code.  One that has
+ * ended is kept for a day, because an older report of it may still arrive.
  *
  * src/manager/connection_error.h
  *
@@ -32,14 +32,13 @@ typedef struct SmartcarConnectionError
 	bool		has_ended;
 } SmartcarConnectionError;
 
-/* Starts as zeros. */
+/* Initialized with zeros. */
 typedef struct SmartcarConnectionErrors
 {
 	SmartcarConnectionError *elements;
 	int			count;
 	int			allocated;
-	TimestampTz complete_at;	/* all errors of then are known; DT_NOEND:
-								 * never */
+	TimestampTz complete_at;	/* when all errors were known; DT_NOEND: never */
 } SmartcarConnectionErrors;
 
 extern void smartcar_connection_errors_read(SmartcarConnectionErrors *errors, Jsonb *stored);
@@ -51,12 +50,9 @@ extern bool smartcar_connection_errors_end(SmartcarConnectionErrors *errors, Sma
 extern bool smartcar_connection_errors_end_action(SmartcarConnectionErrors *errors,
 												  SmartcarAction action,
 												  const SmartcarKnownTime *time);
-extern void smartcar_connection_errors_remove(SmartcarConnectionErrors *errors,
-											  const SmartcarKnownTime *time,
-											  bool only_transient);
 extern void smartcar_connection_errors_replace(SmartcarConnectionErrors *errors,
 											   const SmartcarFailure *const *failures, int count,
-											   bool was_tesla_heard, TimestampTz asked_at);
+											   bool has_tesla_responded, TimestampTz asked_at);
 extern const SmartcarConnectionError *smartcar_connection_errors_first(const SmartcarConnectionErrors *errors);
 extern const char *smartcar_connection_errors_text(const SmartcarConnectionErrors *errors);
 

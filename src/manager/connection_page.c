@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * connection_page.c
- *	  Connections that a v3 list has, gathered by an item and stored together.
+ *	  Connections of a v3 list, collected by an item and stored together.
  *
  * src/manager/connection_page.c
  *
@@ -74,9 +74,6 @@ new_row(SmartcarConnectionPage *page)
 	return &page->rows[page->count++];
 }
 
-/*
- * Describes the request for the next page.
- */
 void
 smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item)
 {
@@ -86,7 +83,7 @@ smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Visits a connection of a list.
+ * Adds a connection of a list to the page of an item.
  */
 void
 smartcar_page_add(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
@@ -122,7 +119,7 @@ smartcar_page_add(SmartcarCall *call, SmartcarItem *item, const SmartcarConnecti
 	MemoryContextSwitchTo(old_context);
 }
 
-/* A column of rows, as an array. */
+/* Returns a column of the rows as an array. */
 static Datum
 column_array(const SmartcarPageRow *rows, int row_count, int column)
 {
@@ -148,7 +145,7 @@ column_array(const SmartcarPageRow *rows, int row_count, int column)
 }
 
 /*
- * Stores rows of a page.
+ * Stores rows of a page with one statement.
  */
 void
 smartcar_page_insert(const SmartcarServer *server, const SmartcarPageRow *rows, int count,
@@ -161,39 +158,39 @@ smartcar_page_insert(const SmartcarServer *server, const SmartcarPageRow *rows, 
 	smartcar_connections_store_page(server, columns, asked_at);
 }
 
-/* Some rows of a page, as they are to be stored. */
-typedef struct PageReport
+/* The arguments of smartcar_page_insert(). */
+typedef struct InsertArguments
 {
 	const SmartcarServer *server;
 	const SmartcarPageRow *rows;
 	int			count;
 	TimestampTz asked_at;
-} PageReport;
+} InsertArguments;
 
 static void
-store_report(void *argument)
+insert_rows(void *argument)
 {
-	const PageReport *report = argument;
+	const InsertArguments *arguments = (const InsertArguments *) argument;
 
-	smartcar_page_insert(report->server, report->rows, report->count, report->asked_at);
+	smartcar_page_insert(arguments->server, arguments->rows, arguments->count, arguments->asked_at);
 }
 
 /*
  * Stores the rows of a page one by one, and warns of those that cannot be stored.
- * Returns how many these are.
+ * Returns their number.
  */
 static int
-store_each(PageReport report)
+store_each(InsertArguments arguments)
 {
-	int			left = report.count;
+	int			left = arguments.count;
 	int			failed = 0;
 
-	report.count = 1;
-	for (; left > 0; left--, report.rows++)
+	arguments.count = 1;
+	for (; left > 0; left--, arguments.rows++)
 	{
 		ErrorData  *error;
 
-		if (smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error))
+		if (smartcar_sync_store(insert_rows, &arguments, SMARTCAR_SYNC_ATTEMPTS, &error))
 			continue;
 		failed++;
 		ereport(WARNING,
@@ -204,18 +201,18 @@ store_each(PageReport report)
 }
 
 /*
- * Stores a page, or else what can be stored of it.  Returns the number of rows that
- * could not be stored.
+ * Stores a page, row by row if it cannot be stored at once.  Returns the number of rows
+ * that could not be stored.
  */
 int
 smartcar_page_store(const SmartcarServer *server, const SmartcarConnectionPage *page)
 {
-	PageReport	report = {server, page->rows, page->count, page->asked_at};
+	InsertArguments arguments = {server, page->rows, page->count, page->asked_at};
 	ErrorData  *error;
 	int			failed = 0;
 
-	if (!smartcar_sync_store(store_report, &report, 1, &error))
-		failed = store_each(report);
+	if (!smartcar_sync_store(insert_rows, &arguments, 1, &error))
+		failed = store_each(arguments);
 	smartcar_owners_report_changes(server, NULL, page->asked_at);
 	return failed;
 }

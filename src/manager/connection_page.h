@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * connection_page.h
- *	  Connections that a v3 list has, gathered by an item and stored together.
+ *	  Connections of a v3 list, collected by an item and stored together.
  *
  * src/manager/connection_page.h
  *
@@ -20,22 +20,21 @@ typedef struct SmartcarPageRow
 	SmartcarSpan vehicle_id;
 	Datum		values[SMARTCAR_PAGE_COLUMNS];
 	bool		nulls[SMARTCAR_PAGE_COLUMNS];
-	bool		is_left_out;	/* is not to be stored */
+	bool		is_left_out;	/* must not be stored */
 } SmartcarPageRow;
 
-/* What an item has gathered.  Starts as zeros. */
+/* The connections that an item has collected.  Initialized with zeros. */
 typedef struct SmartcarConnectionPage
 {
 	SmartcarConnectionWalk walk;	/* must be first */
-	const char *external_id;	/* for what the list does not say; may be NULL */
+	const char *external_id;	/* used if the list has none; may be NULL */
 	TimestampTz asked_at;
 	SmartcarPageRow *rows;
 	int			count;
 	int			allocated;
-	int			unusable;		/* those whose ids cannot be used */
+	int			unusable;		/* connections whose ids cannot be used */
 } SmartcarConnectionPage;
 
-/* What such an item has gathered. */
 static inline SmartcarConnectionPage *
 smartcar_page_of(const SmartcarItem *item)
 {

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * connection_subscription.c
- *	  Statements on the table smartcar_tesla.connection about subscriptions to a
- *	  webhook.
+ *	  Statements on the table smartcar_tesla.connection about subscriptions to
+ *	  webhooks.
  *
  * src/manager/connection_subscription.c
  *
@@ -26,8 +26,8 @@
 	"ORDER BY user_id, vehicle_id LIMIT $7"
 
 /*
- * Reads connections, after one, that were not subscribed to a webhook here, or all
- * of them.
+ * Reads connections in the order of the key, from the one after last: those whose
+ * subscription to the webhook is not recorded, or all.
  */
 SmartcarSubscriber *
 smartcar_subscribers_read(const SmartcarUserFilter *filter, const char *webhook_id, bool all,
@@ -57,8 +57,8 @@ smartcar_subscribers_read(const SmartcarUserFilter *filter, const char *webhook_
 }
 
 /*
- * Records those that are subscribed.  What has been disconnected meanwhile is not
- * any more.
+ * Records subscriptions.  A connection that was disconnected meanwhile has none any
+ * more.
  */
 void
 smartcar_subscribers_record(const SmartcarServer *server, const char *webhook_id,

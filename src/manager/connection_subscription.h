@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * connection_subscription.h
- *	  Statements on the table smartcar_tesla.connection about subscriptions to a
- *	  webhook.
+ *	  Statements on the table smartcar_tesla.connection about subscriptions to
+ *	  webhooks.
  *
  * src/manager/connection_subscription.h
  *
@@ -15,7 +15,7 @@
 
 #include "manager/sync_users.h"
 
-/* A vehicle that is to be subscribed. */
+/* A vehicle to subscribe. */
 typedef struct SmartcarSubscriber
 {
 	const char *user_id;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * disconnect_vehicle.c
- *	  The procedure that disconnects a vehicle, at Smartcar first, then here.
+ *	  The procedure that disconnects a vehicle: first at Smartcar, then in the tables.
  *
  * src/manager/disconnect_vehicle.c
  *

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * event.c
- *	  An event of a webhook, applied to the connections that it is about.
+ *	  Applies an event of a webhook to the connections that it is about.
  *
- * Smartcar delivers events in any order, and again where a delivery failed.  So
- * each part of an event counts as of the time that it says it is of, and loses
- * against what is known since.
+ * Smartcar delivers events in any order, and repeats one whose delivery failed.  So each
+ * part of an event has the time that the event states for it, and does not replace what
+ * was known later.
  *
  * src/manager/event.c
  *
@@ -36,7 +36,7 @@ typedef struct Event
 	SmartcarConnectionVehicle vehicle;
 	JsonbContainer *data;
 	JsonbContainer *meta;		/* NULL: none */
-	SmartcarKnownTime time;		/* of what has no time of its own */
+	SmartcarKnownTime time;		/* of parts without a time */
 	bool		is_test;
 } Event;
 
@@ -45,7 +45,7 @@ typedef bool (*Applier) (const Event *event, JsonbContainer *part,
 						 SmartcarConnectionRow *connection);
 
 /*
- * The first of several times that an object has.
+ * Reads the first time that an object has under one of the keys.
  */
 static bool
 read_first_time(JsonbContainer *object, const char *const *keys, SmartcarKnownTime *known)
@@ -73,8 +73,9 @@ event_time(JsonbContainer *meta)
 }
 
 /*
- * When a signal was known: when Smartcar got it from Tesla.  What Tesla says about
- * its age can be older than what we were told meanwhile of the same value.
+ * The time at which Smartcar retrieved a signal from Tesla.  The time at which Tesla
+ * last saw the value change may be older than a value that is stored, although the
+ * report is newer.
  */
 static SmartcarKnownTime
 signal_time(const Event *event, JsonbContainer *signal)
@@ -87,9 +88,9 @@ signal_time(const Event *event, JsonbContainer *signal)
 }
 
 /*
- * An error that began or ended.  One without a state has begun.  That a permission
- * is missing is told by the permissions themselves, and Smartcar tells it of
- * signals, too, that nobody asked for.
+ * Applies an error, which has begun unless its state is RESOLVED.  A missing permission
+ * is not stored: the granted scopes show it, and Smartcar also reports it for signals
+ * that nobody has requested.
  */
 static bool
 apply_error(const Event *event, JsonbContainer *part, SmartcarConnectionRow *connection)
@@ -110,11 +111,11 @@ apply_error(const Event *event, JsonbContainer *part, SmartcarConnectionRow *con
 }
 
 /*
- * Whether a value is to be stored with its time.  The time matters even if the
- * value is the same: an older one may still come.
+ * Whether a value is to be stored with its time.  The time is stored even if the value
+ * is the same, because an older value may still arrive.
  */
 static bool
-is_news(const SmartcarKnownTime *time, TimestampTz *known_at, bool is_same)
+is_newer(const SmartcarKnownTime *time, TimestampTz *known_at, bool is_same)
 {
 	if (!smartcar_replaces(time, *known_at) ||
 		(is_same && (time->is_arrival || *known_at == time->at)))
@@ -132,7 +133,7 @@ apply_access_type(const Event *event, JsonbContainer *signal, JsonbContainer *bo
 	SmartcarSpan stored = smartcar_span_from_string(connection->access_type);
 
 	if (value.data == NULL ||
-		!is_news(&time, &connection->access_type_known_at, smartcar_span_equal(value, stored)))
+		!is_newer(&time, &connection->access_type_known_at, smartcar_span_equal(value, stored)))
 		return false;
 	connection->access_type = pnstrdup(value.data, value.length);
 	return true;
@@ -155,7 +156,7 @@ apply_tesla_scopes(const Event *event, JsonbContainer *signal, JsonbContainer *b
 	is_same = connection->tesla_scopes != NULL &&
 		VARSIZE(scopes) == VARSIZE(connection->tesla_scopes) &&
 		memcmp(scopes, connection->tesla_scopes, VARSIZE(scopes)) == 0;
-	if (!is_news(&time, &connection->tesla_scopes_known_at, is_same))
+	if (!is_newer(&time, &connection->tesla_scopes_known_at, is_same))
 		return false;
 	connection->tesla_scopes = scopes;
 	return true;
@@ -169,8 +170,8 @@ apply_virtual_key(const Event *event, JsonbContainer *signal, JsonbContainer *bo
 	bool		is_paired;
 
 	if (!smartcar_json_boolean_member(body, "value", &is_paired) ||
-		!is_news(&time, &connection->virtual_key_known_at,
-				 connection->is_paired_known && connection->is_paired == is_paired))
+		!is_newer(&time, &connection->virtual_key_known_at,
+				  connection->is_paired_known && connection->is_paired == is_paired))
 		return false;
 	connection->is_paired_known = true;
 	connection->is_paired = is_paired;
@@ -178,7 +179,7 @@ apply_virtual_key(const Event *event, JsonbContainer *signal, JsonbContainer *bo
 }
 
 /*
- * A signal that tells about access or the virtual key.
+ * Applies a signal about the access type, the Tesla scopes or the virtual key.
  */
 static bool
 apply_signal(const Event *event, JsonbContainer *part, SmartcarConnectionRow *connection)
@@ -233,11 +234,11 @@ is_same_error(const SmartcarConnectionError *one, const SmartcarConnectionError 
 }
 
 /*
- * Applies an event to a row that it changes, as the row is once it is locked, and
- * tells what can be acted on.
+ * Applies an event to a connection after locking it, and notifies if that changes the
+ * action or the error to fix first.
  */
 static void
-change(const Event *event, const char *user_id, const char *vehicle_id)
+lock_and_apply(const Event *event, const char *user_id, const char *vehicle_id)
 {
 	SmartcarConnectionRow connection;
 	const SmartcarConnectionError *stored;
@@ -264,7 +265,7 @@ change(const Event *event, const char *user_id, const char *vehicle_id)
 }
 
 /*
- * Whether an event may change a connection.  Test events of the dashboard must
+ * Whether an event may change a connection.  A test event of Smartcar's dashboard must
  * not change a live one.
  */
 static bool
@@ -275,7 +276,8 @@ may_change(const Event *event, const SmartcarConnectionRow *connection)
 }
 
 /*
- * An event whose id may have been deleted cannot be told from a repeat.
+ * Whether the id of an event may have been deleted, so that a repeat would not be
+ * recognized.
  */
 static bool
 is_too_old(const Event *event)
@@ -326,13 +328,13 @@ parse_event(Event *event, JsonbContainer *body)
 }
 
 /*
- * Stores the vehicle of an event that nobody has told of before, if the event names
- * its owner: who connects without a callback is seen here first.  In version 2.0
- * of the API nothing could be asked about it without a token.  After an owner was
- * forgotten, an event may be one that is repeated.
+ * Stores the connection of an event about an unknown vehicle, if the event names its
+ * owner: an owner who connects without a callback is first seen here.  In version 2.0 of
+ * the API, no request could be made about the vehicle without a token.  After an owner
+ * was forgotten, the event may be a repeat.
  */
 static void
-adopt(const Event *event)
+store_connection(const Event *event)
 {
 	SmartcarConnectionRow connection;
 	const char *user_id;
@@ -358,7 +360,7 @@ adopt(const Event *event)
 }
 
 /*
- * Applies an event that is genuine.  Returns false for one that is too old.
+ * Applies an event whose signature was verified.  Returns false if it is too old.
  */
 bool
 smartcar_event_apply(const SmartcarServer *server, JsonbContainer *body)
@@ -376,14 +378,14 @@ smartcar_event_apply(const SmartcarServer *server, JsonbContainer *body)
 	connections = smartcar_webhook_event_insert(server, event.id, event.vehicle.id,
 												event.user_id, &is_new, &count);
 	if (is_new && count == 0)
-		adopt(&event);
+		store_connection(&event);
 	for (int i = 0; is_new && i < count; i++)
 	{
 		const char *user_id = connections[i].user_id;
 		const char *vehicle_id = connections[i].vehicle_id;
 
 		if (may_change(&event, &connections[i]) && apply_to(&event, &connections[i]))
-			change(&event, user_id, vehicle_id);
+			lock_and_apply(&event, user_id, vehicle_id);
 	}
 	return true;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * event.h
- *	  An event of a webhook, applied to the connections that it is about.
+ *	  Applies an event of a webhook to the connections that it is about.
  *
  * src/manager/event.h
  *

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * known_time.h
- *	  When something was known, by which the older of two reports loses.
+ *	  The times of reports, which say which of two reports is the later one.
  *
- * A time that is still to come is that of a clock that was wrong.  A report with
- * such a time counts as one of now, and a stored one as unknown.
+ * A time in the future comes from a clock that was wrong.  A new report with such a time
+ * counts as one of now, and a stored one as unknown.
  *
  * src/manager/known_time.h
  *
@@ -26,7 +26,7 @@ typedef struct SmartcarKnownTime
 	bool		is_arrival;		/* the report has no time of its own */
 } SmartcarKnownTime;
 
-/* When Smartcar was asked. */
+/* The time at which a request was sent. */
 static inline SmartcarKnownTime
 smartcar_known_time(TimestampTz asked_at)
 {
@@ -36,8 +36,7 @@ smartcar_known_time(TimestampTz asked_at)
 }
 
 /*
- * A time that Smartcar wrote.  Some are in whole seconds, so one of those may be
- * any time in that second.
+ * A time that Smartcar has sent.  One in whole seconds can be any time in that second.
  */
 static inline SmartcarKnownTime
 smartcar_reported_time(TimestampTz reported)
@@ -51,6 +50,7 @@ smartcar_reported_time(TimestampTz reported)
 	return time;
 }
 
+/* The current time, for a report without a time. */
 static inline SmartcarKnownTime
 smartcar_arrival_time(void)
 {
@@ -60,7 +60,7 @@ smartcar_arrival_time(void)
 	return time;
 }
 
-/* Whether a report takes the place of one that is stored; DT_NOEND: none is. */
+/* Whether a report replaces a stored one; DT_NOEND: none is stored. */
 static inline bool
 smartcar_replaces(const SmartcarKnownTime *time, TimestampTz stored)
 {

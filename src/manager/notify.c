@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * notify.c
- *	  What listeners on the channel smartcar_tesla hear.
+ *	  Notifications on the channel smartcar_tesla.
  *
  * src/manager/notify.c
  *
@@ -17,7 +17,7 @@
 
 #define CHANNEL					"smartcar_tesla"
 
-/* NOTIFY accepts no longer ones. */
+/* NOTIFY refuses longer payloads. */
 #define MAX_PAYLOAD_LENGTH		7900
 
 static void
@@ -52,7 +52,7 @@ notify(const SmartcarServer *server, const char *event, const SmartcarConnection
 }
 
 /*
- * Tells what a connection now needs.
+ * Sends the action that a connection now needs.
  */
 void
 smartcar_notify(const SmartcarServer *server, SmartcarSpan event,

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * notify.h
- *	  What listeners on the channel smartcar_tesla hear.
+ *	  Notifications on the channel smartcar_tesla.
  *
- * A commit with a NOTIFY takes a lock of the whole cluster, so only what somebody
- * can act on is told.
+ * A commit with a NOTIFY takes a lock on the whole cluster, so only changes that an
+ * application can act on are sent.
  *
  * src/manager/notify.h
  *

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * receive_webhook.c
- *	  The SQL function that takes an event of a webhook.
+ *	  The SQL function that receives an event of a webhook.
  *
- * Anybody can call the address of a webhook, so what is not signed changes
- * nothing, raises nothing and logs nothing.  The one event that is not signed
- * is the challenge, whose answer is made with the very key and in the very way
- * of a signature; so a challenge is answered only if it cannot be the text of
- * an event, or everybody could have his events signed here.
+ * Anybody can call the address of a webhook, so a body without a valid signature changes
+ * nothing, raises no error and logs nothing.  Only the challenge has no signature.  The
+ * response to it is computed with the key and the algorithm of a signature, so it is
+ * sent only if the challenge cannot be the body of an event; otherwise anybody could
+ * have an event signed here.
  *
  * src/manager/receive_webhook.c
  *
@@ -36,10 +36,10 @@ PG_FUNCTION_INFO_V1(smartcar_receive_webhook_bytea);
 PG_FUNCTION_INFO_V1(smartcar_receive_webhook_text);
 
 #define MAX_CHALLENGE_LENGTH	256
-#define MAX_STRANGE_LENGTH		(64 * 1024)
+#define MAX_UNSIGNED_LENGTH		(64 * 1024)
 
 static void
-compute(const char *token, SmartcarSpan message, unsigned char digest[SMARTCAR_HMAC_LENGTH])
+compute_digest(const char *token, SmartcarSpan message, unsigned char digest[SMARTCAR_HMAC_LENGTH])
 {
 	smartcar_hmac_compute(smartcar_hmac_create(CurrentMemoryContext,
 											   smartcar_span_from_string(token)),
@@ -47,10 +47,10 @@ compute(const char *token, SmartcarSpan message, unsigned char digest[SMARTCAR_H
 }
 
 /*
- * No event is without quotes and braces.
+ * Every event contains quotes and braces.
  */
 static bool
-is_harmless(SmartcarSpan challenge)
+is_valid_challenge(SmartcarSpan challenge)
 {
 	return challenge.length <= MAX_CHALLENGE_LENGTH && smartcar_span_is_visible(challenge) &&
 		memchr(challenge.data, '"', challenge.length) == NULL &&
@@ -58,16 +58,16 @@ is_harmless(SmartcarSpan challenge)
 }
 
 /*
- * A body that is not signed, as a text that can be parsed without an error; no
- * data if there may be one.  A challenge is short and ASCII, so nothing else is
- * looked at.
+ * Converts a body without a valid signature to a text that can be parsed without an
+ * error; no data if that is not certain.  Only a challenge matters here, which is short
+ * and ASCII.
  */
 static SmartcarSpan
-harmless_text(SmartcarSpan body)
+unsigned_text(SmartcarSpan body)
 {
 	char	   *copy;
 
-	if (body.length > MAX_STRANGE_LENGTH)
+	if (body.length > MAX_UNSIGNED_LENGTH)
 		return smartcar_span(NULL, 0);
 	if (GetDatabaseEncoding() == PG_UTF8)
 		return body;
@@ -83,10 +83,11 @@ harmless_text(SmartcarSpan body)
 }
 
 /*
- * The challenge of an event, in either form; no data if it is none.
+ * Returns the challenge of an event, in the format of either version of the API; no data
+ * if it has none.
  */
 static SmartcarSpan
-challenge_of(JsonbContainer *event)
+find_challenge(JsonbContainer *event)
 {
 	JsonbContainer *content = NULL;
 
@@ -100,12 +101,12 @@ challenge_of(JsonbContainer *event)
 }
 
 static text *
-answer_challenge(SmartcarServer *server, SmartcarSpan challenge)
+challenge_response(SmartcarServer *server, SmartcarSpan challenge)
 {
 	unsigned char digest[SMARTCAR_HMAC_LENGTH];
 	char		digits[2 * SMARTCAR_HMAC_LENGTH + 1];
 
-	compute(smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL), challenge, digest);
+	compute_digest(smartcar_secret(server, SMARTCAR_OPTION_MANAGEMENT_TOKEN, NULL), challenge, digest);
 	smartcar_hex_encode(digest, SMARTCAR_HMAC_LENGTH, digits);
 	digits[2 * SMARTCAR_HMAC_LENGTH] = '\0';
 	return cstring_to_text(psprintf("{\"challenge\":\"%s\"}", digits));
@@ -117,13 +118,13 @@ is_signed_with(const char *token, SmartcarSpan body,
 {
 	unsigned char digest[SMARTCAR_HMAC_LENGTH];
 
-	compute(token, body, digest);
+	compute_digest(token, body, digest);
 	return CRYPTO_memcmp(digest, claimed, SMARTCAR_HMAC_LENGTH) == 0;
 }
 
 /*
- * While the token is being replaced, Smartcar may still sign with the previous
- * one.
+ * While the management token is being replaced, Smartcar may still sign with the
+ * previous one.
  */
 static bool
 is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
@@ -140,7 +141,7 @@ is_genuine(SmartcarServer *server, SmartcarSpan body, SmartcarSpan signature)
 	return previous != NULL && is_signed_with(previous, body, claimed);
 }
 
-/* body is in UTF-8 as far as it is text. */
+/* The body is in UTF-8, if it is text at all. */
 static Datum
 receive(FunctionCallInfo fcinfo, SmartcarSpan body)
 {
@@ -156,23 +157,23 @@ receive(FunctionCallInfo fcinfo, SmartcarSpan body)
 	if (body.length == 0)
 		PG_RETURN_NULL();
 
-	/* what comes from strangers is parsed only if parsing it cannot fail */
+	/* an unsigned body is parsed only if that cannot raise an error */
 	is_signed = is_genuine(server, body, smartcar_argument_span(fcinfo, 1));
 	if (!smartcar_utf8_valid(body) || memchr(body.data, '\0', body.length) != NULL)
 		PG_RETURN_NULL();
-	body = is_signed ? smartcar_text_from_utf8(body) : harmless_text(body);
+	body = is_signed ? smartcar_text_from_utf8(body) : unsigned_text(body);
 	if (body.data == NULL)
 		PG_RETURN_NULL();
 	json = smartcar_json_parse(body);
 	if (json == NULL || !JB_ROOT_IS_OBJECT(json))
 		PG_RETURN_NULL();
 
-	challenge = challenge_of(&json->root);
+	challenge = find_challenge(&json->root);
 	if (challenge.data != NULL)
 	{
-		if (!is_harmless(challenge))
+		if (!is_valid_challenge(challenge))
 			PG_RETURN_NULL();
-		PG_RETURN_TEXT_P(answer_challenge(server, challenge));
+		PG_RETURN_TEXT_P(challenge_response(server, challenge));
 	}
 	if (!is_signed)
 		PG_RETURN_NULL();
@@ -193,8 +194,7 @@ smartcar_receive_webhook_bytea(PG_FUNCTION_ARGS)
 }
 
 /*
- * For drivers that hand strings over: to bytea, a backslash in one would be an
- * escape.
+ * For drivers that pass strings: converting one to bytea would interpret backslashes.
  */
 Datum
 smartcar_receive_webhook_text(PG_FUNCTION_ARGS)

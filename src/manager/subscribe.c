@@ -3,9 +3,8 @@
  * subscribe.c
  *	  Subscribes new vehicles to the webhook that the server names.
  *
- * Without a subscription Smartcar sends no events about a vehicle, and has no
- * signals of it.  The next synchronization repairs what goes wrong here, so it is
- * a warning.
+ * Without a subscription, Smartcar sends no events about a vehicle, and has no signals
+ * of it.  A failure is only a WARNING, because the next synchronization tries again.
  *
  * src/manager/subscribe.c
  *
@@ -24,10 +23,10 @@
 #include "manager/sync_vehicles.h"
 #include "manager/usable_id.h"
 
-/* How many vehicles are subscribed at a time, for each request that runs. */
+/* How many vehicles a batch has for each concurrent request. */
 #define VEHICLES_PER_REQUEST	4
 
-/* How often to record what was subscribed, while somebody else has locked a row. */
+/* How often to try to record subscriptions while a row is locked. */
 #define RECORD_ATTEMPTS			5
 
 static void
@@ -41,44 +40,44 @@ warn(const SmartcarSubscriber *subscriber, const SmartcarFailure *error)
 			 errhint("CALL smartcar_sync() tries again.")));
 }
 
-/* What is to be recorded. */
-typedef struct Report
+/* The arguments of smartcar_subscribers_record(). */
+typedef struct RecordArguments
 {
 	const SmartcarServer *server;
 	const char *webhook_id;
 	const SmartcarSubscriber *subscribers;
 	int			count;
-} Report;
+} RecordArguments;
 
 static void
-record_report(void *argument)
+record_subscribers(void *argument)
 {
-	const Report *report = argument;
+	const RecordArguments *arguments = (const RecordArguments *) argument;
 
-	smartcar_subscribers_record(report->server, report->webhook_id, report->subscribers,
-								report->count);
+	smartcar_subscribers_record(arguments->server, arguments->webhook_id, arguments->subscribers,
+								arguments->count);
 }
 
 /*
- * Records what was subscribed.  If somebody else has locked a row, these vehicles
- * are subscribed once more by the next synchronization, which changes nothing.
+ * Records subscriptions.  If a row stays locked, the next synchronization subscribes its
+ * vehicle again, which changes nothing at Smartcar.
  */
 static void
 record(const SmartcarServer *server, const char *webhook_id,
 	   const SmartcarSubscriber *subscribers, int count)
 {
-	Report		report = {server, webhook_id, subscribers, count};
+	RecordArguments arguments = {server, webhook_id, subscribers, count};
 	ErrorData  *error;
 
-	if (!smartcar_sync_store(record_report, &report, RECORD_ATTEMPTS, &error))
+	if (!smartcar_sync_store(record_subscribers, &arguments, RECORD_ATTEMPTS, &error))
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("subscriptions could not be recorded: %s", error->message)));
 }
 
 /*
- * Keeps those whose ids a request can have.  Returns how many these are; the
- * others were warned of when they were to be asked about.
+ * Keeps the vehicles whose ids a request can contain, and returns their number.  The
+ * synchronization has warned of the others.
  */
 static int
 keep_usable(SmartcarSubscriber *subscribers, int count)
@@ -95,9 +94,8 @@ keep_usable(SmartcarSubscriber *subscribers, int count)
 }
 
 /*
- * Subscribes some vehicles.  Returns whether to go on with others: where none of
- * them could be, or the application has made too many requests, they could not,
- * either.
+ * Subscribes the vehicles of a batch.  Returns whether to go on: if none could be
+ * subscribed, or the rate limit is reached, the others would fail, too.
  */
 static bool
 subscribe(SmartcarSyncRun *run, const char *webhook_id, SmartcarSubscriber *subscribers, int count)
@@ -129,10 +127,10 @@ subscribe(SmartcarSyncRun *run, const char *webhook_id, SmartcarSubscriber *subs
 }
 
 /*
- * Subscribes the vehicles of these users that were not subscribed here, if the
- * server names a webhook.  Users who have just connected may have disconnected
- * before, so all of their vehicles are.  What has been done is committed batch by
- * batch.
+ * Subscribes the vehicles of some users, if the server names a webhook: those whose
+ * subscription is not recorded, or all.  Users who have just connected need all, because
+ * they may have disconnected before, which ends a subscription.  Each batch is
+ * committed.
  */
 void
 smartcar_subscribe_vehicles(SmartcarSyncRun *run, const SmartcarUserFilter *filter, bool all)
@@ -143,12 +141,12 @@ smartcar_subscribe_vehicles(SmartcarSyncRun *run, const SmartcarUserFilter *filt
 		smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	MemoryContext batches[2];
 	SmartcarSubscriber last = {"", "", false};
-	bool		goes_on;
+	bool		has_more;
 
 	if (webhook_id == NULL || smartcar_server_api_version(server) != SMARTCAR_API_V3)
 		return;
 
-	/* the last vehicle of a batch is needed for the next one */
+	/* the next batch begins after the last vehicle of this one */
 	for (int i = 0; i < lengthof(batches); i++)
 		batches[i] = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla subscribers",
 										   ALLOCSET_DEFAULT_SIZES);
@@ -174,14 +172,14 @@ smartcar_subscribe_vehicles(SmartcarSyncRun *run, const SmartcarUserFilter *filt
 			run->is_stopped = true;
 		}
 
-		/* not to be held while Smartcar is asked */
+		/* no snapshot may be held during the requests */
 		smartcar_spi_commit();
-		goes_on = (count == 0 || subscribe(run, webhook_id, subscribers, count)) &&
+		has_more = (count == 0 || subscribe(run, webhook_id, subscribers, count)) &&
 			found == limit && !run->is_stopped;
 		record(server, webhook_id, subscribers, count);
 		smartcar_spi_commit();
 		MemoryContextSwitchTo(old_context);
-		if (!goes_on)
+		if (!has_more)
 			break;
 		last = next;
 	}

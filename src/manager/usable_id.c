@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * usable_id.c
- *	  Which ids of Smartcar can be stored and asked about.
+ *	  Checks whether an id of Smartcar can be stored and used in requests.
  *
  * src/manager/usable_id.c
  *
@@ -13,14 +13,14 @@
 
 #include "core/endpoint.h"
 
-/* It becomes a header, and stands in the key of a table. */
+/* The id is sent in a header, and is part of a key. */
 bool
 smartcar_user_id_is_usable(SmartcarSpan id)
 {
 	return id.length > 0 && id.length <= SMARTCAR_MAX_ID_LENGTH && smartcar_span_is_visible(id);
 }
 
-/* It becomes a part of a path, too. */
+/* The id is a segment of a path, too. */
 bool
 smartcar_vehicle_id_is_usable(SmartcarSpan id)
 {

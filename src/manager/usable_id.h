@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * usable_id.h
- *	  Which ids of Smartcar can be stored and asked about.
+ *	  Checks whether an id of Smartcar can be stored and used in requests.
  *
- * A row with any other id would fail every request about it, and with that the
- * synchronization of all others.
+ * Every request about a row with another id would fail, and with it the synchronization
+ * of all other rows.
  *
  * src/manager/usable_id.h
  *
@@ -15,7 +15,7 @@
 
 #include "core/span.h"
 
-/* No id of the application's own that a link can carry is longer. */
+/* A link can carry no longer one. */
 #define SMARTCAR_MAX_EXTERNAL_ID_LENGTH	512
 
 extern bool smartcar_user_id_is_usable(SmartcarSpan id);

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * user_outcome.c
- *	  What follows when the vehicles of a user were listed, in either version of the
- *	  API.
+ *	  What a synchronization does after it has listed the vehicles of a user, in
+ *	  both versions of the API.
  *
  * src/manager/user_outcome.c
  *
@@ -19,11 +19,11 @@
 static bool
 contains(ArrayType *array, SmartcarSpan element)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray elements;
 	SmartcarSpan next;
 
-	smartcar_text_array_begin(&walk, array, "vehicle_ids");
-	while (smartcar_text_array_next(&walk, &next))
+	smartcar_text_array_begin(&elements, array, "vehicle_ids");
+	while (smartcar_text_array_next(&elements, &next))
 	{
 		if (smartcar_span_equal(next, element))
 			return true;
@@ -31,7 +31,7 @@ contains(ArrayType *array, SmartcarSpan element)
 	return false;
 }
 
-/* Whether a vehicle of a user was stored before Smartcar was asked. */
+/* Whether a vehicle of a user was stored before the request. */
 bool
 smartcar_user_had_vehicle(const SmartcarUser *user, SmartcarSpan vehicle_id)
 {
@@ -50,8 +50,8 @@ smartcar_find_row(const SmartcarConnectionRow *rows, int count, SmartcarSpan veh
 }
 
 /*
- * Marks the vehicles that the user's authorization no longer holds, of which these
- * rows are locked, unless they are suspiciously many.
+ * Marks the vehicles that the user no longer shares as disconnected, unless they are
+ * suspiciously many.  Their rows are locked.
  */
 void
 smartcar_user_mark_gone(const SmartcarSyncRun *run, SmartcarUser *user,
@@ -71,7 +71,7 @@ smartcar_user_mark_gone(const SmartcarSyncRun *run, SmartcarUser *user,
 }
 
 /*
- * Removes what is left of other ids of an owner.
+ * Removes connections to the same vehicles that the owner has under other user ids.
  */
 static void
 remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
@@ -89,7 +89,8 @@ remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, Timesta
 }
 
 /*
- * Commits what was stored of a user.
+ * Ends the synchronization of a user, and commits; error: why the vehicles could not be
+ * stored.
  */
 void
 smartcar_user_finish(SmartcarSyncRun *run, SmartcarUser *user, bool is_stored,
@@ -113,9 +114,9 @@ smartcar_user_finish(SmartcarSyncRun *run, SmartcarUser *user, bool is_stored,
 }
 
 /*
- * Warns of those whose vehicles could not be listed, and returns how many failed:
- * they, and those of whom not everything was stored.  Those who are left for the next
- * run have not failed.
+ * Warns of users whose vehicles could not be listed.  Returns how many users have
+ * failed, including those of whom not everything was stored.  Users who are left for the
+ * next run have not failed.
  */
 int
 smartcar_warn_of_users(const SmartcarUser *users, int count)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * user_outcome.h
- *	  What follows when the vehicles of a user were listed, in either version of the
- *	  API.
+ *	  What a synchronization does after it has listed the vehicles of a user, in
+ *	  both versions of the API.
  *
  * src/manager/user_outcome.h
  *

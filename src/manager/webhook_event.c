@@ -23,9 +23,9 @@
 	"ON server = $1 AND vehicle_id = $3 "
 
 /*
- * Inserts the id of an event, if it has one, and reads the connections that it
- * is about, in the order of the key: of a user, or of all users of the vehicle.
- * Most events change nothing, so this is one statement, and locks nothing.
+ * Inserts the id of an event, if it has one, and reads the connections that the event is
+ * about, in the order of the key: those of one user, or of all users of the vehicle.
+ * Most events change nothing, so this is a single statement that locks no connection.
  */
 SmartcarConnectionRow *
 smartcar_webhook_event_insert(const SmartcarServer *server, SmartcarSpan event_id,

@@ -19,8 +19,8 @@
 #include "pg/server.h"
 
 /*
- * How old an accepted event can be.  Ids are kept for longer than that, because
- * the clock that says how old an event is may be behind ours.
+ * The age up to which events are accepted.  Ids are kept for longer, because the clock
+ * that dates the events may be behind ours.
  */
 #define SMARTCAR_MAX_EVENT_AGE	USECS_PER_DAY
 
