@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * begin_connect.c
- *	  The SQL functions that give an owner a link with a state of its own.
+ *	  The SQL functions that begin a session and return its link.
  *
  * src/manager/begin_connect.c
  *
@@ -74,8 +74,8 @@ string_argument(FunctionCallInfo fcinfo, int argument)
 }
 
 /*
- * The application's own id of the owner becomes part of the keys of tables.  In
- * version 3 of the API it is required: nothing else proves whose callback it is.
+ * The external_id is part of keys, so its length is limited.  Version 3 of the API
+ * requires it, because nothing else proves whose callback it is.
  */
 static const char *
 external_id_argument(FunctionCallInfo fcinfo, int argument, const SmartcarServer *server)
@@ -96,9 +96,9 @@ external_id_argument(FunctionCallInfo fcinfo, int argument, const SmartcarServer
 }
 
 /*
- * In version 3, only an owner who is known here is asked again: nothing but the
- * external_id tells whose login the link is for, and Smartcar would store it for
- * whoever follows the link.
+ * In version 3, only a known owner can log in again: nothing but the external_id says
+ * whose login the link is for, and Smartcar would give that id to any user who follows
+ * the link.
  */
 static void
 check_known_owner(const SmartcarServer *server, const char *external_id)
@@ -118,8 +118,8 @@ check_known_owner(const SmartcarServer *server, const char *external_id)
 }
 
 /*
- * Stores a session and returns its link.  The link is built by a statement that
- * runs as the caller, who must be allowed to use the server.
+ * Stores a session and returns its link.  The statement that builds the link runs as the
+ * caller, who must be allowed to use the server.
  */
 static Datum
 begin_session(const SmartcarServer *server, const char *state, SmartcarSession *session,

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * exchange.c
- *	  The exchange of the code of a callback for tokens, which are stored.
+ *	  Exchanges the code of a callback for tokens, and stores them.
  *
- * A code is single-use.  From the moment at which it is sent until the commit of
- * what Smartcar gives for it, nothing else is done.  A cancel, of which a
- * statement_timeout is one, and the end of the session wait for the response, at
- * most as long as the option "timeout", and until the tokens are stored, at most
- * STORE_PATIENCE where somebody else has a lock.  A crash in that time leaves the
- * session "exchanging", and the owner has to connect again.
+ * A code is single-use, so nothing may interrupt the exchange from the moment at which
+ * the code is sent until the tokens are committed.  A cancel, also by statement_timeout,
+ * and the end of the session wait for the response, at most as long as the option
+ * "timeout", and then until the tokens are stored, at most STORE_TIMEOUT if another
+ * session has a lock.  After a crash in that time the session stays "exchanging", and
+ * the owner has to connect again.
  *
  * src/manager/exchange.c
  *
@@ -26,13 +26,13 @@
 #include "manager/account.h"
 #include "manager/spi.h"
 
-/* How long locks are waited for when the statement was canceled, in microseconds. */
-#define STORE_PATIENCE		(60 * USECS_PER_SEC)
+/* How long to wait for locks after a cancel, in microseconds. */
+#define STORE_TIMEOUT		(60 * USECS_PER_SEC)
 
 /* How long one attempt to store waits for a lock, in milliseconds. */
 #define STORE_LOCK_TIMEOUT	200
 
-/* How much of the hash of a state an id has that is used until the user is known. */
+/* How many bytes of the hash of a state a provisional id has. */
 #define PROVISIONAL_BYTES	16
 
 typedef struct Exchange
@@ -42,7 +42,7 @@ typedef struct Exchange
 	const SmartcarSession *session;
 	const char *provisional_id;
 	SmartcarTokenRequest request;
-	const SmartcarFailure *failure; /* NULL: there are tokens */
+	const SmartcarFailure *failure; /* NULL: the request has the tokens */
 } Exchange;
 
 static void
@@ -64,14 +64,13 @@ store_tokens(void *argument)
 }
 
 /*
- * Stores the tokens, as soon as the locks can be had, and commits.  Returns what
- * went wrong, or NULL.  A cancel ends an attempt, but not the work; it is returned
- * in *cancel.
+ * Stores the tokens as soon as it gets the locks, and commits.  Returns the error, or
+ * NULL.  A cancel ends an attempt but not the exchange; it is returned in *cancel.
  */
 static ErrorData *
 store_when_possible(Exchange *exchange, ErrorData **cancel)
 {
-	TimestampTz patience = GetCurrentTimestamp() + STORE_PATIENCE;
+	TimestampTz deadline = GetCurrentTimestamp() + STORE_TIMEOUT;
 	ErrorData  *error;
 
 	while (!smartcar_spi_try(store_tokens, exchange, STORE_LOCK_TIMEOUT, &error))
@@ -80,7 +79,7 @@ store_when_possible(Exchange *exchange, ErrorData **cancel)
 			*cancel = error;
 		else if (!smartcar_error_is_transient(error))
 			return error;
-		if ((*cancel != NULL || ProcDiePending) && GetCurrentTimestamp() > patience)
+		if ((*cancel != NULL || ProcDiePending) && GetCurrentTimestamp() > deadline)
 			return error;
 	}
 	smartcar_spi_commit();
@@ -88,8 +87,8 @@ store_when_possible(Exchange *exchange, ErrorData **cancel)
 }
 
 /*
- * Closes the session as failed.  The code is spent, so whatever else is to be done,
- * the owner has to connect again.
+ * Closes the session as failed.  The code is used up, so the owner has to connect again,
+ * whatever else must be fixed first.
  */
 static void
 fail_session(const Exchange *exchange, SmartcarSessionResult *result, const char *message,
@@ -99,16 +98,16 @@ fail_session(const Exchange *exchange, SmartcarSessionResult *result, const char
 	result->error = message;
 	result->action = action == SMARTCAR_ACTION_FIX_SETUP ? action : SMARTCAR_ACTION_CONNECT;
 
-	/* a cancel that had to wait would leave the session without a word */
+	/* a pending cancel must not leave the session without a result */
 	HOLD_CANCEL_INTERRUPTS();
 	smartcar_session_close(exchange->server, exchange->session, result, detail);
 	RESUME_CANCEL_INTERRUPTS();
 }
 
 /*
- * Exchanges the code of a callback and stores the tokens under an id that is not
- * that of a user yet, which is result->user_id.  Whatever goes wrong closes the
- * session and is raised.  Returns the access token.
+ * Exchanges the code of a callback, and stores the tokens in a provisional account,
+ * whose id is then result->user_id.  If that fails, closes the session and raises the
+ * error.  Returns the access token.
  */
 const char *
 smartcar_exchange_and_store(SmartcarServer *server, SmartcarKeyRing *ring,

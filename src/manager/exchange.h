@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * exchange.h
- *	  The exchange of the code of a callback for tokens, which are stored.
+ *	  Exchanges the code of a callback for tokens, and stores them.
  *
  * src/manager/exchange.h
  *

@@ -37,14 +37,6 @@
 
 PG_FUNCTION_INFO_V1(smartcar_finish_connect);
 
-/* What the procedure is given. */
-enum
-{
-	CALLBACK,
-	EXPECTED_EXTERNAL_ID,
-	SERVER
-};
-
 /* What the procedure returns. */
 enum
 {
@@ -61,7 +53,7 @@ enum
 
 /* A field of the callback in the encoding of the database; NULL if absent. */
 static const char *
-field(const SmartcarCallback *callback, SmartcarCallbackField number)
+callback_field(const SmartcarCallback *callback, SmartcarCallbackField number)
 {
 	SmartcarSpan value;
 
@@ -87,12 +79,12 @@ has_field(const SmartcarCallback *callback, SmartcarCallbackField number)
 }
 
 /*
- * A callback of the other version of the API would end the same way however often
- * the owner goes through Connect: it is the setup that is wrong.
+ * A callback of the other version of the API will fail however often the owner connects:
+ * the configuration is wrong.
  */
 static void
-refuse_version(const SmartcarServer *server, const char *version, const char *other,
-			   const char *detail)
+raise_wrong_version(const SmartcarServer *server, const char *version, const char *other,
+					const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -119,16 +111,16 @@ classify_callback(const SmartcarServer *server, const SmartcarCallback *callback
 	if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
 	{
 		if (!has_user)
-			refuse_version(server, "3", "2.0", "The callback has a code and no user_id.");
+			raise_wrong_version(server, "3", "2.0", "The callback has a code and no user_id.");
 		return CALLBACK_USER;
 	}
 	if (!has_code)
-		refuse_version(server, "2.0", "3", "The callback has a user_id and no code.");
+		raise_wrong_version(server, "2.0", "3", "The callback has a user_id and no code.");
 	return CALLBACK_CODE;
 }
 
 /*
- * Fails on missing configuration before the callback is spent.
+ * Raises an error for missing configuration before the callback is used up.
  */
 static void
 check_configuration(SmartcarServer *server, CallbackKind kind, SmartcarKeyRing *ring)
@@ -145,9 +137,9 @@ check_configuration(SmartcarServer *server, CallbackKind kind, SmartcarKeyRing *
 }
 
 /*
- * v2.0: exchanges the code, and asks whose tokens they are when they are safe.  If
- * that fails, smartcar_sync() repairs it.  The callback tells, too, but it came
- * through the owner's browser, where another user could have been named.
+ * v2.0: exchanges the code, and asks Smartcar for the user once the tokens are stored.
+ * If that fails, smartcar_sync() asks again.  The callback names a user, too, but it
+ * came through a browser, in which anybody could have named another user.
  */
 static const char *
 connect_by_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCallback *callback,
@@ -175,17 +167,17 @@ connect_by_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCal
 }
 
 /*
- * v3: only the callback tells who the user is, and it came through the owner's
- * browser.  The proof is that the user belongs to the owner of the link here already,
- * or that Smartcar has connections of this user under the external_id that our link
- * carried.  To ask for that spends nothing, so the session is claimed only then, and
- * if Smartcar cannot be asked, the callback can be used again.
+ * v3: only the callback names the user, and it came through a browser.  The user is
+ * accepted if they belong to the owner of the link already, or if Smartcar has
+ * connections of this user under the external_id of the link.  That request uses nothing
+ * up, so the session is claimed after it: if Smartcar cannot be reached, the callback
+ * can be used again.
  */
 static void
 connect_by_user_id(SmartcarServer *server, const SmartcarCallback *callback,
 				   const SmartcarSession *session, SmartcarSessionResult *result)
 {
-	const char *user_id = field(callback, SMARTCAR_CALLBACK_USER_ID);
+	const char *user_id = callback_field(callback, SMARTCAR_CALLBACK_USER_ID);
 	bool		is_known = session->external_id != NULL &&
 		(smartcar_owner_has_user(server, session->external_id, user_id) ||
 		 smartcar_is_known_user(server, user_id, session->external_id));
@@ -204,8 +196,8 @@ connect_by_user_id(SmartcarServer *server, const SmartcarCallback *callback,
 }
 
 /*
- * Asks about the vehicles.  smartcar_sync() repairs what goes wrong here, so it is a
- * warning.
+ * Lists the vehicles, and asks about each.  A failure is only a WARNING, because
+ * smartcar_sync() asks again.
  */
 static void
 sync_vehicles(SmartcarSyncRun *run, const SmartcarSession *session, const char *access_token,
@@ -272,7 +264,7 @@ form_result(FunctionCallInfo fcinfo, const SmartcarServer *server,
 }
 
 /*
- * Finishes a session that is open.
+ * Finishes an open session.
  */
 static void
 finish_session(SmartcarServer *server, const SmartcarCallback *callback,
@@ -282,9 +274,9 @@ finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 	const char *access_token = NULL;
 	CallbackKind kind = classify_callback(server, callback, session);
 
-	/* what the database cannot hold is refused before anything is spent */
-	const char *error = field(callback, SMARTCAR_CALLBACK_ERROR);
-	const char *error_description = field(callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
+	/* raises an error for invalid text before the callback is used up */
+	const char *error = callback_field(callback, SMARTCAR_CALLBACK_ERROR);
+	const char *error_description = callback_field(callback, SMARTCAR_CALLBACK_ERROR_DESCRIPTION);
 
 	check_configuration(server, kind, &ring);
 	if (kind != CALLBACK_USER)
@@ -327,7 +319,7 @@ finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 		smartcar_sync_run_begin(&run, server);
 		sync_vehicles(&run, session, access_token, result);
 
-		/* a list that was requested meanwhile may have told of it already */
+		/* a concurrent synchronization may have reported the change already */
 		result->previous_external_id =
 			smartcar_owner_previous(server, session->external_id, result->user_id,
 									session->created_at);

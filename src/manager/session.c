@@ -3,9 +3,9 @@
  * session.c
  *	  Statements on the table smartcar_tesla.session.
  *
- * A session is a link that was given out, until its callback has come.  Its state
- * is what protects the owner from CSRF.  Only the SHA-256 of it is stored, so that
- * nobody who reads the table can make a callback that is accepted.
+ * A session begins with a link and ends with its callback.  Its state protects the
+ * owner from CSRF.  Only the SHA-256 of the state is stored, so that a reader of the
+ * table cannot forge a callback.
  *
  * src/manager/session.c
  *
@@ -34,8 +34,8 @@ PG_FUNCTION_INFO_V1(smartcar_is_being_finished);
 
 #define HASH_BYTES		32
 
-/* How long a callback that is being finished is waited for, and how often looked at. */
-#define FINISH_PATIENCE	(10 * USECS_PER_SEC)
+/* How long to wait for a callback that is being finished, and how often to look. */
+#define FINISH_TIMEOUT	(10 * USECS_PER_SEC)
 #define FINISH_POLL		(100 * INT64CONST(1000))
 
 #define THIS_SESSION	"WHERE server = $1 AND state_hash = $2 "
@@ -55,7 +55,7 @@ smartcar_state_hash(SmartcarSpan state)
 }
 
 /*
- * The hash of all that a callback says, which tells whether it is used again.
+ * The hash of all fields of a callback, which shows whether it is used again.
  */
 static bytea *
 hash_callback(const SmartcarCallback *callback)
@@ -83,7 +83,7 @@ bind_session(SmartcarParameters *parameters, const SmartcarServer *server, bytea
 }
 
 /*
- * Stores a new session.  scope is NULL where no argument named one.
+ * Inserts a session.  scope is NULL if the argument is.
  */
 void
 smartcar_session_insert(const SmartcarServer *server, const SmartcarSession *session,
@@ -106,28 +106,28 @@ smartcar_session_insert(const SmartcarServer *server, const SmartcarSession *ses
 }
 
 /*
- * A callback that is being finished is locked, by a number that is part of the hash
- * of its state.  The lock outlives the commits, and ends with the backend, so that a
- * session that is "exchanging" without a lock was cut off.
+ * The key of the advisory lock of a session: the first bytes of its hash.  The backend
+ * that finishes a callback holds the lock across commits.  The lock ends with the
+ * backend, so a session that is "exchanging" without a lock was interrupted.
  */
 static int64
-lock_number(const bytea *state_hash)
+lock_key(const bytea *state_hash)
 {
-	uint64		number;
+	uint64		key;
 
-	memcpy(&number, VARDATA_ANY(state_hash), sizeof(number));
-	return (int64) pg_ntoh64(number);
+	memcpy(&key, VARDATA_ANY(state_hash), sizeof(key));
+	return (int64) pg_ntoh64(key);
 }
 
 static bool
 try_lock(const SmartcarSession *session)
 {
 	return DatumGetBool(DirectFunctionCall1(pg_try_advisory_lock_int8,
-											Int64GetDatum(lock_number(session->state_hash))));
+											Int64GetDatum(lock_key(session->state_hash))));
 }
 
 /*
- * Locks the session of a callback, whether it is there or not.
+ * Locks the session of a callback, even if it does not exist.
  */
 void
 smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session)
@@ -149,11 +149,11 @@ void
 smartcar_session_unlock(const SmartcarSession *session)
 {
 	(void) DirectFunctionCall1(pg_advisory_unlock_int8,
-							   Int64GetDatum(lock_number(session->state_hash)));
+							   Int64GetDatum(lock_key(session->state_hash)));
 }
 
 static void
-refuse_expired(void)
+raise_expired(void)
 {
 	ereport(ERROR,
 			(errcode(SMARTCAR_SQLSTATE_STATE_EXPIRED),
@@ -163,10 +163,10 @@ refuse_expired(void)
 }
 
 /*
- * The defence against login CSRF: a callback comes through a browser, and the state
- * does not tell whose.  Somebody may have sent their own link to another owner, to
- * get hold of that owner's vehicle.  An application that knows who is logged in
- * passes the external_id.
+ * The defence against login CSRF.  A callback comes through a browser, and the state
+ * does not say whose: an attacker may have sent their own link to another owner, to get
+ * hold of that owner's vehicle.  An application that knows who is logged in passes the
+ * external_id.
  */
 static void
 check_owner(const SmartcarSession *session, SmartcarSpan external_id)
@@ -181,7 +181,7 @@ check_owner(const SmartcarSession *session, SmartcarSpan external_id)
 }
 
 /*
- * Reads what the callback has led to the first time.
+ * Reads the result that the callback had the first time.
  */
 static void
 read_result(const SmartcarSession *session, SmartcarSessionResult *result)
@@ -206,8 +206,8 @@ read_result(const SmartcarSession *session, SmartcarSessionResult *result)
 }
 
 /*
- * Finds the session of a callback.  Returns false if it is open, and true with the
- * first result if the callback was used already.
+ * Finds the session of a callback.  Returns false if the session is open, and true with
+ * the stored result if this callback has closed it.
  */
 bool
 smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
@@ -218,8 +218,8 @@ smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 
 	bind_session(&parameters, server, session->state_hash);
 	smartcar_parameter_bytea(&parameters, session->callback_hash);
-	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri, created_at, status, user_id, "
-						 "vehicle_ids, previous_external_id, error, action::text, "
+	if (smartcar_spi_run("SELECT link, external_id, vehicle_id, redirect_uri, created_at, status, "
+						 "user_id, vehicle_ids, previous_external_id, error, action::text, "
 						 "expires_at <= @now AS is_expired, "
 						 "coalesce(callback_hash = $3, false) AS is_same "
 						 "FROM smartcar_tesla.session " THIS_SESSION,
@@ -239,7 +239,7 @@ smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 	if (strcmp(status, "open") == 0)
 	{
 		if (smartcar_row_bool(0, "is_expired"))
-			refuse_expired();
+			raise_expired();
 		return false;
 	}
 	if (strcmp(status, "exchanging") == 0)
@@ -258,7 +258,7 @@ smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 }
 
 /*
- * Claims the session, unless it has expired by now.
+ * Claims the session for its callback, unless it has expired since it was read.
  */
 void
 smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *session)
@@ -271,12 +271,12 @@ smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *sess
 						 "SET status = 'exchanging', callback_hash = $3 "
 						 THIS_SESSION "AND status = 'open' AND expires_at > @now",
 						 &parameters) == 0)
-		refuse_expired();
+		raise_expired();
 }
 
 /*
- * Records that the tokens are stored.  With them the session is finished, whatever
- * else can be found out.
+ * Records that the tokens are stored.  The session has succeeded then, whatever fails
+ * later.
  */
 void
 smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSession *session)
@@ -284,7 +284,8 @@ smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSessi
 	SmartcarParameters parameters = {0};
 
 	bind_session(&parameters, server, session->state_hash);
-	smartcar_spi_run("UPDATE smartcar_tesla.session SET status = 'finished', ended_at = @now "
+	smartcar_spi_run("UPDATE smartcar_tesla.session "
+					 "SET status = 'finished', ended_at = @now "
 					 THIS_SESSION,
 					 &parameters);
 }
@@ -343,13 +344,13 @@ delete_session(const SmartcarServer *server, const SmartcarSession *session)
 
 /*
  * Deletes the sessions of an owner, and commits, so that no callback of theirs is
- * accepted any more.  One that is being finished is waited for: it stores what its
- * caller has to see.  Returns how many were deleted.
+ * accepted any more.  It waits for a callback that is being finished, because the caller
+ * must see what that stores.  Returns the number of deleted sessions.
  */
 int64
 smartcar_sessions_delete_of_owner(const SmartcarServer *server, const char *external_id)
 {
-	TimestampTz end = GetCurrentTimestamp() + FINISH_PATIENCE;
+	TimestampTz end = GetCurrentTimestamp() + FINISH_TIMEOUT;
 	int64		deleted = 0;
 
 	for (;;)
@@ -387,7 +388,7 @@ smartcar_sessions_delete_of_owner(const SmartcarServer *server, const char *exte
 }
 
 /*
- * Deletes sessions that expired long ago.
+ * Deletes sessions that expired more than 30 days ago.
  */
 void
 smartcar_sessions_delete_expired(const SmartcarServer *server)
@@ -401,8 +402,8 @@ smartcar_sessions_delete_expired(const SmartcarServer *server)
 }
 
 /*
- * Whether the callback of a session is being finished.  The lock says so, which a
- * standby and other nodes of Citus do not know about.
+ * Whether the callback of a session is being finished, which only its lock shows.  A
+ * standby and the other nodes of Citus do not see the lock.
  */
 Datum
 smartcar_is_being_finished(PG_FUNCTION_ARGS)
@@ -415,9 +416,9 @@ smartcar_is_being_finished(PG_FUNCTION_ARGS)
 	if (VARSIZE_ANY_EXHDR(state_hash) != HASH_BYTES)
 		PG_RETURN_BOOL(false);
 
-	/* as pg_try_advisory_lock() has it */
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (lock_number(state_hash) >> 32),
-						 (uint32) lock_number(state_hash), 1);
+	/* the tag that pg_try_advisory_lock(bigint) uses */
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (lock_key(state_hash) >> 32),
+						 (uint32) lock_key(state_hash), 1);
 	locks = GetLockStatusData();
 	for (int i = 0; i < locks->nelements && !is_locked; i++)
 		is_locked = locks->locks[i].holdMask != 0 &&

@@ -33,7 +33,7 @@
 
 typedef struct SmartcarSession
 {
-	const char *link;			/* one of the three above */
+	const char *link;			/* SMARTCAR_SESSION_CONNECT etc. */
 	const char *external_id;
 	const char *vehicle_id;
 	const char *redirect_uri;
@@ -48,8 +48,7 @@ typedef struct SmartcarSessionResult
 	const char *external_id;
 	const char *user_id;
 	ArrayType  *vehicle_ids;	/* NULL: not known */
-	const char *previous_external_id;	/* to whom the vehicles belonged
-										 * before */
+	const char *previous_external_id;	/* the previous owner */
 	const char *error;
 	SmartcarAction action;
 } SmartcarSessionResult;
