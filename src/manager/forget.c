@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * forget.c
- *	  The procedure that forgets an owner: at Smartcar first, then here.
+ *	  The procedure that forgets an owner: first at Smartcar, then in the tables.
  *
- * Links come first of all, so that nobody connects meanwhile.  Then what Smartcar has
- * of the owner is found out and disconnected (forget_ask.c).  A row is deleted when
- * nothing is left at Smartcar that it is needed for: what failed there stays here, and
- * the next call goes on from it.  The procedure ends without an error only when
- * nothing is left.
+ * It deletes the owner's sessions first, so that they cannot connect meanwhile.  Then it
+ * finds the owner's connections at Smartcar (forget_target.c) and disconnects them.  A
+ * row is deleted when nothing is left at Smartcar for which it is needed; after a
+ * failure it stays, and the next call continues from there.  The procedure succeeds
+ * only if nothing is left.
  *
  * src/manager/forget.c
  *
@@ -19,7 +19,7 @@
 #include "utils/builtins.h"
 
 #include "call/authorization.h"
-#include "manager/forget_ask.h"
+#include "manager/forget_target.h"
 #include "manager/forgotten_user.h"
 #include "manager/owner.h"
 #include "manager/session.h"
@@ -43,7 +43,7 @@ enum
 };
 
 /*
- * Gives an item the next connection, unless Smartcar allows no more requests.
+ * Gives an item the next target, unless the rate limit is reached.
  */
 static bool
 refill(SmartcarCall *call, SmartcarItem *item)
@@ -60,7 +60,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		smartcar_utf8_from_bytes(target->vehicle_id, (int) strlen(target->vehicle_id));
 	item->access_token = smartcar_span_from_string(target->access_token);
 
-	/* who has a token needs no other name, and may not have one yet */
+	/* a token identifies its user, whose id may not be known yet */
 	item->user_id = smartcar_span_from_string(target->access_token != NULL ? NULL :
 											  target->user->user_id);
 	return true;
@@ -82,7 +82,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Disconnects what was found.
+ * Disconnects the targets.
  */
 static void
 disconnect(SmartcarForget *forget)
@@ -105,7 +105,7 @@ disconnect(SmartcarForget *forget)
 
 /*
  * Records the users of whom nothing is left at Smartcar, before their rows are deleted,
- * and waits until everybody knows.
+ * and waits for transactions that do not see the record.
  */
 static void
 record_forgotten(const SmartcarForget *forget)
@@ -127,9 +127,9 @@ record_forgotten(const SmartcarForget *forget)
 }
 
 /*
- * Warns of connections that are stored and that no list of version 3 has.  Mostly they
- * were disconnected elsewhere.  With the credentials of another application no list has
- * anything, though, and Smartcar keeps them.
+ * Warns of stored connections that no list of version 3 contains.  Most of them were
+ * disconnected elsewhere.  With the credentials of another application, however, all
+ * lists are empty, and Smartcar keeps the connections.
  */
 static void
 warn_of_unlisted(const SmartcarForget *forget)
@@ -162,7 +162,8 @@ warn_of_unlisted(const SmartcarForget *forget)
 }
 
 /*
- * Deletes what has nothing left at Smartcar, a transaction for each user.
+ * Deletes the rows for which nothing is left at Smartcar, in a transaction for each
+ * user.
  */
 static void
 delete_rows(SmartcarForget *forget)
@@ -189,8 +190,8 @@ delete_rows(SmartcarForget *forget)
 }
 
 /*
- * Looks for what was stored while Smartcar was asked, such as the user of a provisional
- * account, who was found out.
+ * Fails if rows were stored during the requests, for instance because a provisional
+ * account was settled.
  */
 static void
 check_nothing_left(SmartcarForget *forget)
@@ -205,7 +206,7 @@ check_nothing_left(SmartcarForget *forget)
 }
 
 /*
- * Raises what went wrong.  What could be done is done and committed by then.
+ * Raises the first failure.  What could be done is committed by then.
  */
 static void
 raise_failure(const SmartcarForget *forget)
@@ -227,7 +228,7 @@ raise_failure(const SmartcarForget *forget)
 }
 
 /*
- * An empty id would be no filter at all.
+ * With an empty id, Smartcar's list would have no filter.
  */
 static const char *
 external_id_argument(FunctionCallInfo fcinfo)
@@ -279,7 +280,7 @@ smartcar_forget(PG_FUNCTION_ARGS)
 
 	/* an import of tokens may be about to commit a user of the owner */
 	smartcar_forgotten_users_wait();
-	smartcar_forget_ask(forget);
+	smartcar_forget_find_targets(forget);
 	disconnect(forget);
 	warn_of_unlisted(forget);
 	record_forgotten(forget);

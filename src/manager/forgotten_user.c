@@ -34,8 +34,8 @@ smartcar_user_record_forgotten(const SmartcarServer *server, const char *user_id
 }
 
 /*
- * Has smartcar_forgotten_users_wait() wait for the end of this transaction.  The lock
- * comes before anything about a user is read or inserted.
+ * Makes smartcar_forgotten_users_wait() wait for the end of this transaction.  The lock
+ * must be taken before anything about a user is read or inserted.
  */
 void
 smartcar_forgotten_users_lock(void)
@@ -46,8 +46,8 @@ smartcar_forgotten_users_lock(void)
 }
 
 /*
- * Whether a user was forgotten since a time, for a caller who inserts in the same
- * transaction.
+ * Whether a user was forgotten since a time.  The caller inserts what depends on it in
+ * the same transaction.
  */
 bool
 smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id, TimestampTz since)
@@ -62,8 +62,8 @@ smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id, Ti
 }
 
 /*
- * Waits for those who insert connections or import tokens, and have not seen what was
- * recorded.  Whoever begins later sees it, and goes on.
+ * Waits for transactions that insert connections or import tokens, and do not see the
+ * recorded users.  A transaction that begins later sees them, and is not waited for.
  */
 void
 smartcar_forgotten_users_wait(void)
@@ -82,7 +82,7 @@ smartcar_forgotten_users_wait(void)
 }
 
 /*
- * Deletes what is older than any event that is accepted.
+ * Deletes users who were forgotten before any event that is still accepted.
  */
 void
 smartcar_forgotten_users_delete_expired(const SmartcarServer *server)

@@ -3,9 +3,9 @@
  * forgotten_user.h
  *	  Statements on the table smartcar_tesla.forgotten_user.
  *
- * What was under way when an owner was forgotten must not bring the owner back: a
- * list of connections that was asked for before, and an event that is repeated.  So
- * it is recorded, without any id, for as long as an event may be repeated.
+ * A list of connections that was requested before an owner was forgotten, or an event
+ * that is repeated, must not bring the owner back.  So a hash of each user is kept for
+ * as long as an event may be repeated.
  *
  * src/manager/forgotten_user.h
  *
@@ -21,15 +21,16 @@
 #include "pg/server.h"
 
 /*
- * Whether a user was not forgotten since a time, in a statement whose first
- * parameter is the server, and which inserts into smartcar_tesla.connection.
+ * The condition that a user was not forgotten since a time.  $1 of the statement is the
+ * server.  Its transaction inserts into smartcar_tesla.connection, or has called
+ * smartcar_forgotten_users_lock().
  */
 #define SMARTCAR_IS_NOT_FORGOTTEN(user_id, time) \
 	"NOT EXISTS (SELECT FROM smartcar_tesla.forgotten_user f " \
 	"WHERE f.server = $1 AND f.user_hash = sha256(convert_to(" user_id ", 'UTF8')) " \
 	"AND f.forgotten_at >= " time ") "
 
-/* The year 2000, since when users are forgotten. */
+/* The year 2000: before any user was forgotten. */
 #define SMARTCAR_AT_ANY_TIME	((TimestampTz) 0)
 
 extern void smartcar_user_record_forgotten(const SmartcarServer *server, const char *user_id);

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * owner.c
- *	  Statements on which owner a Smartcar user belongs to, in both tables.
+ *	  Statements that read and set the owner of a Smartcar user.
  *
- * The application's own id of an owner, the external_id, stands in the account of
- * the user and in each of the user's connections.
+ * The external_id of an owner is stored in the account of the user and in each of the
+ * user's connections.
  *
  * src/manager/owner.c
  *
@@ -56,7 +56,7 @@ smartcar_owner_has_user(const SmartcarServer *server, const char *external_id,
 }
 
 static bool
-is_other(const char *external_id, const char *new_external_id)
+differs(const char *external_id, const char *new_external_id)
 {
 	return external_id == NULL || strcmp(external_id, new_external_id) != 0;
 }
@@ -73,9 +73,9 @@ warn_of_change(const char *user_id, const char *old_owner, const char *new_owner
 }
 
 /*
- * Warns of the connections, of one user or all, that were stored at a time and have a
- * new owner since, once for each user, and tells those who listen.  The owner before has
- * no vehicle left, and must hear why.
+ * Warns of users whose connections, stored at this time, have got a new owner, and sends
+ * a notification for each connection, because the previous owner does not see the
+ * vehicle any more.  user_id: NULL for all users.
  */
 void
 smartcar_owners_report_changes(const SmartcarServer *server, const char *user_id,
@@ -107,7 +107,8 @@ smartcar_owners_report_changes(const SmartcarServer *server, const char *user_id
 }
 
 /*
- * Who had the connections that a user's new owner has since a time; NULL if nobody.
+ * Returns the owner from whom a user's connections have come to this owner since a time;
+ * NULL if there is none.
  */
 const char *
 smartcar_owner_previous(const SmartcarServer *server, const char *external_id,
@@ -128,8 +129,8 @@ smartcar_owner_previous(const SmartcarServer *server, const char *external_id,
 }
 
 /*
- * Gives a user that is known an owner.  In version 3, every user of an owner has an
- * account, as after a callback.
+ * Assigns a known user to an owner.  In version 3, the user gets an account, as after a
+ * callback.
  */
 SmartcarAdoption
 smartcar_owner_adopt(const SmartcarServer *server, const char *user_id, const char *external_id)
@@ -148,7 +149,7 @@ smartcar_owner_adopt(const SmartcarServer *server, const char *user_id, const ch
 								   &parameters) > 0;
 	if (has_account)
 		old_owner = smartcar_row_string(0, "external_id");
-	is_changed = is_other(old_owner, external_id);
+	is_changed = differs(old_owner, external_id);
 	if (!is_changed)
 		old_owner = NULL;
 	rows = smartcar_connections_lock(server, user_id, &count);
@@ -158,7 +159,7 @@ smartcar_owner_adopt(const SmartcarServer *server, const char *user_id, const ch
 		is_changed = false;
 	for (int i = 0; i < count; i++)
 	{
-		if (!is_other(rows[i].external_id, external_id))
+		if (!differs(rows[i].external_id, external_id))
 			continue;
 		is_changed = true;
 		if (old_owner == NULL)
@@ -189,7 +190,7 @@ smartcar_owner_adopt(const SmartcarServer *server, const char *user_id, const ch
 	warn_of_change(user_id, old_owner, external_id);
 	for (int i = 0; i < count; i++)
 	{
-		if (rows[i].external_id == NULL || !is_other(rows[i].external_id, external_id))
+		if (rows[i].external_id == NULL || !differs(rows[i].external_id, external_id))
 			continue;
 		rows[i].previous_external_id = rows[i].external_id;
 		rows[i].external_id = external_id;

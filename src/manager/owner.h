@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * owner.h
- *	  Statements on which owner a Smartcar user belongs to, in both tables.
+ *	  Statements that read and set the owner of a Smartcar user.
  *
  * src/manager/owner.h
  *

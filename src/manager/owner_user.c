@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * owner_user.c
- *	  Statements that read and delete what is stored of an owner's users.
+ *	  Statements that read and delete the rows of an owner's users.
  *
- * A user can have been another owner's before, so that the rows of one user may name
- * two owners.  A row that names none belongs to the owner whom the others name, if
- * that is one only.
+ * A user may have belonged to another owner before, so that the rows of one user can
+ * name two owners.  A row without an owner belongs to the owner of the user's other
+ * rows, if these name only one.
  *
  * src/manager/owner_user.c
  *
@@ -58,9 +58,9 @@ smartcar_owner_vehicle_find(const SmartcarOwnerUser *user, const char *vehicle_i
 	return bsearch(&key, user->vehicles, user->vehicle_count, sizeof(key), compare_vehicles);
 }
 
-/* Notes which owner a row of a user names. */
+/* Records whether a row of a user names this owner or another one. */
 static void
-note_owner(SmartcarOwnerUser *user, const char *named, const char *external_id)
+record_owner(SmartcarOwnerUser *user, const char *named, const char *external_id)
 {
 	if (named == NULL)
 		return;
@@ -117,7 +117,7 @@ read_accounts(const SmartcarParameters *parameters, const char *external_id,
 		user->external_id = smartcar_row_string(row, "external_id");
 		user->is_refused = smartcar_row_bool(row, "is_refused");
 		user->access_token = smartcar_row_bytea(row, "access_token");
-		note_owner(user, user->external_id, external_id);
+		record_owner(user, user->external_id, external_id);
 	}
 }
 
@@ -143,13 +143,13 @@ read_vehicles(const SmartcarParameters *parameters, const char *external_id,
 		vehicles[row].is_connected = smartcar_row_bool(row, "is_connected");
 		if (user->vehicle_count++ == 0)
 			user->vehicles = &vehicles[row];
-		note_owner(user, vehicles[row].external_id, external_id);
+		record_owner(user, vehicles[row].external_id, external_id);
 	}
 }
 
 /*
- * Reads the users of an owner and some others, in the order of their ids, with all
- * that is stored of them, whomever it names.
+ * Reads the users of an owner, and some more, in the order of their ids, with all of
+ * their rows, whichever owner these name.
  */
 SmartcarOwnerUser *
 smartcar_owner_users_read(const SmartcarServer *server, const char *external_id,
@@ -168,7 +168,7 @@ smartcar_owner_users_read(const SmartcarServer *server, const char *external_id,
 	return users;
 }
 
-/* What belongs to the owner: $3, and whether $4 what names no owner does, too. */
+/* Rows of the owner $3, and if $4, rows without an owner. */
 #define IS_OWN	"(external_id = $3 OR (external_id IS NULL AND $4)) "
 
 static void
@@ -181,8 +181,8 @@ bind_user(SmartcarParameters *parameters, const SmartcarServer *server, const ch
 }
 
 /*
- * Deletes what is stored of a user and belongs to the owner.  The account is locked
- * before the connections, as everywhere, and these in the order of their key.
+ * Deletes the rows of a user that belong to the owner.  The account is locked before the
+ * connections, as everywhere, and these in the order of their key.
  */
 void
 smartcar_owner_user_delete(const SmartcarServer *server, const char *external_id,
@@ -205,8 +205,8 @@ smartcar_owner_user_delete(const SmartcarServer *server, const char *external_id
 }
 
 /*
- * Clears the owner where a connection or a session of somebody else says to whom it
- * belonged before.
+ * Clears the owner where connections and sessions of others name them as the previous
+ * owner.
  */
 void
 smartcar_owner_clear_previous(const SmartcarServer *server, const char *external_id)
@@ -235,13 +235,14 @@ smartcar_owner_clear_previous(const SmartcarServer *server, const char *external
 						 &parameters);
 	}
 	parameters.count = 2;
-	smartcar_spi_run("UPDATE smartcar_tesla.session SET previous_external_id = NULL "
+	smartcar_spi_run("UPDATE smartcar_tesla.session "
+					 "SET previous_external_id = NULL "
 					 "WHERE server = $1 AND previous_external_id = $2",
 					 &parameters);
 }
 
 /*
- * Deletes one vehicle of a user.
+ * Deletes the connection to one vehicle of a user.
  */
 void
 smartcar_owner_vehicle_delete(const SmartcarServer *server, const char *external_id,

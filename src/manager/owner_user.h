@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * owner_user.h
- *	  Statements that read and delete what is stored of an owner's users.
+ *	  Statements that read and delete the rows of an owner's users.
  *
  * src/manager/owner_user.h
  *
@@ -24,21 +24,20 @@ typedef struct SmartcarOwnerVehicle
 	bool		is_target;		/* is to be disconnected */
 } SmartcarOwnerVehicle;
 
-/* A user of an owner, or one whom Smartcar lists as one. */
+/* A user of an owner, by the tables or by a list of Smartcar's. */
 typedef struct SmartcarOwnerUser
 {
 	const char *user_id;
 	const char *external_id;	/* of the account; NULL: not known */
 	bool		has_account;
-	bool		is_refused;		/* by its account */
-	bytea	   *access_token;	/* sealed; NULL: none that is good */
+	bool		is_refused;		/* the refresh token, by Smartcar */
+	bytea	   *access_token;	/* sealed; NULL: no valid one */
 	SmartcarOwnerVehicle *vehicles; /* in the order of their ids */
 	int			vehicle_count;
 	bool		is_own;			/* the account or a vehicle names the owner */
 	bool		is_shared;		/* one of them names another owner */
 	bool		is_listed;		/* a list of Smartcar's has the user */
 
-	/* what came of it */
 	bool		has_failed;		/* not everything was disconnected */
 } SmartcarOwnerUser;
 

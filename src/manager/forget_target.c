@@ -1,23 +1,23 @@
 /*-------------------------------------------------------------------------
  *
- * forget_ask.c
- *	  What Smartcar has of an owner who is to be forgotten.
+ * forget_target.c
+ *	  Finds the connections at Smartcar of an owner who is to be forgotten.
  *
- * Version 3 lists the connections of an external_id, among them some that are not
- * stored here, and those of the users whom Smartcar knows under no or another id.
- * What belongs to another owner, here or at Smartcar, stays, and so does what does
- * not say whose it is.
+ * Version 3 lists the connections of an external_id, also those that are not stored
+ * here.  Connections of the owner's users whom Smartcar knows under no or another
+ * external_id are listed by user.  A connection that belongs to another owner, here or
+ * at Smartcar, is not disconnected, nor is one without a known owner.
  *
- * Version 2.0 has no such list.  The management API takes a user with all vehicles;
- * without a management token, the access token of the user lists and disconnects them.
+ * Version 2.0 has no such list.  The management API disconnects all vehicles of a user;
+ * without a management token, the user's access token lists and disconnects them.
  *
- * src/manager/forget_ask.c
+ * src/manager/forget_target.c
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "manager/forget_ask.h"
+#include "manager/forget_target.h"
 
 #include "utils/memutils.h"
 
@@ -31,8 +31,8 @@
 #include "pg/text_array.h"
 
 /*
- * Records why a user, or a vehicle of one, could not be disconnected; user is NULL for
- * what concerns no single one.  A limit of requests concerns all.
+ * Records why a user or a vehicle could not be disconnected; user is NULL if it concerns
+ * no single user.  A rate limit concerns all users, so it is not reported for each.
  */
 void
 smartcar_forget_fail(SmartcarForget *forget, SmartcarOwnerUser *user, const char *vehicle_id,
@@ -88,7 +88,7 @@ add_target(SmartcarForget *forget, SmartcarOwnerUser *user, const SmartcarOperat
 /* Version 3 */
 
 /*
- * The owner whom the tables name for a connection of a user; NULL if none is known.
+ * The owner of a connection according to the tables; NULL if none is known.
  */
 static const char *
 stored_owner(const SmartcarForget *forget, const SmartcarOwnerUser *user, const char *vehicle_id)
@@ -103,18 +103,18 @@ stored_owner(const SmartcarForget *forget, const SmartcarOwnerUser *user, const 
 }
 
 static bool
-is_another(const SmartcarForget *forget, const char *external_id)
+is_other_owner(const SmartcarForget *forget, const char *external_id)
 {
 	return external_id != NULL && strcmp(external_id, forget->external_id) != 0;
 }
 
 /*
- * Takes what a list has of the owner.  A connection that neither Smartcar nor the
- * tables give an owner is nobody's to delete: were the filter ignored, it could be
- * anybody's.  Neither is one whose id would make another path.
+ * Adds the owner's connections of a list as targets.  A connection without an owner at
+ * Smartcar and in the tables is never disconnected: if Smartcar ignored the filter, it
+ * could be anybody's.  Nor is one whose id would change the path of the request.
  */
 static void
-take_connections(SmartcarForget *forget, const List *connections)
+add_listed_connections(SmartcarForget *forget, const List *connections)
 {
 	static const SmartcarFailure unidentified = {
 		.sqlstate = SMARTCAR_SQLSTATE_UNUSABLE,
@@ -133,7 +133,7 @@ take_connections(SmartcarForget *forget, const List *connections)
 
 		if (user != NULL)
 			user->is_listed = true;
-		if (is_another(forget, stored) || is_another(forget, connection->external_id))
+		if (is_other_owner(forget, stored) || is_other_owner(forget, connection->external_id))
 			continue;
 		if (user == NULL || (stored == NULL && connection->external_id == NULL) ||
 			!smartcar_vehicle_id_is_usable(smartcar_span_from_string(connection->connection_id)))
@@ -159,29 +159,30 @@ listed_user_ids(const List *connections)
 	{
 		const SmartcarListedConnection *connection = lfirst(cell);
 
-		if (connection->user_id != NULL && smartcar_user_id_is_usable(smartcar_span_from_string(connection->user_id)))
+		if (connection->user_id != NULL &&
+			smartcar_user_id_is_usable(smartcar_span_from_string(connection->user_id)))
 			user_ids = lappend(user_ids, unconstify(char *, connection->user_id));
 	}
 	return user_ids;
 }
 
 /*
- * Whether Smartcar may have connections of a user that belong to the owner.  Of a user
- * who has gone over to another owner, only rows are left here.
+ * Whether Smartcar may have connections of a user that belong to the owner.  A user who
+ * has a new owner may have only rows here.
  */
 static bool
 may_have_connections(const SmartcarForget *forget, const SmartcarOwnerUser *user)
 {
 	if (!user->is_own)
 		return false;
-	if (!is_another(forget, user->external_id))
+	if (!is_other_owner(forget, user->external_id))
 		return true;
 	for (int i = 0; i < user->vehicle_count; i++)
 	{
 		const SmartcarOwnerVehicle *vehicle = &user->vehicles[i];
 
 		if (vehicle->is_connected && vehicle->external_id != NULL &&
-			!is_another(forget, vehicle->external_id))
+			!is_other_owner(forget, vehicle->external_id))
 			return true;
 	}
 	return false;
@@ -192,7 +193,7 @@ static const SmartcarFailure unusable_id = {
 	.message = "an id cannot be part of a request"
 };
 
-/* Whether an id of a user that is stored can be part of a request. */
+/* Whether the stored id of a user can be part of a request. */
 static bool
 is_usable(SmartcarForget *forget, SmartcarOwnerUser *user)
 {
@@ -224,7 +225,7 @@ list_owner(SmartcarForget *forget)
 }
 
 /*
- * Lists the connections of users who were not in the list of the owner.
+ * Lists the connections of users who are not in the list of the owner.
  */
 static void
 list_users(SmartcarForget *forget, SmartcarOwnerUser **users, int count)
@@ -250,12 +251,12 @@ list_users(SmartcarForget *forget, SmartcarOwnerUser **users, int count)
 		if (call.items[i].error != NULL)
 			smartcar_forget_fail(forget, users[i], NULL, call.items[i].error);
 		else
-			take_connections(forget, ((SmartcarOwnerList *) call.items[i].gathered)->connections);
+			add_listed_connections(forget, ((SmartcarOwnerList *) call.items[i].gathered)->connections);
 	}
 }
 
 static void
-ask_v3(SmartcarForget *forget)
+find_targets_v3(SmartcarForget *forget)
 {
 	List	   *listed = list_owner(forget);
 	SmartcarOwnerUser **others;
@@ -265,7 +266,7 @@ ask_v3(SmartcarForget *forget)
 	forget->users = smartcar_owner_users_read(forget->run.server, forget->external_id,
 											  listed_user_ids(listed), &forget->user_count);
 	smartcar_spi_commit();
-	take_connections(forget, listed);
+	add_listed_connections(forget, listed);
 	others = palloc((forget->user_count + 1) * sizeof(SmartcarOwnerUser *));
 	for (int i = 0; i < forget->user_count; i++)
 	{
@@ -289,11 +290,11 @@ has_management_token(SmartcarServer *server)
 }
 
 /*
- * Takes a user with all vehicles, which needs no token; or, if some of them belong to
- * another owner, those that do not.
+ * Adds a user with all vehicles, which needs no token; or only some vehicles, if others
+ * belong to another owner.
  */
 static void
-take_user(SmartcarForget *forget, SmartcarOwnerUser *user)
+add_user(SmartcarForget *forget, SmartcarOwnerUser *user)
 {
 	int			connected = 0;
 	bool		is_mixed = false;
@@ -304,7 +305,7 @@ take_user(SmartcarForget *forget, SmartcarOwnerUser *user)
 	{
 		connected += user->vehicles[i].is_connected;
 		is_mixed |= user->vehicles[i].is_connected &&
-			is_another(forget, user->vehicles[i].external_id);
+			is_other_owner(forget, user->vehicles[i].external_id);
 	}
 	if (!is_mixed)
 	{
@@ -315,14 +316,15 @@ take_user(SmartcarForget *forget, SmartcarOwnerUser *user)
 	{
 		const SmartcarOwnerVehicle *vehicle = &user->vehicles[i];
 
-		if (vehicle->is_connected && !is_another(forget, vehicle->external_id))
+		if (vehicle->is_connected && !is_other_owner(forget, vehicle->external_id))
 			add_target(forget, user, &smartcar_managed_deletion, vehicle->vehicle_id);
 	}
 }
 
 /*
- * Whether an account can disconnect nothing any more: Smartcar has refused its refresh
- * token, and who its user is was never known, so that no management token helps.
+ * Whether an account can never disconnect anything: Smartcar has refused its refresh
+ * token before it said whose the tokens are, so a management token does not help,
+ * either.
  */
 static bool
 is_useless(const SmartcarForget *forget, const SmartcarOwnerUser *user)
@@ -339,10 +341,10 @@ is_useless(const SmartcarForget *forget, const SmartcarOwnerUser *user)
 }
 
 /*
- * Opens the access token of a user; NULL if there is none that can be used.
+ * Unseals the access token of a user; NULL if there is no valid one.
  */
 static const char *
-open_token(SmartcarForget *forget, const SmartcarKeyRing *ring, SmartcarOwnerUser *user)
+unseal_token(SmartcarForget *forget, const SmartcarKeyRing *ring, SmartcarOwnerUser *user)
 {
 	SmartcarSealedIdentity identity = {forget->run.server->name, user->user_id, "access"};
 	SmartcarFailure failure = {
@@ -371,18 +373,18 @@ open_token(SmartcarForget *forget, const SmartcarKeyRing *ring, SmartcarOwnerUse
 }
 
 static void
-take_listed_vehicles(SmartcarForget *forget, SmartcarOwnerUser *user, const char *token,
-					 ArrayType *vehicle_ids)
+add_listed_vehicles(SmartcarForget *forget, SmartcarOwnerUser *user, const char *token,
+					ArrayType *vehicle_ids)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray ids;
 	SmartcarSpan id;
 
-	smartcar_text_array_begin(&walk, vehicle_ids, "vehicle_ids");
-	while (smartcar_text_array_next(&walk, &id))
+	smartcar_text_array_begin(&ids, vehicle_ids, "vehicle_ids");
+	while (smartcar_text_array_next(&ids, &id))
 	{
 		const char *vehicle_id = pnstrdup(id.data, id.length);
 
-		if (is_another(forget, stored_owner(forget, user, vehicle_id)))
+		if (is_other_owner(forget, stored_owner(forget, user, vehicle_id)))
 			continue;
 		if (!smartcar_vehicle_id_is_usable(id))
 			smartcar_forget_fail(forget, user, NULL, &unusable_id);
@@ -401,7 +403,7 @@ list_by_token(SmartcarForget *forget, SmartcarOwnerUser **users, int count)
 	SmartcarServer *server = forget->run.server;
 	SmartcarKeyRing ring = {0};
 	SmartcarCall call;
-	int			opened = 0;
+	int			unsealed = 0;
 
 	if (count == 0)
 		return;
@@ -409,33 +411,33 @@ list_by_token(SmartcarForget *forget, SmartcarOwnerUser **users, int count)
 	smartcar_call_begin(&call, server, smartcar_vehicles_call.operations[SMARTCAR_API_V2], count);
 	for (int i = 0; i < count; i++)
 	{
-		const char *token = open_token(forget, &ring, users[i]);
+		const char *token = unseal_token(forget, &ring, users[i]);
 
 		if (token == NULL)
 			continue;
-		smartcar_item_set_access_token(&call.items[opened], smartcar_span_from_string(token));
-		users[opened++] = users[i];
+		smartcar_item_set_access_token(&call.items[unsealed], smartcar_span_from_string(token));
+		users[unsealed++] = users[i];
 	}
 	smartcar_key_ring_wipe(&ring);
-	call.item_count = opened;
+	call.item_count = unsealed;
 	smartcar_call_run(&call);
-	for (int i = 0; i < opened; i++)
+	for (int i = 0; i < unsealed; i++)
 	{
 		if (call.items[i].error != NULL)
 			smartcar_forget_fail(forget, users[i], NULL, call.items[i].error);
 		else
-			take_listed_vehicles(forget, users[i], call.items[i].access_token.data,
-								 DatumGetArrayTypeP(call.items[i].values[0]));
+			add_listed_vehicles(forget, users[i], call.items[i].access_token.data,
+								DatumGetArrayTypeP(call.items[i].values[0]));
 	}
 }
 
 /*
- * A user has one authorization, which belongs to the owner of the tokens, whomever the
- * vehicles name until they are listed again.  A provisional account has a token, but
- * not the id of its user.
+ * A user has one authorization.  It belongs to the owner of the account, even if the
+ * connections name another owner until they are listed again.  A provisional account has
+ * tokens, but its user is not known.
  */
 static void
-ask_v2(SmartcarForget *forget)
+find_targets_v2(SmartcarForget *forget)
 {
 	SmartcarServer *server = forget->run.server;
 	bool		is_managed = has_management_token(server);
@@ -451,10 +453,10 @@ ask_v2(SmartcarForget *forget)
 	{
 		SmartcarOwnerUser *user = &forget->users[i];
 
-		if (is_another(forget, user->external_id) || !may_have_connections(forget, user))
+		if (is_other_owner(forget, user->external_id) || !may_have_connections(forget, user))
 			continue;
 		if (is_managed && !smartcar_account_is_provisional(user->user_id))
-			take_user(forget, user);
+			add_user(forget, user);
 		else if (!is_useless(forget, user))
 			by_token[count++] = user;
 	}
@@ -462,13 +464,13 @@ ask_v2(SmartcarForget *forget)
 }
 
 /*
- * Finds out what is to be disconnected.
+ * Finds the targets, and reads the users of the owner.
  */
 void
-smartcar_forget_ask(SmartcarForget *forget)
+smartcar_forget_find_targets(SmartcarForget *forget)
 {
 	if (smartcar_server_api_version(forget->run.server) == SMARTCAR_API_V2)
-		ask_v2(forget);
+		find_targets_v2(forget);
 	else
-		ask_v3(forget);
+		find_targets_v3(forget);
 }

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
- * forget_ask.h
- *	  What Smartcar has of an owner who is to be forgotten.
+ * forget_target.h
+ *	  Finds the connections at Smartcar of an owner who is to be forgotten.
  *
- * src/manager/forget_ask.h
+ * src/manager/forget_target.h
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SMARTCAR_FORGET_ASK_H
-#define SMARTCAR_FORGET_ASK_H
+#ifndef SMARTCAR_FORGET_TARGET_H
+#define SMARTCAR_FORGET_TARGET_H
 
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 #include "manager/owner_user.h"
 #include "manager/sync_run.h"
 
-/* What one request disconnects. */
+/* A connection, or all connections of a user, to disconnect with one request. */
 typedef struct SmartcarForgetTarget
 {
 	SmartcarOwnerDeletion deletion; /* must be first: the item's arguments */
@@ -24,17 +24,17 @@ typedef struct SmartcarForgetTarget
 	const char *vehicle_id;		/* NULL: all of the user */
 	const char *access_token;	/* NULL: the application's own credentials */
 	const SmartcarOperation *operation;
-	int			vehicle_count;	/* as far as is known */
+	int			vehicle_count;	/* as far as known */
 	bool		is_done;
 } SmartcarForgetTarget;
 
 typedef struct SmartcarForget
 {
-	SmartcarCall call;			/* must be first: the one that disconnects */
+	SmartcarCall call;			/* must be first; disconnects the targets */
 	SmartcarSyncRun run;
 	const char *external_id;
 
-	/* the owner's, in the order of their ids */
+	/* the owner's users, in the order of their ids */
 	SmartcarOwnerUser *users;
 	int			user_count;
 
@@ -43,7 +43,7 @@ typedef struct SmartcarForget
 	int			target_count;
 	int			next;
 
-	/* what came of it */
+	/* the result */
 	int64		disconnected;
 	int64		left;
 	SmartcarOwnerRows rows;
@@ -52,6 +52,6 @@ typedef struct SmartcarForget
 
 extern void smartcar_forget_fail(SmartcarForget *forget, SmartcarOwnerUser *user,
 								 const char *vehicle_id, const SmartcarFailure *failure);
-extern void smartcar_forget_ask(SmartcarForget *forget);
+extern void smartcar_forget_find_targets(SmartcarForget *forget);
 
-#endif							/* SMARTCAR_FORGET_ASK_H */
+#endif							/* SMARTCAR_FORGET_TARGET_H */
