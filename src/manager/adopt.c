@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * adopt.c
- *	  The procedure that gives Smartcar users the application's own ids.
+ *	  The procedure that assigns Smartcar users to owners of the application.
  *
  * src/manager/adopt.c
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * claim.c
- *	  Accounts whose tokens are due, claimed for one run of a refresh.
+ *	  Claims accounts whose tokens are due, for one run of smartcar_refresh().
  *
  * A claim stores a lease in the account.  The lease expires, so the accounts of a run
  * that was killed can be claimed again.  The UPDATE compares the lease with the one
@@ -20,7 +20,6 @@
 
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
-#include "utils/hsearch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * claim.h
- *	  Accounts whose tokens are due, claimed for one run of a refresh.
+ *	  Claims accounts whose tokens are due, for one run of smartcar_refresh().
  *
  * src/manager/claim.h
  *

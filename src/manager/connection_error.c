@@ -39,7 +39,7 @@ static const SmartcarAction order_of_actions[] = {
 };
 
 static int
-rank(SmartcarAction action)
+action_rank(SmartcarAction action)
 {
 	int			place = 0;
 
@@ -131,7 +131,7 @@ is_unchanged(const SmartcarConnectionError *stored, const SmartcarApiError *erro
 		is_same(stored->url, error->resolution_url);
 }
 
-/* Records that an error has begun. Returns whether that changes the errors. */
+/* Records that an error has begun.  Returns whether that changes the errors. */
 bool
 smartcar_connection_errors_begin(SmartcarConnectionErrors *errors, const SmartcarApiError *error,
 								 const SmartcarKnownTime *time)
@@ -282,8 +282,8 @@ smartcar_connection_errors_first(const SmartcarConnectionErrors *errors)
 
 		if (error->has_ended)
 			continue;
-		if (first == NULL || rank(error->action) < rank(first->action) ||
-			(rank(error->action) == rank(first->action) && error->known_at >= first->known_at))
+		if (first == NULL || action_rank(error->action) < action_rank(first->action) ||
+			(action_rank(error->action) == action_rank(first->action) && error->known_at >= first->known_at))
 			first = error;
 	}
 	return first;

@@ -73,7 +73,8 @@ smartcar_subscribers_record(const SmartcarServer *server, const char *webhook_id
 		smartcar_parameters_begin(&parameters, server, subscribers[i].user_id);
 		smartcar_parameter_string(&parameters, subscribers[i].vehicle_id);
 		smartcar_parameter_string(&parameters, webhook_id);
-		smartcar_spi_run("UPDATE smartcar_tesla.connection SET webhook_id = $4 "
+		smartcar_spi_run("UPDATE smartcar_tesla.connection "
+						 "SET webhook_id = $4 "
 						 "WHERE server = $1 AND user_id = $2 AND vehicle_id = $3 "
 						 "AND status = 'connected'",
 						 &parameters);

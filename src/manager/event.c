@@ -73,9 +73,8 @@ event_time(JsonbContainer *meta)
 }
 
 /*
- * The time at which Smartcar retrieved a signal from Tesla.  The time at which Tesla
- * last saw the value change may be older than a value that is stored, although the
- * report is newer.
+ * The time at which Smartcar retrieved a signal from Tesla.  The time that Tesla has for
+ * an unchanged value may be older than a stored report of the same value.
  */
 static SmartcarKnownTime
 signal_time(const Event *event, JsonbContainer *signal)
@@ -202,7 +201,7 @@ apply_signal(const Event *event, JsonbContainer *part, SmartcarConnectionRow *co
  * Applies an event to a row.  Returns whether it changes the row.
  */
 static bool
-apply_to(const Event *event, SmartcarConnectionRow *connection)
+apply_event(const Event *event, SmartcarConnectionRow *connection)
 {
 	bool		is_error = smartcar_span_equal(event->type, SMARTCAR_SPAN("VEHICLE_ERROR"));
 	Applier		apply = is_error ? apply_error : apply_signal;
@@ -255,7 +254,7 @@ lock_and_apply(const Event *event, const char *user_id, const char *vehicle_id)
 		copy = *stored;
 		stored = &copy;
 	}
-	if (!apply_to(event, &connection))
+	if (!apply_event(event, &connection))
 		return;
 	smartcar_connection_update(event->server, &connection);
 	after = smartcar_connection_next_action(event->server, &connection);
@@ -354,7 +353,7 @@ store_connection(const Event *event)
 	vehicle_id = pnstrdup(event->vehicle.id.data, event->vehicle.id.length);
 	if (!smartcar_connection_lock(event->server, user_id, vehicle_id, &connection))
 		return;
-	if (apply_to(event, &connection))
+	if (apply_event(event, &connection))
 		smartcar_connection_update(event->server, &connection);
 	smartcar_notify(event->server, event->type, &connection);
 }
@@ -384,7 +383,7 @@ smartcar_event_apply(const SmartcarServer *server, JsonbContainer *body)
 		const char *user_id = connections[i].user_id;
 		const char *vehicle_id = connections[i].vehicle_id;
 
-		if (may_change(&event, &connections[i]) && apply_to(&event, &connections[i]))
+		if (may_change(&event, &connections[i]) && apply_event(&event, &connections[i]))
 			lock_and_apply(&event, user_id, vehicle_id);
 	}
 	return true;

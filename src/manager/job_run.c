@@ -4,13 +4,13 @@
  *	  Statements on the table smartcar_tesla.job_run: runs of the procedures that
  *	  jobs call.
  *
- * A run that has something to do inserts a row at its beginning, so that one that
- * was cut off is seen, too.  Most runs find nothing to do: a job may begin one every
- * few seconds.  They share a row for up to an hour, and so do those that all fail in
- * the same way before they have done anything.
+ * A run that has something to do inserts a row when it begins, so that an interrupted
+ * run is recorded, too.  Most runs find nothing to do: a job may begin one every few
+ * seconds.  They share a row for up to an hour, and so do runs that fail with the same
+ * error before they have done anything.
  *
- * What a procedure is for matters more than that it is told of.  A row is stored in a
- * subtransaction that waits for locks for a moment, and one that cannot be stored is a
+ * The work of a procedure matters more than its record.  A row is stored in a
+ * subtransaction that waits for locks only briefly, and a failure to store it is a
  * WARNING.
  *
  * src/manager/job_run.c
@@ -41,7 +41,7 @@
 #define HAS_DONE_NOTHING \
 	"done = 0 AND failed = 0 AND coalesce(refused, 0) = 0 AND coalesce(disconnected, 0) = 0 "
 
-/* What a run has come to. */
+/* A run and its counts. */
 typedef struct Outcome
 {
 	SmartcarJobRun *run;
@@ -152,8 +152,8 @@ has_done_nothing(const SmartcarJobCounts *counts)
 }
 
 /*
- * Adds a run that has done nothing to the row of the one before, if that has come to
- * the same.  Returns false if it needs a row of its own.
+ * Adds a run that has done nothing to the row of the previous run, if that had the same
+ * outcome.  Returns false if the run needs a row of its own.
  */
 static bool
 add_to_last(const Outcome *outcome)
@@ -167,7 +167,8 @@ add_to_last(const Outcome *outcome)
 	bind_run(&parameters, run, run->began, run->id);
 	smartcar_parameter_string(&parameters, run->sqlstate);
 	smartcar_parameter_string(&parameters, run->description);
-	if (smartcar_spi_run_in_order("SELECT run_id, began_at, ended_at IS NOT NULL AND " HAS_DONE_NOTHING
+	if (smartcar_spi_run_by_index("SELECT run_id, began_at, "
+								  "ended_at IS NOT NULL AND " HAS_DONE_NOTHING
 								  "AND error_sqlstate IS NOT DISTINCT FROM $5 "
 								  "AND error_description IS NOT DISTINCT FROM $6 AS is_same "
 								  "FROM smartcar_tesla.job_run "
@@ -200,7 +201,7 @@ delete_row(const SmartcarJobRun *run)
 }
 
 /*
- * Deletes the rows of old runs of the procedure.
+ * Deletes the rows of the procedure that are older than 30 days.
  */
 static void
 delete_expired(const SmartcarJobRun *run)
@@ -242,7 +243,7 @@ store_outcome(void *argument)
 }
 
 /*
- * Says why a run ends before its work is done.
+ * Sets the reason why a run ends before its work is done.
  */
 void
 smartcar_job_run_stop(SmartcarJobRun *run, int sqlstate, const char *description)
@@ -270,8 +271,8 @@ smartcar_job_run_end(SmartcarJobRun *run, const SmartcarJobCounts *counts)
 }
 
 /*
- * Records the error that is being handled, and raises it again.  Where that error
- * leaves no way to store anything, the row of the run has no end.
+ * Records the error that is being handled, and raises it again.  If nothing can be
+ * stored after that error, the row of the run stays without an end.
  */
 void
 smartcar_job_run_fail(SmartcarJobRun *run, const SmartcarJobCounts *counts)

@@ -34,8 +34,8 @@ typedef struct SmartcarJobRun
 	const char *procedure;
 	MemoryContext context;
 	TimestampTz began;
-	Datum		id;				/* of the row; 0: there is none yet */
-	const char *sqlstate;		/* of what ended the run; NULL: it is done */
+	Datum		id;				/* of the row; 0: none is stored yet */
+	const char *sqlstate;		/* why the run stopped; NULL: it finished */
 	const char *description;
 } SmartcarJobRun;
 

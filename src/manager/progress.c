@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * progress.c
- *	  How far a long procedure has come.
+ *	  Reports the progress of a long procedure.
  *
- * It is reported to the client as NOTICE, and in pg_stat_activity as the query of
- * the session.
+ * The client gets it as a NOTICE, and pg_stat_activity shows it as the query of the
+ * session.
  *
  * src/manager/progress.c
  *
@@ -59,8 +59,8 @@ smartcar_progress_add(SmartcarProgress *progress, int64 count)
 }
 
 /*
- * A run that found nothing to do, as most of those that are made every few
- * seconds, has nothing to report.
+ * Reports the end, unless the run found nothing to do: a job may start one every few
+ * seconds.
  */
 void
 smartcar_progress_end(SmartcarProgress *progress)

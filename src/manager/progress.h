@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * progress.h
- *	  How far a long procedure has come.
+ *	  Reports the progress of a long procedure.
  *
  * src/manager/progress.h
  *
@@ -17,7 +17,7 @@
 typedef struct SmartcarProgress
 {
 	const char *procedure;
-	const char *things;			/* of what, in the plural */
+	const char *things;			/* what is counted, in the plural */
 	int64		total;			/* 0: not known */
 	int64		done;
 	TimestampTz began;

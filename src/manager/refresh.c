@@ -166,7 +166,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		if (claim == NULL)
 			return false;
 
-		/* smartcar_reseal_tokens() waits only for claims with older keys */
+		/* smartcar_reseal_tokens() waits only for claims that precede it */
 		if (is_first)
 			smartcar_key_ring_reread(&refresh->ring, call->server);
 		refresh->locked_since = 0;

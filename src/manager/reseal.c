@@ -228,7 +228,13 @@ reseal_all(Reseal *reseal)
 static SmartcarJobCounts
 count_accounts(const Reseal *reseal)
 {
-	return (SmartcarJobCounts) {reseal->progress.done, reseal->failed, SMARTCAR_NO_COUNT, SMARTCAR_NO_COUNT};
+	return (SmartcarJobCounts)
+	{
+		.done = reseal->progress.done,
+			.failed = reseal->failed,
+			.refused = SMARTCAR_NO_COUNT,
+			.disconnected = SMARTCAR_NO_COUNT
+	};
 }
 
 Datum

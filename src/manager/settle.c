@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * settle.c
- *	  Accounts whose user is not known yet.
+ *	  Finds out the users of provisional accounts.
  *
- * Tokens are stored before Smartcar is asked whose they are, in a provisional account.
- * To settle such an account is to ask, and to move its tokens to the account of the
- * user.  Until then, the application sees no vehicles.  If that fails when the
+ * Tokens are stored in a provisional account before Smartcar is asked whose they are.
+ * Settling an account means to ask Smartcar, and to move the tokens to the account of
+ * the user.  Until then, the application sees no vehicles.  If that fails when the
  * owner connects, smartcar_refresh() tries again, because it runs more often than
  * anything else.
  *
@@ -153,7 +153,8 @@ reseal_for(const SmartcarServer *server, const SmartcarKeyRing *ring, const char
 	"refresh_token, refresh_expires_at, refreshed_at, created_at, updated_at) " \
 	"SELECT server, $3, external_id, $4, access_expires_at, " \
 	"$5, refresh_expires_at, refreshed_at, created_at, @now " \
-	"FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2 " \
+	"FROM smartcar_tesla.account " \
+	"WHERE server = $1 AND user_id = $2 " \
 	"ON CONFLICT (server, user_id) DO UPDATE " \
 	"SET external_id = COALESCE(EXCLUDED.external_id, a.external_id), " \
 	"status = 'active', " \
@@ -192,7 +193,8 @@ move_tokens(const SmartcarServer *server, const char *provisional_id, const char
 						 &parameters) > 0)
 		smartcar_connections_clear_refusal(server, user_id);
 	smartcar_parameters_begin(&parameters, server, provisional_id);
-	smartcar_spi_run("DELETE FROM smartcar_tesla.account WHERE server = $1 AND user_id = $2",
+	smartcar_spi_run("DELETE FROM smartcar_tesla.account "
+					 "WHERE server = $1 AND user_id = $2",
 					 &parameters);
 }
 
@@ -344,7 +346,8 @@ record_unsettled(const SmartcarServer *server, const char *provisional_id)
 	SmartcarParameters parameters;
 
 	smartcar_parameters_begin(&parameters, server, provisional_id);
-	smartcar_spi_run("UPDATE smartcar_tesla.account SET updated_at = @now "
+	smartcar_spi_run("UPDATE smartcar_tesla.account "
+					 "SET updated_at = @now "
 					 "WHERE server = $1 AND user_id = $2",
 					 &parameters);
 }

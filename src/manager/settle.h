@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * settle.h
- *	  Accounts whose user is not known yet.
+ *	  Finds out the users of provisional accounts.
  *
  * src/manager/settle.h
  *

@@ -3,14 +3,14 @@
  * spi.h
  *	  Statements on the tables of the connection manager.
  *
- * This is the main header of src/manager.  What lives in this folder: what is
- * kept in tables, that is sessions, accounts with their sealed tokens,
- * connections and events, and the procedures that keep it up to date.  What must
- * not live here: requests; this folder makes calls of src/call.
+ * This is the main header of src/manager.  What lives in this folder: the statements on
+ * the tables (sessions, accounts with their sealed tokens, connections, events) and the
+ * procedures that keep these up to date.  What must not live here: requests; this folder
+ * makes calls of src/call.
  *
- * The tables are open to nobody, so statements on them run as the owner of the
- * extension.  The switch is made around each statement, with a search path that
- * nobody can put anything into, and never stands across a commit.
+ * Users have no privileges on the tables, so statements on them run as the owner of the
+ * extension.  The role is switched for each statement, with a search path of schemas in
+ * which users can create nothing, and never stays switched across a commit.
  *
  * src/manager/spi.h
  *
@@ -39,8 +39,7 @@ typedef struct SmartcarParameters
 } SmartcarParameters;
 
 /*
- * Begins with $1, the name of the server, and $2, an id of Smartcar's or of the
- * application: the keys of most tables start so.
+ * Begins with $1, the name of the server, and $2, the id of a user or an owner.
  */
 extern void smartcar_parameters_begin(SmartcarParameters *parameters,
 									  const SmartcarServer *server, const char *id);
@@ -58,7 +57,7 @@ extern void smartcar_parameter_text_array(SmartcarParameters *parameters, Datum 
 extern void smartcar_parameter_argument(SmartcarParameters *parameters, FunctionCallInfo fcinfo,
 										int argument, Oid type);
 
-/* Begins and ends work on the tables; a procedure may commit in between. */
+/* Begin and end work on the tables; a procedure may commit in between. */
 extern void smartcar_spi_begin(void);
 extern void smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name);
 extern void smartcar_spi_commit(void);
@@ -66,42 +65,45 @@ extern bool smartcar_spi_rollback(void);
 extern void smartcar_spi_end(void);
 
 /*
- * Work in a subtransaction that waits for locks for lock_timeout milliseconds at
- * most.  Its error is returned, in the current context.
+ * Does some work in a subtransaction that waits at most lock_timeout milliseconds for a
+ * lock.  Returns whether it succeeded; if not, *error is in the current context.
  */
 extern bool smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout,
 							 ErrorData **error);
 extern bool smartcar_error_is_transient(const ErrorData *error);
 
-/* Waits, and serves interrupts; nothing should be locked. */
+/* Waits, and serves interrupts.  The caller should hold no locks. */
 extern void smartcar_spi_wait_until(TimestampTz end);
 
 /*
- * Runs a statement, in which "@." stands for the schema of the extension and
- * "@now" for the time, and returns the number of rows.  A call of
- * clock_timestamp() instead would keep Citus from running an UPDATE, and
- * everybody from using an index.
- *
- * smartcar_spi_run() is for a statement on some rows: it scans no table, whatever the
- * statistics say.  smartcar_spi_run_in_order() does not sort either, for a statement
- * that reads its first rows in the order of an index.  smartcar_spi_run_on_all() is
- * for one that reads most rows of a server, and leaves that to the planner.
- *
- * smartcar_spi_run_kept() keeps the plan, for a statement on some rows that is run
- * often.  The statement must be a constant, whose address the plan is known by.
+ * Runs a statement, and returns the number of rows.  In it, "@." stands for the schema
+ * of the extension, and "@now" for the time.  It must not call clock_timestamp(), which
+ * is volatile: Citus would refuse it in an UPDATE, and no index could be used.
  */
 extern uint64 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters);
-extern uint64 smartcar_spi_run_in_order(const char *statement,
+
+/*
+ * Like smartcar_spi_run(), for a statement that should read only its rows, by an index
+ * and in the order of one.  The number of rows that are due changes by the minute, so
+ * that with outdated statistics the planner might scan or sort the whole table.
+ */
+extern uint64 smartcar_spi_run_by_index(const char *statement,
 										const SmartcarParameters *parameters);
-extern uint64 smartcar_spi_run_on_all(const char *statement, const SmartcarParameters *parameters);
+
+/*
+ * Like smartcar_spi_run(), for a statement that is run often and finds its rows by an
+ * index, whatever the parameters and the size of the table: its plan is kept.  The
+ * statement must be a constant, because its address identifies the plan.
+ */
 extern uint64 smartcar_spi_run_kept(const char *statement, const SmartcarParameters *parameters);
 
+/* Like smartcar_spi_run(), with the privileges of the caller. */
 extern uint64 smartcar_spi_run_as_caller(const char *statement,
 										 const SmartcarParameters *parameters);
 
 /*
- * A value of the last result, kept by the current context.  A NULL is NULL, false
- * or zero, and a time that is NULL is DT_NOEND.
+ * A value of the last result, in the current context.  NULL is returned as NULL, false
+ * or zero, and for a time as DT_NOEND.
  */
 extern char *smartcar_row_string(uint64 row, const char *column);
 extern bytea *smartcar_row_bytea(uint64 row, const char *column);

@@ -16,7 +16,10 @@
 #define INSERT_AND_READ \
 	"WITH event AS (" \
 	"INSERT INTO smartcar_tesla.webhook_event (server, event_id) " \
-	"SELECT $1, $2 WHERE $2 IS NOT NULL ON CONFLICT DO NOTHING RETURNING event_id) " \
+	"SELECT $1, $2 " \
+	"WHERE $2 IS NOT NULL " \
+	"ON CONFLICT DO NOTHING " \
+	"RETURNING event_id) " \
 	"SELECT is_new, " SMARTCAR_CONNECTION_COLUMNS \
 	"FROM (SELECT $2 IS NULL OR EXISTS (SELECT FROM event) AS is_new) AS e " \
 	"LEFT JOIN smartcar_tesla.connection " \
