@@ -254,9 +254,6 @@ claim_batch(void *argument)
 	}
 }
 
-/*
- * Claims the accounts of a batch that are not locked.
- */
 static void
 claim_unlocked(void *argument)
 {
@@ -393,7 +390,6 @@ fill_queue(SmartcarClaims *claims)
 	return batch.count > 0;
 }
 
-/* Accounts whose leases are given back. */
 typedef struct Release
 {
 	SmartcarClaims *claims;
@@ -492,7 +488,6 @@ smartcar_claims_next(SmartcarClaims *claims, int timeout, bool *is_first)
 	}
 }
 
-/* A search for the next attempt. */
 typedef struct NextAttempt
 {
 	const SmartcarClaims *claims;

@@ -23,7 +23,6 @@ typedef struct SmartcarStaleConnection
 	TimestampTz details_at;		/* DT_NOBEGIN: never */
 } SmartcarStaleConnection;
 
-/* Which connections to read. */
 typedef struct SmartcarStaleFilter
 {
 	const SmartcarServer *server;

@@ -82,9 +82,6 @@ smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item)
 	smartcar_connections_ask(call, item, &smartcar_page_of(item)->walk, &filter);
 }
 
-/*
- * Adds a connection of a list to the page of an item.
- */
 void
 smartcar_page_add(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
@@ -119,7 +116,6 @@ smartcar_page_add(SmartcarCall *call, SmartcarItem *item, const SmartcarConnecti
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Returns a column of the rows as an array. */
 static Datum
 column_array(const SmartcarPageRow *rows, int row_count, int column)
 {
@@ -144,9 +140,6 @@ column_array(const SmartcarPageRow *rows, int row_count, int column)
 											  by_value, alignment));
 }
 
-/*
- * Stores rows of a page with one statement.
- */
 void
 smartcar_page_insert(const SmartcarServer *server, const SmartcarPageRow *rows, int count,
 					 TimestampTz asked_at)

@@ -15,7 +15,6 @@
 
 #include "manager/sync_users.h"
 
-/* A vehicle to subscribe. */
 typedef struct SmartcarSubscriber
 {
 	const char *user_id;

@@ -18,7 +18,6 @@
 #include "manager/account.h"
 #include "pg/server.h"
 
-/* Which accounts are due. */
 typedef struct SmartcarDueFilter
 {
 	const SmartcarServer *server;

@@ -263,9 +263,6 @@ form_result(FunctionCallInfo fcinfo, const SmartcarServer *server,
 	return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
 }
 
-/*
- * Finishes an open session.
- */
 static void
 finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 			   const SmartcarSession *session, SmartcarSessionResult *result)

@@ -81,9 +81,6 @@ finish(SmartcarCall *call, SmartcarItem *item)
 		forget->disconnected += target->vehicle_count;
 }
 
-/*
- * Disconnects the targets.
- */
 static void
 disconnect(SmartcarForget *forget)
 {

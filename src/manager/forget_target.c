@@ -203,9 +203,6 @@ is_usable(SmartcarForget *forget, SmartcarOwnerUser *user)
 	return false;
 }
 
-/*
- * Lists the connections of an external_id.
- */
 static List *
 list_owner(SmartcarForget *forget)
 {

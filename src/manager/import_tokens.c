@@ -55,7 +55,6 @@ static const char *const names[ARRAYS] = {
 	"user_ids", "external_ids", "access_tokens", "refresh_tokens", "expires_at"
 };
 
-/* The elements of an argument. */
 typedef struct Column
 {
 	Datum	   *values;

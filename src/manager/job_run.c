@@ -200,9 +200,6 @@ delete_row(const SmartcarJobRun *run)
 	smartcar_spi_run_in_order("DELETE FROM smartcar_tesla.job_run " THIS_RUN, &parameters);
 }
 
-/*
- * Deletes the rows of the procedure that are older than 30 days.
- */
 static void
 delete_expired(const SmartcarJobRun *run)
 {

@@ -241,9 +241,6 @@ smartcar_owner_clear_previous(const SmartcarServer *server, const char *external
 					 &parameters);
 }
 
-/*
- * Deletes the connection to one vehicle of a user.
- */
 void
 smartcar_owner_vehicle_delete(const SmartcarServer *server, const char *external_id,
 							  const SmartcarOwnerUser *user, const char *vehicle_id,

@@ -40,7 +40,6 @@
 /* The longest pause before the next attempt at an account, in milliseconds. */
 #define MAX_DELAY			(15 * 60 * 1000)
 
-/* Results that are stored together. */
 typedef struct Batch
 {
 	SmartcarRefreshResults *results;
@@ -132,9 +131,6 @@ smartcar_result_discard(SmartcarRefreshResult *result)
 	MemoryContextDelete(result->context);
 }
 
-/*
- * Adds a result, with new tokens or with a failure.
- */
 void
 smartcar_result_add(SmartcarRefreshResults *results, SmartcarRefreshResult *result)
 {
@@ -217,9 +213,6 @@ store_accounts(void *argument)
 	}
 }
 
-/*
- * Stores the results of the accounts that are not locked.
- */
 static void
 store_unlocked(void *argument)
 {

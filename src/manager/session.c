@@ -387,9 +387,6 @@ smartcar_sessions_delete_of_owner(const SmartcarServer *server, const char *exte
 	}
 }
 
-/*
- * Deletes sessions that expired more than 30 days ago.
- */
 void
 smartcar_sessions_delete_expired(const SmartcarServer *server)
 {

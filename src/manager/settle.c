@@ -337,9 +337,6 @@ read_provisional(const SmartcarServer *server, ProvisionalAccount *accounts, int
 	return count;
 }
 
-/*
- * Records that an account could not be settled.
- */
 static void
 record_unsettled(const SmartcarServer *server, const char *provisional_id)
 {

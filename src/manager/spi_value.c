@@ -85,7 +85,6 @@ smartcar_parameter_text_array(SmartcarParameters *parameters, Datum *texts, int 
 	smartcar_parameter(parameters, TEXTARRAYOID, PointerGetDatum(array), false);
 }
 
-/* Passes on an argument of the SQL function. */
 void
 smartcar_parameter_argument(SmartcarParameters *parameters, FunctionCallInfo fcinfo,
 							int argument, Oid type)
