@@ -100,16 +100,16 @@ replace_tokens(const SmartcarServer *server, const SmartcarKeyRing *ring,
 	SmartcarParameters parameters;
 
 	bind_tokens(&parameters, server, ring, tokens);
-	smartcar_spi_run_in_order("UPDATE smartcar_tesla.account "
-							  "SET status = 'active', "
-							  "access_token = $3, access_expires_at = $4, "
-							  "refresh_token = $5, refresh_expires_at = $6, created_at = $7, "
-							  "refreshed_at = NULL, lease = NULL, leased_until = NULL, "
-							  "attempts = 0, next_attempt_at = NULL, "
-							  "error_sqlstate = NULL, error_description = NULL, error_at = NULL, "
-							  "updated_at = @now "
-							  "WHERE server = $1 AND user_id = $2",
-							  &parameters);
+	smartcar_spi_run("UPDATE smartcar_tesla.account "
+					 "SET status = 'active', "
+					 "access_token = $3, access_expires_at = $4, "
+					 "refresh_token = $5, refresh_expires_at = $6, created_at = $7, "
+					 "refreshed_at = NULL, lease = NULL, leased_until = NULL, "
+					 "attempts = 0, next_attempt_at = NULL, "
+					 "error_sqlstate = NULL, error_description = NULL, error_at = NULL, "
+					 "updated_at = @now "
+					 "WHERE server = $1 AND user_id = $2",
+					 &parameters);
 }
 
 #define SELECT_TOKENS \
@@ -131,7 +131,7 @@ read_tokens(const char *statement, const SmartcarServer *server,
 	SmartcarParameters parameters;
 
 	smartcar_parameters_begin(&parameters, server, tokens->user_id);
-	if (smartcar_spi_run_by_index(statement, &parameters) == 0)
+	if (smartcar_spi_run(statement, &parameters) == 0)
 		return false;
 	stored->is_leased = !smartcar_row_bool(0, "is_free");
 	stored->is_refused = smartcar_row_bool(0, "is_refused");

@@ -411,10 +411,10 @@ release_leases(void *argument)
 	smartcar_parameter_string(&parameters, release->claims->due.server->name);
 	smartcar_parameter(&parameters, UUIDOID, release->claims->lease, false);
 	smartcar_parameter_text_array(&parameters, user_ids, count);
-	smartcar_spi_run_by_index("UPDATE smartcar_tesla.account "
-							  "SET lease = NULL, leased_until = NULL "
-							  "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
-							  &parameters);
+	smartcar_spi_run("UPDATE smartcar_tesla.account "
+					 "SET lease = NULL, leased_until = NULL "
+					 "WHERE server = $1 AND user_id = ANY ($3) AND lease = $2",
+					 &parameters);
 }
 
 /*

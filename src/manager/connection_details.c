@@ -50,7 +50,7 @@ smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, in
 
 	smartcar_parameters_begin(&parameters, filter->server, filter->user_id);
 	smartcar_parameter_time(&parameters, filter->due_before);
-	smartcar_parameter_bool(&parameters, filter->is_told_enough);
+	smartcar_parameter_bool(&parameters, filter->skips_reported);
 	smartcar_parameter(&parameters, TIMESTAMPTZOID,
 					   TimestampTzGetDatum(after ? after->details_at : DT_NOBEGIN), false);
 	smartcar_parameter_string(&parameters, after ? after->user_id : "");

@@ -28,7 +28,7 @@ typedef struct SmartcarStaleFilter
 	const SmartcarServer *server;
 	const char *user_id;		/* NULL: all */
 	TimestampTz due_before;		/* not asked about since then */
-	bool		is_told_enough; /* leave out those that webhooks report on */
+	bool		skips_reported; /* leave out those that webhooks report on */
 	const SmartcarStaleConnection *after;	/* NULL: from the first */
 } SmartcarStaleFilter;
 

@@ -79,13 +79,13 @@ smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
-	smartcar_connections_ask(call, item, &smartcar_page_of(item)->walk, &filter);
+	smartcar_connections_ask(call, item, &smartcar_item_page(item)->walk, &filter);
 }
 
 void
 smartcar_page_add(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
-	SmartcarConnectionPage *page = smartcar_page_of(item);
+	SmartcarConnectionPage *page = smartcar_item_page(item);
 	TimestampTz connected_at = 0;
 	bool		has_time = smartcar_timestamptz(connection->connected_at, &connected_at);
 	MemoryContext old_context;

@@ -36,7 +36,7 @@ typedef struct SmartcarConnectionPage
 } SmartcarConnectionPage;
 
 static inline SmartcarConnectionPage *
-smartcar_page_of(const SmartcarItem *item)
+smartcar_item_page(const SmartcarItem *item)
 {
 	return (SmartcarConnectionPage *) item->gathered;
 }

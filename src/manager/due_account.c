@@ -97,7 +97,7 @@ smartcar_due_accounts_count(const SmartcarDueFilter *filter)
 	SmartcarParameters parameters = {0};
 
 	bind_filter(&parameters, filter);
-	smartcar_spi_run_by_index(psprintf("SELECT count(*) AS count FROM %s", due_accounts(false)),
+	smartcar_spi_run_in_order(psprintf("SELECT count(*) AS count FROM %s", due_accounts(false)),
 							  &parameters);
 	return smartcar_row_int64(0, "count");
 }
@@ -115,7 +115,7 @@ smartcar_due_accounts_read(const SmartcarDueFilter *filter, Datum *skipped_ids,
 	bind_filter(&parameters, filter);
 	smartcar_parameter_int32(&parameters, limit);
 	smartcar_parameter_text_array(&parameters, skipped_ids, skipped_count);
-	*count = (int) smartcar_spi_run_by_index(psprintf("SELECT user_id, lease, refreshed_at "
+	*count = (int) smartcar_spi_run_in_order(psprintf("SELECT user_id, lease, refreshed_at "
 													  "FROM %s "
 													  "ORDER BY urgency, due_at LIMIT $5",
 													  due_accounts(true)),
@@ -148,7 +148,7 @@ smartcar_due_accounts_next_attempt(const SmartcarDueFilter *filter, int within)
 
 	bind_filter(&parameters, filter);
 	smartcar_parameter_int32(&parameters, within);
-	smartcar_spi_run_by_index("SELECT min(greatest(next_attempt_at, leased_until)) AS time "
+	smartcar_spi_run_in_order("SELECT min(greatest(next_attempt_at, leased_until)) AS time "
 							  "FROM smartcar_tesla.account "
 							  "WHERE server = $1 AND status = 'active' AND refresh_token IS NOT NULL "
 							  "AND attempts BETWEEN 1 AND 5 "

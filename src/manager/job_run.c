@@ -167,7 +167,7 @@ add_to_last(const Outcome *outcome)
 	bind_run(&parameters, run, run->began, run->id);
 	smartcar_parameter_string(&parameters, run->sqlstate);
 	smartcar_parameter_string(&parameters, run->description);
-	if (smartcar_spi_run_by_index("SELECT run_id, began_at, "
+	if (smartcar_spi_run_in_order("SELECT run_id, began_at, "
 								  "ended_at IS NOT NULL AND " HAS_DONE_NOTHING
 								  "AND error_sqlstate IS NOT DISTINCT FROM $5 "
 								  "AND error_description IS NOT DISTINCT FROM $6 AS is_same "
@@ -185,10 +185,10 @@ add_to_last(const Outcome *outcome)
 	parameters.count = 0;
 	bind_run(&parameters, run, began, id);
 	bind_count(&parameters, run->server->requests);
-	return smartcar_spi_run_in_order("UPDATE smartcar_tesla.job_run "
-									 "SET runs = runs + 1, ended_at = @now, requests = requests + $5 "
-									 THIS_RUN,
-									 &parameters) > 0;
+	return smartcar_spi_run("UPDATE smartcar_tesla.job_run "
+							"SET runs = runs + 1, ended_at = @now, requests = requests + $5 "
+							THIS_RUN,
+							&parameters) > 0;
 }
 
 static void
@@ -197,7 +197,7 @@ delete_row(const SmartcarJobRun *run)
 	SmartcarParameters parameters = {0};
 
 	bind_run(&parameters, run, run->began, run->id);
-	smartcar_spi_run_in_order("DELETE FROM smartcar_tesla.job_run " THIS_RUN, &parameters);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.job_run " THIS_RUN, &parameters);
 }
 
 static void
@@ -207,10 +207,10 @@ delete_expired(const SmartcarJobRun *run)
 
 	smartcar_parameter_string(&parameters, run->server->name);
 	smartcar_parameter_string(&parameters, run->procedure);
-	smartcar_spi_run_in_order("DELETE FROM smartcar_tesla.job_run "
-							  "WHERE server = $1 AND procedure = $2 "
-							  "AND began_at < @now - interval '30 days'",
-							  &parameters);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.job_run "
+					 "WHERE server = $1 AND procedure = $2 "
+					 "AND began_at < @now - interval '30 days'",
+					 &parameters);
 }
 
 static void
@@ -230,12 +230,12 @@ store_outcome(void *argument)
 		insert_row(run);
 	bind_run(&parameters, run, run->began, run->id);
 	bind_outcome(&parameters, outcome);
-	smartcar_spi_run_in_order("UPDATE smartcar_tesla.job_run "
-							  "SET ended_at = @now, done = $5, failed = $6, refused = $7, "
-							  "disconnected = $8, requests = $9, error_sqlstate = $10, "
-							  "error_description = $11 "
-							  THIS_RUN,
-							  &parameters);
+	smartcar_spi_run("UPDATE smartcar_tesla.job_run "
+					 "SET ended_at = @now, done = $5, failed = $6, refused = $7, "
+					 "disconnected = $8, requests = $9, error_sqlstate = $10, "
+					 "error_description = $11 "
+					 THIS_RUN,
+					 &parameters);
 	delete_expired(run);
 }
 

@@ -393,9 +393,9 @@ smartcar_sessions_delete_expired(const SmartcarServer *server)
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
-	smartcar_spi_run_in_order("DELETE FROM smartcar_tesla.session "
-							  "WHERE server = $1 AND expires_at < @now - interval '30 days'",
-							  &parameters);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.session "
+					 "WHERE server = $1 AND expires_at < @now - interval '30 days'",
+					 &parameters);
 }
 
 /*

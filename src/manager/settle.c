@@ -318,7 +318,7 @@ read_provisional(const SmartcarServer *server, ProvisionalAccount *accounts, int
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_int32(&parameters, limit);
-	count = (int) smartcar_spi_run_by_index("SELECT user_id, external_id, access_token "
+	count = (int) smartcar_spi_run_in_order("SELECT user_id, external_id, access_token "
 											"FROM smartcar_tesla.account "
 											"WHERE server = $1 "
 											"AND starts_with(user_id, '" SMARTCAR_PROVISIONAL_PREFIX "') "

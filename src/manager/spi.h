@@ -76,19 +76,22 @@ extern bool smartcar_error_is_transient(const ErrorData *error);
 extern void smartcar_spi_wait_until(TimestampTz end);
 
 /*
- * Runs a statement, and returns the number of rows.  In it, "@." stands for the schema
- * of the extension, and "@now" for the time.  It must not call clock_timestamp(), which
- * is volatile: Citus would refuse it in an UPDATE, and no index could be used.
+ * Runs a statement on some rows, and returns the number of rows.  Whatever the statistics
+ * say, it scans no table.  In the statement, "@." stands for the schema of the extension,
+ * and "@now" for the time.  It must not call clock_timestamp(), which is volatile: Citus
+ * would refuse it in an UPDATE, and no index could be used.
  */
 extern uint64 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters);
 
 /*
- * Like smartcar_spi_run(), for a statement that should read only its rows, by an index
- * and in the order of one.  The number of rows that are due changes by the minute, so
- * that with outdated statistics the planner might scan or sort the whole table.
+ * Like smartcar_spi_run(), for a statement that reads its first rows in the order of an
+ * index: it does not sort.
  */
-extern uint64 smartcar_spi_run_by_index(const char *statement,
+extern uint64 smartcar_spi_run_in_order(const char *statement,
 										const SmartcarParameters *parameters);
+
+/* Like smartcar_spi_run(), for a statement on most rows of a server: it may scan tables. */
+extern uint64 smartcar_spi_run_on_all(const char *statement, const SmartcarParameters *parameters);
 
 /*
  * Like smartcar_spi_run(), for a statement that is run often and finds its rows by an

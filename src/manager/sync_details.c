@@ -245,7 +245,7 @@ smartcar_sync_details(SmartcarSyncRun *run, TimestampTz due_before)
 {
 	DetailsCall details = {
 		.run = run,
-		.filter = {.server = run->server, .due_before = due_before, .is_told_enough = true}
+		.filter = {.server = run->server, .due_before = due_before, .skips_reported = true}
 	};
 
 	ask(&details);

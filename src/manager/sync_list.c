@@ -75,7 +75,7 @@ static bool
 parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	Listing    *listing = (Listing *) call;
-	SmartcarConnectionWalk *walk = &smartcar_page_of(item)->walk;
+	SmartcarConnectionWalk *walk = &smartcar_item_page(item)->walk;
 	bool		goes_on;
 
 	walk->first_count = listing->first_count;
@@ -113,7 +113,7 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 static void
 record_error(Listing *listing, const SmartcarItem *item)
 {
-	int			number = smartcar_page_of(item)->walk.page + 1;
+	int			number = smartcar_item_page(item)->walk.page + 1;
 	MemoryContext old_context;
 
 	if (smartcar_sync_is_limited(listing->run, item->error))
@@ -132,7 +132,7 @@ static void
 finish_page(SmartcarCall *call, SmartcarItem *item)
 {
 	Listing    *listing = (Listing *) call;
-	SmartcarConnectionPage *page = smartcar_page_of(item);
+	SmartcarConnectionPage *page = smartcar_item_page(item);
 	int			failed;
 
 	if (item->error != NULL)

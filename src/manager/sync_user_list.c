@@ -30,7 +30,7 @@ typedef struct UserLists
 static bool
 parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	return smartcar_connections_parse(call, item, &smartcar_page_of(item)->walk, response,
+	return smartcar_connections_parse(call, item, &smartcar_item_page(item)->walk, response,
 									  smartcar_page_add);
 }
 
@@ -88,7 +88,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 {
 	UserLists  *lists = (UserLists *) call;
 	SmartcarUser *user = &lists->users[item - call->items];
-	SmartcarConnectionPage *page = smartcar_page_of(item);
+	SmartcarConnectionPage *page = smartcar_item_page(item);
 	ListReport	report = {lists->run, user, page};
 	ErrorData  *error;
 	bool		is_stored;

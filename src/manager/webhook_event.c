@@ -68,7 +68,7 @@ smartcar_webhook_events_delete_expired(const SmartcarServer *server)
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
-	smartcar_spi_run_in_order("DELETE FROM smartcar_tesla.webhook_event "
-							  "WHERE server = $1 AND received_at < @now - interval '25 hours'",
-							  &parameters);
+	smartcar_spi_run("DELETE FROM smartcar_tesla.webhook_event "
+					 "WHERE server = $1 AND received_at < @now - interval '25 hours'",
+					 &parameters);
 }
