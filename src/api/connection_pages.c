@@ -173,13 +173,13 @@ smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item, SmartcarPageTrail *
 
 	if (trail->mark.data != NULL && smartcar_span_equal(mark, trail->mark))
 	{
-		smartcar_item_fail(call, item, "It is the same page as one before.");
+		smartcar_item_fail(call, item, "It repeats an earlier page.");
 		return false;
 	}
 	if (trail->pages >= MAX_PAGES)
 	{
 		smartcar_item_fail(call, item,
-						   psprintf("It is a page after %d others.", MAX_PAGES));
+						   psprintf("It exceeds the limit of %d pages.", MAX_PAGES));
 		return false;
 	}
 	if (trail->pages++ < trail->renewal)

@@ -303,7 +303,7 @@ smartcar_error_descriptor(TupleDesc row)
 	if (descriptor == NULL || descriptor->natts != SMARTCAR_ERROR_COLUMNS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
+				 errmsg("return type does not match the definition in the extension")));
 	return descriptor;
 }
 
@@ -359,7 +359,7 @@ smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 	if (result->setDesc->natts != typed->columns + 3)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("result type is not the one of the extension")));
+				 errmsg("return type does not match the definition in the extension")));
 	error_row = smartcar_error_descriptor(result->setDesc);
 
 	begin_call(fcinfo, typed, &call, element_count(fcinfo, typed->id_argument));

@@ -216,7 +216,7 @@ begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("user_id must not be null"),
-				 errdetail("Version 3 of the API wants to know whose vehicles are meant."),
+				 errdetail("Version 3 of the API lists the vehicles of one user."),
 				 errhint("smartcar_get_connections() lists those of all users.")));
 }
 

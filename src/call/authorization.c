@@ -71,7 +71,7 @@ smartcar_call_authorize(SmartcarCall *call, SmartcarAuthorization authorization)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("access_token must not be null"),
-					 errdetail("Version 2.0 of the API wants the access token of the vehicle's owner."),
+					 errdetail("Version 2.0 of the API requires the access token of the vehicle's owner."),
 					 errhint("Get one with smartcar_exchange_code() or smartcar_refresh_token().")));
 			break;
 		case SMARTCAR_AUTHORIZE_CLIENT:

@@ -208,7 +208,9 @@ describe_tls_failure(SmartcarCall *call, SmartcarItem *item, SmartcarFailure *fa
 	failure->sqlstate = SMARTCAR_SQLSTATE_TLS;
 	failure->message = psprintf("could not establish a trusted connection to \"%s\"",
 								item_origin(call, item));
-	failure->hint = "If an authority of your own issued the server's certificate, a superuser can name its file in the option \"ca_file\".";
+	failure->hint = psprintf("If your own certificate authority issued the certificate, have a superuser run ALTER SERVER %s OPTIONS (%s ca_file '/etc/smartcar/ca.crt').",
+							 quote_identifier(call->server->name),
+							 call->server->values[SMARTCAR_OPTION_CA_FILE].is_set ? "SET" : "ADD");
 	failure->api_error.action = SMARTCAR_ACTION_FIX_SETUP;
 }
 
@@ -222,7 +224,7 @@ describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
 	if (response->phase <= SMARTCAR_PHASE_TLS)
 	{
 		failure->message = psprintf("could not connect to \"%s\"", item_origin(call, item));
-		failure->hint = psprintf("Check that this server can reach that host; where requests go is set by the option \"%s\".",
+		failure->hint = psprintf("Check that this server can reach that host. The option \"%s\" sets where requests go.",
 								 option);
 	}
 	else

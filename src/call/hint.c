@@ -81,7 +81,7 @@ setup_hint(const SmartcarApiError *api_error)
 	if (api_error->doc_url.length <= MAX_MESSAGE &&
 		smartcar_span_starts_with(api_error->doc_url, SMARTCAR_SPAN("https://")) &&
 		smartcar_span_is_visible(api_error->doc_url))
-		return psprintf("Nothing that an owner can do will help; see %.*s",
+		return psprintf("The owner cannot fix this; see %.*s",
 						(int) api_error->doc_url.length, api_error->doc_url.data);
 	return "Check the options of the server, those of its user mapping, and the application's settings at Smartcar.";
 }

@@ -543,7 +543,7 @@ smartcar_complete_reauth_url(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("resolution_url does not point at Smartcar Connect: \"%s\"",
 						smartcar_excerpt(url)),
-				 errdetail("It must begin with \"%.*s/\" and have neither a fragment nor characters that do not belong into a URL.",
+				 errdetail("It must begin with \"%.*s/\" and have neither a fragment nor characters that are not allowed in a URL.",
 						   (int) origin.length, origin.data)));
 
 	completion.url = url;

@@ -62,7 +62,7 @@ warn_of_resolver(void)
 			 Min(curl->version_num, LIBCURL_VERSION_NUM) < FIRST_WITH_QUICK_EXIT)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("libcurl %s waits for the thread that resolves a host name",
+				 errmsg("libcurl %s cannot interrupt DNS resolution",
 						curl->version),
 				 errdetail("A statement cannot be canceled while a name is being resolved.")));
 }

@@ -44,7 +44,7 @@ check_option(CURLcode code, const char *option)
 	if (code == CURLE_BAD_FUNCTION_ARGUMENT)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the address of the request is too long")));
+				 errmsg("URL of the request is too long")));
 	if (code != CURLE_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -382,7 +382,7 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("owners have no tokens in version 3 of Smartcar's API"),
-				 errhint("smartcar_get_application_token() has the one of the application.")));
+				 errhint("Use smartcar_get_application_token() to get the application's token.")));
 	if (PG_ARGISNULL(EXTERNAL_ID) && PG_ARGISNULL(USER_ID))
 		PG_RETURN_NULL();
 
@@ -391,7 +391,8 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 	if (strcmp(smartcar_row_string(row, "status"), "active") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the owner has to connect again"),
+				 errmsg("owner of user \"%s\" has to connect again",
+						smartcar_row_string(row, "user_id")),
 				 errdetail("Smartcar has refused the refresh token.")));
 
 	identity.server = server->name;
@@ -401,8 +402,9 @@ smartcar_access_token(PG_FUNCTION_ARGS)
 	if (sealed == NULL || !smartcar_row_bool(row, "is_good"))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the access token has expired"),
-				 errhint("CALL smartcar_refresh() gets a new one.")));
+				 errmsg("access token of user \"%s\" has expired", identity.user_id),
+				 errhint("Run CALL smartcar_refresh(server => %s) to get a new one.",
+						 quote_literal_cstr(server->name))));
 
 	smartcar_key_ring_read(&ring, server);
 	token = smartcar_unseal(&ring, sealed, &identity);

@@ -61,7 +61,7 @@ check_ids(SmartcarSpan user_id, SmartcarSpan external_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid user id: \"%s\"", smartcar_excerpt(user_id)),
-				 errhint("The view smartcar_status has Smartcar's ids of users in its column user_id.")));
+				 errhint("Smartcar's user ids are in the column user_id of the view smartcar_status.")));
 	if (external_id.length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -145,7 +145,7 @@ warn_of_unknown(const SmartcarServer *server, int64 count, const char *first)
 						   "%lld users are not known on server \"%s\"",
 						   (unsigned long) count, (long long) count, server->name),
 			 errdetail("The first of them is \"%s\".", first),
-			 errhint("CALL smartcar_sync() brings the users that Smartcar lists; then call smartcar_adopt() again.")));
+			 errhint("Run CALL smartcar_sync() to store the users that Smartcar lists, then call smartcar_adopt() again.")));
 }
 
 /*

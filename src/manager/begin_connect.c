@@ -91,7 +91,7 @@ external_id_argument(FunctionCallInfo fcinfo, int argument, const SmartcarServer
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("external_id must not be null"),
-				 errdetail("In version 3 of Smartcar's API it proves whose callback it is.")));
+				 errdetail("In version 3 of Smartcar's API it is needed to verify the user of the callback.")));
 	return string_argument(fcinfo, argument);
 }
 
@@ -113,7 +113,7 @@ check_known_owner(const SmartcarServer *server, const char *external_id)
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("no user of owner \"%s\" is known on server \"%s\"",
 					smartcar_excerpt(smartcar_span_from_string(external_id)), server->name),
-			 errhint("If the owner has never connected, use smartcar_begin_connect(%s). If Smartcar knows the user under no or another id, run CALL smartcar_adopt(ARRAY['the user_id'], ARRAY[%s], %s).",
+			 errhint("If the owner has never connected, use smartcar_begin_connect(%s). If Smartcar has the user without this external_id, run CALL smartcar_adopt(ARRAY['the user_id'], ARRAY[%s], %s).",
 					 owner, owner, quote_literal_cstr(server->name))));
 }
 

@@ -188,7 +188,7 @@ store_each(InsertArguments arguments)
 		failed++;
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("a connection could not be stored: %s", error->message)));
+				 errmsg("could not store a connection: %s", error->message)));
 	}
 	return failed;
 }
@@ -216,6 +216,6 @@ smartcar_warn_of_unusable(int64 count)
 	if (count > 0)
 		ereport(WARNING,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("connections left out: " INT64_FORMAT, count),
-				 errdetail("The id of a user must be able to be a header, and that of a vehicle to be part of a path.")));
+				 errmsg("connections skipped: " INT64_FORMAT, count),
+				 errdetail("A user id must be a valid header value, and a vehicle id a valid part of a path.")));
 }

@@ -158,10 +158,10 @@ connect_by_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCal
 	if (failure != NULL)
 		ereport(WARNING,
 				(errcode(failure->sqlstate),
-				 errmsg("the owner is connected, but the user could not be asked for: %s",
+				 errmsg("owner is connected, but could not get the user id: %s",
 						failure->message),
 				 failure->detail ? errdetail_internal("%s", failure->detail) : 0,
-				 errhint("CALL smartcar_sync() asks again.")));
+				 errhint("Run CALL smartcar_sync() to try again.")));
 	smartcar_spi_commit();
 	return access_token;
 }
@@ -217,10 +217,10 @@ sync_vehicles(SmartcarSyncRun *run, const SmartcarSession *session, const char *
 	if (error != NULL)
 		ereport(WARNING,
 				(errcode(error->sqlstate),
-				 errmsg("the owner is connected, but the vehicles could not be listed: %s",
+				 errmsg("owner is connected, but could not list the vehicles: %s",
 						error->message),
 				 error->detail ? errdetail_internal("%s", error->detail) : 0,
-				 errhint("CALL smartcar_sync() asks again.")));
+				 errhint("Run CALL smartcar_sync() to try again.")));
 }
 
 static void

@@ -195,7 +195,7 @@ check_nothing_left(SmartcarForget *forget)
 {
 	static const SmartcarFailure stored = {
 		.sqlstate = ERRCODE_OBJECT_IN_USE,
-		.message = "something of the owner was stored meanwhile"
+		.message = "data of the owner was stored in the meantime"
 	};
 
 	if (smartcar_owner_is_known(forget->run.server, forget->external_id))
@@ -214,13 +214,13 @@ raise_failure(const SmartcarForget *forget)
 		return;
 	ereport(ERROR,
 			(errcode(failure->sqlstate),
-			 errmsg("owner \"%s\" is not forgotten yet: %s",
+			 errmsg("could not forget owner \"%s\": %s",
 					smartcar_excerpt(smartcar_span_from_string(forget->external_id)),
 					failure->message),
 			 errdetail_internal("Connections disconnected: " INT64_FORMAT ", known to be left: " INT64_FORMAT ".%s%s",
 								forget->disconnected, forget->left,
 								failure->detail ? " " : "", failure->detail ? failure->detail : ""),
-			 errhint("CALL smartcar_forget() again goes on from here.%s%s",
+			 errhint("Run CALL smartcar_forget() again to continue from here.%s%s",
 					 failure->hint ? " " : "", failure->hint ? failure->hint : "")));
 }
 

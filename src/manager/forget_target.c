@@ -50,12 +50,12 @@ smartcar_forget_fail(SmartcarForget *forget, SmartcarOwnerUser *user, const char
 	if (vehicle_id != NULL)
 		ereport(WARNING,
 				(errcode(failure->sqlstate),
-				 errmsg("vehicle \"%s\" of user \"%s\" could not be disconnected: %s",
+				 errmsg("could not disconnect vehicle \"%s\" of user \"%s\": %s",
 						vehicle_id, user->user_id, failure->message)));
 	else if (user != NULL)
 		ereport(WARNING,
 				(errcode(failure->sqlstate),
-				 errmsg("user \"%s\" could not be disconnected: %s",
+				 errmsg("could not disconnect user \"%s\": %s",
 						user->user_id, failure->message)));
 }
 
@@ -331,9 +331,9 @@ is_useless(const SmartcarForget *forget, const SmartcarOwnerUser *user)
 		return false;
 	ereport(WARNING,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("tokens of owner \"%s\" are of no use any more",
+			 errmsg("deleting unusable tokens of owner \"%s\"",
 					smartcar_excerpt(smartcar_span_from_string(forget->external_id))),
-			 errdetail("Smartcar has refused to refresh them before it said whose they are. They are deleted, and no vehicle is disconnected with them.")));
+			 errdetail("Smartcar refused to refresh them before their user was known. No vehicle is disconnected with them.")));
 	return true;
 }
 
@@ -347,7 +347,7 @@ unseal_token(SmartcarForget *forget, const SmartcarKeyRing *ring, SmartcarOwnerU
 	SmartcarFailure failure = {
 		.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		.message = "the access token has expired",
-		.hint = "CALL smartcar_refresh() gets a new one. With a management_token, none is needed."
+		.hint = "Run CALL smartcar_refresh() first, or add a management_token to the user mapping."
 	};
 	const char *token;
 

@@ -129,7 +129,7 @@ check_not_null(const Column *columns, int argument, int i)
 				 errmsg("%s must not contain NULL", names[argument]),
 				 errdetail("Element %d is NULL.", i + 1),
 				 argument == REFRESH_TOKENS ?
-				 errhint("Leave out who has no refresh token: smartcar_begin_connect() makes the link that connects an owner again.") :
+				 errhint("Leave out users without a refresh token. Their owners have to connect again, with a link of smartcar_begin_connect().") :
 				 0));
 }
 
@@ -147,7 +147,7 @@ check_ids(const Entry *entry)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("external_ids must not contain an empty text"),
 				 errdetail("Element %d is empty.", entry->position),
-				 errhint("NULL is for an owner whose id is not known.")));
+				 errhint("Pass NULL for an owner whose id is not known.")));
 	if (entry->external_id.length > SMARTCAR_MAX_EXTERNAL_ID_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -221,8 +221,8 @@ read_entry(const Column *columns, int i, TimestampTz now, Entry *entry)
 	if (smartcar_span_equal(entry->access_token, entry->refresh_token))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("access_tokens and refresh_tokens must not have the same token"),
-				 errdetail("They have it in element %d.", entry->position)));
+				 errmsg("access_tokens and refresh_tokens must not contain the same token"),
+				 errdetail("Element %d is the same in both.", entry->position)));
 	check_expiry(entry->expires_at, entry->position, now);
 }
 
@@ -290,7 +290,7 @@ remove_copies(Entry *entries, int count)
 		else if (!is_copy(last, &entries[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
-					 errmsg("a user is in the list more than once, with different values"),
+					 errmsg("user_ids contains a user more than once, with different values"),
 					 errdetail("Elements %d and %d have the same user id.", last->position,
 							   entries[i].position),
 					 errhint("Pass the newest tokens of each user.")));
@@ -371,10 +371,10 @@ warn_of_forgotten(int64 count)
 	if (count > 0)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg_plural("%lld user who was forgotten is left out",
-							   "%lld users who were forgotten are left out",
+				 errmsg_plural("skipped %lld user who was forgotten",
+							   "skipped %lld users who were forgotten",
 							   (unsigned long) count, (long long) count),
-				 errhint("Delete the owner from the list, too: who was forgotten is known here for 25 hours only.")));
+				 errhint("Delete these owners from the list, too: forgotten users are remembered for 25 hours only.")));
 }
 
 static SmartcarServer *
@@ -387,7 +387,7 @@ server_with_tokens(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("server \"%s\" has api_version \"3\", in which owners have no tokens",
 						server->name),
-				 errhint("Nothing has to be imported: CALL smartcar_sync() brings the users, and CALL smartcar_adopt() gives them their owners.")));
+				 errhint("Run CALL smartcar_sync() to store the users, and CALL smartcar_adopt() to give them their external_id.")));
 	return server;
 }
 

@@ -96,7 +96,7 @@ store(const SmartcarJobRun *run, void (*work) (void *argument), void *argument,
 	else
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("the run of %s() could not be recorded: %s", run->procedure,
+				 errmsg("could not record the run of %s(): %s", run->procedure,
 						error->message)));
 	return false;
 }

@@ -77,7 +77,7 @@ raise_malformed_line(SmartcarKeyRing *ring, int number)
 	smartcar_key_ring_wipe(ring);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("key file \"%s\" has no key in line %d", ring->path, number),
+			 errmsg("key file \"%s\" has an invalid line %d", ring->path, number),
 			 errdetail("A line is an id of at most %d letters, digits, \"-\", \"_\" and \".\", one space, and %d hexadecimal digits; no two lines have the same id, and there are at most %d.",
 					   SMARTCAR_KEY_ID_MAX_LENGTH, SMARTCAR_KEY_SIZE * 2, SMARTCAR_MAX_KEYS)));
 }

@@ -142,7 +142,7 @@ smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session
 		ereport(ERROR,
 				(errcode(SMARTCAR_SQLSTATE_STATE_BUSY),
 				 errmsg("callback is being finished by another session"),
-				 errhint("Use the callback again in a few seconds, and it returns the result.")));
+				 errhint("Use the callback again in a few seconds to get the result.")));
 }
 
 void

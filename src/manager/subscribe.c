@@ -34,10 +34,10 @@ warn(const SmartcarSubscriber *subscriber, const SmartcarFailure *error)
 {
 	ereport(WARNING,
 			(errcode(error->sqlstate),
-			 errmsg("vehicle \"%s\" of user \"%s\" could not be subscribed: %s",
+			 errmsg("could not subscribe vehicle \"%s\" of user \"%s\": %s",
 					subscriber->vehicle_id, subscriber->user_id, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
-			 errhint("CALL smartcar_sync() tries again.")));
+			 errhint("Run CALL smartcar_sync() to try again.")));
 }
 
 /* The arguments of smartcar_subscribers_record(). */
@@ -72,7 +72,7 @@ record(const SmartcarServer *server, const char *webhook_id,
 	if (!smartcar_sync_store(record_subscribers, &arguments, RECORD_ATTEMPTS, &error))
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("subscriptions could not be recorded: %s", error->message)));
+				 errmsg("could not record subscriptions: %s", error->message)));
 }
 
 /*

@@ -82,7 +82,7 @@ settle(Sync *sync, SmartcarUser *user)
 		return true;
 	ereport(WARNING,
 			(errcode(error->sqlstate),
-			 errmsg("the user of account \"%s\" could not be found out: %s",
+			 errmsg("could not get the user id of account \"%s\": %s",
 					user->user_id, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0));
 	sync->run.failed++;
@@ -106,8 +106,8 @@ keep_usable(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 			sync->run.failed++;
 			ereport(WARNING,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("user \"%s\" is left out", smartcar_excerpt(id)),
-					 errdetail("Its id cannot be a header.")));
+					 errmsg("skipping user \"%s\"", smartcar_excerpt(id)),
+					 errdetail("Its id is not a valid header value.")));
 			continue;
 		}
 		users[kept] = users[i];
@@ -265,14 +265,14 @@ tell_stop(const SmartcarSyncRun *run)
 	if (run->is_rate_limited)
 		ereport(WARNING,
 				(errcode(run->limit_sqlstate),
-				 errmsg("synchronization stopped after " INT64_FORMAT " requests, because Smartcar allows no more at present",
+				 errmsg("synchronization stopped after " INT64_FORMAT " requests because of Smartcar's rate limit",
 						run->server->requests),
-				 errhint("The next smartcar_sync() goes on from here.")));
+				 errhint("The next smartcar_sync() continues from here.")));
 	else
 		ereport(NOTICE,
-				(errmsg("synchronization stopped after " INT64_FORMAT " requests, because of max_requests",
+				(errmsg("synchronization stopped after " INT64_FORMAT " requests because of max_requests",
 						run->server->requests),
-				 errhint("The next smartcar_sync() goes on from here.")));
+				 errhint("The next smartcar_sync() continues from here.")));
 }
 
 static Datum
@@ -358,7 +358,7 @@ run_job(Sync *sync, bool with_details)
 	PG_END_TRY();
 	if (run->is_rate_limited)
 		smartcar_job_run_stop(job, run->limit_sqlstate,
-							  "Smartcar allows no more requests at present");
+							  "Smartcar's rate limit was reached");
 	counts = count_connections(run);
 	smartcar_job_run_end(job, &counts);
 }
@@ -383,7 +383,7 @@ smartcar_sync(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_requests must be at least %d for api_version \"2.0\"",
 						SMARTCAR_REQUESTS_PER_USER),
-				 errdetail("It takes so many requests to ask about a user with one vehicle.")));
+				 errdetail("A user with one vehicle needs that many requests.")));
 	run->max_disconnects = limit_argument(fcinfo, MAX_DISCONNECTS, "max_disconnects",
 										  SMARTCAR_DISCONNECTS_BY_SHARE);
 	sync.filter = (SmartcarUserFilter) {server, argument_string(fcinfo, EXTERNAL_ID), argument_string(fcinfo, USER_ID)};

@@ -102,10 +102,10 @@ next_vehicle(DetailsCall *details)
 		details->failed++;
 		ereport(WARNING,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("vehicle \"%s\" of user \"%s\" is left out",
+				 errmsg("skipping vehicle \"%s\" of user \"%s\"",
 						smartcar_excerpt(smartcar_span_from_string(vehicle->vehicle_id)),
 						smartcar_excerpt(smartcar_span_from_string(vehicle->user_id))),
-				 errdetail("The id of a user must be able to be a header, and that of a vehicle to be part of a path.")));
+				 errdetail("A user id must be a valid header value, and a vehicle id a valid part of a path.")));
 	}
 }
 
@@ -201,7 +201,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 	if (!is_stored)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("vehicle \"%s\" of user \"%s\" could not be stored: %s",
+				 errmsg("could not store vehicle \"%s\" of user \"%s\": %s",
 						report.question->vehicle_id, report.question->user_id, error->message)));
 	if (!is_stored ||
 		(item->error != NULL && !is_missing && smartcar_sync_is_failure(item->error)))

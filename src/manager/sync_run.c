@@ -141,7 +141,7 @@ smartcar_sync_refuse_disconnects(const SmartcarSyncRun *run, int64 count)
 			 errmsg("Smartcar no longer lists " INT64_FORMAT " of " INT64_FORMAT " connections of server \"%s\"",
 					all, run->disconnected + smartcar_connections_count(run->server),
 					run->server->name),
-			 errdetail("At most " INT64_FORMAT " may be disconnected at a time, so the others are left as they are.",
+			 errdetail("At most " INT64_FORMAT " may be marked as disconnected in one run. The others are left as they are.",
 					   disconnect_limit(run)),
 			 errhint("Check the credentials and the option \"mode\" of the server. If the owners have disconnected them, run CALL smartcar_sync(max_disconnects => " INT64_FORMAT ", server => %s).",
 					 all, quote_literal_cstr(run->server->name))));

@@ -126,9 +126,9 @@ keep_usable(SmartcarUser *user)
 		user->has_failed = true;
 		ereport(WARNING,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("vehicle \"%s\" of user \"%s\" is left out",
+				 errmsg("skipping vehicle \"%s\" of user \"%s\"",
 						smartcar_excerpt(id), user->user_id),
-				 errdetail("Its id cannot be part of a path.")));
+				 errdetail("Its id is not a valid part of a path.")));
 	}
 	if (user->has_failed)
 		user->vehicle_ids = smartcar_build_text_array(usable, count);
@@ -184,8 +184,8 @@ pass_over(const SmartcarSyncRun *run, SmartcarUser *user, int vehicles)
 	user->has_failed = true;
 	ereport(WARNING,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("user \"%s\" is passed over, because max_requests is too small", user->user_id),
-			 errdetail("The %d vehicles of this user take %d requests.",
+			 errmsg("skipping user \"%s\" because max_requests is too small", user->user_id),
+			 errdetail("The %d vehicles of this user need %d requests.",
 					   vehicles, 1 + vehicles * SMARTCAR_VEHICLE_REQUESTS),
 			 errhint("Run CALL smartcar_sync(user_id => %s, server => %s).",
 					 quote_literal_cstr(user->user_id),

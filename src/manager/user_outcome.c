@@ -102,7 +102,7 @@ smartcar_user_finish(SmartcarSyncRun *run, SmartcarUser *user, bool is_stored,
 		user->disconnected = user->refused = 0;
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("the vehicles of user \"%s\" could not be stored: %s",
+				 errmsg("could not store the vehicles of user \"%s\": %s",
 						user->user_id, error->message)));
 	}
 	smartcar_spi_commit();
@@ -134,7 +134,7 @@ smartcar_warn_of_users(const SmartcarUser *users, int count)
 		if (error != NULL)
 			ereport(WARNING,
 					(errcode(error->sqlstate),
-					 errmsg("the vehicles of user \"%s\" could not be listed: %s",
+					 errmsg("could not list the vehicles of user \"%s\": %s",
 							users[i].user_id, error->message),
 					 error->detail ? errdetail_internal("%s", error->detail) : 0));
 	}

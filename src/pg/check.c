@@ -60,7 +60,7 @@ smartcar_check_redirect_uri(SmartcarSpan uri)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid redirect_uri: \"%s\"", smartcar_excerpt(uri)),
 				 errdetail("A redirect URI is https://..., http://localhost..., or the custom scheme of a mobile application, sc<client id>://..., without spaces and without a fragment."),
-				 errhint("It must be the same, to the letter, as one that is registered in the Smartcar dashboard.")));
+				 errhint("It must be identical to one that is registered in the Smartcar dashboard.")));
 }
 
 void

@@ -22,7 +22,7 @@ refuse_type(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("return type must be a row type with the columns of the extension's")));
+			 errmsg("return type does not match the definition in the extension")));
 }
 
 bool

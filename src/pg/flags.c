@@ -96,7 +96,7 @@ smartcar_flags_from_jsonb(Jsonb *flags)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid flag \"%s\"", smartcar_excerpt(name)),
-					 errdetail("The name and the value of a flag must not be empty nor contain spaces or control characters, and its name no colon.")));
+					 errdetail("The name and value of a flag must not be empty or contain spaces or control characters. The name must not contain a colon.")));
 
 		initStringInfo(&word);
 		appendBinaryStringInfo(&word, name.data, (int) name.length);

@@ -263,7 +263,7 @@ smartcar_option_refuse(SmartcarOption option, const char *text)
 			invalid_number(option, text);
 		case SMARTCAR_KIND_ORIGIN:
 			invalid_value(option, text,
-						  "The value must be https://host or https://host:port with nothing behind it; plain http is only accepted for a loopback host.",
+						  "The value must be https://host or https://host:port with nothing after it; plain http is only accepted for a loopback host.",
 						  NULL);
 		case SMARTCAR_KIND_FILE:
 			invalid_value(option, text,

@@ -146,7 +146,7 @@ smartcar_check_link_permission(SmartcarSpan name, const SmartcarScopeList *extra
 			 errmsg("unrecognized Smartcar permission \"%s\"", smartcar_excerpt(name)),
 			 guess.data ?
 			 errhint("Perhaps you meant \"%.*s\".", (int) guess.length, guess.data) :
-			 errhint("If it is a new permission of Smartcar's, add it to the option \"extra_scopes\" of the server.")));
+			 errhint("If Smartcar has added this permission, add it to the option \"extra_scopes\" of the server.")));
 }
 
 static void

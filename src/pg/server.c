@@ -68,8 +68,8 @@ void
 smartcar_server_init(void)
 {
 	DefineCustomStringVariable("smartcar_tesla.server",
-							   "Names the server that is used where a function is given none.",
-							   "An empty string names none.",
+							   "Sets the default server of functions and procedures.",
+							   "An empty string means none.",
 							   &server_setting,
 							   "smartcar",
 							   PGC_USERSET,
@@ -473,7 +473,7 @@ smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no server is given"),
 				 errdetail("The setting \"smartcar_tesla.server\" is empty."),
-				 errhint("Name a server%s.", or_pass)));
+				 errhint("Pass server or set smartcar_tesla.server%s.", or_pass)));
 
 	quoted_name = quote_identifier(server->name);
 	if (!OidIsValid(server->serverid))

@@ -61,7 +61,7 @@ sub on
 	is($error->{message}, qq(could not connect to "$origin"), 'names the origin');
 	like($error->{detail}, qr{^POST /v2\.0/vehicles failed after \d+ ms, while connecting: \S.*\.$},
 		'and says what was being done, for how long, and the reason');
-	like($error->{hint}, qr/can reach that host.* by the option "api_origin"\.$/, 'and which option leads there');
+	like($error->{hint}, qr/can reach that host\. The option "api_origin" sets where requests go\.$/, 'and which option leads there');
 
 	$error = on('closed')->error($get);
 	is($error->{sqlstate}, 'SC001', 'so does a request that was repeated');

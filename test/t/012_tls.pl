@@ -99,7 +99,7 @@ foreach my $server ('rude', 'not_tls')
 		is($error->{sqlstate}, 'SC001', "$server: no TLS");
 		like($error->{message}, qr{^could not connect to "https://[^"/]+"$}, 'is no connection');
 		like($error->{detail}, qr{ failed after \d+ ms, while negotiating TLS: .*\w\.$}, 'with the phase and the reason');
-		like($error->{hint}, qr/where requests go is set by the option "api_origin"\.$/, 'and what to look at');
+		like($error->{hint}, qr/The option "api_origin" sets where requests go\.$/, 'and what to look at');
 		is($sandbox->ask('statistics')->{connections}{tls_hangup}{opened} - $before, $tries, "after $tries tries")
 			if $server eq 'rude';
 	}

@@ -90,7 +90,7 @@ is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a b', 
 $sandbox->faults(page([ 'a' ], 100), page([], 100));
 is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a', 'a page without anything is the last');
 $sandbox->faults({ %{ page([ 'a', 'b' ], 5) }, times => 0 });
-$session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It is the same page as one before/, 'the same page again and again');
+$session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It repeats an earlier page/, 'the same page again and again');
 is(scalar requests(), 2, 'is asked for twice');
 foreach my $element ('', undef, 7, {})
 {

@@ -91,14 +91,14 @@ is_refusal('a rate limit', { retry_after => 5000, error => { type => 'RATE_LIMIT
 is_refusal('a car that sleeps', refusal('VEHICLE_STATE', 'ASLEEP'), expected(409, 'VEHICLE_STATE:ASLEEP', 'Try again later.'));
 is_refusal('a car with an open door', refusal('VEHICLE_STATE', 'DOOR_OPEN', suggestedUserMessage => 'Please close the door.'), expected(409, 'VEHICLE_STATE:DOOR_OPEN', 'Tell the owner: Please close the door.'));
 is_refusal('the same in no words', { status => 409, body => { type => 'VEHICLE_STATE', code => 'DOOR_OPEN', description => 'A reason.' } }, expected(409, 'VEHICLE_STATE:DOOR_OPEN', "The owner has to act at the car or in Tesla's app."));
-is_refusal('a bill', refusal('BILLING', 'INVALID_PLAN'), expected(430, 'BILLING:INVALID_PLAN', "Nothing that an owner can do will help; see $docs/billing-errors#invalid-plan"));
+is_refusal('a bill', refusal('BILLING', 'INVALID_PLAN'), expected(430, 'BILLING:INVALID_PLAN', "The owner cannot fix this; see $docs/billing-errors#invalid-plan"));
 is_refusal('a link that is long', refusal('VALIDATION', 'A_CODE_SO_LONG_THAT_THE_LINK_TO_ITS_PAGE_IS_LONGER_THAN_AN_EXCERPT'),
 	expected(400, 'VALIDATION:A_CODE_SO_LONG_THAT_THE_LINK_TO_ITS_PAGE_IS_LONGER_THAN_AN_EXCER...',
-		"Nothing that an owner can do will help; see $docs/validation-errors#a-code-so-long-that-the-link-to-its-page-is-longer-than-an-excerpt"));
+		"The owner cannot fix this; see $docs/validation-errors#a-code-so-long-that-the-link-to-its-page-is-longer-than-an-excerpt"));
 is_refusal('words without end', refusal('VEHICLE_STATE', 'DOOR_OPEN', suggestedUserMessage => "\x{fc}" x 1000), expected(409, 'VEHICLE_STATE:DOOR_OPEN', 'Tell the owner: ' . "\xc3\xbc" x 250 . '...'));
 is_refusal('a link without end', { status => 400, body => { type => 'VALIDATION', code => 'X', description => 'A reason.', docURL => 'https://smartcar.com/' . 'x' x 1000 } }, expected(400, 'VALIDATION:X', "Check the options of the server, those of its user mapping, and the application's settings at Smartcar."));
 is_refusal('what a car cannot do', refusal('COMPATIBILITY', 'VEHICLE_NOT_CAPABLE'), expected(501, 'COMPATIBILITY:VEHICLE_NOT_CAPABLE'));
-is_refusal('a type that nobody knows', refusal('SOMETHING', 'NEW', status => 418), expected(418, 'SOMETHING:NEW', "Nothing that an owner can do will help; see $docs/something-errors#new"));
+is_refusal('a type that nobody knows', refusal('SOMETHING', 'NEW', status => 418), expected(418, 'SOMETHING:NEW', "The owner cannot fix this; see $docs/something-errors#new"));
 
 # What others write is no line of a log and no command of a terminal
 

@@ -348,7 +348,7 @@ is(Manager::rows($node, 'account', 'user_id', status => 'reauthenticate'), 'user
 is(sql(q(SELECT user_id, error_type, action FROM smartcar_status WHERE action = 'connect')), 'user-000003|invalid_grant|connect', 'and its vehicle says so');
 is(Manager::rows($node, 'account', 'error_sqlstate, error_description', user_id => 'user-000003'), 'SC400|Invalid refresh token: (hidden)', 'the error is kept, without the token');
 is(Manager::rows($node, 'account', 'refresh_token IS NOT NULL', user_id => 'user-000003'), 't', 'the token is kept');
-like($session->error("SELECT smartcar_access_token(user_id => 'user-000003')")->{message}, qr/the owner has to connect again/, 'its access token is not given out');
+like($session->error("SELECT smartcar_access_token(user_id => 'user-000003')")->{message}, qr/owner of user "user-000003" has to connect again/, 'its access token is not given out');
 $sandbox->faults;
 Manager::make_due($node);
 is(counts(), '4|0|0', 'it is not tried again');

@@ -355,7 +355,7 @@ start_over();
 $link = link_for("external_id => 'owner-7'");
 $callback = consent($link, owner => 'ada');
 $sandbox->faults({ match => { path => '/vehicles' }, times => 0, status => 500 });
-like($session->query(finish($callback)), qr/^WARNING:  SC500: the owner is connected, but the vehicles could not be listed.*^finished\|owner-7\|$ada_id\|/ms,
+like($session->query(finish($callback)), qr/^WARNING:  SC500: owner is connected, but could not list the vehicles.*^finished\|owner-7\|$ada_id\|/ms,
 	'the vehicles cannot be listed: a warning');
 is(session_of($link, 'status'), 'finished', 'and the session is finished');
 $sandbox->faults;
@@ -438,7 +438,7 @@ is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'with its token
 $link = link_for("external_id => 'owner-8'");
 $callback = consent($link, owner => 'ben');
 $sandbox->faults({ match => { path => '/user$' }, times => 0, status => 500 });
-like($session->query(finish($callback)), qr/^WARNING:  SC500: the owner is connected, but the user could not be asked for.*^finished\|owner-8\|\|\|\|\|\|\d+$/ms,
+like($session->query(finish($callback)), qr/^WARNING:  SC500: owner is connected, but could not get the user id.*^finished\|owner-8\|\|\|\|\|\|\d+$/ms,
 	'the user cannot be asked for: a warning');
 is(session_of($link, 'status, user_id IS NULL, action IS NULL'), 'finished|t|t', 'and nobody says that the owner has to connect again');
 $sandbox->faults;

@@ -280,7 +280,7 @@ start_over(0);
 	like($session->query("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')"), qr/^WARNING:  SC404: .*^finished\|owner-ada\|\|/ms, 'whose a token is, is not known');
 	is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'it is stored');
 	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
-	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: the user of account "session-\w+" could not be found out: .*^0\|1\|\d+\|\d+$/ms, 'nor when it is synchronized');
+	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: could not get the user id of account "session-\w+": .*^0\|1\|\d+\|\d+$/ms, 'nor when it is synchronized');
 	Manager::make_due($node);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 1500 });
 	$session->start($refresh);

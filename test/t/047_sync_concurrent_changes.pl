@@ -231,10 +231,10 @@ sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF 
 	my $result = $session->query('CALL smartcar_sync()');
 
 	like($result, qr/^1\|1\|\d+\|\d+$/m, 'an owner whose vehicles cannot be stored is a failure');
-	like($result, qr/^WARNING:.* the vehicles of user "$ben_id" could not be stored: not this one$/m, 'which is told');
+	like($result, qr/^WARNING:.* could not store the vehicles of user "$ben_id": not this one$/m, 'which is told');
 	$result = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
 	like($result, qr/^\d+\|\d+\|\d+\|\d+$/m, 'the list of version 3 comes to its end');
-	like($result, qr/^WARNING:.* a connection could not be stored: not this one$/m, 'too');
+	like($result, qr/^WARNING:.* could not store a connection: not this one$/m, 'too');
 	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND user_id IN ('user-000001', 'user-000003') AND synced_at > now() - interval '10 seconds'"), 2, 'with the others stored');
 }
 sql('DROP TRIGGER refuse ON smartcar_tesla.connection; DROP FUNCTION refuse()');
@@ -297,7 +297,7 @@ $sandbox->faults({ match => { path => '^/v3/connections$', query => '^(?!.*userI
 	my $result = $session->query("CALL smartcar_sync(server => 'v3')");
 
 	like($result, qr/^3\|1\|\d+\|\d+$/m, 'a user whose vehicles cannot be listed is a failure');
-	like($result, qr/WARNING: .*the vehicles of user "user-000002" could not be listed/, 'which is told');
+	like($result, qr/WARNING: .*could not list the vehicles of user "user-000002"/, 'which is told');
 }
 
 # Tokens are sealed anew while something else has a lock on the table, as VACUUM

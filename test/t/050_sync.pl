@@ -248,7 +248,7 @@ $strange->{body}{data}[1]{meta}{createdAt} = '2026-01-02T00:00:00Z';
 $sandbox->faults($strange, page('^(?!.*userId).*number(%5D|\])='));
 my $left_out = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
 like($left_out, qr/^2\|4\|\d+\|\d+$/m, 'a list with rows that cannot be');
-like($left_out, qr/^WARNING:.* connections left out: 4$/m, 'which is told');
+like($left_out, qr/^WARNING:.* connections skipped: 4$/m, 'which is told');
 is(Manager::rows($session, 'connection', 'granted_scopes', server => 'v3', vehicle_id => 'vehicle-000001'), '{read_location}', 'the later of two counts');
 is(Manager::count($session, 'connection', vehicle_id => [ 'a vehicle', '../vehicle' ]) + Manager::count($session, 'connection', user_id => 'user 1'), 0, 'and what nothing can be asked with is left out');
 is(Manager::rows($session, 'webhook_event', 'server', event_id => 'old') . ', ' . Manager::rows($session, 'webhook_event', 'event_id', server => 'v3'), 'smartcar, new', 'events that are not repeated any more are forgotten');

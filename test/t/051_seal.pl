@@ -143,7 +143,7 @@ foreach my $case (
 	my ($name, $content, $line) = @$case;
 
 	Manager::write_key_file($key_file, $content);
-	is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '22023', qr/^key file ".*" has no key in line $line; A line is an id/, "a file with $name");
+	is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '22023', qr/^key file ".*" has an invalid line $line; A line is an id/, "a file with $name");
 }
 foreach my $case ([ 'no line break at the end', "key1 $key[0]" ], [ 'line breaks of Windows', "key2 $key[1]\r\nkey1 $key[0]\r\n" ], [ 'large digits', "key1 \U$key[0]\E\n" ], [ 'several keys', "a.b-c_D9 $key[2]\nkey2 $key[1]\nkey1 $key[0]\n" ])
 {

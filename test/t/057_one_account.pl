@@ -387,7 +387,7 @@ start_over(0, 0);
 connect_ada(@no_user);
 my ($provisional) = Manager::rows($node, 'account', 'user_id');
 Manager::damage_token($node, 'refresh', $provisional);
-like($session->query('CALL smartcar_sync()'), qr/^WARNING:  XX001: the user of account "$provisional" could not be found out: .*^0\|1\|\d+\|\d+$/ms,
+like($session->query('CALL smartcar_sync()'), qr/^WARNING:  XX001: could not get the user id of account "$provisional": .*^0\|1\|\d+\|\d+$/ms,
 	'a stored token that cannot be opened does not end a sync');
 is(Manager::rows($node, 'account', 'user_id'), $provisional, 'and stays as it is');
 

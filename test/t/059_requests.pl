@@ -136,7 +136,7 @@ foreach my $run (1 .. 9)
 	my ($counts, $output) = sync();
 
 	push @runs, Manager::aggregate($session, 'connection', 'count(details_at)', server => 'v3');
-	like($output, qr/^WARNING:  SC429: synchronization stopped after \d+ requests, because Smartcar allows no more at present$/m, "run $run says why it stopped") if $run < 9;
+	like($output, qr/^WARNING:  SC429: synchronization stopped after \d+ requests because of Smartcar's rate limit$/m, "run $run says why it stopped") if $run < 9;
 	unlike($output, qr/synchronization stopped/, 'the last one does not') if $run == 9;
 }
 is("@runs", '110 230 350 470 590 710 830 950 1000', '1,000 vehicles: each run goes on where the one before stopped');
@@ -159,7 +159,7 @@ is(Manager::count($session, 'connection', server => 'v3', 'status <>' => 'connec
 
 start_over(30);
 is(counts('max_requests => 11'), '30|0|0|11', 'max_requests');
-like((sync('max_requests => 11'))[1], qr/^NOTICE:  00000: synchronization stopped after 11 requests, because of max_requests$/m, 'says that it stopped');
+like((sync('max_requests => 11'))[1], qr/^NOTICE:  00000: synchronization stopped after 11 requests because of max_requests$/m, 'says that it stopped');
 is(Manager::aggregate($session, 'connection', 'count(details_at)', server => 'v3'), 21, 'and goes on');
 is(counts('max_requests => 100'), '9|0|0|9', 'to the end');
 is(counts('max_requests => 0'), '0|0|0|0', 'none');
@@ -212,7 +212,7 @@ is(counts('details => false'), '10|0|0|1', 'is completed, whatever was made mean
 Manager::add_row($node, 'connection', server => 'v3', user_id => 'new user', vehicle_id => 'new');
 my ($counts, $output) = sync('details => false, max_disconnects => 20');
 is($counts, '110|1|12|14', 'an id that cannot be a header does not stop those after it');
-like($output, qr/^WARNING:.* connections left out: 1$/m, 'and is warned of');
+like($output, qr/^WARNING:.* connections skipped: 1$/m, 'and is warned of');
 
 # a limit of one vehicle does not stop the others
 start_over(5);
@@ -253,7 +253,7 @@ Manager::add_fleet($node, $sandbox, 'v2', 3, undef, vehicles => 4);
 Manager::add_fleet($node, $sandbox, 'v2', 2);
 my @passes = map { $session->query("CALL smartcar_sync(max_requests => 5, server => 'v2')") } 1 .. 5;
 is(users(), '1 2 4 5', 'does not keep those after him from their turn');
-like($passes[2], qr/^WARNING:  54000: user "user-000003" is passed over, because max_requests is too small$/m, 'and is warned of');
+like($passes[2], qr/^WARNING:  54000: skipping user "user-000003" because max_requests is too small$/m, 'and is warned of');
 is(Manager::count($session, 'sync_round', server => 'v2'), 0, 'and all are through');
 
 # What a list may disconnect

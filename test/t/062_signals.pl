@@ -128,7 +128,7 @@ is_result("SELECT count(*), count(DISTINCT code) FROM smartcar_get_signals($of_a
 is_deeply([ requests() ], [ map { "$list?page%5Bnumber%5D=$_&page%5Bsize%5D=100" } 1 .. 3 ], 'as many as there are signals for');
 $sandbox->ask('settings', { signal_page_limit => 100 });
 $sandbox->faults({ %{ page([ signal('a'), signal('b') ], meta => { totalCount => 9 }) }, times => 0 });
-$session->error_is("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It is the same page as one before/, 'a page that comes again');
+$session->error_is("SELECT * FROM smartcar_get_signals('v', 'u')", 'SC004', qr/It repeats an earlier page/, 'a page that comes again');
 $sandbox->faults(page([ signal('a') ], meta => { totalCount => 2 }), { %{ page([]) }, times => 0 });
 is_result("SELECT count(*) FROM smartcar_get_signals('v', 'u')", '1', 'a page that is empty is the last');
 $sandbox->faults(page([ signal('a') ], meta => { totalCount => 2 }), { match => { path => '/signals$' }, status => 400, body => {} });

@@ -158,7 +158,7 @@ start_over();
 $sandbox->faults({ match => { path => '^/v3/subscriptions$' }, status => 400, error => { type => 'VALIDATION', code => 'X' } });
 my $result = connect_owner('v3', 'ada', 'owner-7');
 like($result, qr/^finished\|owner-7\|$ada\|/m, 'the owner is connected');
-like($result, qr/WARNING.*vehicle "$ada_car" of user "$ada" could not be subscribed: Smartcar refused the request: VALIDATION:X/, 'with a warning');
+like($result, qr/WARNING.*could not subscribe vehicle "$ada_car" of user "$ada": Smartcar refused the request: VALIDATION:X/, 'with a warning');
 is(subscriptions(), '', 'and without a subscription');
 $session->query("CALL smartcar_sync('owner-7', server => 'v3')");
 is(subscriptions(), $ada_car, 'which the next synchronization makes');
