@@ -1,10 +1,10 @@
 -- Part of doc/reference.sql: which Tesla permission each permission needs, and
--- what the extension advises for each of Smartcar's errors.  tools/reference.sh
+-- the action for each of Smartcar's errors.  tools/reference.sh
 -- compares the list of errors with the catalogue of src/core/error.c.
 
 \qecho '## Permissions and what they need at Tesla'
 \qecho
-\qecho 'Those of the view `smartcar_permission_mapping`, and at the end those that need nothing there as far as is documented.'
+\qecho 'The rows of the view `smartcar_permission_mapping`, and then the permissions for which no Tesla permission is documented.'
 \qecho
 \qecho '| Smartcar permission | Tesla permission | as Tesla''s API names it |'
 \qecho '| --- | --- | --- |'
@@ -56,9 +56,9 @@ INSERT INTO known_error (origin, type, code) VALUES
 
 \qecho '## Errors and what to do about them'
 \qecho
-\qecho 'What `smartcar_error_action` says of Smartcar''s errors. Where an error is not among them, `smartcar_parse_error` looks at the resolution that Smartcar'
-\qecho 'proposes, then at the status; a status alone never asks an owner, since a firewall or gateway may have sent it. An `invalid_request` that refuses a code or'
-\qecho 'token is `connect`, an `invalid_grant` that refuses the redirect URI `fix_setup`. [smartcar_action](#smartcar_action) says what the words mean.'
+\qecho 'The result of `smartcar_error_action`. For any other error, `smartcar_parse_error` uses the resolution that Smartcar recommends, then the status. A'
+\qecho 'status alone never asks the owner to do something, because a firewall or gateway may have sent it. An `invalid_request` that refuses a code or token is `connect`,'
+\qecho 'and an `invalid_grant` that refuses the redirect URI is `fix_setup`. [What to do for each action](how-to/missing-permissions.md).'
 \qecho
 \qecho '| from | type, or error | code | action |'
 \qecho '| --- | --- | --- | --- |'

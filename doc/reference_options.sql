@@ -1,42 +1,41 @@
 -- Part of doc/reference.sql: the options of servers and user mappings.
 --
--- Only what an option is for is written here.  Which options there are, of what,
--- with which default and range, in which form and for whom, is what the
--- extension answers when it is asked to set them.
+-- Only the purpose of an option is written here.  Its object, default, range and
+-- form, and who may set it, are read from the extension.
 
 CREATE TEMP TABLE option_purpose (name text PRIMARY KEY, purpose text);
 INSERT INTO option_purpose VALUES
 	('client_id', 'the application''s identifier for links, a UUID that the Smartcar dashboard calls client id or, in newer pages, application id'),
-	('redirect_uri', 'where Connect sends the owner back; to the letter one that is registered in the dashboard'),
-	('scope', 'the permissions that links ask for, and that `smartcar_status` measures against; separated by spaces, each with or without `required:`'),
-	('mode', 'which vehicles; left out of links when unset'),
-	('api_version', 'the version of Smartcar''s API; with `2.0`, links carry `client_id` and `user` instead of `application_id` and `external_id`'),
-	('webhook_id', 'the webhook that new vehicles are subscribed to (v3), of `smartcar_get_webhooks`'),
-	('extra_scopes', 'permission names that links may use beside those of `smartcar_tesla.known_permissions()`, separated by spaces'),
+	('redirect_uri', 'where Connect sends the owner back; identical to one that is registered in the Smartcar dashboard'),
+	('scope', 'the scopes that links ask for and that `smartcar_status` compares with; separated by spaces, each with or without `required:`'),
+	('mode', 'which vehicles owners can connect and which are listed; without it, links leave it out and lists are of `live` vehicles'),
+	('api_version', 'the version of Smartcar''s API; with `2.0`, links have `client_id` and `user` instead of `application_id` and `external_id`'),
+	('webhook_id', 'the webhook to which new vehicles are subscribed, as listed by `smartcar_get_webhooks` (v3)'),
+	('extra_scopes', 'permissions that links may use in addition to those of `smartcar_tesla.known_permissions()`, separated by spaces'),
 	('virtual_key_domain', 'the domain of the application''s own virtual key (Enterprise and Scale plans)'),
-	('connect_timeout', 'how long a connection with its TLS may take; milliseconds without a unit'),
-	('timeout', 'how long a request with its repeats may take; milliseconds without a unit'),
-	('max_concurrency', 'how many requests of one bulk call run at once'),
-	('max_response_size', 'how large an answer may be, decompressed; bytes without a unit'),
-	('connect_origin', 'where links point'),
-	('auth_origin', 'where tokens of owners come from'),
-	('iam_origin', 'where tokens of the application come from'),
-	('api_origin', 'the v2.0 API'),
-	('vehicle_origin', 'the v3 API'),
-	('management_origin', 'the management API; with `api_version` 2.0 the default is `https://management.smartcar.com`'),
-	('compatibility_origin', 'the v3 list of supported models, which needs no credentials'),
-	('ca_file', 'certificates of authorities to be trusted beside the system''s; see [Install](install.md#which-authorities-are-trusted)'),
-	('token_key_file', 'the keys that [seal stored tokens](how-to/back-up-and-keys.md#the-key-file)'),
-	('only_in', 'the database from which requests may be sent, as `smartcar_info()` returns it as `here`; see [A copy for tests](how-to/back-up-and-keys.md#a-copy-for-tests)'),
-	('client_secret', 'of the v2.0 token endpoint and of `smartcar_get_compatibility`'),
-	('client_secret_file', 'a file with the same'),
-	('api_client_id', 'of the v3 client credentials; begins with `client_`'),
-	('api_client_secret', 'of the v3 client credentials'),
-	('api_client_secret_file', 'a file with the same'),
+	('connect_timeout', 'how long it may take to connect, TLS included; milliseconds without a unit'),
+	('timeout', 'how long a request with its retries may take; milliseconds without a unit'),
+	('max_concurrency', 'how many requests of one call run at the same time'),
+	('max_response_size', 'the largest size of a response after decompression; bytes without a unit'),
+	('connect_origin', 'the origin of links to Smartcar Connect'),
+	('auth_origin', 'the origin of the token endpoint for owners (v2.0)'),
+	('iam_origin', 'the origin of the token endpoint for the application (v3)'),
+	('api_origin', 'the origin of the v2.0 API'),
+	('vehicle_origin', 'the origin of the v3 API'),
+	('management_origin', 'the origin of the management API; with `api_version` 2.0 the default is `https://management.smartcar.com`'),
+	('compatibility_origin', 'the origin of the v3 list of supported models, which needs no credentials'),
+	('ca_file', 'a file with certificate authorities to trust in addition to the system''s; see [Install](install.md#which-authorities-are-trusted)'),
+	('token_key_file', 'a file with the keys that [seal stored tokens](how-to/back-up-and-keys.md#the-key-file)'),
+	('only_in', 'the only database that may send requests, in the form of the row `here` of `smartcar_info()`; see [A copy for tests](how-to/back-up-and-keys.md#a-copy-for-tests)'),
+	('client_secret', 'the secret for the v2.0 token endpoint and `smartcar_get_compatibility`'),
+	('client_secret_file', 'a file with `client_secret`'),
+	('api_client_id', 'the id of the v3 client credentials; begins with `client_`'),
+	('api_client_secret', 'the secret of the v3 client credentials'),
+	('api_client_secret_file', 'a file with `api_client_secret`'),
 	('management_token', 'the application management token: the key of webhook signatures, and the password of the v2.0 management API'),
-	('management_token_file', 'a file with the same'),
-	('management_token_previous', 'the token that is being replaced: signatures with it are accepted, too'),
-	('management_token_previous_file', 'a file with the same');
+	('management_token_file', 'a file with `management_token`'),
+	('management_token_previous', 'the token that is being replaced: its signatures are accepted, too'),
+	('management_token_previous_file', 'a file with `management_token_previous`');
 
 -- A value in the unit in which one would write it.
 CREATE FUNCTION pg_temp.with_unit(value bigint, unit text) RETURNS text LANGUAGE sql AS $$
@@ -58,7 +57,7 @@ ALTER ROLE reference_probe NOSUPERUSER;
 GRANT USAGE ON FOREIGN DATA WRAPPER smartcar_tesla TO reference_probe;
 ALTER SERVER reference_probe OWNER TO reference_probe;
 
--- Asks to set an option to a value that none of them takes, and hears why not.
+-- Sets each option to a value that none accepts, and reads the form from the error.
 DO $$
 DECLARE
 	option record;
@@ -130,8 +129,8 @@ SELECT pg_temp.stop_if('doc/reference_options.sql has no purpose for, or the ext
 
 \qecho '## Options of a server'
 \qecho
-\qecho 'A SERVER is one Smartcar application. Its owner sets them; where it says superuser, nobody else can, because the option decides where'
-\qecho 'secrets go or what is read. An option that is unset and has no default is not used.'
+\qecho 'A SERVER is one Smartcar application. The owner of the server sets its options. Some are for superusers only, because they decide where'
+\qecho 'secrets are sent or which files are read. An option that is unset and has no default is not used.'
 \qecho
 \qecho '| option | meaning | values | default | set by |'
 \qecho '| --- | --- | --- | --- | --- |'
@@ -140,7 +139,7 @@ SELECT format('| `%s` | %s | %s | %s | %s |', name, purpose, form, COALESCE('`' 
 \qecho
 \qecho '## Options of a user mapping'
 \qecho
-\qecho 'The mapping of the current role is used, and where there is none, that of PUBLIC. A secret is given once, as a value or as a file.'
+\qecho 'The mapping of the current role is used, or else that of PUBLIC. A secret is either a value or a file, not both.'
 \qecho
 \qecho '| option | meaning | values | set by |'
 \qecho '| --- | --- | --- | --- |'

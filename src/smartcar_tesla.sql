@@ -5,9 +5,9 @@
 
 --
 -- Functions, types and views are created in the schema that CREATE EXTENSION
--- names.  Tables, and functions that only a view needs, have a schema of the
--- extension's own, which no GRANT ... ON ALL TABLES IN SCHEMA public reaches and
--- no tool that manages public finds.
+-- names.  Tables, and functions that only a view needs, are in a schema of their
+-- own, so that GRANT ... ON ALL TABLES IN SCHEMA public and tools that manage
+-- public do not touch them.
 --
 -- Arguments, results and errors are described in doc/reference_functions.sql.
 --
@@ -98,7 +98,7 @@ CREATE FUNCTION smartcar_reauth_vehicle_url(
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_reauth_vehicle_url'
 LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION smartcar_reauth_vehicle_url IS 'Returns the link under which the owner of a vehicle logs in again.';
+COMMENT ON FUNCTION smartcar_reauth_vehicle_url IS 'Returns the link for the owner of a vehicle to log in again.';
 
 CREATE FUNCTION smartcar_complete_reauth_url(
 	resolution_url text,
@@ -138,14 +138,14 @@ CREATE TYPE smartcar_callback AS (
 COMMENT ON TYPE smartcar_callback IS
 'What Smartcar Connect sent to the redirect URI; a parameter that was absent or empty is NULL.';
 COMMENT ON COLUMN smartcar_callback.code IS
-'authorization code, single-use and valid for 10 minutes; NULL where there is an error';
+'authorization code, single-use and valid for 10 minutes; NULL if there is an error';
 COMMENT ON COLUMN smartcar_callback.state IS 'state of the link; check it before you use anything else';
 COMMENT ON COLUMN smartcar_callback.user_id IS 'Smartcar''s id of the owner';
 COMMENT ON COLUMN smartcar_callback.external_id IS 'the application''s own id of the owner';
 COMMENT ON COLUMN smartcar_callback.vehicle_id IS
 'vehicle whose owner logged in again, or whose battery capacity was asked for';
 COMMENT ON COLUMN smartcar_callback.virtual_key_url IS
-'link under which the owner adds the virtual key; NULL unless it leads to Tesla';
+'link for the owner to add the virtual key; NULL unless it leads to Tesla';
 COMMENT ON COLUMN smartcar_callback.error IS 'why there is no code, for example access_denied';
 COMMENT ON COLUMN smartcar_callback.error_description IS 'the error in words, which may change: decide by error';
 COMMENT ON COLUMN smartcar_callback.status_code IS 'HTTP status that the owner saw, with configuration_error';
@@ -248,7 +248,7 @@ CREATE FUNCTION smartcar_virtual_key_url(domain text DEFAULT NULL, server text D
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_virtual_key_url'
 LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION smartcar_virtual_key_url IS 'Returns the link under which an owner adds the virtual key.';
+COMMENT ON FUNCTION smartcar_virtual_key_url IS 'Returns the link for an owner to add the virtual key.';
 
 --
 -- Errors
@@ -314,7 +314,7 @@ CREATE FUNCTION smartcar_parse_error(
 RETURNS smartcar_error
 AS 'MODULE_PATHNAME', 'smartcar_parse_error'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION smartcar_parse_error IS 'Parses an error response of Smartcar, whatever its generation.';
+COMMENT ON FUNCTION smartcar_parse_error IS 'Parses an error response of any of Smartcar''s APIs.';
 
 --
 -- Webhooks
@@ -356,9 +356,10 @@ COMMENT ON FUNCTION smartcar_verify_webhook(text, text, text, text) IS
 --
 -- Tokens
 --
--- A function that sends a request costs so much that the planner evaluates every
--- other condition first.  EXECUTE on it is granted to nobody: it uses the secrets
--- of the application, and it makes the server open connections.
+-- A function that sends a request has a COST above that of any other condition, so
+-- that it is evaluated last, and below jit_above_cost.  EXECUTE on it is granted to
+-- nobody: it uses the secrets of the application, and it makes the server open
+-- connections.
 --
 
 CREATE TYPE smartcar_token AS (
@@ -373,10 +374,10 @@ COMMENT ON TYPE smartcar_token IS 'The tokens of an owner (v2.0).';
 COMMENT ON COLUMN smartcar_token.access_token IS 'access token';
 COMMENT ON COLUMN smartcar_token.token_type IS 'Bearer';
 COMMENT ON COLUMN smartcar_token.expires_at IS
-'when the access token expires, counted from before the request was made';
+'when the access token expires, counted from the start of the request';
 COMMENT ON COLUMN smartcar_token.refresh_token IS 'refresh token, single-use';
 COMMENT ON COLUMN smartcar_token.refresh_expires_at IS
-'when the refresh token expires: the time of the request and refresh_lifetime, as Smartcar does not say';
+'when the refresh token expires: the time of the request plus refresh_lifetime';
 
 CREATE FUNCTION smartcar_exchange_code(
 	code text,
@@ -410,9 +411,6 @@ COMMENT ON FUNCTION smartcar_get_application_token IS 'Returns the access token 
 
 --
 -- Calls to Smartcar
---
--- Their COST is more than that of any condition, so that they are called last, and
--- less than what makes the planner compile queries that wait for the network.
 --
 
 CREATE TYPE smartcar_connection AS (
@@ -458,7 +456,7 @@ CREATE TYPE smartcar_response AS (
 
 COMMENT ON TYPE smartcar_response IS 'A response of Smartcar; a header that is absent is NULL.';
 COMMENT ON COLUMN smartcar_response.status IS 'HTTP status';
-COMMENT ON COLUMN smartcar_response.body IS 'body as text; cast it to jsonb where it is JSON';
+COMMENT ON COLUMN smartcar_response.body IS 'body as text; cast it to jsonb if it is JSON';
 COMMENT ON COLUMN smartcar_response.content_type IS 'media type of the body';
 COMMENT ON COLUMN smartcar_response.request_id IS 'id that Smartcar''s support asks for';
 COMMENT ON COLUMN smartcar_response.data_age IS 'when the vehicle reported the data';
@@ -502,7 +500,7 @@ CREATE TYPE smartcar_request_result AS (
 COMMENT ON TYPE smartcar_request_result IS 'A response of Smartcar to one of many requests.';
 COMMENT ON COLUMN smartcar_request_result.path IS 'path of the request';
 COMMENT ON COLUMN smartcar_request_result.status IS 'HTTP status';
-COMMENT ON COLUMN smartcar_request_result.body IS 'body as text; cast it to jsonb where it is JSON';
+COMMENT ON COLUMN smartcar_request_result.body IS 'body as text; cast it to jsonb if it is JSON';
 COMMENT ON COLUMN smartcar_request_result.content_type IS 'media type of the body';
 COMMENT ON COLUMN smartcar_request_result.request_id IS 'id that Smartcar''s support asks for';
 COMMENT ON COLUMN smartcar_request_result.data_age IS 'when the vehicle reported the data';
@@ -513,7 +511,7 @@ COMMENT ON COLUMN smartcar_request_result.headers IS 'all headers, by their name
 COMMENT ON COLUMN smartcar_request_result.sqlstate IS
 'SQLSTATE that smartcar_request would raise; NULL if there is a response';
 COMMENT ON COLUMN smartcar_request_result.error IS
-'the error, or what a response says is wrong; NULL if nothing is';
+'the error, or the error in the response; NULL if there is none';
 
 CREATE FUNCTION smartcar_request_many(
 	method text,
@@ -535,7 +533,7 @@ CREATE FUNCTION smartcar_get_user(access_token text, server text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'smartcar_get_user'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 10000;
-COMMENT ON FUNCTION smartcar_get_user IS 'Returns the id of the Smartcar user whom an access token belongs to (v2.0).';
+COMMENT ON FUNCTION smartcar_get_user IS 'Returns the id of the user to whom an access token belongs (v2.0).';
 
 CREATE FUNCTION smartcar_get_vehicles(
 	access_token text DEFAULT NULL,
@@ -777,7 +775,7 @@ COMMENT ON COLUMN smartcar_webhook.webhook_id IS 'id of the webhook, for the opt
 COMMENT ON COLUMN smartcar_webhook.name IS 'name in the dashboard';
 COMMENT ON COLUMN smartcar_webhook.callback_uri IS 'where events are sent';
 COMMENT ON COLUMN smartcar_webhook.is_enabled IS 'whether events are sent';
-COMMENT ON COLUMN smartcar_webhook.auto_subscribe IS 'whether every new vehicle is subscribed by itself';
+COMMENT ON COLUMN smartcar_webhook.auto_subscribe IS 'whether Smartcar subscribes every new vehicle';
 COMMENT ON COLUMN smartcar_webhook.signals IS 'codes of the signals that an event carries';
 COMMENT ON COLUMN smartcar_webhook.triggers IS 'codes of the signals that cause an event';
 
@@ -811,9 +809,9 @@ COMMENT ON FUNCTION smartcar_unsubscribe IS 'Ends the subscription of a vehicle 
 -- Tables of the connection manager
 --
 -- Nobody has rights on them; the functions below use them as the owner of the
--- extension.  Their rows are dumped: the tokens in them are sealed.  There are
--- neither sequences nor foreign keys, and user_id is in the keys of those that
--- grow with the fleet, so that they can be distributed.
+-- extension.  Their rows are dumped, because the tokens in them are sealed.  So that
+-- Citus can distribute the tables, there are neither sequences nor foreign keys, and
+-- user_id is in the keys of the tables that grow with the fleet.
 --
 
 CREATE TABLE smartcar_tesla.session (
@@ -852,21 +850,21 @@ COMMENT ON COLUMN smartcar_tesla.session.link IS 'connect, update_access or reau
 COMMENT ON COLUMN smartcar_tesla.session.external_id IS 'the application''s own id of the owner';
 COMMENT ON COLUMN smartcar_tesla.session.vehicle_id IS 'vehicle whose owner is to log in again';
 COMMENT ON COLUMN smartcar_tesla.session.redirect_uri IS 'redirect URI of the link, which the exchange repeats';
-COMMENT ON COLUMN smartcar_tesla.session.scope IS 'scopes of the link, if an argument gave them';
-COMMENT ON COLUMN smartcar_tesla.session.callback_hash IS 'SHA-256 of the callback that has used the state';
+COMMENT ON COLUMN smartcar_tesla.session.scope IS 'scopes of the link, if passed as an argument';
+COMMENT ON COLUMN smartcar_tesla.session.callback_hash IS 'SHA-256 of the callback that used the state';
 COMMENT ON COLUMN smartcar_tesla.session.created_at IS 'when the session was begun';
 COMMENT ON COLUMN smartcar_tesla.session.expires_at IS 'until when its callback is accepted';
 COMMENT ON COLUMN smartcar_tesla.session.status IS
 'open, exchanging (also after a crash during the exchange), finished or failed';
-COMMENT ON COLUMN smartcar_tesla.session.ended_at IS 'when the callback came';
+COMMENT ON COLUMN smartcar_tesla.session.ended_at IS 'when the session finished or failed';
 COMMENT ON COLUMN smartcar_tesla.session.user_id IS 'Smartcar''s id of the owner, once finished';
-COMMENT ON COLUMN smartcar_tesla.session.vehicle_ids IS 'vehicles that the first result named';
-COMMENT ON COLUMN smartcar_tesla.session.previous_external_id IS 'owner to whom the vehicles belonged before';
+COMMENT ON COLUMN smartcar_tesla.session.vehicle_ids IS 'vehicles of the result';
+COMMENT ON COLUMN smartcar_tesla.session.previous_external_id IS 'external_id of the previous owner of the vehicles';
 COMMENT ON COLUMN smartcar_tesla.session.error IS 'error of the callback or of the exchange';
 COMMENT ON COLUMN smartcar_tesla.session.error_description IS 'the error in words';
 COMMENT ON COLUMN smartcar_tesla.session.action IS 'what to do about the error';
 
--- Room on each page, so that a claim changes no index; test/bench/week.sh tried it.
+-- Room on each page, so that a claim changes no index; test/bench/week.sh measures it.
 CREATE TABLE smartcar_tesla.account (
 	server text NOT NULL,
 	user_id text NOT NULL,
@@ -889,19 +887,19 @@ CREATE TABLE smartcar_tesla.account (
 	PRIMARY KEY (user_id, server)
 ) WITH (fillfactor = 90);
 
--- The id comes first, as in the table of connections: a plan that was made while the
--- table was empty must not find an owner by the server alone.
+-- The id comes first, as in the table of connections, so that a plan that was made
+-- while the table was empty does not look up an owner by the server alone.
 CREATE INDEX account_external_id ON smartcar_tesla.account (external_id, server);
 
--- Tokens whose user is not known yet, of which there are few.
+-- Provisional accounts, of which there are few.
 CREATE INDEX account_provisional ON smartcar_tesla.account (server, user_id)
 	WHERE pg_catalog.starts_with(user_id, 'session-');
 
--- Those whose owner has to connect again.
+-- Accounts whose owner has to connect again.
 CREATE INDEX account_refused ON smartcar_tesla.account (server) WHERE status = 'reauthenticate';
 
--- What is due; an account is in two of them, and one whose refresh fails in the
--- last.  A lease is in none, so that a claim changes no index.
+-- Accounts that are due.  An account is in the first two, and in the third instead
+-- while its refreshes fail.  None has the lease, so that a claim changes no index.
 CREATE INDEX account_access_expires_at ON smartcar_tesla.account (server, access_expires_at)
 	WHERE status = 'active' AND refresh_token IS NOT NULL AND attempts = 0;
 CREATE INDEX account_refresh_expires_at ON smartcar_tesla.account (server, refresh_expires_at)
@@ -932,8 +930,8 @@ COMMENT ON COLUMN smartcar_tesla.account.created_at IS
 'when the owner last connected; for imported tokens, when Smartcar gave them';
 COMMENT ON COLUMN smartcar_tesla.account.updated_at IS 'when this row was last changed';
 
--- What an action depends on is the same for many connections; the few that differ
--- are found by an index on its hash.
+-- Many connections have the same facts, those columns that the action depends on.  An
+-- index on a hash of the facts finds the few connections that need an action.
 CREATE FUNCTION smartcar_tesla.facts_hash(
 	status text,
 	error_action smartcar_action,
@@ -948,10 +946,10 @@ CREATE FUNCTION smartcar_tesla.facts_hash(
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'smartcar_facts_hash'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION smartcar_tesla.facts_hash IS 'Returns the same for connections that need the same action.';
+COMMENT ON FUNCTION smartcar_tesla.facts_hash IS 'Returns a hash of the facts that the action of a connection depends on.';
 
 -- Room on each page, so that an event or a synchronization changes no index;
--- test/bench/week.sh tried it.
+-- test/bench/week.sh measures it.
 CREATE TABLE smartcar_tesla.connection (
 	server text NOT NULL,
 	user_id text NOT NULL,
@@ -990,28 +988,28 @@ CREATE TABLE smartcar_tesla.connection (
 	PRIMARY KEY (user_id, vehicle_id, server)
 ) WITH (fillfactor = 80);
 
--- The id comes first: it tells rows apart, and a query may leave out the server.
+-- The id comes first: it is selective, and a query may leave out the server.
 CREATE INDEX connection_external_id ON smartcar_tesla.connection (external_id, server);
 CREATE INDEX connection_vehicle_id ON smartcar_tesla.connection (vehicle_id, server);
 CREATE INDEX connection_facts_hash ON smartcar_tesla.connection (smartcar_tesla.facts_hash(status, error_action,
 	granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired, server));
 
--- Few change their owner.
+-- Vehicles whose owner has changed, of which there are few.
 CREATE INDEX connection_owner_changed_at ON smartcar_tesla.connection (server, owner_changed_at)
 	WHERE owner_changed_at IS NOT NULL;
 
--- Errors that do not pass by themselves.
+-- Errors that are not transient.
 CREATE INDEX connection_error ON smartcar_tesla.connection (server)
 	WHERE status = 'connected' AND error_type IS NOT NULL
 		AND (error_action IS NULL OR error_action NOT IN ('none', 'retry'));
 
-COMMENT ON TABLE smartcar_tesla.connection IS 'Connections as Smartcar last told them: one user and one vehicle each.';
+COMMENT ON TABLE smartcar_tesla.connection IS 'Connections as Smartcar last reported them: one user and one vehicle each.';
 COMMENT ON COLUMN smartcar_tesla.connection.server IS 'SERVER that the connection belongs to';
 COMMENT ON COLUMN smartcar_tesla.connection.user_id IS 'Smartcar''s id of the owner';
 COMMENT ON COLUMN smartcar_tesla.connection.vehicle_id IS 'Smartcar''s id of the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.connection_id IS 'Smartcar''s id of the connection (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.external_id IS 'the application''s own id of the owner';
-COMMENT ON COLUMN smartcar_tesla.connection.previous_external_id IS 'external_id of the owner before, if there was another';
+COMMENT ON COLUMN smartcar_tesla.connection.previous_external_id IS 'external_id of the previous owner, if there was one';
 COMMENT ON COLUMN smartcar_tesla.connection.owner_changed_at IS 'when external_id was changed to that of another owner';
 COMMENT ON COLUMN smartcar_tesla.connection.status IS
 'connected, or disconnected once a list of Smartcar no longer had the vehicle';
@@ -1022,22 +1020,22 @@ COMMENT ON COLUMN smartcar_tesla.connection.mode IS 'live, simulated or test, wh
 COMMENT ON COLUMN smartcar_tesla.connection.powertrain_type IS 'powertrain, as Smartcar writes it (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.granted_scopes IS 'scopes that were granted';
 COMMENT ON COLUMN smartcar_tesla.connection.access_type IS 'OWNER or DRIVER, in v3 what the signal says';
-COMMENT ON COLUMN smartcar_tesla.connection.access_type_known_at IS 'as of when access_type is known';
+COMMENT ON COLUMN smartcar_tesla.connection.access_type_known_at IS 'when access_type was reported';
 COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes IS 'Tesla scopes that were granted, such as vehicle_location';
-COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes_known_at IS 'as of when tesla_scopes is known';
+COMMENT ON COLUMN smartcar_tesla.connection.tesla_scopes_known_at IS 'when tesla_scopes was reported';
 COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_paired IS 'whether the vehicle has the virtual key';
-COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_known_at IS 'as of when virtual_key_paired is known';
+COMMENT ON COLUMN smartcar_tesla.connection.virtual_key_known_at IS 'when virtual_key_paired was reported';
 COMMENT ON COLUMN smartcar_tesla.connection.details_at IS
-'when Smartcar was last asked for access_type, tesla_scopes and virtual_key_paired (v3)';
+'when access_type, tesla_scopes and virtual_key_paired were last requested (v3)';
 COMMENT ON COLUMN smartcar_tesla.connection.errors IS
-'errors by type and code, as of known_at; one that has ended is kept for a day';
-COMMENT ON COLUMN smartcar_tesla.connection.errors_known_at IS 'when Smartcar last told all errors';
+'errors by type and code, each reported at its known_at; ended ones are kept for a day';
+COMMENT ON COLUMN smartcar_tesla.connection.errors_known_at IS 'when Smartcar last reported all errors';
 COMMENT ON COLUMN smartcar_tesla.connection.error_type IS 'type of the error that has to be fixed first';
 COMMENT ON COLUMN smartcar_tesla.connection.error_code IS 'its code';
 COMMENT ON COLUMN smartcar_tesla.connection.error_description IS 'its description';
 COMMENT ON COLUMN smartcar_tesla.connection.error_action IS 'what to do about it';
 COMMENT ON COLUMN smartcar_tesla.connection.error_url IS 'link that came with it';
-COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'as of when that error is known';
+COMMENT ON COLUMN smartcar_tesla.connection.error_at IS 'when that error was reported';
 COMMENT ON COLUMN smartcar_tesla.connection.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_tesla.connection.synced_at IS 'when Smartcar was last asked';
 COMMENT ON COLUMN smartcar_tesla.connection.webhook_id IS 'webhook that the vehicle was subscribed to here (v3)';
@@ -1066,7 +1064,7 @@ CREATE TABLE smartcar_tesla.forgotten_user (
 );
 
 COMMENT ON TABLE smartcar_tesla.forgotten_user IS
-'Users who were forgotten a short time ago, so that nothing that was under way stores them again.';
+'Users forgotten in the last 25 hours, so that requests under way do not store them again.';
 COMMENT ON COLUMN smartcar_tesla.forgotten_user.server IS 'SERVER that the user belonged to';
 COMMENT ON COLUMN smartcar_tesla.forgotten_user.user_hash IS 'SHA-256 of Smartcar''s id of the owner, which itself is not stored';
 COMMENT ON COLUMN smartcar_tesla.forgotten_user.forgotten_at IS 'when the user was forgotten';
@@ -1081,13 +1079,13 @@ CREATE TABLE smartcar_tesla.sync_round (
 );
 
 COMMENT ON TABLE smartcar_tesla.sync_round IS
-'Where smartcar_sync stopped because of a limit, for the next run to go on.';
+'Where smartcar_sync stopped because of a limit, and the next run continues.';
 COMMENT ON COLUMN smartcar_tesla.sync_round.server IS 'SERVER that is synchronized';
 COMMENT ON COLUMN smartcar_tesla.sync_round.details_began_at IS
-'vehicles whose details are older than this are still to be asked about (v3)';
+'details that are older than this are still to be requested (v3)';
 COMMENT ON COLUMN smartcar_tesla.sync_round.list_began_at IS 'when the list of connections or users was begun';
-COMMENT ON COLUMN smartcar_tesla.sync_round.next_page IS 'page of the list to go on with; -1 after the last one, NULL if it is complete (v3)';
-COMMENT ON COLUMN smartcar_tesla.sync_round.last_user_id IS 'user after whom to go on (v2.0)';
+COMMENT ON COLUMN smartcar_tesla.sync_round.next_page IS 'next page of the list; -1 after the last one, NULL if the list is complete (v3)';
+COMMENT ON COLUMN smartcar_tesla.sync_round.last_user_id IS 'user after whom the next run continues (v2.0)';
 
 CREATE TABLE smartcar_tesla.job_run (
 	server text NOT NULL,
@@ -1109,11 +1107,11 @@ CREATE TABLE smartcar_tesla.job_run (
 COMMENT ON TABLE smartcar_tesla.job_run IS 'Runs of the procedures that jobs call.';
 COMMENT ON COLUMN smartcar_tesla.job_run.server IS 'SERVER of the run';
 COMMENT ON COLUMN smartcar_tesla.job_run.procedure IS 'smartcar_refresh, smartcar_sync or smartcar_reseal_tokens';
-COMMENT ON COLUMN smartcar_tesla.job_run.began_at IS 'when the run began, or the first one of several';
-COMMENT ON COLUMN smartcar_tesla.job_run.run_id IS 'tells runs apart';
-COMMENT ON COLUMN smartcar_tesla.job_run.ended_at IS 'when the run ended, or the last one; NULL while it runs, and if it was cut off';
+COMMENT ON COLUMN smartcar_tesla.job_run.began_at IS 'when the run began, or the first of several';
+COMMENT ON COLUMN smartcar_tesla.job_run.run_id IS 'id of the run';
+COMMENT ON COLUMN smartcar_tesla.job_run.ended_at IS 'when the run ended, or the last of several; NULL while it runs and if it was cut off';
 COMMENT ON COLUMN smartcar_tesla.job_run.runs IS
-'how many runs this is: those that did nothing share a row for up to an hour';
+'number of runs in this row: those that did nothing share one for up to an hour';
 COMMENT ON COLUMN smartcar_tesla.job_run.done IS 'result "refreshed" or "synced"; accounts that were resealed';
 COMMENT ON COLUMN smartcar_tesla.job_run.failed IS 'result "failed"';
 COMMENT ON COLUMN smartcar_tesla.job_run.refused IS 'result "refused" of smartcar_refresh';
@@ -1214,7 +1212,7 @@ CREATE PROCEDURE smartcar_adopt(
 	INOUT unknown bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_adopt'
 LANGUAGE C;
-COMMENT ON PROCEDURE smartcar_adopt IS 'Gives Smartcar users that are known the application''s own ids.';
+COMMENT ON PROCEDURE smartcar_adopt IS 'Assigns the application''s own owner ids to known Smartcar users.';
 
 CREATE PROCEDURE smartcar_import_tokens(
 	user_ids text[],
@@ -1228,7 +1226,7 @@ CREATE PROCEDURE smartcar_import_tokens(
 	INOUT kept bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_import_tokens'
 LANGUAGE C;
-COMMENT ON PROCEDURE smartcar_import_tokens IS 'Stores tokens that the application has kept itself (v2.0).';
+COMMENT ON PROCEDURE smartcar_import_tokens IS 'Imports tokens that the application has stored itself (v2.0).';
 
 CREATE FUNCTION smartcar_access_token(
 	external_id text DEFAULT NULL,
@@ -1259,7 +1257,7 @@ CREATE PROCEDURE smartcar_forget(
 AS 'MODULE_PATHNAME', 'smartcar_forget'
 LANGUAGE C;
 COMMENT ON PROCEDURE smartcar_forget IS
-'Disconnects all vehicles of an owner at Smartcar and deletes what is stored of the owner.';
+'Disconnects all vehicles of an owner at Smartcar and deletes what is stored about the owner.';
 
 CREATE PROCEDURE smartcar_reseal_tokens(server text DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'smartcar_reseal_tokens'
@@ -1317,7 +1315,8 @@ AS 'MODULE_PATHNAME', 'smartcar_may_use'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.may_use IS 'Tells whether the current role may see rows about a server.';
 
--- Citus cannot send a subquery without FROM to its workers, so LATERAL is not for this.
+-- The inner query computes what is used more than once.  LATERAL would be shorter, but
+-- Citus cannot send a subquery without FROM to its workers.
 CREATE VIEW smartcar_tesla.connection_status AS
 	SELECT c.server, c.external_id, c.user_id, c.vehicle_id, c.make, c.model, c.year, c.mode, c.status,
 		c.granted_scopes,
@@ -1353,10 +1352,10 @@ CREATE VIEW smartcar_status WITH (security_barrier) AS
 	FROM smartcar_tesla.connection_status
 	WHERE smartcar_tesla.may_use(server);
 
--- The kinds of connections are found one by one in the index of their hash, and of each
--- the first tells whether there is something to do: what the server wants can change
--- at any time.  ORDER BY, OFFSET, and BETWEEN in place of =, which the planner would
--- expect to find a large part of the table, keep it from reading the table instead.
+-- Walks through the index from hash to hash, and computes the action of one row for each:
+-- it cannot be stored, because the option "scope" of the server can change at any time.
+-- The planner expects = to find a large part of the table.  ORDER BY, OFFSET 0, and
+-- BETWEEN instead of = keep it from reading all of the table.
 CREATE VIEW smartcar_todo WITH (security_barrier) AS
 	WITH RECURSIVE kind (facts_hash) AS (
 		SELECT min(facts_hash) FROM smartcar_tesla.connection_status
@@ -1399,9 +1398,9 @@ COMMENT ON COLUMN smartcar_status.virtual_key_paired IS 'whether the vehicle has
 COMMENT ON COLUMN smartcar_status.error_type IS 'type of the error that has to be fixed first';
 COMMENT ON COLUMN smartcar_status.error_code IS 'its code';
 COMMENT ON COLUMN smartcar_status.error_description IS 'its description';
-COMMENT ON COLUMN smartcar_status.error_at IS 'as of when that error is known';
+COMMENT ON COLUMN smartcar_status.error_at IS 'when that error was reported';
 COMMENT ON COLUMN smartcar_status.action IS
-'what to do next; none if all is well, NULL if that is not known for want of the server';
+'what to do next; none if all is well, NULL if not known because the server does not exist';
 COMMENT ON COLUMN smartcar_status.action_url IS 'link for the action, where one can be sent as it is';
 COMMENT ON COLUMN smartcar_status.connected_at IS 'when the owner connected the vehicle';
 COMMENT ON COLUMN smartcar_status.synced_at IS 'when Smartcar was last asked';
@@ -1411,10 +1410,11 @@ RETURNS boolean
 AS 'MODULE_PATHNAME', 'smartcar_is_being_finished'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION smartcar_tesla.is_being_finished IS
-'Tells whether smartcar_finish_connect is at work on a session.';
+'Tells whether smartcar_finish_connect is running for a session.';
 
--- The condition stands outside: of a view that is a UNION ALL itself, the planner moves a
--- condition of the query into the parts, before theirs, security barrier or not.
+-- may_use() is called outside of the UNION ALL: into the parts of a view that is itself a
+-- UNION ALL, the planner moves a condition of the query, in front of the condition of the
+-- part, in spite of the security barrier.
 CREATE VIEW smartcar_trouble WITH (security_barrier) AS
 	SELECT * FROM (
 		SELECT s.server, s.external_id, s.user_id, s.vehicle_id,
@@ -1463,20 +1463,20 @@ CREATE VIEW smartcar_trouble WITH (security_barrier) AS
 	) t
 	WHERE smartcar_tesla.may_use(t.server);
 
-COMMENT ON VIEW smartcar_trouble IS 'What support has to look at: sessions, accounts and vehicles.';
-COMMENT ON COLUMN smartcar_trouble.server IS 'SERVER that it belongs to';
-COMMENT ON COLUMN smartcar_trouble.external_id IS 'the application''s own id of the owner; of owner_changed, of the one before';
-COMMENT ON COLUMN smartcar_trouble.user_id IS 'Smartcar''s id of the owner, where it is known';
-COMMENT ON COLUMN smartcar_trouble.vehicle_id IS 'Smartcar''s id of the vehicle, where it is about one';
+COMMENT ON VIEW smartcar_trouble IS 'Problems of sessions, accounts and connections that support has to look at.';
+COMMENT ON COLUMN smartcar_trouble.server IS 'SERVER of the problem';
+COMMENT ON COLUMN smartcar_trouble.external_id IS 'the application''s own id of the owner; for owner_changed, of the previous one';
+COMMENT ON COLUMN smartcar_trouble.user_id IS 'Smartcar''s id of the owner, if known';
+COMMENT ON COLUMN smartcar_trouble.vehicle_id IS 'Smartcar''s id of the vehicle, if the problem concerns one';
 COMMENT ON COLUMN smartcar_trouble.kind IS
 'session_failed, _cut_off or _expired; account_refused or _failing; connection_error; owner_changed';
-COMMENT ON COLUMN smartcar_trouble.since IS 'when it happened; of an account that fails, when its tokens were new';
+COMMENT ON COLUMN smartcar_trouble.since IS 'when it happened; for account_failing, when the account last got tokens';
 COMMENT ON COLUMN smartcar_trouble.action IS 'what to do: fix_setup is for the team, retry passes by itself; NULL if not known';
 COMMENT ON COLUMN smartcar_trouble.error IS 'error of the callback, SQLSTATE of the refresh, or type and code of the error';
-COMMENT ON COLUMN smartcar_trouble.message IS 'the error in words, as Smartcar has told it';
+COMMENT ON COLUMN smartcar_trouble.message IS 'the error in words';
 COMMENT ON COLUMN smartcar_trouble.attempts IS 'refreshes that have failed since the last successful one';
 COMMENT ON COLUMN smartcar_trouble.next_attempt_at IS 'when the next refresh is due';
-COMMENT ON COLUMN smartcar_trouble.expires_at IS 'when the link expires, or the refresh token, as far as is known';
+COMMENT ON COLUMN smartcar_trouble.expires_at IS 'when the link or the refresh token expires, as far as is known';
 
 CREATE VIEW smartcar_job_run WITH (security_barrier) AS
 	SELECT r.server, r.procedure, r.run_id, r.runs, r.began_at, r.ended_at, r.done, r.failed, r.refused, r.disconnected,
@@ -1487,11 +1487,11 @@ CREATE VIEW smartcar_job_run WITH (security_barrier) AS
 COMMENT ON VIEW smartcar_job_run IS 'Runs of the procedures that jobs call, for 30 days.';
 COMMENT ON COLUMN smartcar_job_run.server IS 'SERVER of the run';
 COMMENT ON COLUMN smartcar_job_run.procedure IS 'smartcar_refresh, smartcar_sync or smartcar_reseal_tokens';
-COMMENT ON COLUMN smartcar_job_run.began_at IS 'when the run began, or the first one of several';
-COMMENT ON COLUMN smartcar_job_run.run_id IS 'tells runs apart';
-COMMENT ON COLUMN smartcar_job_run.ended_at IS 'when the run ended, or the last one; NULL while it runs, and if it was cut off';
+COMMENT ON COLUMN smartcar_job_run.began_at IS 'when the run began, or the first of several';
+COMMENT ON COLUMN smartcar_job_run.run_id IS 'id of the run';
+COMMENT ON COLUMN smartcar_job_run.ended_at IS 'when the run ended, or the last of several; NULL while it runs and if it was cut off';
 COMMENT ON COLUMN smartcar_job_run.runs IS
-'how many runs this is: those that did nothing share a row for up to an hour';
+'number of runs in this row: those that did nothing share one for up to an hour';
 COMMENT ON COLUMN smartcar_job_run.done IS 'result "refreshed" or "synced"; accounts that were resealed';
 COMMENT ON COLUMN smartcar_job_run.failed IS 'result "failed"';
 COMMENT ON COLUMN smartcar_job_run.refused IS 'result "refused" of smartcar_refresh';
@@ -1499,9 +1499,9 @@ COMMENT ON COLUMN smartcar_job_run.disconnected IS 'result "disconnected" of sma
 COMMENT ON COLUMN smartcar_job_run.requests IS 'requests that were sent';
 COMMENT ON COLUMN smartcar_job_run.error_sqlstate IS 'SQLSTATE of the error, or of the limit, that ended the run';
 COMMENT ON COLUMN smartcar_job_run.error_description IS 'the error in words';
-COMMENT ON VIEW smartcar_todo IS 'The rows of smartcar_status with an action, found without reading the others.';
-COMMENT ON VIEW smartcar_tesla.connection_status IS 'What smartcar_status and smartcar_todo show of the servers that their reader may use.';
-COMMENT ON COLUMN smartcar_tesla.connection_status.facts_hash IS 'hash of the columns that the action depends on';
+COMMENT ON VIEW smartcar_todo IS 'The rows of smartcar_status with an action, found by an index.';
+COMMENT ON VIEW smartcar_tesla.connection_status IS 'The rows of smartcar_status and smartcar_todo, for all servers.';
+COMMENT ON COLUMN smartcar_tesla.connection_status.facts_hash IS 'hash of the facts that the action depends on';
 
 DO $$
 DECLARE
@@ -1535,7 +1535,7 @@ BEGIN
 			DETAIL = 'Valid kinds are "application", "operator" and "reader".';
 	END IF;
 
-	-- refuses PUBLIC, too, which is no role
+	-- this refuses PUBLIC, too, because it is not a role
 	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 			MESSAGE = format('role "%s" does not exist', role_name);
@@ -1580,8 +1580,8 @@ REVOKE EXECUTE ON ROUTINE smartcar_hash_challenge, smartcar_exchange_code, smart
 	smartcar_receive_webhook(text, text, text),
 	smartcar_grant FROM PUBLIC;
 
--- Default privileges have given others rights on what this script creates.  Take
--- them back, and leave PUBLIC its use of types and of the other functions.
+-- Default privileges may have granted rights on what this script has created.  Revoke
+-- them, but leave PUBLIC its rights on types and on the other functions.
 DO $$
 DECLARE
 	statement text;
