@@ -30,7 +30,7 @@ INSERT INTO common_argument (name, meaning) VALUES
 	('management_token', 'the application management token; NULL means the one of the user mapping, which is better, because an argument can end up in a log'),
 	('lifetime', 'how long the callback is accepted, up to 30 days; not NULL'),
 	('timeout', 'how long a request with its retries may take, up to 10 minutes; NULL means the option of the server'),
-	('requests', 'result: how many requests were sent, those for tokens and retries included');
+	('requests', 'the result, how many requests were sent, those for tokens and retries included');
 
 CREATE TEMP TABLE common_error (place serial, applies_to text, errors text);
 INSERT INTO common_error (applies_to, errors) VALUES
