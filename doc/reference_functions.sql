@@ -287,21 +287,21 @@ callback: as it was received, see smartcar_parse_callback; not NULL.
 expected_external_id: the owner who is logged in. The callback of another owner's session is refused before anything is sent. This is the defence against CSRF: the state alone does not tell in whose browser the callback arrived. NULL does not check.
 status, external_id, user_id, vehicle_ids, error, action: the result. status is `finished` or `failed`; if failed, error is that of the callback, and action what to do about it.
 previous_external_id: the owner who had vehicles of this Tesla login before, if it was another one. Each change of owner is also a WARNING and an `OWNER_CHANGED` on [the channel](#the-notification-channel).
-Errors: SCUNK for a state that was never issued, SCUSD for one that another callback has used, SCEXP for one that has expired, SCOWN for one of another owner, SCBSY for a callback that another session is finishing, SCCUT for one whose result was not stored, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 for a callback or credentials of the other version of the API, or in version 2.0 without a key to seal tokens with; then nothing was sent, and the session stays open. If the exchange fails, the session keeps the error; if version 3 cannot be asked about the user, it stays open.
+Errors: SCUNK for a state that was never issued, SCUSD for one that another callback has used, SCEXP for one that has expired, SCOWN for one of another owner, SCBSY for a callback that another session is finishing, SCCUT for one whose result was not stored, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 for a callback or credentials of the other version of the API, or in version 2.0 without a key to seal tokens with (then nothing was sent, and the session stays open). After a failed exchange (version 2.0), the session has the error. After a failed request for the user (version 3), the session stays open.
 $$),
 ('The connection manager', 'smartcar_refresh', $$
 Any number of sessions may run it at the same time: each claims accounts with a lease, and stores and commits each result at once. A failed refresh is retried with exponential backoff, the first time within seconds, because an old refresh token is valid for a minute after its use. Only a definite refusal sets the status of an account to `reauthenticate`. For a provisional account, the user is requested again, and their vehicles are listed. In version 3, where owners have no tokens, it does nothing, says so with a NOTICE, and returns zeros.
-access_within: accounts whose access token expires within this; NULL lets access tokens expire.
-refresh_within: accounts whose refresh token expires within this, even if nobody uses them.
+access_within: an account is refreshed if its access token expires within this time; NULL lets access tokens expire.
+refresh_within: an account is refreshed if its refresh token expires within this time, even if nobody uses it.
 max_accounts: the largest number of accounts to refresh; NULL means all.
 refreshed, failed, refused: the result, counts of accounts. An account whose row was locked all the time counts as failed.
 Errors: 55000 without a key. If Smartcar refuses the application's credentials, that error; the accounts are not changed then.
 $$),
 ('The connection manager', 'smartcar_sync', $$
-It updates vehicles, permissions, Tesla access and virtual keys, of one owner or of the whole application. In version 3 it sends one request for each page of 100 connections, and one for the signals of each vehicle, unless webhooks have reported all three of them since the last request and within a day. The vehicles whose details are oldest come first. A connection that was on no page is requested by itself before it is marked as disconnected. With the option `webhook_id` it subscribes, in version 3, vehicles that are not subscribed yet, with a request for each; a failure is a WARNING.
+It updates vehicles, permissions, Tesla access and virtual keys, of one owner or of the whole application. In version 3 it sends one request for each page of 100 connections, and one for the details of each vehicle (access type, Tesla scopes, virtual key), unless webhooks have reported them since the last request and within a day. The vehicles whose details are oldest come first. A connection that was on no page is requested by itself before it is marked as disconnected. With the option `webhook_id` it subscribes, in version 3, vehicles that are not subscribed yet, with a request for each; a failure is a WARNING.
 A run for the whole application stops with a WARNING at the first response 429 that concerns the application, and with a NOTICE at max_requests. The next run continues where it stopped; a list of connections (v3) that was begun more than a day ago is begun again.
 external_id, user_id: the owner; NULL means all of them.
-details: whether to request for each vehicle what the list of version 3 does not have; used only in version 3, for the whole application.
+details: whether to request the details of each vehicle; used only in version 3, for the whole application.
 max_requests: the largest number of requests; NULL means no limit. Retries can exceed it. Version 2.0 synchronizes a user with all vehicles or not at all, with 1 request and 4 for each vehicle, so a number below 5 is an error.
 max_disconnects: how many connections may be marked as disconnected; NULL means 5, or a tenth of the connected ones if that is more.
 synced, failed: the result, counts of users; in version 3 for the whole application, counts of connections. Failed are those whose requests failed, for example because of a timeout, and owners whose access token has expired: call smartcar_refresh first. A row that cannot be stored, or an id that is not valid in a request, is a WARNING, counts as failed, and does not stop the others.
@@ -327,7 +327,7 @@ An account gets the tokens of the list in three cases: it has no refresh token; 
 user_ids: Smartcar's ids of the users; no NULLs. A user may occur more than once, with equal values. The five arrays have the same length.
 external_ids: for each user the application's own id of the owner, at most 512 bytes; NULL keeps what is known. It is stored with the tokens, as by smartcar_adopt. An account that stays as it is keeps its owner; so does one that has an owner but no tokens, or tokens that Smartcar has refused.
 access_tokens: NULL for a token that is lost; the next smartcar_refresh gets a new one.
-refresh_tokens: no NULLs, because an owner without one has to connect again. The assumed expiry is 60 days after the tokens were issued, and they were issued two hours before expires_at.
+refresh_tokens: no NULLs, because an owner without one has to connect again. It is assumed to expire 60 days after the tokens were issued, which is two hours before expires_at.
 expires_at: when the access token expires or has expired, even if it is NULL. Not the expiry of the refresh token. No NULLs; not before 1970, and at most two hours and five minutes from now.
 imported: the result, how many accounts got tokens of the list.
 replaced: how many of these had other tokens before.
@@ -362,7 +362,7 @@ Result: nothing; if an argument is NULL, nothing is granted.
 Errors: 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.
 $$),
 ('Internal functions', 'smartcar_tesla.known_permissions', $$
-They are those of [Smartcar's page](https://smartcar.com/docs/api-reference/permissions), in the order of the Tesla page as far as it has them. Links take these and what the server option `extra_scopes` adds.
+The source is [Smartcar's page](https://smartcar.com/docs/api-reference/permissions), in the order of the Tesla page as far as it has them. Links take these and what the server option `extra_scopes` adds.
 $$),
 ('Internal functions', 'smartcar_tesla.facts_hash', $$
 smartcar_todo finds its rows by an index on it.

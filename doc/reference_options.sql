@@ -132,9 +132,11 @@ SELECT pg_temp.stop_if('doc/reference_options.sql has no purpose for, or the ext
 \qecho 'A SERVER is one Smartcar application. The owner of the server sets its options. Some are for superusers only, because they decide where'
 \qecho 'secrets are sent or which files are read. An option that is unset and has no default is not used.'
 \qecho
+SELECT 'An *origin* is ' || min(form) || '.' FROM option_found WHERE name LIKE '%\_origin';
+\qecho
 \qecho '| option | meaning | values | default | set by |'
 \qecho '| --- | --- | --- | --- | --- |'
-SELECT format('| `%s` | %s | %s | %s | %s |', name, purpose, form, COALESCE('`' || default_value || '`', ''), CASE WHEN only_superusers THEN 'superuser' ELSE 'owner' END)
+SELECT format('| `%s` | %s | %s | %s | %s |', name, purpose, CASE WHEN name LIKE '%\_origin' THEN 'an origin' ELSE form END, COALESCE('`' || default_value || '`', ''), CASE WHEN only_superusers THEN 'superuser' ELSE 'owner' END)
 	FROM option_found JOIN option_purpose USING (name) WHERE is_of = 'server' ORDER BY place;
 \qecho
 \qecho '## Options of a user mapping'

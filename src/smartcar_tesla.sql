@@ -266,7 +266,7 @@ CREATE TYPE smartcar_action AS ENUM (
 	'fix_setup'
 );
 
-COMMENT ON TYPE smartcar_action IS 'What to do about an error.';
+COMMENT ON TYPE smartcar_action IS 'What to do about an error or a connection.';
 
 CREATE TYPE smartcar_error AS (
 	status integer,

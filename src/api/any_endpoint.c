@@ -416,7 +416,7 @@ reject_body_of_head(const char *method)
 	if (strcmp(method, "HEAD") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a request with the method HEAD has no body")));
+				 errmsg("method HEAD does not allow a body")));
 }
 
 static SmartcarSpan

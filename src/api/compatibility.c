@@ -74,7 +74,7 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 
 	if (!smartcar_json_boolean_member(response->json, "compatible", &compatible))
 	{
-		smartcar_item_fail(call, item, "It has no \"compatible\" that is true or false.");
+		smartcar_item_fail(call, item, "Its member \"compatible\" is not a boolean.");
 		return false;
 	}
 	smartcar_item_set_datum(item, COMPATIBLE, BoolGetDatum(compatible));

@@ -150,7 +150,7 @@ parse_boolean(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object, co
 	if (smartcar_json_boolean_member(object, name, &value))
 		smartcar_item_set_datum(item, 0, BoolGetDatum(value));
 	else
-		smartcar_item_fail(call, item, psprintf("It has no \"%s\" that is true or false.", name));
+		smartcar_item_fail(call, item, psprintf("Its member \"%s\" is not a boolean.", name));
 }
 
 static void

@@ -82,7 +82,7 @@ check_together(const SmartcarOptionValue *values)
 		if (smartcar_option_is_secret(i) && values[i].is_set && values[i + 1].is_set)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("options \"%s\" and \"%s\" exclude each other",
+					 errmsg("options \"%s\" and \"%s\" are mutually exclusive",
 							smartcar_options[i].name, smartcar_options[i + 1].name)));
 	}
 }

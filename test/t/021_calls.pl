@@ -151,7 +151,7 @@ $sandbox->ask('vehicle', { id => $vehicle, paired => JSON::PP::true });
 $sandbox->faults();
 is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'and with it', "GET /v2.0/vehicles/$vehicle/tesla/virtual_key");
 $sandbox->faults({ body => { isPaired => 'true' } });
-$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "isPaired" that is true or false/, 'an answer that is not one');
+$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/Its member "isPaired" is not a boolean/, 'an answer that is not one');
 
 my $carla = $sandbox->connect(owner => 'carla');
 my $of_carla = "'$carla->{vehicles}[0]', '$carla->{access_token}'";

@@ -178,7 +178,7 @@ is_result(
 $sandbox->faults(signal(status => { value => 'SUCCESS' }));
 $session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no signal with a body/, 'one without anything');
 $sandbox->faults(signal(status => { value => 'SUCCESS' }, body => { value => 'yes' }));
-$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/It has no "value" that is true or false/, 'one that is not true or false');
+$session->error_is("SELECT smartcar_get_virtual_key($of_ada)", 'SC004', qr/Its member "value" is not a boolean/, 'one that is not true or false');
 $sandbox->faults(signal(body => { value => JSON::PP::true }));
 is_result("SELECT smartcar_get_virtual_key($of_ada)", 't', 'one without a status');
 

@@ -63,7 +63,7 @@ foreach my $method (qw(POST PUT PATCH DELETE))
 	like($request->{body}, qr/2\.50/, 'with its digits');
 }
 is($session->error(q(SELECT smartcar_request('GET', '/x', 't', query => jsonb_build_object('a', repeat('x', 9000000)))))->{sqlstate}, '54000', 'a query without end');
-is($session->error(q(SELECT smartcar_request('HEAD', '/x', 't', body => '{}')))->{message}, 'a request with the method HEAD has no body', 'HEAD with a body');
+is($session->error(q(SELECT smartcar_request('HEAD', '/x', 't', body => '{}')))->{message}, 'method HEAD does not allow a body', 'HEAD with a body');
 is(request_of(q('POST', '/x', 't', body => '"text"'))->{body}, '"text"', 'a body that is no object');
 is(request_of(q('POST', '/x', 't', body => 'null'))->{body}, 'null', 'or null');
 
