@@ -68,7 +68,7 @@ sub on
 	like($error->{detail}, qr/after [5-9]\d\d ms/, 'after its pauses');
 
 	like(on('closed')->error(q(SELECT smartcar_request('POST', '/connections', origin => 'management')))->{hint},
-		qr/by the option "management_origin"/, 'of every origin its own option is named');
+		qr/The option "management_origin" sets/, 'of every origin its own option is named');
 }
 {
 	my $error = on('unknown')->error($post);

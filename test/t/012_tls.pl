@@ -76,7 +76,7 @@ foreach my $server (sort keys %reasons)
 	like($error->{message}, qr{^could not establish a trusted connection to "https://localhost:\d+"$}, 'is refused');
 	like($error->{detail},
 		qr{^GET /v2\.0/user failed after \d+ ms, while negotiating TLS: .*$reasons{$server}.*\.$}, 'with the reason');
-	like($error->{hint}, qr/a superuser can name its file in the option "ca_file"\.$/, 'and what might help');
+	like($error->{hint}, qr/have a superuser run ALTER SERVER \w+ OPTIONS \((?:ADD|SET) ca_file '\/etc\/smartcar\/ca\.crt'\)\.$/, 'and what might help');
 	is(scalar $sandbox->log, 0, 'before anything was sent, and not again');
 }
 is(on('http2')->query($ask), $ada->{user_id}, 'the session is none the worse for it');

@@ -189,7 +189,7 @@ $sandbox->ask('fleet', { owners => 20 });
 # Without an access token
 {
 	is(import_list([ user(6), 'owner-6', undef, 'refresh-000006', '2 hours' ]), '1 0 0', 'a refresh token alone');
-	$session->error_is(q(SELECT smartcar_access_token('owner-6')), '55000', qr/CALL smartcar_refresh\(\)/, 'has no access token yet');
+	$session->error_is(q(SELECT smartcar_access_token('owner-6')), '55000', qr/Run CALL smartcar_refresh\(/, 'has no access token yet');
 	is(refresh(), '1|0|0', 'is refreshed by the next run, whatever its time');
 	like($session->query(q(SELECT length(smartcar_access_token('owner-6')))), qr/^\d+$/, 'and then has one');
 }
