@@ -31,6 +31,11 @@ CREATE FUNCTION pg_temp.arguments_of(text text) RETURNS SETOF text LANGUAGE sql 
 	SELECT regexp_split_to_table(substring(line FROM '^([a-z_, ]+): '), ', ') FROM regexp_split_to_table(text, E'\n') AS l (line)
 $$;
 
+-- The arguments of a function, one in a line, without the casts of default values.
+CREATE FUNCTION pg_temp.signature(arguments text) RETURNS text LANGUAGE sql AS $$
+	SELECT replace(regexp_replace(arguments, '( DEFAULT (NULL|''[^'']*''))::[a-z_ ]+(\[\])?', '\1', 'g'), ', ', E',\n    ')
+$$;
+
 -- Ends the script if what is written here does not match the extension.
 CREATE FUNCTION pg_temp.stop_if(problem text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -98,13 +103,13 @@ SELECT '- `' || name || '`: ' || meaning FROM common_argument ORDER BY place;
 SELECT '| ' || applies_to || ' | ' || errors || ' |' FROM common_error ORDER BY place;
 \qecho
 SELECT '### ' || t.name || E'\n\n```\n' ||
-	string_agg(p.name || '(' || replace(pg_get_function_arguments(p.oid), ', ', E',\n    ') || ')' || COALESCE(' → ' || pg_get_function_result(p.oid), ''), E'\n\n' ORDER BY p.oid) ||
+	string_agg(p.name || '(' || pg_temp.signature(pg_get_function_arguments(p.oid)) || ')' || COALESCE(' → ' || pg_get_function_result(p.oid), ''), E'\n\n' ORDER BY p.oid) ||
 	E'\n```\n\n' || min(obj_description(p.oid, 'pg_proc')) || E'\n\n' ||
 	min(CASE WHEN p.prokind = 'p' THEN 'Procedure' ELSE CASE p.provolatile WHEN 'i' THEN 'Immutable' WHEN 's' THEN 'Stable' ELSE 'Volatile' END ||
 	CASE p.proparallel WHEN 's' THEN ', parallel safe' WHEN 'r' THEN ', parallel restricted' ELSE ', parallel unsafe' END ||
 	CASE WHEN p.proisstrict THEN ', strict' ELSE '' END || CASE WHEN p.procost = 10000 THEN ', sends requests' ELSE '' END END ||
-	CASE WHEN EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0) THEN '; anyone may call it' ELSE '; granted to nobody at first' END) || E'.\n\n' ||
-	COALESCE(pg_temp.markdown(t.text), '') || E'\n' ||
+	CASE WHEN EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0) THEN '; anyone may call it' ELSE '; granted to nobody at first' END) || E'.\n' ||
+	COALESCE(E'\n' || pg_temp.markdown(t.text) || E'\n', '') ||
 	COALESCE((SELECT E'\n[Common arguments](#common-arguments): `' || string_agg(a.argument, '`, `' ORDER BY c.place) || E'`.\n'
 		FROM argument a JOIN common_argument c ON c.name = a.argument
 		WHERE a.name = t.name AND a.argument NOT IN (SELECT pg_temp.arguments_of(t.text))), '')
@@ -129,11 +134,17 @@ ORDER BY t.typname COLLATE "C";
 
 \qecho '## Views'
 \qecho
-SELECT '### ' || c.relname || E'\n\n' || obj_description(c.oid, 'pg_class') || E'\n\n| column | type | meaning |\n| --- | --- | --- |\n' ||
-	(SELECT string_agg('| `' || attname || '` | ' || format_type(atttypid, atttypmod) || ' | ' || col_description(attrelid, attnum) || ' |', E'\n' ORDER BY attnum)
-	 FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0) || E'\n'
-FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid AND c.relkind = 'v' AND c.relnamespace <> 'smartcar_tesla'::regnamespace
-ORDER BY c.relname COLLATE "C";
+CREATE TEMP VIEW view_text AS
+	SELECT c.relname AS name, obj_description(c.oid, 'pg_class') AS comment,
+		(SELECT string_agg('| `' || attname || '` | ' || format_type(atttypid, atttypmod) || ' | ' || col_description(attrelid, attnum) || ' |', E'\n' ORDER BY attnum)
+		 FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0) AS columns
+	FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid AND c.relkind = 'v' AND c.relnamespace <> 'smartcar_tesla'::regnamespace;
+-- a view with the columns of another one refers to it
+SELECT '### ' || v.name || E'\n\n' || v.comment || E'\n\n' ||
+	COALESCE((SELECT 'It has the columns of [' || other.name || '](#' || other.name || ').'
+			FROM view_text other WHERE other.columns = v.columns AND other.name < v.name ORDER BY other.name LIMIT 1),
+		E'| column | type | meaning |\n| --- | --- | --- |\n' || v.columns) || E'\n'
+FROM view_text v ORDER BY v.name COLLATE "C";
 
 \qecho '## Tables'
 \qecho
