@@ -46,7 +46,7 @@ INSERT INTO common_error (applies_to, errors) VALUES
 CREATE TEMP TABLE function_text (place serial, subject text, name text PRIMARY KEY, text text);
 INSERT INTO function_text (subject, name, text) VALUES
 ('Links', 'smartcar_connect_url', $$
-The link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 2.0, `client_id` and `user` take the places of `application_id` and `external_id`.
+The link is the one of [Redirect to Connect](https://smartcar.com/docs/connect/redirect-to-connect), its parameters in the order of Smartcar's Node SDK. With `api_version` 2.0, it has `client_id` and `user` instead of `application_id` and `external_id`.
 scope: NULL means the option of the server, and without one what the Smartcar dashboard says.
 make: skips the brand list; NULL or empty shows it.
 force_prompt: true asks for consent even if it was given before (`approval_prompt=force`); NULL means false.
@@ -173,9 +173,9 @@ It sends GET /user ([User](https://smartcar.com/docs/api-reference/user)). In ve
 access_token: the owner's access token.
 $$),
 ('Calls to Smartcar', 'smartcar_get_vehicles', $$
-Version 2.0 sends GET /vehicles, version 3 GET /connections, for as many pages as there are.
-access_token: the owner's access token; version 2.0 needs one.
+Version 3 sends GET /connections, version 2.0 GET /vehicles, for as many pages as there are.
 user_id: Smartcar's id of the owner; version 3 needs one.
+access_token: the owner's access token; version 2.0 needs one.
 Result: in version 3, vehicles of the option `mode`, or `live` ones without it.
 $$),
 ('Calls to Smartcar', 'smartcar_get_vehicle', $$
@@ -184,18 +184,18 @@ Result: mode and powertrain_type are NULL in version 2.0.
 $$),
 ('Calls to Smartcar', 'smartcar_get_vehicle_many', NULL),
 ('Calls to Smartcar', 'smartcar_get_permissions', $$
-Version 2.0 sends GET /vehicles/{id}/permissions, version 3 GET /connections, for as many pages as there are. smartcar_missing_scopes compares the result with what is wanted.
+Version 3 sends GET /connections, for as many pages as there are, version 2.0 GET /vehicles/{id}/permissions. smartcar_missing_scopes compares the result with what is wanted.
 Result: in version 3, NULL if there is no such connection.
 Errors: SC004 in version 3 if user_id is NULL and several users have connected the vehicle.
 $$),
 ('Calls to Smartcar', 'smartcar_get_permissions_many', NULL),
 ('Calls to Smartcar', 'smartcar_get_tesla_access', $$
-Version 2.0 sends GET /vehicles/{id}/tesla/user/access, version 3 gets the signals vehicleuseraccount-permissions and vehicleuseraccount-role. smartcar_missing_tesla_permissions compares tesla_scopes with what is wanted.
+Version 3 gets the signals vehicleuseraccount-permissions and vehicleuseraccount-role, version 2.0 sends GET /vehicles/{id}/tesla/user/access. smartcar_missing_tesla_permissions compares tesla_scopes with what is wanted.
 Result: access_type is OWNER or DRIVER, in version 3 what the signal says; either field is NULL if Tesla does not say.
 $$),
 ('Calls to Smartcar', 'smartcar_get_tesla_access_many', NULL),
 ('Calls to Smartcar', 'smartcar_get_virtual_key', $$
-Version 2.0 sends GET /vehicles/{id}/tesla/virtual_key, version 3 gets the signal connectivitystatus-isdigitalkeypaired.
+Version 3 gets the signal connectivitystatus-isdigitalkeypaired, version 2.0 sends GET /vehicles/{id}/tesla/virtual_key.
 Result: in version 3, NULL if the signal is not available.
 $$),
 ('Calls to Smartcar', 'smartcar_get_virtual_key_many', NULL),
@@ -222,17 +222,17 @@ body: sent as JSON; NULL sends none.
 Result: true if the command was carried out; false if it was accepted with 202 and the response does not have the outcome.
 $$),
 ('Calls to Smartcar', 'smartcar_get_connections', $$
-Version 2.0 sends GET /management/connections with the management token, version 3 GET /connections, for as many pages as there are.
+Version 3 sends GET /connections, version 2.0 GET /management/connections with the management token, for as many pages as there are.
 vehicle_id, user_id, external_id: only connections with it; NULL does not restrict.
 Errors: 0A000 for an external_id in version 2.0.
 $$),
 ('Calls to Smartcar', 'smartcar_delete_connections', $$
-Version 2.0 sends DELETE /management/connections with the management token, version 3 DELETE /connections/{id} for each connection that GET /connections lists. `smartcar_disconnect_vehicle` also updates what is stored here.
+Version 3 sends DELETE /connections/{id} for each connection that GET /connections lists, version 2.0 DELETE /management/connections with the management token. `smartcar_disconnect_vehicle` also updates what is stored here.
 vehicle_id, user_id: whose connections; not both NULL. In version 3, only those of the option `mode`, or `live` ones without it.
 Result: what was deleted; in version 3 also what somebody else deleted after it was listed.
 $$),
 ('Calls to Smartcar', 'smartcar_get_compatibility', $$
-It sends GET /compatibility of version 2.0, with client_id and client_secret, whatever the server's api_version. Version 3 has no call for a single vehicle, but lists models: smartcar_request('GET', '/compatible-vehicles', origin => 'compatibility').
+It sends GET /compatibility of version 2.0, with client_id and client_secret, whatever the server's api_version, and will disappear with version 2.0. Version 3 has no call for a single vehicle, but lists models: smartcar_request('GET', '/compatible-vehicles', origin => 'compatibility').
 vin: NULL gives NULL.
 scope: scopes, also ones that the extension does not know; `required:` is ignored. NULL means the option of the server.
 country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which uses US.
@@ -335,7 +335,7 @@ kept: how many accounts stayed as they were. Forgotten users are not counted.
 Errors: 2202E for arrays of different lengths, 22023 also for a token that is in both lists, 54000 for a token longer than 16384 bytes, 21000 for a user with different values or a token of two users, 55000 without a key. Nothing is changed then.
 $$),
 ('The connection manager', 'smartcar_disconnect_vehicle', $$
-Version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner; version 3 sends DELETE /connections/{id} for each connection. It is not an error if the vehicle is already disconnected (in version 2.0 only with a user_id), or if somebody else deletes the connection at the same time.
+Version 3 sends DELETE /connections/{id} for each connection; version 2.0 sends DELETE /vehicles/{id}/application, or DELETE /management/connections for one owner. It is not an error if the vehicle is already disconnected (in version 2.0 only with a user_id), or if somebody else deletes the connection at the same time.
 vehicle_id: Smartcar's id of the vehicle; not NULL.
 user_id: NULL disconnects every owner of the vehicle.
 $$),
@@ -354,11 +354,10 @@ Call it after you have added a new key to the file; afterwards, the old key can 
 Errors: 55000 at the end if there were such tokens; all others are sealed with the new key.
 $$),
 ('The connection manager', 'smartcar_grant', $$
-The extension creates no roles. No kind can read a token.
-role_name: the role, which is not created.
+If an argument is NULL, nothing is granted. No kind can read a token.
+role_name: an existing role; the extension creates none.
 kind: `application`, to begin and finish sessions, receive webhooks and read smartcar_status, smartcar_todo and smartcar_trouble; `operator`, to refresh, sync, adopt, import tokens, disconnect, forget and reseal, and to read these views and smartcar_job_run; `reader`, to read the four views and nothing else.
 server: the SERVER on which the role gets USAGE.
-Result: nothing; if an argument is NULL, nothing is granted.
 Errors: 42704 for a role or server that does not exist, 42501 for a caller who may not grant this.
 $$),
 ('Internal functions', 'smartcar_tesla.known_permissions', $$
