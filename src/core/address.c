@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * address.c
- *	  Which origins, redirect URIs and application ids are acceptable.
+ *	  Validation of origins, redirect URIs and application ids.
  *
  * src/core/address.c
  *
@@ -12,7 +12,7 @@
 #define HTTPS	SMARTCAR_SPAN("https://")
 #define HTTP	SMARTCAR_SPAN("http://")
 
-/* the only IPv6 address that an origin can be; others have names */
+/* the only IPv6 address that is accepted */
 #define IPV6_LOOPBACK	SMARTCAR_SPAN("[::1]")
 
 #define PORT_MAX	65535
@@ -36,7 +36,7 @@ port_valid(SmartcarSpan port)
 	return smartcar_span_to_number(port, PORT_DIGITS, &value) && value > 0 && value <= PORT_MAX;
 }
 
-/* Labels of letters, digits and hyphens, none of them empty, no final dot. */
+/* Labels of letters, digits and hyphens, without an empty one or a final dot. */
 static bool
 host_valid(SmartcarSpan host)
 {
@@ -61,7 +61,8 @@ host_valid(SmartcarSpan host)
 }
 
 /*
- * Four numbers up to 255, without the leading zeros that some read as octal.
+ * Four numbers up to 255, without leading zeros, which some parsers read as
+ * octal.
  */
 static bool
 is_ipv4_address(SmartcarSpan text)
@@ -93,7 +94,7 @@ is_ipv4_address(SmartcarSpan text)
 }
 
 /*
- * Splits "host" or "host:port" and checks the form of both.
+ * Extracts the host of "host" or "host:port", and validates both parts.
  */
 static bool
 split_authority(SmartcarSpan authority, SmartcarSpan *host)
@@ -127,8 +128,8 @@ split_authority(SmartcarSpan authority, SmartcarSpan *host)
 }
 
 /*
- * "localhost", ::1, or an IPv4 address of the net 127.0.0.0/8.
- * "127.evil.example" is a name, and "127.0.0.08" may be taken for one.
+ * "localhost", ::1, or an IPv4 address in 127.0.0.0/8.  "127.evil.example" is a
+ * name, and a resolver may look up "127.0.0.08" as a name.
  */
 static bool
 is_loopback(SmartcarSpan host)
@@ -139,8 +140,8 @@ is_loopback(SmartcarSpan host)
 }
 
 /*
- * An origin is where requests with secrets in them go: https://host[:port],
- * with nothing behind it.  Plain http:// never leaves the machine.
+ * An origin is https://host[:port].  Requests to it carry secrets, so plain
+ * http is accepted only if the host is this machine.
  */
 bool
 smartcar_origin_valid(SmartcarSpan origin)
@@ -155,10 +156,10 @@ smartcar_origin_valid(SmartcarSpan origin)
 }
 
 /*
- * A redirect URI in one of the forms that Smartcar's dashboard takes: https,
+ * A redirect URI in one of the forms that Smartcar's dashboard accepts: https,
  * http on localhost, or the custom scheme of a mobile application, which
- * begins with "sc".  No fragment, because what Smartcar appends would be lost
- * in it (and RFC 6749 forbids one).
+ * begins with "sc".  RFC 6749 forbids a fragment, and Smartcar's parameters
+ * would become part of it.
  */
 bool
 smartcar_redirect_uri_valid(SmartcarSpan uri)
@@ -198,9 +199,9 @@ smartcar_redirect_uri_valid(SmartcarSpan uri)
 }
 
 /*
- * The ids of the newer API credentials look like "client_..." and are often
- * taken for the application's id; Connect answers "400: Invalid parameter
- * client_id" to them.
+ * The ids of the newer API credentials begin with "client_" and are often
+ * mistaken for the application's id.  Connect rejects them with "400: Invalid
+ * parameter client_id".
  */
 bool
 smartcar_is_api_credential_id(SmartcarSpan id)
@@ -208,7 +209,7 @@ smartcar_is_api_credential_id(SmartcarSpan id)
 	return smartcar_span_starts_with(id, SMARTCAR_SPAN("client_"));
 }
 
-/* The id of an application, which is visible ASCII characters. */
+/* The id of an application: visible ASCII characters. */
 bool
 smartcar_client_id_valid(SmartcarSpan id)
 {

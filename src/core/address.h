@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * address.h
- *	  Which origins and redirect URIs are acceptable.
+ *	  Validation of origins, redirect URIs and application ids.
  *
  * src/core/address.h
  *

@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * callback.c
- *	  Parsing what Connect sends back to the redirect URI.
+ *	  Parses the callback that Connect sends to the redirect URI.
  *
- * Anyone can call a redirect URI with anything, so whatever could be read in
- * two ways is refused rather than guessed at: a parameter that is there twice,
- * a broken escape, bytes that are not text.  Parameters that we do not know
- * are ignored, whatever they hold, because they are not ours.
+ * Anyone can call a redirect URI, so the parser refuses everything that could
+ * be read in two ways: a repeated parameter, a broken escape, bytes that are
+ * not UTF-8.  Unknown parameters are ignored, whatever their values are.
  *
  * src/core/callback.c
  *
@@ -20,7 +19,7 @@
 #define STATUS_CODE_DIGITS	3
 #define UNKNOWN_FIELD		(-1)
 
-/* The other spelling of user_id, for which a bit of its own is kept. */
+/* user_id in its other spelling, "userId", which has its own bit. */
 #define OTHER_USER_ID		SMARTCAR_CALLBACK_FIELD_COUNT
 
 #define TEXT(literal)	{(literal), sizeof(literal) - 1}
@@ -52,9 +51,6 @@ smartcar_callback_field_name(SmartcarCallbackField field)
 	return field_names[field].data;
 }
 
-/*
- * Finds a parameter by its name as it stands in the query.
- */
 static int
 find_field(SmartcarSpan name)
 {
@@ -64,15 +60,15 @@ find_field(SmartcarSpan name)
 			return field;
 	}
 
-	/* the migration from version 2.0 of the API writes user_id this way */
+	/* Smartcar's guide for the migration from version 2.0 spells it this way */
 	if (smartcar_span_equal(name, SMARTCAR_SPAN("userId")))
 		return OTHER_USER_ID;
 	return UNKNOWN_FIELD;
 }
 
 /*
- * Finds a parameter by a name with escapes in it, which may be anything if it is
- * unknown.
+ * Finds a parameter by a name with escapes.  A name that cannot be decoded is
+ * unknown, and so is one that is too long.
  */
 static int
 find_encoded_field(SmartcarSpan name)
@@ -88,7 +84,7 @@ find_encoded_field(SmartcarSpan name)
 }
 
 /*
- * Whether text begins as a URL does, with a scheme and "://".
+ * Whether text begins with a scheme and "://".
  */
 static bool
 has_scheme(SmartcarSpan text)
@@ -96,7 +92,7 @@ has_scheme(SmartcarSpan text)
 	size_t		length = 0;
 
 	if (smartcar_span_starts_with(text, SMARTCAR_SPAN("https://")))
-		return true;			/* nearly always */
+		return true;			/* the most frequent case */
 
 	while (length < text.length)
 	{
@@ -113,9 +109,9 @@ has_scheme(SmartcarSpan text)
 }
 
 /*
- * Finds the query in a whole URL ("https://host/path?query"), in a path
- * ("/path?query"), or in what is a query already, with or without its "?".  It
- * ends where a fragment begins.
+ * Finds the query in a URL ("https://host/path?query") or in a path
+ * ("/path?query").  Other text is the query itself, with or without its "?".
+ * A fragment is not part of it.
  */
 static SmartcarSpan
 find_query(SmartcarSpan text)
@@ -139,7 +135,7 @@ find_query(SmartcarSpan text)
 	if (mark == NULL)
 		return text;
 
-	/* a "?" within the first name can only be the one before the query */
+	/* a "?" before the first "=" and "&" begins the query */
 	before = (size_t) (mark - text.data);
 	if (before > 0 &&
 		(memchr(text.data, '=', before) != NULL || memchr(text.data, '&', before) != NULL))
@@ -147,7 +143,7 @@ find_query(SmartcarSpan text)
 	return smartcar_span_skip(text, before + 1);
 }
 
-/* Whether a text of a query is what it stands for. */
+/* Whether a name or value need not be decoded. */
 static bool
 is_plain(SmartcarSpan text)
 {
@@ -173,7 +169,7 @@ callback_status(SmartcarDecodeStatus status)
 }
 
 /*
- * Sets a field to a value that is decoded, unless it is not of the field's form.
+ * Validates a decoded value and stores it in its field.
  */
 static SmartcarCallbackStatus
 set_field(SmartcarCallback *callback, int field, SmartcarSpan value)
@@ -209,8 +205,7 @@ set_field(SmartcarCallback *callback, int field, SmartcarSpan value)
 }
 
 /*
- * Whether a value is another one than that of the other spelling, if both are
- * there.
+ * Whether the callback has both spellings of user_id with different values.
  */
 static bool
 is_ambiguous(const SmartcarCallback *callback, unsigned int seen, int field, SmartcarSpan value)
@@ -226,9 +221,9 @@ is_ambiguous(const SmartcarCallback *callback, unsigned int seen, int field, Sma
 }
 
 /*
- * Parses a callback.  text is valid UTF-8 without zero bytes, as SQL text is.
- * scratch has room for text.length bytes and must live as long as *callback,
- * whose fields point into it or into text.
+ * Parses a callback.  text must be valid UTF-8 without zero bytes, as SQL text
+ * is.  scratch must have room for text.length bytes and live as long as
+ * *callback, whose fields point into it or into text.
  */
 SmartcarCallbackStatus
 smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *callback,
@@ -295,7 +290,10 @@ smartcar_callback_parse(SmartcarSpan text, char *scratch, SmartcarCallback *call
 			return status;
 	}
 
-	/* an owner who was turned away has granted nothing */
+	/*
+	 * an error means that nothing was granted, whatever else the callback
+	 * says
+	 */
 	if (callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_ERROR))
 		callback->present &= ~SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_CODE);
 	return SMARTCAR_CALLBACK_OK;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * callback.h
- *	  Parsing what Connect sends back to the redirect URI.
+ *	  Parses the callback that Connect sends to the redirect URI.
  *
  * src/core/callback.h
  *
@@ -38,8 +38,8 @@ typedef enum SmartcarCallbackField
 #define SMARTCAR_CALLBACK_BIT(field)	(1U << (field))
 
 /*
- * What is in fields and in the two numbers is only defined for the fields
- * whose bit is in present.  An empty parameter counts as absent.
+ * fields, status_code and year are defined only for the fields whose bit is set
+ * in present.  An empty parameter counts as absent.
  */
 typedef struct SmartcarCallback
 {
@@ -47,21 +47,21 @@ typedef struct SmartcarCallback
 	SmartcarSpan fields[SMARTCAR_CALLBACK_FIELD_COUNT];
 	int			status_code;
 	int			year;
-	bool		virtual_key_url_refused;
+	bool		virtual_key_url_refused;	/* it was there and not valid */
 } SmartcarCallback;
 
 typedef enum SmartcarCallbackStatus
 {
 	SMARTCAR_CALLBACK_OK,
 	SMARTCAR_CALLBACK_REPEATED,
-	SMARTCAR_CALLBACK_AMBIGUOUS,	/* two spellings, with different values */
+	SMARTCAR_CALLBACK_AMBIGUOUS,	/* two spellings with different values */
 	SMARTCAR_CALLBACK_BROKEN_ESCAPE,
 	SMARTCAR_CALLBACK_NUL,
 	SMARTCAR_CALLBACK_NOT_UTF8,
 	SMARTCAR_CALLBACK_NOT_A_NUMBER
 } SmartcarCallbackStatus;
 
-/* What was refused, and at which byte of the callback, counted from 0. */
+/* The parameter at fault, and the offset of the fault in the callback. */
 typedef struct SmartcarCallbackFault
 {
 	SmartcarCallbackField field;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * completion.c
- *	  The completion of the half-built link that an API error carries.
+ *	  Completes the incomplete link of an API error.
  *
  * src/core/completion.c
  *
@@ -13,10 +13,10 @@
 #define LONGEST_ADDED_NAME	12	/* redirect_uri */
 
 /*
- * Whether a URL points at an origin: it begins with it, and what follows
- * cannot make it another host ("https://connect.smartcar.com.evil.example",
- * "https://connect.smartcar.com@evil.example").  Characters that do not belong
- * into a URL are refused, because browsers drop or rewrite them.
+ * Whether a URL has an origin.  A slash must follow the origin, or the host may
+ * be another one ("https://connect.smartcar.com.evil.example",
+ * "https://connect.smartcar.com@evil.example").  Characters that are not allowed
+ * in a URL are refused, because browsers drop or rewrite them.
  */
 bool
 smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin)
@@ -36,8 +36,8 @@ smartcar_url_has_origin(SmartcarSpan url, SmartcarSpan origin)
 }
 
 /*
- * Whether a name in a query is this one.  Whoever reads the link decodes its
- * names, so "st%61te" is "state".
+ * Whether a parameter has a name.  Smartcar decodes names, so "st%61te" is
+ * "state".
  */
 static bool
 is_named(SmartcarSpan name, SmartcarSpan wanted)
@@ -63,7 +63,7 @@ split_query(SmartcarSpan url, SmartcarSpan *base, SmartcarSpan *query)
 	*query = mark ? smartcar_span_skip(url, base->length + 1) : smartcar_span(NULL, 0);
 }
 
-/* Whether the query of a URL has a parameter, be its value empty or not. */
+/* Whether the query of a URL has a parameter, even if its value is empty. */
 bool
 smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
 {
@@ -82,9 +82,9 @@ smartcar_url_has_parameter(SmartcarSpan url, SmartcarSpan name)
 }
 
 /*
- * Writes the completed link and returns its length; with target NULL it only
- * measures it.  The parameters of the link are kept as they are, except
- * that the values given here take the place of those with the same name.
+ * Writes the completed link into target, unless that is NULL, and returns its
+ * length.  The parameters of completion replace those of the link; all others
+ * are copied unchanged.
  */
 size_t
 smartcar_completion_write(const SmartcarCompletion *completion, char *target)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * completion.h
- *	  The completion of the half-built link that an API error carries.
+ *	  Completes the incomplete link of an API error.
  *
  * src/core/completion.h
  *
@@ -12,10 +12,11 @@
 
 #include "core/span.h"
 
+/* Parameters without data are not changed. */
 typedef struct SmartcarCompletion
 {
 	SmartcarSpan url;
-	SmartcarSpan redirect_uri;	/* no data: keep what the link has */
+	SmartcarSpan redirect_uri;
 	SmartcarSpan state;
 	SmartcarSpan external_id;
 } SmartcarCompletion;

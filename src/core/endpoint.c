@@ -59,7 +59,7 @@ const SmartcarEndpointInfo smartcar_endpoints[SMARTCAR_ENDPOINT_COUNT] = {
 };
 
 /*
- * What stands between a host's origin and the path of an endpoint.
+ * The part of a URL between the origin of the host and the path of the endpoint.
  */
 const char *
 smartcar_host_base(SmartcarHost host)
@@ -77,6 +77,7 @@ smartcar_host_base(SmartcarHost host)
 	return bases[host];
 }
 
+/* Whether there is a dot, perhaps percent-encoded, and where it ends. */
 static bool
 is_dot(const char *position, const char *end, const char **next)
 {
@@ -95,8 +96,8 @@ is_dot(const char *position, const char *end, const char **next)
 }
 
 /*
- * Whether a segment of a path leads where it seems to: it is not empty, and
- * neither "." nor "..", which a server would take for the way up.
+ * Whether a path segment is safe: it is not empty, and neither "." nor "..",
+ * which a server would resolve to another path.
  */
 bool
 smartcar_path_segment_valid(SmartcarSpan segment)
@@ -128,7 +129,7 @@ smartcar_endpoint_path_length(SmartcarEndpoint endpoint, SmartcarSpan id)
 }
 
 /*
- * Writes the path with the id in its place, and returns where it ends.
+ * Writes the path with the id in it, and returns its end.
  */
 char *
 smartcar_endpoint_path_write(SmartcarEndpoint endpoint, SmartcarSpan id, char *target)
@@ -145,7 +146,10 @@ smartcar_endpoint_path_write(SmartcarEndpoint endpoint, SmartcarSpan id, char *t
 	return smartcar_span_copy(target, smartcar_span_skip(path, before + 1));
 }
 
-/* Whether a segment has a slash in it for a server that decodes early. */
+/*
+ * Whether a segment contains an encoded slash or backslash.  A server that
+ * decodes before it splits the path would see another path.
+ */
 static bool
 has_hidden_slash(SmartcarSpan segment)
 {
@@ -162,8 +166,8 @@ has_hidden_slash(SmartcarSpan segment)
 }
 
 /*
- * Whether a path can be put behind the base of a host and stay there.  It has
- * no query and no fragment, and what is not visible ASCII must be encoded.
+ * Whether a path stays below the base of its host.  It must be visible ASCII,
+ * without query and fragment.
  */
 bool
 smartcar_request_path_valid(SmartcarSpan path)

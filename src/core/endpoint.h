@@ -12,10 +12,10 @@
 
 #include "core/span.h"
 
-/* No id of Smartcar's is longer; those that are known are UUIDs. */
+/* A generous limit: the known ids of Smartcar are UUIDs. */
 #define SMARTCAR_MAX_ID_LENGTH	128
 
-/* Smartcar has a host for each of these. */
+/* Smartcar's hosts. */
 typedef enum SmartcarHost
 {
 	SMARTCAR_HOST_AUTH,			/* tokens of owners */
@@ -29,7 +29,7 @@ typedef enum SmartcarHost
 
 #define SMARTCAR_HOST_COUNT	(SMARTCAR_HOST_COMPATIBILITY + 1)
 
-/* How a request says who makes it. */
+/* How a request is authorized. */
 typedef enum SmartcarAuthorization
 {
 	SMARTCAR_AUTHORIZE_NOT,

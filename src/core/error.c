@@ -1,23 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * error.c
- *	  Smartcar's errors and what to do about them.
+ *	  Smartcar's errors, and the action that each of them needs.
  *
- * The catalogue is that of https://smartcar.com/docs/errors/api-errors/ for
- * the API, of https://smartcar.com/docs/errors/connect-errors/ for the errors
- * of a callback, and of RFC 6749, section 5.2, for the token endpoints.  What
- * the API of the third generation adds was observed, not documented.
+ * Sources: https://smartcar.com/docs/errors/api-errors/ for the API,
+ * https://smartcar.com/docs/errors/connect-errors/ for callbacks, and RFC 6749,
+ * section 5.2, for the token endpoints.  Smartcar does not document what
+ * version 3 of the API adds; those entries were observed.
  *
- * Two errors are called PERMISSION.  PERMISSION without a code (HTTP status
- * 403) says that the application lacks the permission.  The one of
- * CONNECTED_SERVICES_ACCOUNT (status 400) says that the owner took it back at
- * Tesla.  Both are mended by the update-access link.  Neither says that the
- * login is lost, although their resolution is called REAUTHENTICATE: an error
- * that concerns one signal must not send an owner through a login.  This is
- * why the catalogue is asked before the resolution.
+ * Two errors are called PERMISSION.  The type PERMISSION (HTTP status 403) says
+ * that the application lacks the permission.  The code PERMISSION of the type
+ * CONNECTED_SERVICES_ACCOUNT (status 400) says that the owner withdrew it at
+ * Tesla.  The update-access link fixes both.  Their resolution is called
+ * REAUTHENTICATE, but neither means that the login is lost, and an error about
+ * one signal must not send the owner through a login.  So the catalogue takes
+ * precedence over the resolution.
  *
- * Only an error of Smartcar's own may ask something of an owner.  A status alone
- * may come from a firewall or gateway in between.
+ * The HTTP status alone never asks the owner for anything, because it may come
+ * from a firewall or gateway.
  *
  * src/core/error.c
  *
@@ -28,7 +28,7 @@
 typedef struct ErrorEntry
 {
 	const char *type;
-	const char *code;			/* NULL: every other code of this type */
+	const char *code;			/* NULL: any code that has no entry before */
 	SmartcarAction action;
 } ErrorEntry;
 
@@ -82,9 +82,10 @@ static const ErrorEntry catalogue[] = {
 };
 
 /*
- * Errors of the token endpoints that only the beginning of their text tells from
- * others of the same type: a code or refresh token that is spent, and a redirect
- * URI that the application has not registered.
+ * Errors of the token endpoints whose type does not tell enough: a code or
+ * refresh token that was used or has expired, and a redirect URI that the
+ * application has not registered.  They are recognized by the beginning of
+ * their text.
  */
 static const struct
 {
@@ -134,8 +135,8 @@ smartcar_action_label(SmartcarAction action)
 }
 
 /*
- * What to do about an error of the catalogue; SMARTCAR_ACTION_UNKNOWN for one
- * that is not in it.  The code may be absent.
+ * The action for an error of the catalogue, or SMARTCAR_ACTION_UNKNOWN.  The code
+ * may be missing.
  */
 SmartcarAction
 smartcar_action_for(SmartcarSpan type, SmartcarSpan code)
@@ -157,7 +158,7 @@ action_for_http_status(int status)
 	{
 		case 401:
 			return SMARTCAR_ACTION_REFRESH_TOKEN;
-		case 403:				/* a firewall, since PERMISSION has a type */
+		case 403:				/* a firewall: Smartcar's 403 has a type */
 		case 408:
 		case 425:
 		case 429:
@@ -175,9 +176,8 @@ action_for_http_status(int status)
 }
 
 /*
- * What to do about the error of a response.  The few errors that need their text
- * come first, then the catalogue, the resolution that Smartcar proposes, and the
- * HTTP status.
+ * The action for the error of a response.  The first of these that knows it
+ * decides: its text, the catalogue, the resolution, the HTTP status.
  */
 SmartcarAction
 smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
@@ -207,8 +207,8 @@ smartcar_action_for_error(SmartcarSpan type, SmartcarSpan code,
 }
 
 /*
- * The HTTP status that errors of a type come with, for an error that stands in
- * an answer which has a good one.  A type that is not known is the server's.
+ * The HTTP status of an error that is part of a successful response.  An unknown
+ * type counts as an error of the server.
  */
 int
 smartcar_status_for_error_type(SmartcarSpan type)
@@ -230,7 +230,7 @@ smartcar_status_for_error_type(SmartcarSpan type)
 		{"VEHICLE_STATE", 409}
 	};
 
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+	for (size_t i = 0; i < LENGTH_OF(statuses); i++)
 	{
 		if (smartcar_span_equal(type, smartcar_span_from_string(statuses[i].type)))
 			return statuses[i].status;

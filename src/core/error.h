@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * error.h
- *	  Smartcar's errors and what to do about them.
+ *	  Smartcar's errors, and the action that each of them needs.
  *
  * src/core/error.h
  *
@@ -29,10 +29,10 @@ typedef enum SmartcarAction
 
 #define SMARTCAR_ACTION_COUNT	SMARTCAR_ACTION_UNKNOWN
 
-/* What an answer says besides type and code, to decide where those do not. */
+/* Parts of an error response that decide if its type and code do not. */
 typedef struct SmartcarErrorContext
 {
-	int			http_status;	/* 0 if there is none */
+	int			http_status;	/* 0 if it is not known */
 	SmartcarSpan resolution_type;
 	SmartcarSpan description;
 } SmartcarErrorContext;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hex.c
- *	  Bytes as hexadecimal digits.
+ *	  Hexadecimal encoding and decoding.
  *
  * src/core/hex.c
  *
@@ -42,7 +42,7 @@ smartcar_hex_encode(const unsigned char *bytes, size_t count, char *target)
 }
 
 /*
- * Reads exactly count bytes; false if that is not what the digits are.
+ * Decodes exactly count bytes.  Returns false unless there are 2 * count digits.
  */
 bool
 smartcar_hex_decode(SmartcarSpan digits, unsigned char *bytes, size_t count)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hex.h
- *	  Bytes as hexadecimal digits.
+ *	  Hexadecimal encoding and decoding.
  *
  * src/core/hex.h
  *

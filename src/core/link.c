@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * link.c
- *	  The links into Smartcar Connect.
+ *	  Links to Smartcar Connect.
  *
- * The order of the parameters of a Connect link is the one in which Smartcar's
- * Node SDK prints them; that of the update-access links is the one of the
- * table on Smartcar's Tesla page.
+ * A Connect link has its parameters in the order of Smartcar's Node SDK, an
+ * update-access link in the order of the table on Smartcar's Tesla page.
  *
  * src/core/link.c
  *
@@ -74,8 +73,8 @@ static const char *const parameter_names[SMARTCAR_LINK_PARAMETER_COUNT] = {
 };
 
 /*
- * The newest copy of Smartcar's page on /oauth/reauthenticate for Tesla still
- * prints client_id, so that form keeps it in both generations.
+ * Smartcar's page on /oauth/reauthenticate for Tesla documents client_id for
+ * version 3, too.
  */
 static SmartcarSpan
 parameter_name(const SmartcarLink *link, SmartcarLinkParameter parameter)
@@ -92,18 +91,16 @@ parameter_name(const SmartcarLink *link, SmartcarLinkParameter parameter)
 }
 
 /*
- * Whether a link can have a parameter.  Version 2.0 of the API has no parameter
- * for the owner in the links that update access; in version 3 every session may
- * say whose it is.
+ * Whether a link can have a parameter.  Version 3 of the API accepts the owner
+ * in every link, version 2.0 not in those that update access.
  */
 static bool
-takes_parameter(const SmartcarLink *link, SmartcarLinkParameter parameter)
+can_have_parameter(const SmartcarLink *link, SmartcarLinkParameter parameter)
 {
 	return parameter != SMARTCAR_LINK_OWNER || link->api_version == SMARTCAR_API_V3 ||
 		link->kind == SMARTCAR_LINK_CONNECT || link->kind == SMARTCAR_LINK_REAUTHENTICATE;
 }
 
-/* The values of the parameter "mode". */
 bool
 smartcar_mode_valid(SmartcarSpan mode)
 {
@@ -123,9 +120,9 @@ write_words(SmartcarWriter *writer, SmartcarWords words)
 	}
 }
 
-/* Ends the piece at hand; an empty one is none. */
+/* Adds a piece, unless it is empty. */
 static void
-end_piece(SmartcarCompiledLink *compiled, size_t length, int parameter)
+add_piece(SmartcarCompiledLink *compiled, size_t length, int parameter)
 {
 	if (length == 0)
 		return;
@@ -135,10 +132,9 @@ end_piece(SmartcarCompiledLink *compiled, size_t length, int parameter)
 }
 
 /*
- * Compiles a link and returns how many bytes it needs for that; with bytes NULL
- * it only measures them.  varying has a bit for each parameter whose value is
- * only known when the link is written; the first parameter of a form is always
- * there, so that a "?" need not be decided then.
+ * Compiles a link into bytes, unless that is NULL, and returns their number.
+ * varying has a bit for each parameter whose value differs from row to row.
+ * Every link has the first parameter of its form, so the "?" can be compiled.
  */
 size_t
 smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
@@ -146,7 +142,7 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 {
 	const LinkForm *form = &link_forms[link->kind];
 	SmartcarWriter writer = {bytes, 0};
-	size_t		begin = 0;		/* of the piece at hand */
+	size_t		begin = 0;		/* of the current piece */
 
 	compiled->bytes = bytes;
 	compiled->piece_count = 0;
@@ -160,11 +156,11 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 		SmartcarWords words = link->values[parameter];
 		bool		varies = (varying & SMARTCAR_LINK_PARAMETER_BIT(parameter)) != 0;
 
-		if (!takes_parameter(link, parameter) || (!varies && words.count == 0))
+		if (!can_have_parameter(link, parameter) || (!varies && words.count == 0))
 			continue;
 		if (varies)
 		{
-			end_piece(compiled, writer.length - begin, SMARTCAR_LINK_READY_BYTES);
+			add_piece(compiled, writer.length - begin, SMARTCAR_LINK_READY_BYTES);
 			begin = writer.length;
 		}
 
@@ -173,19 +169,19 @@ smartcar_link_compile(const SmartcarLink *link, uint32_t varying,
 		smartcar_write(&writer, SMARTCAR_SPAN("="));
 		if (varies)
 		{
-			end_piece(compiled, writer.length - begin, (int) parameter);
+			add_piece(compiled, writer.length - begin, (int) parameter);
 			begin = writer.length;
 		}
 		else
 			write_words(&writer, words);
 	}
-	end_piece(compiled, writer.length - begin, SMARTCAR_LINK_READY_BYTES);
+	add_piece(compiled, writer.length - begin, SMARTCAR_LINK_READY_BYTES);
 	return writer.length;
 }
 
 /*
- * A length that the link does not exceed, whatever bytes its values have.  It
- * does not read them, and so is cheaper than the exact one.
+ * An upper bound of the length of a link.  It is cheaper than the exact length,
+ * because it does not read the values.
  */
 size_t
 smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *link)
@@ -208,8 +204,8 @@ smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *li
 }
 
 /*
- * Writes the link with the values that it has now and returns its length; with
- * target NULL it only measures it.  target has room for that length, or for
+ * Writes the link with its current values into target, unless that is NULL, and
+ * returns its length.  target must have room for that length, or for
  * smartcar_link_bound() bytes.
  */
 size_t

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * link.h
- *	  The links into Smartcar Connect.
+ *	  Links to Smartcar Connect.
  *
- * A link is made in two steps.  Compiling it puts everything that stays the
- * same from one row to the next into one run of ready bytes; writing it copies
- * those bytes and encodes only what varies.  Where nothing varies, everything
- * is ready bytes.
+ * A link is built in two steps, because a query may build one for each of a
+ * million rows.  Compiling it once encodes everything that is the same in all
+ * rows.  Writing it for a row copies these ready bytes and encodes only the
+ * values that vary.
  *
  * src/core/link.h
  *
@@ -21,7 +21,7 @@
 
 #define SMARTCAR_CONNECT_ORIGIN		"https://connect.smartcar.com"
 
-/* The two generations of Smartcar's API, which name two parameters differently. */
+/* The versions of Smartcar's API, which name two of the parameters differently. */
 typedef enum SmartcarApiVersion
 {
 	SMARTCAR_API_V2,
@@ -31,8 +31,10 @@ typedef enum SmartcarApiVersion
 typedef enum SmartcarLinkKind
 {
 	SMARTCAR_LINK_CONNECT,		/* /oauth/authorize */
-	SMARTCAR_LINK_UPDATE_ACCESS,	/* the same, Tesla's update-access form */
-	SMARTCAR_LINK_UPDATE_ACCESS_ONLY,	/* /oauth/reauthenticate, Tesla's form */
+	SMARTCAR_LINK_UPDATE_ACCESS,	/* /oauth/authorize, Tesla's update-access
+									 * form */
+	SMARTCAR_LINK_UPDATE_ACCESS_ONLY,	/* /oauth/reauthenticate, Tesla's
+										 * update-access form */
 	SMARTCAR_LINK_REAUTHENTICATE	/* /oauth/reauthenticate for one vehicle */
 } SmartcarLinkKind;
 
@@ -57,8 +59,8 @@ typedef enum SmartcarLinkParameter
 #define SMARTCAR_LINK_PARAMETER_BIT(p)	(UINT32_C(1) << (p))
 
 /*
- * The values of one parameter, joined by a space in the link.  No words: the
- * parameter is left out.
+ * The values of one parameter, which the link joins by spaces.  A parameter
+ * without words is left out.
  */
 typedef struct SmartcarWords
 {
@@ -75,8 +77,8 @@ typedef struct SmartcarLink
 } SmartcarLink;
 
 /*
- * A piece of a compiled link: ready bytes, or the name of a parameter that
- * varies, to be followed by its value or left out with it.
+ * A piece of a compiled link: ready bytes, or the name of a parameter whose
+ * value varies.  The name is left out if there is no value.
  */
 typedef struct SmartcarLinkPiece
 {
@@ -92,8 +94,8 @@ typedef struct SmartcarCompiledLink
 {
 	SmartcarLinkPiece pieces[SMARTCAR_LINK_MAX_PIECES];
 	int			piece_count;
-	size_t		ready_length;	/* of all ready bytes together */
-	char	   *bytes;			/* of all pieces, one after the other */
+	size_t		ready_length;	/* the sum of all ready bytes */
+	char	   *bytes;			/* of all pieces in sequence */
 } SmartcarCompiledLink;
 
 extern bool smartcar_mode_valid(SmartcarSpan mode);

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * percent.c
- *	  Percent-encoding of query values, and its reverse.
+ *	  Percent-encoding and decoding of query values.
  *
- * What we write: letters, digits and "-._~" stay, every other byte becomes
- * %XX, a space %20.  That is the unreserved set of RFC 3986 and can be read by
- * every decoder, those that take '+' for a space included.
+ * Encoding keeps letters, digits and "-._~", which are the unreserved
+ * characters of RFC 3986.  Every other byte becomes %XX.  A space becomes %20,
+ * which all decoders understand, whether or not they read '+' as a space.
  *
- * What we read: '+' and %20 are both a space, because Smartcar's own pages
- * show both in callbacks.
+ * Decoding accepts '+' and %20 as a space, because Smartcar's documentation
+ * shows both in callbacks.
  *
  * src/core/percent.c
  *
@@ -18,13 +18,10 @@
 #include "core/hex.h"
 #include "core/utf8.h"
 
-/*
- * Values are measured and copied so many bytes at a time; the eight terms of
- * count_in_block() are these.
- */
+/* Values are processed in blocks; count_in_block() has a term for each byte. */
 #define BLOCK_SIZE	8
 
-/* 1 for the bytes that stay as they are */
+/* 1 for the bytes that are not encoded */
 static const unsigned char unreserved[256] = {
 	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
 	['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
@@ -39,7 +36,7 @@ static const unsigned char unreserved[256] = {
 	['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1
 };
 
-/* How many bytes of a block stay as they are. */
+/* The number of unreserved bytes in a block. */
 static inline unsigned int
 count_in_block(const unsigned char *data)
 {
@@ -64,7 +61,7 @@ smartcar_percent_encoded_length(SmartcarSpan value)
 }
 
 /*
- * Writes the encoded value and returns where it ends.  target has room for
+ * Writes the encoded value and returns its end.  target must have room for
  * smartcar_percent_encoded_length() bytes.
  */
 char *
@@ -101,8 +98,8 @@ smartcar_percent_encode(char *target, SmartcarSpan value)
 }
 
 /*
- * Cuts the next "name=value" off a query.  Returns false if there is none; a
- * query that has come to its end has no data.
+ * Removes the next "name=value" from a query.  Returns false if there is none.
+ * After the last one, query->data is NULL.
  */
 bool
 smartcar_query_next(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
@@ -123,7 +120,7 @@ smartcar_query_next(SmartcarSpan *query, SmartcarSpan *pair, SmartcarSpan *name)
 }
 
 /*
- * Where in an encoded value a byte of the decoded one comes from.
+ * Converts an offset in the decoded value to the one in the encoded value.
  */
 static size_t
 encoded_offset(SmartcarSpan value, size_t decoded_offset)
@@ -136,11 +133,10 @@ encoded_offset(SmartcarSpan value, size_t decoded_offset)
 }
 
 /*
- * Decodes a value of a query into scratch, which has room for value.length
- * bytes.  What is not escaped is taken to be valid UTF-8, as everything in
- * this folder; the result as a whole is checked.
- *
- * On failure *offset says at which byte of value it happened.
+ * Decodes a query value into scratch, which must have room for value.length
+ * bytes.  value itself is valid UTF-8, like all text in this folder, but its
+ * escapes may not be.  If decoding fails, *offset is the offending byte of
+ * value.
  */
 SmartcarDecodeStatus
 smartcar_query_decode(SmartcarSpan value, char *scratch, SmartcarSpan *decoded,
@@ -150,7 +146,7 @@ smartcar_query_decode(SmartcarSpan value, char *scratch, SmartcarSpan *decoded,
 	const char *end = value.data + value.length;
 	char	   *target = scratch;
 	size_t		valid;
-	int			all_bits = 0;	/* of the bytes that escapes stand for */
+	int			all_bits = 0;	/* of all decoded escapes */
 
 	while (position < end)
 	{

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * percent.h
- *	  Percent-encoding of query values, and its reverse.
+ *	  Percent-encoding and decoding of query values.
  *
  * src/core/percent.h
  *

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * permission.c
- *	  Smartcar permissions and the Tesla permissions that they need.
+ *	  Smartcar's permissions and the Tesla permissions that they need.
  *
  * The mapping is the table "Permission Mappings" of Smartcar's page on the
  * upgraded Tesla integration
- * (https://smartcar.com/docs/help/oem-integrations/tesla/developers); the names
- * of the Tesla scopes are on a later copy of that page.  The list of all
- * permissions is https://smartcar.com/docs/api-reference/permissions.
+ * (https://smartcar.com/docs/help/oem-integrations/tesla/developers).  A later
+ * version of that page has the names of the Tesla scopes.  All permissions are
+ * listed in https://smartcar.com/docs/api-reference/permissions.
  *
  * src/core/permission.c
  *
@@ -63,10 +63,9 @@ static const struct
 };
 
 /*
- * Names that callers have used for permissions that are called otherwise: lock
- * and unlock after the command (issue 39 of smartcar/javascript-sdk, and
- * applications that copied it), the pressure of tires after the endpoint
- * /tires/pressure of the v2.0 API.
+ * Wrong names that applications use: control_lock and control_unlock after the
+ * commands (issue 39 of smartcar/javascript-sdk, from which others copied
+ * them), read_tire_pressure after the endpoint /tires/pressure of the v2.0 API.
  */
 static const struct
 {
@@ -80,13 +79,13 @@ static const struct
 };
 
 /*
- * A name is looked up for every element of every array of scopes: by binary
- * search instead, a link whose ten scopes come from a column takes 1.2 and not
- * 0.9 microseconds.  The slot is computed from the length of the name and three
- * of its characters (the sixth, the last but one and the last), by multipliers
- * that were tried until each name had a slot of its own.  If a new name takes the
- * slot of another, compilers warn that an element is initialized twice, and the
- * tests miss a permission; then try others.
+ * A perfect hash of the names.  Every element of every array of scopes is looked
+ * up: a link whose ten scopes come from a column takes 0.9 microseconds, and 1.2
+ * with a binary search.  The hash uses the length of a name and three of its
+ * characters (the sixth, the last but one and the last).  The multipliers were
+ * found by trial: no two names have the same slot.  If a new name collides,
+ * compilers warn that an element is initialized twice, and tests miss a
+ * permission; then try other multipliers.
  */
 #define SLOT_COUNT	64
 #define SLOT(length, sixth, last_but_one, last) \
@@ -128,7 +127,7 @@ static const uint8_t slots[SLOT_COUNT] = {
 };
 
 /*
- * Removes a leading "required:", which marks a scope in a link but is no part
+ * Removes the prefix "required:", which belongs to the link and not to the name
  * of the permission.  Returns whether there was one.
  */
 bool
@@ -136,7 +135,7 @@ smartcar_permission_strip_required(SmartcarSpan *name)
 {
 	static const SmartcarSpan prefix = TEXT("required:");
 
-	/* most names have none: look at one byte before comparing nine */
+	/* most names have no prefix: compare one byte before all nine */
 	if (name->length <= prefix.length || name->data[prefix.length - 1] != ':' ||
 		!smartcar_span_starts_with(*name, prefix))
 		return false;
@@ -145,9 +144,9 @@ smartcar_permission_strip_required(SmartcarSpan *name)
 }
 
 /*
- * Whether a name could be that of a permission: letters, digits, '_', '-', '.'
- * and ':', beginning with a letter.  Smartcar adds permissions, so a name that
- * we do not know is not an error by itself; one with a space in it is.
+ * Whether a name has the form of a permission: letters, digits, '_', '-', '.'
+ * and ':', beginning with a letter.  An unknown name can be a permission that
+ * Smartcar has added, but a malformed one cannot.
  */
 bool
 smartcar_permission_well_formed(SmartcarSpan name)
@@ -165,13 +164,13 @@ smartcar_permission_well_formed(SmartcarSpan name)
 			return false;
 	}
 
-	/* "required:" with nothing behind it, or twice, is a mistake */
+	/* the caller has removed one "required:", so this one is a mistake */
 	return !smartcar_span_starts_with(name, SMARTCAR_SPAN("required:"));
 }
 
 /*
- * The index of a permission in smartcar_permission_table, or -1 if it is none of
- * the known ones.  The name comes without "required:".
+ * The index of a permission in smartcar_permission_table, or -1 if it is unknown.
+ * The name has no "required:".
  */
 int
 smartcar_permission_find(SmartcarSpan name)
@@ -190,12 +189,12 @@ smartcar_permission_find(SmartcarSpan name)
 }
 
 /*
- * The permission that is meant by a name which is none, whatever its case; no
- * data if that is not known.  The v1 API had permissions with a part behind a
- * colon, such as control_security:unlock, which is now the whole.
+ * Suggests the permission that an unknown name stands for, ignoring its case;
+ * no data if there is none.  The v1 API split permissions by a suffix, as in
+ * control_security:unlock; the permission without the suffix replaces them.
  */
 SmartcarSpan
-smartcar_permission_meant(SmartcarSpan name)
+smartcar_permission_suggest(SmartcarSpan name)
 {
 	const char *colon = name.length > 0 ? memchr(name.data, ':', name.length) : NULL;
 
@@ -214,14 +213,14 @@ smartcar_permission_meant(SmartcarSpan name)
 	return smartcar_span(NULL, 0);
 }
 
-/* What Tesla's consent screen calls it, for example "Vehicle Location". */
+/* The name on Tesla's consent screen, for example "Vehicle Location". */
 SmartcarSpan
 smartcar_tesla_permission_name(SmartcarTeslaPermission tesla)
 {
 	return tesla_permissions[tesla].name;
 }
 
-/* What Tesla's API calls it, for example "vehicle_location". */
+/* The name in Tesla's API, for example "vehicle_location". */
 SmartcarSpan
 smartcar_tesla_permission_scope(SmartcarTeslaPermission tesla)
 {
@@ -229,8 +228,8 @@ smartcar_tesla_permission_scope(SmartcarTeslaPermission tesla)
 }
 
 /*
- * The permission that a scope of Tesla's API stands for.  Tesla has more scopes
- * than Smartcar's table uses; those are SMARTCAR_TESLA_NONE.
+ * The permission of a scope of Tesla's API, or SMARTCAR_TESLA_NONE for the scopes
+ * that Smartcar's table does not use.
  */
 SmartcarTeslaPermission
 smartcar_tesla_permission_find_scope(SmartcarSpan scope)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * permission.h
- *	  Smartcar permissions and the Tesla permissions that they need.
+ *	  Smartcar's permissions and the Tesla permissions that they need.
  *
  * src/core/permission.h
  *
@@ -12,16 +12,16 @@
 
 #include "core/span.h"
 
-/* How many permissions Smartcar documents, and how many of them need Tesla's. */
+/* All permissions that Smartcar documents, and those that need one of Tesla's. */
 #define SMARTCAR_PERMISSION_COUNT			28
 #define SMARTCAR_MAPPED_PERMISSION_COUNT	23
 
-/* A name longer than this is refused as malformed. */
+/* A longer name is malformed. */
 #define SMARTCAR_PERMISSION_MAX_LENGTH		128
 
 typedef enum SmartcarTeslaPermission
 {
-	SMARTCAR_TESLA_NONE,		/* none is documented */
+	SMARTCAR_TESLA_NONE,		/* Smartcar documents none */
 	SMARTCAR_TESLA_PROFILE_INFORMATION,
 	SMARTCAR_TESLA_VEHICLE_INFORMATION,
 	SMARTCAR_TESLA_VEHICLE_LOCATION,
@@ -29,7 +29,7 @@ typedef enum SmartcarTeslaPermission
 	SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT
 } SmartcarTeslaPermission;
 
-/* with SMARTCAR_TESLA_NONE */
+/* including SMARTCAR_TESLA_NONE */
 #define SMARTCAR_TESLA_PERMISSION_COUNT		6
 
 typedef struct SmartcarPermission
@@ -39,15 +39,16 @@ typedef struct SmartcarPermission
 } SmartcarPermission;
 
 /*
- * The permissions in the order of Smartcar's Tesla page, those without a Tesla
- * permission last.  An index into this table identifies a known permission.
+ * The known permissions in the order of Smartcar's Tesla page, those without a
+ * Tesla permission last.  Elsewhere, a known permission is an index of this
+ * table.
  */
 extern const SmartcarPermission smartcar_permission_table[SMARTCAR_PERMISSION_COUNT];
 
 extern bool smartcar_permission_strip_required(SmartcarSpan *name);
 extern bool smartcar_permission_well_formed(SmartcarSpan name);
 extern int	smartcar_permission_find(SmartcarSpan name);
-extern SmartcarSpan smartcar_permission_meant(SmartcarSpan name);
+extern SmartcarSpan smartcar_permission_suggest(SmartcarSpan name);
 
 extern SmartcarSpan smartcar_tesla_permission_name(SmartcarTeslaPermission tesla);
 extern SmartcarSpan smartcar_tesla_permission_scope(SmartcarTeslaPermission tesla);

@@ -1,15 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * span.h
- *	  A stretch of bytes that somebody else owns.
+ *	  A string with a length, which does not own its bytes.
  *
- * This is the main header of src/core.  What lives in this folder: what
- * Smartcar and Tesla define, that is permissions, links, callbacks, virtual
- * keys and the error catalogue.  It is plain C11 and can be built, tested and
- * fuzzed without a server.  What must not live here: postgres.h or anything
- * that knows a database, allocation, global state that changes, the network.
- * A function that produces text asks for the exact length first and then
- * writes once, into memory that its caller sized.
+ * This is the main header of src/core, which holds what Smartcar and Tesla
+ * define: permissions, links, callbacks, virtual keys, endpoints and the error
+ * catalogue.  It is plain C11, so that it can be built, tested and fuzzed
+ * without a server.  It must not include postgres.h, allocate memory, change
+ * global state or use the network.  A function that writes text first tells
+ * its caller the length, and then writes into the caller's memory.
  *
  * Text in this folder is UTF-8; the callers convert.
  *
@@ -26,8 +25,7 @@
 #include <string.h>
 
 /*
- * data is NULL where there is no value at all, which is not the same as a
- * value of length 0.
+ * data is NULL if there is no value, which is not the same as an empty value.
  */
 typedef struct SmartcarSpan
 {
@@ -66,7 +64,7 @@ smartcar_span_starts_with(SmartcarSpan span, SmartcarSpan prefix)
 		memcmp(span.data, prefix.data, prefix.length) == 0;
 }
 
-/* The span without its first count bytes; the caller knows it is long enough. */
+/* The span without its first count bytes.  It must have that many. */
 static inline SmartcarSpan
 smartcar_span_skip(SmartcarSpan span, size_t count)
 {
@@ -81,7 +79,7 @@ smartcar_span_copy(char *target, SmartcarSpan span)
 	return target + span.length;
 }
 
-/* ASCII only and blind to the locale, which the <ctype.h> functions are not. */
+/* ASCII only: the functions of <ctype.h> depend on the locale. */
 static inline char
 smartcar_ascii_lower(char c)
 {
@@ -101,7 +99,8 @@ smartcar_is_lower(char c)
 }
 
 /*
- * Reads a number of at most max_digits digits and nothing else.
+ * Parses a number that consists of 1 to max_digits digits.  Returns false for
+ * anything else.
  */
 static inline bool
 smartcar_span_to_number(SmartcarSpan span, size_t max_digits, int64_t *number)
@@ -120,7 +119,7 @@ smartcar_span_to_number(SmartcarSpan span, size_t max_digits, int64_t *number)
 	return true;
 }
 
-/* Whether all characters are visible ASCII, which a space is not. */
+/* Whether the span is not empty and all of it is visible ASCII, without spaces. */
 static inline bool
 smartcar_span_is_visible(SmartcarSpan span)
 {
@@ -132,7 +131,7 @@ smartcar_span_is_visible(SmartcarSpan span)
 	return span.length > 0;
 }
 
-/* Equal but for the case of ASCII letters. */
+/* Ignores the case of ASCII letters only. */
 static inline bool
 smartcar_span_equal_ignoring_case(SmartcarSpan a, SmartcarSpan b)
 {

@@ -1,9 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * timestamp.c
- *	  Points in time as Smartcar writes them.
- *
- * That is ISO 8601 with a zone, such as "2018-05-04T07:20:50.844Z".
+ *	  Parses the timestamps of Smartcar's responses: ISO 8601 with a zone, such
+ *	  as "2018-05-04T07:20:50.844Z".
  *
  * src/core/timestamp.c
  *
@@ -14,9 +13,12 @@
 #define SECONDS_PER_DAY		INT64_C(86400)
 #define MICROSECONDS		INT64_C(1000000)
 
-/* Takes a number of exactly so many digits off the text. */
+/*
+ * The parse functions remove what they parse from the text.  They return false
+ * if it does not begin with that.
+ */
 static bool
-take_number(SmartcarSpan *text, size_t digits, int *number)
+parse_number(SmartcarSpan *text, size_t digits, int *number)
 {
 	int64_t		value;
 
@@ -29,7 +31,7 @@ take_number(SmartcarSpan *text, size_t digits, int *number)
 }
 
 static bool
-take_character(SmartcarSpan *text, char lower)
+parse_character(SmartcarSpan *text, char lower)
 {
 	if (text->length == 0 || smartcar_ascii_lower(text->data[0]) != lower)
 		return false;
@@ -43,7 +45,7 @@ is_leap_year(int year)
 	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-/* The days from 1970-01-01 to a date, which may be before it. */
+/* The days from 1970-01-01 to a date, negative for an earlier one. */
 static int64_t
 days_to(int year, int month, int day)
 {
@@ -68,15 +70,15 @@ days_in(int year, int month)
 }
 
 static bool
-take_date(SmartcarSpan *text, int64_t *days)
+parse_date(SmartcarSpan *text, int64_t *days)
 {
 	int			year;
 	int			month;
 	int			day;
 
-	if (!take_number(text, 4, &year) || !take_character(text, '-') ||
-		!take_number(text, 2, &month) || !take_character(text, '-') ||
-		!take_number(text, 2, &day))
+	if (!parse_number(text, 4, &year) || !parse_character(text, '-') ||
+		!parse_number(text, 2, &month) || !parse_character(text, '-') ||
+		!parse_number(text, 2, &day))
 		return false;
 	if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in(year, month))
 		return false;
@@ -84,15 +86,15 @@ take_date(SmartcarSpan *text, int64_t *days)
 	return true;
 }
 
-/* A fraction of a second; digits beyond microseconds are dropped. */
+/* An optional fraction of a second; digits beyond microseconds are ignored. */
 static bool
-take_fraction(SmartcarSpan *text, int64_t *microseconds)
+parse_fraction(SmartcarSpan *text, int64_t *microseconds)
 {
 	int64_t		unit = MICROSECONDS;
 	size_t		digits = 0;
 
 	*microseconds = 0;
-	if (!take_character(text, '.'))
+	if (!parse_character(text, '.'))
 		return true;
 	while (text->length > 0 && smartcar_is_digit(text->data[0]))
 	{
@@ -105,16 +107,16 @@ take_fraction(SmartcarSpan *text, int64_t *microseconds)
 }
 
 static bool
-take_time(SmartcarSpan *text, int64_t *microseconds)
+parse_time(SmartcarSpan *text, int64_t *microseconds)
 {
 	int			hour;
 	int			minute;
 	int			second;
 	int64_t		fraction;
 
-	if (!take_number(text, 2, &hour) || !take_character(text, ':') ||
-		!take_number(text, 2, &minute) || !take_character(text, ':') ||
-		!take_number(text, 2, &second) || !take_fraction(text, &fraction))
+	if (!parse_number(text, 2, &hour) || !parse_character(text, ':') ||
+		!parse_number(text, 2, &minute) || !parse_character(text, ':') ||
+		!parse_number(text, 2, &second) || !parse_fraction(text, &fraction))
 		return false;
 	/* 60 is a leap second */
 	if (hour > 23 || minute > 59 || second > 60)
@@ -123,36 +125,36 @@ take_time(SmartcarSpan *text, int64_t *microseconds)
 	return true;
 }
 
-/* The zone, as the seconds that it is ahead of UTC. */
+/* The zone, in seconds ahead of UTC. */
 static bool
-take_zone(SmartcarSpan *text, int64_t *seconds)
+parse_zone(SmartcarSpan *text, int64_t *seconds)
 {
 	int			sign;
 	int			hour;
 	int			minute;
 
 	*seconds = 0;
-	if (take_character(text, 'z'))
+	if (parse_character(text, 'z'))
 		return true;
-	if (take_character(text, '+'))
+	if (parse_character(text, '+'))
 		sign = 1;
-	else if (take_character(text, '-'))
+	else if (parse_character(text, '-'))
 		sign = -1;
 	else
 		return false;
 
-	if (!take_number(text, 2, &hour))
+	if (!parse_number(text, 2, &hour))
 		return false;
-	take_character(text, ':');
-	if (!take_number(text, 2, &minute) || hour > 23 || minute > 59)
+	parse_character(text, ':');
+	if (!parse_number(text, 2, &minute) || hour > 23 || minute > 59)
 		return false;
 	*seconds = sign * (hour * 60 + minute) * 60;
 	return true;
 }
 
 /*
- * Reads a point in time, as microseconds since 1970.  Returns false for
- * anything else.
+ * Parses a timestamp into microseconds since 1970.  Returns false if it is not
+ * valid.
  */
 bool
 smartcar_timestamp_parse(SmartcarSpan text, int64_t *microseconds)
@@ -161,8 +163,8 @@ smartcar_timestamp_parse(SmartcarSpan text, int64_t *microseconds)
 	int64_t		time;
 	int64_t		zone;
 
-	if (!take_date(&text, &days) || !take_character(&text, 't') ||
-		!take_time(&text, &time) || !take_zone(&text, &zone) || text.length > 0)
+	if (!parse_date(&text, &days) || !parse_character(&text, 't') ||
+		!parse_time(&text, &time) || !parse_zone(&text, &zone) || text.length > 0)
 		return false;
 	*microseconds = (days * SECONDS_PER_DAY - zone) * MICROSECONDS + time;
 	return true;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * timestamp.h
- *	  Points in time as Smartcar writes them.
+ *	  Parses the timestamps of Smartcar's responses.
  *
  * src/core/timestamp.h
  *

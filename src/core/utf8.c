@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * utf8.c
- *	  Whether bytes are well-formed UTF-8.
+ *	  Validation of UTF-8.
  *
- * The server has a validator of its own, but the core must stand without the
- * server, and what comes out of a percent-decoded callback has to be checked
- * here, where the offending parameter is still known.
+ * PostgreSQL validates UTF-8, too, but src/core must build without PostgreSQL,
+ * and a decoded callback is validated while the parameter at fault is known.
  *
  * src/core/utf8.c
  *
@@ -14,9 +13,9 @@
 #include "core/utf8.h"
 
 /*
- * The length of the sequence at the start of bytes, or 0 if there is no
- * well-formed one.  The ranges of the second byte are those of RFC 3629, which
- * leave no room for overlong forms, surrogates and what lies above U+10FFFF.
+ * The length of the sequence at the start of bytes, or 0 if it is not
+ * well-formed.  The ranges of the second byte, which are those of RFC 3629,
+ * exclude overlong forms, surrogates and code points above U+10FFFF.
  */
 static size_t
 sequence_length(const unsigned char *bytes, size_t available)
@@ -60,9 +59,8 @@ sequence_length(const unsigned char *bytes, size_t available)
 }
 
 /*
- * How many bytes from the start are well-formed UTF-8.  The result equals
- * bytes.length if all are; otherwise it is the offset of the first sequence
- * that is not.
+ * The length of the longest prefix that is well-formed UTF-8, which is also
+ * the offset of the first sequence that is not.
  */
 size_t
 smartcar_utf8_valid_prefix(SmartcarSpan bytes)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * utf8.h
- *	  Whether bytes are well-formed UTF-8.
+ *	  Validation of UTF-8.
  *
  * src/core/utf8.h
  *

@@ -1,13 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * virtual_key.c
- *	  Tesla's virtual key: who needs one, and which links lead to one.
+ *	  Tesla's virtual key: which models need one, and which links add one.
  *
- * Who needs one, by Smartcar's pages on the Tesla integration: every Model 3,
- * Model Y and Cybertruck, and Model S and Model X from model year 2021 on.
- * Model S and Model X up to 2020 do not.  A model is written "Model 3" on most
- * of them, and "3" in the matrix of the v2.0 compatibility API; the long Model Y
- * is a "Model Y L" or "Model YL".
+ * Smartcar's pages on the Tesla integration say that every Model 3, Model Y and
+ * Cybertruck needs a key, and Model S and Model X only from model year 2021 on.
+ * Most of these pages write "Model 3", the matrix of the v2.0 compatibility API
+ * writes "3".  The long Model Y is a "Model Y L" or "Model YL".
  *
  * src/core/virtual_key.c
  *
@@ -26,8 +25,8 @@ is_separator(char c)
 }
 
 /*
- * Reads a word at the start of *text, whatever its case, and moves *text
- * behind it and the separators that follow.
+ * Removes a word from the start of *text, whatever its case, and the separators
+ * after it.  Returns false if *text does not start with the word.
  */
 static bool
 skip_word(SmartcarSpan *text, SmartcarSpan word)
@@ -44,8 +43,8 @@ skip_word(SmartcarSpan *text, SmartcarSpan word)
 }
 
 /*
- * The letter or digit of a "Model 3", in lower case, or '\0' for any other
- * model.  A trim level may follow ("Model S Plaid").
+ * The letter or digit of a name such as "Model 3", in lower case, or '\0' for
+ * any other name.  A trim level may follow ("Model S Plaid").
  */
 static char
 model_letter(SmartcarSpan model)
@@ -65,7 +64,7 @@ is_tesla(SmartcarSpan make)
 }
 
 /*
- * A value that is not known comes as an empty span or SMARTCAR_NO_YEAR.
+ * Unknown arguments are empty spans and SMARTCAR_NO_YEAR.
  */
 SmartcarVirtualKeyNeed
 smartcar_virtual_key_need(SmartcarSpan make, SmartcarSpan model, int year)
@@ -97,9 +96,9 @@ smartcar_virtual_key_need(SmartcarSpan make, SmartcarSpan model, int year)
 }
 
 /*
- * Whether the owner of a vehicle that has no key should be asked to add one.  Of
- * a Tesla whose model is not known, because it is newer than this list, that is
- * inferred from its year: no model since 2021 takes commands without a key.
+ * Whether to ask the owner of a vehicle without a key to add one.  A Tesla whose
+ * model is unknown is probably newer than this file, so its year decides: no
+ * model since 2021 accepts commands without a key.
  */
 bool
 smartcar_virtual_key_wanted(SmartcarSpan make, SmartcarSpan model, int year)
@@ -117,9 +116,8 @@ smartcar_virtual_key_wanted(SmartcarSpan make, SmartcarSpan model, int year)
 }
 
 /*
- * Whether the text is a host name of at least two labels, in lower case and
- * without a final dot: what may stand behind "/_ak/" in a link that an owner
- * is asked to open.
+ * Whether a domain may follow "/_ak/" in a link that an owner is asked to open:
+ * a host name of at least two labels, in lower case, without a final dot.
  */
 bool
 smartcar_domain_valid(SmartcarSpan domain)
@@ -152,9 +150,9 @@ smartcar_domain_valid(SmartcarSpan domain)
 }
 
 /*
- * Whether a URL may be shown to an owner as the link to a virtual key.  Anyone
- * can forge a callback, so this is a comparison with the few forms that exist
- * and not a parse: no port, no user name, no other case, nothing behind the
+ * Whether a URL may be shown to an owner as the link that adds a virtual key.
+ * Anyone can forge a callback, so the URL is not parsed but compared with the
+ * few forms that exist: no port, no user name, no upper case, nothing after the
  * domain.
  */
 bool
@@ -169,7 +167,7 @@ smartcar_virtual_key_url_valid(SmartcarSpan url)
 	};
 #undef BASE
 
-	/* nearly always */
+	/* the most frequent case */
 	if (smartcar_span_equal(url, SMARTCAR_SPAN(SMARTCAR_VIRTUAL_KEY_BASE
 											   SMARTCAR_VIRTUAL_KEY_DEFAULT_DOMAIN)))
 		return true;

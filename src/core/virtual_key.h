@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * virtual_key.h
- *	  Tesla's virtual key: who needs one, and which links lead to one.
+ *	  Tesla's virtual key: which models need one, and which links add one.
  *
  * src/core/virtual_key.h
  *
@@ -22,7 +22,7 @@ typedef enum SmartcarVirtualKeyNeed
 	SMARTCAR_VIRTUAL_KEY_UNKNOWN
 } SmartcarVirtualKeyNeed;
 
-/* Stands for a model year that is not known. */
+/* An unknown model year. */
 #define SMARTCAR_NO_YEAR	0
 
 extern SmartcarVirtualKeyNeed smartcar_virtual_key_need(SmartcarSpan make, SmartcarSpan model,

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * writer.h
- *	  Writing a text, or only measuring it.
+ *	  Writes a text, or only measures it.
  *
- * What produces a text is called twice: with a writer without a target, to learn
- * the length, and with one that has room for it.
+ * A function that writes with it runs twice: without a target, to measure the
+ * text, and then with a target of that length.
  *
  * src/core/writer.h
  *
@@ -18,7 +18,7 @@
 typedef struct SmartcarWriter
 {
 	char	   *target;			/* NULL: only measure */
-	size_t		length;			/* of what has been written */
+	size_t		length;			/* written so far */
 } SmartcarWriter;
 
 static inline void

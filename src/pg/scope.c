@@ -109,7 +109,7 @@ smartcar_resolve_permission(SmartcarSpan *name)
 static SmartcarSpan
 guess_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
 {
-	SmartcarSpan meant = smartcar_permission_meant(name);
+	SmartcarSpan meant = smartcar_permission_suggest(name);
 	SmartcarClosestMatch closest;
 
 	if (meant.data != NULL)

@@ -129,7 +129,7 @@ check_name(SmartcarSpan name)
 			 "a scope is that of the Tesla permission it is found as");
 
 	if (name.length == 0 || memchr(name.data, '\0', name.length) == NULL)
-		PROPERTY(smartcar_span_equal(smartcar_permission_meant(name), expected_meaning(name)),
+		PROPERTY(smartcar_span_equal(smartcar_permission_suggest(name), expected_meaning(name)),
 				 name, "a name means what its first part means in small letters");
 
 	well_formed = pattern_matches(&well_formed_pattern, name) &&
