@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * buffer.c
- *	  Bytes that libcurl hands over, up to a limit.
+ *	  A buffer with a limit, for the bytes that libcurl receives.
  *
  * src/http/buffer.c
  *
@@ -13,12 +13,12 @@
 
 #define FIRST_SIZE	4096
 
-/* What a buffer keeps from one response to the next. */
+/* The most memory that a buffer keeps from one response to the next. */
 #define KEPT_SIZE	(256 * 1024)
 
 /*
- * Makes room for a number of bytes.  This is not realloc(), which would leave
- * a copy of the old bytes behind.
+ * Makes room for a number of bytes.  It does not use realloc(), because that
+ * would leave a copy of the old bytes in freed memory.
  */
 static bool
 grow(SmartcarBuffer *buffer, size_t needed)
@@ -49,7 +49,7 @@ grow(SmartcarBuffer *buffer, size_t needed)
 }
 
 /*
- * Returns false if the bytes do not fit; the buffer then has the reason.
+ * Returns false if the bytes do not fit, and sets too_large or out_of_memory.
  */
 bool
 smartcar_buffer_append(SmartcarBuffer *buffer, const char *data, size_t length)

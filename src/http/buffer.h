@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * buffer.h
- *	  Bytes that libcurl hands over, up to a limit.
+ *	  A buffer with a limit, for the bytes that libcurl receives.
  *
- * A buffer is filled from within libcurl, so nothing here raises an error, and
- * its memory is malloc's.  Since it may have held a token, it is wiped before
- * the memory goes back.
+ * libcurl's callbacks fill it, so it uses malloc() and never raises an error.
+ * It may hold a token, so it is wiped before its memory is freed.
  *
  * src/http/buffer.h
  *
@@ -24,7 +23,7 @@ typedef struct SmartcarBuffer
 	size_t		length;
 	size_t		allocated;
 	size_t		limit;
-	bool		too_large;		/* more came than the limit allows */
+	bool		too_large;		/* the limit was exceeded */
 	bool		out_of_memory;
 } SmartcarBuffer;
 
@@ -32,7 +31,7 @@ extern bool smartcar_buffer_append(SmartcarBuffer *buffer, const char *data, siz
 extern void smartcar_buffer_clear(SmartcarBuffer *buffer, size_t limit);
 extern void smartcar_buffer_free(SmartcarBuffer *buffer);
 
-/* What is in it; of an empty one, a span that is not NULL. */
+/* The content, which has data even if it is empty. */
 static inline SmartcarSpan
 smartcar_buffer_span(const SmartcarBuffer *buffer)
 {

@@ -27,8 +27,8 @@ trim(SmartcarSpan span)
 }
 
 /*
- * Reads the next header and advances the lines behind it.  Lines that are no
- * header are skipped.
+ * Parses the next header and removes it from the lines.  Lines that are not
+ * headers are skipped.
  */
 bool
 smartcar_header_next(SmartcarSpan *lines, SmartcarSpan *name, SmartcarSpan *value)
@@ -51,8 +51,8 @@ smartcar_header_next(SmartcarSpan *lines, SmartcarSpan *name, SmartcarSpan *valu
 }
 
 /*
- * The value of the first header of a name, whose case does not matter; no data
- * if there is none.
+ * The value of the first header with a name, in upper or lower case; no data if
+ * there is none.
  */
 SmartcarSpan
 smartcar_header_value(SmartcarSpan lines, SmartcarSpan name)

@@ -3,13 +3,13 @@
  * pool.c
  *	  The connections that a backend keeps.
  *
- * To set up TLS costs more than most requests, so connections outlive the
- * statement that opened them.  They hold no secret of a request: tokens are in
- * its headers.
+ * A TLS handshake costs more than most requests, so connections outlive the
+ * statement that opened them.  They hold no secrets: tokens are in the headers
+ * of each request.
  *
- * Requests that are not repeatable have a multi handle of their own.  If a
- * connection breaks that several requests share, libcurl sends all of them
- * again, and it lets requests join any connection of their multi handle.
+ * Requests that are not repeatable have a separate multi handle.  libcurl lets a
+ * request share any connection of its multi handle, and if that breaks, it sends
+ * all requests again that shared it.
  *
  * src/http/pool.c
  *
@@ -24,13 +24,14 @@
 
 #include "storage/fd.h"
 
-/* Without handles before the first request. */
+/* Its handles are created with the first request. */
 static SmartcarPool pool;
 
 /*
- * The idle connections of HTTP/1.1, by their local ports.  A server that sends
- * more than a response must not answer the next request with it; libcurl has looked
- * at that by itself only since 8.1.  Where there is no more room, there is no check.
+ * The idle connections of HTTP/1.1, by local port.  If a server sends more than
+ * its response, the rest must not become the response to the next request.
+ * libcurl checks that itself only since version 8.1.  Connections for which there
+ * is no room here are not checked.
  */
 static struct
 {
@@ -38,15 +39,15 @@ static struct
 	int			port;			/* 0: unused */
 }			idle[256];
 
-/* The descriptors that the server's own bookkeeping leaves to us. */
+/* The file descriptors that we have reserved with PostgreSQL. */
 static int	reserved_descriptors = 0;
 
-/* The first libcurl that can leave a thread of its resolver behind. */
+/* The first libcurl that need not wait for the thread of its resolver. */
 #define FIRST_WITH_QUICK_EXIT	0x075700
 
 /*
- * Warns of what would keep a statement from being canceled: a resolver that
- * blocks, or a thread that libcurl has to wait for.
+ * Warns if a statement cannot be canceled during DNS resolution, because the
+ * resolver blocks or libcurl waits for its thread.
  */
 static void
 warn_of_resolver(void)
@@ -68,8 +69,7 @@ warn_of_resolver(void)
 }
 
 /*
- * Done in the backend and not when the library is loaded, which may be in the
- * postmaster.
+ * Not called when the library is loaded, because that may be in the postmaster.
  */
 static void
 create_pool(void)
@@ -95,8 +95,9 @@ create_pool(void)
 }
 
 /*
- * The pool, with room for a number of connections, which is lowered to what the
- * server can spare.  At least one can always be had.
+ * Returns the pool.  *max_connections is the number of connections that the
+ * caller wants; it is lowered to what PostgreSQL can spare, but at least one is
+ * always allowed.
  */
 const SmartcarPool *
 smartcar_pool(int *max_connections)
@@ -118,7 +119,7 @@ smartcar_pool(int *max_connections)
 }
 
 /*
- * Records that a connection has become idle.
+ * Registers a connection that has become idle.
  */
 void
 smartcar_pool_add_socket(curl_socket_t socket, int port)
@@ -135,7 +136,7 @@ smartcar_pool_add_socket(curl_socket_t socket, int port)
 }
 
 /*
- * Called by libcurl to close a connection.
+ * libcurl calls this to close a connection.
  */
 int
 smartcar_pool_close_socket(void *argument, curl_socket_t socket)
@@ -149,8 +150,8 @@ smartcar_pool_close_socket(void *argument, curl_socket_t socket)
 }
 
 /*
- * Whether a connection that is to be used again has input, to which no request
- * can have led.  It is idle no longer.
+ * Whether there is input on an idle connection, although no request was sent.
+ * The connection is about to be used, so it is removed from the idle ones.
  */
 bool
 smartcar_pool_has_input(int port)

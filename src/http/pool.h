@@ -16,8 +16,8 @@
 
 typedef struct SmartcarPool
 {
-	CURLM	   *shared;			/* for requests that are repeatable */
-	CURLM	   *single;			/* for all others; keeps no connection */
+	CURLM	   *shared;			/* for repeatable requests */
+	CURLM	   *single;			/* for all others; keeps no connections */
 } SmartcarPool;
 
 extern const SmartcarPool *smartcar_pool(int *max_connections);

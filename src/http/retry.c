@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * retry.c
- *	  When a request is sent again, and after how long.
+ *	  Decides whether and when a request is sent again.
  *
  * src/http/retry.c
  *
@@ -27,8 +27,8 @@
 #define MAX_DATE_LENGTH		64
 
 /*
- * A server error that may be gone in a moment.  Others, such as Smartcar's 501
- * for a car that cannot do what it was asked, will be there the next time, too.
+ * Whether a retry may succeed.  It would not for other server errors, such as
+ * Smartcar's 501 for a car that lacks a capability.
  */
 static bool
 is_transient(int status)
@@ -36,7 +36,10 @@ is_transient(int status)
 	return status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-/* It grows, and is spread so that many sessions do not come back together. */
+/*
+ * The delay in milliseconds.  It is random, so that many backends do not retry
+ * at the same time.
+ */
 static int
 backoff(int tries)
 {
@@ -47,7 +50,7 @@ backoff(int tries)
 	return (int) (delay * (0.5 + 0.5 * pg_prng_double(&pg_global_prng_state)));
 }
 
-/* A date of HTTP in seconds since 1970, or -1. */
+/* Parses an HTTP date into seconds since 1970, or -1. */
 static int64
 parse_date(SmartcarSpan text)
 {
@@ -61,9 +64,9 @@ parse_date(SmartcarSpan text)
 }
 
 /*
- * The seconds to wait by the header Retry-After of a response, which has them as a
- * number, or a date; false if it says nothing.  A date is compared with that of the
- * response, because clocks differ.
+ * Parses the header Retry-After, which is a number of seconds or a date.  A date
+ * is compared with the date of the response, because clocks differ.  Returns
+ * false if there is no such header.
  */
 bool
 smartcar_retry_after(SmartcarSpan headers, int64 *seconds)
@@ -87,13 +90,13 @@ smartcar_retry_after(SmartcarSpan headers, int64 *seconds)
 }
 
 /*
- * The milliseconds to wait before the next try, or SMARTCAR_NO_RETRY.  The
- * caller knows whether there is so much time left.
+ * The milliseconds to wait before the next try, or SMARTCAR_NO_RETRY.  The caller
+ * checks whether enough time is left.
  *
- * A request that was refused for the rate limit was not carried out, so it may be
- * repeated if the server says when, unless it must not be sent twice at all.
- * Everything else is repeated only if it is repeatable.  After a timeout there is
- * no time.
+ * A request that exceeded the rate limit was not carried out, so it is sent
+ * again if the server says when, unless it must never be sent twice.  After
+ * other errors, only a repeatable request is sent again.  After a timeout, no
+ * time is left.
  */
 int
 smartcar_retry_delay(const SmartcarRequest *request, const SmartcarResponse *response)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * retry.h
- *	  When a request is sent again, and after how long.
+ *	  Decides whether and when a request is sent again.
  *
  * src/http/retry.h
  *

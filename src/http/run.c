@@ -3,15 +3,15 @@
  * run.c
  *	  The loop that sends requests and waits for their responses.
  *
- * The server must be able to reach a backend while it waits: a cancel, the end
- * of the session, and the barrier with which DROP DATABASE asks every backend
+ * A backend must respond to interrupts while it waits: to a cancel, to the end
+ * of its session, and to the barrier with which DROP DATABASE asks every backend
  * to close its files.  So libcurl never blocks; the backend sleeps for a short
- * while at a time, a signal wakes it, and it checks for interrupts in between.
+ * time, until a signal wakes it, and checks for interrupts in between.
  *
- * Timeouts are judged here and not by libcurl, on a clock that stands still
- * while the loop does not run, and only after libcurl has read what is in the
- * sockets.  The source may have waited for a lock, or the machine may have been
- * paused: a response that has come in the meantime must not be thrown away.
+ * Timeouts are checked here and not by libcurl, with a clock that stops while
+ * the loop does not run, and only after libcurl has read from the sockets.  The
+ * source may have waited for a lock, or the machine may have been suspended: a
+ * response that has arrived in the meantime must not be lost.
  *
  * src/http/run.c
  *
@@ -36,8 +36,8 @@
 #include "http/transfer.h"
 
 /*
- * How long the backend sleeps at most, in milliseconds.  A signal that comes
- * between the check for interrupts and the sleep is served only after it.
+ * The longest sleep, in milliseconds.  A signal that arrives between the check
+ * for interrupts and the sleep is served only after the sleep.
  */
 #define SLICE	100
 
@@ -45,41 +45,45 @@
 #define MAX_STEP	(2 * SLICE)
 
 /*
- * How many tries may be without a connection at a time.  Handshakes that are due
- * at the same time are computed within one call of libcurl, during which there is
- * no check for interrupts; one takes 2 ms, and more on a busy machine.
+ * The limit for tries without a connection.  libcurl may compute all their TLS
+ * handshakes in one call, without a check for interrupts.  A handshake takes
+ * 2 ms, and more on a busy machine.
  */
 #define MAX_CONNECTING	16
 
-/* How long a resolved name is used, in milliseconds; the latter if it failed. */
-#define NAME_LIFETIME		60000
-#define FAILED_NAME_LIFETIME	100
+/*
+ * How long the addresses of a host are used, in milliseconds, and how long if a
+ * try with them has failed.
+ */
+#define DNS_LIFETIME		60000
+#define FAILED_DNS_LIFETIME	100
 
 typedef enum SlotState
 {
 	SLOT_FREE,
-	SLOT_WAITING,				/* its try waits for that of another one */
-	SLOT_BUSY,					/* libcurl has its try */
+	SLOT_WAITING,				/* its try waits for another one, see
+								 * can_start() */
+	SLOT_BUSY,					/* libcurl runs its try */
 	SLOT_ENDED,					/* its try has ended */
 	SLOT_PAUSED					/* it backs off before its next try */
 } SlotState;
 
 /*
- * A host whose name one try resolves for all the others: libcurl would start a
+ * A host, whose name one try resolves for all others.  libcurl would start a
  * thread for each.
  */
 typedef struct Host
 {
 	struct Host *next;
-	CURLM	   *multi;			/* whose cache has the name */
+	CURLM	   *multi;			/* its cache has the addresses */
 	char	   *origin;
-	int64		resolved;		/* when it was, or 0 */
-	bool		has_failed;		/* its addresses may be the wrong ones */
-	int			version;		/* counts how often it was resolved */
-	struct Slot *resolver;
+	int64		resolved;		/* when its name was resolved, or 0 */
+	bool		has_failed;		/* its addresses may be wrong */
+	int			version;		/* how often its name was resolved */
+	struct Slot *resolver;		/* the slot whose try resolves it, or NULL */
 } Host;
 
-/* A request on its way, with all its tries.  Times are those of the run. */
+/* A running request with its tries.  Times are those of the clock of the run. */
 typedef struct Slot
 {
 	SlotState	state;
@@ -87,17 +91,17 @@ typedef struct Slot
 	SmartcarTransfer transfer;
 	CURLM	   *multi;
 	Host	   *host;
-	int			host_version;	/* of the host when its try began */
-	int			epoch;			/* of the run when its try began */
-	int			stalls;			/* likewise */
-	CURLcode	result;			/* of the try, once it is SLOT_ENDED */
-	bool		has_expired;	/* its try was given up here */
+	int			host_version;	/* host->version when its try began */
+	int			epoch;			/* run->epoch when its try began */
+	int			stalls;			/* run->stalls when its try began */
+	CURLcode	result;			/* of the try, if SLOT_ENDED */
+	bool		has_expired;	/* its try has reached a timeout */
 	bool		is_fresh;		/* its try must not use a kept connection */
 	int			tries;
 	int64		began;
 	int64		connected;		/* when its try last had a connection, or
 								 * began */
-	int64		resumes;
+	int64		resumes;		/* when its next try begins, if SLOT_PAUSED */
 } Slot;
 
 typedef struct Run
@@ -108,13 +112,15 @@ typedef struct Run
 	MemoryContext context;
 	Host	   *hosts;
 	int64		clock;			/* milliseconds that the loop has run */
-	int64		last;			/* the time when the clock was last advanced */
-	int			stalls;			/* counts how often the clock stood still */
-	int			epoch;			/* counts timeouts, see retire_connections() */
+	int64		last;			/* when the clock was last advanced */
+	int			stalls;			/* how often the clock stopped */
+	int			epoch;			/* number of timeouts, see
+								 * retire_connections() */
 	int			slot_count;
-	int			in_use;			/* slots that are not free */
-	int			connecting;		/* those whose try has no connection yet */
-	bool		exhausted;		/* the source has no more, for now */
+	int			in_use;			/* number of slots that are not free */
+	int			connecting;		/* number of slots whose try has no connection
+								 * yet */
+	bool		exhausted;		/* the source has no request at the moment */
 	MemoryContextCallback callback;
 	Slot		slots[FLEXIBLE_ARRAY_MEMBER];
 } Run;
@@ -129,7 +135,7 @@ now(void)
 }
 
 /*
- * Advances the clock of a run to now, but by no more than a limit.
+ * Advances the clock of a run by the time since the last call, up to a limit.
  */
 static void
 advance_clock(Run *run, int64 limit)
@@ -143,9 +149,8 @@ advance_clock(Run *run, int64 limit)
 }
 
 /*
- * Called when the memory of a run goes away, at its end or because of an
- * error.  Then nobody knows whether the connections still work on which
- * something was expected.
+ * Called when the memory of a run is released, at its end or after an error.
+ * A connection that still waits for a response cannot be used again.
  */
 static void
 release_run(void *argument)
@@ -225,8 +230,8 @@ find_host(Run *run, const char *url, CURLM *multi)
 }
 
 /*
- * Whether some try began before the last timeout.  It may share the silent
- * connection, which libcurl would then offer to others.
+ * Whether there is a try from before the last timeout.  It may still use the
+ * connection that did not respond, and libcurl would let a new try share that.
  */
 static bool
 has_older_try(const Run *run)
@@ -263,12 +268,12 @@ static bool
 is_resolved(const Run *run, const Host *host)
 {
 	return host->resolved > 0 && run->last - host->resolved <
-		(host->has_failed ? FAILED_NAME_LIFETIME : NAME_LIFETIME);
+		(host->has_failed ? FAILED_DNS_LIFETIME : DNS_LIFETIME);
 }
 
 /*
- * Whether a try need not wait, neither for others to connect nor for another one
- * to resolve the name of its host.
+ * Whether a try can start.  Otherwise it waits for others to connect, or for
+ * another one to resolve the name of its host.
  */
 static bool
 can_start(const Run *run, const Slot *slot)
@@ -278,7 +283,7 @@ can_start(const Run *run, const Slot *slot)
 }
 
 /*
- * Hands a try to libcurl, if it need not wait.
+ * Starts a try, if it need not wait.
  */
 static void
 start_try(Run *run, Slot *slot)
@@ -286,7 +291,7 @@ start_try(Run *run, Slot *slot)
 	Host	   *host = slot->host;
 	bool		is_known = is_resolved(run, host);
 
-	/* there is no need to hurry as long as others connect */
+	/* waiting for others does not count for the connect timeout */
 	if (run->connecting >= MAX_CONNECTING)
 		slot->connected = run->clock;
 	if (!can_start(run, slot))
@@ -295,9 +300,9 @@ start_try(Run *run, Slot *slot)
 		host->resolver = slot;
 	smartcar_transfer_set_connection(&slot->transfer, slot->request,
 									 slot->is_fresh || has_older_try(run),
-									 is_known ? SMARTCAR_NAME_KEEP :
-									 host->has_failed ? SMARTCAR_NAME_RENEW :
-									 SMARTCAR_NAME_CACHE);
+									 is_known ? SMARTCAR_DNS_KEEP :
+									 host->has_failed ? SMARTCAR_DNS_RENEW :
+									 SMARTCAR_DNS_CACHE);
 	check_multi(curl_multi_add_handle(slot->multi, slot->transfer.easy), "curl_multi_add_handle");
 	slot->state = SLOT_BUSY;
 	run->connecting++;
@@ -330,7 +335,8 @@ start_request(Run *run, Slot *slot, SmartcarRequest *request)
 }
 
 /*
- * The source may take its time; see the clock above.
+ * The next functions call the source.  Its time does not count for timeouts, so
+ * the clock stops.
  */
 static SmartcarRequest *
 next_request(Run *run)
@@ -365,8 +371,8 @@ call_idle(Run *run)
 }
 
 /*
- * Starts the tries that have waited or backed off, and then gives work to the
- * slots that have none.
+ * Starts the tries that have waited or backed off, and then new requests in the
+ * free slots.
  */
 static void
 start_pending(Run *run)
@@ -402,7 +408,7 @@ start_pending(Run *run)
 }
 
 /*
- * How long there is nothing to do but to wait for the network, in milliseconds.
+ * How long to wait for the network, in milliseconds.
  */
 static int
 idle_time(Run *run)
@@ -427,9 +433,9 @@ idle_time(Run *run)
 }
 
 /*
- * Nobody knows which connection a try had that got no response in time, so no
- * connection that was in use at that time is used for anything new.  libcurl
- * closes one when the last try on it is gone.
+ * libcurl does not tell which connection a try had that timed out.  So no
+ * connection that is in use now is used for a new try; libcurl closes it after
+ * its last try.
  */
 static void
 retire_connections(Run *run)
@@ -443,14 +449,14 @@ retire_connections(Run *run)
 }
 
 /*
- * Records what a try has shown about the name of its host.
+ * Records that a try has resolved the name of its host.
  */
 static void
 record_host(Run *run, Slot *slot)
 {
 	Host	   *host = slot->host;
 
-	if (host->resolver != slot || !smartcar_transfer_has_name(&slot->transfer))
+	if (host->resolver != slot || !smartcar_transfer_is_resolved(&slot->transfer))
 		return;
 	host->resolver = NULL;
 	host->resolved = run->last;
@@ -468,7 +474,7 @@ record_hosts(Run *run)
 	}
 }
 
-/* The address of a host may be the reason why a try has failed. */
+/* A try may have failed because the addresses of its host are wrong. */
 static void
 record_failure(Slot *slot, const SmartcarResponse *response)
 {
@@ -481,7 +487,7 @@ record_failure(Slot *slot, const SmartcarResponse *response)
 }
 
 /*
- * A try has ended: the request backs off before its next one, or is done.
+ * Ends a try.  The request backs off before its next try, or is done.
  */
 static void
 end_try(Run *run, Slot *slot)
@@ -494,16 +500,16 @@ end_try(Run *run, Slot *slot)
 	else if (slot->result == CURLE_OK && slot->multi == run->pool->shared)
 		smartcar_transfer_record_idle(&slot->transfer);
 	curl_multi_remove_handle(slot->multi, slot->transfer.easy);
-	slot->state = SLOT_PAUSED;	/* libcurl has it no longer */
+	slot->state = SLOT_PAUSED;	/* libcurl no longer runs it */
 	record_host(run, slot);
 	if (slot->host->resolver == slot)
 		slot->host->resolver = NULL;
 
 	/*
-	 * Nothing was sent: a kept connection was not fit for use, or libcurl's
-	 * clock went on while the backend was stopped.
+	 * Try again at once if nothing was sent: a kept connection had unexpected
+	 * input, or libcurl's connect timeout expired while our clock stopped.
 	 */
-	if (slot->transfer.was_void ||
+	if (slot->transfer.unexpected_input ||
 		(slot->result == CURLE_OPERATION_TIMEDOUT && !slot->has_expired &&
 		 slot->stalls != run->stalls &&
 		 !smartcar_transfer_has_connection(&slot->transfer)))
@@ -514,7 +520,7 @@ end_try(Run *run, Slot *slot)
 	}
 
 	smartcar_transfer_result(&slot->transfer, slot->result, &response);
-	slot->tries += smartcar_transfer_sends(&slot->transfer);
+	slot->tries += smartcar_transfer_send_count(&slot->transfer);
 	response.tries = slot->tries;
 	response.elapsed = (int) (run->clock - slot->began);
 	record_failure(slot, &response);
@@ -527,7 +533,7 @@ end_try(Run *run, Slot *slot)
 		return;
 	}
 
-	/* what has just come may be what the source was waiting for */
+	/* with this response, the source may have another request */
 	run->exhausted = false;
 	if (finish_request(run, slot, &response))
 		start_request(run, slot, slot->request);
@@ -539,7 +545,7 @@ end_try(Run *run, Slot *slot)
 }
 
 static Slot *
-slot_of(CURL *easy)
+find_slot(CURL *easy)
 {
 	SmartcarTransfer *transfer = NULL;
 
@@ -548,8 +554,8 @@ slot_of(CURL *easy)
 }
 
 /*
- * Records when tries have a connection.  It is lost only while libcurl works, so
- * this is done just before.
+ * Records which tries have a connection.  libcurl may lose it in perform(), so
+ * this is called just before.
  */
 static void
 record_connections(Run *run)
@@ -564,9 +570,9 @@ record_connections(Run *run)
 }
 
 /*
- * Lets libcurl do what it can without waiting.  It may start a thread that
- * resolves a name, and a thread takes over the signal mask; a signal for the
- * backend must not go to that thread.
+ * Lets libcurl do what it can without waiting.  It may start a thread to resolve
+ * a name.  Signals are blocked because the thread inherits the mask, and must not
+ * receive the signals of the backend.
  */
 static void
 perform(Run *run)
@@ -587,12 +593,12 @@ perform(Run *run)
 }
 
 /*
- * Gives up the tries that have had their time.
+ * Ends the tries that have reached a timeout.
  *
- * To connect has a time of its own.  Of many requests one makes a connection,
- * and the others wait whether it can be theirs, too; when it fails, the next
- * one of them tries.  And when a kept connection breaks, libcurl makes another
- * within the same try, which has that time anew.
+ * The connect timeout counts from when a try last had a connection.  While one
+ * of many requests opens a connection, the others wait to share it, and if that
+ * fails, the next one opens one.  And if a kept connection breaks, libcurl opens
+ * another within the same try, for which the timeout begins anew.
  */
 static void
 expire_transfers(Run *run)
@@ -621,10 +627,9 @@ expire_transfers(Run *run)
 }
 
 /*
- * Reads from libcurl which tries have ended.  It reports an end once.  That may
- * be about another run with the same pool: one whose source has called us, by
- * way of a trigger for instance, or one that an error has left and whose memory
- * is still there.
+ * Reads from libcurl which tries have ended.  It reports each of them once, and
+ * for all runs with this pool: another run may have called this one (its source
+ * may run SQL), or an error may have ended it without releasing its memory yet.
  */
 static void
 read_results(CURLM *multi)
@@ -638,7 +643,7 @@ read_results(CURLM *multi)
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		slot = slot_of(message->easy_handle);
+		slot = find_slot(message->easy_handle);
 		slot->result = message->data.result;
 		slot->state = SLOT_ENDED;
 	}
@@ -667,8 +672,8 @@ end_tries(Run *run)
 }
 
 /*
- * Adds the sockets of one multi handle to those for which another one waits.
- * Those whose numbers select() does not know are looked at after each slice.
+ * Returns the sockets of a multi handle, for another one to wait for them, too.
+ * Sockets that select() does not support are checked after each slice.
  */
 static unsigned int
 get_sockets(CURLM *multi, struct curl_waitfd *sockets, int *timeout)
@@ -717,8 +722,8 @@ wait_for_network(Run *run, int timeout)
 }
 
 /*
- * Without a postmaster there must be no backends, or a new one cannot start.
- * The server's own waits see to that by themselves.
+ * If the postmaster has died, its backends must exit, or a new one cannot start.
+ * PostgreSQL's wait functions do this, but this loop does not use them.
  */
 static void
 exit_if_orphaned(void)
@@ -746,8 +751,8 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 			break;
 
 		/*
-		 * Not after end_tries(), because the caller must first get what has
-		 * come.
+		 * Not directly after end_tries(), because idle() comes first: it may
+		 * store the responses that have arrived.
 		 */
 		CHECK_FOR_INTERRUPTS();
 		exit_if_orphaned();

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * transfer.c
- *	  One try of one request, as libcurl knows it.
+ *	  One try of a request: a transfer of libcurl.
  *
  * src/http/transfer.c
  *
@@ -16,19 +16,22 @@
 #include "core/address.h"
 #include "http/pool.h"
 
-/* The header of a response; an API's has less than 1 kB. */
+/* The limit for the header of a response; those of APIs have less than 1 kB. */
 #define MAX_HEADER_SIZE		(64 * 1024)
 
-/* With those of interim responses.  libcurl stops at 300 kB, as if it were lost. */
+/*
+ * The limit for all headers, including those of interim responses.  At 300 kB,
+ * libcurl would report a lost connection.
+ */
 #define MAX_HEADERS_SIZE	(256 * 1024)
 
-/* How long a connection that was once verified is trusted, in seconds. */
+/* How long connections are reused, in seconds.  Each is verified only once. */
 #define MAX_CONNECTION_LIFETIME	300L
 #define MAX_CONNECTION_IDLE		55L
 
 /*
- * Sets an option of libcurl.  It refuses one only when it is out of memory or
- * was built without what we need, and then the request must not be made.
+ * Sets an option of libcurl.  That fails only if libcurl is out of memory or was
+ * built without a feature that we need; the request must not be sent then.
  */
 #define set_option(easy, option, value) \
 	check_option(curl_easy_setopt((easy), (option), (value)), #option)
@@ -40,7 +43,7 @@ check_option(CURLcode code, const char *option)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	/* it takes no text of 8 MB or more */
+	/* libcurl accepts no text of 8 MB or more */
 	if (code == CURLE_BAD_FUNCTION_ARGUMENT)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -52,18 +55,18 @@ check_option(CURLcode code, const char *option)
 						option, curl_easy_strerror(code))));
 }
 
-/* For an option about something that libcurl can be built without. */
+/* For an option of a feature that libcurl can be built without. */
 #define set_option_if_built_in(easy, option, value) \
-	check_option(built_in(curl_easy_setopt((easy), (option), (value))), #option)
+	check_option(ignore_missing_feature(curl_easy_setopt((easy), (option), (value))), #option)
 
 static CURLcode
-built_in(CURLcode code)
+ignore_missing_feature(CURLcode code)
 {
 	return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
 }
 
 /*
- * Has libcurl close the connection of a transfer when its last request is gone.
+ * Makes libcurl close the connection of a transfer after its last request.
  */
 void
 smartcar_transfer_forbid_reuse(SmartcarTransfer *transfer)
@@ -72,20 +75,20 @@ smartcar_transfer_forbid_reuse(SmartcarTransfer *transfer)
 }
 
 /*
- * Tells libcurl to end a transfer.  The rest of the response would be in the way
- * of the next one, so the connection is not kept.
+ * The return value with which a callback aborts its transfer.  The connection
+ * still has the rest of the response, so it is not kept.
  */
 static size_t
-refuse(SmartcarTransfer *transfer)
+abort_transfer(SmartcarTransfer *transfer)
 {
 	smartcar_transfer_forbid_reuse(transfer);
 	return 0;
 }
 
 /*
- * libcurl calls the next four when a try enters a phase.  The times that it
- * measures are no help: which of them are set, when, and after what errors differs
- * between its versions.
+ * libcurl calls the next four functions when a try enters a phase.  They are
+ * used because libcurl's versions differ in which times they report, when, and
+ * after which errors.
  */
 static int
 begin_to_resolve(void *resolver, void *reserved, void *transfer)
@@ -99,11 +102,11 @@ begin_to_connect(void *argument, curl_socket_t socket, curlsocktype purpose)
 {
 	SmartcarTransfer *transfer = (SmartcarTransfer *) argument;
 
-	/* COPY TO PROGRAM must not hand it on */
+	/* a process of COPY TO PROGRAM must not inherit it */
 	if (fcntl(socket, F_SETFD, FD_CLOEXEC) < 0)
 		return CURL_SOCKOPT_ERROR;
 	transfer->phase = SMARTCAR_PHASE_CONNECT;
-	transfer->connects = true;
+	transfer->opened_connection = true;
 	return CURL_SOCKOPT_OK;
 }
 
@@ -117,27 +120,28 @@ begin_tls(CURL *easy, void *tls_context, void *transfer)
 #if LIBCURL_VERSION_NUM >= 0x075000
 /*
  * libcurl sends a request again, at once and up to five times, if the server
- * refuses its stream.  That is left to src/http/retry.c, which backs off.  It also
- * does so if a kept connection turns out to be closed, which is fine, once.
+ * refuses its stream.  That is prevented here: src/http/retry.c backs off before
+ * it retries.  libcurl also sends it again if a kept connection turns out to be
+ * closed, which is allowed once.
  */
 static int
 begin_to_send(void *argument, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
 	SmartcarTransfer *transfer = (SmartcarTransfer *) argument;
 
-	if (!transfer->connects && smartcar_pool_has_input(local_port))
+	if (!transfer->opened_connection && smartcar_pool_has_input(local_port))
 	{
-		transfer->was_void = true;
+		transfer->unexpected_input = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
-	if (transfer->sends == 0)
-		transfer->joined = !transfer->connects;
-	else if (transfer->sends > 1 || !transfer->joined)
+	if (transfer->send_count == 0)
+		transfer->reused_connection = !transfer->opened_connection;
+	else if (transfer->send_count > 1 || !transfer->reused_connection)
 	{
-		transfer->was_refused = true;
+		transfer->stream_refused = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
-	transfer->sends++;
+	transfer->send_count++;
 	transfer->expects_status = true;
 	transfer->phase = SMARTCAR_PHASE_WAIT;
 	return CURL_PREREQFUNC_OK;
@@ -145,7 +149,7 @@ begin_to_send(void *argument, char *remote_ip, char *local_ip, int remote_port, 
 #endif
 
 /*
- * libcurl calls this for each piece of the body, after decompression.
+ * libcurl calls this for each part of the body, after decompression.
  */
 static size_t
 receive_body(char *data, size_t size, size_t count, void *transfer)
@@ -153,7 +157,7 @@ receive_body(char *data, size_t size, size_t count, void *transfer)
 	size_t		length = size * count;
 
 	if (!smartcar_buffer_append(&((SmartcarTransfer *) transfer)->body, data, length))
-		return refuse(transfer);
+		return abort_transfer(transfer);
 	return length;
 }
 
@@ -167,8 +171,8 @@ is_interim(const char *line, size_t length)
 }
 
 /*
- * libcurl calls this for each line of a header, and of the trailer behind the
- * body.  Only where a header can begin is "HTTP/" a status line.
+ * libcurl calls this for each line of a header, and of the trailer after the
+ * body.  "HTTP/" begins a status line only where a header can begin.
  */
 static size_t
 receive_header(char *data, size_t size, size_t count, void *argument)
@@ -182,7 +186,7 @@ receive_header(char *data, size_t size, size_t count, void *argument)
 	if (transfer->header_size > MAX_HEADERS_SIZE)
 	{
 		lines->too_large = true;
-		return refuse(transfer);
+		return abort_transfer(transfer);
 	}
 	if (transfer->expects_status && length >= 5 && memcmp(data, "HTTP/", 5) == 0)
 	{
@@ -194,12 +198,12 @@ receive_header(char *data, size_t size, size_t count, void *argument)
 	if (data[0] == '\r' || data[0] == '\n')
 		transfer->expects_status = transfer->is_interim;
 	if (!smartcar_buffer_append(lines, data, length))
-		return refuse(transfer);
+		return abort_transfer(transfer);
 	return length;
 }
 
 /*
- * Frees a list of headers, in which there are tokens.
+ * Frees a list of headers, and wipes the tokens in them.
  */
 static void
 free_headers(struct curl_slist *headers)
@@ -214,7 +218,7 @@ add_header(SmartcarTransfer *transfer, const char *header)
 {
 	struct curl_slist *headers;
 
-	/* what is checked long before must still never become two headers */
+	/* the callers have checked this; a line break would begin another header */
 	if (strpbrk(header, "\r\n") != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -227,13 +231,12 @@ add_header(SmartcarTransfer *transfer, const char *header)
 }
 
 /*
- * Only https, but for a server on this machine.  Origins were checked when they
- * were set; this is the last gate before the network.  Redirects are never
- * followed, because the next host would get the body, with the secret that is
- * in it.
+ * Allows https only, except to this machine.  Origins were validated when they
+ * were set; this is the last check before the network.  Redirects are never
+ * followed, because the other host would get the body and the secret in it.
  */
 static void
-set_reach(CURL *easy, const SmartcarRequest *request)
+restrict_destination(CURL *easy, const SmartcarRequest *request)
 {
 	const char *host = strstr(request->url, "://");
 	size_t		origin_length = host ? (host - request->url) + 3 + strcspn(host + 3, "/?#") : 0;
@@ -251,10 +254,10 @@ set_reach(CURL *easy, const SmartcarRequest *request)
 #endif
 	set_option(easy, CURLOPT_FOLLOWLOCATION, 0L);
 
-	/* what the environment of the server says about proxies is not for us */
+	/* ignore the proxy settings in the environment of the server */
 	set_option(easy, CURLOPT_PROXY, "");
 
-	/* a path is sent as it was checked */
+	/* send the path exactly as it was validated */
 	set_option(easy, CURLOPT_PATH_AS_IS, 1L);
 }
 
@@ -267,54 +270,54 @@ set_tls(CURL *easy, const SmartcarHttpSettings *settings)
 	if (settings->ca_file != NULL)
 		set_option(easy, CURLOPT_CAINFO, settings->ca_file);
 #if LIBCURL_VERSION_NUM >= 0x075700
-	/* the pool would remember the authorities for a day, with OpenSSL */
+	/* with OpenSSL, libcurl caches the certificates of ca_file for a day */
 	set_option_if_built_in(easy, CURLOPT_CA_CACHE_TIMEOUT, MAX_CONNECTION_LIFETIME);
 #endif
 }
 
 /*
- * The last thing to be set before a try begins.  fresh: it must not use a
- * connection that is there.
+ * Sets the options of the connection, just before a try begins.  A fresh try
+ * must not use an existing connection.
  */
 void
 smartcar_transfer_set_connection(SmartcarTransfer *transfer, const SmartcarRequest *request,
-								 bool fresh, SmartcarNameUse name_use)
+								 bool fresh, SmartcarDnsUse dns_use)
 {
 	CURL	   *easy = transfer->easy;
 	bool		is_repeatable = request->kind == SMARTCAR_REQUEST_REPEATABLE;
 	long		version = is_repeatable ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
-	static const long name_lifetimes[] = {
-		[SMARTCAR_NAME_CACHE] = 60,
-		[SMARTCAR_NAME_KEEP] = -1,
-		[SMARTCAR_NAME_RENEW] = 0
+	static const long dns_lifetimes[] = {
+		[SMARTCAR_DNS_CACHE] = 60,
+		[SMARTCAR_DNS_KEEP] = -1,
+		[SMARTCAR_DNS_RENEW] = 0
 	};
 
-	/* signals, SIGALRM among them, are the server's */
+	/* signals, in particular SIGALRM, belong to PostgreSQL */
 	set_option(easy, CURLOPT_NOSIGNAL, 1L);
 
 #if LIBCURL_VERSION_NUM >= 0x075700
-	/* giving up must not wait for the resolver's thread */
+	/* ending a transfer must not wait for the resolver's thread */
 	set_option(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 
 	/*
-	 * Without HTTP/2 there is still HTTP/1.1.  Requests that are not
-	 * repeatable always use that, because libcurl sends a request again if an
-	 * HTTP/2 server refuses its stream.
+	 * A libcurl without HTTP/2 uses HTTP/1.1.  So do requests that are not
+	 * repeatable, because libcurl sends a request again if an HTTP/2 server
+	 * refuses its stream.
 	 */
 	set_option_if_built_in(easy, CURLOPT_HTTP_VERSION, version);
 	set_option(easy, CURLOPT_PIPEWAIT, is_repeatable ? 1L : 0L);
-	set_option(easy, CURLOPT_DNS_CACHE_TIMEOUT, name_lifetimes[name_use]);
+	set_option(easy, CURLOPT_DNS_CACHE_TIMEOUT, dns_lifetimes[dns_use]);
 	set_option(easy, CURLOPT_MAXAGE_CONN, MAX_CONNECTION_IDLE);
 #if LIBCURL_VERSION_NUM >= 0x075000
 	set_option(easy, CURLOPT_MAXLIFETIME_CONN, MAX_CONNECTION_LIFETIME);
 #endif
 
 	/*
-	 * When a kept connection turns out to be closed, libcurl sends a request
-	 * again over a new one, though the server may have carried it out.  So
-	 * what is not repeatable always has a new connection.  As nothing else
-	 * may use that one later, it is not kept.
+	 * If a kept connection turns out to be closed, libcurl sends the request
+	 * again over a new one, although the server may have carried it out.  So
+	 * a request that is not repeatable has a new connection, which is not
+	 * kept.
 	 */
 	if (!is_repeatable || fresh)
 		set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -327,13 +330,13 @@ set_phases(SmartcarTransfer *transfer)
 {
 	CURL	   *easy = transfer->easy;
 
-	transfer->connects = false;
-	transfer->joined = false;
-	transfer->was_refused = false;
-	transfer->was_void = false;
-	transfer->sends = 0;
+	transfer->opened_connection = false;
+	transfer->reused_connection = false;
+	transfer->stream_refused = false;
+	transfer->unexpected_input = false;
+	transfer->send_count = 0;
 
-	/* one that does not begin to resolve waits for the connection of another */
+	/* a try that does not resolve its host waits for another's connection */
 	transfer->phase = SMARTCAR_PHASE_CONNECT;
 	set_option(easy, CURLOPT_RESOLVER_START_FUNCTION, begin_to_resolve);
 	set_option(easy, CURLOPT_RESOLVER_START_DATA, transfer);
@@ -345,15 +348,15 @@ set_phases(SmartcarTransfer *transfer)
 	set_option(easy, CURLOPT_PREREQDATA, transfer);
 #endif
 
-	/* with a library for TLS other than OpenSSL, TLS is part of connecting */
+	/* only OpenSSL has this; otherwise TLS is part of SMARTCAR_PHASE_CONNECT */
 	if (curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, begin_tls) == CURLE_OK)
 		set_option(easy, CURLOPT_SSL_CTX_DATA, transfer);
 }
 
 /*
- * The body is not copied by libcurl; the request outlives the transfer.  A
- * method that usually has one is sent with a length of 0 where there is none,
- * because some servers insist on a length.
+ * Sets the method and the body, which libcurl does not copy: the request outlives
+ * the transfer.  POST, PUT and PATCH without a body have a length of 0, because
+ * some servers require a length.
  */
 static void
 set_content(CURL *easy, const SmartcarRequest *request)
@@ -374,9 +377,6 @@ set_content(CURL *easy, const SmartcarRequest *request)
 		set_option(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/*
- * Prepares a transfer for a try.
- */
 void
 smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings *settings,
 						  const SmartcarRequest *request)
@@ -398,9 +398,9 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	transfer->headers = NULL;
 	for (int i = 0; i < request->header_count; i++)
 		add_header(transfer, request->headers[i]);
-	/* a body is sent at once, without "100 Continue" first */
+	/* send a body at once, without waiting for "100 Continue" */
 	add_header(transfer, "Expect:");
-	/* and without a body there is no type */
+	/* libcurl would add a type for an empty body */
 	if (request->body.data == NULL)
 		add_header(transfer, "Content-Type:");
 
@@ -416,18 +416,18 @@ smartcar_transfer_prepare(SmartcarTransfer *transfer, const SmartcarHttpSettings
 	set_option(easy, CURLOPT_WRITEDATA, transfer);
 
 	/*
-	 * src/http/run.c judges timeouts.  libcurl divides this one by the number
-	 * of addresses, so it is needed, but must not be the first to strike.
+	 * src/http/run.c checks timeouts.  libcurl needs this one, because it
+	 * divides it by the number of addresses, but it must not expire first.
 	 */
 	set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout + 1000L);
-	set_reach(easy, request);
+	restrict_destination(easy, request);
 	set_tls(easy, settings);
 	set_phases(transfer);
 	set_content(easy, request);
 }
 
 static SmartcarOutcome
-outcome_of(const SmartcarTransfer *transfer, CURLcode code)
+transfer_outcome(const SmartcarTransfer *transfer, CURLcode code)
 {
 	if (transfer->header_lines.too_large)
 		return SMARTCAR_OUTCOME_UNUSABLE;
@@ -441,7 +441,7 @@ outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 		case CURLE_OK:
 			return SMARTCAR_OUTCOME_RESPONSE;
 		case CURLE_OUT_OF_MEMORY:
-			/* before libcurl 8.6 also for a line of the header above 100 kB */
+			/* before libcurl 8.6, also a line of the header above 100 kB */
 			return transfer->phase == SMARTCAR_PHASE_RECEIVE ?
 				SMARTCAR_OUTCOME_UNUSABLE : SMARTCAR_OUTCOME_OUT_OF_MEMORY;
 		case CURLE_OPERATION_TIMEDOUT:
@@ -456,22 +456,22 @@ outcome_of(const SmartcarTransfer *transfer, CURLcode code)
 		case CURLE_WEIRD_SERVER_REPLY:
 		case CURLE_UNSUPPORTED_PROTOCOL:
 		case CURLE_BAD_CONTENT_ENCODING:
-		case CURLE_WRITE_ERROR: /* the content encoding, too */
+		case CURLE_WRITE_ERROR: /* also a bad content encoding */
 #if LIBCURL_VERSION_NUM >= 0x080600
-		case CURLE_TOO_LARGE:	/* its headers are too many */
+		case CURLE_TOO_LARGE:	/* too many headers */
 #endif
 			return SMARTCAR_OUTCOME_UNUSABLE;
 		default:
-			/* CURLE_SSL_CONNECT_ERROR, too: nobody was found untrustworthy */
+			/* also CURLE_SSL_CONNECT_ERROR: no certificate was refused */
 			return SMARTCAR_OUTCOME_NO_CONNECTION;
 	}
 }
 
 static SmartcarPhase
-phase_reached(const SmartcarTransfer *transfer)
+current_phase(const SmartcarTransfer *transfer)
 {
 #if LIBCURL_VERSION_NUM < 0x075000
-	/* it does not tell when it begins to send, but the time of it is right */
+	/* this libcurl has no begin_to_send(), but this time is reliable */
 	curl_off_t	microseconds = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &microseconds);
@@ -482,16 +482,16 @@ phase_reached(const SmartcarTransfer *transfer)
 }
 
 static SmartcarPhase
-phase_of(const SmartcarTransfer *transfer, SmartcarOutcome outcome)
+result_phase(const SmartcarTransfer *transfer, SmartcarOutcome outcome)
 {
-	/* certificates that cannot be read, for example, before TLS has begun */
+	/* it may fail before TLS begins, for example if ca_file is not readable */
 	if (outcome == SMARTCAR_OUTCOME_TLS_FAILED)
 		return SMARTCAR_PHASE_TLS;
-	return phase_reached(transfer);
+	return current_phase(transfer);
 }
 
 /*
- * Tells the pool about the connection of HTTP/1.1 that a try leaves behind.
+ * Registers the connection of a try with the pool as idle, if it is HTTP/1.1.
  */
 void
 smartcar_transfer_record_idle(const SmartcarTransfer *transfer)
@@ -509,35 +509,36 @@ smartcar_transfer_record_idle(const SmartcarTransfer *transfer)
 }
 
 /*
- * Whether a try has got as far as the addresses of its host.
+ * Whether a try has resolved the name of its host.
  */
 bool
-smartcar_transfer_has_name(const SmartcarTransfer *transfer)
+smartcar_transfer_is_resolved(const SmartcarTransfer *transfer)
 {
-	return transfer->connects || smartcar_transfer_has_connection(transfer);
+	return transfer->opened_connection || smartcar_transfer_has_connection(transfer);
 }
 
 /*
- * How often a try has sent its request, but at least 1.
+ * How often a try has sent its request; at least 1, because older versions of
+ * libcurl do not call begin_to_send().
  */
 int
-smartcar_transfer_sends(const SmartcarTransfer *transfer)
+smartcar_transfer_send_count(const SmartcarTransfer *transfer)
 {
-	return Max(transfer->sends, 1);
+	return Max(transfer->send_count, 1);
 }
 
 /*
- * Whether a try that is under way has a connection to send its request over.
+ * Whether a running try has a connection.
  */
 bool
 smartcar_transfer_has_connection(const SmartcarTransfer *transfer)
 {
-	return phase_reached(transfer) >= SMARTCAR_PHASE_WAIT;
+	return current_phase(transfer) >= SMARTCAR_PHASE_WAIT;
 }
 
 /*
- * libcurl's text becomes part of a sentence.  It may quote a certificate, whose
- * text is in any encoding.
+ * Prepares libcurl's error text for use within a sentence.  It may quote a
+ * certificate, which can have any encoding.
  */
 static void
 trim_reason(char *reason)
@@ -561,13 +562,13 @@ smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code, SmartcarResp
 {
 	long		status = 0;
 
-	response->outcome = outcome_of(transfer, code);
-	response->phase = phase_of(transfer, response->outcome);
+	response->outcome = transfer_outcome(transfer, code);
+	response->phase = result_phase(transfer, response->outcome);
 	response->headers = smartcar_buffer_span(&transfer->header_lines);
 	response->body = smartcar_buffer_span(&transfer->body);
 	if (transfer->header_lines.too_large)
 		strlcpy(transfer->reason, "Its header is too large", sizeof(transfer->reason));
-	else if (transfer->was_refused)
+	else if (transfer->stream_refused)
 		strlcpy(transfer->reason, "The server refused the stream", sizeof(transfer->reason));
 	else if (code == CURLE_OUT_OF_MEMORY)
 		strlcpy(transfer->reason, "A line of its header is too long", sizeof(transfer->reason));

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * transfer.h
- *	  One try of one request, as libcurl knows it.
+ *	  One try of a request: a transfer of libcurl.
  *
  * src/http/transfer.h
  *
@@ -25,35 +25,35 @@ typedef struct SmartcarTransfer
 	SmartcarBuffer body;
 	size_t		header_size;	/* of all headers and trailers */
 	bool		expects_status; /* the next line begins a header */
-	bool		is_interim;		/* the header is that of a 1xx */
+	bool		is_interim;		/* the header has a status of 1xx */
 	SmartcarPhase phase;
-	bool		connects;		/* libcurl has opened a connection for it */
-	bool		joined;			/* it was first sent over one that was there */
-	bool		was_refused;	/* the server did not accept its stream */
-	bool		was_void;		/* its connection was not fit for use */
-	int			sends;
+	bool		opened_connection;	/* libcurl has opened one for it */
+	bool		reused_connection;	/* it was first sent over an existing one */
+	bool		stream_refused; /* by the server */
+	bool		unexpected_input;	/* on its connection, before it was sent */
+	int			send_count;
 	char		reason[CURL_ERROR_SIZE];
 } SmartcarTransfer;
 
-/* What a try does with the addresses of its host that libcurl has cached. */
-typedef enum SmartcarNameUse
+/* How a try uses the addresses of its host in libcurl's cache. */
+typedef enum SmartcarDnsUse
 {
-	SMARTCAR_NAME_CACHE,		/* uses them for a minute */
-	SMARTCAR_NAME_KEEP,			/* uses them, whatever their age */
-	SMARTCAR_NAME_RENEW			/* drops them */
-} SmartcarNameUse;
+	SMARTCAR_DNS_CACHE,			/* if they are younger than a minute */
+	SMARTCAR_DNS_KEEP,			/* whatever their age */
+	SMARTCAR_DNS_RENEW			/* not: it resolves the name again */
+} SmartcarDnsUse;
 
 extern void smartcar_transfer_prepare(SmartcarTransfer *transfer,
 									  const SmartcarHttpSettings *settings,
 									  const SmartcarRequest *request);
 extern void smartcar_transfer_set_connection(SmartcarTransfer *transfer,
 											 const SmartcarRequest *request, bool fresh,
-											 SmartcarNameUse name_use);
+											 SmartcarDnsUse dns_use);
 extern void smartcar_transfer_forbid_reuse(SmartcarTransfer *transfer);
 extern void smartcar_transfer_record_idle(const SmartcarTransfer *transfer);
-extern bool smartcar_transfer_has_name(const SmartcarTransfer *transfer);
+extern bool smartcar_transfer_is_resolved(const SmartcarTransfer *transfer);
 extern bool smartcar_transfer_has_connection(const SmartcarTransfer *transfer);
-extern int	smartcar_transfer_sends(const SmartcarTransfer *transfer);
+extern int	smartcar_transfer_send_count(const SmartcarTransfer *transfer);
 extern void smartcar_transfer_result(SmartcarTransfer *transfer, CURLcode code,
 									 SmartcarResponse *response);
 extern void smartcar_transfer_release(SmartcarTransfer *transfer);

@@ -1,18 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * transport.h
- *	  HTTP requests from within a backend, one or many at once.
+ *	  HTTP requests of a backend, one or many at a time.
  *
- * This is the main header of src/http.  What lives in this folder: libcurl,
- * the loop that waits for it without holding up the server, limits, retries,
- * and the reason if there is no response.  What must not live here: knowledge
- * of Smartcar, of SQL and of options; src/call turns those into what is below,
- * and an outcome into an error.
+ * This is the main header of src/http, which holds everything that uses
+ * libcurl: the interruptible loop that waits for it, limits, retries, and the
+ * reason why there is no response.  It must not know Smartcar, SQL or options;
+ * src/call translates between those and the types below.
  *
- * Two rules keep a session sound.  Nothing that libcurl calls back may raise
- * an error, because an error would jump over libcurl's own clean-up.  And
- * everything of libcurl's hangs on a memory context, so that it goes away
- * however a statement ends.
+ * Two rules keep the backend consistent.  A function that libcurl calls must not
+ * raise an error, because the error would skip libcurl's cleanup.  And all
+ * memory of libcurl is released with a memory context, however the statement
+ * ends.
  *
  * src/http/transport.h
  *
@@ -33,22 +32,21 @@ typedef struct SmartcarHttpSettings
 								 * retries */
 	int			max_concurrency;
 	size_t		max_response_size;	/* in bytes, after decompression */
-	const char *ca_file;		/* NULL: the system's */
-	uint32		wait_event;		/* what pg_stat_activity shows */
+	const char *ca_file;		/* NULL: that of the system */
+	uint32		wait_event;		/* shown in pg_stat_activity */
 } SmartcarHttpSettings;
 
 #define SMARTCAR_REQUEST_MAX_HEADERS	6
 
 /*
- * How often the server may get a request.  All but the repeatable ones have a
- * connection of their own, on which no other request comes before, beside or
- * after them.
+ * How often the server may get a request.  A request that is not repeatable has
+ * a connection to itself, which no other request uses before, beside or after it.
  */
 typedef enum SmartcarRequestKind
 {
-	SMARTCAR_REQUEST_ONCE,		/* never twice, whatever the response */
-	SMARTCAR_REQUEST_NOT_REPEATABLE,	/* again only if the server says that
-										 * it has not carried it out */
+	SMARTCAR_REQUEST_ONCE,		/* never sent again */
+	SMARTCAR_REQUEST_NOT_REPEATABLE,	/* sent again only if the server says
+										 * that it has not carried it out */
 	SMARTCAR_REQUEST_REPEATABLE
 } SmartcarRequestKind;
 
@@ -58,17 +56,17 @@ typedef struct SmartcarRequest
 	const char *url;
 	const char *headers[SMARTCAR_REQUEST_MAX_HEADERS];	/* "Name: value" */
 	int			header_count;
-	SmartcarSpan body;			/* no data: none */
+	SmartcarSpan body;			/* no data if it has none */
 	SmartcarRequestKind kind;
 } SmartcarRequest;
 
 typedef enum SmartcarOutcome
 {
 	SMARTCAR_OUTCOME_RESPONSE,
-	SMARTCAR_OUTCOME_NO_CONNECTION, /* there was none, or it broke */
+	SMARTCAR_OUTCOME_NO_CONNECTION, /* not established, or lost */
 	SMARTCAR_OUTCOME_TLS_FAILED,
 	SMARTCAR_OUTCOME_TIMED_OUT,
-	SMARTCAR_OUTCOME_UNUSABLE,	/* a response that breaks the rules of HTTP */
+	SMARTCAR_OUTCOME_UNUSABLE,	/* a response that is not valid HTTP */
 	SMARTCAR_OUTCOME_TOO_LARGE, /* a body above max_response_size */
 	SMARTCAR_OUTCOME_OUT_OF_MEMORY
 } SmartcarOutcome;
@@ -83,7 +81,7 @@ typedef enum SmartcarPhase
 	SMARTCAR_PHASE_RECEIVE
 } SmartcarPhase;
 
-/* What it points to is valid until done() returns. */
+/* Its pointers are valid until done() returns. */
 typedef struct SmartcarResponse
 {
 	SmartcarOutcome outcome;
@@ -93,25 +91,27 @@ typedef struct SmartcarResponse
 	SmartcarPhase phase;
 	int			elapsed;		/* milliseconds since the first try began,
 								 * without those of next() and done() */
-	int			tries;			/* how often it was sent, as far as is known */
-	const char *reason;			/* libcurl's words; "" if it has none */
+	int			tries;			/* how often it was sent, as far as known */
+	const char *reason;			/* libcurl's error text; "" if it has none */
 } SmartcarResponse;
 
 /*
- * Where the requests of a run come from and where their responses go.
+ * Provides the requests of a run and receives their responses.
  *
- * next() returns a request, which must not change until it is done, or NULL if
- * there is none; it is called again after each request that is done.  done() is
- * called for each in the order in which they end; if it returns true, that
- * request, which it may have changed, is sent again as a new one.
+ * next() returns a request, or NULL if there is none at the moment; it is called
+ * again after each request that is done.  The request must not change until it
+ * is done.
  *
- * idle(), which may be NULL, is called when done() has been called for all that has
- * come, before interrupts are served, and at least every 100 ms.
+ * done() is called for each request in the order in which they finish.  It may
+ * change the request and return true, to have it sent as a new request.
  *
- * All are called in the middle of the run, while other requests are under way.
- * They may run SQL, commit, start a run of their own, take their time, and
- * raise errors.  An error ends the run: responses that have not been handed
- * over are lost, and the connections that were in use are closed.
+ * idle(), which may be NULL, is called after done() was called for all responses
+ * that have arrived, before interrupts are served, and at least every 100 ms.
+ *
+ * All three are called while other requests are running.  They may run SQL,
+ * commit, start another run, take long, and raise errors.  An error ends the
+ * run: responses without a call of done() are lost, and the connections in use
+ * are closed.
  */
 typedef struct SmartcarRequestSource
 {
