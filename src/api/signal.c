@@ -33,7 +33,7 @@ smartcar_has_no_value(const SmartcarApiResponse *response)
 
 	if (response->status != 404)
 		return false;
-	smartcar_error_read_body(&error, response->body);
+	smartcar_error_parse_body(&error, response->body);
 	return (error.type.length == 0 ||
 			smartcar_span_equal(error.type, SMARTCAR_SPAN("RESOURCE_NOT_FOUND"))) &&
 		!smartcar_span_equal(error.code, SMARTCAR_SPAN("VEHICLE_NOT_FOUND")) &&

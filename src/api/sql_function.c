@@ -335,7 +335,7 @@ put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarIt
 	}
 	if (wrong != NULL)
 	{
-		values[column + 1] = smartcar_error_form(&wrong->api_error, error_row);
+		values[column + 1] = smartcar_error_datum(&wrong->api_error, error_row);
 		nulls[column + 1] = false;
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

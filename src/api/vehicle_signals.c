@@ -180,7 +180,7 @@ add_row(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respo
 		const SmartcarFailure *failure = smartcar_signal_failure(call, item, response, signal);
 
 		values[SQLSTATE] = CStringGetTextDatum(unpack_sql_state(failure->sqlstate));
-		values[ERROR_OBJECT] = smartcar_error_form(&failure->api_error, arguments->error_row);
+		values[ERROR_OBJECT] = smartcar_error_datum(&failure->api_error, arguments->error_row);
 		nulls[SQLSTATE] = nulls[ERROR_OBJECT] = false;
 	}
 	accumArrayResult(row_state(call, list_state(item)),

@@ -75,7 +75,7 @@ is_missing(SmartcarSpan body)
 {
 	SmartcarApiError error = {0};
 
-	smartcar_error_read_body(&error, body);
+	smartcar_error_parse_body(&error, body);
 	return smartcar_span_equal(error.type, SMARTCAR_SPAN("RESOURCE_NOT_FOUND"));
 }
 
@@ -124,7 +124,7 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 	if (object != NULL)
 		smartcar_error_read_object(&error, object);
 	else
-		smartcar_error_read_body(&error, response->body);
+		smartcar_error_parse_body(&error, response->body);
 	if (!is_success(response->status))
 		error.status = response->status;
 	else if (error.status == 0)

@@ -40,7 +40,7 @@ smartcar_parse_error(PG_FUNCTION_ARGS)
 {
 	SmartcarApiError error = {0};
 
-	smartcar_error_read_body(&error, smartcar_argument_span(fcinfo, PARSE_BODY));
+	smartcar_error_parse_body(&error, smartcar_argument_span(fcinfo, PARSE_BODY));
 	if (!PG_ARGISNULL(PARSE_STATUS))
 		error.status = PG_GETARG_INT32(PARSE_STATUS);
 	error.retry_after = smartcar_error_retry_after(smartcar_argument_span(fcinfo, PARSE_RETRY_AFTER));
@@ -51,7 +51,7 @@ smartcar_parse_error(PG_FUNCTION_ARGS)
 	if (fcinfo->flinfo->fn_extra == NULL)
 		fcinfo->flinfo->fn_extra = smartcar_result_descriptor(fcinfo,
 															  SMARTCAR_ERROR_COLUMNS);
-	PG_RETURN_DATUM(smartcar_error_form(&error, (TupleDesc) fcinfo->flinfo->fn_extra));
+	PG_RETURN_DATUM(smartcar_error_datum(&error, (TupleDesc) fcinfo->flinfo->fn_extra));
 }
 
 Datum

@@ -20,7 +20,7 @@
 
 #include "pg/compat.h"
 #include "pg/fn_state.h"
-#include "pg/place.h"
+#include "pg/only_in.h"
 
 PG_FUNCTION_INFO_V1(smartcar_info);
 
@@ -88,7 +88,7 @@ smartcar_info(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	add_versions(result);
-	add_row(result, "here", smartcar_place(), "database");
+	add_row(result, "here", smartcar_current_database(), "database");
 
 	state = smartcar_fn_state(fcinfo, 0, sizeof(SmartcarFnState));
 	if (state->server.name != NULL)

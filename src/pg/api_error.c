@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * api_error.c
- *	  What an error answer of Smartcar says.
+ *	  Parses Smartcar's error responses.
  *
- * Four shapes are in use: the flat object of the v2.0 API and of webhooks
- * (type, code, description, resolution), the list "errors" of the v3 API, the
- * OAuth object of the token endpoints (error, error_description) and that of
- * the v1 API (error, message, code).  What is none of these still has an HTTP
- * status and a text.
+ * There are four formats: the object of the v2.0 API and of webhooks (type, code,
+ * description, resolution), the list "errors" of the v3 API, the OAuth object of
+ * the token endpoints (error, error_description) and the object of the v1 API
+ * (error, message, code).  Any other response has only its HTTP status and its
+ * body.
  *
  * src/pg/api_error.c
  *
@@ -28,25 +28,25 @@
 /* The columns of the SQL type smartcar_error. */
 enum
 {
-	STATUS,
-	TYPE,
-	CODE,
-	DESCRIPTION,
-	RESOLUTION_TYPE,
-	RESOLUTION_URL,
-	DOC_URL,
-	SUGGESTED_USER_MESSAGE,
-	REQUEST_ID,
-	RETRY_AFTER,
-	DETAIL,
-	ACTION
+	COLUMN_STATUS,
+	COLUMN_TYPE,
+	COLUMN_CODE,
+	COLUMN_DESCRIPTION,
+	COLUMN_RESOLUTION_TYPE,
+	COLUMN_RESOLUTION_URL,
+	COLUMN_DOC_URL,
+	COLUMN_SUGGESTED_USER_MESSAGE,
+	COLUMN_REQUEST_ID,
+	COLUMN_RETRY_AFTER,
+	COLUMN_DETAIL,
+	COLUMN_ACTION
 };
 
 #define LOWEST_STATUS		100
 #define HIGHEST_STATUS		999
 #define RETRY_AFTER_DIGITS	18
 
-/* The first of several members that is a string. */
+/* The first of several members that is a string; no data if there is none. */
 static SmartcarSpan
 first_text_member(JsonbContainer *object, const char *const *keys)
 {
@@ -58,7 +58,8 @@ first_text_member(JsonbContainer *object, const char *const *keys)
 }
 
 /*
- * An HTTP status, which the v3 API may write as text; 0 if it is none.
+ * A member that is an HTTP status, which the v3 API may write as a string; 0 for
+ * any other.
  */
 static int
 status_member(JsonbContainer *object, const char *key)
@@ -71,26 +72,26 @@ status_member(JsonbContainer *object, const char *key)
 	return status;
 }
 
-/* The resolution is an object with a type and perhaps a URL, or only a type. */
+/* A resolution is an object with a type and perhaps a URL, or only a type. */
 static void
-read_resolution(JsonbContainer *object, SmartcarApiError *answer)
+parse_resolution(JsonbContainer *object, SmartcarApiError *error)
 {
 	JsonbContainer *resolution = smartcar_json_object_member(object, "resolution");
 
 	if (resolution == NULL)
 	{
-		answer->resolution_type = smartcar_json_text_member(object, "resolution");
+		error->resolution_type = smartcar_json_text_member(object, "resolution");
 		return;
 	}
-	answer->resolution_type = smartcar_json_text_member(resolution, "type");
-	answer->resolution_url = smartcar_json_text_member(resolution, "url");
+	error->resolution_type = smartcar_json_text_member(resolution, "type");
+	error->resolution_url = smartcar_json_text_member(resolution, "url");
 }
 
 /*
- * Reads an error object that is not one of the v3 API.
+ * Parses an error object, except one of the v3 API.
  */
 void
-smartcar_error_read_object(SmartcarApiError *answer, JsonbContainer *object)
+smartcar_error_read_object(SmartcarApiError *error, JsonbContainer *object)
 {
 	static const char *const type_keys[] = {"type", "error", NULL};
 	static const char *const description_keys[] = {
@@ -98,21 +99,21 @@ smartcar_error_read_object(SmartcarApiError *answer, JsonbContainer *object)
 	};
 	static const char *const status_keys[] = {"statusCode", "status", NULL};
 
-	answer->type = first_text_member(object, type_keys);
-	answer->code = smartcar_json_text_member(object, "code");
-	answer->description = first_text_member(object, description_keys);
-	answer->doc_url = smartcar_json_text_member(object, "docURL");
-	answer->suggested_user_message = smartcar_json_text_member(object, "suggestedUserMessage");
-	answer->request_id = smartcar_json_text_member(object, "requestId");
-	answer->detail = smartcar_json_copy_member(object, "detail");
-	for (const char *const *key = status_keys; *key != NULL && answer->status == 0; key++)
-		answer->status = status_member(object, *key);
-	read_resolution(object, answer);
+	error->type = first_text_member(object, type_keys);
+	error->code = smartcar_json_text_member(object, "code");
+	error->description = first_text_member(object, description_keys);
+	error->doc_url = smartcar_json_text_member(object, "docURL");
+	error->suggested_user_message = smartcar_json_text_member(object, "suggestedUserMessage");
+	error->request_id = smartcar_json_text_member(object, "requestId");
+	error->detail = smartcar_json_copy_member(object, "detail");
+	for (const char *const *key = status_keys; *key != NULL && error->status == 0; key++)
+		error->status = status_member(object, *key);
+	parse_resolution(object, error);
 }
 
 /*
- * The request id of an error of the v3 API, which stands in its "meta" or in
- * "debug" there.
+ * The request id of an error of the v3 API: a member of "meta", or of "debug" in
+ * "meta".
  */
 static SmartcarSpan
 v3_request_id(JsonbContainer *object)
@@ -129,32 +130,32 @@ v3_request_id(JsonbContainer *object)
 }
 
 /*
- * One error of the v3 API.  It calls the text "detail", where v2.0 has a list
- * under that name, and keeps links and further data in objects of their own.
+ * Parses one error of the v3 API.  Its "detail" is the description, while that of
+ * v2.0 is a list.  Links and metadata are in objects of their own.
  */
 static void
-read_v3_error(JsonbContainer *object, SmartcarApiError *answer)
+parse_v3_error(JsonbContainer *object, SmartcarApiError *error)
 {
 	static const char *const link_keys[] = {"about", "type", NULL};
 	JsonbContainer *links = smartcar_json_object_member(object, "links");
 
-	smartcar_error_read_object(answer, object);
-	if (answer->description.data == NULL)
+	smartcar_error_read_object(error, object);
+	if (error->description.data == NULL)
 	{
-		answer->description = smartcar_json_text_member(object, "detail");
-		if (answer->description.data != NULL)
-			answer->detail = NULL;
+		error->description = smartcar_json_text_member(object, "detail");
+		if (error->description.data != NULL)
+			error->detail = NULL;
 	}
-	if (answer->description.data == NULL)
-		answer->description = smartcar_json_text_member(object, "title");
-	if (answer->doc_url.data == NULL && links != NULL)
-		answer->doc_url = first_text_member(links, link_keys);
-	if (answer->request_id.data == NULL)
-		answer->request_id = v3_request_id(object);
+	if (error->description.data == NULL)
+		error->description = smartcar_json_text_member(object, "title");
+	if (error->doc_url.data == NULL && links != NULL)
+		error->doc_url = first_text_member(links, link_keys);
+	if (error->request_id.data == NULL)
+		error->request_id = v3_request_id(object);
 }
 
 /*
- * The list of errors of a v3 answer, or NULL if the answer is no such one.
+ * The errors of a response of the v3 API, or NULL if it is another response.
  */
 static JsonbContainer *
 v3_errors(JsonbContainer *object)
@@ -167,11 +168,11 @@ v3_errors(JsonbContainer *object)
 }
 
 /*
- * Reads the body of an error answer, in the encoding of the database.  What
- * the answer already has is kept.
+ * Parses the body of an error response, in the encoding of the database.  A
+ * status that is already set is kept.
  */
 void
-smartcar_error_read_body(SmartcarApiError *answer, SmartcarSpan body)
+smartcar_error_parse_body(SmartcarApiError *error, SmartcarSpan body)
 {
 	Jsonb	   *json = smartcar_json_parse(body);
 	JsonbContainer *errors;
@@ -179,7 +180,7 @@ smartcar_error_read_body(SmartcarApiError *answer, SmartcarSpan body)
 	if (json == NULL || !JB_ROOT_IS_OBJECT(json))
 	{
 		if (body.length > 0)
-			answer->description = body;
+			error->description = body;
 		return;
 	}
 
@@ -189,23 +190,23 @@ smartcar_error_read_body(SmartcarApiError *answer, SmartcarSpan body)
 		JsonbContainer *first = smartcar_json_object_element(errors, 0);
 
 		if (first != NULL)
-			read_v3_error(first, answer);
-		if (answer->request_id.data == NULL)
-			answer->request_id = smartcar_json_text_member(&json->root, "requestId");
+			parse_v3_error(first, error);
+		if (error->request_id.data == NULL)
+			error->request_id = smartcar_json_text_member(&json->root, "requestId");
 		if (JsonContainerSize(errors) > 1)
-			answer->detail = smartcar_json_copy_member(&json->root, "errors");
+			error->detail = smartcar_json_copy_member(&json->root, "errors");
 	}
 	else
-		smartcar_error_read_object(answer, &json->root);
+		smartcar_error_read_object(error, &json->root);
 
-	/* nothing that we know how to read: hand over all of it */
-	if (answer->type.data == NULL && answer->detail == NULL)
-		answer->detail = json;
+	/* an unknown format: keep all of it */
+	if (error->type.data == NULL && error->detail == NULL)
+		error->detail = json;
 }
 
 /*
- * The seconds of a Retry-After header.  A date, or anything else that is not
- * all digits, is no use.
+ * The seconds of a Retry-After header, or SMARTCAR_NO_RETRY_AFTER if it is not a
+ * number.
  */
 int64
 smartcar_error_retry_after(SmartcarSpan text)
@@ -218,22 +219,22 @@ smartcar_error_retry_after(SmartcarSpan text)
 }
 
 /*
- * What to do about an error, by everything that the answer says.
+ * Chooses the action for an error.
  */
 SmartcarAction
-smartcar_error_decide(const SmartcarApiError *answer)
+smartcar_error_decide(const SmartcarApiError *error)
 {
 	SmartcarErrorContext context;
 
-	context.http_status = answer->status;
-	context.resolution_type = answer->resolution_type;
-	context.description = answer->description;
-	return smartcar_action_for_error(answer->type, answer->code, &context);
+	context.http_status = error->status;
+	context.resolution_type = error->resolution_type;
+	context.description = error->description;
+	return smartcar_action_for_error(error->type, error->code, &context);
 }
 
 /*
- * The value of the enum for an action that is known.  type is the enum, which
- * the callers find in their result type, so that no name is looked up.
+ * An action, which must be known, as a value of the enum type.  Callers find the
+ * type in their result type, so that it need not be looked up by name.
  */
 Datum
 smartcar_action_datum(SmartcarAction action, Oid type)
@@ -244,20 +245,20 @@ smartcar_action_datum(SmartcarAction action, Oid type)
 }
 
 /*
- * A value of the SQL type smartcar_error, whose descriptor the caller knows.
+ * The error as a value of the SQL type smartcar_error.
  */
 Datum
-smartcar_error_form(const SmartcarApiError *answer, TupleDesc descriptor)
+smartcar_error_datum(const SmartcarApiError *error, TupleDesc descriptor)
 {
 	const SmartcarSpan texts[SMARTCAR_ERROR_COLUMNS] = {
-		[TYPE] = answer->type,
-		[CODE] = answer->code,
-		[DESCRIPTION] = answer->description,
-		[RESOLUTION_TYPE] = answer->resolution_type,
-		[RESOLUTION_URL] = answer->resolution_url,
-		[DOC_URL] = answer->doc_url,
-		[SUGGESTED_USER_MESSAGE] = answer->suggested_user_message,
-		[REQUEST_ID] = answer->request_id
+		[COLUMN_TYPE] = error->type,
+		[COLUMN_CODE] = error->code,
+		[COLUMN_DESCRIPTION] = error->description,
+		[COLUMN_RESOLUTION_TYPE] = error->resolution_type,
+		[COLUMN_RESOLUTION_URL] = error->resolution_url,
+		[COLUMN_DOC_URL] = error->doc_url,
+		[COLUMN_SUGGESTED_USER_MESSAGE] = error->suggested_user_message,
+		[COLUMN_REQUEST_ID] = error->request_id
 	};
 	Datum		values[SMARTCAR_ERROR_COLUMNS] = {0};
 	bool		nulls[SMARTCAR_ERROR_COLUMNS];
@@ -268,20 +269,18 @@ smartcar_error_form(const SmartcarApiError *answer, TupleDesc descriptor)
 				 errmsg("type smartcar_error has %d columns, expected %d",
 						descriptor->natts, SMARTCAR_ERROR_COLUMNS)));
 	for (int i = 0; i < SMARTCAR_ERROR_COLUMNS; i++)
-	{
 		values[i] = smartcar_span_text_datum_or_null(texts[i], &nulls[i]);
-	}
 
-	nulls[STATUS] = answer->status == 0;
-	values[STATUS] = Int32GetDatum(answer->status);
-	nulls[RETRY_AFTER] = answer->retry_after == SMARTCAR_NO_RETRY_AFTER;
-	values[RETRY_AFTER] = Int64GetDatum(answer->retry_after);
-	nulls[DETAIL] = answer->detail == NULL;
-	if (!nulls[DETAIL])
-		values[DETAIL] = JsonbPGetDatum(answer->detail);
-	nulls[ACTION] = answer->action == SMARTCAR_ACTION_UNKNOWN;
-	if (!nulls[ACTION])
-		values[ACTION] = smartcar_action_datum(answer->action,
-											   TupleDescAttr(descriptor, ACTION)->atttypid);
+	nulls[COLUMN_STATUS] = error->status == 0;
+	values[COLUMN_STATUS] = Int32GetDatum(error->status);
+	nulls[COLUMN_RETRY_AFTER] = error->retry_after == SMARTCAR_NO_RETRY_AFTER;
+	values[COLUMN_RETRY_AFTER] = Int64GetDatum(error->retry_after);
+	nulls[COLUMN_DETAIL] = error->detail == NULL;
+	if (!nulls[COLUMN_DETAIL])
+		values[COLUMN_DETAIL] = JsonbPGetDatum(error->detail);
+	nulls[COLUMN_ACTION] = error->action == SMARTCAR_ACTION_UNKNOWN;
+	if (!nulls[COLUMN_ACTION])
+		values[COLUMN_ACTION] = smartcar_action_datum(error->action,
+													  TupleDescAttr(descriptor, COLUMN_ACTION)->atttypid);
 	return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
 }

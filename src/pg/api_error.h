@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * api_error.h
- *	  What an error answer of Smartcar says.
+ *	  Parses Smartcar's error responses.
  *
  * src/pg/api_error.h
  *
@@ -17,10 +17,10 @@
 
 #include "core/error.h"
 
-/* What the columns of the SQL type smartcar_error are made of. */
+/* The columns of the SQL type smartcar_error. */
 typedef struct SmartcarApiError
 {
-	int			status;			/* 0 if it is not known */
+	int			status;			/* 0 if it is unknown */
 	SmartcarSpan type;
 	SmartcarSpan code;
 	SmartcarSpan description;
@@ -38,11 +38,11 @@ typedef struct SmartcarApiError
 
 #define SMARTCAR_NO_RETRY_AFTER		INT64CONST(-1)
 
-extern void smartcar_error_read_object(SmartcarApiError *answer, JsonbContainer *object);
-extern void smartcar_error_read_body(SmartcarApiError *answer, SmartcarSpan body);
+extern void smartcar_error_read_object(SmartcarApiError *error, JsonbContainer *object);
+extern void smartcar_error_parse_body(SmartcarApiError *error, SmartcarSpan body);
 extern int64 smartcar_error_retry_after(SmartcarSpan text);
-extern SmartcarAction smartcar_error_decide(const SmartcarApiError *answer);
+extern SmartcarAction smartcar_error_decide(const SmartcarApiError *error);
 extern Datum smartcar_action_datum(SmartcarAction action, Oid type);
-extern Datum smartcar_error_form(const SmartcarApiError *answer, TupleDesc descriptor);
+extern Datum smartcar_error_datum(const SmartcarApiError *error, TupleDesc descriptor);
 
 #endif							/* SMARTCAR_API_ERROR_H */

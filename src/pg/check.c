@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * check.c
- *	  Checks that options and arguments share, with their errors.
+ *	  Checks for options and arguments, which raise errors.
  *
  * src/pg/check.c
  *
@@ -16,7 +16,7 @@
 #include "pg/text.h"
 
 /*
- * Makes room for a link of a length that is acceptable.
+ * Allocates a link, or raises an error if it is too long.
  */
 text *
 smartcar_allocate_link(size_t length)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * check.h
- *	  Checks that options and arguments share, with their errors.
+ *	  Checks for options and arguments, which raise errors.
  *
  * src/pg/check.h
  *
@@ -14,7 +14,7 @@
 
 #include "core/span.h"
 
-/* No browser and no server takes a longer link. */
+/* Browsers and servers do not accept longer links. */
 #define SMARTCAR_LINK_MAX_LENGTH	32768
 
 extern text *smartcar_allocate_link(size_t length);

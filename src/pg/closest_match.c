@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * closest_match.c
- *	  What a mistyped name was probably meant to be, whatever its case.
+ *	  Finds the name that is closest to a mistyped one, ignoring its case.
  *
- * PostgreSQL has the same from version 16 on; the distance itself is its own
- * in all versions.
+ * PostgreSQL has such functions only since version 16, and they do not ignore
+ * case.
  *
  * src/pg/closest_match.c
  *
@@ -19,7 +19,7 @@
 /* A name that differs in more than this many characters is another name. */
 #define MAX_DISTANCE	4
 
-/* varstr_levenshtein() takes no more. */
+/* The limit of varstr_levenshtein(). */
 #define MAX_LENGTH		255
 
 void
@@ -58,7 +58,7 @@ smartcar_closest_match_try(SmartcarClosestMatch *state, SmartcarSpan candidate)
 											 lower_candidate, (int) candidate.length,
 											 1, 1, 1, limit, true);
 
-	/* more than half of the name changed is no likeness */
+	/* names that differ in more than half of their characters are not similar */
 	if (distance <= limit && distance <= (int) source.length / 2)
 	{
 		state->match = candidate;

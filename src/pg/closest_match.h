@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * closest_match.h
- *	  What a mistyped name was probably meant to be.
+ *	  Finds the name that is closest to a mistyped one, ignoring its case.
  *
  * src/pg/closest_match.h
  *

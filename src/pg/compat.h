@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *	  What differs between the major versions of PostgreSQL.
+ *	  Differences between the major versions of PostgreSQL.
  *
  * No other file tests PG_VERSION_NUM.
  *
@@ -29,12 +29,12 @@
 #include "varatt.h"
 #endif
 
-/* 19 needs it for soft errors. */
+/* smartcar_numeric_int4() needs it from 19 on. */
 #if PG_VERSION_NUM >= 190000
 #include "nodes/miscnodes.h"
 #endif
 
-/* 16 replaced the function for each kind of object by one. */
+/* 16 replaced the functions for each kind of object by object_aclcheck(). */
 static inline AclResult
 smartcar_server_aclcheck(Oid serverid, Oid userid, AclMode mode)
 {
@@ -46,8 +46,8 @@ smartcar_server_aclcheck(Oid serverid, Oid userid, AclMode mode)
 }
 
 /*
- * Returns false for a number that is not an integer of 32 bits, which 19 tells by
- * a soft error.
+ * Returns false for a number that is not an int32.  19 reports that as a soft
+ * error.
  */
 static inline bool
 smartcar_numeric_int4(Numeric number, int32 *integer)
@@ -66,8 +66,8 @@ smartcar_numeric_int4(Numeric number, int32 *integer)
 }
 
 /*
- * A jsonb that is built token by token.  Starts as zeros; result is the value
- * after its last token.  19 keeps both in a struct of its own.
+ * Builds a jsonb token by token.  Starts as zeros; after the last token, result is
+ * the value.  19 has such a struct itself.
  */
 #if PG_VERSION_NUM >= 190000
 typedef JsonbInState SmartcarJsonbBuilder;
@@ -90,8 +90,8 @@ smartcar_jsonb_push(SmartcarJsonbBuilder *builder, JsonbIteratorToken token, Jso
 }
 
 /*
- * What ends the session as soon as the backend looks for interrupts, and the timers
- * that may ask for that.  17 has transaction_timeout, too.
+ * The flags that end the session at the next check for interrupts, and the timers
+ * that may set them.  17 added transaction_timeout.
  */
 #if PG_VERSION_NUM >= 170000
 #define SMARTCAR_END_FLAGS \
@@ -104,19 +104,19 @@ smartcar_jsonb_push(SmartcarJsonbBuilder *builder, JsonbIteratorToken token, Jso
 #define SMARTCAR_END_TIMERS		CLIENT_CONNECTION_CHECK_TIMEOUT
 #endif
 
-/* 17 gives an extension wait events of its own. */
+/* 17 added wait events of extensions. */
 #if PG_VERSION_NUM >= 170000
 #define smartcar_new_wait_event(name)	WaitEventExtensionNew(name)
 #else
 #define smartcar_new_wait_event(name)	((uint32) PG_WAIT_EXTENSION)
 #endif
 
-/* 18 has a name of its own for C11's _Noreturn. */
+/* 18 added pg_noreturn. */
 #ifndef pg_noreturn
 #define pg_noreturn		_Noreturn
 #endif
 
-/* 18 can tell the version of a loaded module. */
+/* 18 added the version of a module. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define SMARTCAR_MODULE_MAGIC \
 	PG_MODULE_MAGIC_EXT(.name = "smartcar_tesla", .version = SMARTCAR_TESLA_VERSION)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * datum.c
- *	  Composite results.
+ *	  Results of SQL functions: rows, timestamps and text.
  *
  * src/pg/datum.c
  *
@@ -25,6 +25,10 @@ refuse_type(void)
 			 errmsg("return type does not match the definition in the extension")));
 }
 
+/*
+ * Parses a timestamp of Smartcar.  Returns false if it is not valid, or outside
+ * PostgreSQL's range.
+ */
 bool
 smartcar_timestamptz(SmartcarSpan text, TimestampTz *timestamp)
 {
@@ -38,8 +42,8 @@ smartcar_timestamptz(SmartcarSpan text, TimestampTz *timestamp)
 }
 
 /*
- * Looks up the descriptor of the result type.  It lives as long as the call
- * site.
+ * The descriptor of the result type, for all rows of a query: it lives as long
+ * as the FmgrInfo.
  */
 TupleDesc
 smartcar_result_descriptor(FunctionCallInfo fcinfo, int columns)
@@ -57,6 +61,9 @@ smartcar_result_descriptor(FunctionCallInfo fcinfo, int columns)
 	return descriptor;
 }
 
+/*
+ * The descriptor of the result type, for one row.
+ */
 TupleDesc
 smartcar_row_descriptor(FunctionCallInfo fcinfo, int columns)
 {

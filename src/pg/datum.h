@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * datum.h
- *	  Composite results.
+ *	  Results of SQL functions: rows, timestamps and text.
  *
  * src/pg/datum.h
  *
@@ -19,15 +19,8 @@
 
 #include "core/span.h"
 
-#include "core/span.h"
-
-/* Returns false for what is not a point in time that PostgreSQL can hold. */
 extern bool smartcar_timestamptz(SmartcarSpan text, TimestampTz *timestamp);
-
-/* For many rows; it lives as long as the function call's FmgrInfo. */
 extern TupleDesc smartcar_result_descriptor(FunctionCallInfo fcinfo, int columns);
-
-/* For one row. */
 extern TupleDesc smartcar_row_descriptor(FunctionCallInfo fcinfo, int columns);
 extern Datum smartcar_form_single_row(FunctionCallInfo fcinfo, int columns, Datum *values,
 									  bool *nulls);
@@ -38,7 +31,7 @@ smartcar_span_text_datum(SmartcarSpan span)
 	return PointerGetDatum(cstring_to_text_with_len(span.data, (int) span.length));
 }
 
-/* A span without data is NULL. */
+/* A span without data becomes NULL. */
 static inline Datum
 smartcar_span_text_datum_or_null(SmartcarSpan span, bool *isnull)
 {

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * flags.c
- *	  The flags of a link, from jsonb.
+ *	  Converts flags from jsonb to Smartcar's format.
  *
- * Smartcar takes them as "name:value name:value", where a value is text, a
- * number or a boolean.
+ * Smartcar's format is "name:value name:value".  A value is a string, a number or
+ * a boolean.
  *
  * src/pg/flags.c
  *
@@ -21,7 +21,8 @@
 #include "pg/text.h"
 
 /*
- * A space ends a flag, and control characters have no business in one.
+ * Whether a name or value can be part of a flag.  A space would end the flag, and
+ * a colon in its name would end the name.
  */
 static bool
 word_valid(SmartcarSpan word, bool is_name)
@@ -62,7 +63,7 @@ flag_value(SmartcarSpan name, const JsonbValue *value)
 }
 
 /*
- * The flags as words "name:value", in jsonb's order of keys.
+ * The flags as words "name:value", in the order in which jsonb sorts its keys.
  */
 SmartcarWords
 smartcar_flags_from_jsonb(Jsonb *flags)
@@ -109,8 +110,8 @@ smartcar_flags_from_jsonb(Jsonb *flags)
 }
 
 /*
- * An argument of flags as the one word that a query has for them; no data if it
- * is NULL.
+ * A flags argument as the value of a query parameter; no data if it is NULL or
+ * has no flags.
  */
 SmartcarSpan
 smartcar_flags_argument(FunctionCallInfo fcinfo, int argument)

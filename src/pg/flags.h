@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * flags.h
- *	  The flags of a link, from jsonb.
+ *	  Converts flags from jsonb to Smartcar's format.
  *
  * src/pg/flags.h
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fn_state.c
- *	  What a function remembers of its servers from one row to the next.
+ *	  Caches what a function has prepared for its servers, from row to row.
  *
  * src/pg/fn_state.c
  *
@@ -14,18 +14,18 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "pg/place.h"
+#include "pg/only_in.h"
 #include "pg/text.h"
 
 /*
- * A fleet's rows may be about several applications in turn.  Beyond so many, the
- * one that was used longest ago is looked up again.
+ * The rows of a query may use several servers in turn.  If there are more, the
+ * least recently used one is replaced.
  */
 #define MAX_STATES	8
 
 /*
- * What hangs on fn_extra: a state for each server, the one used last first.
- * Those after count are NULL, or not in use.
+ * The value of fn_extra: a state for each server, the most recently used one
+ * first.  Those from count on are NULL or not in use.
  */
 typedef struct FnStates
 {
@@ -36,7 +36,7 @@ typedef struct FnStates
 } FnStates;
 
 static bool
-is_state_for(const SmartcarFnState *state, const text *argument)
+has_argument(const SmartcarFnState *state, const text *argument)
 {
 	if (argument == NULL || state->argument == NULL)
 		return argument == NULL && state->argument == NULL;
@@ -45,8 +45,8 @@ is_state_for(const SmartcarFnState *state, const text *argument)
 }
 
 /*
- * Empties all states.  Looking up a server can take in invalidations, so the
- * generation is the one from before it.
+ * Empties all states.  The generation is read before the servers are looked up
+ * again, because a lookup can process invalidations.
  */
 static void
 reset_states(FnStates *all)
@@ -59,8 +59,8 @@ reset_states(FnStates *all)
 }
 
 /*
- * Makes a state after those in use, in place of the last one if there are as
- * many as may be.  If something fails below, it is not in use, and is made again.
+ * Adds a state, which replaces the last one if there are MAX_STATES.  count is
+ * incremented last, so that a state is not used if an error is raised here.
  */
 static void
 add_state(FnStates *all, MemoryContext parent, Size size, const text *argument, bool missing_ok)
@@ -99,8 +99,7 @@ add_state(FnStates *all, MemoryContext parent, Size size, const text *argument, 
 }
 
 /*
- * The state of the function that is being called, for the server of this row;
- * made if need be.
+ * Finds or adds the state for the server of this row, and moves it to the front.
  */
 static SmartcarFnState *
 find_state(FunctionCallInfo fcinfo, int server_argument, Size size, bool missing_ok)
@@ -121,7 +120,7 @@ find_state(FunctionCallInfo fcinfo, int server_argument, Size size, bool missing
 	if (all->generation != smartcar_server_generation() || all->userid != GetUserId())
 		reset_states(all);
 
-	while (found < all->count && !is_state_for(all->states[found], argument))
+	while (found < all->count && !has_argument(all->states[found], argument))
 		found++;
 	if (found == all->count)
 	{
@@ -137,8 +136,9 @@ find_state(FunctionCallInfo fcinfo, int server_argument, Size size, bool missing
 }
 
 /*
- * server_argument is the number of the argument "server".  size is that of the
- * caller's own struct, in which everything but the server is zero at first.
+ * The state for the server of this row.  server_argument is the number of the
+ * argument "server", and size that of the caller's struct, whose own members
+ * start as zeros.
  */
 SmartcarFnState *
 smartcar_fn_state(FunctionCallInfo fcinfo, int server_argument, Size size)
@@ -147,8 +147,8 @@ smartcar_fn_state(FunctionCallInfo fcinfo, int server_argument, Size size)
 }
 
 /*
- * Like smartcar_fn_state(), for rows whose server may have been dropped, or may
- * not be used: such a server is none.
+ * Like smartcar_fn_state(), but a server that does not exist or that the role may
+ * not use is no error: its serverid is InvalidOid.
  */
 SmartcarFnState *
 smartcar_lenient_fn_state(FunctionCallInfo fcinfo, int server_argument, Size size)
@@ -157,8 +157,8 @@ smartcar_lenient_fn_state(FunctionCallInfo fcinfo, int server_argument, Size siz
 }
 
 /*
- * The server of a function that sends something: it must exist, and its options
- * must be usable, because an error is of use only before the first request.
+ * The server of a function that sends requests.  Raises an error if it does not
+ * exist or has an invalid option, before anything is sent.
  */
 SmartcarServer *
 smartcar_required_server(FunctionCallInfo fcinfo, int server_argument)
@@ -169,6 +169,6 @@ smartcar_required_server(FunctionCallInfo fcinfo, int server_argument)
 	if (!OidIsValid(state->server.serverid))
 		smartcar_missing_value(&state->server, SMARTCAR_OPTION_CLIENT_ID, NULL);
 	smartcar_server_check_options(&state->server);
-	smartcar_check_place(&state->server);
+	smartcar_check_only_in(&state->server);
 	return &state->server;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fn_state.h
- *	  What a function remembers of its servers from one row to the next.
+ *	  Caches what a function has prepared for its servers, from row to row.
  *
  * src/pg/fn_state.h
  *
@@ -17,18 +17,17 @@
 #include "pg/server.h"
 
 /*
- * A server, and what a function has prepared for it, so that a query looks its
- * servers up once.  A function that remembers more makes this the first member
- * of its own struct.
+ * A cached server, so that a query looks up each of its servers once.  A function
+ * that caches more makes this the first member of its own struct.
  *
- * Everything that is remembered lives in context, which is reset when a server
- * or user mapping has changed, another role is in force, or too many other
- * servers were asked for.
+ * Everything cached lives in context, which is reset when a server or user
+ * mapping has changed, when the current role is another one, or when the query
+ * uses too many servers.
  */
 typedef struct SmartcarFnState
 {
 	MemoryContext context;
-	const char *argument;		/* the argument "server"; NULL if it was NULL */
+	const char *argument;		/* the argument "server", may be NULL */
 	size_t		argument_length;
 	SmartcarServer server;
 } SmartcarFnState;

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * hmac.c
- *	  HMAC-SHA-256 with a key that stays.
+ *	  HMAC-SHA-256 of many messages with the same key.
  *
- * OpenSSL's context is costly to make and cheap to use again, so it is kept
- * for as long as the key does not change.  It is malloc'd, so it hangs on a
- * memory context, whose end frees it on every way out.
+ * OpenSSL's context is expensive to create and cheap to reuse, so it is kept as
+ * long as the key does not change.  OpenSSL allocates it with malloc(), so a
+ * callback of the memory context frees it.
  *
  * src/pg/hmac.c
  *
@@ -42,7 +42,7 @@ free_hmac(void *arg)
 static pg_noreturn void
 hmac_failed(void)
 {
-	/* nobody else will look at what is on OpenSSL's queue */
+	/* the next user of OpenSSL must not find our errors in its queue */
 	ERR_clear_error();
 	ereport(ERROR,
 			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
@@ -82,8 +82,8 @@ smartcar_hmac_compute(SmartcarHmac *hmac, SmartcarSpan message,
 	size_t		length;
 
 	/*
-	 * without the key, OpenSSL 3.0.0 to 3.0.2 would go on after the last
-	 * message
+	 * EVP_MAC_init() without the key should begin a new message, but OpenSSL
+	 * 3.0.0 to 3.0.2 would continue the last one
 	 */
 	if (!EVP_MAC_init(hmac->context, (const unsigned char *) hmac->key.data, hmac->key.length, NULL) ||
 		!EVP_MAC_update(hmac->context, (const unsigned char *) message.data, message.length) ||

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hmac.h
- *	  HMAC-SHA-256 with a key that stays.
+ *	  HMAC-SHA-256 of many messages with the same key.
  *
  * src/pg/hmac.h
  *

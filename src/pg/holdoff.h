@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * holdoff.h
- *	  What an error that is caught must not change.
+ *	  Saves and restores the interrupt holdoff counts around a caught error.
  *
  * errfinish() sets the counts of HOLD_INTERRUPTS() and HOLD_CANCEL_INTERRUPTS() to
- * zero, for errors that end the statement.  Whoever catches one and goes on has to
- * restore them: a RESUME_INTERRUPTS() further out would otherwise count below
- * zero, and leave a session that nobody can cancel or terminate.
+ * zero, because most errors end the statement.  Code that catches an error and
+ * continues must restore them.  Otherwise a later RESUME_INTERRUPTS() decrements
+ * zero, and the session can neither be canceled nor terminated.
  *
  * src/pg/holdoff.h
  *

@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * json.c
- *	  JSON that somebody else sent.
+ *	  Parses and reads untrusted JSON.
  *
- * jsonb_in() raises an error for text that is not JSON, and that error quotes
- * the text, which may hold a token.  So the error is caught, and the text is "not
- * JSON".
+ * jsonb_in() raises an error for text that is not JSON, and quotes the text,
+ * which may hold a token.  So that error is caught and not shown.
  *
  * src/pg/json.c
  *
@@ -26,39 +25,42 @@
 #include "pg/datum.h"
 #include "pg/holdoff.h"
 
-/* Smartcar's answers are nested a handful of levels deep. */
+/* The nesting of Smartcar's responses is less than ten levels deep. */
 #define MAX_NESTING		64
 
 /*
- * A number with more digits is no response of an API; nor is a text with so many
- * values, each of which takes far more memory than in the text.
+ * Limits that no response of the APIs reaches.  A value takes far more memory as
+ * jsonb than in the text.
  */
 #define MAX_VALUES			100000
 #define MAX_NUMBER_LENGTH	1000
 #define MAX_EXPONENT_DIGITS	4
 
-/* So many digits always fit into an integer. */
+/* As many digits always fit into an int32. */
 #define MAX_INTEGER_DIGITS	9
 
-/* A larger number of seconds would be after the year 5000. */
+/*
+ * A larger number is in milliseconds: as seconds it would be after the year
+ * 5000.
+ */
 #define MAX_SECONDS		INT64CONST(100000000000)
 #define TIME_DIGITS		18
 
-/* 2015-01-01: what claims to be older is no time that Smartcar knows of. */
+/* 2015-01-01: an older time cannot be right, because Smartcar is younger. */
 #define OLDEST_TIME		(5479 * USECS_PER_DAY)
 
-/* What is worth knowing about a JSON text before it is parsed. */
+/* What is checked before a JSON text is parsed. */
 typedef struct JsonShape
 {
-	int			depth;			/* how deeply brackets nest */
-	int			commas;			/* each separates one value from the next */
-	bool		wide_escape;	/* is there an escape beyond ASCII? */
-	bool		large_number;	/* is there one that numeric would blow up? */
+	int			depth;			/* of nested brackets */
+	int			commas;			/* roughly the number of values */
+	bool		wide_escape;	/* there is an escape beyond ASCII */
+	bool		large_number;	/* there is a number with too many digits */
 } JsonShape;
 
 /*
- * The length of a number that begins here, and whether its exponent is so large that
- * it has far more digits than the text.
+ * The length of a number, and whether it has too many digits, of which an
+ * exponent adds more than the text shows.
  */
 static size_t
 scan_number(SmartcarSpan text, bool *is_large)
@@ -137,8 +139,9 @@ untranslatable_escape(void)
 }
 
 /*
- * Looks for a cancel between two steps with a text that takes long.  With a short
- * one it must wait: it may be tokens, which are to be stored first.
+ * Checks for interrupts between the steps of processing a long text.  With a
+ * short text, a cancel has to wait: it may hold new tokens, which must be stored
+ * first.
  */
 void
 smartcar_check_for_interrupts(SmartcarSpan text)
@@ -148,11 +151,12 @@ smartcar_check_for_interrupts(SmartcarSpan text)
 }
 
 /*
- * jsonb_in(), or NULL where it raises an error about the text.  Nothing but memory is
- * in use there, so the error can be caught without a subtransaction.
+ * Calls jsonb_in(), and returns NULL if that raises an error about the text.
+ * jsonb_in() uses no resources but memory, so its errors can be caught without a
+ * subtransaction.
  */
 static Jsonb *
-read_jsonb(const char *text)
+try_jsonb_in(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SmartcarHoldoff holdoff = smartcar_save_holdoff();
@@ -195,7 +199,7 @@ smartcar_json_parse(SmartcarSpan text)
 	if (text.length == 0 || text.length > SMARTCAR_JSON_MAX_LENGTH)
 		return NULL;
 
-	/* the parser is recursive, so it must not see what nests without end */
+	/* the parser is recursive, so the depth must be limited */
 	shape = json_shape(text);
 	if (shape.depth > MAX_NESTING || shape.commas >= MAX_VALUES || shape.large_number)
 		return NULL;
@@ -204,15 +208,15 @@ smartcar_json_parse(SmartcarSpan text)
 
 	smartcar_check_for_interrupts(text);
 	copy = pnstrdup(text.data, text.length);
-	jsonb = read_jsonb(copy);
+	jsonb = try_jsonb_in(copy);
 	explicit_bzero(copy, strlen(copy));
 	pfree(copy);
 	return jsonb;
 }
 
 /*
- * An object in a text that nobody promised to be JSON; NULL for any other, and for
- * one with an escape that the encoding of the database may have no character for.
+ * Parses text that may be a JSON object.  Returns NULL if it is not, or if it has
+ * an escape that the encoding of the database may not have.
  */
 JsonbContainer *
 smartcar_json_try_parse(SmartcarSpan text)
@@ -255,7 +259,7 @@ smartcar_json_text_member(JsonbContainer *object, const char *key)
 	return smartcar_span(value.val.string.val, value.val.string.len);
 }
 
-/* A member of any kind but null, as jsonb of its own; NULL for any other. */
+/* A copy of a member that is not null; otherwise NULL. */
 Jsonb *
 smartcar_json_copy_member(JsonbContainer *object, const char *key)
 {
@@ -302,8 +306,8 @@ smartcar_json_text_element(JsonbContainer *array, uint32 index)
 }
 
 /*
- * A member that is a whole number, be it written as a text of digits.  Returns
- * false for any other.
+ * A member that is an integer, or a string of digits.  Returns false for any
+ * other.
  */
 bool
 smartcar_json_integer_member(JsonbContainer *object, const char *key, int32 *integer)
@@ -336,14 +340,14 @@ smartcar_json_boolean_member(JsonbContainer *object, const char *key, bool *bool
 }
 
 /*
- * A time as Smartcar writes it: ISO 8601, or seconds or milliseconds since 1970,
- * as a number or as a text.  Returns false for any other.
+ * A member that is a time: ISO 8601, or seconds or milliseconds since 1970 as a
+ * number or a string.  Returns false for any other.
  */
 bool
 smartcar_json_time_member(JsonbContainer *object, const char *key, TimestampTz *time)
 {
 	JsonbValue	value;
-	SmartcarSpan written;
+	SmartcarSpan text;
 	int64_t		number;
 
 	if (smartcar_json_member(object, key, &value) == NULL)
@@ -353,15 +357,16 @@ smartcar_json_time_member(JsonbContainer *object, const char *key, TimestampTz *
 		Datum		number_text = DirectFunctionCall1(numeric_out,
 													  NumericGetDatum(value.val.numeric));
 
-		written = smartcar_span_from_string(DatumGetCString(number_text));
+		text = smartcar_span_from_string(DatumGetCString(number_text));
 	}
 	else if (value.type == jbvString)
-		written = smartcar_span(value.val.string.val, value.val.string.len);
+		text = smartcar_span(value.val.string.val, value.val.string.len);
+
 	else
 		return false;
-	if (smartcar_timestamptz(written, time))
+	if (smartcar_timestamptz(text, time))
 		return *time >= OLDEST_TIME;
-	if (!smartcar_span_to_number(written, TIME_DIGITS, &number))
+	if (!smartcar_span_to_number(text, TIME_DIGITS, &number))
 		return false;
 	if (number < MAX_SECONDS)
 		number *= 1000;

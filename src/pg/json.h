@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json.h
- *	  JSON that somebody else sent.
+ *	  Parses and reads untrusted JSON.
  *
  * src/pg/json.h
  *
@@ -18,12 +18,12 @@
 #include "core/span.h"
 
 /*
- * A longer text is no response of an API.  Nothing that is done with one of this
- * length takes so long that a cancel would have to wait.
+ * The longest text that is parsed.  Responses of the APIs are much shorter, and
+ * each step with such a text is short enough not to delay a cancel.
  */
 #define SMARTCAR_JSON_MAX_LENGTH	(16 * 1024 * 1024)
 
-/* A cancel that comes while less than this is parsed is served afterwards. */
+/* See smartcar_check_for_interrupts(). */
 #define SMARTCAR_SHORT_TEXT			(1024 * 1024)
 
 extern void smartcar_check_for_interrupts(SmartcarSpan text);

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * option.c
- *	  The options of servers and user mappings, and what they may hold.
+ *	  The options of servers and user mappings, and their valid values.
  *
- * Every option is checked when it is set, so that whoever mistypes one learns
- * it then and not from an owner whose link is dead.
+ * An option is validated when it is set, so that a typo is found then, and not
+ * by an owner whose link does not work.
  *
  * src/pg/option.c
  *
@@ -68,7 +68,7 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	"https://compatibility.api.smartcar.com"},
 	[SMARTCAR_OPTION_CA_FILE] = {"ca_file", SERVER, SMARTCAR_KIND_FILE, true},
 	[SMARTCAR_OPTION_TOKEN_KEY_FILE] = {"token_key_file", SERVER, SMARTCAR_KIND_FILE, true},
-	[SMARTCAR_OPTION_ONLY_IN] = {"only_in", SERVER, SMARTCAR_KIND_PLACE},
+	[SMARTCAR_OPTION_ONLY_IN] = {"only_in", SERVER, SMARTCAR_KIND_DATABASE},
 
 	[SMARTCAR_OPTION_CLIENT_SECRET] = {"client_secret", MAPPING, SMARTCAR_KIND_SECRET},
 	[SMARTCAR_OPTION_CLIENT_SECRET_FILE] = {"client_secret_file", MAPPING, SMARTCAR_KIND_FILE, true},
@@ -81,9 +81,6 @@ const SmartcarOptionInfo smartcar_options[SMARTCAR_OPTION_COUNT] = {
 	[SMARTCAR_OPTION_MANAGEMENT_TOKEN_PREVIOUS_FILE] = {"management_token_previous_file", MAPPING, SMARTCAR_KIND_FILE, true}
 };
 
-/*
- * Finds an option by its name and what it is an option of.
- */
 int
 smartcar_option_find(const char *name, Oid catalog)
 {
@@ -103,7 +100,7 @@ smartcar_option_is_secret(SmartcarOption option)
 }
 
 /*
- * Units are understood as in the settings of the server; the result is in
+ * Parses a number with a unit, like a setting of PostgreSQL.  The result is in
  * milliseconds or bytes.
  */
 static bool
@@ -123,7 +120,7 @@ parse_api_version(const char *text, SmartcarApiVersion *version)
 }
 
 static bool
-is_place(const char *text)
+is_database(const char *text)
 {
 	size_t		digits = strspn(text, "0123456789");
 	size_t		name = digits > 0 && text[digits] == '/' ? strlen(&text[digits + 1]) : 0;
@@ -132,8 +129,7 @@ is_place(const char *text)
 }
 
 /*
- * Parses a value by itself.  What depends on another option, which is only the
- * names in "scope", is left to the validator.
+ * Parses a value.  The validator checks what depends on other options.
  */
 static bool
 parse_value(SmartcarOption option, SmartcarOptionValue *value)
@@ -161,11 +157,11 @@ parse_value(SmartcarOption option, SmartcarOptionValue *value)
 			return smartcar_origin_valid(span);
 		case SMARTCAR_KIND_FILE:
 			return is_absolute_path(value->text);
-		case SMARTCAR_KIND_PLACE:
-			return is_place(value->text);
+		case SMARTCAR_KIND_DATABASE:
+			return is_database(value->text);
 		case SMARTCAR_KIND_IDENTIFIER:
 		case SMARTCAR_KIND_SECRET:
-			/* in a header, a line break would begin the next header */
+			/* it may become a header, which must not have a line break */
 			return smartcar_span_is_visible(span);
 	}
 	return false;				/* keep compiler quiet */
@@ -173,9 +169,9 @@ parse_value(SmartcarOption option, SmartcarOptionValue *value)
 
 /*
  * Sets an option to a text, or to its default if text is NULL, and parses it.
- * A value that is not acceptable is marked, and no error: the validator may have
- * been another one when it was stored, and it concerns only who uses it.  What
- * the value points at is in the current memory context, the text excepted.
+ * An invalid value is not an error here: an older validator may have accepted
+ * it, and it matters only to functions that use the option.  The text is not
+ * copied; parsed values are in the current memory context.
  */
 void
 smartcar_option_set(SmartcarOptionValue *value, SmartcarOption option, const char *text)
@@ -188,7 +184,7 @@ smartcar_option_set(SmartcarOptionValue *value, SmartcarOption option, const cha
 }
 
 /*
- * Raises the error for a value of the wrong form.  A secret is not shown.
+ * Raises the error for an invalid value.  A secret is not shown.
  */
 static pg_noreturn void
 invalid_value(SmartcarOption option, const char *text, const char *detail, const char *hint)
@@ -268,7 +264,7 @@ smartcar_option_refuse(SmartcarOption option, const char *text)
 		case SMARTCAR_KIND_FILE:
 			invalid_value(option, text,
 						  "The value must be the absolute path of a file.", NULL);
-		case SMARTCAR_KIND_PLACE:
+		case SMARTCAR_KIND_DATABASE:
 			invalid_value(option, text,
 						  "The value must be the system identifier of a cluster, a slash and the name of a database.",
 						  "SELECT setting FROM smartcar_info() WHERE name = 'here' returns that of the current database.");

@@ -42,7 +42,7 @@ typedef enum SmartcarOption
 	SMARTCAR_OPTION_TOKEN_KEY_FILE,
 	SMARTCAR_OPTION_ONLY_IN,
 
-	/* of a user mapping; each secret is followed by its file */
+	/* of a user mapping; the file of a secret follows the secret */
 	SMARTCAR_OPTION_CLIENT_SECRET,
 	SMARTCAR_OPTION_CLIENT_SECRET_FILE,
 	SMARTCAR_OPTION_API_CLIENT_ID,
@@ -57,49 +57,46 @@ typedef enum SmartcarOption
 #define SMARTCAR_OPTION_COUNT	(SMARTCAR_OPTION_MANAGEMENT_TOKEN_PREVIOUS_FILE + 1)
 #define SMARTCAR_NO_OPTION		(-1)
 
-/*
- * What is acceptable as a value.
- */
+/* Determines which values are valid. */
 typedef enum SmartcarOptionKind
 {
 	SMARTCAR_KIND_APPLICATION_ID,
 	SMARTCAR_KIND_REDIRECT_URI,
-	SMARTCAR_KIND_SCOPE,		/* permissions that links may ask for */
+	SMARTCAR_KIND_SCOPE,		/* permissions that links may request */
 	SMARTCAR_KIND_MODE,
 	SMARTCAR_KIND_API_VERSION,
-	SMARTCAR_KIND_NAMES,		/* permission names of any kind */
+	SMARTCAR_KIND_NAMES,		/* well-formed names of permissions */
 	SMARTCAR_KIND_DOMAIN,
 	SMARTCAR_KIND_NUMBER,
 	SMARTCAR_KIND_ORIGIN,
 	SMARTCAR_KIND_FILE,
-	SMARTCAR_KIND_PLACE,		/* a cluster and a database in it */
+	SMARTCAR_KIND_DATABASE,		/* a cluster and a database in it */
 	SMARTCAR_KIND_IDENTIFIER,	/* visible ASCII characters */
-	SMARTCAR_KIND_SECRET		/* visible ASCII characters, never shown */
+	SMARTCAR_KIND_SECRET		/* visible ASCII characters, not shown */
 } SmartcarOptionKind;
 
 typedef struct SmartcarOptionInfo
 {
 	const char *name;
-	Oid			catalog;		/* what it is an option of */
+	Oid			catalog;		/* of servers or of user mappings */
 	SmartcarOptionKind kind;
 	bool		superuser_only;
 	const char *default_value;	/* NULL if there is none */
-	int			unit;			/* of a number: a GUC_UNIT_ flag, or 0 */
+	int			unit;			/* of a number: GUC_UNIT_*, or 0 */
 	int			minimum;
 	int			maximum;
-	const char *v3_default;		/* NULL if version 3 has the same default */
+	const char *v3_default;		/* NULL if it equals default_value */
 } SmartcarOptionInfo;
 
 /*
- * The value of an option, as it was stored and as it is used.  Every value but
- * the names of files and databases is ASCII, so that it is the same in all
- * encodings.
+ * The value of an option, as text and parsed.  All values are ASCII, which is the
+ * same in all encodings, except names of files and databases.
  */
 typedef struct SmartcarOptionValue
 {
-	const char *text;			/* NULL: neither set nor a default */
-	bool		is_set;			/* and not the default */
-	bool		is_valid;		/* and so there is one of these: */
+	const char *text;			/* NULL: not set, and without a default */
+	bool		is_set;			/* text is not the default */
+	bool		is_valid;		/* text could be parsed; by its kind: */
 	int			number;
 	SmartcarApiVersion api_version;
 	SmartcarScopeList scope;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * parse_callback.c
- *	  Parsing a callback, with the errors and warnings of SQL.
+ *	  Parses a callback, and raises SQL errors and warnings.
  *
  * src/pg/parse_callback.c
  *
@@ -12,8 +12,8 @@
 #include "pg/parse_callback.h"
 
 /*
- * Raises the error for a callback that was refused.  Its text is not shown: it
- * may hold a code that was not used yet.
+ * Raises the error for an invalid callback.  Its text is not shown, because it may
+ * contain an unused code.
  */
 static void
 refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *fault)
@@ -46,7 +46,7 @@ refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *faul
 			return;
 	}
 
-	/* people count bytes from 1 */
+	/* the message counts bytes from 1 */
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid Smartcar callback"),
@@ -54,8 +54,8 @@ refuse_callback(SmartcarCallbackStatus status, const SmartcarCallbackFault *faul
 }
 
 /*
- * Reads a callback in UTF-8, with a scratch buffer as long as it.  One that is
- * refused is an error.
+ * Parses a callback in UTF-8.  scratch must have room for as many bytes as the
+ * callback has.
  */
 void
 smartcar_parse_callback_text(SmartcarSpan input, char *scratch, SmartcarCallback *callback)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * parse_callback.h
- *	  Parsing a callback, with the errors and warnings of SQL.
+ *	  Parses a callback, and raises SQL errors and warnings.
  *
  * src/pg/parse_callback.h
  *

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * scope.c
- *	  Names of permissions: their form, lists of them, and sets.
+ *	  Permissions in options and arguments: checks, lists and sets of them.
  *
- * Smartcar adds permissions, so a name that is not known to us is accepted
- * wherever nothing is asked for.  A link asks, so it takes only known names and
- * those of the option "extra_scopes".
+ * Smartcar adds permissions, so unknown names are accepted.  But a link that
+ * requests a mistyped permission does not work, so links accept only known names
+ * and those of the option "extra_scopes".
  *
  * src/pg/scope.c
  *
@@ -26,24 +26,25 @@
 #include "pg/text_array.h"
 
 /*
- * The list that an array argument had in the row before.
+ * The list of an array argument, cached because most rows have the same array as
+ * the row before.
  */
 typedef struct ArgumentList
 {
 	SmartcarScopeList list;		/* must be first */
-	MemoryContext context;		/* of what list and array point at */
+	MemoryContext context;		/* of the list and of the copy */
 	ArrayType  *array;			/* a copy; NULL before the first row */
 } ArgumentList;
 
 typedef struct NameEntry
 {
 	SmartcarSpan name;
-	char		status;			/* of lib/simplehash.h */
+	char		status;			/* for lib/simplehash.h */
 } NameEntry;
 
 /*
- * The names are the user's, so the hash has a seed: with names of equal hashes
- * a set would take time in proportion to the square of their number.
+ * The hash has a random seed, because the names are user input: inserting n names
+ * with equal hashes would take O(n^2).
  */
 static inline uint32
 hash_name(const void *seed, SmartcarSpan name)
@@ -76,8 +77,8 @@ refuse_name(SmartcarSpan name)
 }
 
 /*
- * Strips "required:" and finds the permission.  Returns false if the name could
- * be that of none; *index is -1 for one that is not known.
+ * Strips "required:" and finds the permission.  *index is -1 if it is unknown.
+ * Returns false if the name is malformed.
  */
 static bool
 find_permission(SmartcarSpan *name, int *index)
@@ -88,8 +89,8 @@ find_permission(SmartcarSpan *name, int *index)
 }
 
 /*
- * Strips "required:" and finds the permission: its index among the known ones,
- * or -1 for another name, which is well-formed.
+ * Strips "required:" and finds the permission.  Returns -1 if it is unknown, and
+ * raises an error if it is malformed.
  */
 int
 smartcar_resolve_permission(SmartcarSpan *name)
@@ -103,8 +104,7 @@ smartcar_resolve_permission(SmartcarSpan *name)
 }
 
 /*
- * What a name that a link may not ask for was probably meant to be; no data if
- * nothing is close enough.
+ * The permission that a mistyped name probably means; no data if there is none.
  */
 static SmartcarSpan
 guess_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
@@ -123,8 +123,8 @@ guess_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
 }
 
 /*
- * Whether a link may ask for a permission.  extra_scopes is NULL if there are
- * none.
+ * Raises an error if a link must not request a permission.  extra_scopes may be
+ * NULL.
  */
 void
 smartcar_check_link_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
@@ -168,7 +168,7 @@ append_permission(SmartcarScopeList *list, int index, SmartcarSpan name, Smartca
 }
 
 /*
- * Cuts the next word off a text in which words are separated by spaces.
+ * Removes the next word from a text with words that are separated by spaces.
  */
 static bool
 next_word(SmartcarSpan *words, SmartcarSpan *word)
@@ -185,8 +185,8 @@ next_word(SmartcarSpan *words, SmartcarSpan *word)
 }
 
 /*
- * Parses permissions that are separated by spaces.  Returns false if one of them
- * is malformed, or if there is none.
+ * Parses permissions that are separated by spaces.  Returns false if there are
+ * none, or if one of them is malformed.
  */
 bool
 smartcar_scope_list_parse(SmartcarSpan words, SmartcarScopeList *list)
@@ -228,7 +228,7 @@ read_argument(ArgumentList *argument_list, ArrayType *array, const char *argumen
 	SmartcarSpan written;
 	ArrayType  *copy;
 
-	/* until this is done, there is no array of the row before */
+	/* the cached list is not valid until this is done */
 	argument_list->array = NULL;
 	MemoryContextReset(argument_list->context);
 
@@ -251,8 +251,8 @@ read_argument(ArgumentList *argument_list, ArrayType *array, const char *argumen
 }
 
 /*
- * The permissions of an array, each of them once.  A function can have one such
- * argument, because the list hangs on fn_extra.
+ * The permissions of an array argument, without duplicates.  A function can use
+ * this for one argument only, because the list is cached in fn_extra.
  */
 const SmartcarScopeList *
 smartcar_scope_list_argument(FunctionCallInfo fcinfo, ArrayType *array, const char *argument)
@@ -275,8 +275,8 @@ smartcar_scope_list_argument(FunctionCallInfo fcinfo, ArrayType *array, const ch
 }
 
 /*
- * Adds a name that is none of the known ones.  Returns false if the set has it
- * already.  The name itself is not copied.
+ * Adds the name of an unknown permission, which is not copied.  Returns false if
+ * the set has it already.
  */
 bool
 smartcar_scope_set_add_other(SmartcarScopeSet *set, SmartcarSpan name)
@@ -308,7 +308,7 @@ smartcar_scope_set_add_array(SmartcarScopeSet *set, ArrayType *array, const char
 	smartcar_text_array_begin(&reader, array, argument);
 	while (smartcar_text_array_next(&reader, &name))
 	{
-		/* nearly always a known name as it is */
+		/* most names are known and have no "required:" */
 		int			index = smartcar_permission_find(name);
 
 		CHECK_FOR_INTERRUPTS();

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * scope.h
- *	  Names of permissions: their form, lists of them, and sets.
+ *	  Permissions in options and arguments: checks, lists and sets of them.
  *
  * src/pg/scope.h
  *
@@ -23,7 +23,7 @@ typedef struct SmartcarScopeList
 	int			count;
 	int		   *indexes;		/* in smartcar_permission_table, or -1 */
 	SmartcarSpan *names;		/* without "required:" */
-	SmartcarSpan *written;		/* as they were given */
+	SmartcarSpan *written;		/* as given, perhaps with "required:" */
 } SmartcarScopeList;
 
 struct smartcar_names_hash;
@@ -31,8 +31,9 @@ struct smartcar_names_hash;
 /* Starts as zeros. */
 typedef struct SmartcarScopeSet
 {
-	uint32		known;			/* a bit for each of smartcar_permission_table */
-	struct smartcar_names_hash *others; /* NULL while there are none */
+	uint32		known;			/* a bit for each entry of
+								 * smartcar_permission_table */
+	struct smartcar_names_hash *others; /* NULL if there are none */
 } SmartcarScopeSet;
 
 StaticAssertDecl(SMARTCAR_PERMISSION_COUNT <= 32,
@@ -54,8 +55,8 @@ extern void smartcar_scope_set_add_array(SmartcarScopeSet *set, ArrayType *array
 										 const char *argument);
 
 /*
- * Adds a name.  index tells which of the known ones it is, or is -1.  Returns
- * false if the set has it already.
+ * Adds a permission, with its index or -1 if it is unknown.  Returns false if the
+ * set has it already.
  */
 static inline bool
 smartcar_scope_set_add(SmartcarScopeSet *set, int index, SmartcarSpan name)

@@ -3,8 +3,8 @@
  * secret.c
  *	  The secrets of a user mapping.
  *
- * A secret stands in the mapping itself or, better, in a file that the mapping
- * names.  A file is read when its secret is used, so a new secret takes effect
+ * A secret is an option of the mapping or, better, in a file that an option names.
+ * The file is read each time the secret is used, so that a new secret takes effect
  * with the next query.
  *
  * src/pg/secret.c
@@ -21,12 +21,12 @@
 
 #include "storage/fd.h"
 
-/* Far more than any secret has; what is larger is another file. */
+/* A larger file is not a secret. */
 #define MAX_FILE_SIZE	8192
 
 /*
- * Refuses a file that others than its owner may read.  One that belongs to
- * root may be readable by a group, which is how it is given to the server.
+ * Raises an error if others may read the file.  A file of root may be readable by
+ * its group, which then is the group of the database user.
  */
 static void
 check_permissions(const char *path, const struct stat *status)
@@ -53,8 +53,8 @@ check_permissions(const char *path, const struct stat *status)
 }
 
 /*
- * The content of a file, without the line breaks at its end.  The caller wipes
- * it.
+ * Reads a file, without the line breaks at its end.  The caller must wipe the
+ * result.
  */
 char *
 smartcar_read_secret_file(const char *path)
@@ -65,7 +65,7 @@ smartcar_read_secret_file(const char *path)
 	int			fd;
 	char	   *content;
 
-	/* not to be held up by a fifo, which check_permissions() then refuses */
+	/* opening a FIFO must not block; check_permissions() refuses it */
 	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	if (fd < 0)
 		ereport(ERROR,
@@ -87,7 +87,10 @@ smartcar_read_secret_file(const char *path)
 	}
 	PG_FINALLY();
 	{
-		/* the transaction may go on, see smartcar_key_ring_reread() */
+		/*
+		 * the transaction may continue after an error, see
+		 * smartcar_key_ring_reread()
+		 */
 		CloseTransientFile(fd);
 	}
 	PG_END_TRY();
@@ -117,7 +120,7 @@ smartcar_read_secret_file(const char *path)
 }
 
 /*
- * The secret that a file holds, which is one line.
+ * Reads a secret, which is the only line of its file.
  */
 static char *
 read_secret(const char *path)
@@ -136,8 +139,8 @@ read_secret(const char *path)
 }
 
 /*
- * A secret of the user mapping of the current role, to be used within this
- * call, or NULL.  option is the one for the secret itself.
+ * A secret of the user mapping of the current role, or NULL.  option is that of
+ * the secret; the next option is that of its file.
  */
 const char *
 smartcar_optional_secret(SmartcarServer *server, SmartcarOption option)
@@ -157,8 +160,8 @@ smartcar_optional_secret(SmartcarServer *server, SmartcarOption option)
 }
 
 /*
- * Such a secret, or the error for its lack.  argument is the name of the argument
- * that could give it instead, or NULL.
+ * A secret of the user mapping of the current role, or the error that it is
+ * missing.  argument is the name of the argument that can replace it, or NULL.
  */
 const char *
 smartcar_secret(SmartcarServer *server, SmartcarOption option, const char *argument)

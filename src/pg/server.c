@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * server.c
- *	  The Smartcar application that a function uses: a foreign server with the
- *	  options of its user mapping.
+ *	  A Smartcar application: a foreign server and its user mapping.
  *
  * src/pg/server.c
  *
@@ -28,7 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-/* Whether a role may use a name as a server, and why not. */
+/* Whether a role may use a server, or why not. */
 typedef enum ServerUse
 {
 	SERVER_USABLE,
@@ -37,7 +36,7 @@ typedef enum ServerUse
 	SERVER_OF_OTHER_WRAPPER
 } ServerUse;
 
-/* A stored value that is being refused. */
+/* The argument of stored_option_context(). */
 typedef struct StoredOption
 {
 	const SmartcarServer *server;
@@ -47,10 +46,11 @@ typedef struct StoredOption
 /* The setting smartcar_tesla.server. */
 static char *server_setting = NULL;
 
+/* See smartcar_server_generation(). */
 static uint64 current_generation = 1;
 
 static void
-count_change(Datum arg, int cacheid, uint32 hashvalue)
+invalidate_servers(Datum arg, int cacheid, uint32 hashvalue)
 {
 	current_generation++;
 }
@@ -79,15 +79,16 @@ smartcar_server_init(void)
 							   NULL);
 
 	/* the last two decide whether a role has USAGE */
-	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, count_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(USERMAPPINGOID, count_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, count_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, count_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_servers, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_servers, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, invalidate_servers, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, invalidate_servers, (Datum) 0);
 }
 
 /*
- * Counts the changes of servers, user mappings, memberships and the setting.  A
- * server that was loaded is outdated when this is no longer what it was before.
+ * A number that changes with every change of a server, a user mapping, a role
+ * membership or the setting.  A loaded server is outdated if the number has
+ * changed since.
  */
 uint64
 smartcar_server_generation(void)
@@ -96,8 +97,8 @@ smartcar_server_generation(void)
 }
 
 /*
- * Sets those options of a list that we know.  The validator let no others
- * through, but it may have been another version of it.
+ * Sets the options of a list.  Unknown options are ignored: another version of
+ * the validator may have accepted them.
  */
 static void
 set_options(SmartcarServer *server, List *options, Oid catalog)
@@ -125,7 +126,7 @@ set_defaults(SmartcarServer *server)
 }
 
 /*
- * Defaults that are others with version 3 of the API.
+ * Sets the defaults that differ in version 3 of the API.
  */
 static void
 set_v3_defaults(SmartcarServer *server)
@@ -149,8 +150,8 @@ server_use(const ForeignServer *server)
 		return SERVER_NOT_PERMITTED;
 
 	/*
-	 * A server of another wrapper has not been through our validator, so its
-	 * options may be anybody's.
+	 * Our validator has not checked the options of another wrapper's server,
+	 * so anybody may have set options for superusers.
 	 */
 	if (getExtensionOfObject(ForeignDataWrapperRelationId, server->fdwid) !=
 		get_extension_oid("smartcar_tesla", false))
@@ -183,10 +184,10 @@ refuse_server(ServerUse use, const char *name)
 }
 
 /*
- * Loads the server that an argument names, or that the setting names if the
- * argument is NULL.  The one of the setting need not exist, because some
- * functions can do without.  With missing_ok, a server that does not exist, that
- * the role may not use or that belongs to another wrapper is no server.
+ * Loads the server that the argument names, or the setting if the argument is
+ * NULL.  The server of the setting need not exist, because some functions do not
+ * need one.  With missing_ok, a server that does not exist, that the role may not
+ * use or that belongs to another wrapper is not an error, and counts as missing.
  */
 void
 smartcar_server_load(SmartcarServer *server, const char *argument, bool missing_ok,
@@ -230,7 +231,7 @@ stored_option_context(void *arg)
 }
 
 /*
- * Raises the error for a value that was stored under other rules.
+ * Raises the error for a stored value that is no longer valid.
  */
 static pg_noreturn void
 refuse_stored(const SmartcarServer *server, SmartcarOption option)
@@ -246,8 +247,8 @@ refuse_stored(const SmartcarServer *server, SmartcarOption option)
 }
 
 /*
- * An option that is to be used.  One that has neither a value nor a default has
- * no text.
+ * The value of an option, or the error if it is not valid.  Its text is NULL if
+ * it is not set and has no default.
  */
 static const SmartcarOptionValue *
 option_value(const SmartcarServer *server, SmartcarOption option)
@@ -259,14 +260,14 @@ option_value(const SmartcarServer *server, SmartcarOption option)
 	return value;
 }
 
-/* An option, or its default, or NULL. */
+/* The value of an option, its default, or NULL. */
 const char *
 smartcar_server_option(const SmartcarServer *server, SmartcarOption option)
 {
 	return option_value(server, option)->text;
 }
 
-/* An option, or its default; no data if there is neither. */
+/* The value of an option, or its default; no data if there is neither. */
 SmartcarSpan
 smartcar_server_span(const SmartcarServer *server, SmartcarOption option)
 {
@@ -274,8 +275,8 @@ smartcar_server_span(const SmartcarServer *server, SmartcarOption option)
 }
 
 /*
- * An option, or the error for its lack.  argument is the name of the argument
- * that could give it instead, or NULL.
+ * The value of an option, or the error that it is missing.  argument is the name
+ * of the argument that can replace the option, or NULL.
  */
 SmartcarSpan
 smartcar_required_option(const SmartcarServer *server, SmartcarOption option,
@@ -288,7 +289,7 @@ smartcar_required_option(const SmartcarServer *server, SmartcarOption option,
 	return value;
 }
 
-/* A number, in milliseconds or bytes if it has a unit. */
+/* The value of a number, in milliseconds or bytes if it has a unit. */
 int
 smartcar_server_number(const SmartcarServer *server, SmartcarOption option)
 {
@@ -312,8 +313,7 @@ smartcar_server_api_version(const SmartcarServer *server)
 }
 
 /*
- * Whether an option has a value that can be used, for a caller that does without
- * it rather than raise an error.
+ * Whether an option has a valid value.
  */
 bool
 smartcar_server_has(const SmartcarServer *server, SmartcarOption option)
@@ -322,8 +322,7 @@ smartcar_server_has(const SmartcarServer *server, SmartcarOption option)
 }
 
 /*
- * Raises the error for the first option of the server that cannot be used.  A
- * function that sends something asks for all of them before it does.
+ * Raises the error for the first option of the server that is not valid.
  */
 void
 smartcar_server_check_options(const SmartcarServer *server)
@@ -336,8 +335,8 @@ smartcar_server_check_options(const SmartcarServer *server)
 }
 
 /*
- * Reads the user mapping of the current role, or that of PUBLIC, if there is
- * one.  (GetUserMapping() raises an error where there is none.)
+ * Loads the user mapping of the current role, or that of PUBLIC, if there is one.
+ * (GetUserMapping() raises an error if there is none.)
  */
 void
 smartcar_server_load_mapping(SmartcarServer *server)
@@ -370,7 +369,7 @@ smartcar_server_load_mapping(SmartcarServer *server)
 }
 
 /*
- * The statement that gives a server a version of the API, for hints.
+ * The statement that sets the version of the API of a server, for hints.
  */
 const char *
 smartcar_server_version_command(const SmartcarServer *server, const char *version)
@@ -380,9 +379,9 @@ smartcar_server_version_command(const SmartcarServer *server, const char *versio
 					server->values[SMARTCAR_OPTION_API_VERSION].is_set ? "SET" : "ADD", version);
 }
 
-/* The first of some options that is set, or SMARTCAR_NO_OPTION. */
+/* The first option of a range that is set, or SMARTCAR_NO_OPTION. */
 static int
-first_set(const SmartcarServer *server, SmartcarOption first, SmartcarOption last)
+first_set_option(const SmartcarServer *server, SmartcarOption first, SmartcarOption last)
 {
 	for (int option = first; option <= (int) last; option++)
 	{
@@ -393,17 +392,17 @@ first_set(const SmartcarServer *server, SmartcarOption first, SmartcarOption las
 }
 
 /*
- * Raises the error for a loaded user mapping that has credentials of the other
- * version of the API and none of the server's.  What is wrong then is the version
- * as often as the mapping, and asking for one more secret would lead astray.
+ * Raises an error if the loaded user mapping has credentials for the other
+ * version of the API only.  Then the option "api_version" may be wrong as well as
+ * the mapping, and an error about a missing secret would be misleading.
  */
 static void
 check_credentials(const SmartcarServer *server)
 {
-	int			v2 = first_set(server, SMARTCAR_OPTION_CLIENT_SECRET,
-							   SMARTCAR_OPTION_CLIENT_SECRET_FILE);
-	int			v3 = first_set(server, SMARTCAR_OPTION_API_CLIENT_ID,
-							   SMARTCAR_OPTION_API_CLIENT_SECRET_FILE);
+	int			v2 = first_set_option(server, SMARTCAR_OPTION_CLIENT_SECRET,
+									  SMARTCAR_OPTION_CLIENT_SECRET_FILE);
+	int			v3 = first_set_option(server, SMARTCAR_OPTION_API_CLIENT_ID,
+									  SMARTCAR_OPTION_API_CLIENT_SECRET_FILE);
 	bool		is_v3 = smartcar_server_api_version(server) == SMARTCAR_API_V3;
 	const char *other = is_v3 ? "2.0" : "3";
 	int			found = is_v3 ? v2 : v3;
@@ -436,7 +435,7 @@ missing_mapping_option(const SmartcarServer *server, SmartcarOption option, cons
 	const char *role = GetUserNameFromId(GetUserId(), false);
 	bool		is_credential = option != SMARTCAR_OPTION_MANAGEMENT_TOKEN;
 
-	/* the management token is the same in both versions: webhooks need it */
+	/* both versions use the management token: webhooks need it */
 	if (is_credential)
 		check_credentials(server);
 	ereport(ERROR,
@@ -457,8 +456,8 @@ missing_mapping_option(const SmartcarServer *server, SmartcarOption option, cons
 }
 
 /*
- * Raises the error for a value that neither an argument nor the server gave.
- * argument is the name of the argument, or NULL if there is none for it.
+ * Raises the error for a missing value.  argument is the name of the argument
+ * that can replace the option, or NULL.
  */
 void
 smartcar_missing_value(const SmartcarServer *server, SmartcarOption option,

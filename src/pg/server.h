@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * server.h
- *	  The Smartcar application that a function uses: a foreign server with the
- *	  options of its user mapping.
+ *	  A Smartcar application: a foreign server and its user mapping.
  *
  * src/pg/server.h
  *
@@ -16,23 +15,23 @@
 #include "pg/option.h"
 
 /*
- * The options of a server, and those of the user mapping once it is loaded.
- * serverid is InvalidOid where there is no server and none was needed; the
- * options then have their defaults.
+ * The options of a server, and those of the user mapping once it is loaded.  If
+ * there is no server, and the function does not need one, serverid is InvalidOid
+ * and the options have their defaults.
  *
- * A stored value that is no longer acceptable is an error for the function that
- * uses it, and for no other.
+ * A stored value that is no longer valid is an error only for functions that use
+ * it.
  */
 typedef struct SmartcarServer
 {
-	MemoryContext context;		/* of everything below */
+	MemoryContext context;		/* of the members below */
 	Oid			serverid;
 	const char *name;			/* NULL if the setting names none */
 	bool		mapping_loaded;
-	bool		has_mapping;	/* one was found; its own, or that of PUBLIC */
+	bool		has_mapping;	/* the role's own, or that of PUBLIC */
 	bool		has_own_mapping;
 	SmartcarOptionValue values[SMARTCAR_OPTION_COUNT];
-	int64		requests;		/* that were sent with it */
+	int64		requests;		/* number of requests sent with it */
 } SmartcarServer;
 
 extern void smartcar_server_init(void);

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * server_link.c
- *	  Links that are made of nothing but the options of a server.
+ *	  Builds links from the options of a server.
  *
- * They stand in the hints of errors, so a link that cannot be made is left out
- * and is no error of its own.
+ * The links are part of hints and of the view smartcar_status, so a missing
+ * option is not an error: there is no link then.
  *
  * src/pg/server_link.c
  *
@@ -16,7 +16,7 @@
 
 #include "pg/check.h"
 
-/* The parameters that have one word, and those words. */
+/* A link, with the words of its parameters that have a single word. */
 typedef struct LinkWords
 {
 	SmartcarLink link;
@@ -44,7 +44,7 @@ set_option(LinkWords *words, SmartcarLinkParameter parameter, const SmartcarServ
 static bool
 set_scope(LinkWords *words, const SmartcarServer *server)
 {
-	/* where nothing comes back, names are bare, as in the SQL function */
+	/* a link without a callback has no "required:", as smartcar_reauth_url() */
 	bool		is_bare = words->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY;
 	const SmartcarScopeList *scope;
 
@@ -57,9 +57,8 @@ set_scope(LinkWords *words, const SmartcarServer *server)
 }
 
 /*
- * A link of a kind, or NULL if the server lacks an option that it needs.  The one
- * for a vehicle sends nothing back, for there is no session that would be waiting
- * for it.
+ * Builds a link, or returns NULL if the server lacks an option that it needs.  A
+ * link for one vehicle has no callback, because no session was begun for it.
  */
 const char *
 smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,

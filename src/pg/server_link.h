@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * server_link.h
- *	  Links that are made of nothing but the options of a server.
+ *	  Builds links from the options of a server.
  *
  * src/pg/server_link.h
  *

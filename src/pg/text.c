@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * text.c
- *	  Text between SQL and the core, which works on UTF-8.
+ *	  Converts text between the database and src/core, which uses UTF-8.
  *
- * Links carry percent-encoded UTF-8 and signatures are made over UTF-8, in
- * whatever encoding the database keeps its text.  A database in SQL_ASCII does
- * not say, so there only bytes that are UTF-8 are let through.
+ * Links contain percent-encoded UTF-8, and signatures are computed over UTF-8,
+ * whatever the encoding of the database is.  The encoding of text in SQL_ASCII is
+ * unknown, so such a database can use only text that is valid UTF-8.
  *
  * src/pg/text.c
  *
@@ -18,7 +18,7 @@
 
 #include "core/utf8.h"
 
-/* How much of a value a message shows. */
+/* The most bytes of a value that a message shows. */
 #define EXCERPT_LENGTH	64
 
 SmartcarSpan
@@ -48,7 +48,7 @@ smartcar_utf8_from_bytes(const char *data, int length)
 }
 
 /*
- * Whether UTF-8 goes into a text of this database as it is.
+ * Whether UTF-8 need not be converted for this database.
  */
 bool
 smartcar_text_is_utf8(void)
@@ -59,8 +59,8 @@ smartcar_text_is_utf8(void)
 }
 
 /*
- * From UTF-8 to the encoding of the database; a character that it does not
- * have is an error with SQLSTATE 22P05.
+ * Converts UTF-8 to the encoding of the database.  A character without an
+ * equivalent there is an error with SQLSTATE 22P05.
  */
 SmartcarSpan
 smartcar_text_from_utf8(SmartcarSpan utf8)
@@ -77,7 +77,8 @@ smartcar_text_from_utf8(SmartcarSpan utf8)
 }
 
 /*
- * The same, but such a character is no error: it makes the result false.
+ * Like smartcar_text_from_utf8(), but returns false if a character has no
+ * equivalent.
  */
 bool
 smartcar_try_text_from_utf8(SmartcarSpan utf8, SmartcarSpan *converted)
@@ -104,7 +105,7 @@ smartcar_try_text_from_utf8(SmartcarSpan utf8, SmartcarSpan *converted)
 	return true;
 }
 
-/* Whether a character is a control character of UTF-8 beyond ASCII (C1). */
+/* Whether a character is one of the control characters U+0080 to U+009F. */
 static bool
 is_wide_control(const char *c)
 {
@@ -113,8 +114,8 @@ is_wide_control(const char *c)
 }
 
 /*
- * The beginning of a text that somebody else wrote, for a message.  One line of a
- * log stays one, and nothing in it is a command for a terminal.
+ * The beginning of untrusted text, for a message.  Control characters are
+ * replaced, so that it can neither add lines to a log nor control a terminal.
  */
 const char *
 smartcar_printable(SmartcarSpan span, int max_length)
@@ -139,7 +140,7 @@ smartcar_printable(SmartcarSpan span, int max_length)
 }
 
 /*
- * The beginning of a value for a message: enough to recognize it.
+ * The beginning of a value, for a message about it.
  */
 const char *
 smartcar_excerpt(SmartcarSpan span)

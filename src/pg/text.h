@@ -1,14 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * text.h
- *	  Text between SQL and the core, which works on UTF-8.
+ *	  Converts text between the database and src/core, which uses UTF-8.
  *
- * This is the main header of src/pg.  What lives in this folder: what knows
- * PostgreSQL and needs no network, that is the options of servers and user
- * mappings, secrets, the conversion of datums, and the functions for links,
- * callbacks, permissions, errors and signatures.  What must not live here:
- * knowledge of Smartcar or Tesla (src/core has it), requests (src/call) and
- * tables (src/manager).
+ * This is the main header of src/pg, which holds helpers that need PostgreSQL
+ * but no network: options of servers and user mappings, secrets, scopes, JSON,
+ * and the conversion of datums.  Knowledge of Smartcar and Tesla belongs in
+ * src/core, requests in src/call, tables in src/manager.
  *
  * src/pg/text.h
  *
@@ -31,7 +29,7 @@ extern bool smartcar_text_is_utf8(void);
 extern const char *smartcar_printable(SmartcarSpan span, int max_length);
 extern const char *smartcar_excerpt(SmartcarSpan span);
 
-/* The bytes of a text, in the encoding of the database. */
+/* The content of a text, in the encoding of the database. */
 static inline SmartcarSpan
 smartcar_span_from_text(const text *value)
 {
@@ -44,7 +42,7 @@ smartcar_utf8_from_text(const text *value)
 	return smartcar_utf8_from_bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
-/* An argument in the encoding of the database; no data where it is NULL. */
+/* An argument in the encoding of the database; no data if it is NULL. */
 static inline SmartcarSpan
 smartcar_argument_span(FunctionCallInfo fcinfo, int argument)
 {
@@ -53,7 +51,7 @@ smartcar_argument_span(FunctionCallInfo fcinfo, int argument)
 	return smartcar_span_from_text(PG_GETARG_TEXT_PP(argument));
 }
 
-/* An argument in UTF-8; no data where it is NULL. */
+/* An argument in UTF-8; no data if it is NULL. */
 static inline SmartcarSpan
 smartcar_argument_utf8(FunctionCallInfo fcinfo, int argument)
 {

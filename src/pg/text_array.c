@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * text_array.c
- *	  Reading a text[], and making one.
+ *	  Reads and builds a text[].
  *
  * src/pg/text_array.c
  *
@@ -19,7 +19,8 @@
 #define FIRST_SIZE	16
 
 /*
- * Begins to read an array, which must have at most one dimension and no NULLs.
+ * Begins to read an array.  Raises an error if it has NULLs or more than one
+ * dimension.
  */
 void
 smartcar_text_array_begin(SmartcarTextArray *reader, ArrayType *array, const char *argument)
@@ -39,7 +40,8 @@ smartcar_text_array_begin(SmartcarTextArray *reader, ArrayType *array, const cha
 }
 
 /*
- * Makes a text[] in one piece, which construct_array() does not.
+ * Builds a text[] with a single allocation; construct_array() would need a Datum
+ * for each element.
  */
 ArrayType *
 smartcar_build_text_array(const SmartcarSpan *elements, int count)
@@ -80,7 +82,7 @@ smartcar_build_text_array(const SmartcarSpan *elements, int count)
 }
 
 /*
- * Adds a copy of an element.  All that the list holds is in the context.
+ * Adds a copy of an element.  The memory of the list is in context.
  */
 void
 smartcar_text_list_add(SmartcarTextList *list, MemoryContext context, SmartcarSpan element)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * text_array.h
- *	  Reading a text[], and making one.
+ *	  Reads and builds a text[].
  *
  * src/pg/text_array.h
  *
@@ -20,7 +20,7 @@
 #include "core/span.h"
 #include "pg/compat.h"
 
-/* Where the reading of an array stands. */
+/* The state of reading an array. */
 typedef struct SmartcarTextArray
 {
 	int			count;
@@ -28,7 +28,7 @@ typedef struct SmartcarTextArray
 	char	   *next;
 } SmartcarTextArray;
 
-/* A list that grows until it becomes a text[].  Starts as zeros. */
+/* A growing list, from which a text[] is built.  Starts as zeros. */
 typedef struct SmartcarTextList
 {
 	SmartcarSpan *elements;

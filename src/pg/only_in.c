@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
- * place.c
- *	  Where a server may be used: in one database of one cluster.
+ * only_in.c
+ *	  The option "only_in": the one database in which a server may be used.
  *
- * A dump that is restored elsewhere has the servers and the user mappings of
- * the database that it was made from, and would act on the same vehicles.
+ * A restored dump has the servers and user mappings of the dumped database, so
+ * that its jobs would act on the same vehicles.
  *
- * src/pg/place.c
+ * src/pg/only_in.c
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "pg/place.h"
+#include "pg/only_in.h"
 
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
@@ -21,26 +21,27 @@
 #include "utils/lsyscache.h"
 
 /*
- * The current database, as the option "only_in" names it.
+ * The current database in the form of the option: the system identifier of the
+ * cluster, a slash, and the name of the database.
  */
 const char *
-smartcar_place(void)
+smartcar_current_database(void)
 {
 	return psprintf(UINT64_FORMAT "/%s", GetSystemIdentifier(), get_database_name(MyDatabaseId));
 }
 
 /*
- * Raises the error for a server that is to be used in another database.
+ * Raises an error if the server may be used only in another database.
  */
 void
-smartcar_check_place(const SmartcarServer *server)
+smartcar_check_only_in(const SmartcarServer *server)
 {
 	const char *only_in = smartcar_server_option(server, SMARTCAR_OPTION_ONLY_IN);
 	const char *here;
 
 	if (only_in == NULL)
 		return;
-	here = smartcar_place();
+	here = smartcar_current_database();
 	if (strcmp(only_in, here) == 0)
 		return;
 	ereport(ERROR,
