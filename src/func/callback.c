@@ -26,7 +26,7 @@ is_number(int field)
 }
 
 /*
- * The columns are the fields of SmartcarCallback.
+ * The columns of the result are in the order of SmartcarCallbackField.
  */
 Datum
 smartcar_parse_callback(PG_FUNCTION_ARGS)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * error.c
- *	  The SQL function that reads an error error.
+ *	  The SQL functions for Smartcar's errors.
  *
  * src/func/error.c
  *

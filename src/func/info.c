@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * info.c
- *	  The SQL function that tells versions and options in force.
+ *	  The SQL function that shows versions and the options in effect.
  *
  * src/func/info.c
  *
@@ -39,7 +39,7 @@ add_row(ReturnSetInfo *result, const char *name, const char *setting, const char
 }
 
 /*
- * How libcurl resolves names.  One that blocks could not be interrupted.
+ * How libcurl resolves names.  A blocking resolver cannot be interrupted.
  */
 static const char *
 resolver(const curl_version_info_data *curl)
@@ -95,7 +95,7 @@ smartcar_info(PG_FUNCTION_ARGS)
 		add_row(result, "server", state->server.name,
 				state->argument != NULL ? "argument" : "setting");
 
-	/* a question about the installation must not fail for lack of a server */
+	/* the versions are useful even if there is no server */
 	if (!OidIsValid(state->server.serverid))
 		return (Datum) 0;
 

@@ -3,10 +3,9 @@
  * link.c
  *	  The SQL functions that build links.
  *
- * A query over a whole fleet calls these once per row with arguments of which
- * nearly all are constants.  So the constant ones are looked at once, when the
- * first row comes, and compiled into ready bytes; each row then costs the
- * check and the encoding of what varies, and one copy.
+ * A query over a fleet calls them for each row, and most arguments are constants
+ * of the query.  So constants are checked and compiled once, with the first row.
+ * For each row, only the other arguments are checked and encoded.
  *
  * src/func/link.c
  *
@@ -91,20 +90,21 @@ typedef struct LinkState
 {
 	SmartcarFnState fn;			/* must be first */
 	bool		is_compiled;
-	uint32		varying;		/* bits of what is not constant */
-	int			varying_count;	/* and where it comes from */
+	uint32		varying;		/* bits of parameters that are not constant */
+	int			varying_count;	/* their number, and their arguments */
 	const struct LinkArgument *varying_arguments[SMARTCAR_LINK_PARAMETER_COUNT];
 	SmartcarLink link;
 	SmartcarCompiledLink compiled;
-	SmartcarSpan words[SMARTCAR_LINK_PARAMETER_COUNT];	/* where there is one */
+	SmartcarSpan words[SMARTCAR_LINK_PARAMETER_COUNT];	/* of parameters with a
+														 * single word */
 } LinkState;
 
 typedef void (*LinkSetter) (FunctionCallInfo fcinfo, LinkState *state,
 							const struct LinkArgument *argument);
 
 /*
- * How a parameter of the link gets its value: from which arguments of the SQL
- * function, and by which of the functions below.
+ * How a parameter of the link gets its value: by which setter, and from which
+ * arguments of the SQL function.
  */
 typedef struct LinkArgument
 {
@@ -120,8 +120,7 @@ PG_FUNCTION_INFO_V1(smartcar_reauth_vehicle_url);
 PG_FUNCTION_INFO_V1(smartcar_complete_reauth_url);
 
 /*
- * The setters.  One that leaves a parameter without a word leaves it out of
- * the link.
+ * The setters.  A parameter whose word is empty is left out of the link.
  */
 
 static void
@@ -144,7 +143,7 @@ set_tesla(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argumen
 	set_word(state, argument->parameter, SMARTCAR_SPAN("TESLA"));
 }
 
-/* What comes back at the end of a link, unless nothing is to. */
+/* The response type of a link, unless the caller wants no callback. */
 static SmartcarSpan
 default_response_type(const LinkState *state)
 {
@@ -192,9 +191,9 @@ set_application(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *a
 }
 
 /*
- * A link for one vehicle at whose end nothing comes back has no redirect URI but
- * that of the argument.  One to connect may do without, because Smartcar then
- * uses the one of the dashboard.
+ * A link without a callback does not need a redirect URI, and uses only that of
+ * the argument.  A link to connect does not need one either, because Smartcar
+ * then uses the one of its dashboard.
  */
 static void
 set_redirect_uri(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
@@ -223,7 +222,7 @@ set_approval_prompt(FunctionCallInfo fcinfo, LinkState *state, const LinkArgumen
 }
 
 /*
- * A VIN implies single_select, so false together with one is a contradiction.
+ * single_select_vin implies single_select.
  */
 static void
 set_single_select(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argument)
@@ -269,8 +268,8 @@ set_flags(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argumen
 }
 
 /*
- * In the flow that has no way back for a code, every permission is required
- * and Smartcar's examples print bare names.
+ * In the flow without a callback, every permission is required, and Smartcar's
+ * examples have names without "required:".
  */
 static bool
 has_bare_scope(const LinkState *state)
@@ -332,9 +331,8 @@ set_scope(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argumen
 }
 
 /*
- * Whether an argument is a constant of the query.  A parameter of the query is
- * none: PL/pgSQL evaluates an expression again and again with other values of
- * its variables, and fn_extra lives on.
+ * Whether an argument is a constant of the query.  A query parameter is not:
+ * PL/pgSQL evaluates an expression with changing variables and the same fn_extra.
  */
 static bool
 argument_is_constant(FunctionCallInfo fcinfo, int argument)
@@ -349,7 +347,7 @@ argument_is_constant(FunctionCallInfo fcinfo, int argument)
 	return IsA(list_nth(((FuncExpr *) expr)->args, argument), Const);
 }
 
-/* An argument in UTF-8; no data where it is NULL or empty. */
+/* An argument in UTF-8; no data if it is NULL or empty. */
 static SmartcarSpan
 filled_argument(FunctionCallInfo fcinfo, int argument)
 {
@@ -365,7 +363,7 @@ compile_link(FunctionCallInfo fcinfo, LinkState *state,
 	const SmartcarServer *server = &state->fn.server;
 	char	   *bytes;
 
-	/* an earlier one was for another kind of link */
+	/* free the compiled link of another kind */
 	if (state->compiled.bytes != NULL)
 		pfree(state->compiled.bytes);
 	state->compiled.bytes = NULL;
@@ -417,7 +415,7 @@ build_link(FunctionCallInfo fcinfo, SmartcarLinkKind kind, int server_argument,
 			state->varying_arguments[i]->set(fcinfo, state, state->varying_arguments[i]);
 	}
 
-	/* only what may be too long has to be measured before it is written */
+	/* measure the link exactly only if it may be too long */
 	length = smartcar_link_bound(&state->compiled, &state->link);
 	if (length > SMARTCAR_LINK_MAX_LENGTH)
 		length = smartcar_link_write(&state->compiled, &state->link, NULL);
@@ -451,7 +449,7 @@ smartcar_connect_url(PG_FUNCTION_ARGS)
 }
 
 /*
- * The kind of link that the argument "flow" asks for.
+ * The kind of link for the argument "flow".
  */
 static SmartcarLinkKind
 reauth_kind(SmartcarSpan flow)
@@ -479,7 +477,7 @@ smartcar_reauth_url(PG_FUNCTION_ARGS)
 		{SMARTCAR_LINK_STATE, set_text, REAUTH_STATE, NO_ARGUMENT}
 	};
 
-	/* without the last two, for which there is no callback */
+	/* without the last two, which belong to the callback */
 	const int	update_access_only = lengthof(update_access) - 2;
 	SmartcarLinkKind kind = reauth_kind(smartcar_argument_span(fcinfo, REAUTH_FLOW));
 
@@ -520,7 +518,7 @@ smartcar_reauth_vehicle_url(PG_FUNCTION_ARGS)
 }
 
 /*
- * Completes the half-built link of an API error.
+ * Completes the incomplete link of an API error.
  */
 Datum
 smartcar_complete_reauth_url(PG_FUNCTION_ARGS)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * module.c
- *	  What happens when the library is loaded.
+ *	  Initializes the library when it is loaded.
  *
  * src/func/module.c
  *

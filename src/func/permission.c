@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * permission.c
- *	  The SQL functions on permissions.
+ *	  The SQL functions for permissions.
  *
  * src/func/permission.c
  *
@@ -30,7 +30,6 @@ PG_FUNCTION_INFO_V1(smartcar_missing_scopes);
 PG_FUNCTION_INFO_V1(smartcar_missing_tesla_permissions);
 PG_FUNCTION_INFO_V1(smartcar_add_required);
 
-/* Room for as many names as an array has elements. */
 static SmartcarSpan *
 allocate_spans(int count)
 {
@@ -38,7 +37,7 @@ allocate_spans(int count)
 }
 
 static SmartcarTeslaPermission
-tesla_permission_of(int index)
+find_tesla_permission(int index)
 {
 	return index < 0 ? SMARTCAR_TESLA_NONE : smartcar_permission_table[index].tesla;
 }
@@ -54,8 +53,8 @@ smartcar_known_permissions(PG_FUNCTION_ARGS)
 }
 
 /*
- * The scopes that a server asks for.  With missing_ok, NULL for a server that
- * does not exist or may not be used.
+ * The scopes in the option of a server.  With missing_ok, NULL if the server does
+ * not exist or the role may not use it.
  */
 Datum
 smartcar_server_scopes(PG_FUNCTION_ARGS)
@@ -68,7 +67,10 @@ smartcar_server_scopes(PG_FUNCTION_ARGS)
 	{
 		SmartcarServer server;
 
-		/* says why it is none, if an argument names it */
+		/*
+		 * raises the error why the role cannot use it, if an argument names
+		 * it
+		 */
 		smartcar_server_load(&server, state->argument, false, CurrentMemoryContext);
 		smartcar_missing_value(&server, SMARTCAR_OPTION_SCOPE, NULL);
 	}
@@ -90,7 +92,7 @@ Datum
 smartcar_tesla_permission(PG_FUNCTION_ARGS)
 {
 	SmartcarSpan name = smartcar_span_from_text(PG_GETARG_TEXT_PP(0));
-	SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
+	SmartcarTeslaPermission tesla = find_tesla_permission(smartcar_resolve_permission(&name));
 
 	return text_or_null(fcinfo, smartcar_tesla_permission_name(tesla));
 }
@@ -99,14 +101,14 @@ Datum
 smartcar_tesla_scope(PG_FUNCTION_ARGS)
 {
 	SmartcarSpan name = smartcar_span_from_text(PG_GETARG_TEXT_PP(0));
-	SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
+	SmartcarTeslaPermission tesla = find_tesla_permission(smartcar_resolve_permission(&name));
 
 	return text_or_null(fcinfo, smartcar_tesla_permission_scope(tesla));
 }
 
 /*
- * The names of the Tesla permissions that the permissions of an array need,
- * except those in have, which is a bit mask of SmartcarTeslaPermission.
+ * The names of the Tesla permissions that the permissions in an array need, except
+ * those in have, a bit mask of SmartcarTeslaPermission.
  */
 static ArrayType *
 needed_tesla_permissions(ArrayType *scope, const char *argument, unsigned int have)
@@ -120,7 +122,7 @@ needed_tesla_permissions(ArrayType *scope, const char *argument, unsigned int ha
 	smartcar_text_array_begin(&reader, scope, argument);
 	while (smartcar_text_array_next(&reader, &name))
 	{
-		SmartcarTeslaPermission tesla = tesla_permission_of(smartcar_resolve_permission(&name));
+		SmartcarTeslaPermission tesla = find_tesla_permission(smartcar_resolve_permission(&name));
 
 		CHECK_FOR_INTERRUPTS();
 		if (have & (1U << tesla))
@@ -203,7 +205,7 @@ smartcar_add_required(PG_FUNCTION_ARGS)
 		int			index = smartcar_resolve_permission(&bare);
 
 		CHECK_FOR_INTERRUPTS();
-		if (bare.length == name.length && tesla_permission_of(index) != SMARTCAR_TESLA_NONE)
+		if (bare.length == name.length && find_tesla_permission(index) != SMARTCAR_TESLA_NONE)
 			name = smartcar_span_from_string(psprintf("required:%.*s",
 													  (int) bare.length, bare.data));
 		names[count++] = name;

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * status.c
- *	  What is to be done about a connection, and the link for it.
+ *	  Chooses the action that a connection needs, and builds its link.
  *
- * The view smartcar_status asks this about every row of a fleet, so what the
- * server wants is looked at once and kept as bits.
+ * The view smartcar_status calls these functions for each connection, so what a
+ * server requires is computed once and cached.
  *
  * src/func/status.c
  *
@@ -42,19 +42,19 @@ PG_FUNCTION_INFO_V1(smartcar_may_use);
 /* The arguments of smartcar_next_action() and smartcar_facts_hash(). */
 enum
 {
-	CONNECTION_STATUS,
-	ERROR_ACTION,
-	GRANTED_SCOPES,
-	TESLA_SCOPES,
-	ACCESS_TYPE,
-	MAKE,
-	MODEL,
-	YEAR,
-	VIRTUAL_KEY_PAIRED,
-	SERVER
+	ARGUMENT_CONNECTION_STATUS,
+	ARGUMENT_ERROR_ACTION,
+	ARGUMENT_GRANTED_SCOPES,
+	ARGUMENT_TESLA_SCOPES,
+	ARGUMENT_ACCESS_TYPE,
+	ARGUMENT_MAKE,
+	ARGUMENT_MODEL,
+	ARGUMENT_YEAR,
+	ARGUMENT_VIRTUAL_KEY_PAIRED,
+	ARGUMENT_SERVER
 };
 
-/* Those of smartcar_action_url(). */
+/* The arguments of smartcar_action_url(). */
 enum
 {
 	LINK_ACTION,
@@ -65,9 +65,9 @@ enum
 };
 
 /*
- * Whether an array lacks something that the server wants.  Most rows of a fleet have
- * the same arrays as the row before, and to compare one takes a fraction of the time
- * of reading it.
+ * The cached result for an array: whether it lacks something that the server
+ * requires.  Most rows have the same array as the row before, and comparing two
+ * arrays is much faster than reading one.
  */
 typedef struct ArrayVerdict
 {
@@ -80,16 +80,16 @@ typedef struct StatusState
 {
 	SmartcarFnState fn;			/* must be first */
 	bool		is_prepared;
-	const SmartcarScopeList *scope; /* what the server asks for, or NULL */
-	unsigned int tesla;			/* the Tesla permissions that it needs */
+	const SmartcarScopeList *scope; /* the option of the server, or NULL */
+	unsigned int tesla;			/* bits of the Tesla permissions it needs */
 	ArrayVerdict granted_scopes;
 	ArrayVerdict tesla_scopes;
 	Datum		actions[SMARTCAR_ACTION_COUNT];
 } StatusState;
 
-typedef bool (*ArrayReader) (const StatusState *state, ArrayType *array);
+typedef bool (*ArrayCheck) (const StatusState *state, ArrayType *array);
 
-/* The Tesla permissions that scopes need, as bits. */
+/* The Tesla permissions that scopes need, as a bit mask. */
 static unsigned int
 needed_tesla_permissions(const SmartcarScopeList *scope)
 {
@@ -106,7 +106,7 @@ needed_tesla_permissions(const SmartcarScopeList *scope)
 }
 
 /*
- * The values of the enum, which is the result type.
+ * Caches the values of the enum smartcar_action, which is the result type.
  */
 static void
 prepare_actions(StatusState *state, FunctionCallInfo fcinfo)
@@ -120,7 +120,7 @@ prepare_actions(StatusState *state, FunctionCallInfo fcinfo)
 }
 
 static void
-set_wanted(StatusState *state, const SmartcarServer *server)
+set_requirements(StatusState *state, const SmartcarServer *server)
 {
 	state->scope = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
 	state->tesla = needed_tesla_permissions(state->scope);
@@ -154,8 +154,9 @@ lacks_scopes(const StatusState *state, ArrayType *granted_scopes)
 	return false;
 }
 
+/* Checks an array, or uses the cached result if it is that of the row before. */
 static bool
-is_lacking(StatusState *state, ArrayVerdict *verdict, struct varlena *array, ArrayReader is_read_as)
+is_lacking(StatusState *state, ArrayVerdict *verdict, struct varlena *array, ArrayCheck check)
 {
 	Size		size = VARSIZE_ANY(array);
 	bool		result;
@@ -163,7 +164,7 @@ is_lacking(StatusState *state, ArrayVerdict *verdict, struct varlena *array, Arr
 	if (verdict->array != NULL && VARSIZE_ANY(verdict->array) == size &&
 		memcmp(verdict->array, array, size) == 0)
 		return verdict->is_lacking;
-	result = is_read_as(state, DatumGetArrayTypeP(PointerGetDatum(array)));
+	result = check(state, DatumGetArrayTypeP(PointerGetDatum(array)));
 	if (verdict->allocated < size)
 	{
 		verdict->array = MemoryContextAlloc(state->fn.context, size);
@@ -175,8 +176,8 @@ is_lacking(StatusState *state, ArrayVerdict *verdict, struct varlena *array, Arr
 }
 
 /*
- * The v2.0 API says DRIVER.  What Smartcar documents of v3's role is that it is
- * a primary or a secondary account, but not how that is written.
+ * The v2.0 API has DRIVER.  For v3, Smartcar documents that an account is primary
+ * or secondary, but not the values.
  */
 static bool
 is_driver(SmartcarSpan access_type)
@@ -186,9 +187,8 @@ is_driver(SmartcarSpan access_type)
 }
 
 /*
- * The first thing that is in the way where Smartcar has not said what is wrong.
- * What was never granted comes before the key, which cannot be added without
- * it.
+ * The action for something that is missing.  Permissions come before the virtual
+ * key, which cannot be added without them.
  */
 static SmartcarAction
 missing_action(StatusState *state, const SmartcarConnectionFacts *facts)
@@ -208,8 +208,8 @@ missing_action(StatusState *state, const SmartcarConnectionFacts *facts)
 }
 
 /*
- * What was wrong with a vehicle that is gone does not matter any more.  An error
- * that passes by itself must not hide what somebody has to do.
+ * Chooses the action.  The error of a disconnected vehicle no longer matters.  A
+ * transient error must not hide an action of the owner.
  */
 static SmartcarAction
 choose_action(StatusState *state, const SmartcarConnectionFacts *facts)
@@ -232,7 +232,7 @@ smartcar_connection_action(const SmartcarServer *server, const SmartcarConnectio
 {
 	StatusState state = {.fn = {.context = CurrentMemoryContext}};
 
-	set_wanted(&state, server);
+	set_requirements(&state, server);
 	return choose_action(&state, facts);
 }
 
@@ -241,10 +241,10 @@ error_action_argument(FunctionCallInfo fcinfo, const StatusState *state)
 {
 	SmartcarAction action = SMARTCAR_ACTION_NONE;
 
-	if (PG_ARGISNULL(ERROR_ACTION))
+	if (PG_ARGISNULL(ARGUMENT_ERROR_ACTION))
 		return SMARTCAR_ACTION_UNKNOWN;
 	while (action < SMARTCAR_ACTION_COUNT &&
-		   state->actions[action] != PG_GETARG_DATUM(ERROR_ACTION))
+		   state->actions[action] != PG_GETARG_DATUM(ARGUMENT_ERROR_ACTION))
 		action++;
 	return action;
 }
@@ -255,37 +255,50 @@ varlena_argument(FunctionCallInfo fcinfo, int argument)
 	return PG_ARGISNULL(argument) ? NULL : PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(argument));
 }
 
+static int32
+year_argument(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(ARGUMENT_YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(ARGUMENT_YEAR);
+}
+
+static bool
+is_unpaired_argument(FunctionCallInfo fcinfo)
+{
+	return !PG_ARGISNULL(ARGUMENT_VIRTUAL_KEY_PAIRED) &&
+		!PG_GETARG_BOOL(ARGUMENT_VIRTUAL_KEY_PAIRED);
+}
+
 Datum
 smartcar_next_action(PG_FUNCTION_ARGS)
 {
 	StatusState *state = (StatusState *)
-		smartcar_lenient_fn_state(fcinfo, SERVER, sizeof(StatusState));
+		smartcar_lenient_fn_state(fcinfo, ARGUMENT_SERVER, sizeof(StatusState));
 	SmartcarConnectionFacts facts;
 
 	if (!state->is_prepared)
 	{
-		set_wanted(state, &state->fn.server);
+		set_requirements(state, &state->fn.server);
 		prepare_actions(state, fcinfo);
 		state->is_prepared = true;
 	}
-	facts.is_disconnected = smartcar_span_equal(smartcar_argument_span(fcinfo, CONNECTION_STATUS),
+	facts.is_disconnected = smartcar_span_equal(smartcar_argument_span(fcinfo, ARGUMENT_CONNECTION_STATUS),
 												SMARTCAR_SPAN("disconnected"));
 
-	/* what is wanted of a vehicle is known only where its server is */
+	/* without the server, it is not known what may be missing */
 	if (!OidIsValid(state->fn.server.serverid) && !facts.is_disconnected)
 	{
-		if (PG_ARGISNULL(ERROR_ACTION))
+		if (PG_ARGISNULL(ARGUMENT_ERROR_ACTION))
 			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(ERROR_ACTION));
+		PG_RETURN_DATUM(PG_GETARG_DATUM(ARGUMENT_ERROR_ACTION));
 	}
 	facts.error_action = error_action_argument(fcinfo, state);
-	facts.granted_scopes = varlena_argument(fcinfo, GRANTED_SCOPES);
-	facts.tesla_scopes = varlena_argument(fcinfo, TESLA_SCOPES);
-	facts.access_type = smartcar_argument_span(fcinfo, ACCESS_TYPE);
-	facts.make = smartcar_argument_span(fcinfo, MAKE);
-	facts.model = smartcar_argument_span(fcinfo, MODEL);
-	facts.year = PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR);
-	facts.is_unpaired = !PG_ARGISNULL(VIRTUAL_KEY_PAIRED) && !PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED);
+	facts.granted_scopes = varlena_argument(fcinfo, ARGUMENT_GRANTED_SCOPES);
+	facts.tesla_scopes = varlena_argument(fcinfo, ARGUMENT_TESLA_SCOPES);
+	facts.access_type = smartcar_argument_span(fcinfo, ARGUMENT_ACCESS_TYPE);
+	facts.make = smartcar_argument_span(fcinfo, ARGUMENT_MAKE);
+	facts.model = smartcar_argument_span(fcinfo, ARGUMENT_MODEL);
+	facts.year = year_argument(fcinfo);
+	facts.is_unpaired = is_unpaired_argument(fcinfo);
 	PG_RETURN_DATUM(state->actions[choose_action(state, &facts)]);
 }
 
@@ -295,7 +308,7 @@ combine_hash(uint64 hash, const void *data, size_t length)
 	return hash_combine64(hash, hash_bytes_extended(data, (int) length, length));
 }
 
-/* Adds an argument that is a varlena; a NULL is like nothing else. */
+/* Adds a varlena argument; the hash of NULL differs from that of all values. */
 static uint64
 add_to_hash(uint64 hash, FunctionCallInfo fcinfo, int argument)
 {
@@ -307,42 +320,42 @@ add_to_hash(uint64 hash, FunctionCallInfo fcinfo, int argument)
 }
 
 /*
- * A hash of what choose_action() looks at.  Rows with the same hash need the same
- * action; it does not matter if others need it, too, so that a later version may hash
- * in another way.
+ * A hash of the facts that choose_action() uses, for the index of smartcar_todo:
+ * rows with the same hash need the same action.  Rows with different hashes may
+ * need the same action, too, so a later version may compute it differently.
  */
 Datum
 smartcar_facts_hash(PG_FUNCTION_ARGS)
 {
-	bool		is_unpaired = !PG_ARGISNULL(VIRTUAL_KEY_PAIRED) && !PG_GETARG_BOOL(VIRTUAL_KEY_PAIRED);
-	int32		year = PG_ARGISNULL(YEAR) ? SMARTCAR_NO_YEAR : PG_GETARG_INT32(YEAR);
-	uint64		hash = add_to_hash(is_unpaired, fcinfo, SERVER);
+	bool		is_unpaired = is_unpaired_argument(fcinfo);
+	int32		year = year_argument(fcinfo);
+	uint64		hash = add_to_hash(is_unpaired, fcinfo, ARGUMENT_SERVER);
 
-	hash = add_to_hash(hash, fcinfo, CONNECTION_STATUS);
-	if (!PG_ARGISNULL(ERROR_ACTION))
+	hash = add_to_hash(hash, fcinfo, ARGUMENT_CONNECTION_STATUS);
+	if (!PG_ARGISNULL(ARGUMENT_ERROR_ACTION))
 	{
-		/* the OID of its value is another one in a restored database */
+		/* use the label: a restored database has other OIDs */
 		const char *label = DatumGetCString(DirectFunctionCall1(enum_out,
-																PG_GETARG_DATUM(ERROR_ACTION)));
+																PG_GETARG_DATUM(ARGUMENT_ERROR_ACTION)));
 
 		hash = combine_hash(hash, label, strlen(label));
 	}
-	hash = add_to_hash(hash, fcinfo, GRANTED_SCOPES);
-	hash = add_to_hash(hash, fcinfo, TESLA_SCOPES);
+	hash = add_to_hash(hash, fcinfo, ARGUMENT_GRANTED_SCOPES);
+	hash = add_to_hash(hash, fcinfo, ARGUMENT_TESLA_SCOPES);
 	if (is_unpaired)
 	{
-		hash = add_to_hash(hash, fcinfo, ACCESS_TYPE);
-		hash = add_to_hash(hash, fcinfo, MAKE);
-		hash = add_to_hash(hash, fcinfo, MODEL);
+		hash = add_to_hash(hash, fcinfo, ARGUMENT_ACCESS_TYPE);
+		hash = add_to_hash(hash, fcinfo, ARGUMENT_MAKE);
+		hash = add_to_hash(hash, fcinfo, ARGUMENT_MODEL);
 		hash = combine_hash(hash, &year, sizeof(year));
 	}
 	PG_RETURN_INT64((int64) hash);
 }
 
 /*
- * A link that an owner can be sent as it is.  Those of Connect come back to
- * nobody and leave the tokens as they are; to connect again, a session has to be
- * begun.
+ * The link to send to the owner.  A link to Connect has no callback, so that the
+ * stored tokens stay valid.  There is no link for the action "connect", which
+ * needs a new session.
  */
 Datum
 smartcar_action_url(PG_FUNCTION_ARGS)
@@ -374,7 +387,7 @@ smartcar_action_url(PG_FUNCTION_ARGS)
 }
 
 /*
- * Whether the user may see rows about a server.
+ * Whether the current role may see rows of a server.
  */
 Datum
 smartcar_may_use(PG_FUNCTION_ARGS)

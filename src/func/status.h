@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * status.h
- *	  What is to be done about a connection.
+ *	  Chooses the action that a connection needs.
  *
  * src/func/status.h
  *
@@ -15,18 +15,18 @@
 #include "core/error.h"
 #include "pg/server.h"
 
-/* What is known of a connection; NULL or no data for what is not. */
+/* The known facts about a connection; NULL or no data if they are unknown. */
 typedef struct SmartcarConnectionFacts
 {
 	bool		is_disconnected;
 	SmartcarAction error_action;	/* SMARTCAR_ACTION_UNKNOWN: no error */
 	struct varlena *granted_scopes; /* a text[] */
-	struct varlena *tesla_scopes;	/* likewise */
+	struct varlena *tesla_scopes;	/* a text[] */
 	SmartcarSpan access_type;
 	SmartcarSpan make;
 	SmartcarSpan model;
 	int			year;			/* or SMARTCAR_NO_YEAR */
-	bool		is_unpaired;	/* it is known that there is no virtual key */
+	bool		is_unpaired;	/* it is known to have no virtual key */
 } SmartcarConnectionFacts;
 
 extern SmartcarAction smartcar_connection_action(const SmartcarServer *server,

@@ -3,11 +3,10 @@
  * validator.c
  *	  The validator of the foreign-data wrapper.
  *
- * PostgreSQL calls it for every CREATE and ALTER of a server and of a user
- * mapping, with the list of options as it is going to be.  That list does not
- * tell which of them are new, so a role that is no superuser cannot alter an
- * object that holds an option for superusers only, other than by dropping that
- * option.  postgres_fdw has the same rule.
+ * PostgreSQL calls it for every CREATE and ALTER of a server or user mapping, with
+ * the new list of all options.  The list does not tell which of them have changed.
+ * So if an object has an option that only superusers may set, another role can
+ * alter the object only by dropping that option.  postgres_fdw has the same rule.
  *
  * src/func/validator.c
  *
@@ -29,8 +28,7 @@
 PG_FUNCTION_INFO_V1(smartcar_tesla_validator);
 
 /*
- * Raises the error for an option that this kind of object does not have, with
- * the hint that helps most.
+ * Raises the error for an option that this kind of object does not have.
  */
 static pg_noreturn void
 unknown_option(const char *name, Oid catalog)
@@ -65,11 +63,11 @@ unknown_option(const char *name, Oid catalog)
 }
 
 /*
- * What one option demands of another: the names in "scope" are known or listed
- * in "extra_scopes", and a secret is given once.
+ * Checks options that depend on each other: the names in "scope" must be known or
+ * in "extra_scopes", and a secret must not be set twice, as a value and as a file.
  */
 static void
-check_together(const SmartcarOptionValue *values)
+check_combination(const SmartcarOptionValue *values)
 {
 	const SmartcarScopeList *scope = &values[SMARTCAR_OPTION_SCOPE].scope;
 
@@ -117,6 +115,6 @@ smartcar_tesla_validator(PG_FUNCTION_ARGS)
 			smartcar_option_refuse((SmartcarOption) option, text);
 	}
 
-	check_together(values);
+	check_combination(values);
 	PG_RETURN_VOID();
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * virtual_key.c
- *	  The SQL functions on Tesla's virtual key.
+ *	  The SQL functions for Tesla's virtual key.
  *
  * src/func/virtual_key.c
  *

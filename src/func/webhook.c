@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * webhook.c
- *	  The SQL functions on webhooks.
+ *	  The SQL functions for webhooks.
  *
- * A signature is made over the bytes that were sent.  Text that went through
- * jsonb, or through a parser and back, is other bytes: "100.0" comes out as
- * 100, keys change places, spaces vanish.  So the body is taken as bytea, or
- * as the text that those bytes are, and in no other form.
+ * Smartcar signs the bytes that it sends.  A JSON parser does not preserve them:
+ * it may change the order of keys, spaces, and numbers such as 100.0.  So the
+ * functions accept the body as bytea or text, but not as jsonb.
  *
  * src/func/webhook.c
  *
@@ -35,18 +34,18 @@ PG_FUNCTION_INFO_V1(smartcar_verify_webhook_text);
 typedef struct WebhookState
 {
 	SmartcarFnState fn;			/* must be first */
-	MemoryContext key_context;	/* of what belongs to the key */
-	bool		from_argument;
+	MemoryContext key_context;	/* of the members below */
+	bool		from_argument;	/* the key is an argument, not an option */
 	SmartcarSpan key;
 	SmartcarHmac *hmac;			/* NULL until there is a key */
 
-	/* with the token of the mapping that is being replaced */
+	/* for the option "management_token_previous" */
 	bool		is_previous_read;
-	SmartcarHmac *previous;		/* NULL: there is none */
+	SmartcarHmac *previous;		/* NULL if the option is not set */
 } WebhookState;
 
 static void
-remember_key(WebhookState *state, SmartcarSpan token, bool from_argument)
+cache_key(WebhookState *state, SmartcarSpan token, bool from_argument)
 {
 	char	   *copy;
 
@@ -73,9 +72,9 @@ remember_key(WebhookState *state, SmartcarSpan token, bool from_argument)
 }
 
 /*
- * The HMAC with the management token that this call uses: the argument, or the
- * one of the user mapping, which is read once per query.  All three functions
- * have the two arguments in the same places.
+ * The HMAC with the management token: the argument, or that of the user mapping,
+ * which is read once per query.  In all functions of this file, the token is the
+ * last argument but one, and the server the last.
  */
 static SmartcarHmac *
 management_hmac(FunctionCallInfo fcinfo)
@@ -92,24 +91,24 @@ management_hmac(FunctionCallInfo fcinfo)
 												SMARTCAR_OPTION_MANAGEMENT_TOKEN,
 												"management_token");
 
-			remember_key(state, smartcar_span_from_string(token), false);
+			cache_key(state, smartcar_span_from_string(token), false);
 		}
 		return state->hmac;
 	}
 
-	/* anybody can compute the HMAC with an empty key */
+	/* anybody could sign with an empty key */
 	if (argument.length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("management_token must not be empty")));
 	if (state->hmac == NULL || !state->from_argument || !smartcar_span_equal(state->key, argument))
-		remember_key(state, argument, true);
+		cache_key(state, argument, true);
 	return state->hmac;
 }
 
 /*
- * The HMAC with the previous token of the user mapping, or NULL.  An argument has
- * none.
+ * The HMAC with the previous token of the user mapping, or NULL.  A token that is
+ * an argument has no previous one.
  */
 static SmartcarHmac *
 previous_hmac(FunctionCallInfo fcinfo)
@@ -149,8 +148,8 @@ smartcar_hash_challenge(PG_FUNCTION_ARGS)
 }
 
 static bool
-is_made_with(SmartcarHmac *hmac, SmartcarSpan body,
-			 const unsigned char claimed[SMARTCAR_HMAC_LENGTH])
+is_signed_with(SmartcarHmac *hmac, SmartcarSpan body,
+			   const unsigned char claimed[SMARTCAR_HMAC_LENGTH])
 {
 	unsigned char digest[SMARTCAR_HMAC_LENGTH];
 
@@ -159,8 +158,8 @@ is_made_with(SmartcarHmac *hmac, SmartcarSpan body,
 }
 
 /*
- * The token is looked up even if the signature cannot be right, so that a
- * configuration without one is noticed by the first event, whatever it is.
+ * Verifies a signature.  The token is read first, so that a missing token is an
+ * error even if the signature is malformed.
  */
 static bool
 verify(FunctionCallInfo fcinfo, SmartcarSpan body)
@@ -171,16 +170,16 @@ verify(FunctionCallInfo fcinfo, SmartcarSpan body)
 	if (body.data == NULL ||
 		!smartcar_hex_decode(smartcar_argument_span(fcinfo, 1), claimed, SMARTCAR_HMAC_LENGTH))
 		return false;
-	if (is_made_with(hmac, body, claimed))
+	if (is_signed_with(hmac, body, claimed))
 		return true;
 	hmac = previous_hmac(fcinfo);
-	return hmac != NULL && is_made_with(hmac, body, claimed);
+	return hmac != NULL && is_signed_with(hmac, body, claimed);
 }
 
 Datum
 smartcar_verify_webhook_bytea(PG_FUNCTION_ARGS)
 {
-	/* a bytea has the layout of a text */
+	/* bytea and text have the same layout */
 	PG_RETURN_BOOL(verify(fcinfo, smartcar_argument_span(fcinfo, 0)));
 }
 
