@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * application_token.c
- *	  The access token of an application, which the v3 API accepts.
+ *	  The access token of an application, for the v3 API.
  *
- * One is good for an hour and for every request, so a backend keeps it until
- * shortly before it expires.  What it is kept under is a digest of the
- * credentials that it was got with: whoever changes these, or has others, gets
- * another token.
+ * A token is valid for an hour, so a backend caches it until shortly before it
+ * expires.  The key of the cache is a digest of the credentials: if they change,
+ * or if another role has other ones, the token is another one.
  *
  * src/call/application_token.c
  *
@@ -32,24 +31,24 @@ PG_FUNCTION_INFO_V1(smartcar_get_application_token);
 
 #define DIGEST_SIZE		32
 
-/* Few backends work for more applications than this. */
+/* Few backends use more applications. */
 #define MAX_TOKENS		8
 
-/* A token is not used in its last minute, or in the last tenth of its life. */
+/* A token is not used in the last tenth of its lifetime, at most a minute. */
 #define MAX_MARGIN		60		/* seconds */
 #define MARGIN_FRACTION	10
 
-typedef struct KeptToken
+typedef struct CachedToken
 {
 	unsigned char digest[DIGEST_SIZE];
-	char	   *access_token;	/* NULL: there is none here */
+	char	   *access_token;	/* NULL: this entry is free */
 	TimestampTz expires_at;
 	TimestampTz usable_until;
-} KeptToken;
+} CachedToken;
 
-/* For this backend; the place that is overwritten next goes round. */
-static KeptToken kept_tokens[MAX_TOKENS];
-static int	next_place = 0;
+/* The cache of this backend.  New tokens replace the entries in turn. */
+static CachedToken cached_tokens[MAX_TOKENS];
+static int	next_entry = 0;
 
 struct SmartcarApplicationCredentials
 {
@@ -59,8 +58,8 @@ struct SmartcarApplicationCredentials
 };
 
 /*
- * Reads the credentials.  They are read once for each call, so that an option
- * or a file that changes in its middle does not end it.
+ * Reads the credentials.  This is done once for each call, so that a change of an
+ * option or a file does not fail a running call.
  */
 SmartcarApplicationCredentials *
 smartcar_application_credentials(SmartcarServer *server)
@@ -74,7 +73,7 @@ smartcar_application_credentials(SmartcarServer *server)
 		smartcar_required_option(server, SMARTCAR_OPTION_API_CLIENT_ID, NULL).data;
 	credentials->client_secret = smartcar_secret(server, SMARTCAR_OPTION_API_CLIENT_SECRET, NULL);
 
-	/* none of the three can have a line break in it */
+	/* a line break is a safe separator: none of the three can contain one */
 	all = psprintf("%s\n%s\n%s", origin, credentials->client_id, credentials->client_secret);
 	if (!EVP_Digest(all, strlen(all), credentials->digest, NULL, EVP_sha256(), NULL))
 		ereport(ERROR,
@@ -85,20 +84,20 @@ smartcar_application_credentials(SmartcarServer *server)
 	return credentials;
 }
 
-static KeptToken *
+static CachedToken *
 find_token(const SmartcarApplicationCredentials *credentials)
 {
 	for (int i = 0; i < MAX_TOKENS; i++)
 	{
-		if (kept_tokens[i].access_token != NULL &&
-			memcmp(kept_tokens[i].digest, credentials->digest, DIGEST_SIZE) == 0)
-			return &kept_tokens[i];
+		if (cached_tokens[i].access_token != NULL &&
+			memcmp(cached_tokens[i].digest, credentials->digest, DIGEST_SIZE) == 0)
+			return &cached_tokens[i];
 	}
 	return NULL;
 }
 
 static void
-drop_token(KeptToken *token)
+drop_token(CachedToken *token)
 {
 	if (token->access_token != NULL)
 	{
@@ -114,20 +113,20 @@ after(TimestampTz time, int64 seconds)
 	return time + seconds * USECS_PER_SEC;
 }
 
-static KeptToken *
-keep_token(const SmartcarApplicationCredentials *credentials, const SmartcarTokenRequest *request)
+static CachedToken *
+cache_token(const SmartcarApplicationCredentials *credentials, const SmartcarTokenRequest *request)
 {
-	KeptToken  *token = find_token(credentials);
+	CachedToken *token = find_token(credentials);
 	char	   *copy;
 	int64		margin;
 
-	/* a token that does not say when it expires is good for this call alone */
+	/* a token without a lifetime is used for this call only */
 	int64		lifetime = Max(request->expires_in, 0);
 
 	if (token == NULL)
 	{
-		token = &kept_tokens[next_place];
-		next_place = (next_place + 1) % MAX_TOKENS;
+		token = &cached_tokens[next_entry];
+		next_entry = (next_entry + 1) % MAX_TOKENS;
 	}
 	copy = MemoryContextAlloc(TopMemoryContext, request->access_token.length + 1);
 	memcpy(copy, request->access_token.data, request->access_token.length + 1);
@@ -141,16 +140,16 @@ keep_token(const SmartcarApplicationCredentials *credentials, const SmartcarToke
 }
 
 /*
- * Asks for a token.  Returns what went wrong, or NULL.
+ * Requests a token and caches it.  Returns the failure, or NULL.
  */
 static const SmartcarFailure *
 request_token(SmartcarServer *server, const SmartcarApplicationCredentials *credentials,
-			  KeptToken **token)
+			  CachedToken **token)
 {
 	SmartcarTokenRequest request = {0};
 	const SmartcarFailure *failure;
 
-	/* the credentials stand in the form */
+	/* the credentials are part of the form */
 	request.endpoint = SMARTCAR_ENDPOINT_APPLICATION_TOKEN;
 	request.authorization = SMARTCAR_AUTHORIZE_NOT;
 	request.kind = SMARTCAR_REQUEST_REPEATABLE;
@@ -162,17 +161,17 @@ request_token(SmartcarServer *server, const SmartcarApplicationCredentials *cred
 							smartcar_span_from_string(credentials->client_secret));
 	failure = smartcar_try_token_request(server, &request);
 	if (failure == NULL)
-		*token = keep_token(credentials, &request);
+		*token = cache_token(credentials, &request);
 	return failure;
 }
 
 /*
- * The token that is kept, or a new one.
+ * The cached token, or a new one.
  */
-static KeptToken *
+static CachedToken *
 get_token(SmartcarServer *server, const SmartcarApplicationCredentials *credentials)
 {
-	KeptToken  *token = find_token(credentials);
+	CachedToken *token = find_token(credentials);
 	const SmartcarFailure *failure;
 
 	if (token != NULL && GetCurrentTimestamp() < token->usable_until)
@@ -184,7 +183,7 @@ get_token(SmartcarServer *server, const SmartcarApplicationCredentials *credenti
 }
 
 /*
- * The token for the requests of a call, kept or new.
+ * The token for a call.
  */
 const char *
 smartcar_application_access_token(SmartcarServer *server,
@@ -194,22 +193,21 @@ smartcar_application_access_token(SmartcarServer *server,
 }
 
 /*
- * Gets a new token in place of one that was not accepted.  Returns what went
- * wrong, or NULL.
+ * Replaces a token that was refused.  Returns the failure, or NULL.
  */
 const SmartcarFailure *
 smartcar_application_token_renew(SmartcarServer *server,
 								 const SmartcarApplicationCredentials *credentials,
 								 const char **token)
 {
-	KeptToken  *kept = find_token(credentials);
+	CachedToken *cached = find_token(credentials);
 	const SmartcarFailure *failure;
 
-	if (kept != NULL)
-		drop_token(kept);
-	failure = request_token(server, credentials, &kept);
+	if (cached != NULL)
+		drop_token(cached);
+	failure = request_token(server, credentials, &cached);
 	if (failure == NULL)
-		*token = pstrdup(kept->access_token);
+		*token = pstrdup(cached->access_token);
 	return failure;
 }
 
@@ -217,11 +215,11 @@ Datum
 smartcar_get_application_token(PG_FUNCTION_ARGS)
 {
 	SmartcarServer *server = smartcar_required_server(fcinfo, 0);
-	KeptToken  *token;
+	CachedToken *token;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
 
-	/* fail on another result type before anything is sent */
+	/* check the result type before anything is sent */
 	(void) smartcar_row_descriptor(fcinfo, lengthof(values));
 	token = get_token(server, smartcar_application_credentials(server));
 	values[0] = CStringGetTextDatum(token->access_token);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * application_token.h
- *	  The access token of an application, which the v3 API accepts.
+ *	  The access token of an application, for the v3 API.
  *
  * src/call/application_token.h
  *
@@ -15,7 +15,7 @@
 #include "call/failure.h"
 #include "pg/server.h"
 
-/* What a token is got with. */
+/* api_client_id and api_client_secret of a user mapping. */
 typedef struct SmartcarApplicationCredentials SmartcarApplicationCredentials;
 
 extern SmartcarApplicationCredentials *smartcar_application_credentials(SmartcarServer *server);

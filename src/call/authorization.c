@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * authorization.c
- *	  The credentials that a call needs.
+ *	  Authorizes calls.
  *
  * src/call/authorization.c
  *
@@ -34,8 +34,8 @@ set_bearer(SmartcarCall *call, const char *token)
 }
 
 /*
- * Gets another application token.  The credentials for that are those that the
- * call began with, so that nothing but the request can fail.
+ * Gets a new application token with the credentials that the call began with, so
+ * that only the request can fail.
  */
 static const SmartcarFailure *
 renew_application_token(SmartcarCall *call)
@@ -52,8 +52,7 @@ renew_application_token(SmartcarCall *call)
 }
 
 /*
- * Gets the credentials that a call needs, before its first request.  Items with
- * a token of their own use that.
+ * Gets the credentials of a call.  Items with an access token use that instead.
  */
 void
 smartcar_call_authorize(SmartcarCall *call, SmartcarAuthorization authorization)

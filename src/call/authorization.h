@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * authorization.h
- *	  The credentials that a call needs.
+ *	  Authorizes calls.
  *
  * src/call/authorization.h
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * call.c
- *	  Calls to Smartcar, about one vehicle or about many.
+ *	  Runs calls to Smartcar, for one item or for many.
  *
  * src/call/call.c
  *
@@ -17,16 +17,16 @@
 #include "pg/compat.h"
 
 /*
- * A refusal or two may be about the vehicle; so many in a row are about the
- * token.
+ * A response 401 may be about one vehicle.  If as many items in a row get one, the
+ * application token is the reason.
  */
-#define REFUSALS_OF_TOKEN	3
+#define MAX_REFUSED_IN_ROW	3
 
-/* What pg_stat_activity shows while a backend waits; 0 before the first call. */
+/* Shown in pg_stat_activity; 0 before the first call. */
 static uint32 wait_event = 0;
 
 /*
- * Describes the next request of an item.
+ * Prepares the next request of an item.
  */
 static void
 prepare_request(SmartcarCall *call, SmartcarItem *item)
@@ -47,7 +47,7 @@ new_item_context(const SmartcarCall *call)
 }
 
 /*
- * Starts an item, whose first request this is.
+ * Returns the first request of an item.
  */
 static SmartcarRequest *
 start_item(SmartcarCall *call, SmartcarItem *item)
@@ -59,10 +59,10 @@ start_item(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * An item that is done and has been given something new to be about, or NULL.
+ * Refills an item that is done, and returns it; NULL if there is nothing more.
  */
 static SmartcarItem *
-refilled_item(SmartcarCall *call)
+refill_item(SmartcarCall *call)
 {
 	SmartcarItem *item = NULL;
 	MemoryContext old_context;
@@ -95,9 +95,9 @@ refilled_item(SmartcarCall *call)
 }
 
 /*
- * The source of the requests: the first one of each item that is not done.  A
- * token that is not accepted any more would be refused to each, so they wait
- * for the next round.
+ * Returns the first request of the next item.  If the application token is no
+ * longer accepted, the items that are left wait for a new one, see
+ * smartcar_call_run().
  */
 static SmartcarRequest *
 next_request(SmartcarRequestSource *source)
@@ -105,7 +105,7 @@ next_request(SmartcarRequestSource *source)
 	SmartcarCall *call = (SmartcarCall *) source;
 	SmartcarItem *refilled;
 
-	if (call->refused_in_row >= REFUSALS_OF_TOKEN)
+	if (call->refused_in_row >= MAX_REFUSED_IN_ROW)
 		return NULL;
 	while (call->next_item < call->item_count)
 	{
@@ -114,7 +114,7 @@ next_request(SmartcarRequestSource *source)
 		if (!item->is_done)
 			return start_item(call, item);
 	}
-	refilled = refilled_item(call);
+	refilled = refill_item(call);
 	return refilled ? start_item(call, refilled) : NULL;
 }
 
@@ -125,10 +125,7 @@ finish_item(SmartcarCall *call, SmartcarItem *item)
 		item->operation->failed(call, item);
 	if (call->finished != NULL)
 	{
-		/*
-		 * of a hundred thousand items, what it needs for one is held at a
-		 * time
-		 */
+		/* there may be many items, so its memory is freed with the item */
 		MemoryContext old_context = MemoryContextSwitchTo(item->context);
 
 		call->finished(call, item);
@@ -140,9 +137,9 @@ finish_item(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Whether a response says that the application token is to be replaced, which
- * may be revoked before it expires; see smartcar_call_run().  One that is new
- * would not fare better the next time.
+ * Whether to retry an item with a new application token: the token may have been
+ * revoked before it expired.  A new token would not help an item that was refused
+ * twice, or if the current token is new and was not accepted yet.
  */
 static bool
 token_was_refused(SmartcarCall *call, SmartcarItem *item, int status)
@@ -164,7 +161,7 @@ token_was_refused(SmartcarCall *call, SmartcarItem *item, int status)
 }
 
 /*
- * Parses a response; returns whether there is another request to make.
+ * Parses a response.  Returns whether the item has another request.
  */
 static bool
 parse_response(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *response)
@@ -178,7 +175,8 @@ parse_response(SmartcarCall *call, SmartcarItem *item, const SmartcarResponse *r
 }
 
 /*
- * The request of an item has come to an end.
+ * Processes the response to a request of an item.  Returns whether the item has
+ * another request.
  */
 static bool
 request_done(SmartcarRequestSource *source, SmartcarRequest *request,
@@ -193,7 +191,7 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 	call->server->requests += response->tries;
 	if (response->outcome == SMARTCAR_OUTCOME_RESPONSE)
 	{
-		/* of a thousand pages, one is held at a time */
+		/* there may be many pages, so each is freed after it was parsed */
 		MemoryContext context = AllocSetContextCreate(item->context,
 													  "smartcar_tesla response",
 													  ALLOCSET_DEFAULT_SIZES);
@@ -218,7 +216,7 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 }
 
 /*
- * Starts a call with a number of items, which the caller then fills in.
+ * Begins a call with a number of items, which the caller then fills in.
  */
 void
 smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,
@@ -252,8 +250,8 @@ smartcar_call_begin(SmartcarCall *call, SmartcarServer *server,
 }
 
 /*
- * Starts a call whose items get what they are about while it runs, as many as run side
- * by side.
+ * Begins a call whose items are filled in by refill() while it runs.  It has as
+ * many items as requests that run in parallel.
  */
 void
 smartcar_call_begin_refilled(SmartcarCall *call, SmartcarServer *server,
@@ -270,8 +268,8 @@ smartcar_call_begin_refilled(SmartcarCall *call, SmartcarServer *server,
 }
 
 /*
- * Ends the items that are not done with an error which none of them can escape.
- * What the others have done is still told.
+ * Fails the items that are not done, because there is no new application token.
+ * The results of the other items are kept.
  */
 static void
 fail_open_items(SmartcarCall *call, const SmartcarFailure *failure)
@@ -294,7 +292,7 @@ fail_open_items(SmartcarCall *call, const SmartcarFailure *failure)
 }
 
 /*
- * Runs a call to its end.  Its items then have their results, or their errors.
+ * Runs a call.  Then each of its items has a result or an error.
  */
 void
 smartcar_call_run(SmartcarCall *call)
@@ -309,9 +307,9 @@ smartcar_call_run(SmartcarCall *call)
 			return;
 
 		/*
-		 * Once more, with a new token, for the items whose token was not
-		 * accepted.  That happens to an item once, but in the second round
-		 * there may be new ones.
+		 * Run it again with a new token, for the items whose token was
+		 * refused.  Each item is retried once, but other items may be refused
+		 * in the next round.
 		 */
 		failure = call->renew(call);
 		if (failure != NULL)

@@ -1,16 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * call.h
- *	  Calls to Smartcar, about one vehicle or about many.
+ *	  Runs calls to Smartcar, for one item or for many.
  *
- * This is the main header of src/call.  What lives in this folder: how requests
- * to Smartcar are made and authorized, and what becomes of responses and
- * errors.  What must not live here: libcurl (src/http has it), SQL functions
- * (src/api), SQL statements and tables (src/manager).
+ * This is the main header of src/call, which builds and authorizes requests to
+ * Smartcar, and turns responses into results or failures.  libcurl belongs in
+ * src/http, SQL functions in src/api, SQL statements and tables in src/manager.
  *
- * The data is in item.h.  A call is filled in, authorized (authorization.h) and
- * run.  Its functions finished() and refill() may run SQL and commit while
- * smartcar_call_run() is at work.
+ * The types are in item.h.  A call is begun, its items are filled in, it is
+ * authorized (authorization.h) and run.
  *
  * src/call/call.h
  *

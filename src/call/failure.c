@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * failure.c
- *	  What went wrong in a call to Smartcar, as SQL has it.
+ *	  Failures of items, as SQL errors.
  *
  * src/call/failure.c
  *
@@ -19,13 +19,13 @@
 #include "call/request.h"
 #include "pg/text.h"
 
-/* A page of HTML that some proxy sent is not for a message. */
+/* The limit for text of a response, which may be the HTML page of a proxy. */
 #define MAX_DESCRIPTION	500
 
-/* Enough for every path of the APIs, and not for one that fills a log. */
+/* Enough for every path of the APIs. */
 #define MAX_PATH		200
 
-/* What is to be said of a request that does harm twice, once it was sent. */
+/* The hint if a request was sent that must not be repeated blindly. */
 #define MAY_BE_DONE	"Smartcar may have carried out the request. Find out before you repeat it."
 
 static const char *const phase_names[] = {
@@ -50,14 +50,14 @@ item_origin(const SmartcarCall *call, const SmartcarItem *item)
 	return smartcar_server_option(call->server, smartcar_host_option(item->host));
 }
 
-/* The path of an item's request, which may hold an id that somebody else sent. */
+/* The path of a request, for a message.  It may contain untrusted ids. */
 static const char *
 item_path(const SmartcarItem *item)
 {
 	return smartcar_printable(smartcar_span_from_string(item->path), MAX_PATH);
 }
 
-/* Everything that must not be seen in what is said about an item. */
+/* The secrets of an item, and those of its call. */
 static List *
 item_secrets(const SmartcarCall *call, const SmartcarItem *item)
 {
@@ -70,7 +70,7 @@ item_secrets(const SmartcarCall *call, const SmartcarItem *item)
 	return secrets;
 }
 
-/* A text of a response, kept by the call and without the secrets. */
+/* A redacted copy of a text. */
 static SmartcarSpan
 copy_redacted(SmartcarSpan text, List *secrets)
 {
@@ -123,7 +123,7 @@ refusal_detail(const SmartcarItem *item, const SmartcarApiError *api_error, int 
 }
 
 /*
- * The refusal that a response is, or holds.  api_error is copied.
+ * The failure for an error that Smartcar returned.  api_error is copied.
  */
 SmartcarFailure *
 smartcar_failure_from_response(SmartcarCall *call, SmartcarItem *item,
@@ -153,7 +153,7 @@ smartcar_failure_from_response(SmartcarCall *call, SmartcarItem *item,
 }
 
 /*
- * A response that cannot be used; reason is a sentence.
+ * The failure for a response that cannot be used.  reason is a sentence.
  */
 SmartcarFailure *
 smartcar_failure_unusable(SmartcarCall *call, SmartcarItem *item, const char *reason)
@@ -171,8 +171,8 @@ smartcar_failure_unusable(SmartcarCall *call, SmartcarItem *item, const char *re
 }
 
 /*
- * What to do about a request that took too long.  Where a function was given a
- * timeout, that is what counted and not the option.
+ * The hint for a timeout.  The option does not matter if the SQL function has a
+ * timeout argument.
  */
 static const char *
 timeout_hint(const SmartcarCall *call, bool in_connect)
@@ -235,8 +235,8 @@ describe_broken_connection(SmartcarCall *call, SmartcarItem *item,
 }
 
 /*
- * It is the failure of one item, because other items may have done something
- * that has to be told.
+ * This is the failure of one item and not an error of the statement, which would
+ * lose the results of other items.
  */
 static void
 describe_lack_of_memory(SmartcarFailure *failure)
@@ -247,7 +247,7 @@ describe_lack_of_memory(SmartcarFailure *failure)
 }
 
 /*
- * The reason why there was no response.
+ * The failure for a request without a usable response.
  */
 SmartcarFailure *
 smartcar_failure_from_outcome(SmartcarCall *call, SmartcarItem *item,
@@ -287,7 +287,7 @@ smartcar_failure_from_outcome(SmartcarCall *call, SmartcarItem *item,
 }
 
 /*
- * Adds a sentence to what is told about a failure.
+ * Adds a sentence to the detail of a failure.
  */
 void
 smartcar_failure_add_detail(SmartcarFailure *failure, const char *sentence)
@@ -297,7 +297,7 @@ smartcar_failure_add_detail(SmartcarFailure *failure, const char *sentence)
 }
 
 /*
- * A copy of what is raised, in the current context; api_error is not copied.
+ * A copy in the current memory context, without api_error.
  */
 SmartcarFailure *
 smartcar_failure_copy(const SmartcarFailure *failure)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * failure.h
- *	  What went wrong in a call to Smartcar, as SQL has it.
+ *	  Failures of items, as SQL errors.
  *
  * src/call/failure.h
  *
@@ -16,7 +16,7 @@
 #include "pg/api_error.h"
 #include "pg/compat.h"
 
-/* Where there was no response, or none that can be used. */
+/* For an item without a usable response. */
 #define SMARTCAR_SQLSTATE_CONNECTION	MAKE_SQLSTATE('S', 'C', '0', '0', '1')
 #define SMARTCAR_SQLSTATE_TLS			MAKE_SQLSTATE('S', 'C', '0', '0', '2')
 #define SMARTCAR_SQLSTATE_TIMEOUT		MAKE_SQLSTATE('S', 'C', '0', '0', '3')

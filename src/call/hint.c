@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hint.c
- *	  What to do about an error, in words.
+ *	  Hints for Smartcar's errors.
  *
  * src/call/hint.c
  *
@@ -17,10 +17,10 @@
 #include "pg/server_link.h"
 #include "pg/text.h"
 
-/* What somebody else wrote must not fill a log. */
+/* The limit for text of a response. */
 #define MAX_MESSAGE	500
 
-/* A sentence that ends in a link, or in the function that makes it. */
+/* A sentence with a link, or with the function that builds the link. */
 static const char *
 with_link(const char *sentence, const char *link, const char *function)
 {
@@ -30,8 +30,8 @@ with_link(const char *sentence, const char *link, const char *function)
 }
 
 /*
- * The link that a response brings is half-built, and is used only if it leads
- * where ours lead.
+ * The link to log in again.  The response has an incomplete one, which is used
+ * only if it has the right origin.
  */
 static const char *
 login_link(const SmartcarServer *server, SmartcarSpan vehicle_id,
@@ -87,8 +87,8 @@ setup_hint(const SmartcarApiError *api_error)
 }
 
 /*
- * The hint of an error, or NULL if there is nothing to be done.  vehicle_id has
- * no data if the request was about no vehicle.
+ * The hint for an error, or NULL if nothing can be done.  vehicle_id has no data
+ * if the request was not for a vehicle.
  */
 const char *
 smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,

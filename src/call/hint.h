@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hint.h
- *	  What to do about an error, in words.
+ *	  Hints for Smartcar's errors.
  *
  * src/call/hint.h
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * item.c
- *	  What a call and its items are, and how an item is filled in.
+ *	  Fills in the items of a call.
  *
  * src/call/item.c
  *
@@ -14,8 +14,9 @@
 #include "pg/text.h"
 
 /*
- * Every value goes into the head of a request.  libcurl's buffer for that has
- * 1 MB, and when it is full, it says no more than that there is no memory.
+ * Paths, ids and tokens become part of the headers of a request, for which
+ * libcurl has a buffer of 1 MB.  If that is full, libcurl reports only that it is
+ * out of memory.
  */
 #define MAX_PATH_LENGTH		2048
 
@@ -31,8 +32,8 @@ check_length(SmartcarSpan value, const char *argument, size_t limit)
 }
 
 /*
- * Refuses a value for a header that could be something else than one value.
- * The value is not shown, because it may be a token.
+ * Raises an error if a value cannot be part of a header.  The value is not shown,
+ * because it may be a token.
  */
 static void
 check_header_value(SmartcarSpan value, const char *argument)
@@ -49,7 +50,7 @@ smartcar_item_set_id(SmartcarItem *item, SmartcarSpan id, const char *argument)
 {
 	check_length(id, argument, SMARTCAR_MAX_ID_LENGTH);
 
-	/* some servers decode an encoded slash before they look at the path */
+	/* some servers decode an encoded slash before they split the path */
 	if (!smartcar_path_segment_valid(id) || memchr(id.data, '/', id.length) != NULL ||
 		memchr(id.data, '\\', id.length) != NULL)
 		ereport(ERROR,
@@ -59,7 +60,7 @@ smartcar_item_set_id(SmartcarItem *item, SmartcarSpan id, const char *argument)
 }
 
 /*
- * Makes the item one about the path of any endpoint.
+ * Sets the id to the path of an endpoint.
  */
 void
 smartcar_item_set_path(SmartcarItem *item, SmartcarSpan path)
@@ -91,8 +92,8 @@ smartcar_item_set_user_id(SmartcarItem *item, SmartcarSpan user_id)
 }
 
 /*
- * Where the error of an item lives: as long as the call, unless the item will
- * be about something else before its end.
+ * The memory context for the error of an item: that of the call, unless the item
+ * may be refilled.
  */
 MemoryContext
 smartcar_item_error_context(const SmartcarCall *call, const SmartcarItem *item)
@@ -101,7 +102,7 @@ smartcar_item_error_context(const SmartcarCall *call, const SmartcarItem *item)
 }
 
 /*
- * A copy of a text of a response, for as long as the item makes requests.
+ * A copy of a text, in the memory context of the item.
  */
 SmartcarSpan
 smartcar_item_copy(SmartcarItem *item, SmartcarSpan text)
@@ -118,8 +119,7 @@ smartcar_item_copy(SmartcarItem *item, SmartcarSpan text)
 }
 
 /*
- * Data of an operation's own, all zeros, for as long as the item makes
- * requests.
+ * The data of the operation, in the memory context of the item.  Starts as zeros.
  */
 void *
 smartcar_item_state(SmartcarItem *item, Size size)
@@ -130,7 +130,7 @@ smartcar_item_state(SmartcarItem *item, Size size)
 }
 
 /*
- * Adds a text that must not be seen in any message of this call.
+ * Adds a text that is redacted in all messages of the call.
  */
 void
 smartcar_call_add_secret(SmartcarCall *call, const char *secret)

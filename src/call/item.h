@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * item.h
- *	  What a call and its items are, and how an item is filled in.
+ *	  Calls and their items.
  *
- * A call has an item for each vehicle, owner or path that it is about.  An item
- * makes its requests one after the other, for instance page by page, and the
- * items of a call run side by side.  What the requests are and what becomes of
- * the responses is the business of an operation.
+ * A call has an item for each vehicle, user or path.  An item makes its requests
+ * one after the other, for instance page by page; the items of a call run in
+ * parallel.  An operation defines the requests of an item and parses their
+ * responses.
  *
  * src/call/item.h
  *
@@ -27,7 +27,7 @@
 
 #define SMARTCAR_CALL_MAX_COLUMNS	9
 
-/* In bytes; it goes into the head of a request, see item.c. */
+/* In bytes.  A token is part of the headers, see MAX_PATH_LENGTH. */
 #define SMARTCAR_MAX_TOKEN_LENGTH	16384
 
 struct SmartcarCall;
@@ -40,39 +40,40 @@ typedef struct SmartcarApiResponse
 	int			status;
 	SmartcarSpan headers;
 	SmartcarSpan body;
-	JsonbContainer *json;		/* an object; NULL if it need not be one */
+	JsonbContainer *json;		/* an object; NULL if the operation accepts a
+								 * response without one */
 } SmartcarApiResponse;
 
 typedef struct SmartcarOperation
 {
-	/* accepts every response, not only objects with a good status */
+	/* accepts any status and any body, not only success with a JSON object */
 	bool		accepts_anything;
 
 	/* accepts a response without a body */
 	bool		accepts_empty;
 
-	/* accepts that a DELETE does not find what it is to delete */
+	/* accepts 404 for a DELETE: the resource does not exist */
 	bool		accepts_missing;
 
-	/* accepts that a POST finds what it is to make */
+	/* accepts 409 for a POST: the resource exists already */
 	bool		accepts_existing;
 
-	/* accepts that a GET finds no value, which parse() is to look at */
+	/* accepts 404: there may be no value, which parse() checks */
 	bool		accepts_no_value;
 
-	/* describes the next request of an item, by its step */
+	/* prepares the next request of an item, which depends on its step */
 	void		(*prepare) (struct SmartcarCall *call, struct SmartcarItem *item);
 
 	/*
-	 * Parses a response, which is freed afterwards, and returns whether there
-	 * is another request to make.
+	 * Parses a response, which is freed afterwards, and returns whether the
+	 * item has another request.
 	 */
 	bool		(*parse) (struct SmartcarCall *call, struct SmartcarItem *item,
 						  const SmartcarApiResponse *response);
 
 	/*
 	 * May be NULL.  Adds to the error of an item what its earlier requests
-	 * have done.
+	 * have changed.
 	 */
 	void		(*failed) (struct SmartcarCall *call, struct SmartcarItem *item);
 } SmartcarOperation;
@@ -81,35 +82,32 @@ typedef struct SmartcarItem
 {
 	SmartcarRequest request;	/* must be first */
 
-	/* what it is about, in UTF-8; no data where there is none */
-	SmartcarSpan id;
+	/* in UTF-8; no data if there is none */
+	SmartcarSpan id;			/* of a vehicle, or a path */
 	SmartcarSpan access_token;
 	SmartcarSpan user_id;
 
-	/* what is done about it; that of the call, unless somebody sets another */
+	/* that of the call, unless the caller sets another one */
 	const SmartcarOperation *operation;
 
-	/*
-	 * what the operation was given for this item alone, and what of it is
-	 * secret
-	 */
+	/* of the operation, for this item only */
 	void	   *arguments;
-	const char *secret;			/* NULL: nothing */
+	const char *secret;			/* the secret in arguments, or NULL */
 
-	/* its progress; everything but what the columns hold is in context */
+	/* its progress; all of it except the columns is in context */
 	MemoryContext context;
-	int			step;			/* the operation's own count */
-	void	   *gathered;		/* the operation's own data */
-	SmartcarHost host;			/* where its request goes */
-	const char *path;			/* its path on that host, for messages */
+	int			step;			/* for the operation */
+	void	   *gathered;		/* data of the operation */
+	SmartcarHost host;			/* of the current request */
+	const char *path;			/* of the current request, for messages */
 	StringInfoData url;
 	bool		is_done;
 	bool		token_refused;	/* the application token was not accepted */
 
-	/* what came of it */
-	struct SmartcarFailure *error;	/* NULL: nothing went wrong */
-	const struct SmartcarFailure *refusal;	/* said by a response that was
-											 * accepted; NULL: nothing */
+	/* its result */
+	struct SmartcarFailure *error;	/* NULL: it succeeded */
+	const struct SmartcarFailure *refusal;	/* the error in an accepted
+											 * response, or NULL */
 	Datum		values[SMARTCAR_CALL_MAX_COLUMNS];
 	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS];
 } SmartcarItem;
@@ -123,31 +121,29 @@ typedef struct SmartcarCall
 	SmartcarHttpSettings settings;
 	MemoryContext context;		/* of the results */
 
-	/* who makes the requests of the items without a token of their own */
+	/* for the items without an access token */
 	SmartcarAuthorization authorization;
 	SmartcarSpan credentials;	/* "Basic ..." or "Bearer ..." */
 
 	/*
-	 * Replaces credentials that were not accepted before their time, and
-	 * returns what went wrong with that, or NULL.  Is NULL where credentials
-	 * do not expire.
+	 * Replaces credentials that were refused.  Returns the failure, or NULL.
+	 * It is NULL if the credentials cannot be replaced.
 	 */
 	const struct SmartcarFailure *(*renew) (struct SmartcarCall *call);
 	void	   *renew_argument;
 
-	/* what must not be seen in any message */
+	/* are redacted in all messages */
 	List	   *secrets;		/* of char * */
 
 	/*
 	 * Both may be NULL.  finished() is called for each item that is done,
-	 * while its context is still there.  refill() gives an item that is done
-	 * something new to be about, if there is something, and may keep that in
-	 * the current context; such a call needs no more items than run side by
-	 * side, all of them done at its beginning.
+	 * before its context is deleted.  refill() fills in an item again that is
+	 * done, in the current memory context, or returns false if there is
+	 * nothing more.
 	 *
-	 * Both may run SQL and commit, in the middle of smartcar_call_run() and
-	 * while other requests are on their way.  So nothing that a call points
-	 * to may live in the memory of a transaction.
+	 * Both may run SQL and commit, while smartcar_call_run() and other
+	 * requests are running.  So nothing that a call points to may live in the
+	 * memory of a transaction.
 	 */
 	void		(*finished) (struct SmartcarCall *call, SmartcarItem *item);
 	bool		(*refill) (struct SmartcarCall *call, SmartcarItem *item);
@@ -156,10 +152,11 @@ typedef struct SmartcarCall
 	int			item_count;
 	int			next_item;
 
-	/* of the application token, see token_was_refused() */
-	int			refused_tokens; /* items whose token was not accepted */
-	int			refused_in_row; /* of them, since one was accepted */
-	bool		token_is_new;	/* replaces one that was refused, untried */
+	/* for the application token, see token_was_refused() */
+	int			refused_tokens; /* number of items whose token was refused */
+	int			refused_in_row; /* since a token was accepted */
+	bool		token_is_new;	/* it replaces a refused one, and was not
+								 * accepted yet */
 } SmartcarCall;
 
 extern void smartcar_item_set_id(SmartcarItem *item, SmartcarSpan id, const char *argument);

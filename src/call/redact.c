@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * redact.c
- *	  Secrets taken out of what somebody else wrote.
+ *	  Redacts secrets in Smartcar's responses.
  *
  * Smartcar's token endpoint repeats a code or token that it refuses, and error
- * texts end in logs.
+ * messages are logged.
  *
  * src/call/redact.c
  *
@@ -25,17 +25,17 @@
 #define REPLACEMENT	"(hidden)"
 
 /*
- * A secret that was cut off is still one: so much of its beginning, and at least
- * half of it, is taken for the secret.
+ * A truncated secret is redacted, too: at least this many bytes of its beginning,
+ * and at least half of it.
  */
 #define MIN_PREFIX	8
 
-/* A shorter secret is not searched for in base64, where it could be anything. */
+/* In base64, a shorter secret would match text by chance. */
 #define MIN_ENCODED	12
 
-/* An entity of HTML after its "&"; returns its length, or 0 if it is none. */
+/* Decodes an HTML entity after its "&".  Returns its length, or 0. */
 static size_t
-read_entity(SmartcarSpan text, unsigned char *byte)
+decode_entity(SmartcarSpan text, unsigned char *byte)
 {
 	static const struct
 	{
@@ -79,19 +79,19 @@ read_entity(SmartcarSpan text, unsigned char *byte)
 	return i < text.length ? i + 1 : 0;
 }
 
-/* Two hexadecimal digits. */
+/* Decodes two hexadecimal digits. */
 static bool
-read_hex(SmartcarSpan text, unsigned char *byte)
+decode_hex(SmartcarSpan text, unsigned char *byte)
 {
 	return text.length >= 2 && smartcar_hex_decode(smartcar_span(text.data, 2), byte, 1);
 }
 
 /*
- * A byte as a URL, JSON or HTML spells it.  Returns the length of the spelling,
- * or 0 if there is none here.
+ * Decodes an escape of a URL, of JSON or of HTML.  Returns its length, or 0 if
+ * there is none.
  */
 static size_t
-read_escape(SmartcarSpan text, unsigned char *byte)
+decode_escape(SmartcarSpan text, unsigned char *byte)
 {
 	SmartcarSpan rest = smartcar_span_skip(text, 1);
 	size_t		length;
@@ -99,13 +99,13 @@ read_escape(SmartcarSpan text, unsigned char *byte)
 	switch (text.data[0])
 	{
 		case '%':
-			return read_hex(rest, byte) ? 3 : 0;
+			return decode_hex(rest, byte) ? 3 : 0;
 		case '&':
-			length = read_entity(rest, byte);
+			length = decode_entity(rest, byte);
 			return length > 0 ? length + 1 : 0;
 		case '\\':
 			if (rest.length >= 5 && smartcar_span_starts_with(rest, SMARTCAR_SPAN("u00")))
-				return read_hex(smartcar_span_skip(rest, 3), byte) ? 6 : 0;
+				return decode_hex(smartcar_span_skip(rest, 3), byte) ? 6 : 0;
 			if (rest.length == 0)
 				return 0;
 			*byte = (unsigned char) rest.data[0];
@@ -116,8 +116,8 @@ read_escape(SmartcarSpan text, unsigned char *byte)
 }
 
 /*
- * How much of a text is a secret, or the beginning of one, that begins here,
- * however its characters are spelled; 0 if there is none.
+ * The length of a secret, or of the beginning of one, at the start of a text.
+ * Each of its bytes may be escaped.  0 if there is none.
  */
 static size_t
 match_secret(SmartcarSpan text, SmartcarSpan secret)
@@ -128,7 +128,7 @@ match_secret(SmartcarSpan text, SmartcarSpan secret)
 	while (matched < secret.length && length < text.length)
 	{
 		unsigned char byte;
-		size_t		escape = read_escape(smartcar_span_skip(text, length), &byte);
+		size_t		escape = decode_escape(smartcar_span_skip(text, length), &byte);
 
 		if (escape > 0 && byte == (unsigned char) secret.data[matched])
 			length += escape;
@@ -181,8 +181,8 @@ replace_all(SmartcarSpan text, SmartcarSpan secret)
 }
 
 /*
- * Replaces a secret within something that is encoded in base64.  Of its three
- * bytes in four characters the secret may begin with any.
+ * Replaces a secret within text in base64, which encodes three bytes in four
+ * characters.  The secret may begin at any of the three.
  */
 static SmartcarSpan
 replace_encoded(SmartcarSpan text, SmartcarSpan secret)
@@ -208,8 +208,8 @@ replace_encoded(SmartcarSpan text, SmartcarSpan secret)
 }
 
 /*
- * The text without any of the secrets, as they are and as they stand in a form,
- * a URL, JSON, HTML or base64.
+ * Replaces all secrets in a text, plain or encoded for a form, a URL, JSON, HTML
+ * or base64.
  */
 SmartcarSpan
 smartcar_redact(SmartcarSpan text, List *secrets)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * redact.h
- *	  Secrets taken out of what somebody else wrote.
+ *	  Redacts secrets in Smartcar's responses.
  *
  * src/call/redact.h
  *

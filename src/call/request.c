@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * request.c
- *	  How an operation describes a request.
+ *	  Builds the requests of an item.
  *
  * src/call/request.c
  *
@@ -35,7 +35,7 @@ smartcar_host_option(SmartcarHost host)
 }
 
 /*
- * Makes requests with an Authorization header by RFC 7617.
+ * Authorizes a call with a user and a password (RFC 7617).
  */
 void
 smartcar_call_use_basic(SmartcarCall *call, const char *user, const char *password)
@@ -53,7 +53,7 @@ smartcar_call_use_basic(SmartcarCall *call, const char *user, const char *passwo
 	call->credentials = smartcar_span_from_string(psprintf("Basic %s", encoded));
 }
 
-/* Makes requests as the application, as the token endpoint of owners wants it. */
+/* Authorizes a call with client_id and client_secret. */
 void
 smartcar_call_use_client(SmartcarCall *call)
 {
@@ -86,7 +86,7 @@ smartcar_request_header(SmartcarItem *item, const char *name, SmartcarSpan value
 }
 
 /*
- * Begins a request, whose path is below the base of the host.
+ * Begins a request.  The path is relative to the base of the host.
  */
 void
 smartcar_request_begin(SmartcarCall *call, SmartcarItem *item, const char *method,

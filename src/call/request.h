@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * request.h
- *	  How an operation describes a request.
+ *	  Builds the requests of an item.
  *
  * src/call/request.h
  *

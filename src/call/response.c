@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * response.c
- *	  Responses of Smartcar: text and JSON that can be used, or why not.
+ *	  Validates and parses Smartcar's responses.
  *
  * src/call/response.c
  *
@@ -22,7 +22,7 @@
 #include "pg/text.h"
 
 /*
- * Whether a content type is one of JSON in UTF-8.
+ * Whether a content type is JSON.
  */
 static bool
 is_json_type(SmartcarSpan type)
@@ -46,7 +46,8 @@ is_json_type(SmartcarSpan type)
 }
 
 /*
- * The body as text of the database.  Returns what is wrong with it, or NULL.
+ * Converts the body to the encoding of the database.  Returns what is wrong with
+ * it, or NULL.
  */
 static const char *
 read_body(const SmartcarResponse *response, SmartcarSpan *body)
@@ -67,8 +68,8 @@ is_success(int status)
 }
 
 /*
- * Whether the body of a 404 says that Smartcar does not know what was asked for.  That
- * of a gateway says nothing of it.
+ * Whether a response 404 is Smartcar's: the resource does not exist.  It may also
+ * come from a gateway.
  */
 static bool
 is_missing(SmartcarSpan body)
@@ -80,7 +81,7 @@ is_missing(SmartcarSpan body)
 }
 
 /*
- * Whether a response is one that the operation accepts.
+ * Whether the operation accepts a response.
  */
 static bool
 is_accepted(const SmartcarItem *item, const SmartcarApiResponse *response)
@@ -99,7 +100,7 @@ is_accepted(const SmartcarItem *item, const SmartcarApiResponse *response)
 }
 
 /*
- * The response did not say what it should; reason is a sentence.
+ * Fails an item because its response cannot be used.  reason is a sentence.
  */
 void
 smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason)
@@ -111,8 +112,9 @@ smartcar_item_fail(SmartcarCall *call, SmartcarItem *item, const char *reason)
 }
 
 /*
- * The response is an error, in its body or in an object of it.  The status of the
- * response counts unless it is a good one.
+ * Fails an item because its response is an error: in an object of the body, or, if
+ * that is NULL, in the body.  The HTTP status is part of the error unless it is a
+ * success.
  */
 void
 smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
@@ -148,7 +150,8 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 }
 
 /*
- * Parses the JSON of a good response.  Returns what is wrong with it, or NULL.
+ * Parses the JSON of a successful response.  Returns what is wrong with it, or
+ * NULL.
  */
 static const char *
 parse_json(const SmartcarItem *item, SmartcarApiResponse *result)
@@ -173,8 +176,8 @@ parse_json(const SmartcarItem *item, SmartcarApiResponse *result)
 }
 
 /*
- * Whether a body was decompressed to what cannot be all of it.  libcurl does not
- * notice that gzip ends early, but half of a JSON text is none.
+ * Whether a compressed body is incomplete.  libcurl does not notice that gzip data
+ * ends early, but incomplete JSON is not valid.
  */
 static bool
 is_cut_short(const SmartcarApiResponse *response)
@@ -186,8 +189,8 @@ is_cut_short(const SmartcarApiResponse *response)
 }
 
 /*
- * Reads the text of a response, and its JSON where that is wanted.  Returns what
- * is wrong with them, or NULL.
+ * Reads the body of a response, and its JSON if the operation needs it.  Returns
+ * what is wrong with it, or NULL.
  */
 static const char *
 read_content(const SmartcarItem *item, const SmartcarResponse *response,
@@ -203,10 +206,10 @@ read_content(const SmartcarItem *item, const SmartcarResponse *response,
 }
 
 /*
- * Like read_content(), for a database whose encoding may not have a character of
- * the response.  That is the fault of this response and must not end the others
- * of a bulk call.  Nothing but memory is in use where the error is raised, so it
- * can be caught without a subtransaction.
+ * Like read_content(), for a database whose encoding may lack a character of the
+ * response.  That must fail only this item, and not the whole call.  The code that
+ * raises the error uses no resources but memory, so it can be caught without a
+ * subtransaction.
  */
 static const char *
 convert_content(const SmartcarItem *item, const SmartcarResponse *response,
@@ -219,7 +222,7 @@ convert_content(const SmartcarItem *item, const SmartcarResponse *response,
 	PG_TRY();
 	{
 		fault = read_content(item, response, result);
-		/* the body of an error is parsed later, and must not fail there */
+		/* the body of an error is parsed later, where it must not fail */
 		if (fault == NULL && !is_accepted(item, result))
 			(void) smartcar_json_parse(result->body);
 	}
@@ -237,8 +240,8 @@ convert_content(const SmartcarItem *item, const SmartcarResponse *response,
 }
 
 /*
- * Reads the response to the request of an item.  Returns whether it is one that
- * the operation accepts; otherwise it is the error of the item.
+ * Reads the response to a request of an item.  Returns whether the operation
+ * accepts it; otherwise the item has an error.
  */
 bool
 smartcar_item_read_response(SmartcarCall *call, SmartcarItem *item,

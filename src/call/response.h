@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * response.h
- *	  Responses of Smartcar: text and JSON that can be used, or why not.
+ *	  Validates and parses Smartcar's responses.
  *
  * src/call/response.h
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * token_request.c
- *	  Requests to the endpoints that give out tokens.
+ *	  Requests for tokens.
  *
  * src/call/token_request.c
  *
@@ -19,7 +19,7 @@
 #include "pg/text.h"
 
 /*
- * Adds a field to the form, unless there is no value.
+ * Adds a field to the form, unless its value has no data.
  */
 void
 smartcar_token_form_add(SmartcarTokenRequest *request, const char *name, SmartcarSpan value)
@@ -35,7 +35,7 @@ smartcar_token_form_add(SmartcarTokenRequest *request, const char *name, Smartca
 }
 
 /*
- * The exchange of a code.  A code is single-use, so it is never sent twice.
+ * Begins the exchange of a code, which is single-use and so never sent twice.
  */
 void
 smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
@@ -52,8 +52,8 @@ smartcar_code_request(SmartcarTokenRequest *request, SmartcarSpan code,
 }
 
 /*
- * A refresh.  The token can be used again for a minute after its first use, so
- * a request whose response was lost is made again at once.
+ * Begins a refresh.  A refresh token stays valid for a minute after its first use,
+ * so the request is repeatable.
  */
 void
 smartcar_refresh_request(SmartcarTokenRequest *request, SmartcarSpan refresh_token)
@@ -80,7 +80,7 @@ prepare_token_request(SmartcarCall *call, SmartcarItem *item)
 	item->request.kind = request->kind;
 }
 
-/* A text of the response, kept for as long as the request. */
+/* A copy of a member of the response. */
 static SmartcarSpan
 copy_member(MemoryContext context, const SmartcarApiResponse *response, const char *name)
 {
@@ -122,7 +122,7 @@ const SmartcarOperation smartcar_token_operation = {
 };
 
 /*
- * Asks for a token.  Returns what went wrong with the request, or NULL.
+ * Sends a request for a token.  Returns the failure, or NULL.
  */
 const SmartcarFailure *
 smartcar_try_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
@@ -140,7 +140,7 @@ smartcar_try_token_request(SmartcarServer *server, SmartcarTokenRequest *request
 	return call.items[0].error;
 }
 
-/* Asks for a token, and raises what went wrong as an error. */
+/* Sends a request for a token, and raises its failure as an error. */
 void
 smartcar_token_request(SmartcarServer *server, SmartcarTokenRequest *request)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * token_request.h
- *	  Requests to the endpoints that give out tokens.
+ *	  Requests for tokens.
  *
  * src/call/token_request.h
  *
@@ -21,20 +21,20 @@
 
 typedef struct SmartcarTokenRequest
 {
-	/* what is requested; an item has it as its arguments */
+	/* the request; it is the arguments of an item */
 	SmartcarEndpoint endpoint;
 	SmartcarAuthorization authorization;
 	SmartcarRequestKind kind;
 	StringInfoData form;
-	SmartcarSpan flags;			/* no data: none */
-	const char *secret;			/* the code or token in the form */
+	SmartcarSpan flags;			/* no data if there are none */
+	const char *secret;			/* the secret in the form */
 	MemoryContext context;		/* of the response */
 
-	/* the response; spans without data and NO_EXPIRY are for what it lacks */
+	/* the response; no data or SMARTCAR_NO_EXPIRY for missing members */
 	SmartcarSpan access_token;
 	SmartcarSpan token_type;
 	SmartcarSpan refresh_token;
-	TimestampTz asked_at;
+	TimestampTz asked_at;		/* when the request began */
 	int32		expires_in;		/* seconds after asked_at */
 } SmartcarTokenRequest;
 
