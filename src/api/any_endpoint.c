@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * any_endpoint.c
- *	  The SQL functions that reach every endpoint of Smartcar's APIs.
+ *	  The SQL functions that call any endpoint of Smartcar's APIs.
  *
- * They raise an error only where no response came; a status is for the caller to
- * look at.  The function for many also tells what a response says is wrong.
+ * They raise an error only if there is no response; the caller checks the status.
+ * The function for many also returns the error in a response.
  *
  * src/api/any_endpoint.c
  *
@@ -35,36 +35,36 @@ PG_FUNCTION_INFO_V1(smartcar_request_many);
 /* The columns of the SQL type smartcar_response. */
 enum
 {
-	STATUS,
-	BODY,
-	CONTENT_TYPE,
-	REQUEST_ID,
-	DATA_AGE,
-	FETCHED_AT,
-	UNIT_SYSTEM,
-	RETRY_AFTER,
-	HEADERS,
-	COLUMNS
+	COLUMN_STATUS,
+	COLUMN_BODY,
+	COLUMN_CONTENT_TYPE,
+	COLUMN_REQUEST_ID,
+	COLUMN_DATA_AGE,
+	COLUMN_FETCHED_AT,
+	COLUMN_UNIT_SYSTEM,
+	COLUMN_RETRY_AFTER,
+	COLUMN_HEADERS,
+	COLUMN_COUNT
 };
 
 /* The arguments of the SQL functions. */
 enum
 {
-	METHOD_ARGUMENT,
-	PATH_ARGUMENT,
-	ACCESS_TOKEN_ARGUMENT,
-	USER_ID_ARGUMENT,
-	QUERY_ARGUMENT,
-	BODY_ARGUMENT,
-	UNIT_SYSTEM_ARGUMENT,
-	ORIGIN_ARGUMENT,
-	TIMEOUT_ARGUMENT,
-	SERVER_ARGUMENT
+	ARGUMENT_METHOD,
+	ARGUMENT_PATH,
+	ARGUMENT_ACCESS_TOKEN,
+	ARGUMENT_USER_ID,
+	ARGUMENT_QUERY,
+	ARGUMENT_BODY,
+	ARGUMENT_UNIT_SYSTEM,
+	ARGUMENT_ORIGIN,
+	ARGUMENT_TIMEOUT,
+	ARGUMENT_SERVER
 };
 
 /*
- * The query is part of the first line of a request, which servers limit to less;
- * libcurl has no more than 1 MB for it and all headers.
+ * More than servers accept in the first line of a request.  libcurl has a buffer
+ * of 1 MB for that line and all headers.
  */
 #define MAX_QUERY_LENGTH	65536
 
@@ -99,7 +99,8 @@ prepare(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * The value of a header as text of the database; false if it cannot be one.
+ * Converts the value of a header to the encoding of the database.  Returns false
+ * if that is not possible.
  */
 static bool
 header_text(SmartcarSpan value, SmartcarSpan *converted)
@@ -109,8 +110,8 @@ header_text(SmartcarSpan value, SmartcarSpan *converted)
 }
 
 /*
- * All values of a header in one.  name is where it stands; no data if it has
- * come before, since there may be thousands of the same.
+ * The values of all headers with a name, joined by commas.  name points to one of
+ * them in lines; no data if it is not the first of them.
  */
 static SmartcarSpan
 joined_values(SmartcarSpan lines, SmartcarSpan name)
@@ -137,9 +138,9 @@ joined_values(SmartcarSpan lines, SmartcarSpan name)
 }
 
 /*
- * The headers as an object, their names in lower case.  A header that comes
- * several times has its values in one, as HTTP has it; what the database has no
- * text for is left out.
+ * The headers as an object, with names in lower case.  The values of a repeated
+ * header are joined, as HTTP allows.  A header that cannot be converted to the
+ * encoding of the database is left out.
  */
 static Jsonb *
 headers_as_jsonb(SmartcarSpan lines)
@@ -188,7 +189,7 @@ set_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan line
 		smartcar_item_set_text(call, item, column, value);
 }
 
-/* The Datum is memory of its own where one has 32 bits. */
+/* On 32-bit platforms, the Datum is allocated. */
 static void
 set_time_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan lines,
 				const char *name)
@@ -203,11 +204,11 @@ set_time_header(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan
 }
 
 /*
- * The times of a single signal of the v3 API, which has them in the body.  Those of
- * a list differ from each other.
+ * Sets the times of a response with a single signal, which are in the body and not
+ * in headers.  In a list, each signal has its own times.
  */
 static void
-set_times_of_signal(SmartcarCall *call, SmartcarItem *item, JsonbContainer *body)
+set_signal_times(SmartcarCall *call, SmartcarItem *item, JsonbContainer *body)
 {
 	JsonbContainer *data = smartcar_json_object_member(body, "data");
 	JsonbContainer *meta = data ? smartcar_json_object_member(data, "meta") : NULL;
@@ -217,16 +218,16 @@ set_times_of_signal(SmartcarCall *call, SmartcarItem *item, JsonbContainer *body
 	if (meta == NULL)
 		return;
 	old_context = MemoryContextSwitchTo(call->context);
-	if (item->nulls[DATA_AGE] && smartcar_json_time_member(meta, "oemUpdatedAt", &time))
-		smartcar_item_set_datum(item, DATA_AGE, TimestampTzGetDatum(time));
-	if (item->nulls[FETCHED_AT] && smartcar_json_time_member(meta, "retrievedAt", &time))
-		smartcar_item_set_datum(item, FETCHED_AT, TimestampTzGetDatum(time));
+	if (item->nulls[COLUMN_DATA_AGE] && smartcar_json_time_member(meta, "oemUpdatedAt", &time))
+		smartcar_item_set_datum(item, COLUMN_DATA_AGE, TimestampTzGetDatum(time));
+	if (item->nulls[COLUMN_FETCHED_AT] && smartcar_json_time_member(meta, "retrievedAt", &time))
+		smartcar_item_set_datum(item, COLUMN_FETCHED_AT, TimestampTzGetDatum(time));
 	MemoryContextSwitchTo(old_context);
 }
 
 /*
- * What a response says is wrong, by its status, or by its body alone where it is
- * that of a command which took long.
+ * Sets the refusal of an item, if its status is an error, or if the response to a
+ * command has status 202 and errors in its body.
  */
 static void
 set_refusal(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
@@ -255,38 +256,35 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 	MemoryContext old_context;
 	Datum		built;
 
-	smartcar_item_set_datum(item, STATUS, Int32GetDatum(response->status));
-	smartcar_item_set_text(call, item, BODY, response->body);
-	set_header(call, item, CONTENT_TYPE, headers, "Content-Type");
-	set_header(call, item, REQUEST_ID, headers, "SC-Request-Id");
-	set_time_header(call, item, DATA_AGE, headers, "SC-Data-Age");
-	set_time_header(call, item, FETCHED_AT, headers, "SC-Fetched-At");
-	set_header(call, item, UNIT_SYSTEM, headers, "SC-Unit-System");
+	smartcar_item_set_datum(item, COLUMN_STATUS, Int32GetDatum(response->status));
+	smartcar_item_set_text(call, item, COLUMN_BODY, response->body);
+	set_header(call, item, COLUMN_CONTENT_TYPE, headers, "Content-Type");
+	set_header(call, item, COLUMN_REQUEST_ID, headers, "SC-Request-Id");
+	set_time_header(call, item, COLUMN_DATA_AGE, headers, "SC-Data-Age");
+	set_time_header(call, item, COLUMN_FETCHED_AT, headers, "SC-Fetched-At");
+	set_header(call, item, COLUMN_UNIT_SYSTEM, headers, "SC-Unit-System");
 
 	if (response->status >= 400 || arguments->host == SMARTCAR_HOST_VEHICLE)
 		body = smartcar_json_try_parse(response->body);
 	if (body != NULL && arguments->host == SMARTCAR_HOST_VEHICLE)
-		set_times_of_signal(call, item, body);
+		set_signal_times(call, item, body);
 	set_refusal(call, item, response, body);
 
-	/* what is left over from its making is freed with the response */
+	/* built in the context of the response, which frees all but the copy */
 	built = JsonbPGetDatum(headers_as_jsonb(headers));
 	old_context = MemoryContextSwitchTo(call->context);
 	if (smartcar_retry_after(headers, &retry_after))
-		smartcar_item_set_datum(item, RETRY_AFTER, Int64GetDatum(retry_after));
-	smartcar_item_set_datum(item, HEADERS, datumCopy(built, false, -1));
+		smartcar_item_set_datum(item, COLUMN_RETRY_AFTER, Int64GetDatum(retry_after));
+	smartcar_item_set_datum(item, COLUMN_HEADERS, datumCopy(built, false, -1));
 	MemoryContextSwitchTo(old_context);
 	return false;
 }
 
-/*
- * A method, in capitals.
- */
 static const char *
 method_argument(FunctionCallInfo fcinfo)
 {
 	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-	SmartcarSpan method = smartcar_argument_span(fcinfo, METHOD_ARGUMENT);
+	SmartcarSpan method = smartcar_argument_span(fcinfo, ARGUMENT_METHOD);
 
 	if (method.data == NULL)
 		ereport(ERROR,
@@ -307,7 +305,7 @@ method_argument(FunctionCallInfo fcinfo)
 static SmartcarHost
 host_argument(FunctionCallInfo fcinfo, SmartcarApiVersion version)
 {
-	SmartcarSpan origin = smartcar_argument_span(fcinfo, ORIGIN_ARGUMENT);
+	SmartcarSpan origin = smartcar_argument_span(fcinfo, ARGUMENT_ORIGIN);
 
 	if (origin.data == NULL)
 		return version == SMARTCAR_API_V3 ? SMARTCAR_HOST_VEHICLE : SMARTCAR_HOST_API;
@@ -330,7 +328,7 @@ host_argument(FunctionCallInfo fcinfo, SmartcarApiVersion version)
 static SmartcarSpan
 unit_system_argument(FunctionCallInfo fcinfo)
 {
-	SmartcarSpan unit_system = smartcar_argument_span(fcinfo, UNIT_SYSTEM_ARGUMENT);
+	SmartcarSpan unit_system = smartcar_argument_span(fcinfo, ARGUMENT_UNIT_SYSTEM);
 
 	if (unit_system.data != NULL &&
 		!smartcar_span_equal(unit_system, SMARTCAR_SPAN("metric")) &&
@@ -342,7 +340,7 @@ unit_system_argument(FunctionCallInfo fcinfo)
 	return unit_system;
 }
 
-/* The value of a parameter as it stands in a URL; null leaves it out. */
+/* The value of a query parameter; no data for null, which leaves it out. */
 static SmartcarSpan
 parameter_value(const JsonbValue *value)
 {
@@ -367,16 +365,16 @@ parameter_value(const JsonbValue *value)
 }
 
 static void
-read_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
+parse_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	value;
 	Jsonb	   *query;
 
-	if (PG_ARGISNULL(QUERY_ARGUMENT))
+	if (PG_ARGISNULL(ARGUMENT_QUERY))
 		return;
-	query = PG_GETARG_JSONB_P(QUERY_ARGUMENT);
+	query = PG_GETARG_JSONB_P(ARGUMENT_QUERY);
 	if (!JB_ROOT_IS_OBJECT(query))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -407,8 +405,8 @@ read_query(FunctionCallInfo fcinfo, RequestArguments *arguments)
 }
 
 /*
- * libcurl, told to send the one with the other, would wait for the body of the
- * response, which never comes.
+ * With HEAD and a body, libcurl would wait for the body of the response, which has
+ * none.
  */
 static void
 reject_body_of_head(const char *method)
@@ -422,9 +420,9 @@ reject_body_of_head(const char *method)
 static SmartcarSpan
 body_argument(FunctionCallInfo fcinfo, const char *method)
 {
-	if (!PG_ARGISNULL(BODY_ARGUMENT))
+	if (!PG_ARGISNULL(ARGUMENT_BODY))
 		reject_body_of_head(method);
-	return smartcar_json_argument(fcinfo, BODY_ARGUMENT);
+	return smartcar_json_argument(fcinfo, ARGUMENT_BODY);
 }
 
 static void
@@ -436,9 +434,9 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	arguments->host = host_argument(fcinfo, call->version);
 	arguments->unit_system = unit_system_argument(fcinfo);
 	arguments->body = body_argument(fcinfo, arguments->method);
-	read_query(fcinfo, arguments);
+	parse_query(fcinfo, arguments);
 	call->arguments = arguments;
-	call->settings.timeout = smartcar_timeout_argument(fcinfo, TIMEOUT_ARGUMENT,
+	call->settings.timeout = smartcar_timeout_argument(fcinfo, ARGUMENT_TIMEOUT,
 													   call->settings.timeout);
 
 	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
@@ -462,11 +460,11 @@ static const SmartcarTypedCall request_call = {
 	.name = "smartcar_request",
 	.id_name = "path",
 	.ids_name = "paths",
-	.id_argument = PATH_ARGUMENT,
-	.access_token_argument = ACCESS_TOKEN_ARGUMENT,
-	.user_id_argument = USER_ID_ARGUMENT,
-	.server_argument = SERVER_ARGUMENT,
-	.columns = COLUMNS,
+	.id_argument = ARGUMENT_PATH,
+	.access_token_argument = ARGUMENT_ACCESS_TOKEN,
+	.user_id_argument = ARGUMENT_USER_ID,
+	.server_argument = ARGUMENT_SERVER,
+	.columns = COLUMN_COUNT,
 	.id_is_path = true,
 	.operations = {&request, &request},
 	.begin = begin

@@ -15,7 +15,7 @@
 #include "call/authorization.h"
 #include "pg/text.h"
 
-/* Whether Smartcar knows the user of a callback under the session's id. */
+/* The arguments and the result of the call. */
 typedef struct UserCheck
 {
 	SmartcarConnectionFilter filter;
@@ -26,9 +26,9 @@ typedef struct UserCheck
 static void
 prepare_check(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarConnectionWalk walk = {0};
+	SmartcarConnectionWalk pages = {0};
 
-	smartcar_connections_ask(call, item, &walk, &((UserCheck *) item->arguments)->filter);
+	smartcar_connections_ask(call, item, &pages, &((UserCheck *) item->arguments)->filter);
 }
 
 static void
@@ -37,8 +37,8 @@ check_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnectio
 	UserCheck  *check = (UserCheck *) item->arguments;
 
 	/*
-	 * A connection that does not say whose it is proves nothing: were the
-	 * filter ignored, it could be anybody's.
+	 * A connection without an external_id proves nothing: if Smartcar ignored
+	 * the filter, it may be anybody's.
 	 */
 	if (smartcar_span_equal(connection->user_id, item->user_id) &&
 		connection->external_id.data != NULL &&
@@ -49,15 +49,15 @@ check_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnectio
 static bool
 parse_check(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	SmartcarConnectionWalk walk = {0};
+	SmartcarConnectionWalk pages = {0};
 
-	(void) smartcar_connections_parse(call, item, &walk, response, check_connection);
+	(void) smartcar_connections_parse(call, item, &pages, response, check_connection);
 	return false;
 }
 
 /*
- * Whether Smartcar has connections of a user under an id of the application's
- * own.
+ * Whether Smartcar has a connection of a user with an external_id.  Only the first
+ * page is checked.
  */
 bool
 smartcar_is_known_user(SmartcarServer *server, const char *user_id, const char *external_id)

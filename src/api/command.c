@@ -22,23 +22,23 @@ PG_FUNCTION_INFO_V1(smartcar_send_command);
 /* The arguments of the SQL function. */
 enum
 {
-	VEHICLE_ID_ARGUMENT,
-	USER_ID_ARGUMENT,
-	COMMAND_ARGUMENT,
-	BODY_ARGUMENT,
-	TIMEOUT_ARGUMENT,
-	SERVER_ARGUMENT
+	ARGUMENT_VEHICLE_ID,
+	ARGUMENT_USER_ID,
+	ARGUMENT_COMMAND,
+	ARGUMENT_BODY,
+	ARGUMENT_TIMEOUT,
+	ARGUMENT_SERVER
 };
 
 typedef struct CommandArguments
 {
-	SmartcarSpan path;			/* below that of all commands, with its slash */
-	SmartcarSpan body;			/* no data: none */
+	SmartcarSpan path;			/* of the command, such as "/charge/start" */
+	SmartcarSpan body;			/* no data if there is none */
 } CommandArguments;
 
 /*
- * A vehicle that is locked twice may be one that somebody has unlocked in between,
- * so the request is never sent again.
+ * A command is never sent again.  Somebody may have undone it in between: a second
+ * "lock" could lock a vehicle that its owner has just unlocked.
  */
 static void
 prepare(SmartcarCall *call, SmartcarItem *item)
@@ -57,7 +57,7 @@ prepare(SmartcarCall *call, SmartcarItem *item)
 	item->request.kind = SMARTCAR_REQUEST_ONCE;
 }
 
-/* Whether a body is an error, as that of a good response can be. */
+/* Whether the body of a successful response is an error. */
 static bool
 is_error(const SmartcarApiResponse *response)
 {
@@ -71,8 +71,8 @@ is_error(const SmartcarApiResponse *response)
 }
 
 /*
- * A status of 202 only says that the command takes long.  What has come of it
- * stands in the body, an error included.
+ * Status 202 means only that the command takes long.  The body has its result,
+ * which may be an error.
  */
 static bool
 parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
@@ -83,9 +83,9 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 
 	if (response->json != NULL)
 		data = smartcar_json_object_member(response->json, "data");
-	/* a command has a status of the same form as a signal */
+	/* the status of a command has the same format as that of a signal */
 	if (data != NULL)
-		(void) smartcar_signal_read(data, &outcome);
+		(void) smartcar_signal_parse(data, &outcome);
 	if (outcome.error != NULL)
 		smartcar_item_refuse(call, item, response, outcome.error);
 	else if (data == NULL && response->json != NULL && is_error(response))
@@ -102,11 +102,10 @@ static const SmartcarOperation command_v3 = {
 	.parse = parse
 };
 
-/* A command as a path, such as "/charge/start". */
 static SmartcarSpan
 path_argument(FunctionCallInfo fcinfo)
 {
-	SmartcarSpan command = smartcar_argument_utf8(fcinfo, COMMAND_ARGUMENT);
+	SmartcarSpan command = smartcar_argument_utf8(fcinfo, ARGUMENT_COMMAND);
 	SmartcarSpan path;
 
 	if (command.data == NULL)
@@ -118,7 +117,7 @@ path_argument(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid command: \"%s\"",
-						smartcar_excerpt(smartcar_argument_span(fcinfo, COMMAND_ARGUMENT))),
+						smartcar_excerpt(smartcar_argument_span(fcinfo, ARGUMENT_COMMAND))),
 				 errdetail("It is what follows \"/commands/\" in the path of Smartcar's API."),
 				 errhint("An example is \"charge/start\".")));
 	return path;
@@ -129,24 +128,24 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
 	CommandArguments *arguments = palloc0(sizeof(CommandArguments));
 
-	if (PG_ARGISNULL(USER_ID_ARGUMENT))
+	if (PG_ARGISNULL(ARGUMENT_USER_ID))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("user_id must not be null")));
 	arguments->path = path_argument(fcinfo);
-	arguments->body = smartcar_json_argument(fcinfo, BODY_ARGUMENT);
+	arguments->body = smartcar_json_argument(fcinfo, ARGUMENT_BODY);
 	call->arguments = arguments;
-	call->settings.timeout = smartcar_timeout_argument(fcinfo, TIMEOUT_ARGUMENT,
+	call->settings.timeout = smartcar_timeout_argument(fcinfo, ARGUMENT_TIMEOUT,
 													   call->settings.timeout);
 }
 
 static const SmartcarTypedCall command_call = {
 	.name = "smartcar_send_command",
 	.id_name = "vehicle_id",
-	.id_argument = VEHICLE_ID_ARGUMENT,
+	.id_argument = ARGUMENT_VEHICLE_ID,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
-	.user_id_argument = USER_ID_ARGUMENT,
-	.server_argument = SERVER_ARGUMENT,
+	.user_id_argument = ARGUMENT_USER_ID,
+	.server_argument = ARGUMENT_SERVER,
 	.columns = 1,
 	.operations = {NULL, &command_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_NOT, SMARTCAR_AUTHORIZE_APPLICATION},

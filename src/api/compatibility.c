@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * compatibility.c
- *	  The SQL function that tells what a vehicle can do before its owner connects it.
+ *	  The SQL function that checks the compatibility of a vehicle before its
+ *	  owner connects it.
  *
- * Smartcar tells this of a single vehicle in version 2.0 of its API alone, so it is
- * called there whatever version a server is set to.  Version 3 has a list of
- * models, which smartcar_request() gets.
+ * Only version 2.0 of the API can check a single vehicle, so it is used for servers
+ * of either version.  Version 3 has a list of models, which smartcar_request() can
+ * get.
  *
  * src/api/compatibility.c
  *
@@ -28,20 +29,20 @@ PG_FUNCTION_INFO_V1(smartcar_get_compatibility);
 
 enum
 {
-	VIN_ARGUMENT,
-	SCOPE_ARGUMENT,
-	COUNTRY_ARGUMENT,
-	FLAGS_ARGUMENT,
-	MODE_ARGUMENT,
-	SERVER_ARGUMENT
+	ARGUMENT_VIN,
+	ARGUMENT_SCOPE,
+	ARGUMENT_COUNTRY,
+	ARGUMENT_FLAGS,
+	ARGUMENT_MODE,
+	ARGUMENT_SERVER
 };
 
 enum
 {
-	COMPATIBLE,
-	REASON,
-	CAPABILITIES,
-	COLUMNS
+	COLUMN_COMPATIBLE,
+	COLUMN_REASON,
+	COLUMN_CAPABILITIES,
+	COLUMN_COUNT
 };
 
 typedef struct CompatibilityArguments
@@ -77,26 +78,26 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 		smartcar_item_fail(call, item, "Its member \"compatible\" is not a boolean.");
 		return false;
 	}
-	smartcar_item_set_datum(item, COMPATIBLE, BoolGetDatum(compatible));
-	smartcar_item_set_text(call, item, REASON, smartcar_json_text_member(response->json, "reason"));
+	smartcar_item_set_datum(item, COLUMN_COMPATIBLE, BoolGetDatum(compatible));
+	smartcar_item_set_text(call, item, COLUMN_REASON, smartcar_json_text_member(response->json, "reason"));
 
 	if (smartcar_json_member(response->json, "capabilities", &capabilities) != NULL)
 	{
 		old_context = MemoryContextSwitchTo(call->context);
-		smartcar_item_set_datum(item, CAPABILITIES,
+		smartcar_item_set_datum(item, COLUMN_CAPABILITIES,
 								JsonbPGetDatum(JsonbValueToJsonb(&capabilities)));
 		MemoryContextSwitchTo(old_context);
 	}
 	return false;
 }
 
-/* A permission is asked for by its bare name. */
+/* The scopes without "required:", separated by spaces. */
 static SmartcarSpan
 joined_scope(FunctionCallInfo fcinfo, const SmartcarServer *server, int argument)
 {
 	StringInfoData joined;
 	const SmartcarScopeList *wanted = smartcar_server_scope(server, SMARTCAR_OPTION_SCOPE);
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan name;
 
 	initStringInfo(&joined);
@@ -110,8 +111,8 @@ joined_scope(FunctionCallInfo fcinfo, const SmartcarServer *server, int argument
 	}
 	else
 	{
-		smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(argument), "scope");
-		while (smartcar_text_array_next(&walk, &name))
+		smartcar_text_array_begin(&reader, PG_GETARG_ARRAYTYPE_P(argument), "scope");
+		while (smartcar_text_array_next(&reader, &name))
 		{
 			smartcar_resolve_permission(&name);
 			appendStringInfo(&joined, " %.*s", (int) name.length, name.data);
@@ -125,7 +126,8 @@ joined_scope(FunctionCallInfo fcinfo, const SmartcarServer *server, int argument
 }
 
 /*
- * A server that uses version 3 may still have what version 2.0 wants.
+ * The call needs the credentials of version 2.0, which a server of version 3 may
+ * have as well.
  */
 static void
 require_credentials_v2(SmartcarCall *call)
@@ -152,14 +154,14 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 
 	require_credentials_v2(call);
 
-	arguments->scope = joined_scope(fcinfo, call->server, SCOPE_ARGUMENT);
-	arguments->country = smartcar_argument_utf8(fcinfo, COUNTRY_ARGUMENT);
-	arguments->mode = smartcar_argument_span(fcinfo, MODE_ARGUMENT);
+	arguments->scope = joined_scope(fcinfo, call->server, ARGUMENT_SCOPE);
+	arguments->country = smartcar_argument_utf8(fcinfo, ARGUMENT_COUNTRY);
+	arguments->mode = smartcar_argument_span(fcinfo, ARGUMENT_MODE);
 	if (arguments->mode.data != NULL)
 		smartcar_check_mode(arguments->mode);
 	else
 		arguments->mode = smartcar_server_span(call->server, SMARTCAR_OPTION_MODE);
-	arguments->flags = smartcar_flags_argument(fcinfo, FLAGS_ARGUMENT);
+	arguments->flags = smartcar_flags_argument(fcinfo, ARGUMENT_FLAGS);
 	call->arguments = arguments;
 }
 
@@ -171,11 +173,11 @@ static const SmartcarOperation compatibility = {
 static const SmartcarTypedCall compatibility_call = {
 	.name = "smartcar_get_compatibility",
 	.id_name = "vin",
-	.id_argument = VIN_ARGUMENT,
+	.id_argument = ARGUMENT_VIN,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
 	.user_id_argument = SMARTCAR_NO_ARGUMENT,
-	.server_argument = SERVER_ARGUMENT,
-	.columns = COLUMNS,
+	.server_argument = ARGUMENT_SERVER,
+	.columns = COLUMN_COUNT,
 	.operations = {&compatibility, &compatibility},
 	.authorizations = {SMARTCAR_AUTHORIZE_CLIENT, SMARTCAR_AUTHORIZE_CLIENT},
 	.begin = begin

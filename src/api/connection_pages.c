@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * connection_pages.c
- *	  Connections: which user has given the application which vehicle.
+ *	  Lists and deletes connections, page by page.
  *
  * src/api/connection_pages.c
  *
@@ -16,22 +16,22 @@
 #include "pg/text.h"
 #include "pg/text_array.h"
 
-/* The largest page that has been seen in use, and the default one. */
+/* The largest page that others are known to use, and the default of the API. */
 #define PAGE_SIZE			100
 #define DEFAULT_PAGE_SIZE	10
 
 /*
- * So many pages hold more connections than an application has.  A server that
- * makes up new ones for ever is not followed further.
+ * No application has as many pages.  The limit ends a list if a faulty server
+ * returns new pages without end.
  */
 #define MAX_PAGES			20000
 
-/* How many ids an error names. */
+/* The most ids that an error names. */
 #define MAX_NAMED_IDS		10
 
 /*
- * The connections of the vehicle and user that an item is about.  The API
- * lists live vehicles unless it is told otherwise.
+ * The filter for the connections of an item: its vehicle and its user.  Without a
+ * mode, the API lists live vehicles.
  */
 SmartcarConnectionFilter
 smartcar_item_filter(const SmartcarCall *call, const SmartcarItem *item)
@@ -45,23 +45,23 @@ smartcar_item_filter(const SmartcarCall *call, const SmartcarItem *item)
 }
 
 /*
- * Describes the request for the next page.
+ * Prepares the request for the next page.
  */
 void
-smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *walk,
+smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *pages,
 						 const SmartcarConnectionFilter *filter)
 {
-	walk->filter = *filter;
+	pages->filter = *filter;
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_CONNECTIONS, smartcar_span(NULL, 0));
 	smartcar_request_query(item, "filter[vehicleId]", filter->vehicle_id);
 	smartcar_request_query(item, "filter[userId]", filter->user_id);
 	smartcar_request_query(item, "filter[user.externalId]", filter->external_id);
 	smartcar_request_query(item, "filter[vehicle.mode]", filter->mode);
-	smartcar_request_query_number(item, "page[number]", walk->page + 1);
+	smartcar_request_query_number(item, "page[number]", pages->page + 1);
 	smartcar_request_query_number(item, "page[size]", PAGE_SIZE);
 }
 
-/* A member of a member, and so on; NULL where one of them is missing. */
+/* The object at a path of members, or NULL. */
 static JsonbContainer *
 object_at(JsonbContainer *object, const char *const *path)
 {
@@ -79,7 +79,7 @@ text_member(JsonbContainer *object, const char *key)
 }
 
 static void
-read_vehicle(JsonbContainer *vehicle, SmartcarConnection *connection)
+parse_vehicle(JsonbContainer *vehicle, SmartcarConnection *connection)
 {
 	if (vehicle == NULL)
 		return;
@@ -92,7 +92,7 @@ read_vehicle(JsonbContainer *vehicle, SmartcarConnection *connection)
 }
 
 /*
- * Where the external id stands is not documented, so these are looked at.
+ * The external_id.  Its place is not documented, so several are tried.
  */
 static SmartcarSpan
 find_external_id(JsonbContainer *object)
@@ -111,7 +111,7 @@ find_external_id(JsonbContainer *object)
 }
 
 static void
-read_v3(JsonbContainer *object, SmartcarConnection *connection)
+parse_connection_v3(JsonbContainer *object, SmartcarConnection *connection)
 {
 	static const char *const vehicle[] = {"relationships", "vehicle", "data", NULL};
 	static const char *const user[] = {"relationships", "user", "data", NULL};
@@ -127,16 +127,16 @@ read_v3(JsonbContainer *object, SmartcarConnection *connection)
 	if (attributes != NULL)
 	{
 		connection->permissions = smartcar_json_array_member(attributes, "permissions");
-		read_vehicle(smartcar_json_object_member(attributes, "vehicle"), connection);
+		parse_vehicle(smartcar_json_object_member(attributes, "vehicle"), connection);
 	}
 }
 
 /*
- * Describes the request of the v2.0 management API for a deletion: of the
- * connections of a vehicle, of a user, or of the one of both.
+ * Prepares a deletion with the v2.0 management API: of the connections of the
+ * item's vehicle, of its user, or of both.
  */
 void
-smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item)
+smartcar_managed_deletion_prepare(SmartcarCall *call, SmartcarItem *item)
 {
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DELETE_MANAGED_CONNECTIONS,
 							  smartcar_span(NULL, 0));
@@ -145,11 +145,11 @@ smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Reads a connection of the v2.0 management API, where an older page calls the
- * time createdAt.
+ * Parses a connection of the v2.0 management API.  An older page of its
+ * documentation has createdAt instead of connectedAt.
  */
 void
-smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connection)
+smartcar_connection_parse_v2(JsonbContainer *object, SmartcarConnection *connection)
 {
 	memset(connection, 0, sizeof(*connection));
 	connection->user_id = smartcar_json_text_member(object, "userId");
@@ -161,59 +161,59 @@ smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connecti
 }
 
 /*
- * Records a page by its mark, which no other page has; context must last as long
- * as the trail.  Returns false, and fails the item, if the page has come before
- * or is one too many.
+ * Records a page by its mark, which must be unique.  If the page is a repeated one
+ * or exceeds the limit, fails the item and returns false.  context must live as
+ * long as *cycle.
  */
 bool
-smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item, SmartcarPageTrail *trail,
+smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item, SmartcarPageTrail *cycle,
 					 MemoryContext context, SmartcarSpan mark)
 {
 	char	   *copy;
 
-	if (trail->mark.data != NULL && smartcar_span_equal(mark, trail->mark))
+	if (cycle->mark.data != NULL && smartcar_span_equal(mark, cycle->mark))
 	{
 		smartcar_item_fail(call, item, "It repeats an earlier page.");
 		return false;
 	}
-	if (trail->pages >= MAX_PAGES)
+	if (cycle->pages >= MAX_PAGES)
 	{
 		smartcar_item_fail(call, item,
 						   psprintf("It exceeds the limit of %d pages.", MAX_PAGES));
 		return false;
 	}
-	if (trail->pages++ < trail->renewal)
+	if (cycle->pages++ < cycle->renewal)
 		return true;
 
 	copy = MemoryContextAlloc(context, Max(mark.length, 1));
 	memcpy(copy, mark.data, mark.length);
-	trail->mark = smartcar_span(copy, mark.length);
-	trail->renewal = trail->pages * 2;
+	cycle->mark = smartcar_span(copy, mark.length);
+	cycle->renewal = cycle->pages * 2;
 	return true;
 }
 
-/* Whether an id is not the one that was asked for, if any was. */
+/* Whether an id differs from that of the filter.  A missing one does not. */
 static bool
-is_another(SmartcarSpan found, SmartcarSpan asked)
+differs(SmartcarSpan id, SmartcarSpan filter)
 {
-	if (found.data == NULL || asked.data == NULL)
+	if (id.data == NULL || filter.data == NULL)
 		return false;
-	return !smartcar_span_equal(smartcar_utf8_from_bytes(found.data, (int) found.length), asked);
+	return !smartcar_span_equal(smartcar_utf8_from_bytes(id.data, (int) id.length), filter);
 }
 
 /*
- * Whether a connection is one that was asked for, as far as it says so.
+ * Whether a connection matches a filter.  Ids that it lacks match.
  */
 bool
 smartcar_connection_matches(const SmartcarConnection *connection,
 							const SmartcarConnectionFilter *filter)
 {
-	return !is_another(connection->vehicle_id, filter->vehicle_id) &&
-		!is_another(connection->user_id, filter->user_id) &&
-		!is_another(connection->external_id, filter->external_id);
+	return !differs(connection->vehicle_id, filter->vehicle_id) &&
+		!differs(connection->user_id, filter->user_id) &&
+		!differs(connection->external_id, filter->external_id);
 }
 
-/* Whether a connection says everything that it was asked for by. */
+/* Whether a connection has the ids of the filter, except the external_id. */
 static bool
 is_identified(const SmartcarConnection *connection, const SmartcarConnectionFilter *filter)
 {
@@ -228,59 +228,60 @@ is_usable_id(SmartcarSpan id)
 }
 
 /*
- * What is wrong with an entry of a list, or NULL.  Pages are told apart by ids,
- * and one that is deleted must have an id that a path can hold.
+ * What is wrong with a connection of a list, or NULL.  It needs an id, by which
+ * repeated pages are detected and connections deleted.
  */
 static const char *
-find_fault(const SmartcarConnectionWalk *walk, const SmartcarConnection *connection)
+find_fault(const SmartcarConnectionWalk *pages, const SmartcarConnection *connection)
 {
-	if (connection->connection_id.data == NULL && !walk->is_lenient)
+	if (connection->connection_id.data == NULL && !pages->is_lenient)
 		return "It lists a connection without an id.";
-	if (!smartcar_connection_matches(connection, &walk->filter) ||
-		(walk->must_identify && !is_identified(connection, &walk->filter)))
+	if (!smartcar_connection_matches(connection, &pages->filter) ||
+		(pages->must_identify && !is_identified(connection, &pages->filter)))
 		return "It lists a connection that was not asked for.";
 	return NULL;
 }
 
 /*
- * Reads what a page says about the others.
+ * Parses the information about other pages.
  */
 static void
-read_outlook(SmartcarConnectionWalk *walk, const SmartcarApiResponse *response)
+parse_paging(SmartcarConnectionWalk *pages, const SmartcarApiResponse *response)
 {
 	JsonbContainer *links = smartcar_json_object_member(response->json, "links");
 	JsonbContainer *meta = smartcar_json_object_member(response->json, "meta");
 
-	walk->has_next = text_member(links, "next").length > 0;
+	pages->has_next = text_member(links, "next").length > 0;
 	if (meta == NULL)
 		return;
-	if (!smartcar_json_integer_member(meta, "totalCount", &walk->total))
-		walk->total = 0;
-	if (!smartcar_json_integer_member(meta, "pageSize", &walk->page_size))
-		walk->page_size = 0;
+	if (!smartcar_json_integer_member(meta, "totalCount", &pages->total))
+		pages->total = 0;
+	if (!smartcar_json_integer_member(meta, "pageSize", &pages->page_size))
+		pages->page_size = 0;
 }
 
 /*
- * Whether there may be another page.  One with a link to the next has one, and so
- * has one that comes before all connections were listed.  If Smartcar says nothing,
- * only a page that is smaller than the first, or than the default size, is certainly
- * the last: the API does not promise to keep to the size that it was asked for.
+ * Whether there may be another page: if there is a link to it, or if the list has
+ * fewer connections than Smartcar's total.  Without either, a page is the last one
+ * only if it is smaller than the first, or than the default size: the API may
+ * return smaller pages than requested.
  */
 static bool
-may_go_on(const SmartcarConnectionWalk *walk)
+may_have_next(const SmartcarConnectionWalk *pages)
 {
-	if (walk->count == 0 || walk->has_next)
-		return walk->count > 0;
-	if (walk->total > 0)
-		return walk->listed < walk->total;
-	return walk->count >= DEFAULT_PAGE_SIZE && walk->count >= walk->first_count;
+	if (pages->count == 0 || pages->has_next)
+		return pages->count > 0;
+	if (pages->total > 0)
+		return pages->listed < pages->total;
+	return pages->count >= DEFAULT_PAGE_SIZE && pages->count >= pages->first_count;
 }
 
 /*
- * Parses a page; returns whether to ask for another.
+ * Parses a page, and calls visit() for each connection.  Returns whether to
+ * request another page.
  */
 bool
-smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *walk,
+smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *pages,
 						   const SmartcarApiResponse *response,
 						   SmartcarConnectionVisitor visit)
 {
@@ -294,12 +295,12 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 		return false;
 	}
 	count = JsonContainerSize(data);
-	walk->page++;
-	walk->count = count;
-	walk->listed += count;
-	if (walk->page == 1)
-		walk->first_count = count;
-	read_outlook(walk, response);
+	pages->page++;
+	pages->count = count;
+	pages->listed += count;
+	if (pages->page == 1)
+		pages->first_count = count;
+	parse_paging(pages, response);
 
 	for (int i = 0; i < count && item->error == NULL; i++)
 	{
@@ -308,10 +309,10 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 		const char *fault;
 
 		if (object != NULL)
-			read_v3(object, &connection);
+			parse_connection_v3(object, &connection);
 		if (!is_usable_id(connection.connection_id))
 			connection.connection_id = smartcar_span(NULL, 0);
-		fault = find_fault(walk, &connection);
+		fault = find_fault(pages, &connection);
 		if (fault != NULL)
 		{
 			smartcar_item_fail(call, item, fault);
@@ -320,35 +321,36 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 		if (first_id.data == NULL && connection.connection_id.data != NULL)
 		{
 			first_id = connection.connection_id;
-			if (!smartcar_page_is_new(call, item, &walk->trail, item->context, first_id))
+			if (!smartcar_page_is_new(call, item, &pages->cycle, item->context, first_id))
 				return false;
 		}
 		visit(call, item, &connection);
 	}
 
-	/* nothing by which to notice that the page comes again */
+	/* without an id, a repeated page cannot be detected */
 	if (count > 0 && first_id.data == NULL && item->error == NULL)
 	{
 		smartcar_item_fail(call, item, "It lists no connection with an id.");
 		return false;
 	}
-	walk->first_id = smartcar_item_copy(item, first_id);
-	return may_go_on(walk);
+	pages->first_id = smartcar_item_copy(item, first_id);
+	return may_have_next(pages);
 }
 
 /*
- * Describes the next request of a deletion: a page, or one connection.  A
- * connection that does not say whose it is counts as somebody else's.
+ * Prepares the next request of a deletion: a page, or one connection.  A
+ * connection without the ids of the filter may be another user's, so it is an
+ * error.
  */
 void
-smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item)
+smartcar_deletion_prepare(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
-	deletion->walk.must_identify = true;
+	deletion->pages.must_identify = true;
 	if (item->step == 0)
-		smartcar_connections_ask(call, item, &deletion->walk, &filter);
+		smartcar_connections_ask(call, item, &deletion->pages, &filter);
 	else
 		smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DELETE_CONNECTION,
 								  deletion->ids.elements[deletion->deleted]);
@@ -365,11 +367,13 @@ add_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connect
 }
 
 /*
- * Parses a page, or the response to a deletion; returns whether there is more to
- * do.  Nothing is deleted before all pages were found to be about what was asked
- * for: were a filter ignored, these would be all connections of the application.
- * A connection that somebody else has deleted since it was listed must not end
- * the deletion: the others would stay, and the owners believe that they are gone.
+ * Parses a page, or the response to a deletion.  Returns whether there is another
+ * request.
+ *
+ * Nothing is deleted before all pages were checked: if Smartcar ignored a filter,
+ * the list would have all connections of the application.  It is not an error if
+ * a connection was deleted by somebody else after it was listed, because then the
+ * others would not be deleted.
  */
 bool
 smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
@@ -381,7 +385,7 @@ smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
 	{
 		if (response->json == NULL)
 			smartcar_item_fail(call, item, "It is empty.");
-		else if (smartcar_connections_parse(call, item, &deletion->walk, response, add_id))
+		else if (smartcar_connections_parse(call, item, &deletion->pages, response, add_id))
 			return true;
 		item->step++;
 	}
@@ -391,7 +395,7 @@ smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
 }
 
 /*
- * A deletion that failed in its middle tells what it has deleted.
+ * Adds the deleted connections to the error of a deletion.
  */
 void
 smartcar_deletion_failed(SmartcarCall *call, SmartcarItem *item)

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * connection_pages.h
- *	  Connections: which user has given the application which vehicle.
+ *	  Lists and deletes connections, page by page.
  *
- * The v3 API has no other list of vehicles or permissions, so several typed
- * calls walk the pages of its connections.
+ * The v3 API has no other list of vehicles or permissions, so several calls list
+ * connections.
  *
  * src/api/connection_pages.h
  *
@@ -20,7 +20,7 @@
 #include "call/call.h"
 #include "pg/text_array.h"
 
-/* What either API says about a connection; no data for what it does not say. */
+/* A connection of either API; no data for missing members. */
 typedef struct SmartcarConnection
 {
 	SmartcarSpan connection_id;
@@ -31,13 +31,13 @@ typedef struct SmartcarConnection
 	JsonbContainer *permissions;
 	SmartcarSpan make;
 	SmartcarSpan model;
-	int32		year;			/* 0: not known */
+	int32		year;			/* 0 if it is unknown */
 	SmartcarSpan powertrain_type;
 	SmartcarSpan connected_at;
 	SmartcarSpan updated_at;
 } SmartcarConnection;
 
-/* Which connections, in UTF-8; no data: whichever. */
+/* A filter, in UTF-8; no data matches any value. */
 typedef struct SmartcarConnectionFilter
 {
 	SmartcarSpan vehicle_id;
@@ -47,69 +47,71 @@ typedef struct SmartcarConnectionFilter
 } SmartcarConnectionFilter;
 
 /*
- * Notices pages that repeat.  Of all pages that were seen one is remembered, and
- * another one after twice as many, so that a circle of any length is noticed
- * (Brent's algorithm).  Starts as zeros.
+ * Detects repeated pages, with Brent's algorithm: it keeps the mark of one page,
+ * and replaces it each time the number of pages has doubled, so that it detects
+ * a cycle of any length.  Starts as zeros.
  */
 typedef struct SmartcarPageTrail
 {
-	SmartcarSpan mark;			/* of one page that was seen */
-	int64		pages;			/* so many were seen */
-	int64		renewal;		/* and the mark is replaced after so many */
+	SmartcarSpan mark;			/* of one page */
+	int64		pages;			/* number of pages so far */
+	int64		renewal;		/* the number of pages at which the mark is
+								 * replaced */
 } SmartcarPageTrail;
 
-/* How far an item has come in the pages of the v3 API; starts as zeros. */
+/* The progress of an item in the pages of the v3 API.  Starts as zeros. */
 typedef struct SmartcarConnectionWalk
 {
-	SmartcarConnectionFilter filter;	/* that of the last request */
-	bool		must_identify;	/* refuse an entry that lacks an id which the
-								 * filter has */
-	bool		is_lenient;		/* leave entries without an id to the visitor */
-	int			page;			/* the one that was requested last */
-	int			first_count;	/* connections on the first page */
-	int			count;			/* on the last page */
-	int64		listed;			/* on all pages of this walk */
-	int32		total;			/* that Smartcar says there are; 0: it does
-								 * not say */
-	int32		page_size;		/* likewise, on a page */
-	bool		has_next;		/* the last page has a link to another one */
-	SmartcarSpan first_id;		/* the first one of the last page */
-	SmartcarPageTrail trail;
+	SmartcarConnectionFilter filter;	/* of the last request */
+	bool		must_identify;	/* connections must have the ids of the filter */
+	bool		is_lenient;		/* connections without an id are not an error */
+	int			page;			/* the last one that was parsed */
+	int			first_count;	/* number of connections on the first page */
+	int			count;			/* number of connections on the last page */
+	int64		listed;			/* number of connections on all pages */
+	int32		total;			/* Smartcar's number of all connections; 0 if
+								 * it is unknown */
+	int32		page_size;		/* Smartcar's size of a page; 0 if it is
+								 * unknown */
+	bool		has_next;		/* the last page has a link to the next */
+	SmartcarSpan first_id;		/* of the first connection on the last page */
+	SmartcarPageTrail cycle;
 } SmartcarConnectionWalk;
 
 typedef void (*SmartcarConnectionVisitor) (SmartcarCall *call, SmartcarItem *item,
 										   const SmartcarConnection *connection);
 
 /*
- * A deletion.  The v3 API deletes one connection at a time, so that they are
- * listed first.  It is the first member of what an item has gathered.
+ * A deletion.  The v3 API deletes one connection at a time, so they are listed
+ * first.  This is the first member of the item's operation data.
  */
 typedef struct SmartcarConnectionDeletion
 {
-	SmartcarConnectionWalk walk;
+	SmartcarConnectionWalk pages;
 	SmartcarTextList ids;
 	int			deleted;
-	SmartcarConnectionVisitor visit;	/* called for each; may be NULL */
+	SmartcarConnectionVisitor visit;	/* called for each connection; may be
+										 * NULL */
 } SmartcarConnectionDeletion;
 
 extern bool smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item,
-								 SmartcarPageTrail *trail, MemoryContext context,
+								 SmartcarPageTrail *cycle, MemoryContext context,
 								 SmartcarSpan mark);
 extern bool smartcar_connection_matches(const SmartcarConnection *connection,
 										const SmartcarConnectionFilter *filter);
 extern void smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item,
-									 SmartcarConnectionWalk *walk,
+									 SmartcarConnectionWalk *pages,
 									 const SmartcarConnectionFilter *filter);
 extern bool smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item,
-									   SmartcarConnectionWalk *walk,
+									   SmartcarConnectionWalk *pages,
 									   const SmartcarApiResponse *response,
 									   SmartcarConnectionVisitor visit);
-extern void smartcar_deletion_ask(SmartcarCall *call, SmartcarItem *item);
+extern void smartcar_deletion_prepare(SmartcarCall *call, SmartcarItem *item);
 extern bool smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
 									const SmartcarApiResponse *response);
 extern void smartcar_deletion_failed(SmartcarCall *call, SmartcarItem *item);
-extern void smartcar_managed_deletion_ask(SmartcarCall *call, SmartcarItem *item);
-extern void smartcar_connection_read_v2(JsonbContainer *object, SmartcarConnection *connection);
+extern void smartcar_managed_deletion_prepare(SmartcarCall *call, SmartcarItem *item);
+extern void smartcar_connection_parse_v2(JsonbContainer *object, SmartcarConnection *connection);
 
 extern SmartcarConnectionFilter smartcar_item_filter(const SmartcarCall *call,
 													 const SmartcarItem *item);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * connections.c
- *	  SQL functions about connections, and what disconnects one vehicle.
+ *	  The SQL functions that list and delete connections, and the call that
+ *	  disconnects a vehicle.
  *
  * src/api/connections.c
  *
@@ -24,12 +25,11 @@
 #include "pg/json.h"
 #include "pg/text.h"
 #include "pg/text_array.h"
-#include "pg/datum.h"
 
 PG_FUNCTION_INFO_V1(smartcar_get_connections);
 PG_FUNCTION_INFO_V1(smartcar_delete_connections);
 
-/* The most that the management API gives at once. */
+/* The largest page of the management API. */
 #define MANAGED_LIMIT	"100"
 
 /* The arguments of smartcar_get_connections(). */
@@ -53,22 +53,22 @@ enum
 /* The columns of the SQL type smartcar_connection. */
 enum
 {
-	CONNECTION_ID,
-	USER_ID,
-	VEHICLE_ID,
-	EXTERNAL_ID,
-	MODE,
-	PERMISSIONS,
-	MAKE,
-	MODEL,
-	YEAR,
-	POWERTRAIN_TYPE,
-	CONNECTED_AT,
-	UPDATED_AT,
-	COLUMNS
+	COLUMN_CONNECTION_ID,
+	COLUMN_USER_ID,
+	COLUMN_VEHICLE_ID,
+	COLUMN_EXTERNAL_ID,
+	COLUMN_MODE,
+	COLUMN_PERMISSIONS,
+	COLUMN_MAKE,
+	COLUMN_MODEL,
+	COLUMN_YEAR,
+	COLUMN_POWERTRAIN_TYPE,
+	COLUMN_CONNECTED_AT,
+	COLUMN_UPDATED_AT,
+	COLUMN_COUNT
 };
 
-/* What the call is about beside its items, and the type of its rows. */
+/* The arguments of the call, and its row type. */
 typedef struct ConnectionArguments
 {
 	SmartcarSpan external_id;
@@ -80,10 +80,10 @@ typedef struct ConnectionArguments
 typedef struct ConnectionList
 {
 	SmartcarConnectionDeletion deletion;	/* must be first */
-	SmartcarConnectionWalk walk;
+	SmartcarConnectionWalk pages;
 	SmartcarSpan cursor;		/* of the next page of the v2.0 API */
-	SmartcarPageTrail trail;	/* of the cursors */
-	ArrayBuildState *rows;		/* of the call */
+	SmartcarPageTrail cycle;	/* of the cursors */
+	ArrayBuildState *rows;		/* in the context of the call */
 } ConnectionList;
 
 static ConnectionList *
@@ -112,32 +112,32 @@ set_time_column(Datum *values, bool *nulls, int column, SmartcarSpan value)
 static Datum
 connection_datum(const SmartcarConnection *connection, TupleDesc row)
 {
-	Datum		values[COLUMNS] = {0};
-	bool		nulls[COLUMNS];
+	Datum		values[COLUMN_COUNT] = {0};
+	bool		nulls[COLUMN_COUNT];
 
 	memset(nulls, true, sizeof(nulls));
-	set_text_column(values, nulls, CONNECTION_ID, connection->connection_id);
-	set_text_column(values, nulls, USER_ID, connection->user_id);
-	set_text_column(values, nulls, VEHICLE_ID, connection->vehicle_id);
-	set_text_column(values, nulls, EXTERNAL_ID, connection->external_id);
-	set_text_column(values, nulls, MODE, connection->mode);
-	set_text_column(values, nulls, MAKE, connection->make);
-	set_text_column(values, nulls, MODEL, connection->model);
-	set_text_column(values, nulls, POWERTRAIN_TYPE, connection->powertrain_type);
-	set_time_column(values, nulls, CONNECTED_AT, connection->connected_at);
-	set_time_column(values, nulls, UPDATED_AT, connection->updated_at);
+	set_text_column(values, nulls, COLUMN_CONNECTION_ID, connection->connection_id);
+	set_text_column(values, nulls, COLUMN_USER_ID, connection->user_id);
+	set_text_column(values, nulls, COLUMN_VEHICLE_ID, connection->vehicle_id);
+	set_text_column(values, nulls, COLUMN_EXTERNAL_ID, connection->external_id);
+	set_text_column(values, nulls, COLUMN_MODE, connection->mode);
+	set_text_column(values, nulls, COLUMN_MAKE, connection->make);
+	set_text_column(values, nulls, COLUMN_MODEL, connection->model);
+	set_text_column(values, nulls, COLUMN_POWERTRAIN_TYPE, connection->powertrain_type);
+	set_time_column(values, nulls, COLUMN_CONNECTED_AT, connection->connected_at);
+	set_time_column(values, nulls, COLUMN_UPDATED_AT, connection->updated_at);
 	if (connection->year != 0)
 	{
-		values[YEAR] = Int32GetDatum(connection->year);
-		nulls[YEAR] = false;
+		values[COLUMN_YEAR] = Int32GetDatum(connection->year);
+		nulls[COLUMN_YEAR] = false;
 	}
 	if (connection->permissions != NULL)
 	{
 		SmartcarTextList list = {0};
 
 		smartcar_text_list_add_all(&list, CurrentMemoryContext, connection->permissions);
-		values[PERMISSIONS] = smartcar_text_list_datum(&list);
-		nulls[PERMISSIONS] = false;
+		values[COLUMN_PERMISSIONS] = smartcar_text_list_datum(&list);
+		nulls[COLUMN_PERMISSIONS] = false;
 	}
 	return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
 }
@@ -199,8 +199,8 @@ prepare_connections_v2(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Parses the connections that the management API lists; filter says which were
- * asked for.
+ * Parses connections of the management API.  One that does not match the filter
+ * fails the item.
  */
 static bool
 parse_managed(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
@@ -222,7 +222,7 @@ parse_managed(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse 
 
 		if (object == NULL)
 			continue;
-		smartcar_connection_read_v2(object, &connection);
+		smartcar_connection_parse_v2(object, &connection);
 		if (!smartcar_connection_matches(&connection, filter))
 		{
 			smartcar_item_fail(call, item, "It lists a connection that was not asked for.");
@@ -247,7 +247,7 @@ parse_connections_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 	if (cursor.length > 0)
 	{
 		list->cursor = smartcar_item_copy(item, cursor);
-		return smartcar_page_is_new(call, item, &list->trail, item->context, cursor);
+		return smartcar_page_is_new(call, item, &list->cycle, item->context, cursor);
 	}
 	set_rows(call, item);
 	return false;
@@ -263,13 +263,13 @@ prepare_connections_v3(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionFilter filter = connection_filter(call, item);
 
-	smartcar_connections_ask(call, item, &list_state(item)->walk, &filter);
+	smartcar_connections_ask(call, item, &list_state(item)->pages, &filter);
 }
 
 static bool
 parse_connections_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	if (smartcar_connections_parse(call, item, &list_state(item)->walk, response, add_row))
+	if (smartcar_connections_parse(call, item, &list_state(item)->pages, response, add_row))
 		return true;
 	set_rows(call, item);
 	return false;
@@ -285,7 +285,7 @@ new_arguments(FunctionCallInfo fcinfo)
 {
 	ConnectionArguments *arguments = palloc0(sizeof(ConnectionArguments));
 
-	arguments->row = smartcar_row_descriptor(fcinfo, COLUMNS);
+	arguments->row = smartcar_row_descriptor(fcinfo, COLUMN_COUNT);
 	return arguments;
 }
 
@@ -328,13 +328,13 @@ static const SmartcarTypedCall connections_call = {
 
 /* smartcar_delete_connections() */
 
-/* What a response without a body has deleted is not known. */
+/* A response without a body does not tell which connections were deleted. */
 static bool
 parse_delete_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	static const SmartcarConnectionFilter any = {{NULL, 0}};
 
-	/* too late to refuse one that was not asked for */
+	/* they are deleted, so it is too late to check them against the filter */
 	if (response->json == NULL || parse_managed(call, item, response, &any))
 		set_rows(call, item);
 	return false;
@@ -342,7 +342,7 @@ parse_delete_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRespons
 
 static const SmartcarOperation delete_v2 = {
 	.accepts_empty = true,
-	.prepare = smartcar_managed_deletion_ask,
+	.prepare = smartcar_managed_deletion_prepare,
 	.parse = parse_delete_v2
 };
 
@@ -350,7 +350,7 @@ static void
 prepare_delete_v3(SmartcarCall *call, SmartcarItem *item)
 {
 	list_state(item)->deletion.visit = add_row;
-	smartcar_deletion_ask(call, item);
+	smartcar_deletion_prepare(call, item);
 }
 
 static bool
@@ -371,7 +371,7 @@ static const SmartcarOperation delete_v3 = {
 };
 
 /*
- * To delete the connections of nobody in particular would be to delete all.
+ * Without a vehicle and a user, all connections would be deleted.
  */
 static void
 begin_delete(FunctionCallInfo fcinfo, SmartcarCall *call)
@@ -409,14 +409,15 @@ smartcar_delete_connections(PG_FUNCTION_ARGS)
 }
 
 /*
- * The call of smartcar_disconnect_vehicle().  The endpoint for a vehicle
- * disconnects it from every owner, and there is no header for one user as in v3.
+ * smartcar_disconnect_vehicle(), which is in src/manager.  With a user_id, the
+ * management API is used, because the endpoint for a vehicle disconnects it from
+ * all its users.
  */
 static void
 prepare_disconnect_v2(SmartcarCall *call, SmartcarItem *item)
 {
 	if (item->user_id.data != NULL)
-		smartcar_managed_deletion_ask(call, item);
+		smartcar_managed_deletion_prepare(call, item);
 	else
 		smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DISCONNECT, item->id);
 }
@@ -438,7 +439,7 @@ static void
 prepare_disconnect_v3(SmartcarCall *call, SmartcarItem *item)
 {
 	smartcar_item_state(item, sizeof(SmartcarConnectionDeletion));
-	smartcar_deletion_ask(call, item);
+	smartcar_deletion_prepare(call, item);
 }
 
 static const SmartcarOperation disconnect_v3 = {

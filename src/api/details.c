@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * details.c
- *	  What the list of connections does not say about a vehicle (v3).
+ *	  The operation that reads details of a vehicle (v3): its access type, Tesla
+ *	  scopes and virtual key.
  *
  * src/api/details.c
  *
@@ -13,8 +14,8 @@
 
 #include "pg/json.h"
 
-/* Reads the value of a signal.  Its body is never NULL. */
-typedef void (*Reader) (SmartcarItem *item, SmartcarDetails *details, JsonbContainer *body);
+/* Parses the body of a signal, which is not NULL. */
+typedef void (*SignalParser) (SmartcarItem *item, SmartcarDetails *details, JsonbContainer *body);
 
 static void
 read_access_type(SmartcarItem *item, SmartcarDetails *details, JsonbContainer *body)
@@ -46,7 +47,7 @@ read_virtual_key(SmartcarItem *item, SmartcarDetails *details, JsonbContainer *b
 static const struct
 {
 	SmartcarSpan code;
-	Reader		read;
+	SignalParser parse;
 }			signals[SMARTCAR_DETAIL_SIGNALS] = {
 	{SMARTCAR_SPAN("vehicleuseraccount-permissions"), read_tesla_scopes},
 	{SMARTCAR_SPAN("vehicleuseraccount-role"), read_access_type},
@@ -56,16 +57,16 @@ static const struct
 static void
 prepare(SmartcarCall *call, SmartcarItem *item)
 {
-	smartcar_signals_ask(call, item, &((SmartcarDetails *) item->gathered)->walk);
+	smartcar_signals_prepare(call, item, &((SmartcarDetails *) item->gathered)->pages);
 }
 
 /*
- * Reads a signal, if it is one of ours.  One that could not be read does not fail
- * the others.
+ * Parses a signal, if it is one of the three.  A signal with an error does not
+ * fail the others.
  */
 static void
-read_signal(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
-			const SmartcarSignal *signal)
+parse_signal(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
+			 const SmartcarSignal *signal)
 {
 	SmartcarDetails *details = (SmartcarDetails *) item->gathered;
 
@@ -78,7 +79,7 @@ read_signal(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *r
 			details->errors[details->error_count++] =
 				smartcar_signal_failure(call, item, response, signal);
 		else if (signal->error == NULL && signal->body != NULL)
-			signals[i].read(item, details, signal->body);
+			signals[i].parse(item, details, signal->body);
 	}
 }
 
@@ -87,7 +88,7 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 {
 	SmartcarDetails *details = (SmartcarDetails *) item->gathered;
 
-	return smartcar_signals_parse(call, item, &details->walk, response, read_signal) &&
+	return smartcar_signals_parse(call, item, &details->pages, response, parse_signal) &&
 		details->found < lengthof(signals);
 }
 

@@ -1,9 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * details.h
- *	  What the list of connections does not say about a vehicle (v3).
+ *	  The operation that reads details of a vehicle (v3): its access type, Tesla
+ *	  scopes and virtual key.
  *
- * It stands in three signals, and one request brings them all.
+ * They are not in the list of connections, but in three signals, which one request
+ * returns.
  *
  * src/api/details.h
  *
@@ -21,22 +23,22 @@
 #define SMARTCAR_DETAIL_SIGNALS		3
 
 /*
- * What an item has gathered, which the caller provides as zeros.  A signal that is
- * not there, or has no value, is not known.
+ * The operation data of an item, which the caller provides as zeros.  A detail
+ * whose signal is missing or has no value is unknown.
  */
 typedef struct SmartcarDetails
 {
-	SmartcarSpan access_type;	/* no data: not known */
-	ArrayType  *tesla_scopes;	/* NULL: not known */
+	SmartcarSpan access_type;	/* no data if it is unknown */
+	ArrayType  *tesla_scopes;	/* NULL if they are unknown */
 	bool		is_paired_known;
 	bool		is_paired;
 
-	/* the signals that could not be read */
+	/* of the signals that Smartcar could not read */
 	const SmartcarFailure *errors[SMARTCAR_DETAIL_SIGNALS];
 	int			error_count;
 
-	int			found;			/* signals, with a value or without */
-	SmartcarSignalWalk walk;
+	int			found;			/* number of signals, with or without a value */
+	SmartcarSignalPages pages;
 } SmartcarDetails;
 
 extern const SmartcarOperation smartcar_details_operation;

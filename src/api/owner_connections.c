@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * owner_connections.c
- *	  The connections of one owner at Smartcar: listed, and deleted one by one.
+ *	  Operations that list the connections of an owner, and delete them.
  *
- * Whose a listed connection is decides the caller, who knows the tables, too.
+ * The caller decides which of the listed connections are the owner's, because it
+ * knows the tables.
  *
  * src/api/owner_connections.c
  *
@@ -24,11 +25,11 @@ prepare_list(SmartcarCall *call, SmartcarItem *item)
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
 	filter.external_id = list->external_id;
-	list->walk.must_identify = true;
-	smartcar_connections_ask(call, item, &list->walk, &filter);
+	list->pages.must_identify = true;
+	smartcar_connections_ask(call, item, &list->pages, &filter);
 }
 
-/* An empty text says nothing. */
+/* A copy of a text, or NULL if it is empty or missing. */
 static const char *
 copy_text(SmartcarSpan text)
 {
@@ -53,7 +54,7 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
 static bool
 parse_list(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	return smartcar_connections_parse(call, item, &((SmartcarOwnerList *) item->gathered)->walk,
+	return smartcar_connections_parse(call, item, &((SmartcarOwnerList *) item->gathered)->pages,
 									  response, add_connection);
 }
 
@@ -99,6 +100,6 @@ parse_managed(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse 
 const SmartcarOperation smartcar_managed_deletion = {
 	.accepts_empty = true,
 	.accepts_missing = true,
-	.prepare = smartcar_managed_deletion_ask,
+	.prepare = smartcar_managed_deletion_prepare,
 	.parse = parse_managed
 };

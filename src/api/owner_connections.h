@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * owner_connections.h
- *	  The connections of one owner at Smartcar: listed, and deleted one by one.
+ *	  Operations that list the connections of an owner, and delete them.
  *
  * src/api/owner_connections.h
  *
@@ -14,7 +14,7 @@
 
 #include "api/connection_pages.h"
 
-/* A connection of a list; NULL for what the list does not say. */
+/* A connection of a list; NULL for missing members. */
 typedef struct SmartcarListedConnection
 {
 	const char *connection_id;
@@ -24,30 +24,30 @@ typedef struct SmartcarListedConnection
 } SmartcarListedConnection;
 
 /*
- * What an item gathers that lists the connections of an external_id, or of the user
- * that the item is about (v3).  The list lives as long as the call.
+ * The operation data of an item that lists connections: those of an external_id,
+ * or those of the item's user (v3).  The list is in the context of the call.
  */
 typedef struct SmartcarOwnerList
 {
-	SmartcarConnectionWalk walk;
-	SmartcarSpan external_id;	/* in UTF-8; no data: those of the user */
+	SmartcarConnectionWalk pages;
+	SmartcarSpan external_id;	/* in UTF-8; no data for those of the user */
 	List	   *connections;	/* of SmartcarListedConnection * */
 } SmartcarOwnerList;
 
-/* What an item deletes: its arguments. */
+/* The arguments and the result of an item that deletes. */
 typedef struct SmartcarOwnerDeletion
 {
 	const char *connection_id;	/* v3 */
-	int			deleted;		/* by a response that tells how many; -1: it
-								 * does not tell */
+	int			deleted;		/* number of deleted connections; -1 if it is
+								 * unknown */
 } SmartcarOwnerDeletion;
 
 extern const SmartcarOperation smartcar_owner_list_operation;
 
-/* One connection (v3). */
+/* Deletes one connection (v3). */
 extern const SmartcarOperation smartcar_connection_deletion;
 
-/* Those of a user, or the one of the vehicle that the item is about, too (v2.0). */
+/* Deletes the connections of the item's user, or that of its vehicle (v2.0). */
 extern const SmartcarOperation smartcar_managed_deletion;
 
 #endif							/* SMARTCAR_OWNER_CONNECTIONS_H */

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * sent_token.c
- *	  What a code or token was exchanged for within one statement.
+ *	  Caches the tokens that a statement has received, by their code or token.
  *
- * PostgreSQL expands (f(x)).* to a call of the function for each column.  A code
- * that were sent for each of them would be spent by the first, and the error of
- * the second would lose the tokens.  So the result is kept until the statement
- * ends, and the other calls get it without a request.
+ * PostgreSQL expands (f(x)).* to a call of the function for each column.  The
+ * first call would use up the code, and the error of the second call would lose
+ * the tokens.  So the result is cached until the statement ends, and the other
+ * calls make no request.
  *
  * src/api/sent_token.c
  *
@@ -25,23 +25,23 @@
 
 #define DIGEST_SIZE		32
 
-/* More than a statement has such expressions in its list of columns. */
+/* More such expressions than a statement has. */
 #define MAX_RESULTS		8
 
 typedef struct SentToken
 {
 	unsigned char digest[DIGEST_SIZE];
-	FmgrInfo   *sender;			/* the expression whose call was sent */
-	Datum		result;			/* a composite; 0: this place is free */
+	FmgrInfo   *sender;			/* the expression that made the request */
+	Datum		result;			/* a composite; 0 if this entry is free */
 } SentToken;
 
-/* What the expressions of one statement have sent; it lives in their context. */
+/* The cache of one statement, in the memory context of its expressions. */
 typedef struct Statement
 {
 	struct Statement *next;
 	MemoryContext context;
 	MemoryContextCallback callback;
-	int			next_place;
+	int			next_entry;
 	SentToken	sent[MAX_RESULTS];
 } Statement;
 
@@ -66,9 +66,9 @@ release(SentToken *sent)
 		pfree(old);
 }
 
-/* Called when the context of a statement goes away. */
+/* Called when the memory context of a statement is reset or deleted. */
 static void
-forget_statement(void *argument)
+remove_statement(void *argument)
 {
 	Statement  *statement = (Statement *) argument;
 	Statement **link = &statements;
@@ -82,8 +82,8 @@ forget_statement(void *argument)
 }
 
 /*
- * All expressions of a statement are initialized in the memory context of its
- * execution, and those of another one are not.
+ * Finds the statement of an expression by its memory context, which all
+ * expressions of a statement share, and no others do.
  */
 static Statement *
 find_statement(FunctionCallInfo fcinfo)
@@ -101,7 +101,7 @@ add_statement(MemoryContext context)
 	Statement  *statement = MemoryContextAllocZero(context, sizeof(Statement));
 
 	statement->context = context;
-	statement->callback.func = forget_statement;
+	statement->callback.func = remove_statement;
 	statement->callback.arg = statement;
 	statement->next = statements;
 	statements = statement;
@@ -109,7 +109,10 @@ add_statement(MemoryContext context)
 	return statement;
 }
 
-/* The function, the server and the credential, so that this is not kept. */
+/*
+ * The key of the cache: a digest of the function, the server and the credential,
+ * so that the credential itself is not kept.
+ */
 static void
 compute_digest(FunctionCallInfo fcinfo, const SmartcarServer *server, SmartcarSpan credential,
 			   unsigned char *digest)
@@ -126,9 +129,9 @@ compute_digest(FunctionCallInfo fcinfo, const SmartcarServer *server, SmartcarSp
 }
 
 /*
- * The result that the statement already has for a credential.  One that is good
- * more than once is sent again if it is the same expression that is evaluated
- * again, for instance in a loop.
+ * Finds the cached result for a credential.  A credential that is not single-use
+ * is sent again if the expression that sent it is evaluated again, for instance
+ * in a loop.
  */
 bool
 smartcar_sent_token_find(FunctionCallInfo fcinfo, const SmartcarServer *server,
@@ -158,7 +161,7 @@ smartcar_sent_token_find(FunctionCallInfo fcinfo, const SmartcarServer *server,
 }
 
 /*
- * Keeps a result for the other calls of the statement.
+ * Caches a result for the other calls of the statement.
  */
 void
 smartcar_sent_token_store(FunctionCallInfo fcinfo, const SmartcarServer *server,
@@ -170,8 +173,8 @@ smartcar_sent_token_store(FunctionCallInfo fcinfo, const SmartcarServer *server,
 
 	if (statement == NULL)
 		statement = add_statement(fcinfo->flinfo->fn_mcxt);
-	sent = &statement->sent[statement->next_place];
-	statement->next_place = (statement->next_place + 1) % MAX_RESULTS;
+	sent = &statement->sent[statement->next_entry];
+	statement->next_entry = (statement->next_entry + 1) % MAX_RESULTS;
 
 	release(sent);
 	compute_digest(fcinfo, server, credential, sent->digest);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sent_token.h
- *	  What a code or token was exchanged for within one statement.
+ *	  Caches the tokens that a statement has received, by their code or token.
  *
  * src/api/sent_token.h
  *

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * signal.c
- *	  Signals of a vehicle, as the v3 API and webhooks write them.
+ *	  Parses the signals of a vehicle (v3).
  *
- * A list of signals is good even if a signal in it could not be read; that signal
- * has an error of its own.
+ * A list of signals is a success even if Smartcar could not read some of them:
+ * each of those has its own error.
  *
  * src/api/signal.c
  *
@@ -19,12 +19,12 @@
 #include "pg/json.h"
 #include "pg/text.h"
 
-/* The largest page that has been seen in use. */
+/* Smartcar does not document a maximum; others use pages of this size. */
 #define PAGE_SIZE	100
 
 /*
- * Whether a response says that a signal has no value yet, as it is with a vehicle
- * that no webhook is subscribed to.  A vehicle that is not found is an error.
+ * Whether a response 404 says that a signal has no value yet, as for a vehicle
+ * without a webhook subscription, and not that the vehicle does not exist.
  */
 bool
 smartcar_has_no_value(const SmartcarApiResponse *response)
@@ -41,11 +41,11 @@ smartcar_has_no_value(const SmartcarApiResponse *response)
 }
 
 /*
- * Reads a signal.  Returns false for an object that is none.  A status of ERROR
- * without an error is an error of which nothing is known.
+ * Parses a signal.  Returns false if the object is not a signal.  If its status is
+ * ERROR and has no error, the status is the error.
  */
 bool
-smartcar_signal_read(JsonbContainer *object, SmartcarSignal *signal)
+smartcar_signal_parse(JsonbContainer *object, SmartcarSignal *signal)
 {
 	JsonbContainer *status;
 
@@ -68,7 +68,7 @@ smartcar_signal_read(JsonbContainer *object, SmartcarSignal *signal)
 }
 
 /*
- * The error of a signal, which is not one of the item.
+ * The failure for the error of a signal.  It does not fail the item.
  */
 const SmartcarFailure *
 smartcar_signal_failure(SmartcarCall *call, SmartcarItem *item,
@@ -83,20 +83,20 @@ smartcar_signal_failure(SmartcarCall *call, SmartcarItem *item,
 }
 
 /*
- * Describes the request for the next page, which is made again if the token was
- * refused.  Smartcar documents no filter by code.
+ * Prepares the request for the next page.  Smartcar documents no filter by code,
+ * so all signals are requested.
  */
 void
-smartcar_signals_ask(SmartcarCall *call, SmartcarItem *item, SmartcarSignalWalk *walk)
+smartcar_signals_prepare(SmartcarCall *call, SmartcarItem *item, SmartcarSignalPages *pages)
 {
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_SIGNALS, item->id);
-	smartcar_request_query_number(item, "page[number]", walk->page + 1);
+	smartcar_request_query_number(item, "page[number]", pages->page + 1);
 	smartcar_request_query_number(item, "page[size]", PAGE_SIZE);
 }
 
-/* Whether a list says that it is about another vehicle, as a proxy may mix up. */
+/* Whether a list is that of another vehicle, because a proxy mixed up responses. */
 static bool
-is_of_another(const SmartcarItem *item, const SmartcarApiResponse *response)
+is_of_other_vehicle(const SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	JsonbContainer *included = smartcar_json_object_member(response->json, "included");
 	JsonbContainer *vehicle = included ? smartcar_json_object_member(included, "vehicle") : NULL;
@@ -107,17 +107,17 @@ is_of_another(const SmartcarItem *item, const SmartcarApiResponse *response)
 }
 
 /*
- * Parses a page; returns whether to ask for another.  A vehicle has fewer signals
- * than a page can hold, so another one is requested only if Smartcar has sent less
- * than it says there are.
+ * Parses a page.  Returns whether to request another one: usually all signals are
+ * on one page, so only if there are fewer than the total count that Smartcar
+ * returned.
  */
 bool
-smartcar_signals_parse(SmartcarCall *call, SmartcarItem *item, SmartcarSignalWalk *walk,
+smartcar_signals_parse(SmartcarCall *call, SmartcarItem *item, SmartcarSignalPages *pages,
 					   const SmartcarApiResponse *response, SmartcarSignalVisitor visit)
 {
 	JsonbContainer *data;
 	JsonbContainer *meta;
-	bool		is_marked = false;
+	bool		is_checked = false;
 	int32		total = 0;
 	int			count;
 
@@ -134,7 +134,7 @@ smartcar_signals_parse(SmartcarCall *call, SmartcarItem *item, SmartcarSignalWal
 		smartcar_item_fail(call, item, "It has no list \"data\".");
 		return false;
 	}
-	if (is_of_another(item, response))
+	if (is_of_other_vehicle(item, response))
 	{
 		smartcar_item_fail(call, item, "It is about another vehicle.");
 		return false;
@@ -145,17 +145,17 @@ smartcar_signals_parse(SmartcarCall *call, SmartcarItem *item, SmartcarSignalWal
 		JsonbContainer *object = smartcar_json_object_element(data, i);
 		SmartcarSignal signal;
 
-		if (object == NULL || !smartcar_signal_read(object, &signal) || signal.code.length == 0)
+		if (object == NULL || !smartcar_signal_parse(object, &signal) || signal.code.length == 0)
 			continue;
-		if (!is_marked &&
-			!smartcar_page_is_new(call, item, &walk->trail, item->context, signal.code))
+		if (!is_checked &&
+			!smartcar_page_is_new(call, item, &pages->cycle, item->context, signal.code))
 			return false;
-		is_marked = true;
+		is_checked = true;
 		visit(call, item, response, &signal);
 	}
-	walk->page++;
-	walk->listed += count;
+	pages->page++;
+	pages->listed += count;
 	if (meta != NULL)
 		(void) smartcar_json_integer_member(meta, "totalCount", &total);
-	return count > 0 && walk->listed < total;
+	return count > 0 && pages->listed < total;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * signal.h
- *	  Signals of a vehicle, as the v3 API and webhooks write them.
+ *	  Parses the signals of a vehicle (v3).
  *
  * src/api/signal.h
  *
@@ -15,38 +15,38 @@
 #include "api/connection_pages.h"
 #include "call/call.h"
 
-/* A signal; what it points to is part of the response. */
+/* A signal.  Its pointers are valid as long as the response. */
 typedef struct SmartcarSignal
 {
 	JsonbContainer *attributes;
 	SmartcarSpan code;
-	SmartcarSpan status;		/* no data: it has none */
-	JsonbContainer *body;		/* NULL: it has no value */
-	JsonbContainer *error;		/* NULL: it could be read */
-	JsonbContainer *meta;		/* NULL: it has no times */
+	SmartcarSpan status;		/* no data if it has none */
+	JsonbContainer *body;		/* NULL if it has no value */
+	JsonbContainer *error;		/* NULL if Smartcar could read it */
+	JsonbContainer *meta;		/* NULL if it has no times */
 } SmartcarSignal;
 
-/* How far an item has come in the pages of a list; starts as zeros. */
-typedef struct SmartcarSignalWalk
+/* The progress of an item in the pages of a list.  Starts as zeros. */
+typedef struct SmartcarSignalPages
 {
-	int			page;			/* the last one that has come */
-	int64		listed;			/* signals on the pages that have come */
-	SmartcarPageTrail trail;
-} SmartcarSignalWalk;
+	int			page;			/* the last one that was parsed */
+	int64		listed;			/* number of signals on all parsed pages */
+	SmartcarPageTrail cycle;
+} SmartcarSignalPages;
 
 typedef void (*SmartcarSignalVisitor) (SmartcarCall *call, SmartcarItem *item,
 									   const SmartcarApiResponse *response,
 									   const SmartcarSignal *signal);
 
 extern bool smartcar_has_no_value(const SmartcarApiResponse *response);
-extern bool smartcar_signal_read(JsonbContainer *object, SmartcarSignal *signal);
+extern bool smartcar_signal_parse(JsonbContainer *object, SmartcarSignal *signal);
 extern const SmartcarFailure *smartcar_signal_failure(SmartcarCall *call, SmartcarItem *item,
 													  const SmartcarApiResponse *response,
 													  const SmartcarSignal *signal);
-extern void smartcar_signals_ask(SmartcarCall *call, SmartcarItem *item,
-								 SmartcarSignalWalk *walk);
+extern void smartcar_signals_prepare(SmartcarCall *call, SmartcarItem *item,
+									 SmartcarSignalPages *pages);
 extern bool smartcar_signals_parse(SmartcarCall *call, SmartcarItem *item,
-								   SmartcarSignalWalk *walk,
+								   SmartcarSignalPages *pages,
 								   const SmartcarApiResponse *response,
 								   SmartcarSignalVisitor visit);
 

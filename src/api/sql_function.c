@@ -1,13 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * sql_function.c
- *	  The common body of the SQL functions that call Smartcar.
+ *	  The common implementation of the SQL functions that call Smartcar.
  *
- * The function for one raises an error.  The function for many returns a row
- * for each element, in the order of the elements, whatever became of it: first
- * what it is about, then the columns of the call, then the SQLSTATE that the
- * function for one would have raised, and the error.  A call about a list has as
- * many rows for an element as its list.
+ * A function for one item raises its failure as an error.  A function for many
+ * returns a row for each item, in their order: the id, the columns of the call,
+ * the SQLSTATE that the function for one would have raised, and the error.  If the
+ * call returns a list, the function returns a row for each element of the list.
  *
  * src/api/sql_function.c
  *
@@ -35,7 +34,7 @@
 #include "pg/text.h"
 #include "pg/text_array.h"
 
-/* A column of an item, which must have been allocated by the call. */
+/* Sets a column of an item to a value in the memory context of the call. */
 void
 smartcar_item_set_datum(SmartcarItem *item, int column, Datum value)
 {
@@ -43,7 +42,7 @@ smartcar_item_set_datum(SmartcarItem *item, int column, Datum value)
 	item->nulls[column] = false;
 }
 
-/* Sets a column to text, which is copied; no data leaves it NULL. */
+/* Sets a column of an item to a copy of a text, or to NULL if it has no data. */
 void
 smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan value)
 {
@@ -57,8 +56,8 @@ smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, Smart
 }
 
 /*
- * Raises the error for a function that a server's version of the API does not
- * have.
+ * Raises the error for a function that the server's version of the API does not
+ * support.
  */
 void
 smartcar_refuse_version(const SmartcarServer *server, const char *function, const char *hint)
@@ -72,7 +71,7 @@ smartcar_refuse_version(const SmartcarServer *server, const char *function, cons
 			 hint ? errhint("%s", hint) : 0));
 }
 
-/* An argument of the type jsonb as text in UTF-8; no data where it is NULL. */
+/* A jsonb argument as text in UTF-8; no data if it is NULL. */
 SmartcarSpan
 smartcar_json_argument(FunctionCallInfo fcinfo, int argument)
 {
@@ -87,8 +86,7 @@ smartcar_json_argument(FunctionCallInfo fcinfo, int argument)
 }
 
 /*
- * How long a request may take, in milliseconds.  A command that the vehicle has to
- * carry out takes longer than anything else, so that this is an argument as well.
+ * The argument "timeout" in milliseconds, or the default if it is NULL.
  */
 int
 smartcar_timeout_argument(FunctionCallInfo fcinfo, int argument, int default_timeout)
@@ -132,7 +130,7 @@ run_call(SmartcarCall *call)
 	smartcar_call_run(call);
 }
 
-/* An argument; no data where there is none or it is NULL. */
+/* An argument; no data if the function does not have it or it is NULL. */
 static SmartcarSpan
 optional_argument(FunctionCallInfo fcinfo, int argument)
 {
@@ -152,7 +150,7 @@ set_id(SmartcarCall *call, SmartcarItem *item, SmartcarSpan value,
 }
 
 /*
- * Makes the call of a function for one.
+ * Runs the call of a function for one item.
  */
 static void
 call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *call)
@@ -174,7 +172,7 @@ call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *
 }
 
 /*
- * A function for one, whose result is a row, or a value if there is one column.
+ * A function for one item.  It returns a row, or a value if there is one column.
  */
 Datum
 smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
@@ -183,11 +181,10 @@ smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 	SmartcarItem *item;
 	TupleDesc	descriptor = NULL;
 
-	/* NULL in, NULL out */
 	if (typed->id_argument != SMARTCAR_NO_ARGUMENT && PG_ARGISNULL(typed->id_argument))
 		PG_RETURN_NULL();
 
-	/* fail on another result type before anything is sent */
+	/* check the result type before anything is sent */
 	if (get_call_result_type(fcinfo, NULL, NULL) == TYPEFUNC_COMPOSITE)
 		descriptor = smartcar_row_descriptor(fcinfo, typed->columns);
 
@@ -201,7 +198,7 @@ smartcar_call_one(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
 	PG_RETURN_DATUM(item->values[0]);
 }
 
-/* Puts the elements of an array into the result, each as a row of its own. */
+/* Adds a row to the result for each element of an array. */
 static void
 put_elements(ReturnSetInfo *result, Datum array)
 {
@@ -228,8 +225,8 @@ put_elements(ReturnSetInfo *result, Datum array)
 }
 
 /*
- * A function for one, whose result is the elements of the array that the call
- * has as its only column, each a row of its own.
+ * A function for one item that returns a list.  The only column of the call is an
+ * array, and each of its elements becomes a row.
  */
 Datum
 smartcar_call_list(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)
@@ -271,28 +268,28 @@ static void
 set_items(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall *call,
 		  int argument, const char *name, ItemSetter set)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan value = {NULL, 0};
 
 	if (argument == SMARTCAR_NO_ARGUMENT || PG_ARGISNULL(argument))
 		return;
-	smartcar_text_array_begin(&walk, PG_GETARG_ARRAYTYPE_P(argument), name);
-	if (walk.count != call->item_count && walk.count != 1)
+	smartcar_text_array_begin(&reader, PG_GETARG_ARRAYTYPE_P(argument), name);
+	if (reader.count != call->item_count && reader.count != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array \"%s\" has %d elements, expected 1 or %d", name, walk.count,
+				 errmsg("array \"%s\" has %d elements, expected 1 or %d", name, reader.count,
 						call->item_count)));
 	for (int i = 0; i < call->item_count; i++)
 	{
-		if (i == 0 || walk.count > 1)
-			smartcar_text_array_next(&walk, &value);
+		if (i == 0 || reader.count > 1)
+			smartcar_text_array_next(&reader, &value);
 		set(call, &call->items[i], value, typed);
 	}
 }
 
 /*
- * The row type smartcar_error is that of the last column.  It may have other
- * columns, when the library is older than the script that was run.
+ * The descriptor of smartcar_error, which is the type of the last column.  Its
+ * columns may differ if the library is older than the installed extension.
  */
 TupleDesc
 smartcar_error_descriptor(TupleDesc row)
@@ -311,7 +308,7 @@ static void
 put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarItem *item,
 		 SmartcarSpan id, TupleDesc error_row)
 {
-	const SmartcarFailure *wrong = item->error ? item->error : item->refusal;
+	const SmartcarFailure *failure = item->error ? item->error : item->refusal;
 	Datum		values[SMARTCAR_CALL_MAX_COLUMNS + 3] = {0};
 	bool		nulls[SMARTCAR_CALL_MAX_COLUMNS + 3];
 	int			column = 0;
@@ -333,16 +330,16 @@ put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarIt
 		values[column] = CStringGetTextDatum(unpack_sql_state(item->error->sqlstate));
 		nulls[column] = false;
 	}
-	if (wrong != NULL)
+	if (failure != NULL)
 	{
-		values[column + 1] = smartcar_error_datum(&wrong->api_error, error_row);
+		values[column + 1] = smartcar_error_datum(&failure->api_error, error_row);
 		nulls[column + 1] = false;
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 /*
- * A function for many.
+ * A function for many items.
  */
 Datum
 smartcar_call_many(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_function.h
- *	  The common body of the SQL functions that call Smartcar.
+ *	  The common implementation of the SQL functions that call Smartcar.
  *
  * src/api/sql_function.h
  *
@@ -19,36 +19,35 @@
 #define SMARTCAR_NO_ARGUMENT	(-1)
 
 /*
- * A typed call: what it does in each version of the API, and what the arguments
- * of its SQL functions are.  The function for many has arrays for the first
- * three in the same places.
+ * The description of a call: its SQL functions, and its operation in each version
+ * of the API.  The function for many has the same arguments, with arrays for the
+ * id, the access token and the user_id.
  */
 typedef struct SmartcarTypedCall
 {
-	const char *name;			/* of the SQL functions */
-	const char *id_name;		/* of the argument below, for messages */
-	const char *ids_name;		/* of that of the function for many */
-	int			id_argument;	/* SMARTCAR_NO_ARGUMENT where there is none */
-	int			access_token_argument;
-	int			user_id_argument;
+	const char *name;			/* of the SQL function for one */
+	const char *id_name;		/* of id_argument, for messages */
+	const char *ids_name;		/* of id_argument in the function for many */
+	int			id_argument;	/* or SMARTCAR_NO_ARGUMENT */
+	int			access_token_argument;	/* or SMARTCAR_NO_ARGUMENT */
+	int			user_id_argument;	/* or SMARTCAR_NO_ARGUMENT */
 	int			server_argument;
-	int			columns;		/* of the result for one */
+	int			columns;		/* of the result of the function for one */
 
-	/* whether the id is the path of an endpoint */
+	/* the id is the path of an endpoint */
 	bool		id_is_path;
 
-	/* whether the only value is an array of rows, with the id and the error */
+	/* the only column is an array of rows, which have the id and the error */
 	bool		is_list;
 
-	/* by version; an operation that is NULL does not exist in it */
+	/* by version; NULL if the version does not have it */
 	const SmartcarOperation *operations[2];
 	SmartcarAuthorization authorizations[2];
-	const char *version_hint;	/* what to do where it does not exist; NULL:
-								 * nothing */
+	const char *version_hint;	/* the hint for the other version, or NULL */
 
 	/*
-	 * Reads the other arguments, where there are any; may be NULL.  It may
-	 * set another authorization.
+	 * Reads the other arguments, and may set another authorization.  NULL if
+	 * there are none.
 	 */
 	void		(*begin) (FunctionCallInfo fcinfo, SmartcarCall *call);
 } SmartcarTypedCall;
@@ -69,7 +68,7 @@ enum
 	.user_id_argument = SMARTCAR_ARGUMENT_USER_ID, \
 	.server_argument = SMARTCAR_ARGUMENT_SERVER
 
-/* Those that the manager makes, too. */
+/* Calls that src/manager makes, too. */
 extern const SmartcarTypedCall smartcar_user_call;
 extern const SmartcarTypedCall smartcar_vehicles_call;
 extern const SmartcarTypedCall smartcar_vehicle_call;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subscription.c
- *	  Webhooks of the v3 API, and the vehicles that are subscribed to them.
+ *	  Webhooks of the v3 API, and their subscriptions.
  *
  * src/api/subscription.c
  *
@@ -34,43 +34,43 @@ PG_FUNCTION_INFO_V1(smartcar_unsubscribe);
 /* The arguments of smartcar_subscribe() and smartcar_unsubscribe(). */
 enum
 {
-	VEHICLE_ID,
-	USER_ID,
-	WEBHOOK_ID,
-	SERVER
+	ARGUMENT_VEHICLE_ID,
+	ARGUMENT_USER_ID,
+	ARGUMENT_WEBHOOK_ID,
+	ARGUMENT_SERVER
 };
 
 /* The columns of the SQL type smartcar_webhook. */
 enum
 {
-	ID,
-	NAME,
-	CALLBACK_URI,
-	IS_ENABLED,
-	AUTO_SUBSCRIBE,
-	SIGNALS,
-	TRIGGERS,
-	COLUMNS
+	COLUMN_ID,
+	COLUMN_NAME,
+	COLUMN_CALLBACK_URI,
+	COLUMN_IS_ENABLED,
+	COLUMN_AUTO_SUBSCRIBE,
+	COLUMN_SIGNALS,
+	COLUMN_TRIGGERS,
+	COLUMN_COUNT
 };
 
-/* How far an item has come in the pages of a list. */
-typedef struct ListWalk
+/* The progress of an item in the pages of a list. */
+typedef struct ListPages
 {
-	int			page;			/* the one that came last */
-	SmartcarPageTrail trail;
-} ListWalk;
+	int			page;			/* the last one that was parsed */
+	SmartcarPageTrail cycle;
+} ListPages;
 
 /* The progress of smartcar_get_webhooks(). */
 typedef struct WebhookList
 {
-	ListWalk	walk;
-	ArrayBuildState *rows;		/* of the call */
+	ListPages	pages;
+	ArrayBuildState *rows;		/* in the context of the call */
 } WebhookList;
 
-/* That of smartcar_unsubscribe(). */
+/* The progress of smartcar_unsubscribe(). */
 typedef struct Unsubscription
 {
-	ListWalk	walk;
+	ListPages	pages;
 	SmartcarTextList ids;
 	int			deleted;
 } Unsubscription;
@@ -78,17 +78,18 @@ typedef struct Unsubscription
 typedef bool (*ElementVisitor) (SmartcarCall *call, SmartcarItem *item, JsonbContainer *object);
 
 static void
-ask_page(SmartcarItem *item, const ListWalk *walk)
+add_page_parameters(SmartcarItem *item, const ListPages *pages)
 {
-	smartcar_request_query_number(item, "page[number]", walk->page + 1);
+	smartcar_request_query_number(item, "page[number]", pages->page + 1);
 	smartcar_request_query_number(item, "page[size]", PAGE_SIZE);
 }
 
 /*
- * Parses a page; returns whether there is another.
+ * Parses a page, and calls visit() for each element.  Returns whether there is
+ * another page.
  */
 static bool
-parse_page(SmartcarCall *call, SmartcarItem *item, ListWalk *walk,
+parse_page(SmartcarCall *call, SmartcarItem *item, ListPages *pages,
 		   const SmartcarApiResponse *response, ElementVisitor visit)
 {
 	JsonbContainer *data = smartcar_json_array_member(response->json, "data");
@@ -100,7 +101,7 @@ parse_page(SmartcarCall *call, SmartcarItem *item, ListWalk *walk,
 		smartcar_item_fail(call, item, "It has no list \"data\".");
 		return false;
 	}
-	walk->page++;
+	pages->page++;
 	count = JsonContainerSize(data);
 	for (int i = 0; i < count; i++)
 	{
@@ -114,7 +115,7 @@ parse_page(SmartcarCall *call, SmartcarItem *item, ListWalk *walk,
 			smartcar_item_fail(call, item, "It lists something without an id.");
 			return false;
 		}
-		if ((i == 0 && !smartcar_page_is_new(call, item, &walk->trail, item->context, id)) ||
+		if ((i == 0 && !smartcar_page_is_new(call, item, &pages->cycle, item->context, id)) ||
 			!visit(call, item, object))
 			return false;
 	}
@@ -154,7 +155,7 @@ set_boolean(Datum *values, bool *nulls, int column, JsonbContainer *attributes, 
 	nulls[column] = false;
 }
 
-/* The codes of a list of signals. */
+/* Sets a column to the codes of a list of signals. */
 static void
 set_codes(Datum *values, bool *nulls, int column, JsonbContainer *attributes, const char *key)
 {
@@ -184,19 +185,19 @@ add_webhook(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object)
 {
 	TupleDesc	row = (TupleDesc) call->arguments;
 	JsonbContainer *attributes = smartcar_json_object_member(object, "attributes");
-	Datum		values[COLUMNS] = {0};
-	bool		nulls[COLUMNS];
+	Datum		values[COLUMN_COUNT] = {0};
+	bool		nulls[COLUMN_COUNT];
 
 	memset(nulls, true, sizeof(nulls));
-	set_text(values, nulls, ID, smartcar_json_text_member(object, "id"));
+	set_text(values, nulls, COLUMN_ID, smartcar_json_text_member(object, "id"));
 	if (attributes != NULL)
 	{
-		set_text(values, nulls, NAME, smartcar_json_text_member(attributes, "name"));
-		set_text(values, nulls, CALLBACK_URI, smartcar_json_text_member(attributes, "callbackUri"));
-		set_boolean(values, nulls, IS_ENABLED, attributes, "isEnabled");
-		set_boolean(values, nulls, AUTO_SUBSCRIBE, attributes, "autoSubscribe");
-		set_codes(values, nulls, SIGNALS, attributes, "data");
-		set_codes(values, nulls, TRIGGERS, attributes, "triggers");
+		set_text(values, nulls, COLUMN_NAME, smartcar_json_text_member(attributes, "name"));
+		set_text(values, nulls, COLUMN_CALLBACK_URI, smartcar_json_text_member(attributes, "callbackUri"));
+		set_boolean(values, nulls, COLUMN_IS_ENABLED, attributes, "isEnabled");
+		set_boolean(values, nulls, COLUMN_AUTO_SUBSCRIBE, attributes, "autoSubscribe");
+		set_codes(values, nulls, COLUMN_SIGNALS, attributes, "data");
+		set_codes(values, nulls, COLUMN_TRIGGERS, attributes, "triggers");
 	}
 	accumArrayResult(webhook_rows(call, webhook_list(item)),
 					 HeapTupleGetDatum(heap_form_tuple(row, values, nulls)), false,
@@ -208,7 +209,7 @@ static void
 prepare_webhooks(SmartcarCall *call, SmartcarItem *item)
 {
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_WEBHOOKS, smartcar_span(NULL, 0));
-	ask_page(item, &webhook_list(item)->walk);
+	add_page_parameters(item, &webhook_list(item)->pages);
 }
 
 static bool
@@ -216,7 +217,7 @@ parse_webhooks(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse
 {
 	WebhookList *list = webhook_list(item);
 
-	if (parse_page(call, item, &list->walk, response, add_webhook))
+	if (parse_page(call, item, &list->pages, response, add_webhook))
 		return true;
 	smartcar_item_set_datum(item, 0, makeArrayResult(webhook_rows(call, list), call->context));
 	return false;
@@ -225,7 +226,7 @@ parse_webhooks(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse
 static void
 begin_webhooks(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
-	call->arguments = smartcar_row_descriptor(fcinfo, COLUMNS);
+	call->arguments = smartcar_row_descriptor(fcinfo, COLUMN_COUNT);
 }
 
 static const SmartcarOperation webhooks_operation = {
@@ -247,9 +248,9 @@ static const SmartcarTypedCall webhooks_call = {
 
 /* smartcar_subscribe() */
 
-/* Its only argument is the id of the webhook, in UTF-8. */
+/* The only argument of the call: the id of the webhook, in UTF-8. */
 static SmartcarSpan
-webhook_id_of(const SmartcarCall *call)
+webhook_id_argument(const SmartcarCall *call)
 {
 	return *(const SmartcarSpan *) call->arguments;
 }
@@ -262,7 +263,7 @@ append_member(StringInfo json, const char *name, SmartcarSpan value)
 }
 
 /*
- * To subscribe what is subscribed changes nothing, so the request may be repeated.
+ * Subscribing a vehicle again changes nothing, so the request is repeatable.
  */
 static void
 prepare_subscribe(SmartcarCall *call, SmartcarItem *item)
@@ -271,7 +272,7 @@ prepare_subscribe(SmartcarCall *call, SmartcarItem *item)
 
 	initStringInfo(&json);
 	appendStringInfoString(&json, "{\"data\":{\"attributes\":{");
-	append_member(&json, "webhookId", webhook_id_of(call));
+	append_member(&json, "webhookId", webhook_id_argument(call));
 	appendStringInfoChar(&json, ',');
 	append_member(&json, "userId", item->user_id);
 	appendStringInfoChar(&json, ',');
@@ -283,7 +284,7 @@ prepare_subscribe(SmartcarCall *call, SmartcarItem *item)
 	item->request.kind = SMARTCAR_REQUEST_REPEATABLE;
 }
 
-/* 409: the vehicle is subscribed already. */
+/* Status 409 means that the vehicle is subscribed already. */
 static bool
 parse_subscribe(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
@@ -317,11 +318,11 @@ begin_subscription(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
 	SmartcarSpan *webhook_id = palloc(sizeof(SmartcarSpan));
 
-	if (PG_ARGISNULL(USER_ID))
+	if (PG_ARGISNULL(ARGUMENT_USER_ID))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("user_id must not be null")));
-	*webhook_id = smartcar_argument_span(fcinfo, WEBHOOK_ID);
+	*webhook_id = smartcar_argument_span(fcinfo, ARGUMENT_WEBHOOK_ID);
 	if (webhook_id->data == NULL)
 		*webhook_id = smartcar_required_option(call->server, SMARTCAR_OPTION_WEBHOOK_ID,
 											   "webhook_id");
@@ -335,10 +336,10 @@ begin_subscription(FunctionCallInfo fcinfo, SmartcarCall *call)
 
 #define SUBSCRIPTION_ARGUMENTS \
 	.id_name = "vehicle_id", \
-	.id_argument = VEHICLE_ID, \
+	.id_argument = ARGUMENT_VEHICLE_ID, \
 	.access_token_argument = SMARTCAR_NO_ARGUMENT, \
-	.user_id_argument = USER_ID, \
-	.server_argument = SERVER, \
+	.user_id_argument = ARGUMENT_USER_ID, \
+	.server_argument = ARGUMENT_SERVER, \
 	.columns = 1, \
 	.authorizations = {SMARTCAR_AUTHORIZE_NOT, SMARTCAR_AUTHORIZE_APPLICATION}, \
 	.begin = begin_subscription
@@ -371,13 +372,13 @@ prepare_unsubscribe(SmartcarCall *call, SmartcarItem *item)
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_SUBSCRIPTIONS, smartcar_span(NULL, 0));
 	smartcar_request_query(item, "filter[vehicleId]", item->id);
 	smartcar_request_query(item, "filter[userId]", item->user_id);
-	smartcar_request_query(item, "filter[webhookId]", webhook_id_of(call));
-	ask_page(item, &state->walk);
+	smartcar_request_query(item, "filter[webhookId]", webhook_id_argument(call));
+	add_page_parameters(item, &state->pages);
 }
 
-/* Whether a subscription says that it is about something with this id. */
+/* Whether a subscription has a relationship of a kind to an id. */
 static bool
-is_about(JsonbContainer *object, const char *kind, SmartcarSpan id)
+has_relationship(JsonbContainer *object, const char *kind, SmartcarSpan id)
 {
 	const char *const path[] = {"relationships", kind, "data"};
 	SmartcarSpan found;
@@ -392,14 +393,15 @@ is_about(JsonbContainer *object, const char *kind, SmartcarSpan id)
 }
 
 /*
- * A subscription that does not say what it is about counts as another one: were a
- * filter ignored, these would be all subscriptions of the application.
+ * A subscription without these relationships is an error: if Smartcar ignored a
+ * filter, the list would have all subscriptions of the application.
  */
 static bool
 add_subscription(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object)
 {
-	if (!is_about(object, "vehicle", item->id) || !is_about(object, "user", item->user_id) ||
-		!is_about(object, "webhook", webhook_id_of(call)))
+	if (!has_relationship(object, "vehicle", item->id) ||
+		!has_relationship(object, "user", item->user_id) ||
+		!has_relationship(object, "webhook", webhook_id_argument(call)))
 	{
 		smartcar_item_fail(call, item, "It lists a subscription that was not asked for.");
 		return false;
@@ -410,8 +412,8 @@ add_subscription(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object)
 }
 
 /*
- * Parses a page, or the response to a deletion; returns whether there is more to
- * do.
+ * Parses a page, or the response to a deletion.  Returns whether there is another
+ * request.
  */
 static bool
 parse_unsubscribe(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
@@ -427,7 +429,7 @@ parse_unsubscribe(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRespo
 	}
 	else
 	{
-		if (parse_page(call, item, &state->walk, response, add_subscription))
+		if (parse_page(call, item, &state->pages, response, add_subscription))
 			return true;
 		if (item->error != NULL)
 			return false;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subscription.h
- *	  Webhooks of the v3 API, and the vehicles that are subscribed to them.
+ *	  Webhooks of the v3 API, and their subscriptions.
  *
  * src/api/subscription.h
  *

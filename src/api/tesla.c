@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * tesla.c
- *	  SQL functions about what a Tesla account allows.
+ *	  The SQL functions for what a Tesla account allows.
  *
- * The v3 API has no endpoints for Tesla; what they said stands in signals.
+ * The v3 API has signals instead of the Tesla endpoints of v2.0.
  *
  * src/api/tesla.c
  *
@@ -27,8 +27,8 @@ PG_FUNCTION_INFO_V1(smartcar_get_virtual_key_many);
 PG_FUNCTION_INFO_V1(smartcar_get_tesla_migration);
 
 /*
- * The body of a signal, or NULL if it has no value.  A response of the v3 API is
- * good even if the signal could not be read; then the item gets the error of the
+ * The body of a signal, or NULL if it has no value.  If Smartcar could not read
+ * the signal, the response is a success, but the item fails with the error of the
  * signal.
  */
 static JsonbContainer *
@@ -46,7 +46,7 @@ signal_body(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *r
 	}
 	data = smartcar_json_object_member(response->json, "data");
 	if (data != NULL)
-		(void) smartcar_signal_read(data, &signal);
+		(void) smartcar_signal_parse(data, &signal);
 	if (signal.error != NULL)
 		smartcar_item_refuse(call, item, response, signal.error);
 	else if (signal.body == NULL &&
@@ -73,9 +73,9 @@ set_texts(SmartcarCall *call, SmartcarItem *item, int column, JsonbContainer *ar
 
 enum
 {
-	ACCESS_TYPE,
-	TESLA_SCOPES,
-	ACCESS_COLUMNS
+	COLUMN_ACCESS_TYPE,
+	COLUMN_TESLA_SCOPES,
+	ACCESS_COLUMN_COUNT
 };
 
 static void
@@ -87,9 +87,9 @@ prepare_access_v2(SmartcarCall *call, SmartcarItem *item)
 static bool
 parse_access_v2(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	smartcar_item_set_text(call, item, ACCESS_TYPE,
+	smartcar_item_set_text(call, item, COLUMN_ACCESS_TYPE,
 						   smartcar_json_text_member(response->json, "accessType"));
-	set_texts(call, item, TESLA_SCOPES, smartcar_json_array_member(response->json, "permissions"));
+	set_texts(call, item, COLUMN_TESLA_SCOPES, smartcar_json_array_member(response->json, "permissions"));
 	return false;
 }
 
@@ -98,7 +98,7 @@ static const SmartcarOperation access_v2 = {
 	.parse = parse_access_v2
 };
 
-/* first what was granted, then by whom */
+/* Two requests: the Tesla scopes, then the access type. */
 static void
 prepare_access_v3(SmartcarCall *call, SmartcarItem *item)
 {
@@ -117,12 +117,12 @@ parse_access_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRespons
 	if (item->step == 0)
 	{
 		if (body != NULL)
-			set_texts(call, item, TESLA_SCOPES, smartcar_json_array_member(body, "values"));
+			set_texts(call, item, COLUMN_TESLA_SCOPES, smartcar_json_array_member(body, "values"));
 		item->step++;
 		return true;
 	}
 	if (body != NULL)
-		smartcar_item_set_text(call, item, ACCESS_TYPE, smartcar_json_text_member(body, "value"));
+		smartcar_item_set_text(call, item, COLUMN_ACCESS_TYPE, smartcar_json_text_member(body, "value"));
 	return false;
 }
 
@@ -135,7 +135,7 @@ static const SmartcarOperation access_v3 = {
 const SmartcarTypedCall smartcar_tesla_access_call = {
 	.name = "smartcar_get_tesla_access",
 	SMARTCAR_VEHICLE_ARGUMENTS,
-	.columns = ACCESS_COLUMNS,
+	.columns = ACCESS_COLUMN_COUNT,
 	.operations = {&access_v2, &access_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
 };

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * token.c
- *	  SQL functions for the tokens of an owner.
+ *	  The SQL functions for the tokens of an owner (v2.0).
  *
  * src/api/token.c
  *
@@ -29,70 +29,70 @@ PG_FUNCTION_INFO_V1(smartcar_refresh_token);
 /* The arguments of smartcar_exchange_code(). */
 enum
 {
-	CODE,
-	CODE_REFRESH_LIFETIME,
-	CODE_FLAGS,
-	CODE_REDIRECT_URI,
-	CODE_SERVER
+	EXCHANGE_CODE,
+	EXCHANGE_REFRESH_LIFETIME,
+	EXCHANGE_FLAGS,
+	EXCHANGE_REDIRECT_URI,
+	EXCHANGE_SERVER
 };
 
 /* The arguments of smartcar_refresh_token(). */
 enum
 {
-	OLD_TOKEN,
-	OLD_TOKEN_REFRESH_LIFETIME,
-	OLD_TOKEN_FLAGS,
-	OLD_TOKEN_SERVER
+	REFRESH_OLD_TOKEN,
+	REFRESH_LIFETIME,
+	REFRESH_FLAGS,
+	REFRESH_SERVER
 };
 
 /* The columns of the SQL type smartcar_token. */
 enum
 {
-	ACCESS_TOKEN,
-	TOKEN_TYPE,
-	EXPIRES_AT,
-	REFRESH_TOKEN,
-	REFRESH_EXPIRES_AT,
-	COLUMNS
+	COLUMN_ACCESS_TOKEN,
+	COLUMN_TOKEN_TYPE,
+	COLUMN_EXPIRES_AT,
+	COLUMN_REFRESH_TOKEN,
+	COLUMN_REFRESH_EXPIRES_AT,
+	COLUMN_COUNT
 };
 
 /*
- * The response as a value of the result type.  Nothing here fails, because what
- * has come cannot be asked for again; check_result_type() was called before.  A
- * refresh without a new refresh token leaves the old one valid (RFC 6749, section
- * 6), and nobody knows for how long.
+ * The response as a value of the result type.  Nothing here may fail, because the
+ * tokens cannot be requested again; check_result_type() was called before.  If a
+ * refresh returns no new refresh token, the old one stays valid (RFC 6749, section
+ * 6), but its expiry is unknown.
  */
 static Datum
 form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
 		   SmartcarSpan old_refresh_token, Datum refresh_expires_at)
 {
-	Datum		values[COLUMNS] = {0};
-	bool		nulls[COLUMNS];
+	Datum		values[COLUMN_COUNT] = {0};
+	bool		nulls[COLUMN_COUNT];
 	bool		is_new = request->refresh_token.data != NULL;
 
 	memset(nulls, true, sizeof(nulls));
-	values[ACCESS_TOKEN] = smartcar_span_text_datum_or_null(request->access_token,
-															&nulls[ACCESS_TOKEN]);
-	values[TOKEN_TYPE] = smartcar_span_text_datum_or_null(request->token_type,
-														  &nulls[TOKEN_TYPE]);
-	values[REFRESH_TOKEN] = smartcar_span_text_datum_or_null(is_new ? request->refresh_token :
-															 old_refresh_token,
-															 &nulls[REFRESH_TOKEN]);
+	values[COLUMN_ACCESS_TOKEN] = smartcar_span_text_datum_or_null(request->access_token,
+																   &nulls[COLUMN_ACCESS_TOKEN]);
+	values[COLUMN_TOKEN_TYPE] = smartcar_span_text_datum_or_null(request->token_type,
+																 &nulls[COLUMN_TOKEN_TYPE]);
+	values[COLUMN_REFRESH_TOKEN] = smartcar_span_text_datum_or_null(is_new ? request->refresh_token :
+																	old_refresh_token,
+																	&nulls[COLUMN_REFRESH_TOKEN]);
 	if (request->expires_in != SMARTCAR_NO_EXPIRY)
 	{
-		values[EXPIRES_AT] = TimestampTzGetDatum(request->asked_at +
-												 request->expires_in * USECS_PER_SEC);
-		nulls[EXPIRES_AT] = false;
+		values[COLUMN_EXPIRES_AT] = TimestampTzGetDatum(request->asked_at +
+														request->expires_in * USECS_PER_SEC);
+		nulls[COLUMN_EXPIRES_AT] = false;
 	}
 	if (is_new)
 	{
-		values[REFRESH_EXPIRES_AT] = refresh_expires_at;
-		nulls[REFRESH_EXPIRES_AT] = false;
+		values[COLUMN_REFRESH_EXPIRES_AT] = refresh_expires_at;
+		nulls[COLUMN_REFRESH_EXPIRES_AT] = false;
 	}
-	return smartcar_form_single_row(fcinfo, COLUMNS, values, nulls);
+	return smartcar_form_single_row(fcinfo, COLUMN_COUNT, values, nulls);
 }
 
-/* Owners have tokens in version 2.0 alone. */
+/* Only version 2.0 of the API has tokens of owners. */
 static SmartcarServer *
 server_with_tokens(FunctionCallInfo fcinfo, int argument, const char *function)
 {
@@ -103,15 +103,15 @@ server_with_tokens(FunctionCallInfo fcinfo, int argument, const char *function)
 	return server;
 }
 
-/* Fails on another result type before anything is sent. */
+/* Raises an error for a wrong result type, before anything is sent. */
 static void
 check_result_type(FunctionCallInfo fcinfo)
 {
-	(void) smartcar_row_descriptor(fcinfo, COLUMNS);
+	(void) smartcar_row_descriptor(fcinfo, COLUMN_COUNT);
 }
 
 /*
- * The code or token that is to be exchanged.  It must not be shown.
+ * The code or refresh token.  It is not shown in errors.
  */
 static SmartcarSpan
 credential_argument(FunctionCallInfo fcinfo, int argument, const char *name)
@@ -126,8 +126,8 @@ credential_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 }
 
 /*
- * When a refresh token that is asked for now will expire.  Smartcar does not say;
- * the argument is what its documentation says.
+ * When a refresh token that is requested now will expire.  Responses do not tell;
+ * the default of the argument is from Smartcar's documentation.
  */
 static Datum
 refresh_expiry_argument(FunctionCallInfo fcinfo, int argument)
@@ -141,13 +141,10 @@ refresh_expiry_argument(FunctionCallInfo fcinfo, int argument)
 							   PG_GETARG_DATUM(argument));
 }
 
-/*
- * The redirect URI is ASCII, or refused as the caller has written it.
- */
 static SmartcarSpan
 redirect_uri_argument(FunctionCallInfo fcinfo, const SmartcarServer *server)
 {
-	SmartcarSpan uri = smartcar_argument_span(fcinfo, CODE_REDIRECT_URI);
+	SmartcarSpan uri = smartcar_argument_span(fcinfo, EXCHANGE_REDIRECT_URI);
 
 	if (uri.data == NULL)
 		return smartcar_server_span(server, SMARTCAR_OPTION_REDIRECT_URI);
@@ -165,18 +162,18 @@ smartcar_exchange_code(PG_FUNCTION_ARGS)
 	Datum		refresh_expires_at;
 	Datum		result;
 
-	if (PG_ARGISNULL(CODE))
+	if (PG_ARGISNULL(EXCHANGE_CODE))
 		PG_RETURN_NULL();
-	server = server_with_tokens(fcinfo, CODE_SERVER, "smartcar_exchange_code");
-	code = credential_argument(fcinfo, CODE, "code");
-	refresh_expires_at = refresh_expiry_argument(fcinfo, CODE_REFRESH_LIFETIME);
+	server = server_with_tokens(fcinfo, EXCHANGE_SERVER, "smartcar_exchange_code");
+	code = credential_argument(fcinfo, EXCHANGE_CODE, "code");
+	refresh_expires_at = refresh_expiry_argument(fcinfo, EXCHANGE_REFRESH_LIFETIME);
 	redirect_uri = redirect_uri_argument(fcinfo, server);
 	check_result_type(fcinfo);
 	if (smartcar_sent_token_find(fcinfo, server, code, true, &result))
 		PG_RETURN_DATUM(result);
 
 	smartcar_code_request(&request, code, redirect_uri);
-	request.flags = smartcar_flags_argument(fcinfo, CODE_FLAGS);
+	request.flags = smartcar_flags_argument(fcinfo, EXCHANGE_FLAGS);
 	smartcar_token_request(server, &request);
 	result = form_token(fcinfo, &request, smartcar_span(NULL, 0), refresh_expires_at);
 	smartcar_sent_token_store(fcinfo, server, code, result);
@@ -192,19 +189,19 @@ smartcar_refresh_token(PG_FUNCTION_ARGS)
 	Datum		refresh_expires_at;
 	Datum		result;
 
-	if (PG_ARGISNULL(OLD_TOKEN))
+	if (PG_ARGISNULL(REFRESH_OLD_TOKEN))
 		PG_RETURN_NULL();
-	server = server_with_tokens(fcinfo, OLD_TOKEN_SERVER, "smartcar_refresh_token");
-	token = credential_argument(fcinfo, OLD_TOKEN, "refresh_token");
-	refresh_expires_at = refresh_expiry_argument(fcinfo, OLD_TOKEN_REFRESH_LIFETIME);
+	server = server_with_tokens(fcinfo, REFRESH_SERVER, "smartcar_refresh_token");
+	token = credential_argument(fcinfo, REFRESH_OLD_TOKEN, "refresh_token");
+	refresh_expires_at = refresh_expiry_argument(fcinfo, REFRESH_LIFETIME);
 	check_result_type(fcinfo);
 	if (smartcar_sent_token_find(fcinfo, server, token, false, &result))
 		PG_RETURN_DATUM(result);
 
 	smartcar_refresh_request(&request, token);
-	request.flags = smartcar_flags_argument(fcinfo, OLD_TOKEN_FLAGS);
+	request.flags = smartcar_flags_argument(fcinfo, REFRESH_FLAGS);
 	smartcar_token_request(server, &request);
-	result = form_token(fcinfo, &request, smartcar_argument_span(fcinfo, OLD_TOKEN),
+	result = form_token(fcinfo, &request, smartcar_argument_span(fcinfo, REFRESH_OLD_TOKEN),
 						refresh_expires_at);
 	smartcar_sent_token_store(fcinfo, server, token, result);
 	PG_RETURN_DATUM(result);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * vehicle.c
- *	  SQL functions about owners and their vehicles.
+ *	  The SQL functions for users and their vehicles.
  *
  * src/api/vehicle.c
  *
@@ -25,18 +25,16 @@ PG_FUNCTION_INFO_V1(smartcar_get_vehicle_many);
 PG_FUNCTION_INFO_V1(smartcar_get_permissions);
 PG_FUNCTION_INFO_V1(smartcar_get_permissions_many);
 
-/* The most that the API gives at once. */
+/* The largest page of the API. */
 #define VEHICLES_LIMIT	50
 
-/*
- * A list that comes page by page, with an offset.
- */
+/* The progress of an item that returns a list of text. */
 typedef struct OffsetList
 {
 	SmartcarTextList texts;
-	SmartcarPageTrail trail;	/* of the v2.0 API */
-	SmartcarConnectionWalk walk;	/* of the v3 API */
-	int			matches;		/* connections among the pages of it */
+	SmartcarPageTrail cycle;	/* of the v2.0 API */
+	SmartcarConnectionWalk pages;	/* of the v3 API */
+	int			matches;		/* number of connections (v3) */
 } OffsetList;
 
 static OffsetList *
@@ -54,7 +52,7 @@ set_list(SmartcarCall *call, SmartcarItem *item)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Whether every element is a string that is not empty. */
+/* Whether all elements are strings that are not empty. */
 static bool
 every_element_is_text(JsonbContainer *elements)
 {
@@ -69,7 +67,7 @@ every_element_is_text(JsonbContainer *elements)
 }
 
 /*
- * Parses a page of the v2.0 API; returns whether there is another.  paging.count
+ * Parses a page of the v2.0 API.  Returns whether there is another.  paging.count
  * is the number of elements on all pages.
  */
 static bool
@@ -95,7 +93,7 @@ parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *re
 	}
 	smartcar_text_list_add_all(&list->texts, item->context, elements);
 	if (list->texts.count > before &&
-		!smartcar_page_is_new(call, item, &list->trail, item->context,
+		!smartcar_page_is_new(call, item, &list->cycle, item->context,
 							  list->texts.elements[before]))
 		return false;
 	if (paging != NULL)
@@ -181,7 +179,7 @@ prepare_connections(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
-	smartcar_connections_ask(call, item, &list_state(item)->walk, &filter);
+	smartcar_connections_ask(call, item, &list_state(item)->pages, &filter);
 }
 
 static void
@@ -194,7 +192,7 @@ add_vehicle(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *co
 static bool
 parse_vehicles_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	if (smartcar_connections_parse(call, item, &list_state(item)->walk, response, add_vehicle))
+	if (smartcar_connections_parse(call, item, &list_state(item)->pages, response, add_vehicle))
 		return true;
 	set_list(call, item);
 	return false;
@@ -206,8 +204,7 @@ static const SmartcarOperation vehicles_v3 = {
 };
 
 /*
- * Without a user, the v3 API would list the vehicles of everybody, which is
- * what smartcar_get_connections() is for.
+ * Without a user, the v3 API would list the vehicles of all users.
  */
 static void
 begin_vehicles(FunctionCallInfo fcinfo, SmartcarCall *call)
@@ -236,13 +233,13 @@ const SmartcarTypedCall smartcar_vehicles_call = {
 
 enum
 {
-	VEHICLE_ID,
-	MAKE,
-	MODEL,
-	YEAR,
-	MODE,
-	POWERTRAIN_TYPE,
-	VEHICLE_COLUMNS
+	COLUMN_VEHICLE_ID,
+	COLUMN_MAKE,
+	COLUMN_MODEL,
+	COLUMN_YEAR,
+	COLUMN_MODE,
+	COLUMN_POWERTRAIN_TYPE,
+	VEHICLE_COLUMN_COUNT
 };
 
 static void
@@ -255,8 +252,8 @@ prepare_vehicle(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Sets the columns of a vehicle.  The response must be about the one that was
- * asked for, if it says so: what a proxy has mixed up is somebody else's.
+ * Sets the columns of a vehicle.  If the response has another id, a proxy has
+ * mixed up responses, and it must not be shown.
  */
 static void
 set_vehicle(SmartcarCall *call, SmartcarItem *item, SmartcarSpan id, JsonbContainer *vehicle)
@@ -269,14 +266,14 @@ set_vehicle(SmartcarCall *call, SmartcarItem *item, SmartcarSpan id, JsonbContai
 		smartcar_item_fail(call, item, "It is about another vehicle.");
 		return;
 	}
-	smartcar_item_set_text(call, item, VEHICLE_ID, id);
-	smartcar_item_set_text(call, item, MAKE, smartcar_json_text_member(vehicle, "make"));
-	smartcar_item_set_text(call, item, MODEL, smartcar_json_text_member(vehicle, "model"));
-	smartcar_item_set_text(call, item, MODE, smartcar_json_text_member(vehicle, "mode"));
-	smartcar_item_set_text(call, item, POWERTRAIN_TYPE,
+	smartcar_item_set_text(call, item, COLUMN_VEHICLE_ID, id);
+	smartcar_item_set_text(call, item, COLUMN_MAKE, smartcar_json_text_member(vehicle, "make"));
+	smartcar_item_set_text(call, item, COLUMN_MODEL, smartcar_json_text_member(vehicle, "model"));
+	smartcar_item_set_text(call, item, COLUMN_MODE, smartcar_json_text_member(vehicle, "mode"));
+	smartcar_item_set_text(call, item, COLUMN_POWERTRAIN_TYPE,
 						   smartcar_json_text_member(vehicle, "powertrainType"));
 	if (smartcar_json_integer_member(vehicle, "year", &year))
-		smartcar_item_set_datum(item, YEAR, Int32GetDatum(year));
+		smartcar_item_set_datum(item, COLUMN_YEAR, Int32GetDatum(year));
 }
 
 static bool
@@ -314,7 +311,7 @@ static const SmartcarOperation vehicle_v3 = {
 const SmartcarTypedCall smartcar_vehicle_call = {
 	.name = "smartcar_get_vehicle",
 	SMARTCAR_VEHICLE_ARGUMENTS,
-	.columns = VEHICLE_COLUMNS,
+	.columns = VEHICLE_COLUMN_COUNT,
 	.operations = {&vehicle_v2, &vehicle_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_APPLICATION}
 };
@@ -322,8 +319,7 @@ const SmartcarTypedCall smartcar_vehicle_call = {
 /* smartcar_get_permissions() */
 
 /*
- * How many there are on a page is left to the API, which does not say what it
- * allows.
+ * Smartcar documents no maximum for the size of a page, so its default is used.
  */
 static void
 prepare_permissions_v2(SmartcarCall *call, SmartcarItem *item)
@@ -356,15 +352,15 @@ add_permissions(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection
 }
 
 /*
- * A vehicle of two users may have given different permissions, and to pick one
- * of them, or all, could only be wrong.
+ * Several users of a vehicle may have granted different permissions.  None of
+ * their lists, nor all of them together, would be right.
  */
 static bool
 parse_permissions_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	OffsetList *list = list_state(item);
 
-	if (smartcar_connections_parse(call, item, &list->walk, response, add_permissions))
+	if (smartcar_connections_parse(call, item, &list->pages, response, add_permissions))
 		return true;
 	if (list->matches > 1)
 		smartcar_item_fail(call, item,

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * vehicle_signals.c
- *	  SQL functions that return the signals of vehicles (v3).
+ *	  The SQL functions that return the signals of vehicles (v3).
  *
- * A signal that could not be read is a row with its own error.  One that is not
- * there is no row, as with a vehicle that no webhook is subscribed to.
+ * A signal that Smartcar could not read is a row with an error.  A signal without
+ * a value yet has no row, as for a vehicle without a webhook subscription.
  *
  * src/api/vehicle_signals.c
  *
@@ -32,32 +32,32 @@ PG_FUNCTION_INFO_V1(smartcar_get_signals_many);
 /* The arguments of the SQL functions. */
 enum
 {
-	ID_ARGUMENT,
-	USER_ID_ARGUMENT,
-	CODES_ARGUMENT,
-	SERVER_ARGUMENT
+	ARGUMENT_ID,
+	ARGUMENT_USER_ID,
+	ARGUMENT_CODES,
+	ARGUMENT_SERVER
 };
 
 /* The columns of the SQL type smartcar_signal. */
 enum
 {
-	VEHICLE_ID,
-	CODE,
-	VALUE,
-	UNIT,
-	BODY,
-	STATUS,
-	RETRIEVED_AT,
-	OEM_UPDATED_AT,
-	SQLSTATE,
-	ERROR_OBJECT,
-	COLUMNS
+	COLUMN_VEHICLE_ID,
+	COLUMN_CODE,
+	COLUMN_VALUE,
+	COLUMN_UNIT,
+	COLUMN_BODY,
+	COLUMN_STATUS,
+	COLUMN_RETRIEVED_AT,
+	COLUMN_OEM_UPDATED_AT,
+	COLUMN_SQLSTATE,
+	COLUMN_ERROR_OBJECT,
+	COLUMN_COUNT
 };
 
-/* What the call is about beside its items, and the types of its rows. */
+/* The arguments of the call, and its row types. */
 typedef struct SignalArguments
 {
-	ArrayType  *codes;			/* NULL: all */
+	ArrayType  *codes;			/* NULL for all */
 	TupleDesc	row;
 	TupleDesc	error_row;
 } SignalArguments;
@@ -65,8 +65,8 @@ typedef struct SignalArguments
 /* The progress of an item. */
 typedef struct SignalList
 {
-	SmartcarSignalWalk walk;
-	ArrayBuildState *rows;		/* of the call */
+	SmartcarSignalPages pages;
+	ArrayBuildState *rows;		/* in the context of the call */
 } SignalList;
 
 static SignalList *
@@ -78,13 +78,13 @@ list_state(SmartcarItem *item)
 static bool
 is_wanted(const SignalArguments *arguments, SmartcarSpan code)
 {
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan wanted;
 
 	if (arguments->codes == NULL)
 		return true;
-	smartcar_text_array_begin(&walk, arguments->codes, "codes");
-	while (smartcar_text_array_next(&walk, &wanted))
+	smartcar_text_array_begin(&reader, arguments->codes, "codes");
+	while (smartcar_text_array_next(&reader, &wanted))
 	{
 		if (smartcar_span_equal(wanted, code))
 			return true;
@@ -119,8 +119,8 @@ set_time(Datum *values, bool *nulls, int column, JsonbContainer *meta, const cha
 }
 
 /*
- * The body of a signal, and what most users want of it.  Most bodies have a value,
- * others a list of values, and a few, such as a location, neither.
+ * Sets the columns body, unit and value.  Most bodies have a value, some a list of
+ * values.  The value of others, such as a location, is the body.
  */
 static void
 set_body(Datum *values, bool *nulls, const SmartcarSignal *signal)
@@ -128,20 +128,21 @@ set_body(Datum *values, bool *nulls, const SmartcarSignal *signal)
 	static const char *const keys[] = {"value", "values"};
 	JsonbValue	member;
 
-	set_jsonb(values, nulls, BODY, smartcar_json_copy_member(signal->attributes, "body"));
+	set_jsonb(values, nulls, COLUMN_BODY, smartcar_json_copy_member(signal->attributes, "body"));
 	if (signal->body == NULL)
 		return;
-	set_text(values, nulls, UNIT, smartcar_json_text_member(signal->body, "unit"));
+	set_text(values, nulls, COLUMN_UNIT, smartcar_json_text_member(signal->body, "unit"));
 	for (int i = 0; i < lengthof(keys); i++)
 	{
 		if (smartcar_json_member(signal->body, keys[i], &member) != NULL)
 		{
-			set_jsonb(values, nulls, VALUE, smartcar_json_copy_member(signal->body, keys[i]));
+			set_jsonb(values, nulls, COLUMN_VALUE,
+					  smartcar_json_copy_member(signal->body, keys[i]));
 			return;
 		}
 	}
-	values[VALUE] = values[BODY];
-	nulls[VALUE] = nulls[BODY];
+	values[COLUMN_VALUE] = values[COLUMN_BODY];
+	nulls[COLUMN_VALUE] = nulls[COLUMN_BODY];
 }
 
 static ArrayBuildState *
@@ -160,28 +161,29 @@ add_row(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respo
 		const SmartcarSignal *signal)
 {
 	const SignalArguments *arguments = (const SignalArguments *) call->arguments;
-	Datum		values[COLUMNS] = {0};
-	bool		nulls[COLUMNS];
+	Datum		values[COLUMN_COUNT] = {0};
+	bool		nulls[COLUMN_COUNT];
 
 	if (!is_wanted(arguments, signal->code))
 		return;
 	memset(nulls, true, sizeof(nulls));
-	set_text(values, nulls, VEHICLE_ID, smartcar_text_from_utf8(item->id));
-	set_text(values, nulls, CODE, signal->code);
-	set_text(values, nulls, STATUS, signal->status);
+	set_text(values, nulls, COLUMN_VEHICLE_ID, smartcar_text_from_utf8(item->id));
+	set_text(values, nulls, COLUMN_CODE, signal->code);
+	set_text(values, nulls, COLUMN_STATUS, signal->status);
 	set_body(values, nulls, signal);
 	if (signal->meta != NULL)
 	{
-		set_time(values, nulls, RETRIEVED_AT, signal->meta, "retrievedAt");
-		set_time(values, nulls, OEM_UPDATED_AT, signal->meta, "oemUpdatedAt");
+		set_time(values, nulls, COLUMN_RETRIEVED_AT, signal->meta, "retrievedAt");
+		set_time(values, nulls, COLUMN_OEM_UPDATED_AT, signal->meta, "oemUpdatedAt");
 	}
 	if (signal->error != NULL)
 	{
 		const SmartcarFailure *failure = smartcar_signal_failure(call, item, response, signal);
 
-		values[SQLSTATE] = CStringGetTextDatum(unpack_sql_state(failure->sqlstate));
-		values[ERROR_OBJECT] = smartcar_error_datum(&failure->api_error, arguments->error_row);
-		nulls[SQLSTATE] = nulls[ERROR_OBJECT] = false;
+		values[COLUMN_SQLSTATE] = CStringGetTextDatum(unpack_sql_state(failure->sqlstate));
+		values[COLUMN_ERROR_OBJECT] = smartcar_error_datum(&failure->api_error,
+														   arguments->error_row);
+		nulls[COLUMN_SQLSTATE] = nulls[COLUMN_ERROR_OBJECT] = false;
 	}
 	accumArrayResult(row_state(call, list_state(item)),
 					 HeapTupleGetDatum(heap_form_tuple(arguments->row, values, nulls)), false,
@@ -191,7 +193,7 @@ add_row(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respo
 static void
 prepare(SmartcarCall *call, SmartcarItem *item)
 {
-	smartcar_signals_ask(call, item, &list_state(item)->walk);
+	smartcar_signals_prepare(call, item, &list_state(item)->pages);
 }
 
 static bool
@@ -199,7 +201,7 @@ parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respons
 {
 	SignalList *list = list_state(item);
 
-	if (smartcar_signals_parse(call, item, &list->walk, response, add_row))
+	if (smartcar_signals_parse(call, item, &list->pages, response, add_row))
 		return true;
 	smartcar_item_set_datum(item, 0, makeArrayResult(row_state(call, list), call->context));
 	return false;
@@ -215,14 +217,14 @@ static void
 begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 {
 	SignalArguments *arguments = palloc0(sizeof(SignalArguments));
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 
-	if (!PG_ARGISNULL(CODES_ARGUMENT))
+	if (!PG_ARGISNULL(ARGUMENT_CODES))
 	{
-		arguments->codes = PG_GETARG_ARRAYTYPE_P(CODES_ARGUMENT);
-		smartcar_text_array_begin(&walk, arguments->codes, "codes");
+		arguments->codes = PG_GETARG_ARRAYTYPE_P(ARGUMENT_CODES);
+		smartcar_text_array_begin(&reader, arguments->codes, "codes");
 	}
-	arguments->row = smartcar_row_descriptor(fcinfo, COLUMNS);
+	arguments->row = smartcar_row_descriptor(fcinfo, COLUMN_COUNT);
 	arguments->error_row = smartcar_error_descriptor(arguments->row);
 	call->arguments = arguments;
 }
@@ -233,12 +235,12 @@ static const SmartcarTypedCall signals_call = {
 	"'/vehicles/<vehicle_id>/odometer', '/vehicles/<vehicle_id>/charge'.",
 	.id_name = "vehicle_id",
 	.ids_name = "vehicle_ids",
-	.id_argument = ID_ARGUMENT,
+	.id_argument = ARGUMENT_ID,
 	.access_token_argument = SMARTCAR_NO_ARGUMENT,
-	.user_id_argument = USER_ID_ARGUMENT,
-	.server_argument = SERVER_ARGUMENT,
-	/* those that stand between the id and the SQLSTATE */
-	.columns = SQLSTATE - CODE,
+	.user_id_argument = ARGUMENT_USER_ID,
+	.server_argument = ARGUMENT_SERVER,
+	/* the columns between the id and the SQLSTATE */
+	.columns = COLUMN_SQLSTATE - COLUMN_CODE,
 	.is_list = true,
 	.operations = {NULL, &signals_v3},
 	.authorizations = {SMARTCAR_AUTHORIZE_NOT, SMARTCAR_AUTHORIZE_APPLICATION},
@@ -248,7 +250,7 @@ static const SmartcarTypedCall signals_call = {
 static void
 reject_null_user(FunctionCallInfo fcinfo, const char *argument)
 {
-	if (PG_ARGISNULL(USER_ID_ARGUMENT))
+	if (PG_ARGISNULL(ARGUMENT_USER_ID))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", argument)));
@@ -257,7 +259,7 @@ reject_null_user(FunctionCallInfo fcinfo, const char *argument)
 Datum
 smartcar_get_signals(PG_FUNCTION_ARGS)
 {
-	if (PG_ARGISNULL(ID_ARGUMENT))
+	if (PG_ARGISNULL(ARGUMENT_ID))
 	{
 		InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 		return (Datum) 0;
@@ -269,7 +271,7 @@ smartcar_get_signals(PG_FUNCTION_ARGS)
 Datum
 smartcar_get_signals_many(PG_FUNCTION_ARGS)
 {
-	if (!PG_ARGISNULL(ID_ARGUMENT))
+	if (!PG_ARGISNULL(ARGUMENT_ID))
 		reject_null_user(fcinfo, "user_ids");
 	return smartcar_call_many(fcinfo, &signals_call);
 }

@@ -273,6 +273,7 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 {
 	StatusState *state = (StatusState *)
 		smartcar_lenient_fn_state(fcinfo, ARGUMENT_SERVER, sizeof(StatusState));
+	SmartcarSpan status = smartcar_argument_span(fcinfo, ARGUMENT_CONNECTION_STATUS);
 	SmartcarConnectionFacts facts;
 
 	if (!state->is_prepared)
@@ -281,8 +282,7 @@ smartcar_next_action(PG_FUNCTION_ARGS)
 		prepare_actions(state, fcinfo);
 		state->is_prepared = true;
 	}
-	facts.is_disconnected = smartcar_span_equal(smartcar_argument_span(fcinfo, ARGUMENT_CONNECTION_STATUS),
-												SMARTCAR_SPAN("disconnected"));
+	facts.is_disconnected = smartcar_span_equal(status, SMARTCAR_SPAN("disconnected"));
 
 	/* without the server, it is not known what may be missing */
 	if (!OidIsValid(state->fn.server.serverid) && !facts.is_disconnected)
@@ -335,8 +335,8 @@ smartcar_facts_hash(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(ARGUMENT_ERROR_ACTION))
 	{
 		/* use the label: a restored database has other OIDs */
-		const char *label = DatumGetCString(DirectFunctionCall1(enum_out,
-																PG_GETARG_DATUM(ARGUMENT_ERROR_ACTION)));
+		Datum		action = PG_GETARG_DATUM(ARGUMENT_ERROR_ACTION);
+		const char *label = DatumGetCString(DirectFunctionCall1(enum_out, action));
 
 		hash = combine_hash(hash, label, strlen(label));
 	}

@@ -280,7 +280,10 @@ smartcar_error_datum(const SmartcarApiError *error, TupleDesc descriptor)
 		values[COLUMN_DETAIL] = JsonbPGetDatum(error->detail);
 	nulls[COLUMN_ACTION] = error->action == SMARTCAR_ACTION_UNKNOWN;
 	if (!nulls[COLUMN_ACTION])
-		values[COLUMN_ACTION] = smartcar_action_datum(error->action,
-													  TupleDescAttr(descriptor, COLUMN_ACTION)->atttypid);
+	{
+		Oid			type = TupleDescAttr(descriptor, COLUMN_ACTION)->atttypid;
+
+		values[COLUMN_ACTION] = smartcar_action_datum(error->action, type);
+	}
 	return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
 }
