@@ -93,12 +93,6 @@ list_state(SmartcarItem *item)
 }
 
 static void
-set_text_column(Datum *values, bool *nulls, int column, SmartcarSpan value)
-{
-	values[column] = smartcar_span_text_datum_or_null(value, &nulls[column]);
-}
-
-static void
 set_time_column(Datum *values, bool *nulls, int column, SmartcarSpan value)
 {
 	TimestampTz timestamp;
@@ -116,14 +110,14 @@ connection_datum(const SmartcarConnection *connection, TupleDesc row)
 	bool		nulls[COLUMN_COUNT];
 
 	memset(nulls, true, sizeof(nulls));
-	set_text_column(values, nulls, COLUMN_CONNECTION_ID, connection->connection_id);
-	set_text_column(values, nulls, COLUMN_USER_ID, connection->user_id);
-	set_text_column(values, nulls, COLUMN_VEHICLE_ID, connection->vehicle_id);
-	set_text_column(values, nulls, COLUMN_EXTERNAL_ID, connection->external_id);
-	set_text_column(values, nulls, COLUMN_MODE, connection->mode);
-	set_text_column(values, nulls, COLUMN_MAKE, connection->make);
-	set_text_column(values, nulls, COLUMN_MODEL, connection->model);
-	set_text_column(values, nulls, COLUMN_POWERTRAIN_TYPE, connection->powertrain_type);
+	smartcar_set_text_column(values, nulls, COLUMN_CONNECTION_ID, connection->connection_id);
+	smartcar_set_text_column(values, nulls, COLUMN_USER_ID, connection->user_id);
+	smartcar_set_text_column(values, nulls, COLUMN_VEHICLE_ID, connection->vehicle_id);
+	smartcar_set_text_column(values, nulls, COLUMN_EXTERNAL_ID, connection->external_id);
+	smartcar_set_text_column(values, nulls, COLUMN_MODE, connection->mode);
+	smartcar_set_text_column(values, nulls, COLUMN_MAKE, connection->make);
+	smartcar_set_text_column(values, nulls, COLUMN_MODEL, connection->model);
+	smartcar_set_text_column(values, nulls, COLUMN_POWERTRAIN_TYPE, connection->powertrain_type);
 	set_time_column(values, nulls, COLUMN_CONNECTED_AT, connection->connected_at);
 	set_time_column(values, nulls, COLUMN_UPDATED_AT, connection->updated_at);
 	if (connection->year != 0)

@@ -42,7 +42,7 @@ smartcar_item_set_datum(SmartcarItem *item, int column, Datum value)
 	item->nulls[column] = false;
 }
 
-/* Sets a column of an item to a copy of a text, or to NULL if it has no data. */
+/* Sets a column of an item to a copy of a text.  Without data, it stays NULL. */
 void
 smartcar_item_set_text(SmartcarCall *call, SmartcarItem *item, int column, SmartcarSpan value)
 {
@@ -319,7 +319,7 @@ put_item(ReturnSetInfo *result, const SmartcarTypedCall *typed, const SmartcarIt
 		return;
 	}
 	memset(nulls, true, sizeof(nulls));
-	values[column++] = smartcar_span_text_datum_or_null(id, &nulls[0]);
+	smartcar_set_text_column(values, nulls, column++, id);
 	for (int i = 0; i < typed->columns; i++, column++)
 	{
 		values[column] = item->values[i];

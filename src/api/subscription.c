@@ -139,12 +139,6 @@ webhook_rows(SmartcarCall *call, WebhookList *list)
 }
 
 static void
-set_text(Datum *values, bool *nulls, int column, SmartcarSpan value)
-{
-	values[column] = smartcar_span_text_datum_or_null(value, &nulls[column]);
-}
-
-static void
 set_boolean(Datum *values, bool *nulls, int column, JsonbContainer *attributes, const char *key)
 {
 	bool		value;
@@ -189,11 +183,11 @@ add_webhook(SmartcarCall *call, SmartcarItem *item, JsonbContainer *object)
 	bool		nulls[COLUMN_COUNT];
 
 	memset(nulls, true, sizeof(nulls));
-	set_text(values, nulls, COLUMN_ID, smartcar_json_text_member(object, "id"));
+	smartcar_set_text_column(values, nulls, COLUMN_ID, smartcar_json_text_member(object, "id"));
 	if (attributes != NULL)
 	{
-		set_text(values, nulls, COLUMN_NAME, smartcar_json_text_member(attributes, "name"));
-		set_text(values, nulls, COLUMN_CALLBACK_URI, smartcar_json_text_member(attributes, "callbackUri"));
+		smartcar_set_text_column(values, nulls, COLUMN_NAME, smartcar_json_text_member(attributes, "name"));
+		smartcar_set_text_column(values, nulls, COLUMN_CALLBACK_URI, smartcar_json_text_member(attributes, "callbackUri"));
 		set_boolean(values, nulls, COLUMN_IS_ENABLED, attributes, "isEnabled");
 		set_boolean(values, nulls, COLUMN_AUTO_SUBSCRIBE, attributes, "autoSubscribe");
 		set_codes(values, nulls, COLUMN_SIGNALS, attributes, "data");

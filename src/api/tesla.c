@@ -16,7 +16,6 @@
 #include "api/signal.h"
 #include "api/sql_function.h"
 #include "call/request.h"
-#include "pg/api_error.h"
 #include "pg/json.h"
 #include "pg/text_array.h"
 

@@ -71,13 +71,10 @@ form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
 	bool		is_new = request->refresh_token.data != NULL;
 
 	memset(nulls, true, sizeof(nulls));
-	values[COLUMN_ACCESS_TOKEN] = smartcar_span_text_datum_or_null(request->access_token,
-																   &nulls[COLUMN_ACCESS_TOKEN]);
-	values[COLUMN_TOKEN_TYPE] = smartcar_span_text_datum_or_null(request->token_type,
-																 &nulls[COLUMN_TOKEN_TYPE]);
-	values[COLUMN_REFRESH_TOKEN] = smartcar_span_text_datum_or_null(is_new ? request->refresh_token :
-																	old_refresh_token,
-																	&nulls[COLUMN_REFRESH_TOKEN]);
+	smartcar_set_text_column(values, nulls, COLUMN_ACCESS_TOKEN, request->access_token);
+	smartcar_set_text_column(values, nulls, COLUMN_TOKEN_TYPE, request->token_type);
+	smartcar_set_text_column(values, nulls, COLUMN_REFRESH_TOKEN,
+							 is_new ? request->refresh_token : old_refresh_token);
 	if (request->expires_in != SMARTCAR_NO_EXPIRY)
 	{
 		values[COLUMN_EXPIRES_AT] = TimestampTzGetDatum(request->asked_at +

@@ -93,12 +93,6 @@ is_wanted(const SignalArguments *arguments, SmartcarSpan code)
 }
 
 static void
-set_text(Datum *values, bool *nulls, int column, SmartcarSpan value)
-{
-	values[column] = smartcar_span_text_datum_or_null(value, &nulls[column]);
-}
-
-static void
 set_jsonb(Datum *values, bool *nulls, int column, Jsonb *value)
 {
 	if (value == NULL)
@@ -131,7 +125,7 @@ set_body(Datum *values, bool *nulls, const SmartcarSignal *signal)
 	set_jsonb(values, nulls, COLUMN_BODY, smartcar_json_copy_member(signal->attributes, "body"));
 	if (signal->body == NULL)
 		return;
-	set_text(values, nulls, COLUMN_UNIT, smartcar_json_text_member(signal->body, "unit"));
+	smartcar_set_text_column(values, nulls, COLUMN_UNIT, smartcar_json_text_member(signal->body, "unit"));
 	for (int i = 0; i < lengthof(keys); i++)
 	{
 		if (smartcar_json_member(signal->body, keys[i], &member) != NULL)
@@ -167,9 +161,9 @@ add_row(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *respo
 	if (!is_wanted(arguments, signal->code))
 		return;
 	memset(nulls, true, sizeof(nulls));
-	set_text(values, nulls, COLUMN_VEHICLE_ID, smartcar_text_from_utf8(item->id));
-	set_text(values, nulls, COLUMN_CODE, signal->code);
-	set_text(values, nulls, COLUMN_STATUS, signal->status);
+	smartcar_set_text_column(values, nulls, COLUMN_VEHICLE_ID, smartcar_text_from_utf8(item->id));
+	smartcar_set_text_column(values, nulls, COLUMN_CODE, signal->code);
+	smartcar_set_text_column(values, nulls, COLUMN_STATUS, signal->status);
 	set_body(values, nulls, signal);
 	if (signal->meta != NULL)
 	{

@@ -269,7 +269,7 @@ smartcar_error_datum(const SmartcarApiError *error, TupleDesc descriptor)
 				 errmsg("type smartcar_error has %d columns, expected %d",
 						descriptor->natts, SMARTCAR_ERROR_COLUMNS)));
 	for (int i = 0; i < SMARTCAR_ERROR_COLUMNS; i++)
-		values[i] = smartcar_span_text_datum_or_null(texts[i], &nulls[i]);
+		smartcar_set_text_column(values, nulls, i, texts[i]);
 
 	nulls[COLUMN_STATUS] = error->status == 0;
 	values[COLUMN_STATUS] = Int32GetDatum(error->status);

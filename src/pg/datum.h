@@ -31,12 +31,13 @@ smartcar_span_text_datum(SmartcarSpan span)
 	return PointerGetDatum(cstring_to_text_with_len(span.data, (int) span.length));
 }
 
-/* A span without data becomes NULL. */
-static inline Datum
-smartcar_span_text_datum_or_null(SmartcarSpan span, bool *isnull)
+/* Sets a column to a text, or to NULL if it has no data. */
+static inline void
+smartcar_set_text_column(Datum *values, bool *nulls, int column, SmartcarSpan text)
 {
-	*isnull = span.data == NULL;
-	return *isnull ? (Datum) 0 : smartcar_span_text_datum(span);
+	nulls[column] = text.data == NULL;
+
+	values[column] = nulls[column] ? (Datum) 0 : smartcar_span_text_datum(text);
 }
 
 #endif							/* SMARTCAR_DATUM_H */

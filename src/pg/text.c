@@ -50,8 +50,8 @@ smartcar_utf8_from_bytes(const char *data, int length)
 /*
  * Whether UTF-8 need not be converted for this database.
  */
-bool
-smartcar_text_is_utf8(void)
+static bool
+is_utf8_database(void)
 {
 	int			encoding = GetDatabaseEncoding();
 
@@ -67,7 +67,7 @@ smartcar_text_from_utf8(SmartcarSpan utf8)
 {
 	char	   *converted;
 
-	if (smartcar_text_is_utf8() || utf8.length == 0)
+	if (is_utf8_database() || utf8.length == 0)
 		return utf8;
 
 	converted = pg_any_to_server(utf8.data, (int) utf8.length, PG_UTF8);
@@ -89,7 +89,7 @@ smartcar_try_text_from_utf8(SmartcarSpan utf8, SmartcarSpan *converted)
 	Oid			conversion;
 
 	*converted = utf8;
-	if (smartcar_text_is_utf8() || utf8.length == 0)
+	if (is_utf8_database() || utf8.length == 0)
 		return true;
 
 	conversion = FindDefaultConversionProc(PG_UTF8, encoding);

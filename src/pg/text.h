@@ -25,7 +25,6 @@
 extern SmartcarSpan smartcar_utf8_from_bytes(const char *data, int length);
 extern SmartcarSpan smartcar_text_from_utf8(SmartcarSpan utf8);
 extern bool smartcar_try_text_from_utf8(SmartcarSpan utf8, SmartcarSpan *converted);
-extern bool smartcar_text_is_utf8(void);
 extern const char *smartcar_printable(SmartcarSpan span, int max_length);
 extern const char *smartcar_excerpt(SmartcarSpan span);
 
