@@ -42,11 +42,11 @@ decode_entity(SmartcarSpan text, unsigned char *byte)
 		SmartcarSpan name;
 		unsigned char byte;
 	}			entities[] = {
-		{{"amp;", 4}, '&'},
-		{{"lt;", 3}, '<'},
-		{{"gt;", 3}, '>'},
-		{{"quot;", 5}, '"'},
-		{{"apos;", 5}, '\''}
+		{SMARTCAR_SPAN("amp;"), '&'},
+		{SMARTCAR_SPAN("lt;"), '<'},
+		{SMARTCAR_SPAN("gt;"), '>'},
+		{SMARTCAR_SPAN("quot;"), '"'},
+		{SMARTCAR_SPAN("apos;"), '\''}
 	};
 	size_t		i = 1;
 	bool		is_hex;
