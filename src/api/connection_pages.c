@@ -371,9 +371,9 @@ add_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connect
  * request.
  *
  * Nothing is deleted before all pages were checked: if Smartcar ignored a filter,
- * the list would have all connections of the application.  It is not an error if
- * a connection was deleted by somebody else after it was listed, because then the
- * others would not be deleted.
+ * the list would have all connections of the application.  A connection that was
+ * deleted by somebody else after it was listed is not an error, because an error
+ * would end the deletion before the other connections are deleted.
  */
 bool
 smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,

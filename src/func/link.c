@@ -332,7 +332,8 @@ set_scope(FunctionCallInfo fcinfo, LinkState *state, const LinkArgument *argumen
 
 /*
  * Whether an argument is a constant of the query.  A query parameter is not:
- * PL/pgSQL evaluates an expression with changing variables and the same fn_extra.
+ * PL/pgSQL evaluates an expression again with other values of its variables, and
+ * keeps fn_extra.
  */
 static bool
 argument_is_constant(FunctionCallInfo fcinfo, int argument)

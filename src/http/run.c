@@ -598,7 +598,7 @@ perform(Run *run)
  * The connect timeout counts from when a try last had a connection.  While one
  * of many requests opens a connection, the others wait to share it, and if that
  * fails, the next one opens one.  And if a kept connection breaks, libcurl opens
- * another within the same try, for which the timeout begins anew.
+ * another within the same try, for which the timeout starts again.
  */
 static void
 expire_transfers(Run *run)
