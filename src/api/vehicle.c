@@ -29,18 +29,18 @@ PG_FUNCTION_INFO_V1(smartcar_get_permissions_many);
 #define VEHICLES_LIMIT	50
 
 /* The progress of an item that returns a list of text. */
-typedef struct OffsetList
+typedef struct ListProgress
 {
 	SmartcarTextList texts;
 	SmartcarPageTrail cycle;	/* of the v2.0 API */
 	SmartcarConnectionWalk pages;	/* of the v3 API */
 	int			matches;		/* number of connections (v3) */
-} OffsetList;
+} ListProgress;
 
-static OffsetList *
+static ListProgress *
 list_state(SmartcarItem *item)
 {
-	return (OffsetList *) smartcar_item_state(item, sizeof(OffsetList));
+	return (ListProgress *) smartcar_item_state(item, sizeof(ListProgress));
 }
 
 static void
@@ -74,7 +74,7 @@ static bool
 parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
 		   const char *member)
 {
-	OffsetList *list = list_state(item);
+	ListProgress *list = list_state(item);
 	JsonbContainer *elements = smartcar_json_array_member(response->json, member);
 	JsonbContainer *paging = smartcar_json_object_member(response->json, "paging");
 	int			before = list->texts.count;
@@ -345,7 +345,7 @@ static const SmartcarOperation permissions_v2 = {
 static void
 add_permissions(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
-	OffsetList *list = list_state(item);
+	ListProgress *list = list_state(item);
 
 	if (list->matches++ == 0 && connection->permissions != NULL)
 		smartcar_text_list_add_all(&list->texts, item->context, connection->permissions);
@@ -358,7 +358,7 @@ add_permissions(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection
 static bool
 parse_permissions_v3(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	OffsetList *list = list_state(item);
+	ListProgress *list = list_state(item);
 
 	if (smartcar_connections_parse(call, item, &list->pages, response, add_permissions))
 		return true;
