@@ -442,7 +442,7 @@ begin(FunctionCallInfo fcinfo, SmartcarCall *call)
 	if (arguments->host == SMARTCAR_HOST_MANAGEMENT)
 		call->authorization = SMARTCAR_AUTHORIZE_MANAGEMENT;
 	else if (arguments->host == SMARTCAR_HOST_COMPATIBILITY)
-		call->authorization = SMARTCAR_AUTHORIZE_NOT;
+		call->authorization = SMARTCAR_AUTHORIZE_NONE;
 	else if (arguments->host == SMARTCAR_HOST_VEHICLE ||
 			 arguments->host == SMARTCAR_HOST_V3_MANAGEMENT)
 		call->authorization = SMARTCAR_AUTHORIZE_APPLICATION;

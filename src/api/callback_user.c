@@ -26,9 +26,9 @@ typedef struct UserCheck
 static void
 prepare_check(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarConnectionWalk pages = {0};
+	SmartcarConnectionPages pages = {0};
 
-	smartcar_connections_ask(call, item, &pages, &((UserCheck *) item->arguments)->filter);
+	smartcar_connections_prepare(call, item, &pages, &((UserCheck *) item->arguments)->filter);
 }
 
 static void
@@ -49,7 +49,7 @@ check_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnectio
 static bool
 parse_check(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	SmartcarConnectionWalk pages = {0};
+	SmartcarConnectionPages pages = {0};
 
 	(void) smartcar_connections_parse(call, item, &pages, response, check_connection);
 	return false;

@@ -66,7 +66,7 @@ is_error(const SmartcarApiResponse *response)
 
 	if (errors != NULL)
 		return JsonContainerSize(errors) > 0;
-	smartcar_error_read_object(&error, response->json);
+	smartcar_error_parse_object(&error, response->json);
 	return error.type.length > 0;
 }
 
@@ -148,7 +148,7 @@ static const SmartcarTypedCall command_call = {
 	.server_argument = ARGUMENT_SERVER,
 	.columns = 1,
 	.operations = {NULL, &command_v3},
-	.authorizations = {SMARTCAR_AUTHORIZE_NOT, SMARTCAR_AUTHORIZE_APPLICATION},
+	.authorizations = {SMARTCAR_AUTHORIZE_NONE, SMARTCAR_AUTHORIZE_APPLICATION},
 	.version_hint = "Version 2.0 has other commands, which smartcar_request() can send: "
 	"SELECT smartcar_request('POST', '/vehicles/<vehicle_id>/charge', '<access_token>', body => '{\"action\": \"START\"}').",
 	.begin = begin

@@ -48,8 +48,8 @@ smartcar_item_filter(const SmartcarCall *call, const SmartcarItem *item)
  * Prepares the request for the next page.
  */
 void
-smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *pages,
-						 const SmartcarConnectionFilter *filter)
+smartcar_connections_prepare(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionPages *pages,
+							 const SmartcarConnectionFilter *filter)
 {
 	pages->filter = *filter;
 	smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_CONNECTIONS, smartcar_span(NULL, 0));
@@ -166,7 +166,7 @@ smartcar_connection_parse_v2(JsonbContainer *object, SmartcarConnection *connect
  * long as *cycle.
  */
 bool
-smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item, SmartcarPageTrail *cycle,
+smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item, SmartcarPageCycle *cycle,
 					 MemoryContext context, SmartcarSpan mark)
 {
 	char	   *copy;
@@ -232,7 +232,7 @@ is_usable_id(SmartcarSpan id)
  * repeated pages are detected and connections deleted.
  */
 static const char *
-find_fault(const SmartcarConnectionWalk *pages, const SmartcarConnection *connection)
+find_fault(const SmartcarConnectionPages *pages, const SmartcarConnection *connection)
 {
 	if (connection->connection_id.data == NULL && !pages->is_lenient)
 		return "It lists a connection without an id.";
@@ -246,7 +246,7 @@ find_fault(const SmartcarConnectionWalk *pages, const SmartcarConnection *connec
  * Parses the information about other pages.
  */
 static void
-parse_paging(SmartcarConnectionWalk *pages, const SmartcarApiResponse *response)
+parse_paging(SmartcarConnectionPages *pages, const SmartcarApiResponse *response)
 {
 	JsonbContainer *links = smartcar_json_object_member(response->json, "links");
 	JsonbContainer *meta = smartcar_json_object_member(response->json, "meta");
@@ -267,7 +267,7 @@ parse_paging(SmartcarConnectionWalk *pages, const SmartcarApiResponse *response)
  * return smaller pages than requested.
  */
 static bool
-may_have_next(const SmartcarConnectionWalk *pages)
+may_have_next(const SmartcarConnectionPages *pages)
 {
 	if (pages->count == 0 || pages->has_next)
 		return pages->count > 0;
@@ -281,7 +281,7 @@ may_have_next(const SmartcarConnectionWalk *pages)
  * request another page.
  */
 bool
-smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionWalk *pages,
+smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConnectionPages *pages,
 						   const SmartcarApiResponse *response,
 						   SmartcarConnectionVisitor visit)
 {
@@ -345,12 +345,12 @@ smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item, SmartcarConne
 void
 smartcar_deletion_prepare(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
+	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->operation_state;
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
 	deletion->pages.must_identify = true;
 	if (item->step == 0)
-		smartcar_connections_ask(call, item, &deletion->pages, &filter);
+		smartcar_connections_prepare(call, item, &deletion->pages, &filter);
 	else
 		smartcar_request_endpoint(call, item, SMARTCAR_ENDPOINT_DELETE_CONNECTION,
 								  deletion->ids.elements[deletion->deleted]);
@@ -359,7 +359,7 @@ smartcar_deletion_prepare(SmartcarCall *call, SmartcarItem *item)
 static void
 add_id(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
-	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
+	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->operation_state;
 
 	smartcar_text_list_add(&deletion->ids, item->context, connection->connection_id);
 	if (deletion->visit != NULL)
@@ -379,7 +379,7 @@ bool
 smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
 						const SmartcarApiResponse *response)
 {
-	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
+	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->operation_state;
 
 	if (item->step == 0)
 	{
@@ -400,7 +400,7 @@ smartcar_deletion_parse(SmartcarCall *call, SmartcarItem *item,
 void
 smartcar_deletion_failed(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->gathered;
+	SmartcarConnectionDeletion *deletion = (SmartcarConnectionDeletion *) item->operation_state;
 	MemoryContext old_context;
 	StringInfoData sentence;
 

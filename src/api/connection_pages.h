@@ -51,16 +51,16 @@ typedef struct SmartcarConnectionFilter
  * and replaces it each time the number of pages has doubled, so that it detects
  * a cycle of any length.  Starts as zeros.
  */
-typedef struct SmartcarPageTrail
+typedef struct SmartcarPageCycle
 {
 	SmartcarSpan mark;			/* of one page */
 	int64		pages;			/* number of pages so far */
 	int64		renewal;		/* the number of pages at which the mark is
 								 * replaced */
-} SmartcarPageTrail;
+} SmartcarPageCycle;
 
 /* The progress of an item in the pages of the v3 API.  Starts as zeros. */
-typedef struct SmartcarConnectionWalk
+typedef struct SmartcarConnectionPages
 {
 	SmartcarConnectionFilter filter;	/* of the last request */
 	bool		must_identify;	/* connections must have the ids of the filter */
@@ -75,8 +75,8 @@ typedef struct SmartcarConnectionWalk
 								 * unknown */
 	bool		has_next;		/* the last page has a link to the next */
 	SmartcarSpan first_id;		/* of the first connection on the last page */
-	SmartcarPageTrail cycle;
-} SmartcarConnectionWalk;
+	SmartcarPageCycle cycle;
+} SmartcarConnectionPages;
 
 typedef void (*SmartcarConnectionVisitor) (SmartcarCall *call, SmartcarItem *item,
 										   const SmartcarConnection *connection);
@@ -87,7 +87,7 @@ typedef void (*SmartcarConnectionVisitor) (SmartcarCall *call, SmartcarItem *ite
  */
 typedef struct SmartcarConnectionDeletion
 {
-	SmartcarConnectionWalk pages;
+	SmartcarConnectionPages pages;
 	SmartcarTextList ids;
 	int			deleted;
 	SmartcarConnectionVisitor visit;	/* called for each connection; may be
@@ -95,15 +95,15 @@ typedef struct SmartcarConnectionDeletion
 } SmartcarConnectionDeletion;
 
 extern bool smartcar_page_is_new(SmartcarCall *call, SmartcarItem *item,
-								 SmartcarPageTrail *cycle, MemoryContext context,
+								 SmartcarPageCycle *cycle, MemoryContext context,
 								 SmartcarSpan mark);
 extern bool smartcar_connection_matches(const SmartcarConnection *connection,
 										const SmartcarConnectionFilter *filter);
-extern void smartcar_connections_ask(SmartcarCall *call, SmartcarItem *item,
-									 SmartcarConnectionWalk *pages,
-									 const SmartcarConnectionFilter *filter);
+extern void smartcar_connections_prepare(SmartcarCall *call, SmartcarItem *item,
+										 SmartcarConnectionPages *pages,
+										 const SmartcarConnectionFilter *filter);
 extern bool smartcar_connections_parse(SmartcarCall *call, SmartcarItem *item,
-									   SmartcarConnectionWalk *pages,
+									   SmartcarConnectionPages *pages,
 									   const SmartcarApiResponse *response,
 									   SmartcarConnectionVisitor visit);
 extern void smartcar_deletion_prepare(SmartcarCall *call, SmartcarItem *item);

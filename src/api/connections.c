@@ -80,9 +80,9 @@ typedef struct ConnectionArguments
 typedef struct ConnectionList
 {
 	SmartcarConnectionDeletion deletion;	/* must be first */
-	SmartcarConnectionWalk pages;
+	SmartcarConnectionPages pages;
 	SmartcarSpan cursor;		/* of the next page of the v2.0 API */
-	SmartcarPageTrail cycle;	/* of the cursors */
+	SmartcarPageCycle cycle;	/* of the cursors */
 	ArrayBuildState *rows;		/* in the context of the call */
 } ConnectionList;
 
@@ -257,7 +257,7 @@ prepare_connections_v3(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionFilter filter = connection_filter(call, item);
 
-	smartcar_connections_ask(call, item, &list_state(item)->pages, &filter);
+	smartcar_connections_prepare(call, item, &list_state(item)->pages, &filter);
 }
 
 static bool

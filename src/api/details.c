@@ -57,7 +57,7 @@ static const struct
 static void
 prepare(SmartcarCall *call, SmartcarItem *item)
 {
-	smartcar_signals_prepare(call, item, &((SmartcarDetails *) item->gathered)->pages);
+	smartcar_signals_prepare(call, item, &((SmartcarDetails *) item->operation_state)->pages);
 }
 
 /*
@@ -68,7 +68,7 @@ static void
 parse_signal(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response,
 			 const SmartcarSignal *signal)
 {
-	SmartcarDetails *details = (SmartcarDetails *) item->gathered;
+	SmartcarDetails *details = (SmartcarDetails *) item->operation_state;
 
 	for (int i = 0; i < lengthof(signals); i++)
 	{
@@ -86,7 +86,7 @@ parse_signal(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *
 static bool
 parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	SmartcarDetails *details = (SmartcarDetails *) item->gathered;
+	SmartcarDetails *details = (SmartcarDetails *) item->operation_state;
 
 	return smartcar_signals_parse(call, item, &details->pages, response, parse_signal) &&
 		details->found < lengthof(signals);

@@ -21,12 +21,12 @@
 static void
 prepare_list(SmartcarCall *call, SmartcarItem *item)
 {
-	SmartcarOwnerList *list = (SmartcarOwnerList *) item->gathered;
+	SmartcarOwnerList *list = (SmartcarOwnerList *) item->operation_state;
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
 	filter.external_id = list->external_id;
 	list->pages.must_identify = true;
-	smartcar_connections_ask(call, item, &list->pages, &filter);
+	smartcar_connections_prepare(call, item, &list->pages, &filter);
 }
 
 /* A copy of a text, or NULL if it is empty or missing. */
@@ -39,7 +39,7 @@ copy_text(SmartcarSpan text)
 static void
 add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection *connection)
 {
-	SmartcarOwnerList *list = (SmartcarOwnerList *) item->gathered;
+	SmartcarOwnerList *list = (SmartcarOwnerList *) item->operation_state;
 	MemoryContext old_context = MemoryContextSwitchTo(call->context);
 	SmartcarListedConnection *copy = palloc(sizeof(SmartcarListedConnection));
 
@@ -54,7 +54,7 @@ add_connection(SmartcarCall *call, SmartcarItem *item, const SmartcarConnection 
 static bool
 parse_list(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	return smartcar_connections_parse(call, item, &((SmartcarOwnerList *) item->gathered)->pages,
+	return smartcar_connections_parse(call, item, &((SmartcarOwnerList *) item->operation_state)->pages,
 									  response, add_connection);
 }
 

@@ -29,7 +29,7 @@ typedef struct SmartcarListedConnection
  */
 typedef struct SmartcarOwnerList
 {
-	SmartcarConnectionWalk pages;
+	SmartcarConnectionPages pages;
 	SmartcarSpan external_id;	/* in UTF-8; no data for those of the user */
 	List	   *connections;	/* of SmartcarListedConnection * */
 } SmartcarOwnerList;

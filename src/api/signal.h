@@ -31,7 +31,7 @@ typedef struct SmartcarSignalPages
 {
 	int			page;			/* the last one that was parsed */
 	int64		listed;			/* number of signals on all parsed pages */
-	SmartcarPageTrail cycle;
+	SmartcarPageCycle cycle;
 } SmartcarSignalPages;
 
 typedef void (*SmartcarSignalVisitor) (SmartcarCall *call, SmartcarItem *item,

@@ -57,7 +57,7 @@ enum
 typedef struct ListPages
 {
 	int			page;			/* the last one that was parsed */
-	SmartcarPageTrail cycle;
+	SmartcarPageCycle cycle;
 } ListPages;
 
 /* The progress of smartcar_get_webhooks(). */
@@ -236,7 +236,7 @@ static const SmartcarTypedCall webhooks_call = {
 	.server_argument = 0,
 	.columns = 1,
 	.operations = {NULL, &webhooks_operation},
-	.authorizations = {SMARTCAR_AUTHORIZE_NOT, SMARTCAR_AUTHORIZE_APPLICATION},
+	.authorizations = {SMARTCAR_AUTHORIZE_NONE, SMARTCAR_AUTHORIZE_APPLICATION},
 	.begin = begin_webhooks
 };
 
@@ -335,7 +335,7 @@ begin_subscription(FunctionCallInfo fcinfo, SmartcarCall *call)
 	.user_id_argument = ARGUMENT_USER_ID, \
 	.server_argument = ARGUMENT_SERVER, \
 	.columns = 1, \
-	.authorizations = {SMARTCAR_AUTHORIZE_NOT, SMARTCAR_AUTHORIZE_APPLICATION}, \
+	.authorizations = {SMARTCAR_AUTHORIZE_NONE, SMARTCAR_AUTHORIZE_APPLICATION}, \
 	.begin = begin_subscription
 
 static const SmartcarTypedCall subscribe_call = {

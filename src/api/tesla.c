@@ -220,7 +220,7 @@ static const SmartcarTypedCall migration_call = {
 	SMARTCAR_VEHICLE_ARGUMENTS,
 	.columns = 1,
 	.operations = {&migration_v2, NULL},
-	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NOT}
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NONE}
 };
 
 Datum

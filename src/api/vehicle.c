@@ -32,8 +32,8 @@ PG_FUNCTION_INFO_V1(smartcar_get_permissions_many);
 typedef struct ListProgress
 {
 	SmartcarTextList texts;
-	SmartcarPageTrail cycle;	/* of the v2.0 API */
-	SmartcarConnectionWalk pages;	/* of the v3 API */
+	SmartcarPageCycle cycle;	/* of the v2.0 API */
+	SmartcarConnectionPages pages;	/* of the v3 API */
 	int			matches;		/* number of connections (v3) */
 } ListProgress;
 
@@ -143,7 +143,7 @@ const SmartcarTypedCall smartcar_user_call = {
 	.server_argument = USER_SERVER,
 	.columns = 1,
 	.operations = {&user_v2, NULL},
-	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NOT}
+	.authorizations = {SMARTCAR_AUTHORIZE_OWNER, SMARTCAR_AUTHORIZE_NONE}
 };
 
 /* smartcar_get_vehicles() */
@@ -179,7 +179,7 @@ prepare_connections(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
-	smartcar_connections_ask(call, item, &list_state(item)->pages, &filter);
+	smartcar_connections_prepare(call, item, &list_state(item)->pages, &filter);
 }
 
 static void

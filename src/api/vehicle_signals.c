@@ -237,7 +237,7 @@ static const SmartcarTypedCall signals_call = {
 	.columns = COLUMN_SQLSTATE - COLUMN_CODE,
 	.is_list = true,
 	.operations = {NULL, &signals_v3},
-	.authorizations = {SMARTCAR_AUTHORIZE_NOT, SMARTCAR_AUTHORIZE_APPLICATION},
+	.authorizations = {SMARTCAR_AUTHORIZE_NONE, SMARTCAR_AUTHORIZE_APPLICATION},
 	.begin = begin
 };
 

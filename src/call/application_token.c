@@ -151,7 +151,7 @@ request_token(SmartcarServer *server, const SmartcarApplicationCredentials *cred
 
 	/* the credentials are part of the form */
 	request.endpoint = SMARTCAR_ENDPOINT_APPLICATION_TOKEN;
-	request.authorization = SMARTCAR_AUTHORIZE_NOT;
+	request.authorization = SMARTCAR_AUTHORIZE_NONE;
 	request.kind = SMARTCAR_REQUEST_REPEATABLE;
 	request.secret = credentials->client_secret;
 	smartcar_token_form_add(&request, "grant_type", SMARTCAR_SPAN("client_credentials"));

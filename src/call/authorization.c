@@ -89,7 +89,7 @@ smartcar_call_authorize(SmartcarCall *call, SmartcarAuthorization authorization)
 			set_bearer(call, smartcar_application_access_token(server, call->renew_argument));
 			call->renew = renew_application_token;
 			break;
-		case SMARTCAR_AUTHORIZE_NOT:
+		case SMARTCAR_AUTHORIZE_NONE:
 			break;
 	}
 }

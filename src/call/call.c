@@ -79,7 +79,7 @@ refill_item(SmartcarCall *call)
 	item->token_refused = false;
 	item->error = NULL;
 	item->step = 0;
-	item->gathered = NULL;
+	item->operation_state = NULL;
 	item->context = new_item_context(call);
 	old_context = MemoryContextSwitchTo(item->context);
 	refilled = call->refill(call, item);

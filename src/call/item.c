@@ -124,9 +124,9 @@ smartcar_item_copy(SmartcarItem *item, SmartcarSpan text)
 void *
 smartcar_item_state(SmartcarItem *item, Size size)
 {
-	if (item->gathered == NULL)
-		item->gathered = MemoryContextAllocZero(item->context, size);
-	return item->gathered;
+	if (item->operation_state == NULL)
+		item->operation_state = MemoryContextAllocZero(item->context, size);
+	return item->operation_state;
 }
 
 /*

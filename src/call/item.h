@@ -97,7 +97,7 @@ typedef struct SmartcarItem
 	/* its progress; all of it except the columns is in context */
 	MemoryContext context;
 	int			step;			/* for the operation */
-	void	   *gathered;		/* data of the operation */
+	void	   *operation_state;	/* data of the operation */
 	SmartcarHost host;			/* of the current request */
 	const char *path;			/* of the current request, for messages */
 	StringInfoData url;

@@ -124,7 +124,7 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 	MemoryContext old_context;
 
 	if (object != NULL)
-		smartcar_error_read_object(&error, object);
+		smartcar_error_parse_object(&error, object);
 	else
 		smartcar_error_parse_body(&error, response->body);
 	if (!is_success(response->status))
@@ -142,7 +142,7 @@ smartcar_item_refuse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiRe
 		if (smartcar_span_is_visible(request_id))
 			error.request_id = request_id;
 	}
-	error.action = smartcar_error_decide(&error);
+	error.action = smartcar_error_choose_action(&error);
 
 	old_context = MemoryContextSwitchTo(smartcar_item_error_context(call, item));
 	item->error = smartcar_failure_from_response(call, item, &error, response->status);

@@ -32,7 +32,7 @@ typedef enum SmartcarHost
 /* How a request is authorized. */
 typedef enum SmartcarAuthorization
 {
-	SMARTCAR_AUTHORIZE_NOT,
+	SMARTCAR_AUTHORIZE_NONE,
 	SMARTCAR_AUTHORIZE_OWNER,	/* the owner's access token */
 	SMARTCAR_AUTHORIZE_CLIENT,	/* client_id and client_secret */
 	SMARTCAR_AUTHORIZE_MANAGEMENT,	/* the application management token */

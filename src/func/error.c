@@ -46,7 +46,7 @@ smartcar_parse_error(PG_FUNCTION_ARGS)
 	error.retry_after = smartcar_error_retry_after(smartcar_argument_span(fcinfo, PARSE_RETRY_AFTER));
 	if (error.request_id.data == NULL)
 		error.request_id = smartcar_argument_span(fcinfo, PARSE_REQUEST_ID);
-	error.action = smartcar_error_decide(&error);
+	error.action = smartcar_error_choose_action(&error);
 
 	if (fcinfo->flinfo->fn_extra == NULL)
 		fcinfo->flinfo->fn_extra = smartcar_result_descriptor(fcinfo,

@@ -79,7 +79,7 @@ smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarConnectionFilter filter = smartcar_item_filter(call, item);
 
-	smartcar_connections_ask(call, item, &smartcar_item_page(item)->walk, &filter);
+	smartcar_connections_prepare(call, item, &smartcar_item_page(item)->pages, &filter);
 }
 
 void

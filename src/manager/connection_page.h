@@ -26,7 +26,7 @@ typedef struct SmartcarPageRow
 /* The connections that an item has collected.  Initialized with zeros. */
 typedef struct SmartcarConnectionPage
 {
-	SmartcarConnectionWalk walk;	/* must be first */
+	SmartcarConnectionPages pages;	/* must be first */
 	const char *external_id;	/* used if the list has none; may be NULL */
 	TimestampTz asked_at;
 	SmartcarPageRow *rows;
@@ -38,7 +38,7 @@ typedef struct SmartcarConnectionPage
 static inline SmartcarConnectionPage *
 smartcar_item_page(const SmartcarItem *item)
 {
-	return (SmartcarConnectionPage *) item->gathered;
+	return (SmartcarConnectionPage *) item->operation_state;
 }
 
 extern void smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item);

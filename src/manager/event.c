@@ -96,10 +96,10 @@ apply_error(const Event *event, JsonbContainer *part, SmartcarConnectionRow *con
 {
 	SmartcarApiError error = {0};
 
-	smartcar_error_read_object(&error, part);
+	smartcar_error_parse_object(&error, part);
 	if (error.status == 0)
 		error.status = smartcar_status_for_error_type(error.type);
-	error.action = smartcar_error_decide(&error);
+	error.action = smartcar_error_choose_action(&error);
 	if (error.action == SMARTCAR_ACTION_UNKNOWN || error.action == SMARTCAR_ACTION_NONE ||
 		smartcar_span_equal(error.type, SMARTCAR_SPAN("PERMISSION")))
 		return false;

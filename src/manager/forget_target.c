@@ -212,7 +212,7 @@ list_owner(SmartcarForget *forget)
 	list->external_id = smartcar_utf8_from_bytes(forget->external_id,
 												 (int) strlen(forget->external_id));
 	smartcar_call_begin(&call, forget->run.server, &smartcar_owner_list_operation, 1);
-	call.items[0].gathered = list;
+	call.items[0].operation_state = list;
 	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_APPLICATION);
 	smartcar_call_run(&call);
 	if (call.items[0].error == NULL)
@@ -238,7 +238,7 @@ list_users(SmartcarForget *forget, SmartcarOwnerUser **users, int count)
 	smartcar_call_begin(&call, forget->run.server, &smartcar_owner_list_operation, count);
 	for (int i = 0; i < count; i++)
 	{
-		call.items[i].gathered = palloc0(sizeof(SmartcarOwnerList));
+		call.items[i].operation_state = palloc0(sizeof(SmartcarOwnerList));
 		smartcar_item_set_user_id(&call.items[i], smartcar_span_from_string(users[i]->user_id));
 	}
 	smartcar_call_authorize(&call, SMARTCAR_AUTHORIZE_APPLICATION);
@@ -248,7 +248,7 @@ list_users(SmartcarForget *forget, SmartcarOwnerUser **users, int count)
 		if (call.items[i].error != NULL)
 			smartcar_forget_fail(forget, users[i], NULL, call.items[i].error);
 		else
-			add_listed_connections(forget, ((SmartcarOwnerList *) call.items[i].gathered)->connections);
+			add_listed_connections(forget, ((SmartcarOwnerList *) call.items[i].operation_state)->connections);
 	}
 }
 
@@ -441,7 +441,7 @@ find_targets_v2(SmartcarForget *forget)
 	SmartcarOwnerUser **by_token;
 	int			count = 0;
 
-	forget->authorization = is_managed ? SMARTCAR_AUTHORIZE_MANAGEMENT : SMARTCAR_AUTHORIZE_NOT;
+	forget->authorization = is_managed ? SMARTCAR_AUTHORIZE_MANAGEMENT : SMARTCAR_AUTHORIZE_NONE;
 	forget->users = smartcar_owner_users_read(server, forget->external_id, NIL,
 											  &forget->user_count);
 	smartcar_spi_commit();

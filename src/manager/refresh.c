@@ -108,7 +108,7 @@ static void
 finish_item(SmartcarCall *call, SmartcarItem *item)
 {
 	Refresh    *refresh = (Refresh *) call;
-	SmartcarRefreshResult *result = (SmartcarRefreshResult *) item->gathered;
+	SmartcarRefreshResult *result = (SmartcarRefreshResult *) item->operation_state;
 
 	if (item->error == NULL)
 		smartcar_result_add(&refresh->results, result);
@@ -187,7 +187,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		MemoryContextSwitchTo(old_context);
 		result->request.context = result->context;
 		explicit_bzero(token, strlen(token));
-		item->gathered = result;
+		item->operation_state = result;
 		item->arguments = &result->request;
 		item->secret = result->request.secret;
 		return true;

@@ -53,7 +53,7 @@ typedef struct DetailsCall
 static Question *
 question_of(SmartcarItem *item)
 {
-	return (Question *) item->gathered;
+	return (Question *) item->operation_state;
 }
 
 /*
@@ -130,7 +130,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 	question->user_id = pstrdup(vehicle->user_id);
 	question->vehicle_id = pstrdup(vehicle->vehicle_id);
 	question->asked_at = GetCurrentTimestamp();
-	item->gathered = question;
+	item->operation_state = question;
 	smartcar_item_set_id(item, smartcar_span_from_string(question->vehicle_id), "vehicle_id");
 	smartcar_item_set_user_id(item, smartcar_span_from_string(question->user_id));
 	return true;

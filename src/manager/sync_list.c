@@ -38,7 +38,7 @@ typedef struct Listing
 	int			first_count;	/* connections on the first page that came */
 	int			page_size;		/* 0: not known */
 	int			open_page;		/* the first that was refused; 0: none */
-	SmartcarPageTrail trail;	/* of all pages, in the order in which they
+	SmartcarPageCycle cycle;	/* of all pages, in the order in which they
 								 * came */
 	int64		unusable;		/* connections whose ids cannot be used */
 	const SmartcarFailure *error;
@@ -49,23 +49,23 @@ typedef struct Listing
  * where Smartcar does not say that, there is a next page or not.
  */
 static void
-find_last_page(Listing *listing, const SmartcarConnectionWalk *walk, bool goes_on)
+find_last_page(Listing *listing, const SmartcarConnectionPages *pages, bool goes_on)
 {
 	if (listing->first_count == 0)
-		listing->first_count = walk->count;
-	if (walk->count == 0)
+		listing->first_count = pages->count;
+	if (pages->count == 0)
 	{
-		listing->last_page = Min(listing->last_page, walk->page);
+		listing->last_page = Min(listing->last_page, pages->page);
 		return;
 	}
-	if (walk->total == 0 ? goes_on : walk->has_next)
-		listing->last_page = Max(listing->last_page, walk->page + 1);
-	if (walk->total == 0)
+	if (pages->total == 0 ? goes_on : pages->has_next)
+		listing->last_page = Max(listing->last_page, pages->page + 1);
+	if (pages->total == 0)
 		return;
 	if (listing->page_size == 0)
-		listing->page_size = Max(walk->page_size, walk->count);
+		listing->page_size = Max(pages->page_size, pages->count);
 	listing->last_page = Max(listing->last_page,
-							 (walk->total - 1) / listing->page_size + 1);
+							 (pages->total - 1) / listing->page_size + 1);
 }
 
 /*
@@ -75,16 +75,16 @@ static bool
 parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
 	Listing    *listing = (Listing *) call;
-	SmartcarConnectionWalk *walk = &smartcar_item_page(item)->walk;
+	SmartcarConnectionPages *pages = &smartcar_item_page(item)->pages;
 	bool		goes_on;
 
-	walk->first_count = listing->first_count;
-	goes_on = smartcar_connections_parse(call, item, walk, response, smartcar_page_add);
+	pages->first_count = listing->first_count;
+	goes_on = smartcar_connections_parse(call, item, pages, response, smartcar_page_add);
 	if (item->error != NULL ||
-		(walk->count > 0 &&
-		 !smartcar_page_is_new(call, item, &listing->trail, call->context, walk->first_id)))
+		(pages->count > 0 &&
+		 !smartcar_page_is_new(call, item, &listing->cycle, call->context, pages->first_id)))
 		return false;
-	find_last_page(listing, walk, goes_on);
+	find_last_page(listing, pages, goes_on);
 	return false;
 }
 
@@ -103,17 +103,17 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 		listing->error != NULL || !smartcar_sync_may_ask(listing->run, call))
 		return false;
 	page = palloc0(sizeof(SmartcarConnectionPage));
-	page->walk.page = listing->next_page++ - 1;
-	page->walk.is_lenient = true;
+	page->pages.page = listing->next_page++ - 1;
+	page->pages.is_lenient = true;
 	page->asked_at = GetCurrentTimestamp();
-	item->gathered = page;
+	item->operation_state = page;
 	return true;
 }
 
 static void
 record_error(Listing *listing, const SmartcarItem *item)
 {
-	int			number = smartcar_item_page(item)->walk.page + 1;
+	int			number = smartcar_item_page(item)->pages.page + 1;
 	MemoryContext old_context;
 
 	if (smartcar_sync_is_limited(listing->run, item->error))

@@ -30,7 +30,7 @@ typedef struct UserLists
 static bool
 parse(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
 {
-	return smartcar_connections_parse(call, item, &smartcar_item_page(item)->walk, response,
+	return smartcar_connections_parse(call, item, &smartcar_item_page(item)->pages, response,
 									  smartcar_page_add);
 }
 
@@ -131,7 +131,7 @@ smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
 
 		page->asked_at = GetCurrentTimestamp();
 		page->external_id = users[i].external_id;
-		call->items[i].gathered = page;
+		call->items[i].operation_state = page;
 		smartcar_item_set_user_id(&call->items[i], smartcar_span_from_string(users[i].user_id));
 	}
 	smartcar_call_authorize(call, SMARTCAR_AUTHORIZE_APPLICATION);

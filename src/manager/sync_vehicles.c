@@ -112,11 +112,11 @@ keep_usable(SmartcarUser *user)
 {
 	SmartcarSpan *usable = palloc((count_vehicles(user) + 1) * sizeof(SmartcarSpan));
 	int			count = 0;
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan id;
 
-	smartcar_text_array_begin(&walk, user->vehicle_ids, "vehicle_ids");
-	while (smartcar_text_array_next(&walk, &id))
+	smartcar_text_array_begin(&reader, user->vehicle_ids, "vehicle_ids");
+	while (smartcar_text_array_next(&reader, &id))
 	{
 		if (smartcar_vehicle_id_is_usable(id))
 		{
@@ -293,13 +293,13 @@ store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, Tim
 {
 	int			count = count_vehicles(user);
 	UserReport	report = {run, user, palloc((count + 1) * sizeof(VehicleReport)), count, asked_at};
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	ErrorData  *error;
 	bool		is_stored;
 
 	check_responses(run, user, item, count * SMARTCAR_VEHICLE_REQUESTS);
-	smartcar_text_array_begin(&walk, user->vehicle_ids, "vehicle_ids");
-	for (int i = 0; smartcar_text_array_next(&walk, &report.vehicles[i].id); i++)
+	smartcar_text_array_begin(&reader, user->vehicle_ids, "vehicle_ids");
+	for (int i = 0; smartcar_text_array_next(&reader, &report.vehicles[i].id); i++)
 	{
 		report.vehicles[i].responses = item;
 		item += SMARTCAR_VEHICLE_REQUESTS;
@@ -325,7 +325,7 @@ sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 	int			asked = (int) Min(count, affordable);
 	int			vehicles;
 	SmartcarCall call;
-	SmartcarTextArray walk;
+	SmartcarTextArray reader;
 	SmartcarSpan id;
 	SmartcarItem *item;
 
@@ -344,8 +344,8 @@ sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 	{
 		if (!is_open(&users[i]))
 			continue;
-		smartcar_text_array_begin(&walk, users[i].vehicle_ids, "vehicle_ids");
-		while (smartcar_text_array_next(&walk, &id))
+		smartcar_text_array_begin(&reader, users[i].vehicle_ids, "vehicle_ids");
+		while (smartcar_text_array_next(&reader, &id))
 		{
 			for (int request = 0; request < SMARTCAR_VEHICLE_REQUESTS; request++, item++)
 			{

@@ -91,7 +91,7 @@ parse_resolution(JsonbContainer *object, SmartcarApiError *error)
  * Parses an error object, except one of the v3 API.
  */
 void
-smartcar_error_read_object(SmartcarApiError *error, JsonbContainer *object)
+smartcar_error_parse_object(SmartcarApiError *error, JsonbContainer *object)
 {
 	static const char *const type_keys[] = {"type", "error", NULL};
 	static const char *const description_keys[] = {
@@ -139,7 +139,7 @@ parse_v3_error(JsonbContainer *object, SmartcarApiError *error)
 	static const char *const link_keys[] = {"about", "type", NULL};
 	JsonbContainer *links = smartcar_json_object_member(object, "links");
 
-	smartcar_error_read_object(error, object);
+	smartcar_error_parse_object(error, object);
 	if (error->description.data == NULL)
 	{
 		error->description = smartcar_json_text_member(object, "detail");
@@ -197,7 +197,7 @@ smartcar_error_parse_body(SmartcarApiError *error, SmartcarSpan body)
 			error->detail = smartcar_json_copy_member(&json->root, "errors");
 	}
 	else
-		smartcar_error_read_object(error, &json->root);
+		smartcar_error_parse_object(error, &json->root);
 
 	/* an unknown format: keep all of it */
 	if (error->type.data == NULL && error->detail == NULL)
@@ -222,7 +222,7 @@ smartcar_error_retry_after(SmartcarSpan text)
  * Chooses the action for an error.
  */
 SmartcarAction
-smartcar_error_decide(const SmartcarApiError *error)
+smartcar_error_choose_action(const SmartcarApiError *error)
 {
 	SmartcarErrorContext context;
 

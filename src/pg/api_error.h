@@ -38,10 +38,10 @@ typedef struct SmartcarApiError
 
 #define SMARTCAR_NO_RETRY_AFTER		INT64CONST(-1)
 
-extern void smartcar_error_read_object(SmartcarApiError *error, JsonbContainer *object);
+extern void smartcar_error_parse_object(SmartcarApiError *error, JsonbContainer *object);
 extern void smartcar_error_parse_body(SmartcarApiError *error, SmartcarSpan body);
 extern int64 smartcar_error_retry_after(SmartcarSpan text);
-extern SmartcarAction smartcar_error_decide(const SmartcarApiError *error);
+extern SmartcarAction smartcar_error_choose_action(const SmartcarApiError *error);
 extern Datum smartcar_action_datum(SmartcarAction action, Oid type);
 extern Datum smartcar_error_datum(const SmartcarApiError *error, TupleDesc descriptor);
 
