@@ -42,7 +42,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # Each step in the order in which they are reported: its name, the earlier step
 # that it builds on, a file without which there is no such step, and its title.
 all_steps="
-version     -        -                   version agreement
+version     -        -                   version and address agree
 layers      -        -                   layers
 format      -        -                   formatting
 core        -        -                   core alone, strict C11

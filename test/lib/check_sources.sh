@@ -16,6 +16,7 @@ needs_version()
 step_version()
 {
 	"$copy/tools/version.sh"
+	"$copy/tools/address.sh"
 }
 
 needs_format()
