@@ -4,8 +4,9 @@
 #   make install            install it
 #   make installcheck       run the regression tests on a running server
 #   make tapcheck           run the TAP tests on servers of their own (not as root)
-#   make check-version      compare the places that hold the version
-#   make dist               the archive of a release, as PGXN takes it
+#   make check-version      compare the places that hold the version or the address
+#   make dist               make the archive of a release for PGXN; with DRAFT=yes
+#                           also of what may not be released yet, for tests
 #   make format             indent the sources as PostgreSQL does
 #
 # PG_CONFIG=/path/to/pg_config chooses another PostgreSQL.
@@ -101,12 +102,17 @@ uninstall-manual:
 tapcheck:
 	$(prove_installcheck)
 
+COMMIT = HEAD
+ARCHIVE = smartcar_tesla-$(EXTVERSION).zip
+
 dist:
-	git archive --format=zip --prefix=smartcar_tesla-$(EXTVERSION)/ \
-		--output=smartcar_tesla-$(EXTVERSION).zip HEAD
+	$(srcdir)/tools/version.sh $(if $(DRAFT),,--release)
+	$(srcdir)/tools/address.sh $(if $(DRAFT),,--release)
+	git archive --format=zip --prefix=smartcar_tesla-$(EXTVERSION)/ --output=$(ARCHIVE) $(COMMIT)
 
 check-version:
 	$(srcdir)/tools/version.sh
+	$(srcdir)/tools/address.sh
 
 format:
 	$(srcdir)/tools/format.sh --write
