@@ -10,9 +10,10 @@
 #   --output   leave the packages there
 #
 # Without --quick it also builds the packages a second time, somewhere else, and
-# compares them, and installs one in a Debian of its own (debootstrap, as root
-# only), where it runs the test of debian/tests and removes it again.  The package
-# is never installed on this machine.
+# compares them.  In a new, minimal Debian (debootstrap, as root only) it installs a
+# package, runs the test of debian/tests and removes the package again; in another one
+# it builds, installs and tests the archive as README.md says.  Nothing is installed
+# on this machine.
 #
 # What is missing is installed with apt-get, as root or through sudo.  The last
 # line is "N passed, N failed, N skipped"; the exit status is 0 if nothing failed.
@@ -69,34 +70,32 @@ summary()
 	[ "$count_failed" = 0 ] || exit 1
 }
 
-# The project as git would pack it, with what is not committed yet; nothing is
-# written to the repository.
-archive_of_checkout()
+# make dist with what is not committed yet; nothing is written to the repository.
+make_dist()
 {
-	local git=(git -c safe.directory='*' -C "$project") objects tree
+	local git=(git -C "$project") tree
 
-	objects=$("${git[@]}" rev-parse --path-format=absolute --git-path objects)
+	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+	GIT_ALTERNATE_OBJECT_DIRECTORIES=$("${git[@]}" rev-parse --path-format=absolute --git-path objects)
 	mkdir -p "$workspace/objects"
-	export GIT_INDEX_FILE=$workspace/index GIT_OBJECT_DIRECTORY=$workspace/objects \
-		GIT_ALTERNATE_OBJECT_DIRECTORIES=$objects
+	export GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_OBJECT_DIRECTORY=$workspace/objects \
+		GIT_INDEX_FILE=$workspace/index
 	"${git[@]}" add -A
 	tree=$("${git[@]}" write-tree)
-	"${git[@]}" archive --format=tar.gz --prefix="smartcar_tesla-$version/" "$tree"
+	make -C "$project" dist DRAFT=yes COMMIT="$tree" ARCHIVE="$workspace/archive.zip"
+	unzip -q "$workspace/archive.zip" -d "$workspace"
 }
 
-# Also where there is no git: then of the files as they are.
+# Also where there is no git: then the files as they are.
 make_archive()
 {
 	if is_own_repository; then
-		archive_of_checkout >"$archive"
+		make_dist
 	else
-		copy_project "$workspace/smartcar_tesla-$version"
-		tar -C "$workspace" -czf "$archive" "smartcar_tesla-$version"
+		copy_project "$archive"
 	fi
-	mkdir -p "$source"
-	tar -C "$source" --strip-components=1 -xzf "$archive"
 
-	cd "$source"
+	cd "$archive"
 	ls META.json README.md LICENSE Makefile smartcar_tesla.control src/smartcar_tesla.sql sql \
 		expected test tools debian/control doc
 	if is_own_repository && find . -name '.git*' -o -name .ci | grep .; then
@@ -104,6 +103,7 @@ make_archive()
 		return 1
 	fi
 	tools/version.sh
+	tools/address.sh
 }
 
 # The tools of Debian find the system's PostgreSQL, and not what a check may use.
@@ -117,6 +117,7 @@ with_clean_environment()
 # in the tree is for Debian 12; elsewhere there are other versions of PostgreSQL.
 build_packages()
 {
+	cp -a "$archive" "$source"
 	cd "$source"
 	tar -C .. --exclude="smartcar_tesla-$version/debian" \
 		-czf "../smartcar-tesla_$version.orig.tar.gz" "smartcar_tesla-$version"
@@ -128,7 +129,7 @@ check_with_lintian()
 {
 	has_command lintian || { echo "there is no lintian"; exit 77; }
 	cd "$workspace/build"
-	lintian --fail-on error,warning ./*.changes
+	lintian --info --display-info --pedantic --fail-on error,warning,info,pedantic ./*.changes
 }
 
 # The files that a package must have, and no others.
@@ -144,6 +145,7 @@ expected_files()
 		(cd "$source" && printf '%s\n' src/*/*.c) |
 			sed "s,\(.*\)\.c$,usr/lib/postgresql/$major/lib/bitcode/smartcar_tesla/\1.bc,"
 	fi
+	echo "usr/share/lintian/overrides/postgresql-$major-smartcar-tesla"
 	printf "$documentation/%s\n" README.md changelog changelog.Debian copyright
 	(cd "$source" && find doc -type f ! -name '*.sql') | sed "s,^,$documentation/,"
 }
@@ -180,7 +182,7 @@ build_again()
 	local other=$workspace/elsewhere/with/a/longer/path package
 
 	mkdir -p "$other"
-	tar -C "$other" -xzf "$archive"
+	cp -a "$archive" "$other"
 	cd "$other/smartcar_tesla-$version"
 	with_clean_environment pg_buildext updatecontrol
 	build_options=nocheck with_clean_environment dpkg-buildpackage -us -uc -b
@@ -189,32 +191,67 @@ build_again()
 	done
 }
 
+# A Debian that has nothing but the sources, in $release_directory.
+enter_new_release()
+{
+	local name
+
+	name=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	may_have_own_mounts || { echo "it takes root, and the right to mount"; exit 77; }
+	release_directory=$workspace/$name
+	enter_release "$name" || { tail -n 1 "$workspace/debootstrap.log"; exit 77; }
+	leave_release
+	release_directory=$workspace/release
+	rm -rf --one-file-system "$release_directory"
+	cp -a "$workspace/$name" "$release_directory"
+	enter_release "$name"
+	# the package may depend on an update
+	use_mirror "$name"
+	in_release apt-get -q update
+	mkdir -p "$release_directory/etc/postgresql-common"
+	echo 'create_main_cluster = false' >"$release_directory/etc/postgresql-common/createcluster.conf"
+	cp -a "$archive" "$release_directory/smartcar_tesla"
+}
+
 # As autopkgtest does it, without that: the package and what the test depends on
 # are installed, and the test runs in the sources.
 test_installed_package()
 {
-	local release=$release_directory name depends
+	local depends
 
-	name=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	may_have_own_mounts || { echo "it takes root, and the right to mount"; exit 77; }
-	enter_release "$name" ||
-		{ tail -n 1 "$workspace/debootstrap.log"; exit 77; }
-	# the package may depend on an update
-	use_mirror "$name"
-	in_release apt-get -q update
-	mkdir -p "$release/etc/postgresql-common" "$release/packages"
-	echo 'create_main_cluster = false' >"$release/etc/postgresql-common/createcluster.conf"
-	cp "$workspace"/build/postgresql-*-smartcar-tesla_*.deb "$release/packages"
-	tar -C "$release" -xzf "$archive"
+	enter_new_release
+	mkdir "$release_directory/packages"
+	cp "$workspace"/build/postgresql-*-smartcar-tesla_*.deb "$release_directory/packages"
 	depends=$(sed -n '/^Depends:/,/^[^ ]*:/p' "$source/debian/tests/control" |
 		sed -n 's/^ \([^@,]*\),*$/\1/p' | paste -sd,)
-
 	in_release sh -e -c "
 		apt-get -q -y install --no-install-recommends /packages/*.deb
 		apt-get -q -y satisfy --no-install-recommends '$depends'
-		cd /smartcar_tesla-$version
+		cd /smartcar_tesla
 		debian/tests/installcheck
 		apt-get -q -y purge 'postgresql-*-smartcar-tesla'
+		! find /usr /etc /var/lib/postgresql -name '*smartcar*' | grep ."
+	leave_release
+}
+
+# What README.md says to install must be enough to build it.
+test_archive()
+{
+	local needs major
+
+	enter_new_release
+	needs=$(sed -n 's/^sudo apt-get install //p' "$archive/README.md")
+	major=$(sed -n 's/.*postgresql-server-dev-\([0-9]*\).*/\1/p' <<<"$needs")
+	in_release sh -e -c "
+		apt-get -q -y install --no-install-recommends $needs
+		cd /smartcar_tesla
+		make -j $(nproc)
+		make install
+		apt-get -q -y install --no-install-recommends postgresql-$major
+		chown -R postgres .
+		su postgres -c 'pg_virtualenv -v $major make installcheck' ||
+			{ cat regression.diffs; exit 1; }
+		make uninstall
 		! find /usr /etc /var/lib/postgresql -name '*smartcar*' | grep ."
 	leave_release
 }
@@ -237,6 +274,7 @@ SECONDS=0
 make_workspace
 use_release "$workspace/release"
 need_packaging
+need unzip has_command unzip
 if [ $quick = no ] && may_have_own_mounts; then
 	need_debootstrap
 fi
@@ -244,7 +282,7 @@ install_missing_packages
 
 version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$project/smartcar_tesla.control")
 mkdir "$workspace/build"
-archive=$workspace/smartcar_tesla-$version.tar.gz
+archive=$workspace/smartcar_tesla-$version
 source=$workspace/build/smartcar_tesla-$version
 build_options=
 
@@ -258,6 +296,7 @@ if compgen -G "$workspace/build/*.changes" >/dev/null; then
 	if [ $quick = no ]; then
 		report "the same packages when built elsewhere" build_again
 		report "package installed, tested and removed" test_installed_package
+		report "archive built, installed, tested and removed" test_archive
 	fi
 	if [ -n "$output" ]; then
 		mkdir -p "$output"
