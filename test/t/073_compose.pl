@@ -77,6 +77,12 @@ foreach my $source (map { split(' ') } $dockerfile =~ /^COPY (.+) \S+$/mg)
 	ok($ignored_not{$source} || $ignored_not{ $source =~ s/package(-lock)?\.json/package*.json/r }, "$source is part of what is built from");
 }
 
+# make install needs the pages that the Makefile names without a wildcard
+
+my ($pages) = slurp_file("$project/Makefile") =~ /^MANUAL = ([^\$]+)/m;
+
+ok($ignored_not{$_}, "the image is built from $_") foreach split ' ', $pages;
+
 # Variables that are set are read, and those that are read are set
 
 my ($read) = slurp_file("$project/example/server.js") =~ /^const \{(.+?)\} = process\.env/m;
