@@ -4,8 +4,7 @@
 #
 # The stage "garage" is the example application, which compose.yaml runs.
 #
-# Where this project is developed there is no engine for containers, and no registry
-# to get the base image from: this file has not been built yet.
+# This file has not been built yet: no container engine was at hand.
 
 ARG PG_MAJOR=15
 FROM node:20-bookworm-slim AS garage
@@ -22,9 +21,8 @@ FROM postgres:${PG_MAJOR}-bookworm AS database
 # after FROM, an argument has to be named again
 ARG PG_MAJOR
 
-# One layer: what is only needed to build is gone at its end.  The libraries that
-# the extension is linked with stay, and so do the certificates that Smartcar's is
-# checked against.
+# One layer, which removes at its end what only the build needs.  The libraries that the
+# extension is linked with stay, and the certificates to verify Smartcar's.
 RUN --mount=type=bind,target=/src \
 	set -eux; \
 	manual=$(apt-mark showmanual); \

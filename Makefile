@@ -38,7 +38,7 @@ PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
 
-# What is missing is said once, with the name of the package.
+# Name the package that is missing, before the compiler fails on its header.
 ifeq ($(shell command -v $(PG_CONFIG)),)
 $(error $(PG_CONFIG) not found: install the server headers (Debian: postgresql-server-dev-15 or that of your version), or set PG_CONFIG)
 endif
@@ -56,10 +56,9 @@ ifneq ($(shell $(PKG_CONFIG) --exists 'libcrypto >= 3.0' && echo yes),yes)
 $(error OpenSSL 3.0 or later not found: install its headers (Debian: libssl-dev))
 endif
 
-# All warnings but four: PostgreSQL's own headers have parameters that are not used
-# and compare signed with unsigned; clang takes it amiss that a table names only
-# the fields that it sets; and PostgreSQL itself asks for the one about
-# declarations between statements, which C has allowed since 1999.
+# All warnings but four.  PostgreSQL's headers have unused parameters and compare signed
+# with unsigned values; clang warns of tables that name only the fields that they set;
+# and PostgreSQL's own flags warn of declarations between statements, which C99 allows.
 PG_CPPFLAGS = -I$(srcdir)/src -DSMARTCAR_TESLA_VERSION='"$(EXTVERSION)"' \
 	$(shell $(PKG_CONFIG) --cflags libcurl libcrypto)
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
@@ -79,7 +78,7 @@ $(EXTENSION_SCRIPT): src/smartcar_tesla.sql smartcar_tesla.control
 # Every object is built again when a header changes; there are few of them.
 $(OBJS): $(wildcard $(srcdir)/src/*/*.h) smartcar_tesla.control
 
-# docdir is in quotes, because it may have spaces
+# in quotes, because docdir may have spaces
 manual_directory = '$(DESTDIR)$(docdir)/extension/smartcar_tesla'
 
 install: install-manual

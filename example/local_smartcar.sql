@@ -5,7 +5,7 @@
 --   psql -X -v sandbox=ORIGIN -v redirect_uri=URI -f local_smartcar.sql
 --   psql -X -v sandbox=ORIGIN -v redirect_uri=URI -v api_version=2.0 -v key_file=PATH -f local_smartcar.sql
 --
--- Owners have tokens, which a key seals, in version 2.0 alone.
+-- Only version 2.0 has tokens of owners, and a key to encrypt them.
 --
 -- For the real Smartcar see README.md.
 --

@@ -162,8 +162,8 @@ INSERT INTO garage.hint VALUES
 	 'This vehicle accepts commands only with a virtual key. Add ours on the phone that has the Tesla app.', NULL),
 	('driver_key', 'wanted', 'Key needed',
 	 'You use this vehicle as a driver. Stand beside it with the Tesla app open and add our virtual key, or ask its owner to add it.', NULL),
-	('owner_changed', 'wanted', 'In another account', 'This Tesla is now connected to another account of ours, because it was connected there with the '
-	 'same Tesla login. A login can serve one account. If you connect it here again, it leaves the other one.', 'Connect it here again'),
+	('owner_changed', 'wanted', 'In another account', 'This Tesla is now connected to another account of ours, because somebody connected it there with '
+	 'the same Tesla login. A Tesla login can belong to one account only. If you connect the vehicle here again, it leaves the other account.', 'Connect it here again'),
 	('ask_owner', 'waiting', 'Check the Tesla app',
 	 'The owner has to do something in the Tesla app or at the vehicle. We check again regularly.', NULL),
 	('retry', 'waiting', 'One moment', 'The vehicle or Tesla does not respond at the moment. There is nothing for you to do; we try again.', NULL),
@@ -179,8 +179,8 @@ CREATE VIEW garage.moved_vehicle AS
 		AND NOT EXISTS (SELECT FROM smartcar_tesla.connection AS own
 			WHERE own.server = c.server AND own.vehicle_id = c.vehicle_id AND own.external_id = c.previous_external_id);
 
--- What Smartcar says about a vehicle itself, for example that it is in motion, is for
--- its owner, too; its other descriptions are for developers.  security_invoker: a
+-- Owners see what Smartcar says about the state of a vehicle, for example that it is in
+-- motion; its other descriptions are for developers.  security_invoker: a
 -- role sees here what it may see in smartcar_status.
 CREATE VIEW garage.vehicle WITH (security_invoker) AS
 	SELECT s.external_id, s.vehicle_id, initcap(s.make) AS make, s.model, s.year, s.status, found.is_driver,
@@ -257,7 +257,7 @@ BEGIN ATOMIC
 			SET with_sync = check_request.with_sync OR excluded.with_sync, requested_at = excluded.requested_at, is_running = false;
 END;
 
--- One that has failed is not waited for.
+-- Nobody waits for a check that has failed.
 CREATE FUNCTION garage.is_checking(external_id text) RETURNS boolean
 BEGIN ATOMIC
 	SELECT EXISTS (SELECT FROM garage.check_request AS c
@@ -272,7 +272,7 @@ BEGIN
 	IF status <> 'finished' THEN
 		RETURN jsonb_build_object('tone', 'wanted', 'text', garage.message_for(error));
 	END IF;
-	-- none were sent for a callback that came again
+	-- a repeated callback sends no requests
 	IF requests > 0 OR vehicle_ids IS NULL THEN
 		PERFORM garage.request_check(external_id, with_sync => vehicle_ids IS NULL);
 	END IF;

@@ -7,8 +7,8 @@
 // Environment, beside that of the database:
 //   PORT      where to listen; default 8080, 0 for any
 //   HOST      the interface to listen on; default 127.0.0.1
-//   ORIGIN    how browsers reach it, if not as http://localhost:PORT; a proxy in
-//             front of it then has TLS and passes the Host header on
+//   ORIGIN    how browsers reach it, if not as http://localhost:PORT: through a proxy
+//             that terminates TLS and preserves the Host header
 //   KEY_PAGE  only with the local Smartcar: the page to use instead of the Tesla app
 //
 // It prints its address when it is ready.

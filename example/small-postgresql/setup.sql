@@ -1,5 +1,5 @@
 --
--- setup.sql: what the small PostgreSQL has, which compose.yaml starts.
+-- setup.sql: sets up the small PostgreSQL that compose.yaml starts.
 --
 -- Put the values of your application into the options of the server.  It runs
 -- once, as a superuser, when the database is new.
@@ -20,13 +20,13 @@ CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
 	api_client_secret_file '/run/secrets/api_client_secret',
 	management_token_file '/run/secrets/management_token');
 
--- the role as which your application and the managed PostgreSQL come
+-- the role of your application, and of the managed PostgreSQL
 \set password `cat /run/secrets/garage_password`
 CREATE ROLE garage LOGIN PASSWORD :'password';
 SELECT smartcar_grant('garage', 'application', 'smartcar');
 
--- What the managed PostgreSQL may read.  It does not have the type of action, and
--- the columns stay as they are when an update of the extension adds some.
+-- What the managed PostgreSQL may read.  action is text, because the type is not
+-- known there; the columns are named, so that an update of the extension adds none.
 CREATE VIEW garage_status AS
 	SELECT external_id, user_id, vehicle_id, make, model, year, status, missing_scopes, missing_tesla_permissions,
 		virtual_key_paired, error_type, error_code, error_description, action::text AS action, action_url, synced_at
