@@ -34,8 +34,6 @@ RUN --mount=type=bind,target=/src \
 	config=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config; \
 	make -j "$(nproc)" with_llvm=no PG_CONFIG="$config"; \
 	make install with_llvm=no PG_CONFIG="$config"; \
-	mkdir -p /usr/share/doc/smartcar_tesla; \
-	cp LICENSE README.md /usr/share/doc/smartcar_tesla; \
 	library=/usr/lib/postgresql/$PG_MAJOR/lib/smartcar_tesla.so; \
 	libraries=$(ldd "$library" | awk '/=> \// { print $3 }' | xargs -n 1 realpath | \
 		xargs -n 1 dpkg-query --search 2>/dev/null | cut -d : -f 1 | sort -u); \

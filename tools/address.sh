@@ -16,7 +16,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 
-files="META.json README.md SECURITY.md debian/changelog debian/control debian/control.in debian/copyright"
+files=(META.json README.md SECURITY.md debian/changelog debian/control debian/control.in debian/copyright)
 
 # Both addresses, as META.json has them.
 read -r url email < <(perl -MJSON::PP -0777 -ne '
@@ -26,7 +26,7 @@ read -r url email < <(perl -MJSON::PP -0777 -ne '
 # replace OLD NEW, in all files
 replace()
 {
-	OLD=$1 NEW=$2 perl -pi -e 's/\Q$ENV{OLD}\E(?![\w-])/$ENV{NEW}/g' $files
+	OLD=$1 NEW=$2 perl -pi -e 's/\Q$ENV{OLD}\E(?![\w-])/$ENV{NEW}/g' "${files[@]}"
 }
 
 case $#,${1:-} in

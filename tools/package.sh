@@ -274,7 +274,6 @@ SECONDS=0
 make_workspace
 use_release "$workspace/release"
 need_packaging
-need unzip has_command unzip
 if [ $quick = no ] && may_have_own_mounts; then
 	need_debootstrap
 fi

@@ -210,6 +210,7 @@ need_packaging()
 	for package in build-essential debhelper dpkg-dev pkgconf postgresql-all postgresql-server-dev-all; do
 		need "$package" has_package "$package"
 	done
+	need unzip has_command unzip
 	want lintian has_command lintian
 }
 
