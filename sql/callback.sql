@@ -5,13 +5,16 @@
 \x on
 
 -- every parameter
-SELECT * FROM smartcar_parse_callback('https://example.com/callback?code=90abecb6-e7ab-4b85-864a-e1c8bf67f2ad&state=a+b%20c%2Bd&user_id=725146a3-69f4-46c8-965d-54b3b6f81eb7&external_id=owner%207&vehicle_id=sc4a1b01e5&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com');
-SELECT * FROM smartcar_parse_callback('?error=vehicle_incompatible&error_description=The+user%27s+vehicle+is+not+compatible.&vin=1FDKE30G4JHA04964&make=FORD&model=E-Series&year=1988&state=s&code=not-to-be-used');
+SELECT * FROM smartcar_parse_callback('https://example.com/callback?code=90abecb6-e7ab-4b85-864a-e1c8bf67f2ad&state=a+b%20c%2Bd'
+	'&user_id=725146a3-69f4-46c8-965d-54b3b6f81eb7&external_id=owner%207&vehicle_id=sc4a1b01e5'
+	'&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com');
+SELECT * FROM smartcar_parse_callback('?error=vehicle_incompatible&error_description=The+user%27s+vehicle+is+not+compatible.'
+	'&vin=1FDKE30G4JHA04964&make=FORD&model=E-Series&year=1988&state=s&code=not-to-be-used');
 SELECT * FROM smartcar_parse_callback('error=configuration_error&error_description=There%20has%20been%20an%20error&status_code=400&error_message=You%20have%20entered%20a%20test%20mode%20VIN.');
 SELECT * FROM smartcar_parse_callback('https://example.com/callback?vehicle_id=v&selected_capacity=78.1&reason=battery_capacity');
 \x off
 
--- where the query is
+-- finding the query string
 SELECT input, (smartcar_parse_callback(input)).code FROM (VALUES
 	('https://example.com/callback?code=c'),
 	('https://example.com/callback?code=c#_=_'),
@@ -44,13 +47,13 @@ SELECT input, (smartcar_parse_callback(input)).code FROM (VALUES
 	('code=a?b')) AS v (input);
 SELECT smartcar_parse_callback(NULL) IS NULL AS null_gives_null;
 
--- an unknown error passes through, an unknown parameter is ignored, whatever is in it
+-- an unknown error passes through; an unknown parameter is ignored, whatever its value
 SELECT (smartcar_parse_callback('error=blargh&error_description=I''m+new&utm=100%&utm=%00&%zz=1&%00=2&app_origin=x')).*;
--- the migration from version 2.0 of the API spells user_id differently, and a callback may have both
+-- callbacks of the migration from v2.0 say userId, and may have both names
 SELECT (smartcar_parse_callback('userId=u')).user_id;
 SELECT (smartcar_parse_callback(c)).user_id FROM (VALUES ('user_id=u%2B1&state=s&userId=u%2B1'), ('userId=u&user_id=%75'), ('user_id=&userId=')) AS v (c);
 
--- the virtual key link: only what may be shown to an owner
+-- virtual_key_url: only links of Tesla, because the application shows them to owners
 SELECT url, (smartcar_parse_callback('virtual_key_url=' || url)).virtual_key_url AS accepted FROM (VALUES
 	('https://www.tesla.com/_ak/smartcar.com'),
 	('https://tesla.com/_ak/acme.app.car'),
@@ -76,7 +79,7 @@ SELECT count((smartcar_parse_callback('virtual_key_url=' || url)).virtual_key_ur
 	('https://evil.tesla.com/_ak/smartcar.com'),
 	('javascript:alert(1)')) AS v (url);
 
--- what is refused, and where
+-- refused callbacks, with the place of the error
 CREATE FUNCTION pg_temp.refusal(input text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	detail text;
@@ -100,15 +103,15 @@ SELECT input, pg_temp.refusal(input) FROM (VALUES
 	('status_code=4x0'), ('status_code=4000'), ('status_code=404')) AS v (input);
 SELECT smartcar_parse_callback('code=secret-code&state=%zz');
 
--- size is no problem
+-- large input
 SELECT length((smartcar_parse_callback('state=' || repeat('%41', 350000))).state);
 SELECT length((smartcar_parse_callback(repeat('a=b&', 250000) || 'state=x')).state);
 SELECT (smartcar_parse_callback(repeat('&', 1000000) || 'state=x')).state;
 SELECT (smartcar_parse_callback(repeat('?', 1000000))).state IS NULL;
 SELECT (smartcar_parse_callback(repeat('%', 1000000))).state IS NULL;
 
--- the result is a row like any other: equal, image and hash, to one that is
--- built column by column, whatever the lengths
+-- the result equals a row that SQL builds column by column, also in its binary
+-- image and hash, for values of any length
 CREATE TEMP TABLE parsed AS
 	SELECT n, smartcar_parse_callback(format('code=%s&vin=%s&year=%s&state=%s&status_code=%s&reason=%s',
 			repeat('c', n % 5), repeat('v', n), n, repeat('s', 300 - n), n % 1000, repeat('r', n % 3))) AS row,

@@ -1,5 +1,5 @@
 --
--- Servers and user mappings: what their options take, and what they refuse
+-- Servers and user mappings: which values their options accept and refuse
 --
 
 -- every option of a server
@@ -29,20 +29,20 @@ CREATE USER MAPPING FOR PUBLIC SERVER all_options OPTIONS (
 	client_secret 'canary-1', api_client_id 'client_01', api_client_secret 'canary-2',
 	management_token_file '/etc/smartcar/management_token');
 
--- what is in force: numbers in base units, secrets not shown
+-- smartcar_info(): numbers in base units, secrets hidden
 SELECT name, setting, source FROM smartcar_info('all_options')
 	WHERE source NOT IN ('library', 'database');
 -- defaults
 CREATE SERVER no_options FOREIGN DATA WRAPPER smartcar_tesla;
 SELECT name, setting, source FROM smartcar_info('no_options')
 	WHERE source NOT IN ('library', 'database');
--- versions are there without any server
+-- versions are shown without a server
 SELECT name, setting IS NOT NULL AS known, source FROM smartcar_info();
 SELECT extversion = (SELECT setting FROM smartcar_info() WHERE name = 'smartcar_tesla') AS agrees
 	FROM pg_extension WHERE extname = 'smartcar_tesla';
 SELECT * FROM smartcar_info('no_such_server');
 
--- options that do not exist
+-- unknown options
 CREATE SERVER refused FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (conect_timeout '5s');
 CREATE SERVER refused FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (colour 'red');
 CREATE SERVER refused FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_secret 'canary');
@@ -52,7 +52,7 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER no_options OPTIONS (client_id 'x');
 CREATE FOREIGN TABLE refused (a integer) SERVER no_options OPTIONS (client_id 'x');
 ALTER FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'x');
 
--- values that are not acceptable, each option on its own
+-- invalid values of each option
 CREATE FUNCTION pg_temp.try_option(target text, option text, value text)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -99,7 +99,8 @@ FROM (VALUES
 	('max_response_size', '1MB'), ('max_response_size', '1kB'), ('max_response_size', '1023'),
 	('max_response_size', '65MB'), ('max_response_size', '5s'),
 	('api_origin', 'http://localhost'), ('api_origin', 'http://127.1.2.3:80'), ('api_origin', 'http://127.evil.example'),
-	('api_origin', 'http://127.0.0.1.evil.example'), ('api_origin', 'http://127.0.0.08'), ('api_origin', 'https://[fe80::1]'), ('api_origin', 'http://[::1]:65535'), ('api_origin', 'http://api.smartcar.com'),
+	('api_origin', 'http://127.0.0.1.evil.example'), ('api_origin', 'http://127.0.0.08'), ('api_origin', 'https://[fe80::1]'),
+	('api_origin', 'http://[::1]:65535'), ('api_origin', 'http://api.smartcar.com'),
 	('api_origin', 'https://api.smartcar.com/'), ('api_origin', 'https://api.smartcar.com/v2.0'),
 	('api_origin', 'https://user:password@api.smartcar.com'), ('api_origin', 'https://api.smartcar.com:0'),
 	('api_origin', 'https://api.smartcar.com:65536'), ('api_origin', 'https://api.smartcar.com:'),
@@ -118,11 +119,11 @@ FROM (VALUES
 ) AS v (option, value);
 \pset format aligned
 
--- a secret is given once
+-- a secret is given either as a value or as a file
 CREATE USER MAPPING FOR CURRENT_USER SERVER no_options
 	OPTIONS (client_secret 'canary', client_secret_file '/canary');
 
--- ALTER is checked as CREATE is; what another option allowed must stay allowed
+-- ALTER is checked as CREATE is; an option that another one depends on cannot be dropped
 ALTER SERVER all_options OPTIONS (SET timeout '5 parsecs');
 ALTER SERVER all_options OPTIONS (DROP extra_scopes);
 ALTER SERVER all_options OPTIONS (SET extra_scopes 'read_other_thing');
@@ -140,20 +141,20 @@ SET smartcar_tesla.server = '';
 SELECT smartcar_server_scopes();
 RESET smartcar_tesla.server;
 
--- a server of another wrapper has not been through the validator
+-- the options of another wrapper's server were not validated, so it is refused
 CREATE FOREIGN DATA WRAPPER another_wrapper;
 CREATE SERVER another_server FOREIGN DATA WRAPPER another_wrapper
 	OPTIONS (connect_origin 'https://evil.example', client_id 'x');
 SELECT smartcar_connect_url(server => 'another_server');
 DROP FOREIGN DATA WRAPPER another_wrapper CASCADE;
 
--- the setting is the only one with this prefix
+-- other settings with the prefix are refused
 SET smartcar_tesla.sever = 'x';
 
 DROP SERVER all_options CASCADE;
 DROP SERVER no_options CASCADE;
 
--- a server that is to be used in one database, for instance not in a copy of it
+-- only_in: a server that works in one database, and not in a copy of it
 CREATE SERVER "of production" FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id 'app', redirect_uri 'https://example.com/', scope 'read_vin', only_in '1/garage');
 CREATE FUNCTION pg_temp.said(statement text)
@@ -173,7 +174,7 @@ $$;
 SELECT pg_temp.said($$SELECT smartcar_begin_connect('owner', server => 'of production')$$);
 SELECT pg_temp.said($$SELECT smartcar_begin_reauth('owner', 'v', server => 'of production')$$);
 SELECT pg_temp.said($$SELECT smartcar_get_vehicle('v', server => 'of production')$$);
--- links that only name the application are still made
+-- links need no secret, so they are still made
 SELECT smartcar_virtual_key_url(server => 'of production');
 DO $$
 BEGIN

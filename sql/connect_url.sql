@@ -4,10 +4,10 @@
 \pset format unaligned
 \pset tuples_only on
 
--- arguments that say everything need no server
+-- no server is needed when the arguments are complete
 SELECT smartcar_connect_url(ARRAY['read_odometer'], client_id => 'app', redirect_uri => 'https://example.com/callback');
 SELECT smartcar_connect_url(client_id => 'app');
--- without a server and without them, the error says what to do
+-- otherwise the hint says what to do
 SELECT smartcar_connect_url();
 SELECT smartcar_connect_url(server => 'no_such_server', client_id => 'app');
 
@@ -37,14 +37,14 @@ SELECT smartcar_connect_url(single_select => false);
 SELECT smartcar_connect_url(single_select_vin => '5YJSA1E14FF101307');
 SELECT smartcar_connect_url(flags => '{}');
 SELECT smartcar_connect_url(external_id => 'null', server => 'third');
--- an option that is missing
+-- a missing option
 SELECT smartcar_connect_url(server => 'bare');
 SELECT smartcar_connect_url(client_id => 'app', server => 'bare');
--- encoding: every byte but letters, digits and -._~
+-- all bytes but letters, digits and -._~ are percent-encoded
 SELECT smartcar_connect_url(scope => ARRAY['read_vin'], client_id => 'app', make => NULL, server => 'bare',
 	state => E'\x01\t\n !"#$%&''()*+,-./0123456789:;<=>?@ABC[\\]^_`abc{|}~\x7f é€𝄞');
 
--- what is refused
+-- refused arguments
 SELECT smartcar_connect_url(ARRAY[]::text[]);
 SELECT smartcar_connect_url(ARRAY['read_vin', NULL]);
 SELECT smartcar_connect_url(ARRAY[['read_vin'], ['read_odometer']]);
@@ -76,7 +76,7 @@ SELECT smartcar_connect_url(flags => '{"country": "D E"}');
 SELECT smartcar_connect_url(flags => '{"coun:try": "DE"}');
 SELECT smartcar_connect_url(flags => '{"": "DE"}');
 SELECT smartcar_connect_url(flags => '{"country": ""}');
--- the limit of a link
+-- the longest link
 SELECT length(smartcar_connect_url(ARRAY['read_vin'], client_id => 'app', make => NULL, server => 'bare',
 	state => repeat('x', 32768 - 125)));
 SELECT length(smartcar_connect_url(ARRAY['read_vin'], client_id => 'app', make => NULL, server => 'bare',

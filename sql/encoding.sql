@@ -1,6 +1,6 @@
 --
--- Databases whose encoding is not UTF-8: links, callbacks and signatures stay
--- right, or are refused
+-- In a database whose encoding is not UTF-8, links, callbacks and signatures are
+-- either right or refused
 --
 
 \set ON_ERROR_STOP on

@@ -1,5 +1,5 @@
 --
--- Errors of Smartcar and what to do about them
+-- Smartcar's errors and the action for each
 --
 
 -- the catalogue
@@ -35,11 +35,12 @@ SELECT type, code, smartcar_error_action(type, code) AS action FROM (VALUES
 ) AS v (type, code);
 SELECT smartcar_error_action('PERMISSION');
 
--- the two errors that are called PERMISSION stay apart, and neither is a lost login
+-- the two errors with the name PERMISSION are told apart; neither needs a new login
 SELECT type, code, status, resolution_type, action FROM (VALUES
 	('{"type": "PERMISSION", "code": null, "statusCode": 403, "resolution": {"type": "REAUTHENTICATE"}}'),
 	('{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "PERMISSION", "statusCode": 400, "resolution": {"type": "REAUTHENTICATE"}}'),
-	('{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "AUTHENTICATION_FAILED", "statusCode": 400, "resolution": {"type": "REAUTHENTICATE", "url": "https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id&vehicle_id=v"}}'),
+	('{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "AUTHENTICATION_FAILED", "statusCode": 400, "resolution": {"type": "REAUTHENTICATE",
+		"url": "https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id&vehicle_id=v"}}'),
 	-- one signal of a webhook event
 	('{"type": "PERMISSION", "code": null, "state": "ERROR", "signals": ["vehicleuseraccount-role"], "resolution": {"type": "REAUTHENTICATE"}}')
 ) AS v (body), LATERAL smartcar_parse_error(body);
@@ -47,28 +48,35 @@ SELECT type, code, status, resolution_type, action FROM (VALUES
 \pset null '(null)'
 \x on
 -- v2.0
-SELECT * FROM smartcar_parse_error('{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "VIRTUAL_KEY_REQUIRED", "description": "The vehicle needs a key.", "docURL": "https://smartcar.com/docs/", "statusCode": 400, "requestId": "in-body", "resolution": {"type": "ACTION_REQUIRED", "url": "https://www.tesla.com/_ak/smartcar.com"}, "suggestedUserMessage": "Add the key.", "detail": [{"field": "x"}]}', 400, '30', 'in-header');
+SELECT * FROM smartcar_parse_error('{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "VIRTUAL_KEY_REQUIRED",
+	"description": "The vehicle needs a key.", "docURL": "https://smartcar.com/docs/", "statusCode": 400, "requestId": "in-body",
+	"resolution": {"type": "ACTION_REQUIRED", "url": "https://www.tesla.com/_ak/smartcar.com"},
+	"suggestedUserMessage": "Add the key.", "detail": [{"field": "x"}]}', 400, '30', 'in-header');
 -- v3, one error and more than one
-SELECT * FROM smartcar_parse_error('{"errors": [{"status": "404", "type": "RESOURCE_NOT_FOUND", "code": "VEHICLE_NOT_FOUND", "title": "Not found", "detail": "No such vehicle.", "resolution": {"type": "CONTACT_SUPPORT"}, "suggestedUserMessage": "Sorry.", "links": {"about": "https://smartcar.com/docs/"}, "meta": {"requestId": "in-meta"}}]}');
-SELECT * FROM smartcar_parse_error('{"errors": [{"status": 400, "type": "VALIDATION", "code": "MISSING_PARAMETER", "title": "missing userId"}, {"status": 400, "type": "VALIDATION", "code": "INVALID_INPUT_FORMAT"}]}', NULL, NULL, 'in-header');
+SELECT * FROM smartcar_parse_error('{"errors": [{"status": "404", "type": "RESOURCE_NOT_FOUND", "code": "VEHICLE_NOT_FOUND",
+	"title": "Not found", "detail": "No such vehicle.", "resolution": {"type": "CONTACT_SUPPORT"},
+	"suggestedUserMessage": "Sorry.", "links": {"about": "https://smartcar.com/docs/"}, "meta": {"requestId": "in-meta"}}]}');
+SELECT * FROM smartcar_parse_error('{"errors": [
+	{"status": 400, "type": "VALIDATION", "code": "MISSING_PARAMETER", "title": "missing userId"},
+	{"status": 400, "type": "VALIDATION", "code": "INVALID_INPUT_FORMAT"}]}', NULL, NULL, 'in-header');
 -- OAuth
 SELECT * FROM smartcar_parse_error('{"error": "invalid_client", "error_description": "Unknown client."}', 401);
 -- v1
 SELECT * FROM smartcar_parse_error('{"error": "vehicle_state_error", "message": "Vehicle state cannot be determined.", "code": "VS_000"}', 409);
 \x off
 
--- a spent code or token, which only the text tells from a wrong request
+-- only the text tells a used code or token from a wrong request
 SELECT description, action FROM (VALUES
 	('{"error": "invalid_request", "error_description": "Invalid code: abc."}'),
 	('{"error": "invalid_request", "error_description": "Invalid refresh_token: abc."}'),
 	('{"error": "invalid_request", "error_description": "Missing grant_type."}'),
 	('{"error": "invalid_grant"}'),
 	('{"error": "invalid_grant", "error_description": "Unauthorized redirect_uri: https://example.com/callback"}')) AS v (body), LATERAL smartcar_parse_error(body, 400);
--- a 403 asks an owner only if Smartcar says PERMISSION; see public_cases.sql for gateways
+-- after a 403 the owner is asked only if Smartcar says PERMISSION; reported_bugs.sql has 403s of gateways
 SELECT body, action FROM (VALUES ('{"type": "NEW"}'), ('{"error": "forbidden"}'), ('{"type": "PERMISSION"}')) AS v (body),
 	LATERAL smartcar_parse_error(body, 403);
 
--- what is not JSON, or JSON of no known shape: the status decides
+-- a body that is not JSON, or not of a known form: the status decides
 SELECT body, http_status, type, description, detail, action FROM (VALUES
 	('Bad Gateway', 502), ('', 500), (NULL, 503), (NULL, 429), (NULL, 401), (NULL, 403), (NULL, 404), (NULL, 408), (NULL, 501),
 	(NULL, 200), (NULL, NULL), ('null', 500), ('[]', 500), ('"text"', 500), ('42', 500), ('{}', 500), ('{"random": "testing"}', 418),
@@ -80,7 +88,7 @@ SELECT body, http_status, type, description, detail, action FROM (VALUES
 	('{"type": "A", "type": "B"}', 400)
 ) AS v (body, http_status), LATERAL smartcar_parse_error(body, http_status);
 
--- the status: the header's before the body's, and only if it can be one
+-- the status: the one of the response before the one in the body, and only if valid
 SELECT body, (smartcar_parse_error(body, http_status)).status FROM (VALUES
 	('{"statusCode": 400}', 500), ('{"statusCode": 400}', NULL), ('{"status": "404"}', NULL), ('{"status": "4x4"}', NULL),
 	('{"status": 99}', NULL), ('{"status": 1e9}', NULL), ('{"statusCode": 99999999999999999999}', NULL), ('{"statusCode": "x", "status": 401}', NULL)
@@ -90,7 +98,7 @@ SELECT header, (smartcar_parse_error(NULL, 429, header)).retry_after FROM (VALUE
 	('30'), ('0'), ('1700000000000'), (''), (' 30'), ('30s'), ('-1'), ('+1'), ('1.5'), ('Wed, 21 Oct 2026 07:28:00 GMT'),
 	('999999999999999999'), ('9999999999999999999'), (NULL)) AS v (header);
 
--- bodies made to break a parser
+-- hostile bodies
 SELECT description IS NOT NULL AS kept_as_text, detail IS NULL AS no_detail, action FROM (VALUES
 	(repeat('[', 100000)), (repeat('{"a":', 100000)), (repeat('[', 65) || repeat(']', 65)),
 	('{"type": "X", "detail": 1e999999999}'), ('{"type": "X", "detail": 1e-999999999}'), ('{"detail": ' || repeat('9', 200000) || '}'),
@@ -101,7 +109,7 @@ SELECT type, detail FROM smartcar_parse_error('{"type": "X", "detail": ' || repe
 SELECT type, detail FROM smartcar_parse_error('{"type": "[[{{\"]]", "detail": 1e400}');
 SELECT length(description), type FROM smartcar_parse_error('{"type": "X", "description": "' || repeat('y', 1000000) || '"}');
 
--- many objects side by side are not nested deeply
+-- many objects in an array are not deep nesting
 SELECT jsonb_array_length(detail -> 'data')
 	FROM smartcar_parse_error(jsonb_build_object('data',
 		(SELECT jsonb_agg(jsonb_build_object('b', jsonb_build_object('a', i))) FROM generate_series(1, 200) AS i))::text);

@@ -1,7 +1,7 @@
 --
--- The connection manager, as far as it goes without Smartcar: its tables, the
--- sessions that are begun, and what procedures refuse before they send
--- anything.  The addresses of the server lead to a port where nobody listens.
+-- The connection manager without Smartcar: its tables, the start of sessions,
+-- and what procedures refuse before they send anything.  Nobody listens on the
+-- port of the server's origins.
 --
 
 CREATE SERVER manager FOREIGN DATA WRAPPER smartcar_tesla
@@ -30,10 +30,10 @@ INSERT INTO smartcar_tesla.account (server, user_id, status) VALUES ('s', 'u', '
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, status) VALUES ('s', 'u', 'v', 'other');
 \set VERBOSITY default
 
--- an owner who is asked again in version 3 is known
+-- smartcar_begin_reauth() in v3 needs a known owner
 INSERT INTO smartcar_tesla.account (server, user_id, external_id) VALUES ('manager_v3', 'user-9', 'owner-9');
 
--- a session is found by the hash of its state, and nowhere holds the state itself
+-- a session stores the hash of its state, never the state
 CREATE FUNCTION pg_temp.state_of(link text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT substring(link FROM '[?&]state=([^&]*)') $$;
 CREATE TEMP TABLE begun (name text PRIMARY KEY, link text, state text GENERATED ALWAYS AS (pg_temp.state_of(link)) STORED);
 INSERT INTO begun VALUES
@@ -55,7 +55,7 @@ SELECT b.name, s.server, s.link, s.external_id, s.vehicle_id, s.redirect_uri, s.
 SELECT count(*) AS holds_a_state FROM smartcar_tesla.session s, begun b WHERE position(b.state IN s::text) > 0 OR position(encode(decode(b.state, 'hex'), 'escape') IN s::text) > 0;
 -- states differ from row to row of one statement
 SELECT count(DISTINCT smartcar_begin_connect(i::text)) FROM generate_series(1, 100) AS i;
--- they are made in the transaction of the caller
+-- sessions belong to the transaction of the caller
 BEGIN;
 SELECT smartcar_begin_connect('rolled back') IS NOT NULL AS begun;
 ROLLBACK;
@@ -76,7 +76,7 @@ SELECT smartcar_begin_connect(lifetime => '30 days 1 second');
 SELECT smartcar_begin_connect(lifetime => '31 days');
 SELECT smartcar_begin_connect(lifetime => '1 month');
 SELECT smartcar_begin_reauth(lifetime => '1000000 years');
--- an id of the application's own: version 3 needs one, and it has to fit into an index
+-- external_id: v3 needs one, and it must fit into an index
 SELECT smartcar_begin_connect(server => 'manager_v3');
 SELECT smartcar_begin_connect('', server => 'manager_v3');
 SELECT smartcar_begin_reauth(server => 'manager_v3');
@@ -84,7 +84,7 @@ SELECT smartcar_begin_reauth('owner ''8''', scope => ARRAY['read_vin'], server =
 SELECT smartcar_begin_connect(repeat(E'\u00fc', 256)) IS NOT NULL AS of_512_bytes;
 SELECT smartcar_begin_connect(repeat(E'\u00fc', 256) || 'x');
 SELECT smartcar_begin_reauth(repeat('x', 513));
--- what the links refuse
+-- refused as for smartcar_connect_url() and smartcar_reauth_url()
 SELECT smartcar_begin_connect(scope => '{}');
 SELECT smartcar_begin_connect(scope => ARRAY['read_odmeter']);
 SELECT smartcar_begin_connect(scope => ARRAY['read_vin', NULL]);
@@ -106,13 +106,13 @@ CALL smartcar_disconnect_vehicle('v');
 CALL smartcar_forget('owner-7');
 CALL smartcar_reseal_tokens();
 SET smartcar_tesla.server = 'manager';
--- what was refused has begun nothing
+-- the refused calls began no session
 SELECT count(*) FROM smartcar_tesla.session WHERE external_id IS NULL;
--- ids of any script, and what is in a link is in the session as it was given
+-- an external_id in any script is stored unchanged
 SELECT smartcar_begin_connect(E'\u00fcn\u00efc\u00f6de \U0001F697 ''";--%_\\ smartcar_tesla.session') IS NOT NULL AS begun;
 SELECT external_id FROM smartcar_tesla.session WHERE external_id LIKE E'\u00fcn%';
 
--- users get the application's own ids
+-- smartcar_adopt(): users get their external_id
 SET smartcar_tesla.server = 'manager_v3';
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id) VALUES
 	('manager_v3', 'user-1', 'v1', NULL), ('manager_v3', 'user-1', 'v2', NULL), ('manager_v3', 'user-2', 'v3', 'owner-2'), ('manager', 'user-1', 'v1', NULL);
@@ -133,24 +133,24 @@ CALL smartcar_adopt('{user-1}', '{a}');
 ROLLBACK;
 SELECT count(*) AS changed FROM smartcar_tesla.connection WHERE external_id IS DISTINCT FROM CASE user_id WHEN 'user-2' THEN 'owner-2' END;
 CALL smartcar_adopt('{}', '{}');
--- as a part of the caller's transaction
+-- it belongs to the transaction of the caller
 BEGIN;
 CALL smartcar_adopt('{user-1}', '{owner-1}');
 ROLLBACK;
--- a join with vehicles has a user more than once; one is unknown, and the others are adopted
+-- a user can be given twice, as a join with vehicles does; an unknown user is skipped
 CALL smartcar_adopt('{user-2,user-1,user-3,user-1}', '{owner-2,owner-1,owner-3,owner-1}');
 CALL smartcar_adopt('{user-2,user-1}', '{owner-2,owner-1}');
--- a user of another owner
+-- a user who belongs to another owner
 CALL smartcar_adopt('{user-2}', '{owner-1}');
 SELECT server, user_id, vehicle_id, external_id FROM smartcar_tesla.connection ORDER BY 1, 2, 3;
 SELECT server, user_id, external_id FROM smartcar_tesla.account ORDER BY 1, 2;
--- version 2.0: an account has tokens
+-- in v2.0 no account is made, because an account has tokens
 CALL smartcar_adopt('{user-1}', '{owner-1}', 'manager');
 SELECT server, user_id, external_id FROM smartcar_tesla.account ORDER BY 1, 2;
 DELETE FROM smartcar_tesla.connection;
 SET smartcar_tesla.server = 'manager';
 
--- inside a transaction block, procedures stop before anything
+-- procedures refuse to run inside a transaction block
 BEGIN;
 CALL smartcar_finish_connect('code=c');
 ROLLBACK;
@@ -170,16 +170,16 @@ ROLLBACK;
 BEGIN;
 CALL smartcar_reseal_tokens();
 ROLLBACK;
--- and in a function, a DO block with a handler, and two statements that are sent as one
+-- and in a function, in a DO block with an exception handler, and in a multi-statement query
 CREATE FUNCTION pg_temp.reseal() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CALL smartcar_reseal_tokens(); END $$;
 SELECT pg_temp.reseal();
 DO $$ BEGIN CALL smartcar_reseal_tokens(); EXCEPTION WHEN division_by_zero THEN NULL; END $$;
 SELECT 1 \; CALL smartcar_reseal_tokens();
 \set VERBOSITY default
--- a DO block by itself can commit
+-- a plain DO block can commit
 DO $$ BEGIN CALL smartcar_reseal_tokens(); END $$;
 
--- what procedures refuse
+-- missing options and refused arguments
 CALL smartcar_finish_connect(NULL);
 CALL smartcar_finish_connect('code=c');
 CALL smartcar_refresh();
@@ -196,21 +196,21 @@ CALL smartcar_forget('');
 CALL smartcar_forget(repeat('x', 513));
 CALL smartcar_refresh(server => 'no_such_server');
 CALL smartcar_sync(server => 'no_such_server');
--- none of them has ended a session
+-- no session was ended
 SELECT status, count(*) FROM smartcar_tesla.session GROUP BY 1;
 
--- callbacks whose state opens nothing; v3 has no tokens, so there is no need for a key
+-- callbacks with an invalid state; v3 has no tokens to seal, so no key is needed
 CALL smartcar_finish_connect('code=c', server => 'manager_v3');
 CALL smartcar_finish_connect('code=c&state=' || repeat('0', 64), server => 'manager_v3');
 
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'connect' \gset
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
--- one that tells an error ends its session, once
+-- a callback with an error ends its session, once
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'v3' \gset
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT external_id, status, ended_at >= created_at AS ended, user_id, error, error_description, action FROM smartcar_tesla.session WHERE status <> 'open';
--- the one of a vehicle needs nothing but its state, and clears what was wrong with the login
+-- a vehicle's callback needs only its state, and clears the login error of the vehicle
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_at) VALUES
 	('manager_v3', 'user-9', 'vehicle-3', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now()),
 	('manager_v3', 'user-9', 'vehicle-4', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now()),
@@ -218,24 +218,25 @@ INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, error_type, 
 	('manager_v3', 'user-8', 'vehicle-3', 'VEHICLE_STATE', 'DOOR_OPEN', 'door', 'ask_owner', now());
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, error_type, error_code, error_description, error_action, error_at) VALUES
 	('manager_v3', 'user-7', 'vehicle-3', 'owner-7', 'CONNECTED_SERVICES_ACCOUNT', 'AUTHENTICATION_FAILED', 'log in', 'reauthenticate', now());
-UPDATE smartcar_tesla.connection SET errors = jsonb_build_array(jsonb_build_object('type', error_type, 'code', error_code, 'description', error_description, 'action', error_action, 'known_at', error_at))
+UPDATE smartcar_tesla.connection SET errors = jsonb_build_array(jsonb_build_object('type', error_type, 'code', error_code,
+		'description', error_description, 'action', error_action, 'known_at', error_at))
 	WHERE error_type IS NOT NULL;
 SELECT 'https://example.com/callback?vehicle_id=vehicle-4&state=' || state AS callback FROM begun WHERE name = 'v3 vehicle' \gset
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT server, user_id, vehicle_id, error_type, error_code, error_description, error_action, error_url, error_at IS NOT NULL AS has_time FROM smartcar_tesla.connection ORDER BY 1, 2, 3;
--- one that comes too late, and one whose code was being exchanged when the server went down
+-- an expired session, and one whose code was being exchanged when the server crashed
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('late', server => 'manager_v3')) AS callback \gset
 UPDATE smartcar_tesla.session SET expires_at = clock_timestamp() WHERE external_id = 'late';
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('crashed', server => 'manager_v3')) AS callback \gset
 UPDATE smartcar_tesla.session SET status = 'exchanging' WHERE external_id = 'crashed';
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
--- one that has no user
+-- a v3 callback without user_id
 SELECT 'code=c&state=' || pg_temp.state_of(smartcar_begin_connect('nobody', server => 'manager_v3')) AS callback \gset
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');
 SELECT external_id, status, error, action FROM smartcar_tesla.session WHERE external_id IN ('late', 'crashed', 'nobody') ORDER BY 1;
 
--- tokens that are not there
+-- access tokens that do not exist or cannot be used
 SELECT smartcar_access_token() IS NULL AS nobody;
 SELECT smartcar_access_token('owner-7');
 INSERT INTO smartcar_tesla.account (server, user_id, external_id, status, access_token, access_expires_at) VALUES

@@ -1,6 +1,6 @@
 --
--- Rights on the connection manager, and statements of its own that nobody can
--- put anything into
+-- Privileges on the connection manager, and the safety of its own statements
+-- against objects of other roles
 --
 
 \pset null (null)
@@ -19,7 +19,7 @@ CREATE ROLE regress_smartcar_operator;
 CREATE ROLE regress_smartcar_reader;
 CREATE ROLE regress_smartcar_member;
 
--- tries everything as the current role, and says how far it came: "may not" is 42501
+-- tries every function as the current role; "may not" is SQLSTATE 42501
 CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE statement;
@@ -50,13 +50,13 @@ INSERT INTO tries (what) SELECT format(statement, relation) FROM unnest(ARRAY['s
 INSERT INTO tries (what) VALUES ('UPDATE smartcar_status SET make = make'), ('DELETE FROM smartcar_status'),
 	('SELECT access_token FROM smartcar_status'), ('CREATE OR REPLACE VIEW smartcar_status AS SELECT 1'), ('SELECT * FROM smartcar_todo');
 
--- the schema of the tables is closed, and where somebody opens it, each table still is
+-- PUBLIC has no privilege on the schema of the tables, nor on any table in it
 SET ROLE regress_smartcar_nobody;
 SELECT DISTINCT pg_temp.try(what) AS result FROM tries WHERE what LIKE '%smartcar_tesla.%';
 RESET ROLE;
 GRANT USAGE ON SCHEMA smartcar_tesla TO regress_smartcar_nobody, "regress smartcar ""app""", regress_smartcar_operator, regress_smartcar_reader;
 
--- a role with nothing
+-- a role without privileges
 SET ROLE regress_smartcar_nobody;
 SELECT what, pg_temp.try(what) AS result FROM tries ORDER BY number;
 SELECT s AS server, smartcar_tesla.may_use(s), smartcar_server_scopes(s, true), smartcar_tesla.action_url('update_access', NULL, NULL, NULL, s),
@@ -85,7 +85,7 @@ SET ROLE regress_smartcar_operator;
 SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 17 ORDER BY number;
 SELECT what, pg_temp.try(what) AS result FROM tries WHERE number > 17 AND pg_temp.try(what) NOT LIKE 'may not: %' ORDER BY number;
 RESET ROLE;
--- a reader, and what each of them sees of trouble and runs
+-- a reader, and what each role sees in smartcar_trouble and job_run
 SELECT smartcar_grant('regress_smartcar_reader', 'reader', 'rights');
 INSERT INTO smartcar_tesla.job_run (server, procedure, began_at) VALUES ('rights', 'smartcar_sync', now()), ('rights_other', 'smartcar_sync', now());
 INSERT INTO smartcar_tesla.account (server, user_id, external_id, status, access_token, refresh_token) VALUES
@@ -103,7 +103,7 @@ RESET ROLE;
 SET ROLE "regress smartcar ""app""";
 SELECT pg_temp.try('SELECT FROM smartcar_trouble'), pg_temp.try('SELECT FROM smartcar_job_run');
 RESET ROLE;
--- a reader calls nothing that signs, sends a request or reads a token, and changes no view
+-- a reader may not sign, send a request, read a token or write to a view
 SELECT p.oid::regprocedure AS may_call FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON d.refobjid = e.oid AND e.extname = 'smartcar_tesla'
 	WHERE has_function_privilege('regress_smartcar_reader', p.oid, 'EXECUTE') AND NOT has_function_privilege('regress_smartcar_nobody', p.oid, 'EXECUTE');
@@ -121,12 +121,12 @@ SET ROLE regress_smartcar_member;
 SELECT smartcar_begin_connect('member') IS NOT NULL AS begun;
 RESET ROLE;
 
--- no way to a token: neither by the statistics, nor by a function that the planner runs early
+-- tokens and rows leak neither through statistics nor through a function that the planner runs early
 ANALYZE smartcar_tesla.account;
 INSERT INTO smartcar_tesla.account (server, user_id, external_id) VALUES ('rights', 'a hostile user', 'hostile');
 CREATE SCHEMA hostile;
 GRANT CREATE, USAGE ON SCHEMA hostile TO "regress smartcar ""app""";
--- it signs its events itself
+-- the application signs its events itself
 GRANT EXECUTE ON FUNCTION smartcar_hash_challenge TO "regress smartcar ""app""";
 SET ROLE "regress smartcar ""app""";
 SELECT count(*) AS statistics FROM pg_stats WHERE tablename = 'account';
@@ -138,7 +138,7 @@ SELECT vehicle_id FROM smartcar_status WHERE hostile.tell(vehicle_id) ORDER BY 1
 SELECT vehicle_id FROM smartcar_todo WHERE hostile.tell(vehicle_id) ORDER BY 1;
 SELECT count(*) FROM smartcar_status WHERE server = 'rights_other';
 
--- nor does a view of several tables show them
+-- neither does a view over several tables show them
 RESET ROLE;
 INSERT INTO smartcar_tesla.account (server, user_id, external_id, status) VALUES
 	('rights', 'user of the role', 'trouble', 'reauthenticate'),
@@ -149,7 +149,7 @@ RESET ROLE;
 DELETE FROM smartcar_tesla.account WHERE external_id = 'trouble';
 SET ROLE "regress smartcar ""app""";
 
--- objects with the names that the manager uses, in front of everything
+-- objects with the names that the manager uses, first in the search path
 CREATE FUNCTION hostile.note(what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'fooled by %, as %', what, current_user; END $$;
 CREATE FUNCTION hostile.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM hostile.note('text ='); RETURN true; END $$;
 CREATE OPERATOR hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.equal);
@@ -180,24 +180,24 @@ CREATE TEMP TABLE connection (server text);
 CREATE TYPE pg_temp.text AS (x integer);
 CREATE TYPE pg_temp.smartcar_action AS ENUM ('hostile');
 SET search_path = hostile, pg_temp, pg_catalog, public;
--- whoever asks them is fooled
+-- an unqualified call gets the hostile objects
 SELECT 'a'::pg_catalog.text = 'b'::pg_catalog.text AS by_the_operator, now() AS by_the_function;
--- the manager is not
+-- the manager does not
 CREATE TEMP TABLE link AS SELECT public.smartcar_begin_connect('hostile') AS link;
 SELECT public.smartcar_begin_reauth('hostile') IS NOT NULL AS begun;
 SELECT 'https://example.com/callback?error=access_denied&state=' || pg_catalog.substring(link, 'state=([^&]*)') AS callback FROM link \gset
 CALL public.smartcar_finish_connect(:'callback');
 CALL public.smartcar_finish_connect(:'callback');
-SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS answer
+SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS response
 	FROM (SELECT '{"eventId":"h-1","eventType":"VEHICLE_ERROR","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},"errors":[{"type":"BILLING"}]}}'::bytea) AS v (event);
-SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS answer
+SELECT public.smartcar_receive_webhook(event, public.smartcar_hash_challenge(pg_catalog.convert_from(event, 'UTF8'), 'amt')) AS response
 	FROM (SELECT
 		'{"eventId":"h-2","eventType":"VEHICLE_STATE","data":{"user":{"id":"user-1"},"vehicle":{"id":"vehicle-1"},'
 		'"signals":[{"code":"vehicleuseraccount-role","body":{"value":"DRIVER"}},{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":false}}]}}'::bytea)
 		AS v (event);
 SELECT user_id, error_type, action, access_type FROM public.smartcar_status WHERE server OPERATOR(pg_catalog.=) 'rights';
 RESET ROLE;
--- neither is who grants, or looks for a token
+-- nor do smartcar_grant() and functions that fail
 SELECT public.smartcar_grant('regress_smartcar_member', 'operator', 'rights');
 SELECT public.smartcar_access_token('owner-1', server => 'rights_other');
 CALL public.smartcar_reseal_tokens('rights_other');
@@ -208,12 +208,12 @@ SELECT (SELECT count(*) FROM pg_temp.session) + (SELECT count(*) FROM pg_temp.we
 SELECT external_id, status, error, expires_at - created_at AS lifetime FROM smartcar_tesla.session WHERE external_id = 'hostile' ORDER BY 2;
 SELECT server, error_type, error_action, access_type, virtual_key_paired FROM smartcar_tesla.connection ORDER BY 1;
 SELECT event_id FROM smartcar_tesla.webhook_event ORDER BY 1;
--- who was the owner for a statement is nobody else afterwards, even where it failed
+-- the switch to the extension's owner ends with each statement, also after an error
 SET ROLE "regress smartcar ""app""";
 SELECT pg_temp.try('SELECT set_config(''transaction_read_only'', ''on'', true), smartcar_begin_connect(''owner'')'), current_user, pg_temp.try('SELECT FROM smartcar_tesla.account');
 RESET ROLE;
 
--- without USAGE on the server the functions are of no use
+-- the functions need USAGE on the server
 REVOKE USAGE ON FOREIGN SERVER rights FROM "regress smartcar ""app""", regress_smartcar_operator;
 SET ROLE "regress smartcar ""app""";
 SELECT what, pg_temp.try(what) AS result FROM tries WHERE number <= 5 ORDER BY number;

@@ -1,5 +1,5 @@
 --
--- What is to be done about a vehicle, the link for it, and the view of both
+-- The action that a vehicle needs, its link, and the views smartcar_status and smartcar_todo
 --
 
 CREATE SERVER status FOREIGN DATA WRAPPER smartcar_tesla
@@ -11,13 +11,13 @@ CREATE SERVER status_other FOREIGN DATA WRAPPER smartcar_tesla
 CREATE SERVER status_empty FOREIGN DATA WRAPPER smartcar_tesla;
 SET smartcar_tesla.server = 'status';
 
--- what a server wants
+-- the scopes that servers want
 SELECT s AS server, smartcar_server_scopes(s, true) AS wanted FROM unnest(ARRAY['status', 'status_other', 'status_empty', 'dropped', '', NULL, 'status']) WITH ORDINALITY AS v (s, n) ORDER BY n;
 SET smartcar_tesla.server = '';
 SELECT smartcar_server_scopes(NULL, true);
 SET smartcar_tesla.server = 'status';
 
--- each way to decide, the earlier ones first
+-- every rule, in the order in which they apply
 CREATE TEMP TABLE cases (number integer GENERATED ALWAYS AS IDENTITY, what text, server text DEFAULT 'status', status text DEFAULT 'connected', error_action smartcar_action,
 	granted_scopes text[] DEFAULT '{read_location,read_odometer,control_charge}', tesla_scopes text[] DEFAULT '{vehicle_location,vehicle_device_data,vehicle_charging_cmds}',
 	access_type text DEFAULT 'OWNER', make text DEFAULT 'TESLA', model text DEFAULT 'Model 3', year integer DEFAULT 2021, paired boolean DEFAULT true, expected smartcar_action);
@@ -25,8 +25,10 @@ INSERT INTO cases (what, expected) VALUES ('all is well', 'none');
 INSERT INTO cases (what, expected, status) VALUES ('disconnected', 'connect', 'disconnected');
 INSERT INTO cases (what, expected, status) VALUES ('no status', 'none', NULL);
 INSERT INTO cases (what, expected, status, error_action) VALUES ('disconnected, and an error', 'connect', 'disconnected', 'ask_owner');
-INSERT INTO cases (what, expected, error_action) VALUES ('an error that passes by itself, alone', 'retry', 'retry');
-INSERT INTO cases (what, expected, error_action, tesla_scopes) SELECT 'an error comes before what is missing, unless it passes by itself', CASE a WHEN 'retry' THEN 'update_access' ELSE a END, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+INSERT INTO cases (what, expected, error_action) VALUES ('a transient error alone', 'retry', 'retry');
+INSERT INTO cases (what, expected, error_action, tesla_scopes)
+	SELECT 'an error comes before missing permissions, unless it is transient',
+		CASE a WHEN 'retry' THEN 'update_access' ELSE a END, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
 INSERT INTO cases (what, expected, tesla_scopes, granted_scopes) VALUES
 	('nothing ticked at Tesla', 'update_access', '{}', '{}'),
 	('one not ticked', 'update_access', '{vehicle_location,vehicle_device_data}', '{read_location,read_odometer}'),
@@ -58,31 +60,32 @@ INSERT INTO cases (what, expected, paired, granted_scopes) VALUES ('key missing,
 INSERT INTO cases (what, expected, server, granted_scopes, tesla_scopes) VALUES
 	('another server, another scope', 'connect', 'status_other', '{read_location,read_odometer,control_charge}', '{vehicle_device_data}'),
 	('a permission that is not in the table', 'connect', 'status_other', '{read_vin}', '{vehicle_device_data}'),
-	('it is there', 'none', 'status_other', '{read_vin,read_brand_new}', '{vehicle_device_data}'),
+	('a permission that is not in the table, but granted', 'none', 'status_other', '{read_vin,read_brand_new}', '{vehicle_device_data}'),
 	('a server that wants nothing', 'none', 'status_empty', '{}', '{}'),
 	('a server that is gone', NULL, 'dropped', '{}', '{}'), ('no server: the one of the setting', 'update_access', NULL, '{}', '{}');
 SELECT number, what, expected, actual FROM cases, smartcar_tesla.next_action(status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, paired, server) AS actual
 	WHERE actual IS DISTINCT FROM expected ORDER BY 1;
 SELECT expected, count(*) FROM cases GROUP BY 1 ORDER BY 1;
--- the same call site for servers in turn, forward and back
+-- one call for several servers in turn
 SELECT count(*) AS wrong FROM (SELECT * FROM cases ORDER BY md5(number::text)) AS c WHERE smartcar_tesla.next_action(status, error_action,
 	granted_scopes, tesla_scopes, access_type, make, model, year, paired, server) IS DISTINCT FROM expected;
--- a server that is gone still has its disconnected vehicles and its errors; what it wants is not known
+-- for a dropped server, disconnected vehicles and errors still need an action; its scopes are unknown
 SELECT smartcar_tesla.next_action('disconnected', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'dropped'), smartcar_tesla.next_action(NULL,
 	'retry', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'dropped'),
 	smartcar_tesla.next_action('connected', NULL, NULL, NULL, NULL, 'TESLA', 'Model 3', 2021, false, 'dropped');
--- arrays that are none
+-- malformed arrays
 SELECT smartcar_tesla.next_action('connected', NULL, '{{read_vin},{read_vin}}', NULL, NULL, NULL, NULL, NULL, NULL, 'status');
 SELECT smartcar_tesla.next_action('connected', NULL, NULL, '{NULL}', NULL, NULL, NULL, NULL, NULL, 'status');
 
 -- the links
 SELECT a AS action, smartcar_tesla.action_url(a::text, 'owner 1', 'vehicle 1', NULL, 'status') AS link FROM unnest(enum_range(NULL::smartcar_action)) AS a;
-SELECT a AS action, smartcar_tesla.action_url(a, 'owner 1', 'vehicle-1', NULL, 'status_other') AS link FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
+SELECT a AS action, smartcar_tesla.action_url(a, 'owner 1', 'vehicle-1', NULL, 'status_other') AS link
+	FROM unnest(ARRAY['update_access', 'reauthenticate', 'add_virtual_key', 'no_such_action', NULL]) AS a;
 SELECT a AS action, s AS server, smartcar_tesla.action_url(a, 'owner 1', 'vehicle-1', NULL, s) AS link FROM unnest(ARRAY['update_access', 'reauthenticate',
 	'add_virtual_key']) AS a, unnest(ARRAY['dropped', 'status_empty']) AS s;
 SELECT smartcar_tesla.action_url('reauthenticate', NULL, NULL, NULL, 'status');
 SELECT smartcar_tesla.action_url('reauthenticate', NULL, '', NULL, 'status');
--- only links of Tesla are handed on
+-- only links of Tesla are returned
 SELECT u AS error_url, smartcar_tesla.action_url('add_virtual_key', NULL, 'v', u, 'status') AS link FROM unnest(ARRAY['https://www.tesla.com/_ak/other.app.car', 'https://tesla.com/_ak/other.app.car',
 	'https://www.tesla.com.evil.example/_ak/x', 'javascript:alert(1)', 'http://www.tesla.com/_ak/other.app.car', '', NULL]) WITH ORDINALITY AS v (u, n) ORDER BY n;
 SELECT smartcar_tesla.action_url('reauthenticate', NULL, 'v', 'https://www.tesla.com/_ak/other.app.car', 'status');
@@ -108,19 +111,21 @@ SET timezone = 'UTC';
 SELECT * FROM smartcar_status ORDER BY server, user_id, vehicle_id;
 \x off
 SELECT action, count(*) FROM smartcar_status GROUP BY 1 ORDER BY 1;
--- those who need something, in a view of their own
+-- smartcar_todo
 SELECT server, user_id, vehicle_id, action FROM smartcar_todo ORDER BY 1, 2, 3;
 CREATE FUNCTION pg_temp.todo_differs() RETURNS boolean LANGUAGE sql AS $$
 	SELECT EXISTS (TABLE smartcar_todo EXCEPT ALL SELECT * FROM smartcar_status WHERE action <> 'none')
 		OR EXISTS (SELECT * FROM smartcar_status WHERE action <> 'none' EXCEPT ALL TABLE smartcar_todo)
 $$;
 SELECT pg_temp.todo_differs();
--- for every combination of what is known: rows with one hash need one action, whatever the server wants
+-- rows with the same hash need the same action, for every combination of facts and any scopes of the server
 BEGIN;
 DELETE FROM smartcar_tesla.connection;
 SELECT pg_temp.todo_differs() AS without_rows;
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired)
-	SELECT COALESCE(server, 'status'), 'user', 'vehicle-' || row_number() OVER (), CASE number % 7 WHEN 0 THEN 'disconnected' ELSE 'connected' END, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, paired
+	SELECT COALESCE(server, 'status'), 'user', 'vehicle-' || row_number() OVER (),
+		CASE number % 7 WHEN 0 THEN 'disconnected' ELSE 'connected' END,
+		error_action, granted_scopes, tesla_scopes, access_type, make, model, year, paired
 	FROM cases;
 SELECT count(*) > 50 AS many, count(DISTINCT facts_hash) > 20 AS many_hashes FROM smartcar_tesla.connection_status;
 SELECT pg_temp.todo_differs();
@@ -129,7 +134,7 @@ ALTER SERVER status OPTIONS (SET scope 'read_vin control_security');
 SELECT pg_temp.todo_differs();
 SELECT facts_hash FROM smartcar_tesla.connection_status GROUP BY 1 HAVING count(DISTINCT action) > 1;
 ROLLBACK;
--- each column that the action depends on has its part in the hash
+-- the hash covers each column that the action depends on
 SELECT count(DISTINCT smartcar_tesla.facts_hash(status, error_action, granted, tesla, access_type, make, model, year, paired, server)) AS hashes, count(*) AS rows
 FROM (VALUES ('connected', NULL::smartcar_action, '{read_vin}'::text[], '{vehicle_location}'::text[], 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
 	('disconnected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status'),
@@ -145,7 +150,7 @@ FROM (VALUES ('connected', NULL::smartcar_action, '{read_vin}'::text[], '{vehicl
 	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, true, 'status'),
 	('connected', NULL, '{read_vin}', '{vehicle_location}', 'OWNER', 'TESLA', 'Model 3', 2021, false, 'status_other'))
 	AS c (status, error_action, granted, tesla, access_type, make, model, year, paired, server);
--- an owner, or a vehicle, is found by an index
+-- owners and vehicles are found by an index
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id)
 	SELECT 'fleet', 'user-' || i, 'vehicle-' || i, 'owner-' || i FROM generate_series(1, 5000) AS i;
 ANALYZE smartcar_tesla.connection;
@@ -164,21 +169,21 @@ SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE server = 
 SELECT * FROM pg_temp.scans($$SELECT action FROM smartcar_status WHERE external_id = 'owner-7'$$) AS line WHERE line IS NOT NULL;
 SELECT count(*) AS scans_of_all FROM pg_temp.scans('SELECT action FROM smartcar_todo') AS line WHERE line LIKE '%Seq Scan%';
 RESET enable_bitmapscan;
--- parallel workers can do it, and come to the same result
+-- parallel workers come to the same result
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
 SELECT * FROM pg_temp.scans('SELECT action, count(*) FROM smartcar_status GROUP BY 1') AS line WHERE line IS NOT NULL;
 SELECT action, count(*) FROM smartcar_status GROUP BY 1 ORDER BY 1;
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
 DELETE FROM smartcar_tesla.connection WHERE server = 'fleet';
--- what a server wants may change in between
+-- the scope of the server changes
 ALTER SERVER status OPTIONS (SET scope 'read_vin');
 SELECT user_id, vehicle_id, action, missing_scopes, missing_tesla_permissions FROM smartcar_status ORDER BY 1, 2;
 SELECT pg_temp.todo_differs();
--- and so may whether it is there
+-- the server is dropped
 DROP SERVER status;
 SELECT user_id, vehicle_id, action, action_url, missing_scopes FROM smartcar_status ORDER BY 1, 2;
 SELECT pg_temp.todo_differs();
--- or somebody else's
+-- the name belongs to a server of another wrapper
 CREATE FOREIGN DATA WRAPPER status_wrapper;
 CREATE SERVER status FOREIGN DATA WRAPPER status_wrapper;
 SELECT user_id, vehicle_id, action FROM smartcar_status WHERE server = 'status' ORDER BY 1, 2;

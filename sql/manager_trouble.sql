@@ -1,5 +1,5 @@
 --
--- What support has to look at: the view smartcar_trouble
+-- The view smartcar_trouble: what support has to look at
 --
 
 \pset null (null)
@@ -8,7 +8,7 @@ CREATE SERVER trouble_other FOREIGN DATA WRAPPER smartcar_tesla;
 
 SELECT count(*) AS at_first FROM smartcar_trouble;
 
--- sessions: each of another owner, but for those that have a later one
+-- sessions: one for each owner, some with a later one
 INSERT INTO smartcar_tesla.session (external_id, status, link, created_at, expires_at, ended_at, vehicle_id, error, error_description, action, server, state_hash)
 	SELECT e, s, l, now() + created::interval, now() + expires::interval, CASE WHEN s IN ('finished', 'failed') THEN now() + created::interval + interval '1 minute' END,
 		v, error, description, action::smartcar_action, server, sha256(gen_random_uuid()::text::bytea)
@@ -40,7 +40,8 @@ INSERT INTO smartcar_tesla.session (external_id, status, link, created_at, expir
 -- the lock of smartcar_finish_connect()
 SELECT pg_advisory_lock(('x' || encode(substr(state_hash, 1, 8), 'hex'))::bit(64)::bigint) FROM smartcar_tesla.session WHERE external_id = 'being finished';
 
-SELECT server, external_id, user_id, vehicle_id, kind, date_trunc('minute', now() - since) AS ago, action, error, message, attempts, next_attempt_at, date_trunc('minute', expires_at - now()) AS expires_in
+SELECT server, external_id, user_id, vehicle_id, kind, date_trunc('minute', now() - since) AS ago, action, error, message,
+	attempts, next_attempt_at, date_trunc('minute', expires_at - now()) AS expires_in
 	FROM smartcar_trouble ORDER BY kind, external_id;
 SELECT pg_advisory_unlock_all();
 SELECT external_id, kind FROM smartcar_trouble WHERE external_id = 'being finished';
@@ -48,18 +49,29 @@ SELECT smartcar_tesla.is_being_finished('\x01'), smartcar_tesla.is_being_finishe
 DELETE FROM smartcar_tesla.session;
 
 -- accounts
-INSERT INTO smartcar_tesla.account (server, user_id, external_id, status, access_token, refresh_token, refresh_expires_at, created_at, refreshed_at, attempts, next_attempt_at, error_sqlstate, error_description, error_at) VALUES
-	('trouble', 'user-1', 'well', 'active', '\x01', '\x02', now() + interval '50 d', now() - interval '10 h', now() - interval '1 h', 0, NULL, NULL, NULL, NULL),
-	('trouble', 'user-2', 'failing', 'active', '\x01', '\x02', now() + interval '50 d', now() - interval '10 h', now() - interval '5 h', 7, now() + interval '9 min', 'SC503', 'Service Unavailable', now() - interval '1 min'),
-	('trouble', 'user-3', 'failing from the start', 'active', '\x01', '\x02', now() + interval '50 d', now() - interval '10 h', NULL, 1, now() + interval '9 s', 'SC001', 'could not connect', now()),
-	('trouble', 'user-6', 'failing for its key', 'active', '\x01', '\x02', now() + interval '50 d', now() - interval '10 h', now() - interval '5 h', 9, now() + interval '9 min', '55000', 'the stored refresh token cannot be opened', now()),
-	('trouble', 'user-4', 'refused', 'reauthenticate', '\x01', '\x02', now() + interval '50 d', now() - interval '10 h', now() - interval '5 h', 1, now(), 'SC400', 'Invalid or expired refresh token.', now() - interval '2 h'),
-	('trouble', 'user-5', 'without tokens', 'active', NULL, NULL, NULL, now() - interval '10 h', NULL, 0, NULL, NULL, NULL, NULL);
-SELECT server, external_id, user_id, vehicle_id, kind, date_trunc('minute', now() - since) AS ago, action, error, message, attempts, next_attempt_at > now() AS is_ahead, date_trunc('day', expires_at - now()) AS expires_in
+INSERT INTO smartcar_tesla.account (server, user_id, external_id, status, access_token, refresh_token, refresh_expires_at,
+		created_at, refreshed_at, attempts, next_attempt_at, error_sqlstate, error_description, error_at) VALUES
+	('trouble', 'user-1', 'well', 'active', '\x01', '\x02', now() + interval '50 d',
+		now() - interval '10 h', now() - interval '1 h', 0, NULL, NULL, NULL, NULL),
+	('trouble', 'user-2', 'failing', 'active', '\x01', '\x02', now() + interval '50 d',
+		now() - interval '10 h', now() - interval '5 h', 7, now() + interval '9 min',
+		'SC503', 'Service Unavailable', now() - interval '1 min'),
+	('trouble', 'user-3', 'failing from the start', 'active', '\x01', '\x02', now() + interval '50 d',
+		now() - interval '10 h', NULL, 1, now() + interval '9 s', 'SC001', 'could not connect', now()),
+	('trouble', 'user-6', 'failing for its key', 'active', '\x01', '\x02', now() + interval '50 d',
+		now() - interval '10 h', now() - interval '5 h', 9, now() + interval '9 min',
+		'55000', 'the stored refresh token cannot be opened', now()),
+	('trouble', 'user-4', 'refused', 'reauthenticate', '\x01', '\x02', now() + interval '50 d',
+		now() - interval '10 h', now() - interval '5 h', 1, now(),
+		'SC400', 'Invalid or expired refresh token.', now() - interval '2 h'),
+	('trouble', 'user-5', 'without tokens', 'active', NULL, NULL, NULL,
+		now() - interval '10 h', NULL, 0, NULL, NULL, NULL, NULL);
+SELECT server, external_id, user_id, vehicle_id, kind, date_trunc('minute', now() - since) AS ago, action, error, message,
+	attempts, next_attempt_at > now() AS is_ahead, date_trunc('day', expires_at - now()) AS expires_in
 	FROM smartcar_trouble ORDER BY user_id;
 DELETE FROM smartcar_tesla.account;
 
--- connections: what passes by itself is no trouble, nor what is over, and an error that nobody knows is
+-- connections: a transient error and a disconnected vehicle are no trouble; an unknown error is
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status, error_type, error_code, error_description, error_action, error_at)
 	SELECT 'trouble', 'user-1', 'vehicle-' || a, 'owner-1', 'connected', 'TYPE', 'CODE', 'description', a, now() - interval '1 h' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status, error_type, error_code, error_description, error_action, error_at) VALUES
@@ -70,7 +82,7 @@ SELECT server, external_id, user_id, vehicle_id, kind, date_trunc('minute', now(
 	FROM smartcar_trouble ORDER BY vehicle_id;
 DELETE FROM smartcar_tesla.connection;
 
--- a vehicle that went to another owner is the trouble of the one before, unless they have it back
+-- a vehicle that was connected by another owner is trouble for the previous owner, until they connect it again
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, previous_external_id, owner_changed_at) VALUES
 	('trouble', 'user-1', 'vehicle-1', 'wife', 'husband', now() - interval '1 h'),
 	('trouble', 'user-1', 'vehicle-2', 'wife', 'husband', now() - interval '1 h'),
@@ -79,7 +91,7 @@ INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id,
 SELECT server, external_id, user_id, vehicle_id, kind, date_trunc('minute', now() - since) AS ago, action, error, message FROM smartcar_trouble;
 DELETE FROM smartcar_tesla.connection;
 
--- large tables are not read: what is found by an index, or is kept for 30 days only
+-- large tables are not scanned: rows are found by an index, or kept for 30 days only
 INSERT INTO smartcar_tesla.account (server, user_id, external_id, access_token, refresh_token) SELECT 'trouble', 'user-' || n, 'owner-' || n, '\x01', '\x02' FROM generate_series(1, 5000) AS n;
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, status) SELECT 'trouble', 'user-' || n, 'vehicle-' || n, 'owner-' || n, 'connected' FROM generate_series(1, 5000) AS n;
 UPDATE smartcar_tesla.account SET status = 'reauthenticate' WHERE user_id = 'user-7';
@@ -98,7 +110,7 @@ BEGIN
 END $$;
 SELECT pg_temp.scanned('TABLE smartcar_trouble');
 SELECT pg_temp.scanned(format('SELECT * FROM smartcar_trouble WHERE %I = %L', name, 'x')) FROM unnest('{server,external_id,kind}'::text[]) AS name;
--- as all of it would be
+-- the check can fail: smartcar_status needs such a scan
 SELECT pg_temp.scanned('TABLE smartcar_status');
 SELECT external_id, kind FROM smartcar_trouble ORDER BY 1;
 DELETE FROM smartcar_tesla.account;

@@ -7,7 +7,7 @@ CREATE ROLE regress_smartcar_user;
 CREATE ROLE regress_smartcar_member;
 GRANT USAGE ON FOREIGN DATA WRAPPER smartcar_tesla TO regress_smartcar_owner;
 
--- doors for a role that is no superuser: CREATE SERVER
+-- options that only superusers may set: CREATE SERVER
 SET ROLE regress_smartcar_owner;
 CREATE SERVER owned FOREIGN DATA WRAPPER smartcar_tesla
 	OPTIONS (client_id 'app', redirect_uri 'https://example.com/', scope 'read_vin', timeout '10s');
@@ -30,16 +30,16 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER owned OPTIONS (client_secret 'canary
 ALTER USER MAPPING FOR CURRENT_USER SERVER owned OPTIONS (ADD management_token_file '/etc/passwd');
 RESET ROLE;
 
--- what a superuser set stays, and cannot be changed by the owner
+-- what a superuser set cannot be changed by the owner of the server
 ALTER SERVER owned OPTIONS (ADD ca_file '/etc/ssl/test.pem');
 SET ROLE regress_smartcar_owner;
 ALTER SERVER owned OPTIONS (SET ca_file '/etc/passwd');
 ALTER SERVER owned OPTIONS (SET timeout '20s');
--- dropping it only leaves the built-in rule
+-- the owner may drop it, which restores the default
 ALTER SERVER owned OPTIONS (DROP ca_file, SET timeout '20s');
 RESET ROLE;
 
--- a role without USAGE gets nothing out of a server, by whichever function
+-- a role without USAGE learns nothing about a server, by any function
 GRANT EXECUTE ON FUNCTION smartcar_hash_challenge TO regress_smartcar_member;
 SET ROLE regress_smartcar_user;
 SELECT smartcar_connect_url(server => 'owned');
@@ -50,7 +50,7 @@ SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x', server => 
 SELECT smartcar_server_scopes('owned');
 SELECT smartcar_virtual_key_url(server => 'owned');
 SELECT smartcar_virtual_key_url('acme.app.car', server => 'owned');
--- who signs has been given that function, and USAGE beside it
+-- signing needs EXECUTE, and USAGE as well
 SELECT smartcar_hash_challenge('x', server => 'owned');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION smartcar_hash_challenge(text, text, text) TO regress_smartcar_user;
@@ -59,17 +59,17 @@ SELECT smartcar_hash_challenge('x', server => 'owned');
 SELECT smartcar_verify_webhook('x'::bytea, 'y', server => 'owned');
 SELECT smartcar_verify_webhook('x'::text, 'y', server => 'owned');
 SELECT * FROM smartcar_info('owned');
--- nor by the setting
+-- nor through the setting
 SET smartcar_tesla.server = 'owned';
 SELECT smartcar_connect_url(ARRAY['read_vin'], client_id => 'app', redirect_uri => 'https://example.com/');
--- without a server, arguments that say everything are enough
+-- no server is needed when the arguments are complete
 SET smartcar_tesla.server = '';
 SELECT smartcar_connect_url(ARRAY['read_vin'], client_id => 'app', redirect_uri => 'https://example.com/');
 RESET smartcar_tesla.server;
 SELECT smartcar_connect_url(ARRAY['read_vin'], client_id => 'app', redirect_uri => 'https://example.com/');
 RESET ROLE;
 
--- USAGE, directly or through a membership
+-- USAGE, granted directly or to a role of which one is a member
 GRANT USAGE ON FOREIGN SERVER owned TO regress_smartcar_user;
 GRANT regress_smartcar_user TO regress_smartcar_member;
 SET ROLE regress_smartcar_member;
@@ -89,7 +89,7 @@ SELECT smartcar_hash_challenge('x', server => 'owned') = smartcar_hash_challenge
 SELECT name, setting, source FROM smartcar_info('owned') WHERE name LIKE 'management_token%';
 RESET ROLE;
 
--- the right is checked again when it may have changed, within one transaction too
+-- USAGE is checked again after it may have changed, also within a transaction
 \set SHOW_CONTEXT never
 CREATE FUNCTION pg_temp.link_of(server text) RETURNS text LANGUAGE plpgsql AS
 $$ BEGIN RETURN smartcar_connect_url(server => server); END $$;
@@ -102,8 +102,8 @@ SET LOCAL ROLE regress_smartcar_user;
 SELECT pg_temp.link_of('owned') IS NOT NULL AS allowed;
 ROLLBACK;
 
--- the caller's setting chooses the server of a SECURITY DEFINER function, which
--- a SECURITY DEFINER function with a setting of its own does not leave to them
+-- the caller's setting chooses the server of a SECURITY DEFINER function, unless
+-- the function pins the setting
 CREATE SERVER mine FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'mine');
 CREATE SERVER theirs FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'theirs');
 CREATE FUNCTION chosen_link() RETURNS text LANGUAGE sql SECURITY DEFINER RETURN substring(smartcar_connect_url() FROM 'application_id=([^&]*)');

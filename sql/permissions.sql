@@ -9,7 +9,7 @@ SELECT tesla_permission, tesla_scope, count(*) FROM smartcar_permission_mapping
 -- all permissions, and those without a Tesla permission
 SELECT cardinality(smartcar_tesla.known_permissions());
 SELECT p FROM unnest(smartcar_tesla.known_permissions()) AS p WHERE smartcar_tesla_permission(p) IS NULL;
--- the lookup agrees with the table for every name, and for no near miss
+-- the lookup finds every name of the table, and no similar name
 SELECT count(*) AS rows, count(DISTINCT p) AS names,
 	bool_and((smartcar_tesla_permission(p) IS NOT NULL) = (p IN (SELECT smartcar_permission FROM smartcar_permission_mapping))) AS mapped,
 	bool_and(smartcar_tesla_permission(p || 'x') IS NULL) AS not_longer,
@@ -33,7 +33,7 @@ SELECT smartcar_tesla_permissions('{read_location,required:read_vin,read_odomete
 SELECT smartcar_tesla_permissions('{}'), smartcar_tesla_permissions(NULL);
 SELECT smartcar_tesla_permissions(smartcar_tesla.known_permissions());
 
--- what is missing
+-- missing scopes
 SELECT smartcar_missing_scopes('{read_vin,read_odometer}', '{required:read_location,read_vin,control_charge}');
 SELECT smartcar_missing_scopes('{required:read_vin}', '{read_vin}');
 SELECT smartcar_missing_scopes('{}', '{read_vin,required:read_vin,read_vin,new_one,required:new_one,new_one}');
@@ -45,9 +45,9 @@ SELECT smartcar_has_scopes('{read_vin,read_odometer}', '{required:read_vin}'),
 	smartcar_has_scopes('{read_vin}', '{read_vin,read_odometer}'),
 	smartcar_has_scopes('{}', '{}'), smartcar_has_scopes('{}', '{x}'),
 	smartcar_has_scopes(NULL, '{}'), smartcar_has_scopes('{}', NULL);
--- an array may begin at any index, and be flat or sliced
+-- arrays with other lower bounds, and slices
 SELECT smartcar_missing_scopes('[5:6]={read_vin,read_odometer}'::text[], (ARRAY['read_vin', 'read_fuel', 'read_tires'])[2:3]);
--- the two ways of saying it agree
+-- smartcar_has_scopes() and smartcar_missing_scopes() agree, for 200 random pairs of arrays
 SELECT count(*) FROM (
 	SELECT array_agg(p) FILTER (WHERE i & 1 = 1) AS granted, array_agg(p) FILTER (WHERE i & 2 = 2) AS wanted
 	FROM generate_series(0, 199) AS run, LATERAL (
@@ -83,7 +83,7 @@ SELECT smartcar_add_required('{"a b"}');
 SELECT smartcar_missing_tesla_permissions('{NULL}', '{}');
 SELECT smartcar_missing_tesla_permissions('{{x}}', '{}');
 
--- size is no problem, for names known and unknown
+-- large arrays, with known and unknown names
 SELECT cardinality(smartcar_missing_scopes('{}', array_agg('name_' || i))) FROM generate_series(1, 10000) AS i;
 SELECT cardinality(smartcar_missing_scopes(array_agg('name_' || i), array_agg('name_' || (i * 2)))) FROM generate_series(1, 10000) AS i;
 SELECT smartcar_missing_scopes(array_fill('read_vin'::text, ARRAY[10000]), array_fill('read_fuel'::text, ARRAY[10000]));

@@ -1,6 +1,6 @@
 --
--- What PUBLIC may do with the objects of the extension: a new one that is open
--- to PUBLIC must be put on a list here, or the test fails.
+-- What PUBLIC may do with the objects of the extension.  A new object that is
+-- open to PUBLIC must be listed here, or the test fails.
 --
 
 CREATE TEMP TABLE open_to_public (signature text);
@@ -58,21 +58,21 @@ CREATE TEMP VIEW found_open AS
 SELECT COALESCE(f.signature, 'missing: ' || o.signature) AS difference
 	FROM found_open f FULL JOIN open_to_public o USING (signature)
 	WHERE f.signature IS NULL OR o.signature IS NULL;
--- what the extension consists of, by kind; no roles of its own
+-- the objects of the extension by kind; it has no roles
 -- (from 17 on, the types that come with another type, a table or a view are members too)
 SELECT classid::regclass AS kind, count(*) FROM members
 	WHERE NOT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
 		WHERE classid = 'pg_type'::regclass AND t.oid = objid AND (t.typcategory = 'A' OR c.relkind IN ('r', 'v')))
 	GROUP BY 1 ORDER BY classid::regclass::text;
--- the relations, and whether pg_dump takes their rows; no sequences
+-- the relations, and whether pg_dump dumps their rows; there are no sequences
 SELECT c.oid::regclass AS relation, c.relkind AS kind, c.oid = ANY (e.extconfig) AS is_dumped
 	FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
 	JOIN pg_extension e ON e.extname = 'smartcar_tesla' WHERE c.relkind <> 'c' ORDER BY c.relname;
--- no column of a table is open by itself either
+-- there are no privileges on columns
 SELECT a.attrelid::regclass, a.attname, a.attacl FROM members m JOIN pg_attribute a ON m.classid = 'pg_class'::regclass AND a.attrelid = m.objid
 	WHERE a.attacl IS NOT NULL;
 
--- a role with nothing can use all of it that needs no server
+-- a role without privileges can call the functions that need no server
 CREATE ROLE regress_smartcar_nobody;
 SET ROLE regress_smartcar_nobody;
 SELECT count(*) FROM smartcar_permission_mapping;
@@ -82,7 +82,7 @@ CREATE SERVER refused FOREIGN DATA WRAPPER smartcar_tesla;
 RESET ROLE;
 DROP ROLE regress_smartcar_nobody;
 
--- the wrapper cannot be taken out of the extension's hands
+-- the handler and validator of the wrapper cannot be changed
 CREATE ROLE regress_smartcar_nobody;
 SET ROLE regress_smartcar_nobody;
 ALTER FOREIGN DATA WRAPPER smartcar_tesla NO VALIDATOR;

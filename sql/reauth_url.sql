@@ -19,7 +19,7 @@ CREATE SERVER third FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	scope 'required:read_location read_odometer', api_version '3');
 CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'app', api_version '2.0');
 
--- the two flows of the Tesla page, in both generations
+-- the two flows of Smartcar's Tesla page, in both versions of the API
 SELECT smartcar_reauth_url(state => 'a b');
 SELECT smartcar_reauth_url(state => 'a b', server => 'third');
 SELECT smartcar_reauth_url(flow => 'reauthenticate');
@@ -31,7 +31,7 @@ SELECT smartcar_reauth_url(flow => NULL, state => '');
 SELECT smartcar_reauth_url(ARRAY['read_vin'], flow => flow, state => state)
 	FROM (VALUES ('authorize', 'a'), ('reauthenticate', NULL), ('authorize', NULL), ('reauthenticate', '')) AS v (flow, state);
 
--- whose session it is, which version 2.0 has no parameter for
+-- external_id, for which v2.0 has no parameter
 SELECT smartcar_reauth_url(external_id => 'owner 7', flow => flow, server => server) FROM unnest(ARRAY['authorize', 'reauthenticate']) AS flow, unnest(ARRAY['smartcar', 'third']) AS server;
 SELECT smartcar_reauth_url(external_id => id, state => id, server => 'third') FROM (VALUES ('owner-1'), (NULL), ('a&b=c'), ('')) AS v (id);
 
@@ -46,14 +46,14 @@ SELECT smartcar_reauth_vehicle_url('v', server => 'bare');
 SELECT smartcar_reauth_vehicle_url('v', response_type => 'code');
 SELECT smartcar_reauth_vehicle_url(NULL) IS NULL;
 
--- the half-built link of an error
+-- completing the link of an error
 SELECT
 	smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id'
 	'&client_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&vehicle_id=sc4a1b01e5-0497-417c-a30e-6df6ba33ba46',
 	'a b');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?vehicle_id=v', redirect_uri => 'http://localhost/x?y=z');
 SELECT smartcar_complete_reauth_url(NULL) IS NULL;
--- what is there already is kept, or replaced by an argument; never doubled
+-- existing parameters are kept, or replaced by an argument, never doubled
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?state=old&redirect_uri=https%3A%2F%2Fold.example&vehicle_id=v', 'new', redirect_uri => 'https://new.example');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate', 's', server => 'bare');
@@ -61,7 +61,7 @@ SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthen
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?', 's');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?a=1&&b=2&', 's');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/x?st%61te=old&redirect%5Furi=https%3A%2F%2Fold.example&a%20b=c', 'new', redirect_uri => 'https://new.example');
--- in version 3 it says whose session it is
+-- external_id in v3
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?external_id=old&vehicle_id=v', 's', id, server => s)
 	FROM unnest(ARRAY['owner 7', '', NULL]) AS id, unnest(ARRAY['smartcar', 'third']) AS s;
 -- links that point elsewhere
@@ -94,7 +94,7 @@ SELECT pg_temp.completion(url) FROM (VALUES
 SELECT smartcar_complete_reauth_url('https://evil.example/oauth/reauthenticate');
 SELECT smartcar_complete_reauth_url('https://connect.smartcar.com/oauth/reauthenticate?x=' || repeat('x', 1000000));
 
--- what is refused
+-- refused arguments
 SELECT smartcar_reauth_url(ARRAY['read_locaton']);
 SELECT smartcar_reauth_url(ARRAY[]::text[]);
 SELECT smartcar_reauth_url(server => 'bare');

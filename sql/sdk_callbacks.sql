@@ -1,14 +1,14 @@
 --
--- Callbacks, held against what the official SDKs read from them
+-- Callbacks, compared with what the official SDKs read from them
 --
 -- The rows are facts from the test suites of the SDKs and examples from
--- Smartcar's documentation: where each is from, what came back from Connect,
--- what was read.  They are listed in test/sdk.md.
+-- Smartcar's documentation: the origin, the callback from Connect, and the values
+-- that were read.  They are listed in test/sdk.md.
 --
--- Fields are told in our names, userId as user_id, errorType as error, and so
--- on; the SDKs' vehicleInfo is taken apart.  What an SDK got in a message from
--- another window is told as the query that the message was made of.  A row
--- names some fields; which others were read too is shown as "further".
+-- Fields have our names: userId is user_id, errorType is error, and so on; the
+-- members of the SDKs' vehicleInfo are separate.  A message from another window
+-- is written as the query that it was made of.  A row names some fields; other
+-- fields that were read are shown as "further".
 --
 
 CREATE TEMP TABLE callback (
@@ -21,16 +21,29 @@ CREATE TEMP TABLE callback (
 
 INSERT INTO callback (id, origin, callback, note, expected) VALUES
 	('js-13', 'smartcar/javascript-sdk test/unit/redirect.test.js: should post message with expected parameters',
-	 'https://javascript-sdk.smartcar.com/redirect?app_origin=https://www.the-next-awesome-car-app.com&code=super-secret-code&error=vehicle_incompatible&error_description=this-is-an-error-description&state=some-random-state&vin=some-vin&make=BMW&model=M3&year=2013&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c&external_id=external-id-from-connect', NULL,
-	 '{"code": "super-secret-code", "error": "vehicle_incompatible", "error_description": "this-is-an-error-description", "isSmartcarHosted": true, "name": "SmartcarAuthMessage", "state": "some-random-state", "make": "BMW", "model": "M3", "vin": "some-vin", "year": "2013", "virtual_key_url": "https://www.tesla.com/_ak/smartcar.com", "user_id": "e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c", "external_id": "external-id-from-connect", "targetOrigin": "https://www.the-next-awesome-car-app.com"}'),
+	 'https://javascript-sdk.smartcar.com/redirect?app_origin=https://www.the-next-awesome-car-app.com'
+	 '&code=super-secret-code&error=vehicle_incompatible&error_description=this-is-an-error-description'
+	 '&state=some-random-state&vin=some-vin&make=BMW&model=M3&year=2013'
+	 '&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c'
+	 '&external_id=external-id-from-connect', NULL,
+	 '{"code": "super-secret-code", "error": "vehicle_incompatible",
+	   "error_description": "this-is-an-error-description", "isSmartcarHosted": true, "name": "SmartcarAuthMessage",
+	   "state": "some-random-state", "make": "BMW", "model": "M3", "vin": "some-vin", "year": "2013",
+	   "virtual_key_url": "https://www.tesla.com/_ak/smartcar.com", "user_id": "e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c",
+	   "external_id": "external-id-from-connect", "targetOrigin": "https://www.the-next-awesome-car-app.com"}'),
 	('js-14', 'smartcar/javascript-sdk test/unit/redirect.test.js: if redirect origin is not javascript-sdk.smartcar.com then isSmartcarHosted: false',
 	 'https://www.the-next-awesome-car-app.com', NULL,
-	 '{"code": null, "error": null, "error_description": null, "isSmartcarHosted": false, "name": "SmartcarAuthMessage", "state": null, "make": null, "model": null, "vin": null, "year": null, "virtual_key_url": null, "user_id": null, "targetOrigin": "https://www.the-next-awesome-car-app.com", "external_id": null}'),
+	 '{"code": null, "error": null, "error_description": null, "isSmartcarHosted": false,
+	   "name": "SmartcarAuthMessage", "state": null, "make": null, "model": null, "vin": null, "year": null,
+	   "virtual_key_url": null, "user_id": null, "targetOrigin": "https://www.the-next-awesome-car-app.com",
+	   "external_id": null}'),
 	('js-15', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete w/o error when error: null in postMessage',
 	 '?code=super-secret-code&error=&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c&state=some-state', 'told as a query',
 	 '{"error": null, "code": "super-secret-code", "state": "some-state", "virtual_key_url": null, "user_id": "e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c", "external_id": null}'),
 	('js-16', 'smartcar/javascript-sdk test/unit/sdk.test.js: fires onComplete with virtualKeyUrl when included',
-	 '?code=super-secret-code&error_description=this%20doesnt%20matter&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c&state=some-state', 'told as a query',
+	 '?code=super-secret-code&error_description=this%20doesnt%20matter'
+	 '&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com&user_id=e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c'
+	 '&state=some-state', 'told as a query',
 	 '{"error": null, "code": "super-secret-code", "state": "some-state", "virtual_key_url": "https://www.tesla.com/_ak/smartcar.com", "user_id": "e9e10eb2-63d7-42ab-96fd-bbe7f4abff4c"}'),
 	('js-17', 'smartcar/javascript-sdk test/unit/sdk.test.js: VehicleIncompatible error does not add undefined properties to vehicleInfo',
 	 '?error=vehicle_incompatible&error_description=describes%20the%20error&vin=some_vin&year=2017&make=TESLA', 'told as a query',
@@ -66,8 +79,13 @@ INSERT INTO callback (id, origin, callback, note, expected) VALUES
 	 'http://localhost.com?error=user_cancelled&error_description=User%20cancelled%20or%20denied%20login%20at%20OEM%27s%20login%20screen', NULL,
 	 '{"error": "userExitedFlow", "error_description": "User cancelled or denied login at OEM''s login screen"}'),
 	('ios-10', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackConfigurationError',
-	 'http://localhost.com?error=configuration_error&error_description=There%20has%20been%20an%20error%20in%20the%20configuration%20of%20your%20application.&status_code=400&error_message=You%20have%20entered%20a%20test%20mode%20VIN.%20Please%20enter%20a%20VIN%20that%20belongs%20to%20a%20real%20vehicle.', NULL,
-	 '{"error": "configurationError", "error_description": "There has been an error in the configuration of your application.", "status_code": "400", "error_message": "You have entered a test mode VIN. Please enter a VIN that belongs to a real vehicle."}'),
+	 'http://localhost.com?error=configuration_error'
+	 '&error_description=There%20has%20been%20an%20error%20in%20the%20configuration%20of%20your%20application.'
+	 '&status_code=400'
+	 '&error_message=You%20have%20entered%20a%20test%20mode%20VIN.%20Please%20enter%20a%20VIN%20that%20belongs%20to%20a%20real%20vehicle.', NULL,
+	 '{"error": "configurationError",
+	   "error_description": "There has been an error in the configuration of your application.", "status_code": "400",
+	   "error_message": "You have entered a test mode VIN. Please enter a VIN that belongs to a real vehicle."}'),
 	('ios-11', 'smartcar/ios-sdk SmartcarAuthTests/SmartcarAuthTests.swift: testHandleCallbackUnrecognizedError',
 	 'http://localhost.com?error=blargh&error_description=I''m%20an%20unidentified%20error.', NULL,
 	 '{"error": "unknownError", "error_description": "I''m an unidentified error."}'),
@@ -99,7 +117,7 @@ INSERT INTO callback (id, origin, callback, note, expected) VALUES
 	 'https://example.com/home?user_id=725146a3-69f4-46c8-965d-54b3b6f81eb7&state=0facda3319', NULL,
 	 '{"code": null, "user_id": "725146a3-69f4-46c8-965d-54b3b6f81eb7", "state": "0facda3319", "error": null}');
 
--- Where we read something else, on purpose.
+-- Where we differ on purpose.
 CREATE TEMP TABLE difference (
 	id text,
 	reason text,
@@ -150,7 +168,7 @@ CREATE TEMP VIEW comparison AS
 
 SELECT id, ok, further FROM comparison ORDER BY id;
 
--- Shows what is wrong with a row that is not ok; there is none.
+-- Rows that are not ok; there are none.
 SELECT id, fields, expected FROM comparison WHERE ok IS NOT TRUE ORDER BY id;
 
 SELECT id, omitted, ours, reason FROM difference ORDER BY id;

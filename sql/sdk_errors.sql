@@ -1,17 +1,17 @@
 --
--- Error answers, held against what the official SDKs read from them
+-- Error responses, compared with what the official SDKs read from them
 --
 -- The rows are facts from the test suites of the SDKs and from runs of their
--- published packages: where each is from, what was answered, what was read.
+-- published packages: the origin, the response, and the values that were read.
 -- They are listed in test/sdk.md.
 --
--- Fields are told in our names, statusCode as status, docURL as doc_url, and so
--- on; the headers Retry-After and SC-Request-Id are arguments.  We make no
--- message of the kind "type:code - description": the comparison makes one of our
--- columns.  field_count is how many columns hold something.
+-- Fields have our names: statusCode is status, docURL is doc_url, and so on; the
+-- headers Retry-After and SC-Request-Id are arguments.  We have no message of the
+-- form "type:code - description", so the comparison builds it from our columns.
+-- field_count is the number of columns that are not NULL.
 --
 
-CREATE TEMP TABLE answer (
+CREATE TEMP TABLE response (
 	id text,
 	origin text,
 	status integer,
@@ -22,7 +22,7 @@ CREATE TEMP TABLE answer (
 	expected jsonb				-- the fields that the origin names
 );
 
-INSERT INTO answer (id, origin, status, retry_after, request_id, note, body, expected) VALUES
+INSERT INTO response (id, origin, status, retry_after, request_id, note, body, expected) VALUES
 	('node-33', 'smartcar/node-sdk test/unit/lib/util.js: handleError - non-json',
 	 504, NULL, NULL, NULL,
 	 'what',
@@ -38,7 +38,9 @@ INSERT INTO answer (id, origin, status, retry_after, request_id, note, body, exp
 	('node-36', 'smartcar/node-sdk test/unit/lib/util.js: handleError - SmartcarError V2 no resolution',
 	 500, NULL, NULL, NULL,
 	 '{"type": "type", "code": "code", "description": "description", "resolution": null, "detail": null, "requestId": "123", "docURL": null, "statusCode": 500}',
-	 '{"status": 500, "type": "type", "code": "code", "description": "description", "request_id": "123", "message": "type:code - description", "resolution_type": null, "resolution_url": null, "detail": null, "doc_url": null}'),
+	 '{"status": 500, "type": "type", "code": "code", "description": "description", "request_id": "123",
+	   "message": "type:code - description", "resolution_type": null, "resolution_url": null, "detail": null,
+	   "doc_url": null}'),
 	('node-37', 'smartcar/node-sdk test/unit/lib/util.js: handleError - SmartcarError V2 with all attrbutes',
 	 500, NULL, NULL, NULL,
 	 '{"type": "type", "code": "code", "description": "description", "docURL": "docURL", "resolution": {"pizza": "resolution"}, "requestId": "123", "statusCode": 500, "detail": ["pizza"]}',
@@ -57,19 +59,33 @@ INSERT INTO answer (id, origin, status, retry_after, request_id, note, body, exp
 	 '{"status": 409, "type": "vehicle_state_error", "code": "VS_000", "description": "Vehicle state cannot be determined.", "request_id": "67127d3a-a08a-41f0-8211-f96da36b2d6e"}'),
 	('java-11', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java + src/test/resources/ErrorResolutionObject.json: testErrorResolutionObject',
 	 401, NULL, '67127d3a-a08a-41f0-8211-f96da36b2d6e', NULL,
-	 '{"type": "PERMISSION", "code": null, "description": "Your application has insufficient permissions to access the requested resource. Please prompt the user to re-authenticate using Smartcar Connect.", "docURL": "https://smartcar.com/docs/errors/v2.0/other-errors/#permission", "statusCode": 403, "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b", "resolution": {"type": "REAUTHENTICATE", "url": "https://example.com"}}',
+	 '{"type": "PERMISSION", "code": null,
+	   "description": "Your application has insufficient permissions to access the requested resource. Please prompt the user to re-authenticate using Smartcar Connect.",
+	   "docURL": "https://smartcar.com/docs/errors/v2.0/other-errors/#permission", "statusCode": 403,
+	   "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b",
+	   "resolution": {"type": "REAUTHENTICATE", "url": "https://example.com"}}',
 	 '{"resolution_type": "REAUTHENTICATE", "resolution_url": "https://example.com"}'),
 	('java-12', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java + src/test/resources/ErrorResolutionObject2.json: testErrorResolutionObjectNoUrl',
 	 401, NULL, '67127d3a-a08a-41f0-8211-f96da36b2d6e', NULL,
-	 '{"type": "PERMISSION", "code": null, "description": "Your application has insufficient permissions to access the requested resource. Please prompt the user to re-authenticate using Smartcar Connect.", "docURL": "https://smartcar.com/docs/errors/v2.0/other-errors/#permission", "statusCode": 403, "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b", "resolution": {"type": "REAUTHENTICATE"}}',
+	 '{"type": "PERMISSION", "code": null,
+	   "description": "Your application has insufficient permissions to access the requested resource. Please prompt the user to re-authenticate using Smartcar Connect.",
+	   "docURL": "https://smartcar.com/docs/errors/v2.0/other-errors/#permission", "statusCode": 403,
+	   "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b", "resolution": {"type": "REAUTHENTICATE"}}',
 	 '{"resolution_type": "REAUTHENTICATE", "resolution_url": null}'),
 	('java-13', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java + src/test/resources/ErrorVehicleStateV2.json: testV2VehicleStateError',
 	 409, NULL, '67127d3a-a08a-41f0-8211-f96da36b2d6e', NULL,
-	 '{"type": "VEHICLE_STATE", "code": "ASLEEP", "description": "The vehicle is in a sleep state and temporarily unable to perform your request.", "docURL": "https://smartcar.com/docs/errors/v2.0/vehicle-state/#asleep", "statusCode": 409, "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b", "resolution": null}',
+	 '{"type": "VEHICLE_STATE", "code": "ASLEEP",
+	   "description": "The vehicle is in a sleep state and temporarily unable to perform your request.",
+	   "docURL": "https://smartcar.com/docs/errors/v2.0/vehicle-state/#asleep", "statusCode": 409,
+	   "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b", "resolution": null}',
 	 '{"status": 409, "type": "VEHICLE_STATE", "code": "ASLEEP", "resolution_type": null, "request_id": "67127d3a-a08a-41f0-8211-f96da36b2d6e"}'),
 	('java-14', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java + src/test/resources/ErrorVehicleRateLimit.json: testV2RateLimitError',
 	 429, '12345', '67127d3a-a08a-41f0-8211-f96da36b2d6e', NULL,
-	 '{"type": "RATE_LIMIT", "code": "VEHICLE", "description": "You have reached the throttling rate limit for this vehicle. Please see the retry-after header (seconds) for when to retry the request.", "docURL": "https://smartcar.com/docs/errors/v2.0/upstream/#vehicle_rate_limit", "statusCode": 429, "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b", "resolution": {"type": "RETRY_LATER"}, "suggestedUserMessage": "Your vehicle is temporarily unable to connect to KabobMobile. Please be patient while we’re working to resolve this issue."}',
+	 '{"type": "RATE_LIMIT", "code": "VEHICLE",
+	   "description": "You have reached the throttling rate limit for this vehicle. Please see the retry-after header (seconds) for when to retry the request.",
+	   "docURL": "https://smartcar.com/docs/errors/v2.0/upstream/#vehicle_rate_limit", "statusCode": 429,
+	   "requestId": "5dea93a1-3f79-4246-90c5-89610a20471b", "resolution": {"type": "RETRY_LATER"},
+	   "suggestedUserMessage": "Your vehicle is temporarily unable to connect to KabobMobile. Please be patient while we’re working to resolve this issue."}',
 	 '{"status": 429, "retry_after": 12345, "suggested_user_message": "Your vehicle is temporarily unable to connect to KabobMobile. Please be patient while we’re working to resolve this issue."}'),
 	('java-15', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java: testNullErrorResponse',
 	 500, NULL, NULL, NULL,
@@ -77,7 +93,9 @@ INSERT INTO answer (id, origin, status, retry_after, request_id, note, body, exp
 	 '{"status": 500, "type": "SDK_ERROR", "description": "Empty response body"}'),
 	('java-16', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/VehicleTest.java + src/test/resources/BatchResponseErrorV2.json: testBatchHTTPErrorV2',
 	 409, NULL, NULL, NULL,
-	 '{"type": "VEHICLE_STATE", "code": "DOOR_OPEN", "statusCode": 409, "requestId": "27767d51-3c32-47c0-8521-6f2be21bfb5b", "description": "Door is open.", "docURL": "https://smartcar.com/docs/errors/v2.0/vehicle-state/#door_open", "resolution": null}',
+	 '{"type": "VEHICLE_STATE", "code": "DOOR_OPEN", "statusCode": 409,
+	   "requestId": "27767d51-3c32-47c0-8521-6f2be21bfb5b", "description": "Door is open.",
+	   "docURL": "https://smartcar.com/docs/errors/v2.0/vehicle-state/#door_open", "resolution": null}',
 	 '{"status": 409, "type": "VEHICLE_STATE", "code": "DOOR_OPEN", "description": "Door is open.", "message": "VEHICLE_STATE:DOOR_OPEN - Door is open.", "retry_after": 0}'),
 	('ruby-09', 'smartcar/ruby-sdk spec/smartcar/integration/utils_spec.rb: #build_error V1',
 	 500, NULL, 'request_id', NULL,
@@ -108,7 +126,7 @@ INSERT INTO answer (id, origin, status, retry_after, request_id, note, body, exp
 	 '{"type": "PERMISSION", "code": null, "description": "d", "resolution": "REAUTHENTICATE", "statusCode": 403, "requestId": "r"}',
 	 '{"status": 403, "type": "PERMISSION", "message": "PERMISSION - d", "resolution": {"type": null, "url": null}}');
 
--- Where we read something else, on purpose.
+-- Where we differ on purpose.
 CREATE TEMP TABLE difference (
 	id text,
 	reason text,
@@ -143,7 +161,7 @@ INSERT INTO difference (id, reason, omitted, ours) VALUES
 CREATE TEMP VIEW comparison AS
 	SELECT v.id, v.expected, d.reason, d.omitted, d.ours, f.fields,
 		   f.fields @> w.wanted AND (d.id IS NULL OR NOT f.fields @> v.expected) AS ok
-	  FROM answer v
+	  FROM response v
 	  LEFT JOIN difference d USING (id)
 	 CROSS JOIN LATERAL smartcar_parse_error(v.body, v.status, v.retry_after, v.request_id) AS e
 	 CROSS JOIN LATERAL (
@@ -157,21 +175,23 @@ CREATE TEMP VIEW comparison AS
 
 SELECT id, ok FROM comparison ORDER BY id;
 
--- Shows what is wrong with a row that is not ok; there is none.
+-- Rows that are not ok; there are none.
 SELECT id, fields, expected FROM comparison WHERE ok IS NOT TRUE ORDER BY id;
 
 SELECT id, omitted, ours, reason FROM difference ORDER BY id;
 
--- A batch answers 200 as a whole.  It is no error, so no type is read from it;
--- each of its items is parsed with its own status and headers.  The Node SDK
--- takes those of the batch instead.
+-- The response to a batch has status 200.  It is no error, so it has no type; each
+-- item is parsed with its own status and headers.  The Node SDK uses those of the
+-- batch instead.
 SELECT v.id, e.status = 429 AND e.retry_after = 999
 	   AND e.type = v.expected ->> 'type' AND e.request_id = v.expected ->> 'request_id'
 	   AND NOT to_jsonb(e) @> v.expected AS ok,
 	   whole.status, whole.type IS NULL AND whole.detail = v.body AS whole_ok, v.reason
   FROM (VALUES
 		('node-51', 'smartcar 10.4.0 (npm) lib/smartcar-service.js, observed',
-		 '{"responses": [{"path": "/odometer", "code": 429, "headers": {"Retry-After": "999", "content-type": "application/json"}, "body": {"type": "RATE_LIMIT", "code": "VEHICLE", "description": "d", "statusCode": 429, "requestId": "inner"}}]}'::jsonb,
+		 '{"responses": [{"path": "/odometer", "code": 429,
+		   "headers": {"Retry-After": "999", "content-type": "application/json"},
+		   "body": {"type": "RATE_LIMIT", "code": "VEHICLE", "description": "d", "statusCode": 429, "requestId": "inner"}}]}'::jsonb,
 		 '{"status": 200, "retry_after": null, "request_id": "inner", "type": "RATE_LIMIT"}'::jsonb,
 		 'the status and the headers of the item')
 	   ) AS v (id, origin, body, expected, reason),

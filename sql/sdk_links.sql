@@ -1,25 +1,24 @@
 --
--- Links, held against those of the official SDKs and of Smartcar's pages
+-- Links, compared with those of the official SDKs and of Smartcar's documentation
 --
--- Whoever moves here from an SDK must send owners to the same pages as before.
--- So the links that the test suites of the SDKs pin, those that their published
--- packages were seen to print, and those that the documentation shows are kept
--- here as rows: where each is from, what goes in, what comes out.  They are
--- listed in test/sdk.md.
+-- An application that moves here from an SDK must send owners to the same pages
+-- as before.  The rows are links from the test suites of the SDKs, links that
+-- their published packages printed, and links of the documentation: the origin,
+-- the arguments, and the link.  They are listed in test/sdk.md.
 --
--- What goes in is told in our words: testMode is mode, makeBypass and
--- vehicleInfo.make are make, singleSelect.enabled is single_select, user and
--- externalId are external_id; a note says what else was translated.  SDKs print
--- mode where we leave it to Smartcar, and no make where ours is TESLA unless
--- told otherwise.
+-- Arguments have our names: testMode is mode, makeBypass and vehicleInfo.make are
+-- make, singleSelect.enabled is single_select, user and externalId are
+-- external_id; other translations are in the column note.  The SDKs always print
+-- mode, which we leave to Smartcar; they print no make, and ours defaults to
+-- TESLA.
 --
--- What comes out is compared twice: as text, with our text where a row of
--- difference has one, and as the parameters that a server reads from it, but
--- for those that the row of difference names.
+-- Links are compared twice: as text (with our text, if a row of difference has
+-- one), and as the parameters that a server reads from them (without those that
+-- the row of difference names).
 --
 
--- What a server reads from one name or value of a query.  It is written without
--- the extension, whose own decoding is not to judge its own encoding.
+-- Decodes one name or value of a query as a server does.  The extension is not
+-- used, so that its decoder does not check its encoder.
 CREATE FUNCTION pg_temp.decoded(value text) RETURNS text
 LANGUAGE sql AS $$
 	SELECT convert_from(decode(coalesce(string_agg(
@@ -40,7 +39,7 @@ LANGUAGE sql AS $$
 				  pg_temp.decoded(substr(pair, length(name) + 2))) AS parameter
 $$;
 
--- One parameter of a link; all of them if it is there more than once.
+-- One parameter of a link; all of its values if it is repeated.
 CREATE FUNCTION pg_temp.parameter(link text, name text) RETURNS text
 LANGUAGE sql AS $$
 	SELECT string_agg(substr(parameter, length(name) + 2), ' and ')
@@ -61,7 +60,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- The functions above find what they are meant to find.
+-- The functions above work.
 SELECT pg_temp.parameters('https://h/p?b=x%3d%26+y&a=%C3%A9=&b=') AS parameters,
 	   pg_temp.parameter('https://h/p?b=x%3d%26+y&a=%C3%A9=&b=', 'b') AS parameter,
 	   pg_temp.refusal('SELECT 1 / 0') AS refusal, pg_temp.refusal('SELECT 1') AS accepted;
@@ -102,35 +101,59 @@ INSERT INTO link (id, origin, arguments, match, note, expected, expected_paramet
 	('node-01', 'smartcar/node-sdk test/unit/lib/auth-client.js: getAuthUrl - simple',
 	 '{"scope": ["read_odometer", "read_vehicle_info"], "mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'query_params', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer%20read_vehicle_info&mode=live', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback'
+	 '&scope=read_odometer%20read_vehicle_info&mode=live', NULL),
 	('node-02', 'smartcar/node-sdk test/unit/lib/auth-client.js: getAuthUrl - no scope provided',
 	 '{"mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'query_params', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&mode=live', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&mode=live', NULL),
 	('node-03', 'smartcar/node-sdk test/unit/lib/auth-client.js: getAuthUrl - with optional arguments - no scope provided',
-	 '{"state": "fakestate", "make": "TESLA", "force_prompt": true, "flags": {"country": "DE", "flag": "suboption"}, "mode": "test", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
+	 '{"state": "fakestate", "make": "TESLA", "force_prompt": true, "flags": {"country": "DE", "flag": "suboption"},
+	   "mode": "test", "client_id": "4cf82729-4275-46d9-9255-8437ba777151",
+	   "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'query_params', NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&state=fakestate&make=TESLA&flags=country%3ADE%20flag%3Asuboption&mode=test', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&state=fakestate&make=TESLA'
+	 '&flags=country%3ADE%20flag%3Asuboption&mode=test', NULL),
 	('node-04', 'smartcar/node-sdk test/unit/lib/auth-client.js: getAuthUrl - single select enabled true',
-	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "fakestate", "force_prompt": true, "single_select": true, "mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
+	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "fakestate", "force_prompt": true,
+	   "single_select": true, "mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151",
+	   "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'query_params', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer%20read_vehicle_info&state=fakestate&single_select=true&mode=live', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback'
+	 '&scope=read_odometer%20read_vehicle_info&state=fakestate&single_select=true&mode=live', NULL),
 	('node-05', 'smartcar/node-sdk test/unit/lib/auth-client.js: getAuthUrl - single select vin',
-	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "fakestate", "force_prompt": true, "single_select_vin": "01234567890123", "mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
+	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "fakestate", "force_prompt": true,
+	   "single_select_vin": "01234567890123", "mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151",
+	   "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'query_params', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer%20read_vehicle_info&state=fakestate&single_select=true&single_select_vin=01234567890123&mode=live', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback'
+	 '&scope=read_odometer%20read_vehicle_info&state=fakestate&single_select=true&single_select_vin=01234567890123'
+	 '&mode=live', NULL),
 	('node-06', 'smartcar/node-sdk test/unit/lib/auth-client.js: getAuthUrl - user',
-	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "fakestate", "force_prompt": true, "external_id": "test-user-param", "mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
+	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "fakestate", "force_prompt": true,
+	   "external_id": "test-user-param", "mode": "live", "client_id": "4cf82729-4275-46d9-9255-8437ba777151",
+	   "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'query_params', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer%20read_vehicle_info&state=fakestate&user=test-user-param&mode=live', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback'
+	 '&scope=read_odometer%20read_vehicle_info&state=fakestate&user=test-user-param&mode=live', NULL),
 	('node-11', 'smartcar 10.4.0 (npm) lib/auth-client.js, observed',
 	 '{"scope": ["read_odometer"], "state": "a b&c=d/é!''()*~-_.", "mode": "live", "client_id": "cid", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'exact', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer&state=a%20b%26c%3Dd%2F%C3%A9!''()*~-_.&mode=live', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto'
+	 '&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer&state=a%20b%26c%3Dd%2F%C3%A9!''()*~-_.'
+	 '&mode=live', NULL),
 	('node-12', 'smartcar 10.4.0 (npm) lib/auth-client.js, observed',
 	 '{"scope": ["required:read_odometer", "control_security:lock"], "mode": "live", "client_id": "cid", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'exact', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=required%3Aread_odometer%20control_security%3Alock&mode=live', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto'
+	 '&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=required%3Aread_odometer%20control_security%3Alock'
+	 '&mode=live', NULL),
 	('node-15', 'smartcar 10.4.0 (npm) lib/auth-client.js, observed',
 	 '{"scope": ["a"], "state": "", "mode": "live", "client_id": "cid", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'exact', 'mode as it prints it unasked',
@@ -138,15 +161,21 @@ INSERT INTO link (id, origin, arguments, match, note, expected, expected_paramet
 	('java-01', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/AuthClientTest.java: testAuthUrlBuilderDefault',
 	 '{"scope": ["read_vehicle_info", "read_location", "read_odometer"], "mode": "live", "client_id": "cl13nt1d-t35t-46dc-aa25-bdd042f54e7d", "redirect_uri": "https://example.com/", "server": "sdk_v2"}',
 	 'exact', 'mode as it prints it unasked',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d&mode=live&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d'
+	 '&mode=live&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer', NULL),
 	('java-02', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/AuthClientTest.java: testAuthUrlBuilderWithSimulatedMode',
-	 '{"scope": ["read_vehicle_info", "read_location", "read_odometer"], "mode": "simulated", "client_id": "cl13nt1d-t35t-46dc-aa25-bdd042f54e7d", "redirect_uri": "https://example.com/", "server": "sdk_v2"}',
+	 '{"scope": ["read_vehicle_info", "read_location", "read_odometer"], "mode": "simulated",
+	   "client_id": "cl13nt1d-t35t-46dc-aa25-bdd042f54e7d", "redirect_uri": "https://example.com/",
+	   "server": "sdk_v2"}',
 	 'exact', NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d&mode=simulated&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d'
+	 '&mode=simulated&redirect_uri=https%3A%2F%2Fexample.com%2F'
+	 '&scope=read_vehicle_info%20read_location%20read_odometer', NULL),
 	('java-03', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/AuthClientTest.java: testAuthUrlBuilderWithTestModeParameter',
 	 '{"scope": ["read_vehicle_info", "read_location", "read_odometer"], "mode": "test", "client_id": "cl13nt1d-t35t-46dc-aa25-bdd042f54e7d", "redirect_uri": "https://example.com/", "server": "sdk_v2"}',
 	 'exact', 'testMode is mode',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d&mode=test&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d'
+	 '&mode=test&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer', NULL),
 	('java-04', 'smartcar/java-sdk src/test/java/com/smartcar/sdk/AuthClientTest.java: testAuthUrlBuilderWithoutScope',
 	 '{"mode": "live", "client_id": "cl13nt1d-t35t-46dc-aa25-bdd042f54e7d", "server": "sdk_v2"}',
 	 'exact', 'mode as it prints it unasked',
@@ -164,53 +193,107 @@ INSERT INTO link (id, origin, arguments, match, note, expected, expected_paramet
 	 'exact', 'redirect_uri one that is accepted',
 	 'https://connect.smartcar.com/oauth/authorize?client_id=SMARTCAR_CLIENT_ID&mode=simulated&redirect_uri=test_url&response_type=code&scope=testing1+testing2', NULL),
 	('ruby-03', 'smartcar/ruby-sdk spec/smartcar/unit/auth_client_spec.rb: authorization_url with single select vin',
-	 '{"scope": ["testing1", "testing2"], "state": "blah", "make": "blah", "single_select_vin": "vin", "flags": {"country": "DE"}, "mode": "test", "client_id": "SMARTCAR_CLIENT_ID", "redirect_uri": "https://example.com/callback", "server": "sdk_v2"}',
+	 '{"scope": ["testing1", "testing2"], "state": "blah", "make": "blah", "single_select_vin": "vin",
+	   "flags": {"country": "DE"}, "mode": "test", "client_id": "SMARTCAR_CLIENT_ID",
+	   "redirect_uri": "https://example.com/callback", "server": "sdk_v2"}',
 	 'query_params', 'redirect_uri one that is accepted',
 	 NULL, '{flags=country:DE,make=blah,mode=test,redirect_uri=test_url,response_type=code,"scope=testing1 testing2",single_select=true,single_select_vin=vin,state=blah}'),
 	('ruby-04', 'smartcar/ruby-sdk spec/smartcar/unit/auth_client_spec.rb: authorization_url with user',
-	 '{"scope": ["testing1", "testing2"], "state": "blah", "make": "blah", "flags": {"country": "DE"}, "external_id": "test-user-id", "mode": "test", "client_id": "SMARTCAR_CLIENT_ID", "redirect_uri": "https://example.com/callback", "server": "sdk_v2"}',
+	 '{"scope": ["testing1", "testing2"], "state": "blah", "make": "blah", "flags": {"country": "DE"},
+	   "external_id": "test-user-id", "mode": "test", "client_id": "SMARTCAR_CLIENT_ID",
+	   "redirect_uri": "https://example.com/callback", "server": "sdk_v2"}',
 	 'query_params', 'redirect_uri one that is accepted',
 	 NULL, '{flags=country:DE,make=blah,mode=test,redirect_uri=test_url,response_type=code,"scope=testing1 testing2",state=blah,user=test-user-id}'),
 	('python-01', 'smartcar/python-sdk a4dfeff smartcar/auth_client.py, observed',
-	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "WEEEEEEEEE", "make": "Ford", "force_prompt": true, "single_select": true, "single_select_vin": "abcdefghi12345678", "flags": {"flag_1": "Yay", "flag_2": true, "flag_3": 123}, "external_id": "3ee54ada-54d8-40a3-a315-150beb578a3f", "mode": "test", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
+	 '{"scope": ["read_odometer", "read_vehicle_info"], "state": "WEEEEEEEEE", "make": "Ford", "force_prompt": true,
+	   "single_select": true, "single_select_vin": "abcdefghi12345678",
+	   "flags": {"flag_1": "Yay", "flag_2": true, "flag_3": 123},
+	   "external_id": "3ee54ada-54d8-40a3-a315-150beb578a3f", "mode": "test",
+	   "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback",
+	   "server": "sdk_v2"}',
 	 'exact', NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&approval_prompt=force&scope=read_odometer+read_vehicle_info&mode=test&state=WEEEEEEEEE&make=Ford&single_select_vin=abcdefghi12345678&single_select=true&flags=flag_1%3AYay+flag_2%3Atrue+flag_3%3A123&user=3ee54ada-54d8-40a3-a315-150beb578a3f', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&approval_prompt=force&scope=read_odometer+read_vehicle_info'
+	 '&mode=test&state=WEEEEEEEEE&make=Ford&single_select_vin=abcdefghi12345678&single_select=true'
+	 '&flags=flag_1%3AYay+flag_2%3Atrue+flag_3%3A123&user=3ee54ada-54d8-40a3-a315-150beb578a3f', NULL),
 	('python-02', 'smartcar/python-sdk a4dfeff smartcar/auth_client.py, observed',
 	 '{"scope": ["a"], "state": "a b&c=d/é!''()*~-_.", "mode": "test", "client_id": "4cf82729-4275-46d9-9255-8437ba777151", "redirect_uri": "https://insurance.co/callback", "server": "sdk_v2"}',
 	 'exact', NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&approval_prompt=auto&scope=a&mode=test&state=a+b%26c%3Dd%2F%C3%A9%21%27%28%29%2A~-_.', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&approval_prompt=auto&scope=a&mode=test'
+	 '&state=a+b%26c%3Dd%2F%C3%A9%21%27%28%29%2A~-_.', NULL),
 	('js-01', 'smartcar/javascript-sdk test/unit/sdk.test.js: generates basic link without optional params',
 	 '{"state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=", "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=auto&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=auto&mode=live'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=', NULL),
 	('js-02', 'smartcar/javascript-sdk test/unit/sdk.test.js: generates link with optional scope, state, and forcePrompt',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9", "force_prompt": true, "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"],
+	   "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9",
+	   "force_prompt": true, "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com",
+	   "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer'
+	 '&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9', NULL),
 	('js-03', 'smartcar/javascript-sdk test/unit/sdk.test.js: generates simulated mode link',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9", "force_prompt": true, "mode": "simulated", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"],
+	   "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9",
+	   "force_prompt": true, "mode": "simulated", "client_id": "applicationId",
+	   "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
 	 'exact', 'state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer&mode=simulated&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer'
+	 '&mode=simulated&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9', NULL),
 	('js-04', 'smartcar/javascript-sdk test/unit/sdk.test.js: generate link when vehicleInfo={...} included',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9", "make": "TESLA", "force_prompt": true, "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"],
+	   "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9",
+	   "make": "TESLA", "force_prompt": true, "mode": "live", "client_id": "applicationId",
+	   "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&make=TESLA', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer'
+	 '&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9'
+	 '&make=TESLA', NULL),
 	('js-05', 'smartcar/javascript-sdk test/unit/sdk.test.js: Adds single_select_vin=12345 when singleSelect included as an object',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9", "make": "TESLA", "force_prompt": true, "single_select_vin": "12345", "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"],
+	   "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9",
+	   "make": "TESLA", "force_prompt": true, "single_select_vin": "12345", "mode": "live",
+	   "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer&mode=live&single_select_vin=12345&single_select=true&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&make=TESLA', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer'
+	 '&mode=live&single_select_vin=12345&single_select=true'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&make=TESLA', NULL),
 	('js-06', 'smartcar/javascript-sdk test/unit/sdk.test.js: Ignores junk properties when singleSelect is included as an object with only junk properties',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9", "make": "TESLA", "force_prompt": true, "single_select": false, "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"],
+	   "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9",
+	   "make": "TESLA", "force_prompt": true, "single_select": false, "mode": "live", "client_id": "applicationId",
+	   "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it; a junk object is false',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer&mode=live&single_select=false&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&make=TESLA', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer'
+	 '&mode=live&single_select=false'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&make=TESLA', NULL),
 	('js-07', 'smartcar/javascript-sdk test/unit/sdk.test.js: Includes user when passed to getAuthUrl',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9", "force_prompt": true, "external_id": "test-user-param", "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"],
+	   "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9",
+	   "force_prompt": true, "external_id": "test-user-param", "mode": "live", "client_id": "applicationId",
+	   "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&user=test-user-param', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=force&scope=read_vehicle_info%20read_odometer'
+	 '&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9'
+	 '&user=test-user-param', NULL),
 	('js-08', 'smartcar/javascript-sdk test/unit/sdk.test.js: generates link with externalId',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=", "external_id": "test-external-id", "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"],
+	   "state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=", "external_id": "test-external-id",
+	   "mode": "live", "client_id": "applicationId", "redirect_uri": "https://smartcar.com", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=auto&scope=read_vehicle_info%20read_odometer&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=&external_id=test-external-id', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&redirect_uri=https%3A%2F%2Fsmartcar.com&approval_prompt=auto&scope=read_vehicle_info%20read_odometer&mode=live'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=&external_id=test-external-id', NULL),
 	('js-09', 'smartcar/javascript-sdk test/unit/sdk.test.js: generates link without redirectUri and scope',
 	 '{"state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=", "mode": "live", "client_id": "applicationId", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
@@ -218,15 +301,22 @@ INSERT INTO link (id, origin, arguments, match, note, expected, expected_paramet
 	('js-10', 'smartcar/javascript-sdk test/unit/sdk.test.js: generates link with app_origin when responseType is none',
 	 '{"state": "eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=", "external_id": "test-external-id", "mode": "live", "response_type": "none", "client_id": "applicationId", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; state as it wraps it',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=none&application_id=applicationId&approval_prompt=auto&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0=&external_id=test-external-id&app_origin=https%3A%2F%2Fapp.example.com', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=none&application_id=applicationId'
+	 '&approval_prompt=auto&mode=live&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0='
+	 '&external_id=test-external-id&app_origin=https%3A%2F%2Fapp.example.com', NULL),
 	('ios-01', 'smartcar/ios-sdk SmartcarAuthTests/SCUrlBuilderTests.swift: testSCUrlBuilderSetExternalIdApplicationId',
-	 '{"scope": ["read_vehicle_info", "read_odometer"], "external_id": "a60d61bb-3f7b-49bd-b7ec-bf1d87db0e47", "mode": "live", "client_id": "8229df9f-91a0-4ff0-a1ae-a1f38ee24d07", "redirect_uri": "scTesting://exchange", "server": "sdk_v3"}',
+	 '{"scope": ["read_vehicle_info", "read_odometer"], "external_id": "a60d61bb-3f7b-49bd-b7ec-bf1d87db0e47",
+	   "mode": "live", "client_id": "8229df9f-91a0-4ff0-a1ae-a1f38ee24d07", "redirect_uri": "scTesting://exchange",
+	   "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; the placeholder of the id filled in',
-	 'https://connect.smartcar.com/oauth/authorize?application_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&response_type=code&mode=live&sdk_platform=iOS&sdk_version=6.5.0&redirect_uri=scTesting://exchange&scope=read_vehicle_info%20read_odometer&external_id=a60d61bb-3f7b-49bd-b7ec-bf1d87db0e47', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?application_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07'
+	 '&response_type=code&mode=live&sdk_platform=iOS&sdk_version=6.5.0&redirect_uri=scTesting://exchange'
+	 '&scope=read_vehicle_info%20read_odometer&external_id=a60d61bb-3f7b-49bd-b7ec-bf1d87db0e47', NULL),
 	('ios-02', 'smartcar/ios-sdk SmartcarAuthTests/SCUrlBuilderTests.swift: testSCUrlBuilderResponseTypeNoneWithoutRedirectUri',
 	 '{"scope": ["read_vehicle_info", "read_odometer"], "mode": "live", "response_type": "none", "client_id": "8229df9f-91a0-4ff0-a1ae-a1f38ee24d07", "server": "sdk_v3"}',
 	 'exact', 'mode as it prints it unasked; the placeholder of the id filled in',
-	 'https://connect.smartcar.com/oauth/authorize?application_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&response_type=none&mode=live&sdk_platform=iOS&sdk_version=6.5.0&scope=read_vehicle_info%20read_odometer', NULL),
+	 'https://connect.smartcar.com/oauth/authorize?application_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07'
+	 '&response_type=none&mode=live&sdk_platform=iOS&sdk_version=6.5.0&scope=read_vehicle_info%20read_odometer', NULL),
 	('android-01', 'smartcar/android-sdk smartcar-auth/src/androidUnitTest/kotlin/com/smartcar/sdk/SmartcarAuthTest.kt: smartcarAuth_authUrlBuilder',
 	 '{"scope": ["read_odometer", "read_vin"], "mode": "live", "client_id": "client123", "redirect_uri": "scclient123://test", "server": "sdk_v2"}',
 	 'exact', 'mode as it prints it unasked',
@@ -236,7 +326,7 @@ INSERT INTO link (id, origin, arguments, match, note, expected, expected_paramet
 	 'exact', 'testMode is mode',
 	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=client123&redirect_uri=scclient123%3A%2F%2Ftest&mode=test&scope=read_odometer%20read_vin', NULL);
 
--- Where the SDK prints another text than we do, on purpose.
+-- Where we print another text than the SDK on purpose.
 CREATE TEMP TABLE difference (
 	id text,
 	reason text,
@@ -247,53 +337,103 @@ CREATE TEMP TABLE difference (
 
 INSERT INTO difference (id, reason, omitted, added, link) VALUES
 	('node-03', 'jsonb keeps no order of keys', '{"flags=country:DE flag:suboption"}', '{"flags=flag:suboption country:DE"}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&state=fakestate&make=TESLA&flags=flag%3Asuboption%20country%3ADE&mode=test'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&state=fakestate&make=TESLA'
+	 '&flags=flag%3Asuboption%20country%3ADE&mode=test'),
 	('node-11', 'Node leaves !''()* as they are', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer&state=a%20b%26c%3Dd%2F%C3%A9%21%27%28%29%2A~-_.&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto'
+	 '&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer'
+	 '&state=a%20b%26c%3Dd%2F%C3%A9%21%27%28%29%2A~-_.&mode=live'),
 	('java-01', 'another order; approval_prompt only when asked for', NULL, '{approval_prompt=auto}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F'
+	 '&scope=read_vehicle_info%20read_location%20read_odometer&mode=live'),
 	('java-02', 'another order; approval_prompt only when asked for', NULL, '{approval_prompt=auto}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer&mode=simulated'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F'
+	 '&scope=read_vehicle_info%20read_location%20read_odometer&mode=simulated'),
 	('java-03', 'another order; approval_prompt only when asked for', NULL, '{approval_prompt=auto}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F&scope=read_vehicle_info%20read_location%20read_odometer&mode=test'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F'
+	 '&scope=read_vehicle_info%20read_location%20read_odometer&mode=test'),
 	('java-04', 'another order; approval_prompt only when asked for', NULL, '{approval_prompt=auto}',
 	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cl13nt1d-t35t-46dc-aa25-bdd042f54e7d&approval_prompt=auto&mode=live'),
 	('go-01', 'sorted by name; a space is +', NULL, NULL,
 	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=client-id&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com&scope=read_odometer%20read_vin'),
 	('ruby-01', 'test_url is refused, see below; sorted by name; no approval_prompt', '{redirect_uri=test_url}', '{approval_prompt=auto,redirect_uri=https://example.com/callback}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2&mode=live'),
 	('ruby-02', 'test_url is refused, see below; sorted by name; no approval_prompt', '{redirect_uri=test_url}', '{approval_prompt=auto,redirect_uri=https://example.com/callback}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2&mode=simulated'),
-	('ruby-03', 'test_url is refused, see below; lists options, not the whole link', '{redirect_uri=test_url}', '{approval_prompt=auto,client_id=SMARTCAR_CLIENT_ID,redirect_uri=https://example.com/callback}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2&state=blah&single_select=true&single_select_vin=vin&make=blah&flags=country%3ADE&mode=test'),
-	('ruby-04', 'test_url is refused, see below; lists options, not the whole link', '{redirect_uri=test_url}', '{approval_prompt=auto,client_id=SMARTCAR_CLIENT_ID,redirect_uri=https://example.com/callback}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2&state=blah&make=blah&flags=country%3ADE&user=test-user-id&mode=test'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2'
+	 '&mode=simulated'),
+	('ruby-03', 'test_url is refused, see below; lists options, not the whole link', '{redirect_uri=test_url}', '{approval_prompt=auto,
+	  client_id=SMARTCAR_CLIENT_ID,redirect_uri=https://example.com/callback}',
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2&state=blah'
+	 '&single_select=true&single_select_vin=vin&make=blah&flags=country%3ADE&mode=test'),
+	('ruby-04', 'test_url is refused, see below; lists options, not the whole link', '{redirect_uri=test_url}', '{approval_prompt=auto,
+	  client_id=SMARTCAR_CLIENT_ID,redirect_uri=https://example.com/callback}',
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=SMARTCAR_CLIENT_ID'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2Fcallback&scope=testing1%20testing2&state=blah'
+	 '&make=blah&flags=country%3ADE&user=test-user-id&mode=test'),
 	('python-01', 'another order; a space is +', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer%20read_vehicle_info&state=WEEEEEEEEE&single_select=true&single_select_vin=abcdefghi12345678&make=Ford&flags=flag_1%3AYay%20flag_2%3Atrue%20flag_3%3A123&user=3ee54ada-54d8-40a3-a315-150beb578a3f&mode=test'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback'
+	 '&scope=read_odometer%20read_vehicle_info&state=WEEEEEEEEE&single_select=true'
+	 '&single_select_vin=abcdefghi12345678&make=Ford&flags=flag_1%3AYay%20flag_2%3Atrue%20flag_3%3A123'
+	 '&user=3ee54ada-54d8-40a3-a315-150beb578a3f&mode=test'),
 	('python-02', 'another order; a space is +', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=a&state=a%20b%26c%3Dd%2F%C3%A9%21%27%28%29%2A~-_.&mode=test'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=4cf82729-4275-46d9-9255-8437ba777151'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=a'
+	 '&state=a%20b%26c%3Dd%2F%C3%A9%21%27%28%29%2A~-_.&mode=test'),
 	('js-01', 'another order; state not encoded', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=auto&redirect_uri=https%3A%2F%2Fsmartcar.com&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0%3D&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fsmartcar.com'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0%3D&mode=live'),
 	('js-02', 'another order', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&mode=live'),
 	('js-03', 'another order', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&mode=simulated'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&mode=simulated'),
 	('js-04', 'another order', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&make=TESLA&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&make=TESLA'
+	 '&mode=live'),
 	('js-05', 'another order', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&single_select=true&single_select_vin=12345&make=TESLA&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9'
+	 '&single_select=true&single_select_vin=12345&make=TESLA&mode=live'),
 	('js-06', 'another order', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&single_select=false&make=TESLA&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9'
+	 '&single_select=false&make=TESLA&mode=live'),
 	('js-07', 'application_id goes with external_id; another order', '{user=test-user-param}', '{external_id=test-user-param}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9&external_id=test-user-param&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=force&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6ImZvb2JhcmJheiJ9'
+	 '&external_id=test-user-param&mode=live'),
 	('js-08', 'another order; state not encoded', NULL, NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=auto&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0%3D&external_id=test-external-id&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId'
+	 '&approval_prompt=auto&redirect_uri=https%3A%2F%2Fsmartcar.com&scope=read_vehicle_info%20read_odometer'
+	 '&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0%3D&external_id=test-external-id&mode=live'),
 	('js-09', 'another order; state not encoded', NULL, NULL,
 	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=applicationId&approval_prompt=auto&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0%3D&mode=live'),
 	('js-10', 'app_origin is of a page in a browser; another order; state not encoded', '{app_origin=https://app.example.com}', NULL,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=none&application_id=applicationId&approval_prompt=auto&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0%3D&external_id=test-external-id&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=none&application_id=applicationId'
+	 '&approval_prompt=auto&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4In0%3D&external_id=test-external-id'
+	 '&mode=live'),
 	('ios-01', 'another order; names the SDK; no approval_prompt', '{sdk_platform=iOS,sdk_version=6.5.0}', '{approval_prompt=auto}',
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&approval_prompt=auto&redirect_uri=scTesting%3A%2F%2Fexchange&scope=read_vehicle_info%20read_odometer&external_id=a60d61bb-3f7b-49bd-b7ec-bf1d87db0e47&mode=live'),
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code'
+	 '&application_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&approval_prompt=auto'
+	 '&redirect_uri=scTesting%3A%2F%2Fexchange&scope=read_vehicle_info%20read_odometer'
+	 '&external_id=a60d61bb-3f7b-49bd-b7ec-bf1d87db0e47&mode=live'),
 	('ios-02', 'another order; names the SDK; no approval_prompt', '{sdk_platform=iOS,sdk_version=6.5.0}', '{approval_prompt=auto}',
 	 'https://connect.smartcar.com/oauth/authorize?response_type=none&application_id=8229df9f-91a0-4ff0-a1ae-a1f38ee24d07&approval_prompt=auto&scope=read_vehicle_info%20read_odometer&mode=live'),
 	('android-01', 'another order; no approval_prompt', NULL, '{approval_prompt=auto}',
@@ -333,13 +473,13 @@ CREATE TEMP VIEW comparison AS
 SELECT id, match, same_text, text_ok AND parameters_ok AND address_ok AS ok
   FROM comparison ORDER BY id;
 
--- Shows what is wrong with a row that is not ok; there is none.
+-- Rows that are not ok; there are none.
 SELECT id, ours, expected, expected_parameters, text_ok, parameters_ok, address_ok
   FROM comparison WHERE (text_ok AND parameters_ok AND address_ok) IS NOT TRUE ORDER BY id;
 
 SELECT id, omitted, added, reason FROM difference ORDER BY id;
 
--- What the SDK refuses, or we refuse although the SDK takes it.
+-- Arguments that the SDK refuses, or that we refuse although the SDK accepts them.
 CREATE TEMP TABLE refused (
 	id text,
 	origin text,
@@ -356,7 +496,9 @@ INSERT INTO refused (id, origin, call, expected, sqlstate, named, note) VALUES
 	 'SMARTCAR_CLIENT_ID not set or passed as arguments', '55000', 'client_id', NULL),
 	('node-13', 'smartcar 10.4.0 (npm) lib/auth-client.js, observed',
 	 $$smartcar_connect_url('{read_odometer}', single_select => false, single_select_vin => 'V', client_id => 'cid', redirect_uri => 'https://insurance.co/callback')$$,
-	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer&single_select=true&single_select_vin=V&mode=live',
+	 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto'
+	 '&redirect_uri=https%3A%2F%2Finsurance.co%2Fcallback&scope=read_odometer&single_select=true&single_select_vin=V'
+	 '&mode=live',
 	 '22023', 'single_select', 'the two contradict each other'),
 	('node-14', 'smartcar 10.4.0 (npm) lib/auth-client.js, observed',
 	 $$smartcar_connect_url('{}', client_id => 'cid', redirect_uri => 'https://insurance.co/callback')$$,
@@ -378,13 +520,15 @@ INSERT INTO refused (id, origin, call, expected, sqlstate, named, note) VALUES
 	('ruby-02', 'smartcar/ruby-sdk spec/smartcar/unit/auth_client_spec.rb: check url of constructor with mode set to simulated',
 	 $$smartcar_connect_url('{testing1,testing2}', mode => 'simulated', client_id => 'SMARTCAR_CLIENT_ID', redirect_uri => 'test_url', server => 'sdk_v2')$$,
 	 'https://connect.smartcar.com/oauth/authorize?client_id=SMARTCAR_CLIENT_ID&mode=simulated&redirect_uri=test_url&response_type=code&scope=testing1+testing2',
-	 '22023', 'redirect_uri', 'the same'),
+	 '22023', 'redirect_uri', 'Smartcar registers no such redirect URI'),
 	('ruby-03', 'smartcar/ruby-sdk spec/smartcar/unit/auth_client_spec.rb: authorization_url with single select vin',
-	 $$smartcar_connect_url('{testing1,testing2}', state => 'blah', make => 'blah', single_select_vin => 'vin', flags => '{"country": "DE"}', mode => 'test', client_id => 'SMARTCAR_CLIENT_ID', redirect_uri => 'test_url', server => 'sdk_v2')$$,
-	 'the parameters above', '22023', 'redirect_uri', 'the same'),
+	 $$smartcar_connect_url('{testing1,testing2}', state => 'blah', make => 'blah', single_select_vin => 'vin',
+	   flags => '{"country": "DE"}', mode => 'test', client_id => 'SMARTCAR_CLIENT_ID', redirect_uri => 'test_url', server => 'sdk_v2')$$,
+	 'the parameters above', '22023', 'redirect_uri', 'Smartcar registers no such redirect URI'),
 	('ruby-04', 'smartcar/ruby-sdk spec/smartcar/unit/auth_client_spec.rb: authorization_url with user',
-	 $$smartcar_connect_url('{testing1,testing2}', state => 'blah', make => 'blah', flags => '{"country": "DE"}', external_id => 'test-user-id', mode => 'test', client_id => 'SMARTCAR_CLIENT_ID', redirect_uri => 'test_url', server => 'sdk_v2')$$,
-	 'the parameters above', '22023', 'redirect_uri', 'the same'),
+	 $$smartcar_connect_url('{testing1,testing2}', state => 'blah', make => 'blah', flags => '{"country": "DE"}',
+	   external_id => 'test-user-id', mode => 'test', client_id => 'SMARTCAR_CLIENT_ID', redirect_uri => 'test_url', server => 'sdk_v2')$$,
+	 'the parameters above', '22023', 'redirect_uri', 'Smartcar registers no such redirect URI'),
 	('js-11', 'smartcar/javascript-sdk test/unit/sdk.test.js: constructor errors on invalid responseType',
 	 $$smartcar_connect_url(response_type => 'invalid', client_id => 'applicationId')$$,
 	 'The "responseType" option must be one of: code, none', '22023', 'response_type', NULL);
@@ -402,7 +546,7 @@ SELECT v.id, o.link IS NOT DISTINCT FROM v.link AS ok, v.link AS ours
 	   ) AS v (id, origin, client_id, expected, link),
 	   smartcar_connect_url(client_id => v.client_id, server => 'sdk_v2') AS o (link);
 
--- The deprecated testMode of the SDKs says in a boolean what mode says in words.
+-- The deprecated testMode of the SDKs is the boolean form of mode.
 SELECT v.id, pg_temp.parameter(o.link, 'mode') IS NOT DISTINCT FROM v.expected AS ok
   FROM (VALUES
 		('node-09', 'smartcar/node-sdk test/unit/lib/auth-client.js: constructor - test_mode attribute [deprecated]', true, 'test'),
@@ -430,9 +574,11 @@ SELECT v.id, flags = v.expected AS same_text,
 	   pg_temp.parameter(o.link, 'flags') AS flags
  ORDER BY v.id;
 
--- The JavaScript SDK prints state as it is.  A server then reads each + as a
--- space, which no base64 decoder takes.  Ours comes back as it went in.
-SELECT v.id, o.link = 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid&approval_prompt=auto&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6Ij8%2FPz8%2BPj4%2Bfn5%2BIn0%3D'
+-- The JavaScript SDK does not encode state.  A server then reads each + as a space,
+-- which no base64 decoder accepts.  Ours comes back unchanged.
+SELECT v.id, o.link = 'https://connect.smartcar.com/oauth/authorize?response_type=code&client_id=cid'
+'&approval_prompt=auto'
+'&state=eyJpbnN0YW5jZUlkIjoiMTc1MjEwNDIxODU0OTEyMzQ1Njc4Iiwib3JpZ2luYWxTdGF0ZSI6Ij8%2FPz8%2BPj4%2Bfn5%2BIn0%3D'
 	   AND pg_temp.parameter(o.link, 'state') = v.expected
 	   AND smartcar_parse_callback('?' || split_part(o.link, '&', 4)) =
 		   smartcar_parse_callback('?state=' || replace(v.expected, '+', '%2B')) AS ok,
@@ -444,7 +590,7 @@ SELECT v.id, o.link = 'https://connect.smartcar.com/oauth/authorize?response_typ
 	   ) AS v (id, origin, expected),
 	   smartcar_connect_url(client_id => 'cid', state => v.expected, make => NULL) AS o (link);
 
--- The link that logs the owner of a vehicle in again, from the documentation.
+-- The re-authentication link of a vehicle, from the documentation.
 SELECT v.id, o.link = v.base || '?' || v.query AS same_text,
 	   split_part(o.link, '?', 1) = v.base
 	   AND pg_temp.parameters(o.link) = pg_temp.parameters(v.query) AS ok, v.note
@@ -464,8 +610,8 @@ SELECT v.id, o.link = v.base || '?' || v.query AS same_text,
 								   server => v.server) AS o (link)
  ORDER BY v.id, v.server;
 
--- The half-built link of an error comes out of the error as it went in, and
--- completed it is the one above.
+-- The incomplete link in an error is returned unchanged; completed, it equals the
+-- one above.
 SELECT v.id, e.resolution_url IS NOT DISTINCT FROM v.expected AS same_text,
 	   starts_with(c.link, v.expected || '&')
 	   AND c.link = smartcar_reauth_vehicle_url('sc4a1b01e5-0497-417c-a30e-6df6ba33ba46',

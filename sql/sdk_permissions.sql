@@ -1,10 +1,10 @@
 --
--- Permissions, held against the official SDKs and Smartcar's Tesla page
+-- Permissions, compared with the official SDKs and Smartcar's Tesla page
 --
 -- The rows are facts from the test suites of the SDKs, some of them of versions
 -- that still had such a function, and the table of Smartcar's documentation.
--- They are listed in test/sdk.md.  The names that the Node SDK's tests make
--- up are no permissions of Smartcar's, and are compared all the same.
+-- They are listed in test/sdk.md.  The Node SDK's tests use some names that are no
+-- permissions of Smartcar; they are compared, too.
 --
 
 CREATE TEMP TABLE grants (
@@ -35,7 +35,7 @@ INSERT INTO grants (id, origin, granted, wanted, expected) VALUES
 	('go-05', 'smartcar/go-sdk smartcar_e2e_test.go: TestHasPermissionsE2EMissingPermissions',
 	 '{read_odometer,read_location}', '{read_odometer,read_location,read_battery}', false);
 
--- The SDKs only say yes or no; what is missing must agree with that.
+-- The SDKs only return a boolean; the missing scopes must agree with it.
 SELECT id, smartcar_has_scopes(granted, wanted) IS NOT DISTINCT FROM expected
 	   AND (smartcar_missing_scopes(granted, wanted) = '{}') IS NOT DISTINCT FROM expected AS ok,
 	   smartcar_missing_scopes(granted, wanted) AS missing
@@ -73,7 +73,7 @@ INSERT INTO mapping (id, origin, expected) VALUES
 	   "read_vehicle_info": "vehicle_device_data",
 	   "read_vin": "vehicle_device_data"}');
 
--- The view has these rows and no others, and the functions agree with it.
+-- The view has exactly these rows, and the functions agree with it.
 SELECT m.id, m.expected = v.entries AND v.count = 23 AND v.by_function AS ok
   FROM mapping m,
 	   (SELECT jsonb_object_agg(smartcar_permission, tesla_scope) AS entries, count(*),

@@ -1,10 +1,9 @@
 --
--- Webhooks, held against the official SDKs and Smartcar's documentation
+-- Webhooks, compared with the official SDKs and Smartcar's documentation
 --
 -- The rows are facts from the test suites of the SDKs, from runs of their
--- published packages, and digests of bodies on which an SDK goes wrong, because
--- it parses them and writes them again before it hashes.  They are listed in
--- test/sdk.md.
+-- published packages, and digests of bodies that an SDK hashes wrongly, because it
+-- parses and serializes them first.  They are listed in test/sdk.md.
 --
 
 -- How a statement is refused: the SQLSTATE and the message.
@@ -20,7 +19,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- All tokens are arguments; a server that other tests may have left is not asked.
+-- All tokens are arguments, so no server is used.
 SET smartcar_tesla.server = '';
 
 CREATE TEMP TABLE challenge (
@@ -41,14 +40,14 @@ INSERT INTO challenge (id, origin, management_token, challenge, expected, note) 
 	 'abc123abc123', '9c9c9c9c', '2a596ed34b8c6f069492d952aa51f076fee7b1c662b6498e0217a0d41fd9b936', NULL),
 	('computed-01', 'computed: what key and message in each other''s place give',
 	 'challenge', 'amt', '7ab7c12606f7e43a826cb6bd4dc45462fb90f5dc9ff83f796f90cc63aec14023',
-	 'must not be the answer to node-18');
+	 'must not be the response to node-18');
 
 SELECT id, smartcar_hash_challenge(challenge, management_token) IS NOT DISTINCT FROM expected
 	   AND (id <> 'computed-01' OR smartcar_hash_challenge(management_token, challenge) <> expected) AS ok,
 	   note
   FROM challenge ORDER BY id;
 
--- The Node SDK takes an empty token, with which anybody can make a signature.
+-- The Node SDK accepts an empty token, with which anybody can make a signature.
 SELECT v.id, left(refusal, 5) = '22023' AND strpos(refusal, 'management_token') > 0 AS ok, refusal
   FROM (VALUES
 		('node-19', 'smartcar 10.4.0 (npm) index.js, observed', '', '',
@@ -92,8 +91,8 @@ INSERT INTO payload (id, origin, management_token, signature, body, expected, no
 	 'amt', '13cfc49d4f84823cd8bf87bfd63fe418e02714c442ee4acc9e5d88243088295c',
 	 '{"n":"caf\u00e9"}', true, 'an escape becomes the character');
 
--- The signature holds for the body in both forms and in both cases, and for no
--- other token, body or signature.
+-- The signature is valid for the body as text and as bytea, in upper and lower
+-- case, and for no other token, body or signature.
 SELECT id, smartcar_verify_webhook(convert_to(body, 'UTF8'), signature, management_token) = expected
 	   AND smartcar_verify_webhook(body, signature, management_token) = expected
 	   AND smartcar_verify_webhook(body, upper(signature), management_token) = expected AS ok,
@@ -108,20 +107,23 @@ CREATE TEMP TABLE verify_event (
 	origin text,
 	management_token text,
 	event jsonb,
-	expected jsonb,				-- the body of the answer
+	expected jsonb,				-- the body of the response
 	note text
 );
 
 INSERT INTO verify_event (id, origin, management_token, event, expected, note) VALUES
 	('docs-06', 'smartcar.com/docs/api-reference/webhooks/events/verify, digest computed', 'amt',
-	 '{"eventId": "52f6e0bb-1369-45da-a61c-9e67d092d6db", "eventType": "VERIFY", "data": {"challenge": "3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f"}, "meta": {"version": "4.0", "webhookId": "5a8e5e38-1e12-4011-a36d-56f120053f9e", "webhookName": "Example Webhook", "deliveryId": "5d569643-3a47-4cd1-a3ec-db5fc1f6f03b", "deliveredAt": 1761896351529}}',
+	 '{"eventId": "52f6e0bb-1369-45da-a61c-9e67d092d6db", "eventType": "VERIFY",
+	   "data": {"challenge": "3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f"}, "meta": {"version": "4.0",
+	   "webhookId": "5a8e5e38-1e12-4011-a36d-56f120053f9e", "webhookName": "Example Webhook",
+	   "deliveryId": "5d569643-3a47-4cd1-a3ec-db5fc1f6f03b", "deliveredAt": 1761896351529}}',
 	 '{"challenge": "2f0e63b32f2dca91ae5c5f9c10e8647463d58288734aa8bb84fa3ede78b9b50d"}', NULL),
 	('docs-07', 'smartcar.com/docs/api-reference/webhooks/events/verify, digest computed', 'amt',
 	 '{"version": "2.0", "webhookId": "5a8e5e38-1e12-4011-a36d-56f120053f9e", "eventName": "verify", "payload": {"challenge": "3a5c8f72-e6d9-4b1a-9f2e-8c7d6a5b4e3f"}}',
 	 '{"challenge": "2f0e63b32f2dca91ae5c5f9c10e8647463d58288734aa8bb84fa3ede78b9b50d"}',
 	 'the older form of the event');
 
--- The answer, as an application makes it.
+-- The response as an application builds it.
 SELECT id, jsonb_build_object('challenge', smartcar_hash_challenge(
 			coalesce(event #>> '{data,challenge}', event #>> '{payload,challenge}'),
 			management_token)) IS NOT DISTINCT FROM expected AS ok, note

@@ -1,9 +1,9 @@
 --
--- Calls to Smartcar, as far as they come without Smartcar: who may make them,
--- what is missing, and which arguments are refused before anything is sent
+-- Calls to Smartcar, up to the first request: privileges, missing options, and
+-- arguments that are refused before anything is sent
 --
--- The servers' origins lead to a port where nobody listens.  The timeout is short
--- because questions are repeated, and for the same reason few are asked.
+-- Nobody listens on the port of the servers' origins.  The timeout is short
+-- because requests are retried.
 --
 
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla
@@ -23,7 +23,7 @@ CREATE SERVER bare FOREIGN DATA WRAPPER smartcar_tesla
 			 auth_origin 'http://127.0.0.1:1', iam_origin 'http://127.0.0.1:1', api_origin 'http://127.0.0.1:1',
 			 vehicle_origin 'http://127.0.0.1:1', management_origin 'http://127.0.0.1:1');
 
--- Every call, with arguments that are as they should be.
+-- Every call, with valid arguments.
 CREATE TEMP TABLE call (position int GENERATED ALWAYS AS IDENTITY, expression text);
 INSERT INTO call (expression) VALUES
 	($$smartcar_exchange_code('c', server => %s)$$),
@@ -52,7 +52,7 @@ INSERT INTO call (expression) VALUES
 	($$smartcar_request('POST', '/x', 't', server => %s)$$),
 	($$smartcar_request_many('POST', ARRAY['/x'], ARRAY['t'], server => %s)$$);
 
--- What becomes of a call: its SQLSTATE, or that of its row, and its message.
+-- The outcome of a call: the SQLSTATE of the statement or of the row, and the message.
 CREATE FUNCTION outcome(call text, server text, OUT state text, OUT message text) LANGUAGE plpgsql AS $$
 DECLARE
 	result record;
@@ -65,17 +65,17 @@ EXCEPTION WHEN OTHERS THEN
 	message := SQLERRM;
 END $$;
 
--- Nobody listens there.
+-- Nobody listens on the port.
 SELECT expression, state, message
   FROM call, outcome(expression, 'smartcar')
  WHERE expression ~ 'code|token|delete|compatibility|request' ORDER BY position;
 
--- What the version of the API does not have, and what it can do without.
+-- Functions that v3 does not have, and compatibility, which is v2.0 there as well.
 SELECT expression, state, message
   FROM call, outcome(expression, 'third')
  WHERE expression ~ 'get_user|migration|code|compatibility' ORDER BY position;
 
--- A server without the options that calls need, no such server, and none at all.
+-- A server without the options that calls need, a server that does not exist, and no server.
 SELECT expression, state, message
   FROM call, outcome(expression, 'bare')
  WHERE expression ~ 'code|token|connection|compatibility|request' ORDER BY position;
@@ -86,7 +86,7 @@ SET smartcar_tesla.server = '';
 SELECT state, message, count(*) FROM call, outcome(expression, NULL) GROUP BY 1, 2 ORDER BY 1, 2;
 RESET smartcar_tesla.server;
 
--- A request that may have been made is not called one that was not.
+-- A DELETE may have reached Smartcar, so the message does not say that it was not made.
 DO $$
 DECLARE
 	message text; detail text; hint text;
@@ -99,7 +99,7 @@ EXCEPTION WHEN SQLSTATE 'SC001' THEN
 	RAISE NOTICE '%', hint;
 END $$;
 
--- Nothing is asked about nothing.
+-- NULL in, NULL out; no items, no rows.
 SELECT smartcar_exchange_code(NULL), smartcar_refresh_token(NULL), smartcar_get_vehicle(NULL, 't'),
 	   smartcar_get_permissions(NULL, 't'), smartcar_get_tesla_access(NULL, 't'), smartcar_get_virtual_key(NULL, 't'),
 	   smartcar_get_tesla_migration(NULL, 't'), smartcar_get_compatibility(NULL),
@@ -109,7 +109,7 @@ SELECT * FROM smartcar_get_vehicle_many('{}', ARRAY['t']);
 SELECT * FROM smartcar_get_vehicle_many('{}', '{}');
 SELECT * FROM smartcar_request_many('GET', NULL);
 
--- What must not be left out.
+-- Required arguments.
 SELECT smartcar_get_user(NULL);
 SELECT smartcar_get_vehicles();
 SELECT smartcar_get_vehicles(server => 'third');
@@ -122,7 +122,7 @@ SELECT * FROM smartcar_delete_connections();
 SELECT smartcar_exchange_code('c', refresh_lifetime => NULL);
 SELECT smartcar_refresh_token('r', refresh_lifetime => NULL);
 
--- Arrays of other lengths, with NULLs, and with more dimensions than one.
+-- Arrays of different lengths, with NULLs, with more than one dimension.
 SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', 'b', 'c'], ARRAY['t', 'u']);
 SELECT * FROM smartcar_get_vehicle_many(ARRAY['a', 'b', 'c'], '{}');
 SELECT * FROM smartcar_get_vehicle_many(ARRAY['a'], ARRAY['t'], ARRAY['u', 'v']);
@@ -157,7 +157,7 @@ SELECT smartcar_get_compatibility('v', '{}');
 SELECT smartcar_get_compatibility('v', ARRAY[NULL]::text[]);
 SELECT smartcar_get_compatibility('v', flags => '7');
 
--- The same for a request to any endpoint; the paths have a test of their own.
+-- smartcar_request(); test/t/027_request.pl has more paths.
 SELECT smartcar_request('OPTIONS', '/x', 't');
 SELECT smartcar_request('', '/x', 't');
 SELECT smartcar_request('GET', '/x/../y', 't');
@@ -174,12 +174,12 @@ SELECT smartcar_request('GET', '/x', 't', timeout => '10 minutes 1 millisecond')
 SELECT smartcar_request('GET', '/x', 't', timeout => '178000000 years');
 SELECT * FROM smartcar_request_many('GET', ARRAY['/x'], ARRAY['t'], timeout => '1 day');
 
--- What a vehicle can do is told by version 2.0 alone.
+-- A v3 server needs the client_secret of v2.0 for compatibility only.
 ALTER USER MAPPING FOR PUBLIC SERVER third OPTIONS (DROP client_secret);
 SELECT smartcar_get_compatibility('v', server => 'third');
 ALTER USER MAPPING FOR PUBLIC SERVER third OPTIONS (ADD client_secret 'secret');
 
--- The SQLSTATEs of some of these.
+-- SQLSTATEs.
 SELECT expression, state
   FROM (VALUES ($$smartcar_get_user(NULL)$$),
 			   ($$smartcar_get_vehicles(server => 'third')$$),
@@ -200,8 +200,8 @@ SELECT expression, state
 			   ($$smartcar_request('GET', '/x', 't', query => '[]')$$)) AS v (expression),
 	   outcome(expression, NULL);
 
--- Nobody but a superuser may call them, unless it was granted, and then the
--- right to use the server is needed, too.
+-- Only superusers may call them, unless EXECUTE was granted; USAGE on the server is
+-- needed as well.
 CREATE ROLE regress_smartcar_caller;
 GRANT USAGE ON FOREIGN SERVER smartcar TO regress_smartcar_caller;
 GRANT SELECT ON call TO regress_smartcar_caller;

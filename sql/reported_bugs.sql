@@ -1,15 +1,15 @@
 --
--- What went wrong for others, in public
+-- Bugs that others reported in public
 --
--- Each row is a case that a public bug report, test or document describes, in
--- words of our own: where it is from, what came in, what is right.
+-- Each case is from a public bug report, test or document, in our own words: its
+-- origin, the input, and the right result.
 --
 \set VERBOSITY terse
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', redirect_uri 'https://example.com/callback', scope 'read_vin',
 	extra_scopes 'read_new_thing');
 
--- what an error response asks for; "nobody" is an action that asks no owner
+-- the action for an error response; "nobody" is any action that does not ask the owner
 CREATE TEMP TABLE response (place serial, origin text, status integer, body text, expected text);
 INSERT INTO response (origin, status, body, expected) VALUES
 	('smartcar/node-sdk #137: redirect URI refused', 400, '{"error": "invalid_grant", "error_description": "Unauthorized redirect_uri: https://a.example/exchange"}', 'fix_setup'),
@@ -39,7 +39,7 @@ SELECT (smartcar_parse_error('{"errors": [{"type": "SERVER", "code": "INTERNAL",
 SELECT (smartcar_parse_error('{"errors": [{"type": "SERVER", "meta": {"requestId": "in-meta", "debug": {"requestId": "in-debug"}}}]}', 500)).request_id;
 SELECT (smartcar_parse_error('{"errors": [{"type": "SERVER", "meta": {"debug": "text"}}]}', 500, NULL, 'in-header')).request_id;
 
--- names that callers have for permissions: smartcar/javascript-sdk #39 and others
+-- other spellings of permissions: smartcar/javascript-sdk #39 and others
 CREATE FUNCTION hint_for(scope text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	hint text;
@@ -57,22 +57,22 @@ SELECT scope, hint_for(scope) FROM (VALUES
 	('control_charge:start'), ('control_security:x:y'), ('read_tire_pressure'), ('read_tires_pressure'), ('read_tyres'), ('completely:unknown'), ('control:lock'),
 	('completely_unknown'), ('read_odometer read_vin'), ('')) AS v (scope);
 
--- state: whatever an application puts into it comes back
+-- state comes back unchanged, whatever it contains
 SELECT bool_and((smartcar_parse_callback('?code=c&state=' || substring(smartcar_connect_url(state => s) FROM '[?&]state=([^&]*)'))).state = s) AS ok
 	FROM unnest(ARRAY['{"u":"a b","n":1}', 'a+b/c==', 'ü €', 'a&b=c#d?e%f']) AS s;
--- a callback that was logged as HTML, one of PHP, one with all of it in the fragment; FriendsOfFlarum/oauth #16
+-- a callback that was logged as HTML, one of PHP, one in the fragment; FriendsOfFlarum/oauth #16
 SELECT code, state FROM (VALUES
 	('https://example.com/cb?code=c&amp;state=s'), ('https://example.com/cb?code=c&state[]=s'),
 	('https://example.com/cb#code=c&state=s'), ('https://example.com/cb?code=c&state=s#_=_')) AS v (callback), smartcar_parse_callback(callback);
 
--- models as public data on Teslas and Smartcar's pages on compatibility write them
+-- spellings of models in public data on Teslas and on Smartcar's compatibility pages
 SELECT model, year, smartcar_virtual_key_required('TESLA', model, year) AS required FROM (VALUES
 	('Model3', 2021), ('model_y', 2022), ('Model S 75D', 2018), ('Model S Plaid', 2021), ('Model 3 Highland', 2024),
 	('Cybertruck Foundation Series', 2024), ('Roadster', 2010), ('Model S', NULL),
 	('3', 2023), ('Y', NULL), ('y', 2020), ('S', 2020), ('S', 2021), ('X', 2016), ('X', 2022), ('S', NULL), ('Model YL', 2025), ('Model Y L', 2025),
 	('ModelYL', 2025), ('YL', 2025), ('Model 3L', 2025), ('Cybercab', 2026), ('Semi', 2024), ('SX', 2022), ('3 Performance', 2021)) AS v (model, year);
 
--- signatures: in capitals (GitHub), in another notation, of a body that was printed again (cloudconvert/cloudconvert-node #59) or
+-- signatures: in capitals (GitHub), in another notation, of a body that was serialized again (cloudconvert/cloudconvert-node #59) or
 -- got a line feed on its way (Stripe), made with another token (wbyoung/smartcar #130)
 WITH event (body) AS (VALUES ('{"eventId":"x2","data":{"u":"a/b"}}')),
 	signed AS (SELECT body, convert_to(body, 'UTF8') AS bytes, smartcar_hash_challenge(body, 'amt') AS signature FROM event)
@@ -85,12 +85,13 @@ SELECT smartcar_verify_webhook(bytes, upper(signature), 'amt') AS capitals,
 	smartcar_verify_webhook(bytes, signature, 'another') AS other_token
 FROM signed;
 
--- events that come in the wrong order, twice, or say that something passes by itself: what stands afterwards is what the owner has to do
+-- events out of order, twice, or about transient errors: the state afterwards is what the owner has to do
 SET smartcar_tesla.server = 'smartcar';
 ALTER SERVER smartcar OPTIONS (ADD api_version '2.0', SET scope 'read_vehicle_info read_user_profile read_location control_charge');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (management_token 'amt');
 CREATE FUNCTION pg_temp.send(id text, type text, content text, mode text DEFAULT 'LIVE') RETURNS text LANGUAGE sql AS $$
-	SELECT smartcar_receive_webhook(e, smartcar_hash_challenge(e, 'amt')) FROM format('{"eventId":"%s","eventType":"%s","data":{"user":{"id":"u1"},"vehicle":{"id":"v1"},%s},"meta":{"version":"4.0","mode":"%s"}}',
+	SELECT smartcar_receive_webhook(e, smartcar_hash_challenge(e, 'amt'))
+	FROM format('{"eventId":"%s","eventType":"%s","data":{"user":{"id":"u1"},"vehicle":{"id":"v1"},%s},"meta":{"version":"4.0","mode":"%s"}}',
 		id, type, content, mode) AS e $$;
 CREATE FUNCTION pg_temp.start_over(paired boolean, scopes text[] DEFAULT '{vehicle_device_data,user_data,vehicle_location,vehicle_charging_cmds}') RETURNS void LANGUAGE sql AS $$
 	DELETE FROM smartcar_tesla.connection;
@@ -98,29 +99,35 @@ CREATE FUNCTION pg_temp.start_over(paired boolean, scopes text[] DEFAULT '{vehic
 	INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, make, model, year, mode, granted_scopes, tesla_scopes, virtual_key_paired, access_type)
 		VALUES ('smartcar', 'u1', 'v1', 'o1', 'TESLA', 'Model 3', 2021, 'live', '{read_vehicle_info,read_user_profile,read_location,control_charge}', scopes, paired, 'OWNER') $$;
 CREATE FUNCTION pg_temp.key(id text, paired text, at text) RETURNS text LANGUAGE sql AS $$
-	SELECT pg_temp.send(id, 'VEHICLE_STATE', format('"signals":[{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":%s},"status":{"value":"SUCCESS"},"meta":{"oemUpdatedAt":%s,"retrievedAt":%s}}]', paired, at, at)) $$;
+	SELECT pg_temp.send(id, 'VEHICLE_STATE', format('"signals":[{"code":"connectivitystatus-isdigitalkeypaired","body":{"value":%s},
+		"status":{"value":"SUCCESS"},"meta":{"oemUpdatedAt":%s,"retrievedAt":%s}}]', paired, at, at)) $$;
 CREATE TEMP VIEW state_now AS SELECT error_type, error_code, virtual_key_paired, action, action_url IS NOT NULL AS has_link FROM smartcar_status;
 -- tillsteinbach/CarConnectivity #8: the owner can grant while the vehicle sleeps
-SELECT pg_temp.start_over(false, '{vehicle_device_data,user_data}'), pg_temp.send('e1', 'VEHICLE_ERROR', '"errors":[{"type":"VEHICLE_STATE","code":"ASLEEP","state":"ERROR","resolution":{"type":"RETRY_LATER"}}]');
+SELECT pg_temp.start_over(false, '{vehicle_device_data,user_data}'), pg_temp.send('e1', 'VEHICLE_ERROR',
+	'"errors":[{"type":"VEHICLE_STATE","code":"ASLEEP","state":"ERROR","resolution":{"type":"RETRY_LATER"}}]');
 SELECT * FROM state_now;
--- wbyoung/smartcar #133: and add the key while Tesla limits requests
+-- wbyoung/smartcar #133: the owner can add the key while Tesla limits requests
 SELECT pg_temp.start_over(false), pg_temp.send('e2', 'VEHICLE_ERROR', '"errors":[{"type":"UPSTREAM","code":"RATE_LIMIT","state":"ERROR","resolution":{"type":"RETRY_LATER"}}]');
 SELECT * FROM state_now;
--- Smartcar's page on the delivery of webhooks, google/go-github #2706: the older signal comes last, and first
+-- Smartcar's page on the delivery of webhooks, google/go-github #2706: the older signal arrives last, then first
 SELECT pg_temp.start_over(true), pg_temp.key('s2', 'true', '1767920010000'), pg_temp.key('s1', 'false', '1767919010000');
 SELECT * FROM state_now;
 SELECT pg_temp.start_over(false), pg_temp.key('s1', 'false', '1767919010000'), pg_temp.key('s2', 'true', '1767920010000');
 SELECT * FROM state_now;
 -- wbyoung/smartcar tests, trooperthorn/ha_int_smartcar: a sample of the dashboard that names a live vehicle
-SELECT pg_temp.start_over(true), pg_temp.send('t1', 'VEHICLE_STATE', '"signals":[{"code":"vehicleuseraccount-permissions","body":{"values":[]},"status":{"value":"SUCCESS"}},{"code":"vehicleuseraccount-role","body":{"value":"SECONDARY"}}]', 'TEST');
+SELECT pg_temp.start_over(true), pg_temp.send('t1', 'VEHICLE_STATE', '"signals":[
+	{"code":"vehicleuseraccount-permissions","body":{"values":[]},"status":{"value":"SUCCESS"}},
+	{"code":"vehicleuseraccount-role","body":{"value":"SECONDARY"}}]', 'TEST');
 SELECT tesla_scopes, access_type FROM smartcar_tesla.connection;
 -- wbyoung/smartcar #133, #51: a signal that this vehicle cannot give
-SELECT pg_temp.start_over(true), pg_temp.send('q1', 'VEHICLE_STATE', '"signals":[{"code":"vehicleuseraccount-permissions","status":{"value":"ERROR","error":{"type":"COMPATIBILITY","code":"VEHICLE_NOT_CAPABLE"}}}]');
+SELECT pg_temp.start_over(true), pg_temp.send('q1', 'VEHICLE_STATE', '"signals":[{"code":"vehicleuseraccount-permissions",
+	"status":{"value":"ERROR","error":{"type":"COMPATIBILITY","code":"VEHICLE_NOT_CAPABLE"}}}]');
 SELECT * FROM state_now;
 -- stripe/stripe-cli #418: the same event twice
-SELECT pg_temp.start_over(true), pg_temp.send('d1', 'VEHICLE_ERROR', e), pg_temp.send('d1', 'VEHICLE_ERROR', e) FROM (VALUES ('"errors":[{"type":"CONNECTED_SERVICES_ACCOUNT","code":"SUBSCRIPTION","state":"ERROR"}]')) AS v (e);
+SELECT pg_temp.start_over(true), pg_temp.send('d1', 'VEHICLE_ERROR', e), pg_temp.send('d1', 'VEHICLE_ERROR', e)
+	FROM (VALUES ('"errors":[{"type":"CONNECTED_SERVICES_ACCOUNT","code":"SUBSCRIPTION","state":"ERROR"}]')) AS v (e);
 SELECT count(*), (SELECT error_code FROM state_now) FROM smartcar_tesla.webhook_event;
--- cycle/database #153, brianc/node-postgres #855, typeorm/typeorm #10747, habari #527: a string, as drivers hand it over, with backslashes
+-- cycle/database #153, brianc/node-postgres #855, typeorm/typeorm #10747, habari #527: a string with backslashes, as drivers send it
 SELECT smartcar_receive_webhook('{"eventId":"x3","eventType":"VEHICLE_STATE","data":{"x":"a\"b"}}', '492a2cd84b5056d01955dc3ed743f135222e56457e5b3153f7f957a7dd9f0b85') = '' AS one_backslash,
 	smartcar_receive_webhook('{"eventId":"x4","eventType":"VEHICLE_STATE","data":{"x":"C:\\d"}}', 'fc189cf2c032692bdfdc55873ee158b25914b7a061ead21bec6196a3bae397ee') = '' AS two,
 	smartcar_receive_webhook('{"eventId":"x1","eventType":"VEHICLE_STATE","data":{}}', '6D8022B981777DAB44C9AEEC3CED97367C6354192B433350BAEFBF37D1C31861') = '' AS capitals;
@@ -128,8 +135,8 @@ DELETE FROM smartcar_tesla.connection;
 DELETE FROM smartcar_tesla.webhook_event;
 RESET smartcar_tesla.server;
 
--- a procedure in a transaction block, as brianc/node-postgres users and Django have it; SELECT of a procedure, as pgjdbc #1560, #2043
--- and psycopg2 #857 do
+-- a procedure in a transaction block, as with brianc/node-postgres and Django; SELECT of a procedure, as in pgjdbc #1560, #2043
+-- and psycopg2 #857
 \set VERBOSITY default
 DO $$ BEGIN EXECUTE 'CALL smartcar_refresh()'; EXCEPTION WHEN division_by_zero THEN END $$;
 BEGIN;

@@ -82,15 +82,16 @@ CREATE TEMP VIEW members AS
 SELECT signature, m.provolatile, e.volatility, m.proisstrict, e.strict, m.proparallel, e.parallel
 	FROM members m FULL JOIN expected_labels e USING (signature)
 	WHERE (m.provolatile, m.proisstrict, m.proparallel) IS DISTINCT FROM (e.volatility, e.strict, e.parallel);
--- a function that sends requests is the last that the planner has called, and its rows are few
+-- functions that send requests have a high cost, so that the planner calls them last, and return few rows
 SELECT signature, procost, prorows FROM members JOIN pg_proc USING (oid)
 	WHERE (procost = 10000) <> (pg_proc.proparallel = 'r') OR prorows > 100;
 CREATE TEMP TABLE vehicle (id text, make text);
 EXPLAIN (COSTS OFF) SELECT FROM vehicle WHERE smartcar_get_virtual_key(id, 't') AND md5(make) = 'x';
--- an argument and a result never have the same name, and neither have two functions but one and the same for two types
+-- no function has an argument and a result of the same name, and only smartcar_verify_webhook
+-- and smartcar_receive_webhook are overloaded
 SELECT signature, n FROM members, unnest(proargnames) AS n GROUP BY 1, 2 HAVING count(*) > 1;
 SELECT p.proname, count(*) FROM members JOIN pg_proc p USING (oid) GROUP BY 1 HAVING count(*) > 1;
--- nobody's rights are borrowed
+-- no function is SECURITY DEFINER
 SELECT signature FROM members WHERE prosecdef;
 -- every object has a comment, every argument a name
 SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
@@ -113,5 +114,5 @@ SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class c ON c.oid = 
 	WHERE e.extname = 'smartcar_tesla' AND c.relkind IN ('v', 'r', 'c') AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL
 	ORDER BY attrelid::regclass::text, attnum;
 SELECT count(*) AS views FROM pg_views WHERE viewname ~ '^smartcar_' AND schemaname = 'public';
--- what an argument is called that one reads the result of a procedure from
+-- the names of the arguments that hold the results of procedures
 SELECT signature, p.proargnames, p.proargmodes FROM members JOIN pg_proc p USING (oid) WHERE prokind = 'p' ORDER BY 1;

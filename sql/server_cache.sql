@@ -1,27 +1,21 @@
 --
--- What a call site remembers must not outlive a change
+-- A function keeps the options of servers from row to row (fn_extra), and
+-- reloads them when they change
 --
+
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'first', scope 'read_vin', virtual_key_domain 'first.app.car');
 CREATE SERVER other FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'other', scope 'read_fuel', virtual_key_domain 'other.app.car');
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (management_token 'first-token');
 CREATE USER MAPPING FOR PUBLIC SERVER other OPTIONS (management_token 'other-token');
 CREATE FUNCTION pg_temp.application(url text) RETURNS text LANGUAGE sql AS $$ SELECT substring(url FROM 'application_id=([^&]*)') $$;
+
 -- the server changes from row to row
 SELECT server, pg_temp.application(smartcar_connect_url(server => server)) AS application, smartcar_server_scopes(server) AS scopes,
 	smartcar_virtual_key_url(server => server) AS key,
 	smartcar_hash_challenge('x', server => server) = smartcar_hash_challenge('x', COALESCE(replace(server, 'smartcar', 'first'), 'first') || '-token') AS token
 FROM (VALUES ('smartcar'), ('other'), (NULL), ('other'), ('smartcar'), (NULL)) AS v (server);
-  server  | application |   scopes    |                   key                   | token 
-----------+-------------+-------------+-----------------------------------------+-------
- smartcar | first       | {read_vin}  | https://www.tesla.com/_ak/first.app.car | t
- other    | other       | {read_fuel} | https://www.tesla.com/_ak/other.app.car | t
-          | first       | {read_vin}  | https://www.tesla.com/_ak/first.app.car | t
- other    | other       | {read_fuel} | https://www.tesla.com/_ak/other.app.car | t
- smartcar | first       | {read_vin}  | https://www.tesla.com/_ak/first.app.car | t
-          | first       | {read_vin}  | https://www.tesla.com/_ak/first.app.car | t
-(6 rows)
 
--- one expression of PL/pgSQL, evaluated again and again within a transaction
+-- one PL/pgSQL expression, evaluated repeatedly within a transaction
 CREATE FUNCTION pg_temp.changes() RETURNS TABLE (step text, application text, scopes text[], hash boolean) LANGUAGE plpgsql AS $$
 BEGIN
 	FOR i IN 1..7 LOOP
@@ -45,27 +39,13 @@ $$;
 SET client_min_messages = warning;
 BEGIN;
 SELECT * FROM pg_temp.changes();
-             step              | application |   scopes    | hash 
--------------------------------+-------------+-------------+------
- at first                      | first       | {read_vin}  | t
- option set                    | second      | {read_vin}  | t
- option dropped                | second      |             | t
- token set                     | second      |             | t
- setting                       | other       | {read_fuel} | t
- setting back                  | second      |             | t
- server dropped and made again | third       |             | t
-(7 rows)
-
 ROLLBACK;
 RESET client_min_messages;
--- after the rollback everything is as it was
-SELECT pg_temp.application(smartcar_connect_url());
- application 
--------------
- first
-(1 row)
 
--- a variable of PL/pgSQL is no constant, although its expression is kept
+-- after the rollback the old options are in force
+SELECT pg_temp.application(smartcar_connect_url());
+
+-- a PL/pgSQL variable is not treated as a constant
 CREATE FUNCTION pg_temp.states() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	scope text[];
@@ -84,24 +64,13 @@ END
 $$;
 \pset format unaligned
 SELECT * FROM pg_temp.states();
-states
-https://connect.smartcar.com/oauth/authorize?response_type=none&application_id=app1&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F1&scope=read_vin&state=1&make=MAKE1&flags=n%3A1&mode=live
-https://connect.smartcar.com/oauth/authorize?response_type=code&make=TESLA&application_id=first&scope=read_vin&redirect_uri=https%3A%2F%2Fexample.com%2F
-https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=app2&approval_prompt=auto&redirect_uri=https%3A%2F%2Fexample.com%2F2&scope=read_fuel%20read_tires&state=2&single_select=true&single_select_vin=VIN&flags=n%3A2&external_id=x&mode=test
-https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id&make=TESLA&client_id=first&scope=read_fuel%20read_tires
-https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=app3&approval_prompt=force&scope=read_vin&state=3&make=MAKE3&flags=n%3A3&external_id=xx
-https://connect.smartcar.com/oauth/authorize?response_type=code&make=TESLA&application_id=first&scope=read_vin&redirect_uri=https%3A%2F%2Fexample.com%2F
-(6 rows)
--- arguments that vary give what constants give
+-- varying arguments and constants give the same link
 SELECT count(*), count(DISTINCT varying), bool_and(varying = constant) AS same FROM (
 	SELECT smartcar_connect_url(scope, state, make, force, single, vin, flags, id, mode, response, client, redirect, server) AS varying
 	FROM (VALUES ('{read_vin,required:read_location}'::text[], 'a b', 'TESLA', true, true, 'VIN', '{"a": "b"}'::jsonb, 'id', 'live', 'none', 'app', 'https://example.com/', 'other'))
 		AS v (scope, state, make, force, single, vin, flags, id, mode, response, client, redirect, server), generate_series(1, 3)) AS x,
 	smartcar_connect_url('{read_vin,required:read_location}', 'a b', 'TESLA', true, true, 'VIN', '{"a": "b"}', 'id', 'live', 'none', 'app', 'https://example.com/', 'other') AS constant;
-count|count|same
-3|1|t
-(1 row)
--- an error in one row leaves the next call as it should be
+-- an error in one row does not affect the next row
 CREATE FUNCTION pg_temp.attempt(scope text[], server text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN smartcar_connect_url(scope, server => server, make => NULL);
@@ -110,16 +79,8 @@ END
 $$;
 SELECT pg_temp.attempt(scope, server) FROM (VALUES
 	('{read_vin}'::text[], 'smartcar'), ('{read_vim}', 'smartcar'), ('{read_vin}', 'missing'), ('{read_vin}', 'smartcar'), (NULL, 'other'), ('{}', 'other'), (NULL, 'other')) AS v (scope, server);
-attempt
-https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=first&approval_prompt=auto&scope=read_vin
-22023
-42704
-https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=first&approval_prompt=auto&scope=read_vin
-https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=other&approval_prompt=auto&scope=read_fuel
-22023
-https://connect.smartcar.com/oauth/authorize?response_type=code&application_id=other&approval_prompt=auto&scope=read_fuel
-(7 rows)
--- servers in turn, also more of them than a call site remembers
+
+-- servers in turn, also more of them than are kept
 DO $$
 BEGIN
 	FOR i IN 1..12 LOOP
@@ -140,28 +101,14 @@ FROM (SELECT *, smartcar_connect_url(server => 'app_' || app) AS link, smartcar_
 		smartcar_hash_challenge('x', 'argument-' || i, 'app_' || app) AS hash_by_argument
 	FROM (TABLE row_of_app ORDER BY servers, md5(i::text)) AS shuffled) AS x
 GROUP BY servers ORDER BY servers;
-servers|count|links|application|scopes|wanted|key|token|argument
-2|120|2|t|t|t|t|t|t
-7|120|7|t|t|t|t|t|t
-8|120|8|t|t|t|t|t|t
-9|120|9|t|t|t|t|t|t
-12|120|12|t|t|t|t|t|t
-(5 rows)
--- the setting's server and a named one that is the same
+-- the setting and an argument can name the same server
 SELECT DISTINCT server, pg_temp.application(smartcar_connect_url(server => server)) AS application
 FROM generate_series(1, 36) AS i, LATERAL (SELECT CASE WHEN i % 3 = 0 THEN NULL WHEN i % 3 = 1 THEN 'smartcar' ELSE 'app_' || 1 + i % 12 END) AS v (server) ORDER BY 1;
-server|application
-app_12|client-12
-app_3|client-3
-app_6|client-6
-app_9|client-9
-smartcar|first
-|first
-(6 rows)
--- a server changes, is dropped, and is not for everybody, while others stay
-CREATE ROLE regress_call_site;
-GRANT USAGE ON FOREIGN SERVER smartcar, app_1, app_3 TO regress_call_site;
-CREATE USER MAPPING FOR regress_call_site SERVER app_3 OPTIONS (management_token 'role-token');
+
+-- one server changes, is dropped, or is refused to a role, while the others stay
+CREATE ROLE regress_server_cache;
+GRANT USAGE ON FOREIGN SERVER smartcar, app_1, app_3 TO regress_server_cache;
+CREATE USER MAPPING FOR regress_server_cache SERVER app_3 OPTIONS (management_token 'role-token');
 CREATE FUNCTION pg_temp.changes_of_several() RETURNS TABLE (step text, applications text, tokens text, wanted text) LANGUAGE plpgsql AS $$
 DECLARE
 	name text;
@@ -174,8 +121,8 @@ BEGIN
 		ELSIF i = 3 THEN step := 'mapping of 3'; ALTER USER MAPPING FOR PUBLIC SERVER app_3 OPTIONS (SET management_token 'changed');
 		ELSIF i = 4 THEN step := 'without 1'; DROP SERVER app_1 CASCADE;
 		ELSIF i = 5 THEN step := 'with a new 1'; CREATE SERVER app_1 FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id 'new', scope 'read_vin');
-			CREATE USER MAPPING FOR PUBLIC SERVER app_1 OPTIONS (management_token 'new'); GRANT USAGE ON FOREIGN SERVER app_1 TO regress_call_site;
-		ELSIF i = 6 THEN step := 'role'; SET LOCAL ROLE regress_call_site;
+			CREATE USER MAPPING FOR PUBLIC SERVER app_1 OPTIONS (management_token 'new'); GRANT USAGE ON FOREIGN SERVER app_1 TO regress_server_cache;
+		ELSIF i = 6 THEN step := 'role'; SET LOCAL ROLE regress_server_cache;
 		ELSE step := 'role back'; RESET ROLE;
 		END IF;
 		applications := NULL; tokens := NULL; wanted := NULL;
@@ -197,41 +144,23 @@ END
 $$;
 SET client_min_messages = warning;
 BEGIN;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO regress_call_site;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO regress_server_cache;
 SELECT step, applications, tokens, wanted FROM pg_temp.changes_of_several();
-step|applications|tokens|wanted
-at first|client-1 client-2 client-3 42704 client-2 client-1 client-3|own own own 42704 own own own|{scope_1} {scope_2} {scope_3} NULL {scope_2} {scope_1} {scope_3}
-options of 2|client-1 changed client-3 42704 changed client-1 client-3|own own own 42704 own own own|{scope_1} {scope_changed} {scope_3} NULL {scope_changed} {scope_1} {scope_3}
-mapping of 3|client-1 changed client-3 42704 changed client-1 client-3|own own changed 42704 own own changed|{scope_1} {scope_changed} {scope_3} NULL {scope_changed} {scope_1} {scope_3}
-without 1|42704 changed client-3 42704 changed 42704 client-3|42704 own changed 42704 own 42704 changed|NULL {scope_changed} {scope_3} NULL {scope_changed} NULL {scope_3}
-with a new 1|new changed client-3 42704 changed new client-3|new own changed 42704 own new changed|{read_vin} {scope_changed} {scope_3} NULL {scope_changed} {read_vin} {scope_3}
-role|new 42501 client-3 42704 42501 new client-3|new 42501 role-token 42704 42501 new role-token|{read_vin} NULL {scope_3} NULL NULL {read_vin} {scope_3}
-role back|new changed client-3 42704 changed new client-3|new own changed 42704 own new changed|{read_vin} {scope_changed} {scope_3} NULL {scope_changed} {read_vin} {scope_3}
-(7 rows)
 ROLLBACK;
 RESET client_min_messages;
--- each server is looked up once and not once per row, which costs scans of pg_depend
+
+-- each server is looked up once, not once per row: a lookup scans pg_depend
 BEGIN;
 INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, connection_id, granted_scopes, connected_at, synced_at)
 	SELECT (ARRAY['app_1', 'gone', 'app_2'])[1 + i % 3], 'user', 'vehicle-' || i, 'connection-' || i, '{scope_1}', now(), now() FROM generate_series(1, 1200) AS i;
 SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) AS scans \gset
 SELECT server, action, count(*), count(missing_scopes) AS missing FROM smartcar_status GROUP BY 1, 2 ORDER BY 1, 2;
-server|action|count|missing
-app_1|none|400|400
-app_2|update_access|400|400
-gone||400|0
-(3 rows)
 SELECT count(smartcar_connect_url(server => 'app_' || 1 + i % 8)), count(smartcar_hash_challenge('x', server => 'app_' || 1 + i % 8)),
 	count(smartcar_server_scopes()) FROM generate_series(1, 1000) AS i;
-count|count|count
-1000|1000|1000
-(1 row)
 SELECT pg_stat_get_xact_numscans('pg_depend_depender_index'::regclass) - :scans < 100 AS few_scans;
-few_scans
-t
-(1 row)
 ROLLBACK;
--- servers that were replaced leave nothing behind
+
+-- no memory is kept for servers that were replaced
 CREATE FUNCTION pg_temp.memory() RETURNS TABLE (sites bigint, is_small boolean) LANGUAGE plpgsql AS $$
 DECLARE
 	link text;
@@ -243,9 +172,7 @@ BEGIN
 END
 $$;
 SELECT * FROM pg_temp.memory();
-sites|is_small
-8|t
-(1 row)
+
 -- parallel workers see the setting and the server
 CREATE TABLE owners AS SELECT i AS id, md5(i::text) AS state FROM generate_series(1, 20000) AS i;
 ANALYZE owners;
@@ -253,28 +180,13 @@ SET smartcar_tesla.server = 'other';
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%application_id=other&%' || state || '%';
-QUERY PLAN
-Finalize Aggregate
-  ->  Gather
-        Workers Planned: 2
-        ->  Partial Aggregate
-              ->  Parallel Seq Scan on owners
-                    Filter: (smartcar_connect_url(NULL::text[], state, 'TESLA'::text, false, NULL::boolean, NULL::text, NULL::jsonb, NULL::text, NULL::text, 'code'::text, NULL::text, NULL::text, NULL::text) ~~ (('%application_id=other&%'::text || state) || '%'::text))
-(6 rows)
 SELECT count(*) FROM owners WHERE smartcar_connect_url(state => state) LIKE '%application_id=other&%' || state || '%';
-count
-20000
-(1 row)
 SELECT count(*) FROM owners WHERE smartcar_hash_challenge(state) = smartcar_hash_challenge(state, 'other-token');
-count
-20000
-(1 row)
 RESET ALL;
+
 DROP TABLE owners;
 DROP SERVER smartcar CASCADE;
-NOTICE:  drop cascades to user mapping for public on server smartcar
 DROP SERVER other CASCADE;
-NOTICE:  drop cascades to user mapping for public on server other
 SET client_min_messages = warning;
 DO $$
 BEGIN
@@ -283,4 +195,4 @@ BEGIN
 	END LOOP;
 END
 $$;
-DROP ROLE regress_call_site;
+DROP ROLE regress_server_cache;
