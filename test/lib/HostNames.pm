@@ -1,10 +1,9 @@
-# A resolver of host names that does what a test wants: slow.test takes 20
-# seconds, *.invalid does not exist, late.test is 127.0.0.1 after a second and a
-# half, moving.test is the address that stands in a file, whose path is in the
-# environment as MOVING_TEST, and everything else is as it was.  Whoever has asked
-# for moving.test leaves a file of that name with ".asked" behind it.
+# A resolver of host names for tests: slow.test takes 20 seconds, *.invalid does not
+# exist, late.test is 127.0.0.1 after one and a half seconds, moving.test is the address in
+# the file of the environment variable MOVING_TEST, and all other names are resolved as
+# usual.  A request for moving.test creates a file of that name with the suffix ".asked".
 #
-# It is a library in C that the postmaster is started with.
+# It is a C library that is preloaded into the postmaster.
 
 package HostNames;
 
@@ -63,14 +62,14 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 }
 SOURCE
 
-# The path of the library; undefined where it cannot be built.
+# The path of the library; undefined if it cannot be built.
 sub library
 {
 	return Preload::library($source);
 }
 
-# Whether the library is used by a node; a libcurl that resolves names by itself
-# does not ask the system.  The server is one whose host is slow.test.
+# Whether a node uses the library; a libcurl that resolves names by itself does not ask
+# the system.  The server is one whose host is slow.test.
 sub in_use
 {
 	my ($session, $server) = @_;

@@ -1,5 +1,4 @@
-# Accounts of the connection manager for TAP tests: many at once, and what has
-# become of them.
+# The connection manager in TAP tests: many accounts at once, and what became of them.
 #
 #   my $sandbox = Sandbox->start;
 #   Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '5s');
@@ -7,11 +6,11 @@
 #   ... CALL smartcar_refresh() while things go wrong ...
 #   is_deeply(Manager::losses($node, $sandbox), {...});
 #
-# The tokens are sealed and opened by seal_tokens.js, so that a test knows the
-# very token that is stored, and can ask the sandbox whether it works.
+# seal_tokens.js seals and opens the tokens, so that a test knows the stored token, and
+# can ask the sandbox whether it works.
 #
-# No other file of the TAP tests writes to the tables of the manager: they set and
-# read rows with the functions of the last part.
+# No other file of the TAP tests writes to the tables of the manager: they set and read
+# rows with the functions of the last part.
 
 package Manager;
 
@@ -29,8 +28,8 @@ use Sandbox;
 
 my $seal_tokens = "$FindBin::RealBin/../lib/seal_tokens.js";
 
-# The time after which a lease ends by itself, and in which a used refresh token
-# works, in seconds.
+# The time after which a lease ends, and in which a used refresh token works, in
+# seconds.
 our $lease = 20;
 our $grace = 60;
 
@@ -43,7 +42,7 @@ our %table = (
 	sync_round => 'smartcar_tesla.sync_round',
 	webhook_event => 'smartcar_tesla.webhook_event');
 
-# A file with a key, which belongs to a node.
+# A key file that belongs to a node.
 sub key_file
 {
 	my ($node) = @_;
@@ -77,8 +76,7 @@ sub create_server
 	return;
 }
 
-# A running node with a server for the sandbox, whose tables change only when a test
-# changes them.
+# A running node with a server for the sandbox, and without autovacuum.
 sub start_node
 {
 	my ($sandbox) = @_;
@@ -91,19 +89,19 @@ sub start_node
 	return $node;
 }
 
-# The statement with which the callback of an owner is taken, who has begun with a
-# link of version 2.0 and has consented at the sandbox as given.
+# The statement that finishes a callback of v2.0: the session is begun, and the owner
+# consents at the sandbox with the given parameters.
 sub callback_of
 {
 	my ($node, $sandbox, $owner, $external_id, %given) = @_;
-	my $answer = $sandbox->connect(owner => $owner, %given);
+	my $response = $sandbox->connect(owner => $owner, %given);
 	my ($state) = $node->safe_psql('postgres', "SELECT smartcar_begin_connect('$external_id')") =~ /[?&]state=([^&]*)/;
 
-	return "CALL smartcar_finish_connect('https://example.com/callback?code=$answer->{code}&state=$state&user_id=$answer->{user_id}')";
+	return "CALL smartcar_finish_connect('https://example.com/callback?code=$response->{code}&state=$state&user_id=$response->{user_id}')";
 }
 
-# Adds accounts to the sandbox's fleet, and the same to a node.  Their access
-# tokens end in a minute, unless another interval is given; the fleet is as said.
+# Adds accounts to the sandbox's fleet and to a node.  Their access tokens expire in a
+# minute, unless another interval is given; other parameters are those of the fleet.
 # Returns the last number.
 my %fleet;
 
@@ -131,8 +129,7 @@ SQL
 	return $last;
 }
 
-# Forgets all accounts, here and in the sandbox, whose clock and faults are as at
-# its start.
+# Deletes all accounts, here and in the sandbox, and resets its clock and faults.
 sub start_over
 {
 	my ($node, $sandbox) = @_;
@@ -143,8 +140,8 @@ sub start_over
 	return;
 }
 
-# The refresh token, or access token, that is stored for each user; an empty text
-# where it cannot be opened.
+# The stored refresh token, or access token, of each user; an empty text if it cannot be
+# opened.
 sub stored_tokens
 {
 	my ($node, $kind) = @_;
@@ -167,26 +164,25 @@ sub stored_tokens
 	return \%tokens;
 }
 
-# What a test wants to be nothing at all: accounts whose stored refresh token does
-# not work, those that are not stored any more, and owners who were asked to
-# connect again.
+# What must not happen: accounts whose stored refresh token does not work, accounts that
+# are no longer stored, and owners who have to connect again.
 sub losses
 {
 	my ($node, $sandbox) = @_;
 	my $stored = stored_tokens($node);
-	my $answer = $sandbox->ask('account', { refresh_tokens => [ values %$stored ] });
+	my $response = $sandbox->ask('account', { refresh_tokens => [ values %$stored ] });
 
 	return {
-		dead => scalar @{ $answer->{dead} },
-		lost => scalar @{ $answer->{lost_accounts} },
+		dead => scalar @{ $response->{dead} },
+		lost => scalar @{ $response->{lost_accounts} },
 		asked_again => count($node, 'account', 'status <>' => 'active')
 	};
 }
 
 our $no_losses = { dead => 0, lost => 0, asked_again => 0 };
 
-# How often the sandbox refreshed an account, the most and the least, how many
-# refreshes there were, and how many were with a token that had been used.
+# How often the sandbox refreshed an account, at least and at most, the number of all
+# refreshes, and of those with a token that had been used before.
 sub refreshes
 {
 	my ($sandbox) = @_;
@@ -203,8 +199,8 @@ sub refreshes
 	return { least => $least, most => $most, sum => $sum, repeated => $repeated, refused => $refused };
 }
 
-# Lets time pass without waiting: the sandbox's clock, and the ends of leases and
-# pauses, move by so many seconds.
+# Lets time pass without waiting: moves the sandbox's clock, leases and pauses by so many
+# seconds.
 sub pass_time
 {
 	my ($node, $sandbox, $seconds) = @_;
@@ -217,8 +213,7 @@ sub pass_time
 	return;
 }
 
-# The counts of a refresh, which are the last line of its result: refreshed,
-# failed, refused.
+# The counts of a refresh, from the last line of its result: refreshed, failed, refused.
 sub counts
 {
 	my ($result) = @_;
@@ -240,10 +235,10 @@ sub wait_until
 }
 
 #
-# The tables.  Statements run in a session, in the database "postgres" of a node, or
-# in another one, [ $node, 'database' ].  Which rows are meant say columns and their
-# values: undef is NULL, a list is one of these, and a column may be followed by an
-# operator; without any, all rows are meant:
+# The tables.  Statements run in a session, in the database "postgres" of a node, or in
+# another one, [ $node, 'database' ].  Rows are chosen by columns and their values: undef
+# is NULL, a list means one of its values, and an operator may follow a column; without
+# columns, all rows are meant:
 #
 #   Manager::set_accounts($node, { access_expires => '1 hour' }, user_id => Manager::fleet(2, 5));
 #   is(Manager::count($node, 'connection', 'access_type IS NOT' => undef), 3, ...);
@@ -294,7 +289,7 @@ sub fleet
 	return [ map { sprintf 'user-%06d', $_ } $first .. $last ];
 }
 
-# Moments are set as intervals from now.
+# Times are intervals from now.
 my %moment = (
 	access_expires => 'access_expires_at',
 	refresh_expires => 'refresh_expires_at',
@@ -347,7 +342,7 @@ sub set_connections
 	return;
 }
 
-# Access tokens expire in a minute, whatever was refreshed.
+# Access tokens expire in a minute, also of accounts that were refreshed.
 sub make_due
 {
 	my ($on, %where) = @_;
@@ -374,7 +369,7 @@ sub lease
 	return;
 }
 
-# What a failure and a claim have left is gone, so that accounts are tried at once.
+# Removes the traces of failures and claims, so that accounts are attempted at once.
 sub retry_now
 {
 	my ($on, %where) = @_;
@@ -422,7 +417,7 @@ sub add_row
 	return;
 }
 
-# A vehicle for each account.
+# Adds a vehicle for each account.
 sub add_vehicles
 {
 	my ($on) = @_;
@@ -435,8 +430,8 @@ SQL
 	return;
 }
 
-# Rows that a refresh has nothing to do with: accounts that are not due, with times
-# spread as those of a fleet are, sessions that have expired, events.
+# Rows that a refresh does not need: accounts that are not due, with times spread as in a
+# real fleet, expired sessions, events.
 sub add_others
 {
 	my ($on, $count) = @_;
@@ -497,7 +492,7 @@ sub delete_rows
 	return;
 }
 
-# Has the connection of a user with a vehicle lie behind all others with that vehicle.
+# Stores the connection of a user with a vehicle after all others with that vehicle.
 sub put_last
 {
 	my ($on, $vehicle_id, $user_id) = @_;
@@ -539,7 +534,7 @@ my %order = (
 	session => 'created_at',
 	webhook_event => 'server, event_id');
 
-# Rows in the order of their keys, a line each, with these columns or expressions.
+# Rows in the order of their keys, one per line, with these columns or expressions.
 sub rows
 {
 	my ($on, $table, $columns, %where) = @_;
@@ -562,7 +557,7 @@ sub aggregate
 	return sql($on, "SELECT $expression FROM $table{$table} WHERE " . condition(%where));
 }
 
-# Accounts whose access token is good for more than an hour, as after a refresh.
+# Accounts whose access token expires in more than an hour, as after a refresh.
 sub count_refreshed
 {
 	my ($on) = @_;
@@ -570,7 +565,7 @@ sub count_refreshed
 	return sql($on, "SELECT count(*) FROM $table{account} WHERE access_expires_at > now() + interval '1 hour'");
 }
 
-# Accounts with something left of a claim.
+# Accounts with traces of a claim.
 sub count_claimed
 {
 	my ($on) = @_;
@@ -578,7 +573,7 @@ sub count_claimed
 	return sql($on, "SELECT count(*) FROM $table{account} WHERE lease IS NOT NULL OR leased_until IS NOT NULL");
 }
 
-# Accounts with something left of a failure.
+# Accounts with traces of a failure.
 sub count_failing
 {
 	my ($on) = @_;
@@ -595,7 +590,7 @@ sub lock_rows
 	return sql($on, "SELECT $column FROM $table{$table} WHERE " . condition(%where) . ' FOR UPDATE');
 }
 
-# Something that changes when any row of the tables does.
+# A value that changes if any row of the tables does.
 sub checksum
 {
 	my ($on, @tables) = @_;
@@ -604,7 +599,7 @@ sub checksum
 		  . join(' UNION ALL ', map { "SELECT t::text FROM $table{$_} AS t" } @tables) . ') AS r (r)');
 }
 
-# An event of the local Smartcar, received.  It ends with what the function returned.
+# Receives an event of the local Smartcar.  Ends with the result of the function.
 sub receive
 {
 	my ($on, $sandbox, $server, %event) = @_;

@@ -1,5 +1,5 @@
-# A library in C that a postmaster is started with (LD_PRELOAD), built by the
-# test itself, which stands in for a function of another library.
+# A C library that is preloaded into a postmaster (LD_PRELOAD) and replaces a function of
+# another library; the test builds it.
 
 package Preload;
 
@@ -8,7 +8,7 @@ use warnings;
 
 use PostgreSQL::Test::Utils;
 
-# The path of the library; undefined where it cannot be built.
+# The path of the library; undefined if it cannot be built.
 sub library
 {
 	my ($source) = @_;

@@ -1,7 +1,7 @@
 # A local Smartcar for TAP tests, and servers that use it.
 #
-# The sandbox is a program of Node (test/sandbox/main.js, see its README.md) that
-# listens on ports of its own choice on the loopback interface:
+# The sandbox is a Node program (test/sandbox/main.js, see its README.md) that listens
+# on ports of its own choice on the loopback interface:
 #
 #   use FindBin;
 #   use lib "$FindBin::RealBin/../lib";
@@ -34,7 +34,7 @@ my $main = "$FindBin::RealBin/../sandbox/main.js";
 
 my @started;
 
-# What the sandbox knows of the application that calls it.
+# The credentials of the application in the sandbox.
 our %mapping = (
 	client_secret => 'sandbox-client-secret',
 	api_client_id => 'client_sandbox',
@@ -50,14 +50,14 @@ sub start
 	{
 		plan(skip_all => 'there is no node, in which the sandbox is written');
 	}
-	# A test that is about the bucket of the application sets one; the others make as
-	# many requests as they need.
+	# Tests of the application's rate limit set one; the others make as many requests as
+	# they need.
 	$pid = open2(my $output, my $input, 'node', $main, '--no-bucket', @arguments);
 	my $line = <$output> // croak 'the sandbox did not start';
 
-	# The environment's proxies are not for the loopback interface.  Over a kept
+	# Proxies of the environment must not be used for the loopback interface.  Over a kept
 	# connection, a request with a body would take 40 ms, because HTTP::Tiny
-	# writes the body by itself and the system then waits for an acknowledgement.
+	# sends the body separately and the system then waits for an acknowledgement.
 	my $client = HTTP::Tiny->new(timeout => 60, keep_alive => 0, proxy => undef,
 		http_proxy => undef, https_proxy => undef);
 	my $self = bless {
@@ -77,7 +77,7 @@ sub url
 	return $self->{addresses}{$member} // croak "the sandbox has no $member";
 }
 
-# Asks the sandbox itself: a POST if there is something to say, else a GET.
+# A control request: a POST if there is a body, else a GET.
 sub ask
 {
 	my ($self, $path, $content, $method) = @_;
@@ -86,9 +86,9 @@ sub ask
 	$method //= defined $content ? 'POST' : 'GET';
 	%options = (content => encode_json($content), headers => { 'content-type' => 'application/json' })
 		if defined $content;
-	my $answer = $self->{client}->request($method, $self->url . "/sandbox/$path", \%options);
-	croak "the sandbox refused $method $path: $answer->{content}" if !$answer->{success};
-	return decode_json($answer->{content});
+	my $response = $self->{client}->request($method, $self->url . "/sandbox/$path", \%options);
+	croak "the sandbox refused $method $path: $response->{content}" if !$response->{success};
+	return decode_json($response->{content});
 }
 
 # A connected owner: access_token, refresh_token, code, user_id, vehicles.
@@ -99,8 +99,7 @@ sub connect
 	return $self->ask('connect', \%given);
 }
 
-# From now on, what goes wrong is this, and nothing if there are no arguments.
-# The log begins anew.
+# Replaces all faults, by none if there are no arguments.  Empties the log.
 sub faults
 {
 	my ($self, @faults) = @_;
@@ -111,8 +110,8 @@ sub faults
 	return;
 }
 
-# The requests since then, the oldest first; in scalar context, how many.
-# A restriction is a member of the query, such as path => '/oauth/token$'.
+# The requests since then, oldest first; in scalar context, their number.  Filters are
+# members of the query, such as path => '/oauth/token$'.
 sub log
 {
 	my ($self, %query) = @_;
@@ -122,7 +121,7 @@ sub log
 	return @entries;
 }
 
-# How many requests were with the sandbox at the same time, since the log began.
+# The largest number of requests at the same time since the log was emptied.
 sub max_in_flight
 {
 	my ($self) = @_;
@@ -164,10 +163,9 @@ sub option_list
 	return join ', ', map { "$_ " . quoted($options{$_}) } sort keys %options;
 }
 
-# Creates a server in the database postgres of a node, all of whose calls go to
-# one origin, and its user mapping for everybody.  Options that are given as
-# mapping => {...} are the only ones of the mapping.  The version of the API is 2.0
-# unless another one is given.
+# Creates a server in the database postgres of a node, with one origin for all requests,
+# and its user mapping for PUBLIC.  Options that are given as mapping => {...} replace
+# all options of the mapping.  The API version is 2.0 by default.
 sub create_server
 {
 	my ($node, $name, $origin, %options) = @_;
@@ -188,9 +186,9 @@ sub create_server
 	return;
 }
 
-# The origin of a port that never completes a connection: it listens, nobody
-# accepts, and its queue is full, so the system answers no further client.
-# Undefined where the system does otherwise.  The sockets stay open with the test.
+# The origin of a port that never completes a connection: its queue is full, so the
+# system ignores further clients.  Undefined if the system does otherwise.  The sockets
+# stay open until the test ends.
 my @occupied;
 
 sub deaf_origin

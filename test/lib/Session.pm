@@ -1,10 +1,8 @@
-# A session with a server that lasts over several statements, for TAP tests: a
-# psql at the other end of two pipes.
+# A session that lasts over several statements, for TAP tests: a psql between two pipes.
 #
-# A statement can be started and its result taken later, so that a test can do
-# something to the session in between.  A result is what psql prints, errors
-# with their SQLSTATE among it; connections that a backend keeps are only there
-# in a session that lasts.
+# A statement can be started and its result read later, so that a test can do something
+# to the session in between.  A result is the output of psql, including errors with their
+# SQLSTATE.  A backend keeps connections only as long as the session.
 
 package Session;
 
@@ -39,7 +37,7 @@ sub new
 	return $self;
 }
 
-# The process of the server that serves the session.
+# The process id of the backend.
 sub backend
 {
 	my ($self) = @_;
@@ -56,8 +54,8 @@ sub start
 	return;
 }
 
-# The result of what was started, or undef if it takes longer than a number of
-# seconds.
+# The result of the statement that was started, or undef if it takes longer than a number
+# of seconds.
 sub result
 {
 	my ($self, $seconds) = @_;
@@ -103,8 +101,8 @@ sub query
 	return $self->result // croak "no result: $sql";
 }
 
-# The parts of the error in a result: sqlstate, message, detail, hint; of a
-# result without an error, nothing.
+# The parts of the error in a result: sqlstate, message, detail, hint; empty without an
+# error.
 sub parts_of_error
 {
 	my ($result) = @_;
@@ -128,8 +126,8 @@ sub error
 	return $error;
 }
 
-# That a statement ends with an error of this SQLSTATE whose message, detail and hint
-# fit a pattern.
+# Tests that a statement ends with an error of this SQLSTATE, and that its message, detail
+# and hint match a pattern.
 sub error_is
 {
 	my ($self, $sql, $sqlstate, $pattern, $name) = @_;
@@ -153,8 +151,8 @@ sub finish
 	return;
 }
 
-# At the end of a test its servers are stopped at once.  A backend that has not
-# ended by itself by then could not write what it has counted (tools/coverage.sh).
+# At the end of a test its servers are stopped immediately.  A backend that has not ended
+# until then could not write its coverage counts (tools/coverage.sh).
 END
 {
 	local ($?, $!, $@);
@@ -168,7 +166,7 @@ END
 	}
 }
 
-# Without waiting for what it may be busy with; the server finds out by itself.
+# Does not wait for a statement that is running; the server notices the end by itself.
 sub DESTROY
 {
 	my ($self) = @_;

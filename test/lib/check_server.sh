@@ -1,10 +1,9 @@
 # check_server.sh: the steps of the check that use the extension on a server.
 #
-# needs_NAME says what a step needs to be installed, beside what the steps before
-# it need; step_NAME runs under set -e in a copy of the project, whose path is in
-# $copy.
+# needs_NAME declares what has to be installed for a step, besides what the steps before it
+# need; step_NAME runs under set -e in a copy of the project, whose path is in $copy.
 #
-# Sourced by test/check.sh, which has the list of them.
+# Sourced by test/check.sh, which lists the steps.
 #
 # shellcheck shell=bash disable=SC2154,SC2164
 
@@ -17,7 +16,7 @@ step_install()
 		-c 'DROP EXTENSION smartcar_tesla'
 }
 
-# What pg_regress prints, up to PostgreSQL 15 and since, in our words.
+# Converts the output of pg_regress, which changed in PostgreSQL 16.
 # report_regression_tests OUTPUT KIND
 report_regression_tests()
 {
@@ -59,8 +58,8 @@ needs_tap()
 	unpack prometheus-postgres-exporter prometheus-postgres-exporter
 }
 
-# They start servers, so they run as a user whom PostgreSQL does not refuse.  Two at
-# a time, because they wait more than they work.
+# The tests start servers, so they run as a user that PostgreSQL accepts.  Two at a time,
+# because they mostly wait.
 step_tap()
 {
 	local tree=$workspace/tap modules result=0
@@ -93,7 +92,7 @@ needs_isolation()
 	need_sandbox
 }
 
-# Each pair of procedures, at once.
+# Each pair of procedures.
 step_isolation()
 {
 	local output=$workspace/isolation.output result=0
@@ -132,7 +131,7 @@ needs_sandbox()
 	need_sandbox
 }
 
-# The programs of test/sandbox, tested on their own.
+# The tests of test/sandbox itself.
 step_sandbox()
 {
 	node "$copy/test/sandbox/self_test.js"
@@ -143,7 +142,7 @@ needs_demo()
 	need_sandbox
 }
 
-# Besides being shown: at the end of the flow nothing must be missing.
+# The demonstration must end with nothing missing.
 step_demo()
 {
 	local output=$workspace/demo.output
@@ -158,7 +157,7 @@ step_demo()
 	PGDATABASE=demo_manager psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" \
 		-v key_file="$token_key_file" -f demo_manager.sql >>"$output"
 	PGDATABASE=demo_fleet psql -X -q -v ON_ERROR_STOP=1 -f demo_fleet.sql >>"$output"
-	# what test/psql.sh sets up
+	# the setup of test/psql.sh
 	PGDATABASE=psql psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" \
 		-v key_file="$token_key_file" -f lib/psql.sql -c "SELECT smartcar_begin_connect('me')"
 	stop_sandbox

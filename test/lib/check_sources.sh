@@ -1,10 +1,9 @@
 # check_sources.sh: the steps of the check that look at the sources and build them.
 #
-# needs_NAME says what a step needs to be installed, beside what the steps before
-# it need; step_NAME runs under set -e in a copy of the project, whose path is in
-# $copy.
+# needs_NAME declares what has to be installed for a step, besides what the steps before it
+# need; step_NAME runs under set -e in a copy of the project, whose path is in $copy.
 #
-# Sourced by test/check.sh, which has the list of them.
+# Sourced by test/check.sh, which lists the steps.
 #
 # shellcheck shell=bash disable=SC2154,SC2164
 
@@ -31,9 +30,9 @@ step_format()
 	"$copy/tools/format.sh"
 }
 
-# A layer includes only those below it (doc/architecture.md), no files include each
-# other in a circle, a name tells which file is meant, and what differs between
-# PostgreSQL's versions is in one file.
+# A layer includes only those below it (doc/architecture.md), no files include each other
+# in a circle, base names are unique, and the differences between versions of PostgreSQL are
+# in one file.
 step_layers()
 {
 	local folder forbidden file found=0
@@ -60,7 +59,7 @@ step_layers()
 		esac
 	done
 
-	# a source and its header are one; tsort names a circle
+	# a source and its header count as one; tsort names a circle
 	if ! grep -oE '#include "[a-z]+/[a-z0-9_]+\.h"' src/*/*.[ch] |
 		sed -nE 's|^src/([a-z]+/[a-z0-9_]+)\.[ch]:#include "([a-z]+/[a-z0-9_]+)\.h"$|\1 \2|p' |
 		awk '$1 != $2 && system("test -e src/" $2 ".h") == 0' | sort -u | tsort >/dev/null; then
@@ -100,8 +99,8 @@ needs_core()
 	need binutils has_command nm
 }
 
-# Besides the warnings: every header stands on its own, nothing in the core
-# changes while it runs, and it calls nothing but functions on bytes.
+# Besides warnings: every header compiles by itself, and the core has no data that changes
+# and calls only functions on bytes.
 step_core()
 {
 	local strict=(-std=c11 -pedantic -Wall -Wextra -Werror -O2 -Isrc) file found=0
@@ -158,8 +157,8 @@ needs_clang()
 	need clang has_command clang
 }
 
-# PostgreSQL passes on the options that it was built with, which are gcc's.
-# Bitcode is left out, because clang makes it in the build with gcc, too.
+# PostgreSQL passes on the options of its own compiler, gcc.  Bitcode is left out, because
+# clang makes it in the build with gcc, too.
 step_clang()
 {
 	build_with clang PG_CONFIG="$PG_CONFIG" with_llvm=no \
@@ -190,7 +189,7 @@ needs_cppcheck()
 	need cppcheck has_command cppcheck
 }
 
-# Without the style of things, which are PostgreSQL's own.
+# Without checks of style, which is PostgreSQL's.
 step_cppcheck()
 {
 	cd "$copy"
@@ -206,8 +205,8 @@ needs_scan()
 	need clang-tools has_command scan-build
 }
 
-# The same analyzer as clang-tidy's, over the code as the compiler builds it.  One
-# checker is left out for the reason that .clang-tidy gives.
+# The analyzer of clang-tidy, over the code as the compiler builds it.  One checker is left
+# out for the reason in .clang-tidy.
 step_scan()
 {
 	cp -r "$copy" "$workspace/scan"
@@ -226,9 +225,8 @@ needs_scripts()
 	need_postgres
 }
 
-# Left out of shellcheck are two remarks that are none: that a function may have
-# arguments which a caller does not pass (2119), and that nothing calls a function
-# which a trap calls (2317).
+# Two warnings of shellcheck are left out: of arguments that a caller does not pass (2119), and
+# of functions that only a trap calls (2317).
 step_scripts()
 {
 	local file found=0 modules
@@ -277,7 +275,7 @@ needs_package()
 	need_packaging
 }
 
-# It copies by itself what git has of the project.
+# The script copies what git has of the project.
 step_package()
 {
 	"$project/tools/package.sh" --quick

@@ -1,7 +1,6 @@
 --
--- Everything that an installed extension consists of, a line each: what it is,
--- how it is defined, who may use it and what is said about it.  Two databases
--- that print the same have the same extension, whichever way it came there.
+-- Everything in an installed extension, a line each: what it is, its definition, its
+-- privileges and its comment.  Two databases with the same output have the same extension.
 -- Used by test/t/053_update_paths.pl.
 --
 

@@ -1,12 +1,12 @@
 # memory.sh: every call to Smartcar in a backend that runs under Valgrind.
 #
-# What the server allocates for itself is taken back when a statement ends, but
-# what libcurl and OpenSSL allocate is not.  The calls of test/memory/calls.sql
-# are made by a backend under Valgrind that then ends normally; another one is
-# terminated while it waits.  What Valgrind reports fails the test if it is about
+# The server frees its own memory when a statement ends; libcurl and OpenSSL do not.  A
+# backend under Valgrind makes the calls of test/memory/calls.sql and then ends normally;
+# another one is terminated while it waits.  A report of Valgrind fails the test if it is
+# about
 #   - memory that one of these backends used wrongly, or
-#   - memory that was lost and that the extension, libcurl or OpenSSL allocated.
-# test/memory/valgrind.supp has what it reports of the server itself.
+#   - lost memory that the extension, libcurl or OpenSSL allocated.
+# test/memory/valgrind.supp has the reports about the server itself.
 #
 # Sourced by test/check.sh, after server.sh and sandbox.sh.
 #
@@ -17,7 +17,7 @@ memory_psql()
 	PGHOST=$workspace/memory PGDATABASE=postgres psql -X -q -A -t "$@"
 }
 
-# The extension is created without Valgrind: that takes long and is not tested.
+# The extension is created without Valgrind, because that takes long and is not tested.
 make_memory_server()
 {
 	local directory=$workspace/memory
@@ -52,17 +52,17 @@ start_memory_server()
 		--suppressions="$copy/test/memory/valgrind.supp" --log-file="$directory/reports/%p" \
 		"$(command -v postgres)" -D "$directory/data" >"$directory/log" 2>&1 &
 	server=$!
-	until memory_psql -c 'SELECT' >"$directory/answer" 2>&1; do
+	until memory_psql -c 'SELECT' >"$directory/response" 2>&1; do
 		waited=$((waited + 1))
 		if [ $waited -gt 300 ] || ! kill -0 $server 2>/dev/null; then
-			cat "$directory/log" "$directory/answer"
+			cat "$directory/log" "$directory/response"
 			return 1
 		fi
 		sleep 0.1
 	done
 }
 
-# Also called when there is nothing to stop.
+# Also called if there is nothing to stop.
 stop_memory_server()
 {
 	if [ -f "$workspace/memory/data/postmaster.pid" ]; then
@@ -76,7 +76,7 @@ end_memory_test()
 	stop_sandbox
 }
 
-# Prints what did not end as it should, and in the last line the backend.
+# Prints calls with an unexpected result, and in the last line the backend.
 make_all_calls()
 {
 	local code
@@ -89,7 +89,7 @@ make_all_calls()
 		{ cat "$workspace/memory/errors"; return 1; }
 }
 
-# A session that somebody else ends while it waits for an answer.
+# A session that is terminated while it waits for a response.
 terminate_while_waiting()
 {
 	local backend='' waited=0 output=$workspace/memory/terminated
@@ -109,9 +109,8 @@ terminate_while_waiting()
 	echo "$backend"
 }
 
-# Valgrind's reports in a file that fail the test.  A function that others can see
-# begins with the name of the extension, and the one that SQL calls is in every
-# stack of ours.
+# Valgrind's reports in a file that fail the test.  Exported functions begin with the name
+# of the extension, and the one that SQL calls is in every stack of the extension.
 serious_reports()
 {
 	sed -E 's/^==[0-9]+== ?//' "$1" | awk -v RS= '
@@ -122,7 +121,7 @@ serious_reports()
 		}'
 }
 
-# A backend that is not seen to its end has nothing reported of it.
+# Valgrind writes no report of a backend that it does not follow to its end.
 examine_backend()
 {
 	local report=$workspace/memory/reports/$1 reports

@@ -1,7 +1,7 @@
-# npm.sh: packages of npm for a test that cannot be had without them.
+# npm.sh: npm packages for tests that need them.
 #
-# Sourced by scripts that have set scratch, a directory of their own, and whose
-# function skip says why there is no test here and ends it.
+# Sourced by scripts that have set scratch, a directory of their own, and have a function
+# skip that says why the test cannot run and ends it.
 #
 # shellcheck shell=sh disable=SC2154
 
@@ -13,7 +13,7 @@ need_npm()
 		skip "Node 18 or newer is needed, this is $(node --version)"
 }
 
-# install_packages FOLDER: those of its package-lock.json.
+# install_packages FOLDER: the packages of its package-lock.json.
 install_packages()
 {
 	if (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline \
@@ -21,7 +21,7 @@ install_packages()
 		return
 	fi
 
-	# What npm says when the registry, or the way to it, does not answer.
+	# The messages of npm if the registry cannot be reached.
 	if grep -E -q 'EAI_AGAIN|EAI_FAIL|ENOTFOUND|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|SELF_SIGNED_CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|E403|E407|E50[0-9]' "$scratch/npm.log"; then
 		skip "the npm registry cannot be reached ($(grep -E -m 1 'code|network' "$scratch/npm.log"))"
 	fi

@@ -1,7 +1,7 @@
-# packages.sh: what has to be installed, and installing it.
+# packages.sh: which packages are needed, and their installation.
 #
-# A need is a package of Debian and a command that succeeds when it is there,
-# so that a machine that has the thing from elsewhere is left alone.
+# A need is a Debian package and a command that succeeds if it is installed, so that a
+# machine that has the program from elsewhere is not changed.
 #
 # Sourced by test/check.sh, test/demo.sh, example/run.sh and scripts in tools/.
 #
@@ -12,7 +12,7 @@ wanted_packages=()
 postgres_found=no
 postgres_major=
 made_createcluster_dropin=no
-# of this run alone: another one may be installing, too
+# of this run only: somebody else may be installing, too
 createcluster_dropin=/etc/postgresql-common/createcluster.d/smartcar_tesla_test_$$.conf
 
 # need PACKAGE COMMAND [ARGUMENT...]
@@ -26,8 +26,8 @@ need()
 	fi
 }
 
-# The same for a package that not every version of Debian has; the step that
-# wants it is skipped where it cannot be had.
+# A package that not every version of Debian has; the step that needs it is skipped if it
+# is not available.
 want()
 {
 	wanted_packages+=("$1")
@@ -79,7 +79,7 @@ has_fuzzing_runtime()
 		clang -fsanitize=fuzzer,address,undefined -xc - -o /dev/null
 }
 
-# The version of the runtime has to be that of the compiler.
+# The versions of runtime and compiler must be equal.
 fuzzing_package()
 {
 	local major
@@ -92,7 +92,7 @@ fuzzing_package()
 	echo "libclang-rt-${major%%.*}-dev"
 }
 
-# The newest PostgreSQL that Debian's packages have put here, if any.
+# The newest PostgreSQL that is installed from Debian's packages, if any.
 newest_postgres_major()
 {
 	local directory newest=
@@ -113,7 +113,7 @@ debian_postgres_major()
 	apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p'
 }
 
-# PG_CONFIG in the environment decides; else the newest installed one.
+# PG_CONFIG in the environment, or the newest installed one.
 find_postgres()
 {
 	if [ $postgres_found = yes ]; then
@@ -164,7 +164,7 @@ need_postgres()
 		need "postgresql-$postgres_major" has_postgres_server
 		need "postgresql-server-dev-$postgres_major" has_postgres_headers
 	elif [ ! -x "$PG_CONFIG" ]; then
-		# nobody could look up which version there is
+		# the version could not be looked up
 		need postgresql false
 		need postgresql-server-dev-all false
 	else
@@ -180,7 +180,7 @@ need_compiler()
 	need make has_command make
 }
 
-# The local Smartcar of test/sandbox, and what makes its certificates.
+# The local Smartcar of test/sandbox, and openssl for its certificates.
 need_sandbox()
 {
 	need nodejs has_command node
@@ -200,7 +200,7 @@ has_package()
 	dpkg-query --show --showformat='${db:Status-Status}' "$1" | grep -qx installed
 }
 
-# What builds Debian's packages, which Debian itself checks by their names.
+# The tools that build Debian packages; Debian checks them by their names.
 need_packaging()
 {
 	local package
@@ -214,8 +214,8 @@ need_packaging()
 	want lintian has_command lintian
 }
 
-# A package whose daemon would be started if it were installed: unpacked, its programs
-# are found all the same.  Where that is not possible, the test that wants one is skipped.
+# A package whose daemon would be started by its installation: it is only unpacked, and its
+# programs are found there.  If that is not possible, the test is skipped.
 # unpack PACKAGE COMMAND
 unpack()
 {
@@ -230,7 +230,7 @@ unpack()
 	fi
 }
 
-# Whether sudo has somebody to ask for a password; our standard input may be anything.
+# Whether sudo can ask for a password; standard input may be anything.
 has_terminal()
 {
 	{ : </dev/tty; } 2>/dev/null
@@ -252,7 +252,7 @@ may_become_root()
 	[ "$(id -u)" = 0 ] || { has_command sudo && { has_terminal || sudo -n true 2>/dev/null; }; }
 }
 
-# Somebody else may be using apt, too: of its locks, it waits only for dpkg's.
+# Somebody else may be using apt, too; it waits only for the lock of dpkg.
 apt_get()
 {
 	local waited=0
@@ -284,7 +284,7 @@ update_package_lists()
 	fi
 }
 
-# A newer point release of a server that is running would restart it.
+# A newer minor release of a running server would restart it.
 refuse_to_restart_servers()
 {
 	local major
@@ -300,7 +300,7 @@ refuse_to_restart_servers()
 	done
 }
 
-# Debian makes and starts a cluster for a new server, unless it is told not to.
+# Debian creates and starts a cluster for a new server, unless it is told not to.
 forbid_main_cluster()
 {
 	at_end allow_main_cluster
@@ -314,7 +314,7 @@ allow_main_cluster()
 	run_as_root rm -f "$createcluster_dropin"
 }
 
-# Installs what is missing, or says what that is.
+# Installs missing packages, or names them.
 install_missing_packages()
 {
 	if [ ${#missing_packages[@]} -eq 0 ]; then
@@ -334,7 +334,7 @@ install_missing_packages()
 	apt_get install --simulate --no-install-recommends "${missing_packages[@]}" ||
 		ask_for_packages "apt-get cannot install them"
 	refuse_to_restart_servers
-	# also when another package, such as postgresql-all, brings the server
+	# also if another package, such as postgresql-all, brings the server
 	if grep -qE '^Inst postgresql-[0-9]+ ' "$workspace/apt.log"; then
 		forbid_main_cluster
 	fi

@@ -1,11 +1,11 @@
 --
--- psql.sql: what test/psql.sh sets up.
+-- psql.sql: the setup of test/psql.sh.
 --
 
 CREATE EXTENSION smartcar_tesla;
 
--- Every origin is the local Smartcar, which knows these secrets.  Those of version 2.0
--- and the key are for who tries that, with another server or the option api_version.
+-- Every origin is the local Smartcar, which knows these secrets.  Those of v2.0 and the key
+-- are for another server or the option api_version.
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
 	redirect_uri 'https://example.com/callback',

@@ -1,16 +1,16 @@
-# sandbox.sh: a local Smartcar, which nobody else needs to see.
+# sandbox.sh: a local Smartcar for a script.
 #
-# The sandbox is a program of Node (test/sandbox/main.js) that listens on ports
-# of its own choice on the loopback interface.  It prints its addresses as one
-# line of JSON; start_sandbox makes variables of them:
+# The sandbox is a Node program (test/sandbox/main.js) that listens on ports of its own
+# choice on the loopback interface.  It prints its addresses as one line of JSON, from which
+# start_sandbox sets variables:
 #
-#   sandbox_url               the one that speaks plain HTTP
+#   sandbox_url             plain HTTP
 #   sandbox_https, sandbox_https_wrong_host, sandbox_https_expired,
 #   sandbox_https_untrusted, sandbox_https_http1, sandbox_tls_silent,
 #   sandbox_ca_file           only with --tls
 #   sandbox_tcp_silent, sandbox_closed_port, sandbox_pid
 #
-# It ends with the script that has started it, even if that is killed.
+# It ends with the script that started it, even if that is killed.
 #
 # Sourced by test/check.sh, test/demo.sh and example/run.sh, after workspace.sh.
 #
@@ -19,8 +19,7 @@
 sandbox_pid=
 sandbox_stdin=
 
-# The value of a member of the line that the sandbox has printed; numbers have
-# no quotes around them.
+# The value of a member of the line that the sandbox has printed; numbers have no quotes.
 sandbox_member()
 {
 	sed -nE "s/.*\"$1\":\"?([^\",}]*).*/\1/p" "$2"
@@ -34,13 +33,12 @@ start_sandbox()
 	stop_sandbox
 	directory=$(mktemp -d "${workspace:-/tmp}/sandbox.XXXXXX")
 
-	# When we end, so does its standard input; other children of ours may hold
-	# that open, so it watches our process, too.
+	# When this script ends, its standard input does; other children may keep that open, so it
+	# also watches this process.
 	mkfifo -m 600 "$directory/stdin"
 	exec {sandbox_stdin}<>"$directory/stdin"
-	# In a process group of its own, so that an interrupt that is meant for another
-	# program, such as psql, does not end it.  Before Node 20, a connection to localhost
-	# is tried with its first address only.
+	# In a process group of its own, so that an interrupt for another program, such as psql,
+	# does not end it.  Before Node 20, only the first address of localhost is tried.
 	set -m
 	node --dns-result-order=ipv4first \
 		"$(dirname "${BASH_SOURCE[0]}")/../sandbox/main.js" --parent-pid "$owner" "$@" \
@@ -65,7 +63,7 @@ start_sandbox()
 	rm -rf "$directory"
 }
 
-# Also called when there is nothing to stop.
+# Also called if there is nothing to stop.
 stop_sandbox()
 {
 	if [ -n "$sandbox_pid" ]; then
@@ -79,7 +77,7 @@ stop_sandbox()
 	fi
 }
 
-# ask_sandbox PATH [JSON]: asks the sandbox itself, see test/sandbox/README.md.
+# ask_sandbox PATH [JSON]: a control request, see test/sandbox/README.md.
 ask_sandbox()
 {
 	if [ $# -gt 1 ]; then

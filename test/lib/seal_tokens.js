@@ -1,8 +1,8 @@
 'use strict';
 
-// Seals tokens as the extension does, and opens what it has sealed: a second
-// implementation of the format, for tests that need many accounts at once or
-// have to know which refresh token of an account is stored.
+// Seals tokens as the extension does, and opens its sealed tokens: a second implementation
+// of the format, for tests that need many accounts at once or must know the stored refresh
+// token of an account.
 //
 //   node seal_tokens.js seal KEY_FILE SERVER FIRST LAST
 //       writes lines of user id, access token and refresh token for accounts of
@@ -28,7 +28,7 @@ function readKeys(path) {
 	});
 }
 
-// What a token is and whose.
+// The kind and the user of a token.
 function identityBytes(server, userId, kind) {
 	return Buffer.from(`smartcar_tesla ${kind} ${Buffer.byteLength(server)}:${server} ${Buffer.byteLength(userId)}:${userId}`);
 }

@@ -1,13 +1,13 @@
-# server.sh: a PostgreSQL of our own, which nobody else sees.
+# server.sh: a private PostgreSQL server.
 #
-# The extension is installed into a second tree of the same PostgreSQL, and not
-# into the system's: a test then needs no rights, and replaces nothing that a
-# server on this machine may be using.  This works because PostgreSQL finds its
-# files relative to its programs: the programs are copied, all else is linked
-# to, under the same paths below a directory of the workspace.
+# The extension is installed into a second tree of the installed PostgreSQL, not into the
+# system's: a test then needs no privileges, and replaces nothing that another server may
+# be using.  This works because PostgreSQL finds its files relative to its programs: the
+# programs are copied, everything else is linked to, under the same paths below a directory
+# of the workspace.
 #
-# The server runs on that tree, on a Unix socket in a directory that only its
-# user can enter, as the user "postgres" when we are root, whom it refuses.
+# The server uses that tree, with a Unix socket in a directory that only its user can enter,
+# and runs as the user "postgres" if the script runs as root, which PostgreSQL refuses.
 #
 # Sourced by test/check.sh, test/demo.sh and example/run.sh, after workspace.sh.
 #
@@ -41,7 +41,7 @@ make_private_postgres()
 			ln -s "$directory" "$tree$directory"
 		fi
 	done
-	# what the system's tree has of this extension must not be found
+	# the system's installation of this extension must not be found
 	find "$tree" -name 'smartcar_tesla*' -prune -exec rm -rf {} +
 
 	[ "$("$private_pg_config" --sharedir)" = "$tree$("$PG_CONFIG" --sharedir)" ] ||
@@ -59,7 +59,7 @@ choose_server_user()
 	fi
 }
 
-# Runs a command as the user of the server, from a directory it may be in.
+# Runs a command as the user of the server, from a directory that it may enter.
 as_server_user()
 {
 	if [ "$(id -un)" = "$server_user" ]; then
@@ -69,7 +69,7 @@ as_server_user()
 	fi
 }
 
-# Clients, too, come from the second tree, and find the server.
+# Clients also come from the second tree, and find the server.
 export_server_address()
 {
 	export PATH=${private_pg_config%/*}:$PATH
@@ -104,15 +104,15 @@ start_server()
 	fi
 }
 
-# Sets token_key_file to a file with a new key to seal tokens with, which only the
-# server can read.  Each step of a check has its own.
+# Sets token_key_file to a file with a new key to seal tokens with, which only the server
+# can read.  Each step of a check has its own.
 make_token_key()
 {
 	token_key_file=$workspace/server/token_key_$BASHPID
 	as_server_user sh -c "umask 077; echo \"key1 \$(openssl rand -hex 32)\" > '$token_key_file'"
 }
 
-# Also called when there is nothing to stop.
+# Also called if there is nothing to stop.
 stop_server()
 {
 	if [ -n "$private_pg_config" ] && [ -f "$workspace/server/data/postmaster.pid" ]; then

@@ -1,15 +1,14 @@
 # steps.sh: runs the steps of a check and reports them.
 #
-# A step is a function step_NAME.  It runs in a process of its own, with its
-# output in a log, at most as many at once as there are processors.  Its result
-# is its exit status: 0, 77 for a step that cannot be run here (the log has a
-# line "skipped: why"), or a failure.  A step may report what it tested one by
-# one, in lines "ok - ...", "skipped - ..." and "not ok - ...", the last followed
-# by lines "# ..." that explain it; these are counted in its place.  A figure that
-# it wants to be seen is a line "note - ...", which is not counted.
+# A step is a function step_NAME.  It runs in a process of its own, with its output in a log,
+# with at most as many at once as there are processors.  Its result is its exit status: 0, 77
+# for a step that cannot run here (the log has a line "skipped: why"), or a failure.  A step
+# may report single tests in lines "ok - ...", "skipped - ..." and "not ok - ...", the last
+# followed by lines "# ..." that explain it; then these are counted.  A line "note - ..." is
+# shown and not counted.
 #
-# A step that takes longer than step_limit seconds has failed; it is ended, and
-# the log says what was running then.
+# A step that takes longer than step_limit seconds is ended and has failed; the log says what
+# was running.
 #
 # Sourced by test/check.sh, which sets step_limit, after workspace.sh.
 #
@@ -43,7 +42,7 @@ skip()
 	exit 77
 }
 
-# For a step: waits until an earlier one has ended, and gives up if it failed.
+# For a step: waits until an earlier one has ended, and fails if that failed.
 after()
 {
 	until is_done "$1"; do
@@ -54,7 +53,7 @@ after()
 	fi
 }
 
-# Each step is a process group, so that it can be ended with all it started.
+# Each step is a process group, so that all its processes can be ended.
 start_step()
 {
 	local name=$1
@@ -78,7 +77,7 @@ start_step()
 	running_steps+=("$name")
 }
 
-# end_steps NAME...: they get some time to clean up.
+# end_steps NAME...: gives them some time to clean up.
 end_steps()
 {
 	local name tries
@@ -101,7 +100,7 @@ stop_steps()
 	wait
 }
 
-# Whatever waits for an answer that does not come would be waited for in vain.
+# A process that waits for a response that does not come would never end.
 end_step_beyond_limit()
 {
 	local name=$1
@@ -138,7 +137,7 @@ report_step()
 		passed=1
 		say "ok - $title (${seconds}s)"
 	fi
-	# a step that breaks off has failed, whatever it reported before
+	# a step that stops early has failed, whatever it has reported
 	if [ "$result" != 0 ] && [ "$failed" = 0 ]; then
 		failed=1
 		say "not ok - $title (${seconds}s)"
@@ -164,14 +163,14 @@ forget_finished_steps()
 			continue
 		fi
 		wait "${step_pid[$name]}" || true
-		# one that was killed has left no result
+		# a step that was killed has left no result
 		is_done "$name" ||
 			echo "137 $((SECONDS - step_begin[$name]))" >"$workspace/steps/$name.result"
 	done
 	running_steps=("${still_running[@]}")
 }
 
-# run_steps NAME...: the titles are those that title_of prints.
+# run_steps NAME...: with the titles that title_of prints.
 run_steps()
 {
 	local processors reported=0 waiting=("$@") order=("$@")

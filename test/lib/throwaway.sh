@@ -1,11 +1,11 @@
-# throwaway.sh: the extension on a PostgreSQL of its own beside a local Smartcar,
-# for scripts that show it and do not test it.
+# throwaway.sh: the extension on a PostgreSQL server of its own with a local Smartcar, for
+# scripts that show it.
 #
 # Sourced after workspace.sh, packages.sh, server.sh and sandbox.sh.
 #
 # shellcheck shell=bash disable=SC2154
 
-# What start_throwaway needs to be installed; then install_missing_packages.
+# The needs of start_throwaway; then install_missing_packages.
 need_throwaway()
 {
 	need_compiler
@@ -14,10 +14,9 @@ need_throwaway()
 	need_sandbox
 }
 
-# Builds the extension from a copy of the project, $workspace/project, and starts
-# a server that has it and a local Smartcar, which waits a day for somebody to ask
-# it something.  Clients find the server by the environment, and the Smartcar is
-# at $sandbox_url.
+# Builds the extension from a copy of the project, $workspace/project, and starts a server
+# with it and a local Smartcar, which ends after a day without a request.  Clients find the
+# server by the environment, and the Smartcar is at $sandbox_url.
 start_throwaway()
 {
 	copy_project "$workspace/project"

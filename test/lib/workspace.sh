@@ -1,8 +1,8 @@
 # workspace.sh: a temporary directory to work in, and what is undone at the end.
 #
-# The checkout that is tested must stay as it is, whether a test passes, fails
-# or is interrupted.  So everything is built and run in copies of it, and
-# whatever was started or made is taken back when the script ends.
+# The checkout must not change, whether a test passes, fails or is interrupted.  So
+# everything is built and run in copies of it, and whatever was started or created is
+# removed when the script ends.
 #
 # Sourced by test/check.sh, test/demo.sh, example/run.sh and scripts in tools/.
 #
@@ -24,7 +24,7 @@ die()
 	exit 1
 }
 
-# Runs a command; shows what it printed only if it fails.
+# Runs a command; shows its output only if it fails.
 quietly()
 {
 	if ! "$@" >"$workspace/output" 2>&1; then
@@ -33,14 +33,14 @@ quietly()
 	fi
 }
 
-# set -e ends a script without a word; this says where.
+# set -e ends a script without a message; this says where.
 report_errors()
 {
 	trap 'case $BASH_COMMAND in return*) ;; *)
 		say "${BASH_SOURCE[0]##*/}, line $LINENO: failed: $BASH_COMMAND" >&2 ;; esac' ERR
 }
 
-# Remembers a function to call at the end; the last one is called first.
+# Registers a function to call at the end; the last one is called first.
 at_end()
 {
 	end_actions=("$1" "${end_actions[@]}")
@@ -50,7 +50,7 @@ finish()
 {
 	local result=$? action
 
-	# A second Ctrl-C must not stop the cleaning up.
+	# A second Ctrl-C must not stop the clean-up.
 	trap '' INT TERM HUP
 	for action in "${end_actions[@]}"; do
 		"$action" || true
@@ -65,8 +65,8 @@ finish()
 	exit $result
 }
 
-# The server's user reads what is in there, its socket needs a short path, and make
-# knows no path with a space in it.
+# The server's user reads files there, its socket needs a short path, and make allows no
+# space in a path.
 make_workspace()
 {
 	local parent=${TMPDIR:-/tmp}
@@ -84,7 +84,7 @@ make_workspace()
 	trap 'exit 141' PIPE
 	workspace=$(mktemp -d "$parent/smartcar_tesla.XXXXXX")
 	chmod 755 "$workspace"
-	# npm, for one, wants to write there
+	# npm, for one, writes there
 	if [ ! -w "${HOME:-/nonexistent}" ]; then
 		export HOME=$workspace
 	fi
@@ -97,7 +97,7 @@ is_own_repository()
 			"$project" ]
 }
 
-# The files that belong to the project, each ended by a zero byte.
+# The files of the project, each ended by a zero byte.
 list_project_files()
 {
 	local file
@@ -105,13 +105,13 @@ list_project_files()
 	if is_own_repository; then
 		git -c safe.directory='*' -C "$project" ls-files -z -co --exclude-standard |
 			while IFS= read -r -d '' file; do
-				# one that is deleted and not committed is still listed
+				# a file that is deleted but not committed is still listed
 				if [ -e "$project/$file" ]; then
 					printf '%s\0' "$file"
 				fi
 			done
 	else
-		# an unpacked archive: everything but what a build leaves
+		# an unpacked archive: everything but build results
 		(cd "$project" && find . \( -name .git -o -name node_modules \) -prune -o -type f \
 			! -name '*.o' ! -name '*.bc' ! -name '*.so' ! -path './smartcar_tesla--*.sql' -print0)
 	fi

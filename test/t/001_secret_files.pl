@@ -1,5 +1,5 @@
-# Secrets in files: which files are taken, and that nothing of them is ever
-# shown, in whatever the server logs.
+# Secret files: which files are accepted, and that their content is never logged
+# or shown.
 
 use strict;
 use warnings;
@@ -53,13 +53,13 @@ sub hash_with
 
 my $good = write_secret('good', "$canary\n", 0600);
 my $hash = hash_with($good);
-like($hash, qr/^[0-9a-f]{64}$/, 'a file that only the server can read is taken');
-is(hash_with(write_secret('no_newline', $canary, 0400)), $hash, 'with or without a line break');
-is(hash_with(write_secret('crlf', "$canary\r\n", 0600)), $hash, 'of either kind');
+like($hash, qr/^[0-9a-f]{64}$/, 'a file that only the server can read is accepted');
+is(hash_with(write_secret('no_newline', $canary, 0400)), $hash, 'a file without a line break is accepted');
+is(hash_with(write_secret('crlf', "$canary\r\n", 0600)), $hash, 'a file with CRLF is accepted');
 
 # a new secret takes effect with the next query, in the same session
 write_secret('good', "$canary-2\n", 0600);
-isnt(hash_with($good), $hash, 'the file is read at use');
+isnt(hash_with($good), $hash, 'a changed file takes effect at once');
 
 my %refused = (
 	'readable by the group' => [ write_secret('group', $canary, 0640), qr/42501.*has group or world access/s ],
@@ -80,7 +80,7 @@ foreach my $what (sort keys %refused)
 	like(hash_with($path), $pattern, "refused: $what");
 }
 
-# a fifo must not hold up the session
+# a fifo must not block the session
 my $fifo = "$dir/fifo";
 system('mkfifo', '-m', '0600', $fifo) == 0 or die "mkfifo failed";
 like(hash_with($fifo), qr/42809.*not a regular file/s, 'refused: a fifo');
@@ -93,15 +93,15 @@ SKIP:
 		'refused: unreadable');
 }
 
-# the largest that is taken
-like(hash_with(write_secret('largest', 'x' x 8192, 0600)), qr/^[0-9a-f]{64}$/, 'a file of 8192 bytes');
+# the largest file that is accepted
+like(hash_with(write_secret('largest', 'x' x 8192, 0600)), qr/^[0-9a-f]{64}$/, 'a file of 8192 bytes is accepted');
 
-# nothing of the secret in what others can see
+# the secret is not visible anywhere
 is($node->safe_psql('postgres', q(SELECT count(*) FROM smartcar_info() WHERE setting LIKE '%canary%')), '0',
 	'not in smartcar_info()');
 $node->stop;
 my $log = slurp_file($node->logfile);
 like($log, qr/smartcar_hash_challenge/, 'the log has the statements');
-unlike($log, qr/\Q$canary\E/, 'and nothing of the secrets, at the most talkative setting');
+unlike($log, qr/\Q$canary\E/, 'no secret is in the log, at debug5');
 
 done_testing();

@@ -1,8 +1,8 @@
-# A libcurl that is older, or was built with less, than the one of this machine:
-# what cannot be missed is said, and everything else works.
+# An older libcurl, or one that was built with fewer features: a warning says what
+# is affected, and everything else works.
 #
-# The server runs with a library between it and libcurl.  It has no HTTP/2, keeps
-# no authorities, tells nothing of TLS, and says that it is version 7.86.
+# A preloaded library changes the server's libcurl: it has no HTTP/2, does not cache
+# certificate authorities, has no OpenSSL context, and reports version 7.86.
 
 use strict;
 use warnings;
@@ -92,20 +92,20 @@ my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
 my $ask = "SELECT smartcar_get_user('$ada->{access_token}')";
 
-is($session->query("SELECT setting FROM smartcar_info() WHERE name = 'libcurl'"), '7.86.0', 'the other libcurl is used');
+is($session->query("SELECT setting FROM smartcar_info() WHERE name = 'libcurl'"), '7.86.0', 'the older libcurl is used');
 my $resolver = $session->query("SELECT setting FROM smartcar_info() WHERE name = 'libcurl_resolver'");
 
 my $result = $session->query($ask);
 like($result, qr/^\Q$ada->{user_id}\E$/m, 'a call works');
-is(join(' ', map { $_->{protocol} } $sandbox->log(path => '/user$')), '1.1', 'over HTTP/1.1');
+is(join(' ', map { $_->{protocol} } $sandbox->log(path => '/user$')), '1.1', 'the call uses HTTP/1.1');
 SKIP:
 {
 	skip "names are not resolved by a thread ($resolver)", 2 if $resolver ne 'threaded';
 	like($result, qr/^WARNING:  01000: libcurl 7\.86\.0 cannot interrupt DNS resolution$/m,
-		'the first one warns of a name that holds it up');
-	like($result, qr/^DETAIL:  A statement cannot be canceled while a name is being resolved\.$/m, 'and says what that means');
+		'the first call warns that resolving a host name may block it');
+	like($result, qr/^DETAIL:  A statement cannot be canceled while a name is being resolved\.$/m, 'the warning says that a cancel does not work meanwhile');
 }
-is($session->query($ask), $ada->{user_id}, 'the next one does not');
+is($session->query($ask), $ada->{user_id}, 'the next call does not warn');
 
 $session->finish;
 $node->stop;

@@ -1,6 +1,6 @@
-# A call to Smartcar can be interrupted, whatever it is waiting for: a cancel, a
-# statement timeout and the end of the session are served at once, and the
-# session goes on.
+# A call to Smartcar can be interrupted at every stage: a cancel, a statement
+# timeout and pg_terminate_backend() take effect at once, and after the first two
+# the session goes on.
 
 use strict;
 use warnings;
@@ -16,8 +16,8 @@ use Session;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# Seconds in which an interrupt must be served.  A machine that is busy with
-# something else is given a second chance.
+# Seconds within which an interrupt must take effect.  A busy machine gets more
+# chances.
 my $limit = 0.3;
 my $chances = 3;
 
@@ -66,8 +66,8 @@ sub is_waiting
 	return $control->query("SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE pid = $backend") eq $event;
 }
 
-# What a call may be waiting for: the server to use, what goes wrong with the
-# request, and the condition by which one sees that the request is on its way.
+# The stages of a call: the server to use, the fault, and the condition that shows
+# that the request has reached the stage.
 my @phases = (
 	[ 'resolves the host name', 'slow_name', undef, undef ],
 	[ 'connects', 'deaf', undef, undef ],
@@ -79,7 +79,7 @@ my @phases = (
 		sub { grep { ($_->{status} // 0) == 429 } $sandbox->log } ],
 );
 
-# Sends an interrupt by a function of the server, and returns when that was.
+# Sends an interrupt with a function of the server, and returns the time of that.
 sub interrupt_by
 {
 	my ($function) = @_;
@@ -89,7 +89,7 @@ sub interrupt_by
 	return $sent;
 }
 
-# What is set before, how it is sent, and what then comes.
+# The statement before the call, the interrupt, and the expected error.
 my %interrupts = (
 	'a cancel' => [
 		'', sub { return interrupt_by('pg_cancel_backend') },
@@ -105,7 +105,7 @@ my %interrupts = (
 	],
 );
 
-# Interrupts a call.  Returns its result, and how long it took.
+# Interrupts a call.  Returns its result, and how long the interrupt took.
 sub interrupt
 {
 	my ($server, $condition, $before, $send) = @_;
@@ -149,12 +149,12 @@ foreach my $phase (@phases)
 				last if $seconds <= $limit;
 			}
 			subtest "$name while a request $what" => sub {
-				like($result, $expected, 'has the text of PostgreSQL');
+				like($result, $expected, 'the error has PostgreSQL\'s text');
 				cmp_ok($seconds, '<=', $limit, 'is served within 300 ms');
 			};
 			$sandbox->faults;
 			is($session->query("SET statement_timeout = 0; SET smartcar_tesla.server = smartcar; $ask"),
-				$ada->{user_id}, 'and the next call works');
+				$ada->{user_id}, 'the next call works');
 		}
 	}
 }
@@ -180,16 +180,16 @@ SKIP:
 
 	# SIGHUP 1, SIGINT 2, SIGUSR1 10, SIGALRM 14, SIGTERM 15
 	is((grep { (hex(substr $_, -8) & 0x6203) == 0x6203 } @masks), @masks,
-		'the thread that resolves a name takes no signal of the server');
+		'the thread that resolves a name blocks the signals of the server');
 }
 
-# What waits is shown to those who look after the server.
+# The wait is visible in pg_stat_activity.
 $sandbox->faults({ delay_ms => 30000 });
 $session->start($ask);
 ok(wait_until(\&is_waiting), "pg_stat_activity shows $event");
 
-# A database is dropped while that call still waits: every backend has to answer
-# before its files go.
+# DROP DATABASE while the call waits: every backend has to process a barrier before the
+# files are deleted.
 sub seconds_to_drop
 {
 	my $begun;
@@ -203,7 +203,7 @@ sub seconds_to_drop
 {
 	my $with_call = seconds_to_drop();
 
-	ok(is_waiting(), 'the call waits all the while');
+	ok(is_waiting(), 'the call is still waiting');
 	interrupt_by('pg_cancel_backend');
 	$session->result(5);
 	cmp_ok($with_call, '<', seconds_to_drop() + 1, 'DROP DATABASE does not wait for a call');
@@ -227,7 +227,7 @@ sub left_behind
 
 	for my $round (0 .. 5)
 	{
-		# half of the requests are answered, and the others wait
+		# half of the requests get a response, and the others wait
 		$sandbox->faults({ after => 10, times => 0, delay_ms => 30000 });
 		$session->start($bulk);
 		wait_until(sub { (grep { defined $_->{status} } $sandbox->log) == 10 && $sandbox->max_in_flight == 8 });
@@ -237,10 +237,10 @@ sub left_behind
 		  if $round == 0;
 		$before = left_behind() if $round == 0;
 	}
-	is(left_behind(), $before, 'and leaves nothing behind');
-	like($before, qr/ 0 contexts, 0 requests/, 'of its requests and its memory');
+	is(left_behind(), $before, 'a canceled bulk call leaves no socket, memory context or request behind');
+	like($before, qr/ 0 contexts, 0 requests/, 'before the bulk call there were no memory contexts and no requests');
 	$sandbox->faults;
-	is($session->query($bulk), 20, 'the same call then works');
+	is($session->query($bulk), 20, 'the canceled bulk call can be repeated');
 }
 
 # A cancel while many requests negotiate TLS, each for a connection of its own.
@@ -267,13 +267,13 @@ sub left_behind
 			last if $seconds <= $limit;
 		}
 		like($result, qr/57014/, "256 commands over TLS are canceled after $moment s");
-		cmp_ok($seconds, '<=', $limit, 'within 300 ms');
+		cmp_ok($seconds, '<=', $limit, 'the cancel of 256 commands takes effect within 300 ms');
 	}
 	$session->query('SET smartcar_tesla.server = smartcar');
 	$sandbox->faults;
 }
 
-# Who catches the error can go on in the same transaction.
+# A block that catches the error can go on in the same transaction.
 sub caught
 {
 	my ($condition, $server) = @_;
@@ -296,16 +296,16 @@ like($session->result(5), qr/caught 57014, then got \Q$ada->{user_id}\E/, 'a blo
 
 $sandbox->faults({ delay_ms => 30000 });
 like($session->query(caught(q(SQLSTATE 'SC003'), 'hasty')), qr/caught SC003, then got \Q$ada->{user_id}\E/,
-	'so does one that catches SC003');
+	'a block that catches SC003 goes on');
 
 $sandbox->faults({ delay_ms => 30000 });
 $session->query("BEGIN; SAVEPOINT before; SET LOCAL smartcar_tesla.server = hasty");
 is($session->error($ask)->{sqlstate}, 'SC003', 'a call fails in a transaction');
 $session->query('ROLLBACK TO before');
-is($session->query("$ask"), $ada->{user_id}, 'and works again after the rollback to a savepoint');
+is($session->query("$ask"), $ada->{user_id}, 'after the rollback to a savepoint, calls work again');
 $session->query('COMMIT');
 
-# The session may end while nothing waits and connections are kept.
+# A session that waits for nothing and keeps connections can be terminated.
 interrupt_by('pg_terminate_backend');
 ok(wait_until(sub { !kill 0, $session->backend }), 'a session that keeps connections ends');
 

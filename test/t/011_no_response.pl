@@ -1,5 +1,5 @@
-# What a call says when no answer comes: which of the four SQLSTATEs, how far the
-# request came, after how many milliseconds, and which option has a say in it.
+# The errors of calls without a response: the SQLSTATE, the phase of the request, the
+# milliseconds, and the option that is involved.
 
 use strict;
 use warnings;
@@ -40,7 +40,7 @@ my $session = Session->new($node);
 $names = undef if $names && !HostNames::in_use($session, 'slow_name');
 $session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 
-# The same request as one that may be repeated, and as one that may not be.
+# A request that may be repeated, and one that may not.
 my $get = 'SELECT smartcar_get_user(access_token) FROM token';
 my $post = q(SELECT (smartcar_request('POST', '/vehicles', access_token)).status FROM token);
 
@@ -52,33 +52,33 @@ sub on
 	return $session;
 }
 
-# Nobody is there.
+# A refused connection.
 {
 	my $origin = $sandbox->url('closed_port');
 	my $error = on('closed')->error($post);
 
-	is($error->{sqlstate}, 'SC001', 'a refused connection');
-	is($error->{message}, qq(could not connect to "$origin"), 'names the origin');
+	is($error->{sqlstate}, 'SC001', 'a refused connection is SC001');
+	is($error->{message}, qq(could not connect to "$origin"), 'the message names the origin');
 	like($error->{detail}, qr{^POST /v2\.0/vehicles failed after \d+ ms, while connecting: \S.*\.$},
-		'and says what was being done, for how long, and the reason');
-	like($error->{hint}, qr/can reach that host\. The option "api_origin" sets where requests go\.$/, 'and which option leads there');
+		'the detail has the phase, the time and the reason');
+	like($error->{hint}, qr/can reach that host\. The option "api_origin" sets where requests go\.$/, 'the hint names the option');
 
 	$error = on('closed')->error($get);
-	is($error->{sqlstate}, 'SC001', 'so does a request that was repeated');
-	like($error->{detail}, qr/after [5-9]\d\d ms/, 'after its pauses');
+	is($error->{sqlstate}, 'SC001', 'a request that was repeated fails with SC001, too');
+	like($error->{detail}, qr/after [5-9]\d\d ms/, 'after the pauses of its repeats');
 
 	like(on('closed')->error(q(SELECT smartcar_request('POST', '/connections', origin => 'management')))->{hint},
-		qr/The option "management_origin" sets/, 'of every origin its own option is named');
+		qr/The option "management_origin" sets/, 'the hint names the option of the management origin');
 }
 {
 	my $error = on('unknown')->error($post);
 
-	is($error->{sqlstate}, 'SC001', 'a host name that does not exist');
-	is($error->{message}, 'could not connect to "https://smartcar.invalid"', 'is named');
-	like($error->{detail}, qr{while resolving the host name: .*smartcar\.invalid}, 'as what could not be resolved');
+	is($error->{sqlstate}, 'SC001', 'an unknown host name is SC001');
+	is($error->{message}, 'could not connect to "https://smartcar.invalid"', 'the message names the origin with the unknown host');
+	like($error->{detail}, qr{while resolving the host name: .*smartcar\.invalid}, 'the detail says that the name could not be resolved');
 }
 
-# The connection breaks.
+# A lost connection.
 my $lost = 'connection to "' . $sandbox->url . '" was lost';
 foreach my $case (
 	[ 'before the work', { drop => 'before' }, 'waiting for the response' ],
@@ -89,22 +89,22 @@ foreach my $case (
 {
 	my ($when, $fault, $phase) = @$case;
 
-	# a request that nobody knows how far it came
+	# a POST: nobody knows whether Smartcar has received it
 	$sandbox->faults({ %$fault, times => 0 });
 	my $error = on('smartcar')->error($post);
-	is($error->{sqlstate}, 'SC001', "a connection that is lost $when");
-	is($error->{message}, $lost, 'is called that');
-	like($error->{detail}, qr{^POST /v2\.0/vehicles failed after \d+ ms, while $phase: \S.*\.$}, "while $phase");
-	like($error->{hint}, qr/^Smartcar may have carried out the request\. /, 'and the request may have been carried out');
-	is(scalar $sandbox->log, 1, 'so it is not repeated');
+	is($error->{sqlstate}, 'SC001', "a connection that is lost $when is SC001");
+	is($error->{message}, $lost, 'the message says that the connection was lost');
+	like($error->{detail}, qr{^POST /v2\.0/vehicles failed after \d+ ms, while $phase: \S.*\.$}, "the detail has the phase: $phase");
+	like($error->{hint}, qr/^Smartcar may have carried out the request\. /, 'the hint says that the request may have been carried out');
+	is(scalar $sandbox->log, 1, 'the POST is not repeated');
 
 	$sandbox->faults;
-	is($session->query($get), $ada->{user_id}, 'and the next call works');
+	is($session->query($get), $ada->{user_id}, 'the next call works');
 }
 {
 	$sandbox->faults({ drop => 'after', times => 0 });
 	my $error = on('smartcar')->error($get);
-	is("$error->{sqlstate}$error->{hint}", 'SC001', 'of a request that only reads there is nothing to find out');
+	is("$error->{sqlstate}$error->{hint}", 'SC001', 'a GET needs no hint');
 }
 
 sub about
@@ -114,7 +114,7 @@ sub about
 	return defined $milliseconds && $milliseconds >= $limit - 10 && $milliseconds <= $limit + 500;
 }
 
-# A timeout in each phase.  The hint is right when following it helps.
+# A timeout in each phase, and the option that the hint names.
 my @timeouts = (
 	[ 'resolving the host name', 'slow_name', undef, 'connect_timeout', '200ms' ],
 	[ 'connecting', 'deaf', undef, 'connect_timeout', '200ms' ],
@@ -140,18 +140,18 @@ foreach my $case (@timeouts)
 		my ($milliseconds) = $error->{detail} =~ qr{^GET /v2\.0/user was given up after (\d+) ms, while $phase\.$};
 
 		is($error->{sqlstate}, 'SC003', "a timeout while $phase ($server)");
-		like($error->{message}, qr{^request to "https?://[^"/]+" timed out$}, 'is called that');
-		# the clocks of libcurl and of the extension are read one after the other
+		like($error->{message}, qr{^request to "https?://[^"/]+" timed out$}, 'the message says that the request timed out');
+		# libcurl and the extension read the clock separately
 		my ($limit) = $value =~ /(\d+)/;
 		ok(about($milliseconds, $limit), "after $value, in that phase") or diag($error->{detail});
 		like($error->{hint},
 			qr{^The option "$option" is $value; change it with ALTER SERVER $server OPTIONS \(SET $option '\d+s'\)\.$},
-			"and $option sets it");
+			"the hint names $option and its value");
 	}
 }
 
-# Of many requests one makes a connection, and the others wait for it; but none
-# longer than it would for its own.
+# Of many requests one makes a connection and the others wait for it, but no longer
+# than for a connection of their own.
 {
 	my @results = split /\n/, on('silent_tls')->query(
 		q(SELECT sqlstate, (error).description FROM token,
@@ -162,25 +162,25 @@ foreach my $case (@timeouts)
 	{
 		my ($milliseconds, $phase) = $result =~ /^SC003\|.* given up after (\d+) ms, while (.*)\.$/;
 
-		ok(about($milliseconds, 200), 'one of many requests is given up in time') or diag($result);
+		ok(about($milliseconds, 200), 'one of many requests times out in time') or diag($result);
 		$phases{ $phase // $result }++;
 	}
 	# when the first one fails, the next one may just have begun
 	ok($phases{'negotiating TLS'} >= 1 && $phases{'connecting'} >= 3 && keys %phases == 2,
-		'most of them have waited for the connection of another') or diag(explain(\%phases));
+		'most requests have waited for the connection of another one') or diag(explain(\%phases));
 }
 
-# What the hint says can be run, also where the option had its default.
+# The statement in the hint can be run, also if the option had its default.
 {
 	$session->query('ALTER SERVER hasty OPTIONS (DROP timeout, ADD connect_timeout \'100ms\')');
 	$sandbox->faults({ delay_ms => 400 });
-	is(on('hasty')->query($get), $ada->{user_id}, 'connect_timeout is not about what comes after the connection');
+	is(on('hasty')->query($get), $ada->{user_id}, 'connect_timeout does not limit the time after the connection was made');
 	$session->query('ALTER SERVER hasty OPTIONS (SET connect_timeout \'5s\', ADD timeout \'300ms\')');
 	$sandbox->faults({ delay_ms => 1000 });
 	my ($statement) = $session->error($get)->{hint} =~ /(ALTER SERVER .*)\.$/;
-	is($session->query($statement), '', 'the statement of the hint can be run');
+	is($session->query($statement), '', 'the statement in the hint can be run');
 	$sandbox->faults({ delay_ms => 500 });
-	is($session->query($get), $ada->{user_id}, 'and helps');
+	is($session->query($get), $ada->{user_id}, 'following the hint makes the call succeed');
 
 	# 30 seconds would be too long for a test
 	$session->query('ALTER SERVER hasty OPTIONS (DROP timeout)');
@@ -188,32 +188,32 @@ foreach my $case (@timeouts)
   SKIP:
 	{
 		skip 'a full queue of connections does not stop another one here', 1 if !$deaf;
-		like(on('deaf')->error($get)->{hint}, qr/"timeout" is 200ms/, 'the shorter of the two ends a connection');
+		like(on('deaf')->error($get)->{hint}, qr/"timeout" is 200ms/, 'the shorter of the two timeouts limits the connection');
 	}
 }
 
-# A command may have been carried out, unless it was not even sent.
+# A command that timed out may have been carried out, unless it was not sent.
 {
 	$sandbox->faults({ delay_ms => 20000 });
 	my $error = on('one_second')->error($post);
-	is($error->{sqlstate}, 'SC003', 'a command that takes too long');
-	like($error->{hint}, qr/^Smartcar may have carried out the request\. .* The option "timeout" is 1s; /, 'may have been carried out');
+	is($error->{sqlstate}, 'SC003', 'a command that takes too long is SC003');
+	like($error->{hint}, qr/^Smartcar may have carried out the request\. .* The option "timeout" is 1s; /, 'the hint says that it may have been carried out');
 	$error = on('silent_tls')->error($post);
-	is($error->{sqlstate}, 'SC003', 'one that was not sent');
-	like($error->{hint}, qr/^The option "connect_timeout" is 200ms; /, 'was not');
+	is($error->{sqlstate}, 'SC003', 'a command that was not sent is SC003');
+	like($error->{hint}, qr/^The option "connect_timeout" is 200ms; /, 'the hint does not say that it may have been carried out');
 }
 
-# The limit is that of a request and its repeats, with the pauses in between.
+# The timeout covers a request with its repeats and pauses.
 {
 	$sandbox->faults({ status => 503, delay_ms => 600 }, { delay_ms => 20000 });
 	my $error = on('one_second')->error($get);
-	is($error->{sqlstate}, 'SC003', 'a timeout in the second try');
+	is($error->{sqlstate}, 'SC003', 'a timeout in the second attempt is SC003');
 	my ($milliseconds) = $error->{detail} =~ /after (\d+) ms/;
-	ok(about($milliseconds, 1000), "comes when the time of both is over ($milliseconds ms)");
-	is(scalar $sandbox->log, 2, 'and is the last');
+	ok(about($milliseconds, 1000), "it comes after the time of both attempts ($milliseconds ms)");
+	is(scalar $sandbox->log, 2, 'there is no third attempt');
 }
 
-# Of many requests each has its own fate.
+# In a bulk call, each request has its own result.
 {
 	my $paths = q(ARRAY['/user', '/vehicles', '/vehicles/36ab27d0-fd9d-4455-823a-ce30af709ffc', '/user']);
 
@@ -235,7 +235,7 @@ foreach my $case (@timeouts)
 		'each of many requests has its own result');
 	is(on('closed')->query(
 			qq(SELECT string_agg(sqlstate, ',') FROM token, smartcar_request_many('POST', $paths, ARRAY[access_token]))),
-		'SC001,SC001,SC001,SC001', 'where nobody is there, that holds for all');
+		'SC001,SC001,SC001,SC001', 'SC001 for all requests if nobody listens');
 }
 
 # No SQLSTATE ends in 000, so that PL/pgSQL can catch them all with the class.

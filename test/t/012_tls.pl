@@ -1,5 +1,5 @@
-# TLS and the way to the server: whom a call trusts, HTTP/2, and that no proxy
-# of the environment gets in between.
+# TLS, HTTP/2 and proxies: whom a call trusts, which protocol it uses, and that a
+# proxy of the environment is ignored.
 
 use strict;
 use warnings;
@@ -17,8 +17,8 @@ my $sandbox = Sandbox->start('--tls');
 my @ca = (ca_file => $sandbox->url('ca_file'));
 my $node = PostgreSQL::Test::Cluster->new('main');
 
-# The environment of the postmaster names a proxy where nobody is, and an
-# authority that only the option may name.
+# The environment of the postmaster names a proxy where nobody listens, and a
+# certificate authority, which only the option may name.
 $node->init;
 {
 	local %ENV = %ENV;
@@ -49,19 +49,20 @@ sub on
 	return $session;
 }
 
-# Who is trusted.
+# Trusted servers.
 foreach my $case ([ 'plain', '1.1', 0 ], [ 'http2', '2', 1 ], [ 'http1', '1.1', 1 ])
 {
 	my ($server, $protocol, $secure) = @$case;
 
 	$sandbox->faults;
-	is(on($server)->query($ask), $ada->{user_id}, "$server: a call works, whatever proxy the environment names");
+	is(on($server)->query($ask), $ada->{user_id}, "$server: a call works, in spite of the proxy in the environment");
 	my ($entry) = $sandbox->log;
-	is($entry->{protocol}, $protocol, "in HTTP/$protocol");
+	is($entry->{protocol}, $protocol, "$server: HTTP/$protocol");
 	is(!!$entry->{secure}, !!$secure, $secure ? 'over TLS' : 'without TLS');
 }
 
-# Who is not.  The reason is libcurl's or OpenSSL's, so only its subject is known.
+# Untrusted servers.  The reason comes from libcurl or OpenSSL, so only its subject is
+# compared.
 my %reasons = (
 	stranger => qr/certificate|CA/,
 	wrong_host => qr/host ?name|subject name|does not match/i,
@@ -72,19 +73,19 @@ foreach my $server (sort keys %reasons)
 	$sandbox->faults;
 	my $error = on($server)->error($ask);
 
-	is($error->{sqlstate}, 'SC002', "$server: a certificate that must not be trusted");
-	like($error->{message}, qr{^could not establish a trusted connection to "https://localhost:\d+"$}, 'is refused');
+	is($error->{sqlstate}, 'SC002', "$server: a certificate that must not be trusted is SC002");
+	like($error->{message}, qr{^could not establish a trusted connection to "https://localhost:\d+"$}, "$server: the message names the origin");
 	like($error->{detail},
-		qr{^GET /v2\.0/user failed after \d+ ms, while negotiating TLS: .*$reasons{$server}.*\.$}, 'with the reason');
-	like($error->{hint}, qr/have a superuser run ALTER SERVER \w+ OPTIONS \((?:ADD|SET) ca_file '\/etc\/smartcar\/ca\.crt'\)\.$/, 'and what might help');
-	is(scalar $sandbox->log, 0, 'before anything was sent, and not again');
+		qr{^GET /v2\.0/user failed after \d+ ms, while negotiating TLS: .*$reasons{$server}.*\.$}, "$server: the detail has the reason");
+	like($error->{hint}, qr/have a superuser run ALTER SERVER \w+ OPTIONS \((?:ADD|SET) ca_file '\/etc\/smartcar\/ca\.crt'\)\.$/, "$server: the hint names the option ca_file");
+	is(scalar $sandbox->log, 0, "$server: nothing was sent");
 }
-is(on('http2')->query($ask), $ada->{user_id}, 'the session is none the worse for it');
+is(on('http2')->query($ask), $ada->{user_id}, 'the session still works');
 is(on('stranger')->error($ask)->{sqlstate}, 'SC002',
 	'a server without ca_file does not use the connection of one that has it');
 
-# TLS that is not negotiated is no question of trust: somebody hangs up, or speaks
-# another language.  Nothing was sent, and a question is asked again.
+# A failed TLS handshake is no question of trust: the server hangs up, or does not
+# speak TLS.  Nothing was sent, and a GET is repeated.
 Sandbox::create_server($node, 'rude', $sandbox->url('tls_hangup'), @ca);
 Sandbox::create_server($node, 'not_tls', $sandbox->url =~ s/^http:/https:/r, @ca);
 my $command = q(SELECT smartcar_request('POST', '/vehicles', access_token) FROM token);
@@ -96,16 +97,16 @@ foreach my $server ('rude', 'not_tls')
 		my $error = on($server)->error($sql);
 		my $tries = $sql eq $ask ? 3 : 1;
 
-		is($error->{sqlstate}, 'SC001', "$server: no TLS");
-		like($error->{message}, qr{^could not connect to "https://[^"/]+"$}, 'is no connection');
-		like($error->{detail}, qr{ failed after \d+ ms, while negotiating TLS: .*\w\.$}, 'with the phase and the reason');
-		like($error->{hint}, qr/The option "api_origin" sets where requests go\.$/, 'and what to look at');
+		is($error->{sqlstate}, 'SC001', "$server: a failed TLS handshake is SC001");
+		like($error->{message}, qr{^could not connect to "https://[^"/]+"$}, "$server: the message says that there was no connection");
+		like($error->{detail}, qr{ failed after \d+ ms, while negotiating TLS: .*\w\.$}, "$server: the detail has the phase and the reason");
+		like($error->{hint}, qr/The option "api_origin" sets where requests go\.$/, "$server: the hint names the option api_origin");
 		is($sandbox->ask('statistics')->{connections}{tls_hangup}{opened} - $before, $tries, "after $tries tries")
 			if $server eq 'rude';
 	}
 }
 
-# What ca_file names.
+# Invalid files in ca_file.
 my $empty = PostgreSQL::Test::Utils::tempdir() . '/empty.pem';
 append_to_file($empty, '');
 foreach my $file ($empty, '/nonexistent/ca.pem')
@@ -116,17 +117,16 @@ foreach my $file ($empty, '/nonexistent/ca.pem')
 	$session->query('ALTER SERVER stranger OPTIONS (DROP ca_file)');
 }
 
-# Another authority in the same file counts with the next connection, which a
-# command always makes.
+# A changed ca_file counts for the next connection.  A command always makes a new one.
 my $changing = PostgreSQL::Test::Utils::tempdir() . '/changing.pem';
 append_to_file($changing, slurp_file($sandbox->url('ca_file')));
 Sandbox::create_server($node, 'changing', $sandbox->url('https'), ca_file => $changing);
-is(on('changing')->query($ask), $ada->{user_id}, 'an authority in a file');
+is(on('changing')->query($ask), $ada->{user_id}, 'the authority in ca_file is trusted');
 unlink $changing;
 append_to_file($changing, '');
-is(on('changing')->error($command)->{sqlstate}, 'SC002', 'is no longer trusted when it is no longer there');
+is(on('changing')->error($command)->{sqlstate}, 'SC002', 'an authority that was removed from ca_file is no longer trusted');
 
-# Nothing but https leaves the machine.
+# Only https is allowed beyond the loopback interface.
 foreach my $origin (
 	'http://192.0.2.1',
 	'http://api.smartcar.com',
@@ -137,7 +137,7 @@ foreach my $origin (
 	is($session->error("ALTER SERVER plain OPTIONS (SET api_origin '$origin')")->{sqlstate}, '22023', "$origin is refused");
 }
 
-# Not even if the option was not checked when it was set.
+# Nor if the option was stored without a check.
 foreach my $origin ('http://192.0.2.1', 'ftp://127.0.0.1', 'http://localhost.example.com')
 {
 	$session->query(
@@ -147,10 +147,10 @@ foreach my $origin ('http://192.0.2.1', 'ftp://127.0.0.1', 'http://localhost.exa
 	is("$error->{sqlstate}: $error->{message}", qq(22023: invalid value for option "api_origin": "$origin"), "nothing is sent to $origin");
 }
 
-# A bulk call over HTTP/2 has its requests side by side in one connection.
+# A bulk call over HTTP/2 has its requests in parallel streams of one connection.
 my $bulk = q(SELECT count(*) FROM token, smartcar_get_vehicle_many(
-	array_fill('36ab27d0-fd9d-4455-823a-ce30af709ffc'::text, ARRAY[16]), ARRAY[access_token]) AS answer
-	WHERE answer.sqlstate IS NULL);
+	array_fill('36ab27d0-fd9d-4455-823a-ce30af709ffc'::text, ARRAY[16]), ARRAY[access_token]) AS response
+	WHERE response.sqlstate IS NULL);
 sub bulk_on
 {
 	my ($server) = @_;
@@ -167,21 +167,21 @@ sub bulk_on
 }
 {
 	$session = Session->new($node);
-	is_deeply([ bulk_on('http2') ], [ 1, 16 ], 'has one connection, and a stream for each request');
-	cmp_ok($sandbox->max_in_flight, '>=', 8, 'and 8 of them at once');
+	is_deeply([ bulk_on('http2') ], [ 1, 16 ], 'HTTP/2: one connection, with a stream for each request');
+	cmp_ok($sandbox->max_in_flight, '>=', 8, 'HTTP/2: 8 requests at once');
 
-	# the connection that is there is used again
+	# the open connection is used again
 	my ($before) = $sandbox->log;
 	$sandbox->faults;
 	on('http2')->query($ask);
 	my ($entry) = $sandbox->log;
-	is($entry->{port}, $before->{port}, 'a later statement uses it again');
+	is($entry->{port}, $before->{port}, 'HTTP/2: a later statement uses the connection again');
 
-	is_deeply([ bulk_on('http1') ], [ 8, 1 ], 'has as many connections as requests at once');
-	is_deeply([ bulk_on('plain') ], [ 8, 1 ], 'and so it is without TLS');
+	is_deeply([ bulk_on('http1') ], [ 8, 1 ], 'HTTP/1.1 over TLS: a connection for each concurrent request');
+	is_deeply([ bulk_on('plain') ], [ 8, 1 ], 'HTTP/1.1 without TLS: a connection for each concurrent request');
 }
 
-# A server that says it is about to go, and one that ends a stream.
+# The server sends GOAWAY, or ends a stream.
 foreach my $fault ({ goaway => 1 }, { reset => 1 }, { drop => 'before' })
 {
 	my ($name) = keys %$fault;

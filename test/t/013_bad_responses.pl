@@ -1,6 +1,6 @@
-# Answers that a call does not take: too large, not JSON, not text, from
-# elsewhere.  Each is an error of its own kind, costs no more memory than the
-# limit says, and leaves the session as it was.
+# Responses that cannot be used: too large, not JSON, not text, from elsewhere.  Each
+# has an error of its own, needs no more memory than the limit, and leaves the
+# session usable.
 
 use strict;
 use warnings;
@@ -41,7 +41,7 @@ sub on
 	return $session;
 }
 
-# The most memory that the backend of a session has had, in kB.
+# The peak memory of a backend, in kB.
 sub peak_memory
 {
 	my ($of) = @_;
@@ -50,12 +50,12 @@ sub peak_memory
 	return $peak;
 }
 
-# What makes an answer unusable, and what the DETAIL says of it.
+# Faults that make a response unusable, and the reason in DETAIL.
 my $megabyte = 1024 * 1024;
 my @unusable = (
 	[ 'a body that is too large', { oversize => $megabyte + 1 }, qr/It is too large\./ ],
-	[ 'one that is much too large', { oversize => 64 * $megabyte }, qr/It is too large\./ ],
-	[ 'one that is so only after decompression', { bomb => 64 * $megabyte }, qr/It is too large\./ ],
+	[ 'a body that is much too large', { oversize => 64 * $megabyte }, qr/It is too large\./ ],
+	[ 'a body that is too large after decompression', { bomb => 64 * $megabyte }, qr/It is too large\./ ],
 	[ 'a header that is too large', { big_headers => 80000 }, qr/.*too large\./ ],
 	[ 'a body that is not gzip', { body => 'plain', headers => { 'content-encoding' => 'gzip' } }, qr/\S/ ],
 	[ 'an encoding that nobody asked for', { body => 'plain', headers => { 'content-encoding' => 'unheard-of' } }, qr/\S/ ],
@@ -64,15 +64,15 @@ my @unusable = (
 	[ 'JSON that says it is HTML', { body => '{"id":"x"}', content_type => 'text/html' }, qr/Its content type is not JSON\./ ],
 	[ 'HTML that says it is JSON', { body => '<html>' }, qr/It is not valid JSON\./ ],
 	[ 'no body', { body => '' }, qr/It is not valid JSON\./ ],
-	[ 'JSON that ends too soon', { body => '{"id":"x"' }, qr/It is not valid JSON\./ ],
-	[ 'JSON with something behind it', { body => '{"id":"x"} {}' }, qr/It is not valid JSON\./ ],
+	[ 'truncated JSON', { body => '{"id":"x"' }, qr/It is not valid JSON\./ ],
+	[ 'JSON followed by more text', { body => '{"id":"x"} {}' }, qr/It is not valid JSON\./ ],
 	[ 'bytes that are not UTF-8', { invalid_utf8 => 1 }, qr/It is not valid UTF-8\./ ],
 	[ 'a zero byte', { nul => 1 }, qr/It contains a zero byte\./ ],
-	[ 'a zero byte behind an escape', { nul_escape => 1 }, qr/It is not valid JSON\./ ],
+	[ 'an escaped zero byte', { nul_escape => 1 }, qr/It is not valid JSON\./ ],
 	[ 'half of a surrogate pair', { body => '{"id":"\ud83d"}' }, qr/It is not valid JSON\./ ],
 	[ 'JSON that nests deeply', { depth => 65 }, qr/It is not valid JSON\./ ],
 	[ 'JSON that nests without end', { depth => 400000 }, qr/It is not valid JSON\./ ],
-	[ 'a number without end', { body => '{"id":1e99999999}' }, qr/It is not valid JSON\./ ],
+	[ 'a number that is too large', { body => '{"id":1e99999999}' }, qr/It is not valid JSON\./ ],
 	[ 'more values than there is memory for', { body => '{"id":"x","list":[1' . ',1' x 100_000 . ']}' }, qr/It is not valid JSON\./ ],
 	[ 'a list', { body => '[1]' }, qr/It is not a JSON object\./ ],
 	[ 'a text', { body => '"x"' }, qr/It is not a JSON object\./ ],
@@ -90,17 +90,17 @@ foreach my $server ('smartcar', 'http2')
 	{
 		my ($what, $fault, $reason) = @$case;
 
-		# over HTTP/2 that breaks the connection before it comes to us
+		# over HTTP/2, this breaks the connection before the extension sees the response
 		next if $server eq 'http2' && $fault->{big_headers};
 
 		$sandbox->faults({ status => 200, %$fault });
 		my $error = $session->error($ask);
 		subtest "$server: $what" => sub {
-			is($error->{sqlstate}, 'SC004', 'is refused') or diag(explain($error));
-			is($error->{message}, q(Smartcar's response cannot be used), 'with the same message');
-			like($error->{detail}, qr{^This is the response to GET /v2\.0/user: $reason}, 'and a reason');
-			is($session->query($ask), $ada->{user_id}, 'and the session goes on');
-			is(scalar $sandbox->log, 2, 'without a repeat');
+			is($error->{sqlstate}, 'SC004', 'SC004') or diag(explain($error));
+			is($error->{message}, q(Smartcar's response cannot be used), 'the message says that the response cannot be used');
+			like($error->{detail}, qr{^This is the response to GET /v2\.0/user: $reason}, 'the detail has the reason');
+			is($session->query($ask), $ada->{user_id}, 'the session goes on');
+			is(scalar $sandbox->log, 2, 'the request is not repeated');
 		};
 	}
   SKIP:
@@ -110,9 +110,9 @@ foreach my $server ('smartcar', 'http2')
 	}
 }
 is($session->query(q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'smartcar_tesla %')), '0',
-	'no memory is kept');
+	'no memory context is kept');
 
-# A header that comes very often has its values in one, and only once.
+# The values of a repeated header are joined into one.
 SKIP:
 {
 	my $values = q(SELECT status, length(headers ->> 'x-a') FROM token, smartcar_request('GET', '/x', access_token));
@@ -123,18 +123,18 @@ SKIP:
 	is($fresh->query($values), '200|1', 'a header');
 	my $before = peak_memory($fresh);
 	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 4500 ] } });
-	is($fresh->query($values), '200|13498', 'with 4500 values');
+	is($fresh->query($values), '200|13498', 'a header with 4500 values');
 	my $after = peak_memory($fresh);
-	cmp_ok($after - $before, '<', 12 * 1024, 'takes less than 12 MB');
+	cmp_ok($after - $before, '<', 12 * 1024, 'a header with 4500 values takes less than 12 MB');
 
 	# newer versions of libcurl stop at 5000
 	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 6000 ] } });
 	like($fresh->query($values), qr/^200\|17998$|^ERROR:  SC004: .*\nDETAIL:  .*\bheaders\b/,
-		'with more of them than libcurl takes, the answer is one that cannot be used');
+		'with more values than libcurl accepts, the response cannot be used');
 	$fresh->finish;
 }
 
-# Of each of many answers only the result is kept until the call ends.
+# Of many responses, only the results are kept until the call ends.
 SKIP:
 {
 	my $many = q(SELECT count(*), count(DISTINCT headers ->> 'x-39') FROM token, smartcar_request_many('GET', array_fill('/x'::text, ARRAY[$N]), ARRAY[access_token])
@@ -143,26 +143,26 @@ SKIP:
 	skip 'there is no /proc', 3 if !-d '/proc/self';
 	my $fresh = Session->new($node);
 	$sandbox->faults({ times => 0, body => {}, headers => { map { ("X-$_" => 'value') } 1 .. 40 } });
-	is($fresh->query($many =~ s/\$N/20/r), '20|1', 'answers with 40 headers');
+	is($fresh->query($many =~ s/\$N/20/r), '20|1', '20 responses with 40 headers');
 	my $before = peak_memory($fresh);
-	is($fresh->query($many =~ s/\$N/1000/r), '1000|1', 'and a thousand of them');
+	is($fresh->query($many =~ s/\$N/1000/r), '1000|1', '1000 responses with 40 headers');
 	my $after = peak_memory($fresh);
-	note('1000 answers: ', $after - $before, ' kB');
-	cmp_ok($after - $before, '<', 16 * 1024, 'take less than 16 MB');
+	note('1000 responses: ', $after - $before, ' kB');
+	cmp_ok($after - $before, '<', 16 * 1024, '1000 responses take less than 16 MB');
 	$fresh->finish;
 }
 
-# An answer that is refused in its middle may leave a connection of HTTP/2 of no
-# use to the other requests in it.  They get another one.
+# A response that is refused halfway may make its HTTP/2 connection unusable for the
+# other requests, which then get another one.
 $sandbox->faults({ match => { nth => 3 }, oversize => 64 * $megabyte });
 is( on('http2')->query(
 		q(SELECT count(*) FILTER (WHERE sqlstate IS NULL), string_agg(sqlstate, ' ')
 		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[20]), ARRAY[access_token]))),
-	'19|SC004', 'of many answers only the one that is too large is lost');
+	'19|SC004', 'of many responses, only the one that is too large is lost');
 
-# What a server or a proxy does that HTTP does not allow, or hardly: the answer is
-# right, or one that cannot be used, but never a lost connection after which a
-# command "may have been carried out".
+# Violations of HTTP by a server or a proxy: the result is right, or a response that
+# cannot be used, but never a lost connection, after which a command "may have been
+# carried out".
 sub raw
 {
 	my ($headers, $body, @more) = @_;
@@ -194,11 +194,11 @@ my @unkind = (
 	[ 'gzip of two members', packed(gzip('{"id":') . gzip('"x"}')), qr/^SC004$/ ],
 	[ 'bytes behind gzip', packed(gzip('{"id":"x"}') . 'xxxxxxxxxxxxxxxxxxxxxxxx'), qr/^SC004$/ ],
 	[ 'gzip that ends early', packed($half), qr/^SC004$/ ],
-	[ 'interim answers without end', { raw => "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" x 16000 }, qr/^SC004$/ ],
+	[ 'interim responses without end', { raw => "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" x 16000 }, qr/^SC004$/ ],
 	[ 'a line of the header without end', raw('x-long: ' . 'x' x 250_000 . "\r\n$in_pieces", '{}'), qr/^SC004$/ ],
 	[ 'a trailer that looks like a status line', raw($chunked, "2\r\n{}\r\n0\r\nHTTP/foo: bar\r\n\r\n"), qr/^right$/ ],
 	[ 'a header that looks like a status line', raw("HTTP/1.1: x\r\n$in_pieces", '{}'), qr/^right$/ ],
-	[ 'one interim answer', { raw => "HTTP/1.1 103 Early Hints\r\nx-a: b\r\n\r\n" . raw($in_pieces, '{}')->{raw}[0] }, qr/^right$/ ]);
+	[ 'one interim response', { raw => "HTTP/1.1 103 Early Hints\r\nx-a: b\r\n\r\n" . raw($in_pieces, '{}')->{raw}[0] }, qr/^right$/ ]);
 foreach my $method ('GET', 'POST')
 {
 	foreach my $case (@unkind)
@@ -210,50 +210,50 @@ foreach my $method ('GET', 'POST')
 		$sandbox->faults({ %$fault, times => 0 });
 		my ($state, $type, $interim, $description) = split /\|/, on('smartcar')->query($request);
 		like($state, $expected, "$method: $what") or diag($description);
-		is("$type $interim", 'application/json f', 'whose header is that of the answer') if $state eq 'right';
-		is(scalar $sandbox->log, 1, 'is not asked for again');
+		is("$type $interim", 'application/json f', "$method: $what: the header is that of the final response") if $state eq 'right';
+		is(scalar $sandbox->log, 1, "$method: $what: the request is not repeated");
 		$sandbox->faults;
-		is($session->query($ask), $ada->{user_id}, 'and the session goes on');
+		is($session->query($ask), $ada->{user_id}, 'the session goes on');
 	}
 }
 
-# Bytes that nobody asked for are not the answer to the next request.
+# Unrequested bytes are not the response to the next request.
 foreach my $pause (0, 1)
 {
 	my $evil = raw("content-length: 13\r\n", '{"id":"evil"}')->{raw}[0];
 	my $good = raw("content-length: 13\r\n", '{"id":"good"}')->{raw}[0];
 
 	$sandbox->faults({ raw => $pause ? [ $good, $evil ] : "$good$evil" });
-	is(on('smartcar')->query($ask), 'good', 'an answer with another one behind it' . ($pause ? ', which comes a little later' : ''));
+	is(on('smartcar')->query($ask), 'good', 'a response with a second one behind it' . ($pause ? ', which arrives later' : ''));
 	sleep 0.1;
-	is($session->query($ask), $ada->{user_id}, 'and the next question has its own answer');
+	is($session->query($ask), $ada->{user_id}, 'the next request gets its own response');
 }
 
-# The limit is that of the option, to the byte.
+# The limit is exact.
 {
 	my $exact = q(SELECT length((smartcar_request('GET', '/user', access_token)).body) FROM token);
 
 	$sandbox->faults({ oversize => $megabyte });
-	is(on('smartcar')->query($exact), $megabyte, 'a body as large as the limit is taken');
+	is(on('smartcar')->query($exact), $megabyte, 'a body as large as the limit is accepted');
 	$sandbox->faults({ bomb => $megabyte });
-	is(on('smartcar')->query($exact), $megabyte, 'compressed or not');
+	is(on('smartcar')->query($exact), $megabyte, 'a compressed body as large as the limit is accepted');
 	$sandbox->faults({ oversize => $megabyte + 1 });
 	my $error = on('smartcar')->error($exact);
-	is($error->{sqlstate}, 'SC004', 'one byte more is not');
+	is($error->{sqlstate}, 'SC004', 'a body of one byte more is refused');
 	is($error->{hint},
 		q(The option "max_response_size" is 1MB; change it with ALTER SERVER smartcar OPTIONS (ADD max_response_size '16MB').),
-		'and the hint says what to do');
+		'the hint has the statement that raises the limit');
 	$sandbox->faults({ oversize => $megabyte + 1 });
 	is(on('roomy')->query($exact), $megabyte + 1, 'a server can have another limit');
 
 	# JSON that takes so long to parse that a cancel would have to wait
 	$sandbox->faults({ oversize => 17 * $megabyte });
-	is(on('huge')->query($exact), 17 * $megabyte, 'a text of any size');
+	is(on('huge')->query($exact), 17 * $megabyte, 'smartcar_request() returns a text of 17 MB');
 	$sandbox->faults({ oversize => 17 * $megabyte });
-	like(on('huge')->error($ask)->{detail}, qr/GET \/v2.0\/user: It is too large\.$/, 'but JSON of so much is no response of a typed call');
+	like(on('huge')->error($ask)->{detail}, qr/GET \/v2.0\/user: It is too large\.$/, 'a typed call refuses JSON of that size');
 
 	$sandbox->faults({ big_headers => 80000 });
-	unlike(on('smartcar')->error($exact)->{hint}, qr/max_response_size/, 'which has no say in the size of a header');
+	unlike(on('smartcar')->error($exact)->{hint}, qr/max_response_size/, 'max_response_size does not limit headers');
 }
 
 # Redirects are not followed: the next host would get the token.
@@ -267,7 +267,7 @@ foreach my $status (301, 302, 303, 307, 308)
 	}
 }
 
-# The body of an error may be anything; what it is goes with the status.
+# The body of an error can be anything; the status decides.
 my @errors = (
 	[ 'JSON', { error => { type => 'VEHICLE_STATE', code => 'ASLEEP', description => 'It sleeps.' }, status => 409 },
 		'SC409', 'Smartcar refused the request: VEHICLE_STATE:ASLEEP', qr/: It sleeps\./ ],
@@ -290,19 +290,19 @@ foreach my $case (@errors)
 	$sandbox->faults($fault);
 	my $error = on('smartcar')->error($ask);
 	is("$error->{sqlstate}: $error->{message}", "$sqlstate: $message", "an error whose body is $what");
-	like($error->{detail}, $detail, 'says what it can');
-	cmp_ok(length $error->{detail}, '<', 700, 'in a few words');
-	is($session->query($ask), $ada->{user_id}, 'and the session goes on');
+	like($error->{detail}, $detail, 'the detail has what could be read of it');
+	cmp_ok(length $error->{detail}, '<', 700, 'the detail is short');
+	is($session->query($ask), $ada->{user_id}, 'the session goes on');
 }
 
-# smartcar_request() takes any text, but no other bytes.
+# smartcar_request() accepts any text, but no other bytes.
 {
 	my $any = q(SELECT (smartcar_request('GET', '/user', access_token)).body FROM token);
 
 	$sandbox->faults({ body => '<html>', content_type => 'text/html' }, { invalid_utf8 => 1 }, { nul => 1 });
-	is(on('smartcar')->query($any), '<html>', 'smartcar_request() takes what is not JSON');
-	is($session->error($any)->{sqlstate}, 'SC004', 'but not what is not UTF-8');
-	is($session->error($any)->{sqlstate}, 'SC004', 'and no zero byte');
+	is(on('smartcar')->query($any), '<html>', 'smartcar_request() accepts a body that is not JSON');
+	is($session->error($any)->{sqlstate}, 'SC004', 'smartcar_request() refuses a body that is not UTF-8');
+	is($session->error($any)->{sqlstate}, 'SC004', 'smartcar_request() refuses a body with a zero byte');
 }
 
 $session->finish;

@@ -1,4 +1,4 @@
-# When a request is made again, and when it must not be; and how many there are
+# When a request is repeated, and when it must not be; and how many requests are made
 # at once, over how many connections.
 
 use strict;
@@ -29,7 +29,7 @@ Sandbox::create_server($node, 'three', $sandbox->url, max_concurrency => '3');
 my $session = Session->new($node);
 $session->query('CREATE TABLE token (access_token text, refresh_token text, code text)');
 
-# Connects anew, because a code and a refresh token are used up.
+# Connects again, because the code and the refresh token are used up.
 sub connect_owner
 {
 	my $owner = $sandbox->connect(owner => 'ada');
@@ -54,9 +54,9 @@ sub on
 	return $session;
 }
 
-# A fault that lasts, and how often the request is then made.  Those of a method
-# go at once, so that their pauses do, too; but where a connection is cut, none
-# that is kept may come in, over which libcurl would make the request once more.
+# A lasting fault, and how often the request is then made.  The cases of a method run
+# in one bulk call, so that their pauses overlap; but where a connection is cut, no kept
+# connection may be used, over which libcurl itself would repeat the request.
 my @cases = (
 	[ 'GET', { status => 500 }, 3 ],
 	[ 'GET', { status => 502 }, 3 ],
@@ -114,12 +114,12 @@ foreach my $group (sort keys %groups)
 
 		is(scalar @times, $mine[$index][2], "$method with $name: requests that are made");
 
-		# the pauses grow, and are never nothing; a machine that is busy makes them
-		# longer, so only their least lengths count, and the first is 200 ms at most
+		# the pauses grow; a busy machine makes them longer, so only their minimum is checked,
+		# and the first may be 200 ms at most
 		next if @times != 3 || $group ne 'GET';
 		my ($first, $second) = ($times[1] - $times[0], $times[2] - $times[1]);
-		cmp_ok($first, '>=', 95, 'after a pause');
-		cmp_ok($second, '>=', 395, 'and a longer one');
+		cmp_ok($first, '>=', 95, 'the second attempt comes after a pause');
+		cmp_ok($second, '>=', 395, 'the third attempt comes after a longer pause');
 	}
 }
 $session->query('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
@@ -136,26 +136,26 @@ $session->query('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
 	};
 	cmp_ok($milliseconds_of->($get), '>=', 500, 'GET with a refused connection is made again after pauses');
 
-	# a machine that is busy does not add those pauses three times in a row
+	# a busy machine does not delay three attempts in a row
 	my ($shortest) = sort { $a <=> $b } map { $milliseconds_of->($post) } 1 .. 3;
-	ok($shortest >= 0 && $shortest < 500, "POST is not ($shortest ms)");
+	ok($shortest >= 0 && $shortest < 500, "POST with a refused connection is not repeated ($shortest ms)");
 }
 
-# One that is repeated gets what the last try brings.
+# A request that is repeated returns the result of the last attempt.
 foreach my $fault ({ status => 500 }, { status => 502 }, { status => 503 }, { status => 504 }, { drop => 'after' })
 {
 	my ($name) = %$fault;
 
 	$sandbox->faults({ %$fault, times => 1 });
-	is(on('smartcar')->query($get), $ada->{user_id}, "a passing fault ($name) is not seen");
+	is(on('smartcar')->query($get), $ada->{user_id}, "a transient fault ($name) is not visible");
 }
 
 # A timeout leaves no time for a repeat.
 $sandbox->faults({ delay_ms => 5000, times => 0 });
-is(on('hasty')->error($get)->{sqlstate}, 'SC003', 'a request that takes too long');
-is(scalar $sandbox->log, 1, 'is not repeated');
+is(on('hasty')->error($get)->{sqlstate}, 'SC003', 'a request that takes too long is SC003');
+is(scalar $sandbox->log, 1, 'a request that takes too long is not repeated');
 
-# Smartcar says when it is ready again.
+# Smartcar says when to try again.
 foreach my $case ([ 'GET', $get, $ada->{user_id} ], [ 'POST', $post, '204' ])
 {
 	my ($method, $sql, $expected) = @$case;
@@ -163,20 +163,20 @@ foreach my $case ([ 'GET', $get, $ada->{user_id} ], [ 'POST', $post, '204' ])
 	$sandbox->faults({ retry_after => 1 }, $method eq 'POST' ? { status => 204 } : ());
 	is(on('smartcar')->query($sql), $expected, "$method: a rate limit that ends within the timeout is waited for");
 	my @entries = $sandbox->log;
-	is(join(' ', map { $_->{status} } @entries), $method eq 'POST' ? '429 204' : '429 200', 'and the request is made again');
-	cmp_ok($entries[1]{time} - $entries[0]{time}, '>=', 1000, 'not before it is allowed');
+	is(join(' ', map { $_->{status} } @entries), $method eq 'POST' ? '429 204' : '429 200', "$method: the request is repeated");
+	cmp_ok($entries[1]{time} - $entries[0]{time}, '>=', 1000, "$method: not before Smartcar allows it");
 }
 {
 	$sandbox->faults({ retry_after => 1, times => 0 });
 	my $error = on('hasty')->error($get);
 
-	is($error->{sqlstate}, 'SC429', 'a rate limit that ends later is an error');
-	is($error->{hint}, 'Try again in 1 seconds.', 'that says when');
-	is(scalar $sandbox->log, 1, 'and the request is not made again');
+	is($error->{sqlstate}, 'SC429', 'a rate limit that ends after the timeout is an error');
+	is($error->{hint}, 'Try again in 1 seconds.', 'the hint says when to try again');
+	is(scalar $sandbox->log, 1, 'the request is not repeated');
 }
 
-# A code is good once.  libcurl itself makes a request again when a connection
-# that it has kept turns out to be closed.
+# A code is single-use.  libcurl itself repeats a request if a connection that it has
+# kept turns out to be closed.
 foreach my $fault (
 	{ drop => 'after' },
 	{ drop => 'before' },
@@ -192,24 +192,24 @@ foreach my $fault (
 	on('smartcar')->query($get);
 	$sandbox->faults({ %$fault, do_work => 1, times => 0 });
 	like($session->error($exchange)->{sqlstate}, qr/^SC(001|50[03])$/, "an exchange that fails ($name)");
-	is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'is made once');
+	is(scalar $sandbox->log(path => '/oauth/token$'), 1, "the code is sent once ($name)");
 }
 {
 	$sandbox->faults;
 	connect_owner();
 	on('smartcar')->query($get);
 	$sandbox->faults({ drop => 'after' });
-	like($session->error($exchange)->{hint}, qr/may have carried out/, 'its caller learns that the code may be used up');
-	like($session->error($exchange)->{sqlstate}, qr/^SC400$/, 'as it is');
+	like($session->error($exchange)->{hint}, qr/may have carried out/, 'the hint says that the code may be used up');
+	like($session->error($exchange)->{sqlstate}, qr/^SC400$/, 'the code is used up');
 
 	connect_owner();
 	$sandbox->faults({ retry_after => 0 });
-	is($session->error($exchange)->{sqlstate}, 'SC429', 'one that meets the rate limit is not made again by itself');
-	is($session->query($exchange), 'Bearer', 'but its caller can');
-	is(scalar $sandbox->log(path => '/oauth/token$'), 2, 'which is the second request');
+	is($session->error($exchange)->{sqlstate}, 'SC429', 'an exchange that meets the rate limit is not repeated');
+	is($session->query($exchange), 'Bearer', 'the caller can repeat the exchange');
+	is(scalar $sandbox->log(path => '/oauth/token$'), 2, 'the repeated exchange is the second request');
 }
 
-# A refresh token can be used again for a while, so a lost answer is asked for again.
+# A refresh token can be used again for a while, so a refresh whose response is lost is repeated.
 foreach my $fault ({ drop => 'after' }, { drop => 'before' }, { truncate => 30 }, { status => 503, do_work => 1 })
 {
 	my ($name) = join ' ', %$fault;
@@ -217,17 +217,17 @@ foreach my $fault ({ drop => 'after' }, { drop => 'before' }, { truncate => 30 }
 	connect_owner();
 	$session->query('TRUNCATE refreshed');
 	$sandbox->faults($fault);
-	is(on('smartcar')->query($refresh), '', "a refresh whose answer is lost ($name)");
-	is(scalar $sandbox->log(path => '/oauth/token$'), 2, 'is made again');
+	is(on('smartcar')->query($refresh), '', "a refresh whose response is lost ($name)");
+	is(scalar $sandbox->log(path => '/oauth/token$'), 2, "a refresh whose response is lost is repeated ($name)");
 	my $token = $session->query('SELECT refresh_token FROM refreshed');
-	ok($sandbox->ask("account?refresh_token=$token")->{token_live}, 'and gives a token that works');
+	ok($sandbox->ask("account?refresh_token=$token")->{token_live}, 'the token that it returns works');
 }
 {
 	connect_owner();
 	$session->finish;
 	$session = Session->new($node);
 	$sandbox->faults({ drop => 'after', times => 0 });
-	is(on('smartcar')->error($refresh)->{sqlstate}, 'SC001', 'a refresh whose answers are all lost is an error');
+	is(on('smartcar')->error($refresh)->{sqlstate}, 'SC001', 'a refresh whose responses are all lost is an error');
 	is(scalar $sandbox->log(path => '/oauth/token$'), 3, 'after the third request');
 }
 
@@ -243,30 +243,30 @@ $session->finish;
 $session = Session->new($node);
 $sandbox->faults;
 $session->query($get) foreach 1 .. 25;
-is($session->query("SELECT count(smartcar_get_user(access_token)) FROM token, generate_series(1, 25)"), '25', 'many calls');
-is(scalar $sandbox->log, 50, 'are as many requests');
+is($session->query("SELECT count(smartcar_get_user(access_token)) FROM token, generate_series(1, 25)"), '25', '25 more calls');
+is(scalar $sandbox->log, 50, '50 calls are 50 requests');
 is(ports(), 1, 'over one connection');
 $session->query("BEGIN; SELECT smartcar_get_user('wrong'); ROLLBACK");
 $session->query($get);
-is(ports(), 1, 'which an error does not end');
+is(ports(), 1, 'an error does not close the connection');
 
-# The connection may be the reason for a failure, even if it is still there.
+# The connection may be the cause of a failure, even if it is still open.
 $sandbox->faults({ status => 503, times => 2 });
 is($session->query($get), $ada->{user_id}, 'a request that is repeated twice');
-is(scalar $sandbox->log, 3, 'is three requests');
-is(ports(), 3, 'over a connection each');
+is(scalar $sandbox->log, 3, 'a request that is repeated twice is three requests');
+is(ports(), 3, 'each over a connection of its own');
 
-# A kept connection that breaks under a request which has waited for longer than
-# one may take to connect: libcurl makes another, which has that time anew.
+# A kept connection that breaks under a request which has taken longer than
+# connect_timeout: libcurl makes another one, with the full connect_timeout.
 {
 	on('by_name')->query($get);
 	$sandbox->faults({ delay_ms => 1500, drop => 'after' });
-	is($session->query($get), $ada->{user_id}, 'a kept connection that breaks late is made again');
-	is(scalar $sandbox->log, 2, 'and the request, too');
-	is(ports(), 2, 'over a new one');
+	is($session->query($get), $ada->{user_id}, 'a kept connection that breaks late is replaced');
+	is(scalar $sandbox->log, 2, 'the request is repeated');
+	is(ports(), 2, 'over the new connection');
 }
 
-# So many at once as the option says, and no fewer.
+# As many requests at once as the option says, and no fewer.
 foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 {
 	my ($server, $limit) = @$case;
@@ -276,17 +276,17 @@ foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 			q(SELECT count(*) FROM token,
 			smartcar_request_many('GET', array_fill('/user'::text, ARRAY[30]), ARRAY[access_token]) r WHERE r.status = 200)),
 		'30', "$server: a bulk call");
-	is($sandbox->max_in_flight, $limit, "has $limit requests at once");
-	cmp_ok(ports(), '<=', $limit, 'over no more connections');
+	is($sandbox->max_in_flight, $limit, "$server: $limit requests at once");
+	cmp_ok(ports(), '<=', $limit, "$server: no more connections than requests");
 }
 
-# A pause holds up only the request that needs it.
+# A pause delays only the request that needs it.
 {
 	$sandbox->faults({ match => { path => '/case' }, retry_after => 1 });
 	on('three')->query(
 		q(SELECT count(*) FROM token, smartcar_request_many('GET', '{/case,/user,/user,/user,/user}', ARRAY[access_token])));
 	my @paths = map { $_->{path} } $sandbox->log;
-	is($paths[-1], '/v2.0/case', 'the others go on while a request pauses');
+	is($paths[-1], '/v2.0/case', 'other requests go on while one pauses');
 }
 
 $session->finish;

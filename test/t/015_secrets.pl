@@ -1,9 +1,9 @@
-# No secret is ever shown: not in the log at its most talkative, not in a message
-# to the client, not in what the server's views tell of statements, not in a dump.
+# No secret is ever shown: not in the log at debug5, not in a message to the client,
+# not in the server's views of statements, not in a dump.
 #
-# Every call is made, with success and with each kind of failure; among these is
-# a server that repeats in its error all that it was sent.  Statements have no
-# literals for secrets, which come from files, from options, and from a table.
+# Every call is made, with success and with each kind of failure; one server repeats
+# in its error all that it was sent.  Statements have no literals for secrets, which
+# come from files, from options, and from a table.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 my $directory = PostgreSQL::Test::Utils::tempdir();
 
 # The secrets of the application have a word in them that nothing else has, and
-# characters that look different in a URL and in base64.
+# characters that are escaped in a URL and in base64.
 my %secret = map { $_ => "kanarie-$_/+?=%41&z" } qw(client_secret api_client_secret management_token);
 my %wrong = map { $_ => "kanarie-$_/+=z" } qw(access_token refresh_token code);
 my @hidden = (values %secret, values %wrong);
@@ -35,7 +35,7 @@ $sandbox->ask('settings', {
 	management_token => $secret{management_token}
 });
 
-# What is set before the log becomes talkative: the options, and the tokens.
+# Options and tokens that are set before everything is logged.
 $node->init;
 $node->start;
 my %files;
@@ -72,7 +72,7 @@ $node->safe_psql('postgres', join ";\n", 'CREATE TABLE secret (round integer, na
 	map { "INSERT INTO secret VALUES ($_->[0], '$_->[1]', '$_->[2]')" } @rows);
 my ($model_s, $model_x) = @{ $owner->{vehicles} };
 
-# From now on everything is told.
+# From now on everything is logged.
 my $has_statements = -e $node->config_data('--pkglibdir') . '/pg_stat_statements.so';
 $node->append_conf('postgresql.conf', q(
 log_min_messages = debug5
@@ -92,7 +92,7 @@ $node->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements') if $has_stat
 my $session = Session->new($node);
 my $seen = '';
 
-# Makes a call whose result is of no interest; keeps what else the client sees.
+# Makes a call, ignores its result, and keeps everything else that the client sees.
 sub make
 {
 	my ($sql) = @_;
@@ -110,7 +110,7 @@ sub from_table
 	return "(SELECT value FROM secret WHERE round = $round AND name = '$name')";
 }
 
-# Every call: the request that it makes, and the statement.
+# Every call: its request and its statement.
 sub v2_calls
 {
 	my ($round) = @_;
@@ -151,7 +151,7 @@ sub v3_calls
 		[ '/v3/', "CALL smartcar_disconnect_vehicle('$model_x')" ]);
 }
 
-# What goes wrong with all calls of a round.
+# Makes all calls of a round with a fault.
 sub all_calls
 {
 	my ($server, $round, %expected) = @_;
@@ -166,7 +166,7 @@ sub all_calls
 		$sandbox->faults($expected{fault} ? { %{ $expected{fault} }, match => { path => $path }, times => 0 } : ());
 		my $sqlstate = make($sql);
 
-		# a call for many, or for any endpoint, returns what went wrong
+		# a call for many, or for any endpoint, returns its error
 		my $wanted = $sql =~ /\* FROM|smartcar_request/ && $sqlstate eq 'none' ? qr/none/ : $expected{sqlstate};
 		push @unexpected, "$sqlstate: $sql" if $sqlstate !~ $wanted;
 	}
@@ -182,7 +182,7 @@ foreach my $kind (sort keys %by)
 	my $v3 = "by_${kind}_3";
 
 	# Every call repeats in its error what it was sent: as an error of the API,
-	# as a page, and in an answer that cannot be used.
+	# as a page, and in a response that cannot be used.
 	$round++;
 	foreach my $status ($kind eq 'file' ? (400, 401, 429) : (400))
 	{
@@ -193,9 +193,9 @@ foreach my $kind (sort keys %by)
 	$session = Session->new($node);
 	$session->query('SET client_min_messages = debug5');
 	is_deeply([ all_calls($v3, 0, fault => { echo => 1 }, sqlstate => qr/^SC400$/) ],
-		[], "$v3: so it does there");
+		[], "$v3: each call fails with SC400 from a server that repeats what it got");
 
-	# which was the token that the backend keeps
+	# the token that the backend keeps
 	$session->query('SET client_min_messages = notice');
 	my $token = $session->query('SELECT access_token FROM smartcar_get_application_token()');
 	like($token, qr/^[\w.-]{20,}$/, "$v3: the backend has a token of the application");
@@ -203,33 +203,33 @@ foreach my $kind (sort keys %by)
 	$session->query('SET client_min_messages = debug5');
 	is_deeply([ all_calls($v2, 0, sqlstate => qr/^(SC4\d\d|none)$/) ], [], "$v2: a wrong code or token is refused");
 	is_deeply([ all_calls($v2, $round, fault => { body => '{"id"', status => 200 }, sqlstate => qr/^SC004$/) ],
-		[], "$v2: an response cannot be used");
+		[], "$v2: a response that cannot be used");
 	$round++;
 	is_deeply([ all_calls($v2, $round, sqlstate => qr/^none$/) ], [], "$v2: each call succeeds");
 	$sandbox->connect(owner => 'ben');
-	is_deeply([ all_calls($v3, 0, sqlstate => qr/^none$/) ], [], "$v3: so it does there");
+	is_deeply([ all_calls($v3, 0, sqlstate => qr/^none$/) ], [], "$v3: each call succeeds");
 	$sandbox->connect(owner => 'ben');
 }
-like($seen, qr/Authorization was .*\(hidden\)/, 'what was repeated is told, but for the secrets');
+like($seen, qr/Authorization was .*\(hidden\)/, 'the error repeats what was sent, with the secrets hidden');
 $session->query('SET smartcar_tesla.server = closed');
-is(make('SELECT smartcar_exchange_code(' . from_table(5, 'code') . ')'), 'SC001', 'no connection');
-is(make('SELECT smartcar_get_application_token()'), 'SC001', 'again none');
+is(make('SELECT smartcar_exchange_code(' . from_table(5, 'code') . ')'), 'SC001', 'a code without a connection');
+is(make('SELECT smartcar_get_application_token()'), 'SC001', 'an application token without a connection');
 
-# The error of a call for many, which is what those see who log it themselves.
+# The error in a row of a call for many, which applications log themselves.
 $session->query('SET smartcar_tesla.server = by_file_2');
 $sandbox->faults({ echo => 1, times => 0 });
 my $errors = $session->query("SELECT error FROM smartcar_get_vehicle_many(ARRAY['x'], ARRAY[" . from_table(5, 'access_token') . '])');
-like($errors, qr/\(hidden\)/, 'the error of a call for many');
+like($errors, qr/\(hidden\)/, 'the error in a row of a call for many hides the secrets');
 $seen .= $errors;
 
-# A page, and one so long that its end is cut off within the secret.
+# A page, and one so long that it is cut off within the secret.
 foreach my $length (0, map { 400 + 10 * $_ } 0 .. 10)
 {
 	$sandbox->faults({ status => 400, body => '<p>' . 'x' x $length . $wrong{access_token} . 'y' x 100 });
 	is(make('SELECT smartcar_get_vehicles(' . from_table(0, 'access_token') . ')'), 'SC400', 'an error that is a page');
 }
 
-# A block that catches an error and raises another, with all that it was told.
+# A block that catches an error and raises another one with all of its texts.
 $sandbox->faults({ echo => 1, times => 0 });
 $seen .= $session->query(q(DO $$
 	DECLARE token text = (SELECT value FROM secret WHERE round = 5 AND name = 'access_token');
@@ -267,10 +267,10 @@ $session->finish;
 $control->finish;
 $node->stop;
 my $log = slurp_file($node->logfile);
-cmp_ok(length $log, '>', 100000, 'the log is talkative');
+cmp_ok(length $log, '>', 100000, 'the log is verbose');
 
-# What gives a secret away: a part of it, as it is or in base64, where it can
-# begin at any of three places.
+# Parts of a secret that give it away: as it is, or in base64, where it can begin at
+# any of three offsets.
 sub traces
 {
 	my ($value) = @_;
@@ -280,7 +280,7 @@ sub traces
 	{
 		my $encoded = encode_base64(('x' x $offset) . $value, '');
 
-		# without what depends on the neighbours
+		# without the characters that depend on what stands before and after it
 		push @traces, substr $encoded, 4, 16;
 	}
 	return @traces;

@@ -1,7 +1,6 @@
-# A call that is made while another one is under way in the same session: the
-# manager stores what has come while it waits for more, and a trigger on its
-# tables may ask Smartcar, too.  Both use the connections of the backend, and
-# each gets its own answers.
+# A call during another call of the same session: the manager stores results while it
+# waits for more, and a trigger on its tables may call Smartcar, too.  Both use the
+# connections of the backend, and each gets its own responses.
 
 use strict;
 use warnings;
@@ -26,13 +25,13 @@ $sandbox->ask('fleet', { owners => 350 });
 
 my $session = Session->new($node);
 
-# Each of the inner requests ends at another time, some before and some after
-# those of the outer call.
+# The inner requests end at different times, some before and some after those of the
+# outer call.
 $session->query(q(
-	CREATE TABLE answer (vehicle_id text, model text, sqlstate text);
+	CREATE TABLE response (vehicle_id text, model text, sqlstate text);
 	CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 	BEGIN
-		INSERT INTO answer SELECT vehicle_id, model, sqlstate
+		INSERT INTO response SELECT vehicle_id, model, sqlstate
 			FROM smartcar_get_vehicle_many(ARRAY(SELECT format('vehicle-%s', lpad(i::text, 6, '0')) FROM generate_series(1, 5) AS i));
 		RETURN NULL;
 	END $$));
@@ -43,26 +42,26 @@ $sandbox->faults(
 
 $session->query("SET statement_timeout = '20s'");
 like($session->query('CALL smartcar_sync(details => false)'), qr/^350\|0\|\d+\|\d+$/m, 'the outer call gets its pages');
-is(Manager::aggregate($node, 'connection', 'count(*), count(DISTINCT vehicle_id)'), '350|350', 'which are all there');
-is( $session->query('SELECT vehicle_id, count(DISTINCT model), count(*) = (SELECT count(*) / 5 FROM answer) FROM answer GROUP BY 1 ORDER BY 1'),
+is(Manager::aggregate($node, 'connection', 'count(*), count(DISTINCT vehicle_id)'), '350|350', 'all vehicles of the outer call are stored');
+is( $session->query('SELECT vehicle_id, count(DISTINCT model), count(*) = (SELECT count(*) / 5 FROM response) FROM response GROUP BY 1 ORDER BY 1'),
 	join("\n", map { "vehicle-00000$_|1|t" } 1 .. 5),
-	'and so does each inner one');
-is($session->query('SELECT count(*) FROM answer WHERE sqlstate IS NOT NULL'), '0', 'without an error');
+	'each inner call gets its own responses');
+is($session->query('SELECT count(*) FROM response WHERE sqlstate IS NOT NULL'), '0', 'no inner call fails');
 
-# An inner call that fails does not spoil the outer one, and the other way round.
+# An inner call that fails does not affect the outer one, and the other way round.
 $session->query(q(
 	CREATE OR REPLACE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 	BEGIN
 		PERFORM smartcar_get_vehicle('no-such-vehicle');
 		RETURN NULL;
 	EXCEPTION WHEN SQLSTATE 'SC000' THEN
-		INSERT INTO answer VALUES ('no-such-vehicle', NULL, SQLSTATE);
+		INSERT INTO response VALUES ('no-such-vehicle', NULL, SQLSTATE);
 		RETURN NULL;
 	END $$;
-	TRUNCATE answer));
+	TRUNCATE response));
 Manager::delete_rows($node, 'connection');
 like($session->query('CALL smartcar_sync(details => false)'), qr/^350\|0\|\d+\|\d+$/m, 'the outer call goes on after an inner one has failed');
-is($session->query('SELECT DISTINCT vehicle_id, sqlstate FROM answer'), 'no-such-vehicle|SC404', 'whose error was caught');
+is($session->query('SELECT DISTINCT vehicle_id, sqlstate FROM response'), 'no-such-vehicle|SC404', 'the error of the inner call was caught');
 
 $session->query("DROP TRIGGER ask ON $Manager::table{connection}");
 $sandbox->faults;

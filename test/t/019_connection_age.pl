@@ -1,8 +1,8 @@
-# A connection that was once verified is not used for ever: it ends five minutes
-# after it was made, however busy it is, and a minute after it was used last.
+# A connection is verified again after some time: it is closed five minutes after it
+# was made, however busy it is, and a minute after its last use.
 #
-# The server runs with a clock that the test can move: a library that adds what
-# stands in a file to the time that processes measure intervals with.
+# The test moves the clock of the server: a preloaded library adds the number in a
+# file to the monotonic clock.
 
 use strict;
 use warnings;
@@ -59,7 +59,7 @@ plan(skip_all => 'a library cannot be put between a program and its clock here')
 my $directory = PostgreSQL::Test::Utils::tempdir_short();
 my $shifted = 0;
 
-# Moves the clock on by some seconds.
+# Moves the clock forward by some seconds.
 sub advance
 {
 	my ($seconds) = @_;
@@ -91,7 +91,7 @@ my $ada = $sandbox->connect(owner => 'ada');
 $node->safe_psql('postgres', "CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 my $session = Session->new($node);
 
-# The ports of the client, one for each request, as numbers from 1 on.
+# The client port of each request, numbered from 1.
 sub ports
 {
 	my (%number, @ports);
@@ -120,13 +120,13 @@ foreach my $server ('http1', 'http2')
 		advance(50);
 		ask($server);
 	}
-	is(ports(), '1 1 1 1 1 1', 'a connection that is used all the time is kept');
+	is(ports(), '1 1 1 1 1 1', 'a busy connection is kept');
 	advance(52);
 	ask($server);
-	is(ports(), '1 1 1 1 1 1 2', 'for five minutes');
+	is(ports(), '1 1 1 1 1 1 2', 'a busy connection is closed after five minutes');
 	advance(57);
 	ask($server);
-	is(ports(), '1 1 1 1 1 1 2 3', 'and one that is not used, for a minute');
+	is(ports(), '1 1 1 1 1 1 2 3', 'an idle connection is closed after a minute');
 }
 
 $session->finish;

@@ -1,9 +1,8 @@
-# Requests and answers, held against the official SDKs.
+# Requests and responses, compared with the official SDKs.
 #
 # Each test is a fact from the test suite of an SDK, or was observed in a run of
-# one: what it sends, or what it makes of an answer.  They are listed in
-# test/sdk.md, with what we do otherwise on purpose; that stands here as a
-# test of its own.
+# one: what it sends, or what it reads from a response.  They are listed in
+# test/sdk.md.  Where we differ on purpose, the difference is a test of its own.
 
 use strict;
 use warnings;
@@ -37,12 +36,12 @@ sub client
 	return;
 }
 
-# The only request of a call that is answered in a certain way, and the result.
+# The only request of a call that gets a certain response, and the result.
 sub request_of
 {
-	my ($call, $answer, $more) = @_;
+	my ($call, $response, $more) = @_;
 
-	$sandbox->faults({ body => $answer, %{ $more // {} } });
+	$sandbox->faults({ body => $response, %{ $more // {} } });
 	my $result = $session->query("SELECT * FROM $call");
 	my @log = $sandbox->log;
 	die "not one request: $call: $result" if @log != 1;
@@ -108,13 +107,13 @@ $session->query('ALTER SERVER client OPTIONS (DROP redirect_uri)');
 ($request) = request_of(q(smartcar_exchange_code('c', server => 'client')), $tokens);
 is_deeply(fields($request->{body}), { grant_type => 'authorization_code', code => 'c' }, 'node-29, on purpose: no redirect_uri is none, not "undefined"');
 
-# Answers of the token endpoint
+# Responses of the token endpoint
 
 sub is_token
 {
-	my ($name, $call, $answer, $access_token, $refresh_token) = @_;
+	my ($name, $call, $response, $access_token, $refresh_token) = @_;
 	my ($sent, $result) = request_of("(SELECT access_token, refresh_token, round(extract(epoch FROM expires_at - statement_timestamp())), "
-		  . "refresh_expires_at - statement_timestamp() BETWEEN interval '60 days' AND interval '60 days 10 seconds' FROM $call) t", $answer);
+		  . "refresh_expires_at - statement_timestamp() BETWEEN interval '60 days' AND interval '60 days 10 seconds' FROM $call) t", $response);
 
 	is($result, "$access_token|$refresh_token|7200|t", $name);
 	return;
@@ -136,7 +135,7 @@ is_token('java-08: AuthGetTokens', q(smartcar_refresh_token('r')),
 	},
 	'cf7ba7e9-8c5d-417d-a99f-c386cfc235cc', '3e565aed-d4b2-4296-9b4c-aec35825a6aa');
 $sandbox->faults({ body => { expires_in => 7200 } });
-is($session->error(q(SELECT smartcar_exchange_code('c')))->{sqlstate}, 'SC004', 'go-03, on purpose: an answer without tokens is refused');
+is($session->error(q(SELECT smartcar_exchange_code('c')))->{sqlstate}, 'SC004', 'go-03, on purpose: a response without tokens is refused');
 is_token('go-03: the times', q(smartcar_exchange_code('c')), { expires_in => 7200, access_token => 'a', refresh_token => 'r' }, 'a', 'r');
 
 # Requests to the API
@@ -145,14 +144,14 @@ my $vehicles = { vehicles => ['vehicle1'], paging => { count => 1, offset => 0 }
 ($request, my $result) = request_of(q(smartcar_get_vehicles('token')), $vehicles);
 is("$request->{method} $request->{path}", 'GET /v2.0/vehicles', 'node-42, on purpose: no slash at the end');
 is($request->{headers}{authorization}, 'Bearer token', 'node-42: its credentials');
-is($result, 'vehicle1', 'node-42: its answer');
+is($result, 'vehicle1', 'node-42: its result');
 ($request) = request_of(q(smartcar_request('GET', '/vehicles', 'token', query => '{"limit": 1}')), $vehicles);
-is(address($request), '/v2.0/vehicles?limit=1', 'node-42: the same, with one on a page');
+is(address($request), '/v2.0/vehicles?limit=1', 'node-42: with a page size of one');
 
 ($request, $result) = request_of(q(smartcar_get_user('token')), { id => 'userid' });
 is("$request->{method} " . address($request), 'GET /v2.0/user', 'node-43, on purpose: no slash at the end');
 is($request->{headers}{authorization}, 'Bearer token', 'node-43: its credentials');
-is($result, 'userid', 'node-43: its answer');
+is($result, 'userid', 'node-43: its result');
 
 ($request, $result) = request_of(
 	q((SELECT request_id, extract(epoch FROM data_age) * 1000, extract(epoch FROM fetched_at) * 1000 FROM
@@ -166,7 +165,7 @@ is($result, 'userid', 'node-43: its answer');
 		}
 	});
 like(address($request), qr{/permissions\?limit=1$}, 'node-44: permissions');
-is($result =~ s/\.0+\b//gr, 'requestId|1525418450844|1525418451844', 'node-44: what its headers tell');
+is($result =~ s/\.0+\b//gr, 'requestId|1525418450844|1525418451844', 'node-44: the values of its headers');
 
 ($request) = request_of(q(smartcar_request('GET', '/vehicles/VID/odometer', 'token')), {});
 is(address($request), '/v2.0/vehicles/VID/odometer', 'node-45: getUrl');
@@ -212,7 +211,7 @@ is($request->{path}, '/v2.0/compatibility', 'node-49, on purpose: in the one ver
 is($request->{headers}{authorization}, 'Basic Y2xpZW50SWQ6Y2xpZW50U2VjcmV0', 'node-49: its credentials');
 
 ($request) = request_of(q(smartcar_get_compatibility('1234', '{read_odometer}', 'GB', '{"foo": "bar", "test": true}', 'test', 'client')), $compatible);
-is(address($request), '/v2.0/compatibility?vin=1234&scope=read_odometer&country=GB&flags=foo%3Abar%20test%3Atrue&mode=test', 'java-19: getCompatibility, but for the same, and its version');
+is(address($request), '/v2.0/compatibility?vin=1234&scope=read_odometer&country=GB&flags=foo%3Abar%20test%3Atrue&mode=test', 'java-19: getCompatibility, but for the level of its test and its version');
 
 $session->query("ALTER SERVER client OPTIONS (ADD extra_scopes 'scope')");
 ($request) = request_of(q(smartcar_get_compatibility('vin', '{scope}', 'DE', server => 'client')), $compatible);
@@ -223,6 +222,6 @@ is_deeply(fields($request->{query}), { country => 'DE', scope => 'scope', vin =>
 
 ($request, $result) = request_of(q(smartcar_request('DELETE', '/vehicles/VID/application', 'token')), { status => 'success' });
 is("$request->{method} " . address($request), 'DELETE /v2.0/vehicles/VID/application', 'java-20: disconnect');
-like($result, qr/^200\|/, 'java-20: its answer is no error');
+like($result, qr/^200\|/, 'java-20: its response is no error');
 
 done_testing();

@@ -1,5 +1,5 @@
-# smartcar_request(): any endpoint of any of the APIs, with everything that a
-# request can have, and the whole answer, whatever its status.
+# smartcar_request(): any endpoint of any API, every part of a request, and the whole
+# response, whatever its status.
 
 use strict;
 use warnings;
@@ -31,7 +31,7 @@ sub is_result
 	return;
 }
 
-# The only request that a call makes to the address /x, which answers 200 to everything.
+# The only request of a call to /x, which always gets a 200.
 sub request_of
 {
 	my ($arguments) = @_;
@@ -49,23 +49,23 @@ foreach my $method (qw(GET HEAD POST PUT PATCH DELETE))
 	my $request = request_of("lower('$method'), '/x', 't'");
 
 	is("$request->{method} $request->{path}$request->{query}", "$method /v2.0/x", "method $method");
-	is($request->{body}, '', 'without a body');
-	is($request->{headers}{'content-type'}, undef, 'or a type of one');
-	is($request->{headers}{authorization}, 'Bearer t', 'with its token');
+	is($request->{body}, '', "method $method: no body");
+	is($request->{headers}{'content-type'}, undef, "method $method: no content type");
+	is($request->{headers}{authorization}, 'Bearer t', "method $method: the token");
 }
-is(request_of(q('POST', '/x', 't'))->{headers}{'content-length'}, '0', 'a POST of nothing says so');
+is(request_of(q('POST', '/x', 't'))->{headers}{'content-length'}, '0', 'a POST without a body has the length 0');
 foreach my $method (qw(POST PUT PATCH DELETE))
 {
 	my $request = request_of(qq('$method', '/x', 't', body => '{"text": "\\"\\\\ ü", "list": [1, 2.50, true, null]}'));
 
-	is("$request->{method} $request->{headers}{'content-type'}", "$method application/json", "the type of a body, $method");
-	is_deeply(JSON::PP->new->decode($request->{body}), { text => "\"\\ \x{fc}", list => [ 1, 2.5, JSON::PP::true, undef ] }, 'and the body');
-	like($request->{body}, qr/2\.50/, 'with its digits');
+	is("$request->{method} $request->{headers}{'content-type'}", "$method application/json", "method $method: the content type of a body");
+	is_deeply(JSON::PP->new->decode($request->{body}), { text => "\"\\ \x{fc}", list => [ 1, 2.5, JSON::PP::true, undef ] }, "method $method: the body");
+	like($request->{body}, qr/2\.50/, "method $method: numbers keep their digits");
 }
-is($session->error(q(SELECT smartcar_request('GET', '/x', 't', query => jsonb_build_object('a', repeat('x', 9000000)))))->{sqlstate}, '54000', 'a query without end');
-is($session->error(q(SELECT smartcar_request('HEAD', '/x', 't', body => '{}')))->{message}, 'method HEAD does not allow a body', 'HEAD with a body');
-is(request_of(q('POST', '/x', 't', body => '"text"'))->{body}, '"text"', 'a body that is no object');
-is(request_of(q('POST', '/x', 't', body => 'null'))->{body}, 'null', 'or null');
+is($session->error(q(SELECT smartcar_request('GET', '/x', 't', query => jsonb_build_object('a', repeat('x', 9000000)))))->{sqlstate}, '54000', 'a query that is too long is refused');
+is($session->error(q(SELECT smartcar_request('HEAD', '/x', 't', body => '{}')))->{message}, 'method HEAD does not allow a body', 'HEAD with a body is refused');
+is(request_of(q('POST', '/x', 't', body => '"text"'))->{body}, '"text"', 'a body that is not an object');
+is(request_of(q('POST', '/x', 't', body => 'null'))->{body}, 'null', 'a body of null');
 
 # Queries
 
@@ -81,12 +81,12 @@ is(request_of("'GET', '/x', 't', query => '$_'")->{query}, $query{$_}, "query $_
 # Other headers
 
 is(request_of(q('GET', '/x', 't', unit_system => 'imperial'))->{headers}{'sc-unit-system'}, 'imperial', 'the unit system');
-is(request_of(q('GET', '/x', 't'))->{headers}{'sc-unit-system'}, undef, 'or none');
-is(request_of(q('GET', '/x', 't', 'u'))->{headers}{'sc-user-id'}, undef, 'no user with version 2.0');
-is(request_of(q('GET', '/x', 't', 'u', origin => 'vehicle'))->{headers}{'sc-user-id'}, 'u', 'but with version 3');
-is(request_of(q('GET', '/x', 't'))->{headers}{accept}, 'application/json', 'what is wanted');
+is(request_of(q('GET', '/x', 't'))->{headers}{'sc-unit-system'}, undef, 'no unit system');
+is(request_of(q('GET', '/x', 't', 'u'))->{headers}{'sc-user-id'}, undef, 'no user in v2.0');
+is(request_of(q('GET', '/x', 't', 'u', origin => 'vehicle'))->{headers}{'sc-user-id'}, 'u', 'the user in v3');
+is(request_of(q('GET', '/x', 't'))->{headers}{accept}, 'application/json', 'an Accept header');
 
-# Origins, each with the credentials that belong to it
+# Origins, each with its credentials
 
 my $token = $session->query("SELECT access_token FROM smartcar_get_application_token()");
 my $management = 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=';
@@ -110,13 +110,13 @@ foreach my $origin (@origins)
 
 # Each origin leads to its own host
 $session->query(q(ALTER SERVER smartcar OPTIONS (SET auth_origin 'http://127.0.0.1:1', SET iam_origin 'http://127.0.0.1:1', SET vehicle_origin 'http://127.0.0.1:1', SET management_origin 'http://127.0.0.1:1', SET compatibility_origin 'http://127.0.0.1:1')));
-is(request_of(q('GET', '/x', 't'))->{path}, '/v2.0/x', 'api_origin alone leads to the sandbox');
+is(request_of(q('GET', '/x', 't'))->{path}, '/v2.0/x', 'api_origin leads to the sandbox');
 foreach my $origin (qw(vehicle management compatibility))
 {
 	my $error = $session->error("SELECT smartcar_request('GET', '/x', 't', origin => '$origin')");
 
-	is($error->{sqlstate}, 'SC001', "the origin $origin is another host");
-	like($error->{hint}, qr/"${origin}_origin"/, 'which is told');
+	is($error->{sqlstate}, 'SC001', "the origin $origin leads to another host");
+	like($error->{hint}, qr/"${origin}_origin"/, "the hint names the option of the origin $origin");
 }
 $session->query("ALTER SERVER smartcar OPTIONS (SET ${_}_origin '" . $sandbox->url . "')") foreach qw(auth iam vehicle management compatibility);
 
@@ -124,10 +124,10 @@ $session->query("ALTER SERVER smartcar OPTIONS (SET ${_}_origin '" . $sandbox->u
 
 $sandbox->faults();
 is_result(q(SELECT body::jsonb -> 'data' -> 1 -> 'id' FROM smartcar_request('GET', '/compatible-vehicles', query => '{"filter[make]": "TESLA", "filter[region]": "US"}', origin => 'compatibility')),
-	'"TESLA-Model 3-2016-2026-BEV-US"', 'the list of models that version 3 supports');
-is(($sandbox->log)[0]->{query}, 'filter%5Bmake%5D=TESLA&filter%5Bregion%5D=US', 'and its filters');
+	'"TESLA-Model 3-2016-2026-BEV-US"', 'the list of models that v3 supports');
+is(($sandbox->log)[0]->{query}, 'filter%5Bmake%5D=TESLA&filter%5Bregion%5D=US', 'the filters of the list of models are sent');
 
-# Time for a command
+# The timeout of a command
 
 {
 	my $lock = q('POST', '/vehicles/v/commands/security/lock', 't', body => '{}');
@@ -135,12 +135,12 @@ is(($sandbox->log)[0]->{query}, 'filter%5Bmake%5D=TESLA&filter%5Bregion%5D=US', 
 	$session->query("ALTER SERVER smartcar OPTIONS (ADD timeout '500ms')");
 	$sandbox->faults({ match => { path => '/commands/' }, times => 0, status => 202, body => {}, delay_ms => 900 });
 	my $error = $session->error("SELECT smartcar_request($lock)");
-	is($error->{sqlstate}, 'SC003', 'a command that takes longer than the timeout of the server');
-	like($error->{hint}, qr/^Smartcar may have carried out the request\..*The option "timeout" is 500ms/, 'may have been carried out');
-	is_result("SELECT status FROM smartcar_request($lock, timeout => '310 s')", '202', 'has the time that it is given');
-	is_result("SELECT status FROM smartcar_request_many('POST', '{/vehicles/v/commands/security/lock}', '{t}', body => '{}', timeout => '310 s')", '202', 'also as one of many');
+	is($error->{sqlstate}, 'SC003', 'a command that takes longer than the timeout of the server is SC003');
+	like($error->{hint}, qr/^Smartcar may have carried out the request\..*The option "timeout" is 500ms/, 'the hint says that it may have been carried out');
+	is_result("SELECT status FROM smartcar_request($lock, timeout => '310 s')", '202', 'a command with a longer timeout as an argument');
+	is_result("SELECT status FROM smartcar_request_many('POST', '{/vehicles/v/commands/security/lock}', '{t}', body => '{}', timeout => '310 s')", '202', 'a timeout as an argument of smartcar_request_many()');
 	is($session->error("SELECT smartcar_request($lock, timeout => '300 ms')")->{hint},
-		'Smartcar may have carried out the request. Find out before you repeat it. The timeout of this call was 300 ms.', 'or less');
+		'Smartcar may have carried out the request. Find out before you repeat it. The timeout of this call was 300 ms.', 'a shorter timeout as an argument');
 	$session->query('ALTER SERVER smartcar OPTIONS (DROP timeout)');
 	$sandbox->faults();
 }
@@ -156,9 +156,9 @@ foreach my $path ('', '/', 'x', 'http://example.com/', '//x', '//example.com/x',
 
 	is($error->{sqlstate}, '22023', 'a path that is refused: ' . ($path =~ s/([\r\n])/sprintf '\x%02x', ord $1/egr));
 }
-is(scalar $sandbox->log, 0, 'before anything is sent');
+is(scalar $sandbox->log, 0, 'no request was made');
 
-# What an answer tells
+# The columns of a response
 
 $sandbox->faults(
 	{
@@ -181,43 +181,43 @@ is_result(
 	  headers ->> 'set-cookie', headers ->> 'x-empty', headers ->> 'retry-after', headers ? 'SC-Request-Id', headers ->> 'sc-request-id'
 	  FROM smartcar_request('POST', '/x', 't')),
 	'503|not JSON, but ü|text/plain|an-id|2018-05-04 07:20:50.844|2018-05-04 07:20:51.844|metric|9000|a=1, b=2||9000|f|an-id',
-	'a status, a body and headers');
+	'status, body and headers');
 $sandbox->faults(
 	{ match => { path => '/x' }, body => '', headers => { 'SC-Data-Age' => 'yesterday', 'SC-Fetched-At' => '', 'Retry-After' => 'soon' } });
 is_result("SELECT status, body = '', request_id IS NULL, data_age IS NULL, fetched_at IS NULL, unit_system IS NULL, retry_after IS NULL FROM smartcar_request('GET', '/x', 't')",
-	'200|t|t|t|t|t|t', 'what cannot be read is NULL');
+	'200|t|t|t|t|t|t', 'values that cannot be read are NULL');
 $sandbox->faults({ match => { path => '/x' }, status => 503, times => 0, body => '', headers => { 'Retry-After' => 'Wed, 21 Oct 2015 07:28:00 GMT' } });
-is_result("SELECT retry_after FROM smartcar_request('POST', '/x', 't')", '0', 'the date of a Retry-After that is over');
+is_result("SELECT retry_after FROM smartcar_request('POST', '/x', 't')", '0', 'a Retry-After with a date in the past');
 $sandbox->faults({ match => { path => '/x' }, status => $_, body => {} }) , is_result("SELECT status FROM smartcar_request('POST', '/x', 't')", $_, "status $_")
   foreach 201, 301, 404, 418, 500;
 $sandbox->faults({ match => { path => '/x' }, redirect => 'http://127.0.0.1:1/' });
 is_result("SELECT status, headers ->> 'location' FROM smartcar_request('GET', '/x', 't')", '302|http://127.0.0.1:1/', 'a redirect is not followed');
-is(scalar $sandbox->log(path => '/x'), 1, 'but handed over');
+is(scalar $sandbox->log(path => '/x'), 1, 'its location is returned');
 $sandbox->faults({ match => { path => '/x' }, status => 401, times => 0 });
 is_result("SELECT status FROM smartcar_request('GET', '/x', 't', server => 'v3')", '401', 'a token that is not accepted');
-is_result("SELECT status FROM smartcar_request('GET', '/x', server => 'v3')", '401', 'nor that of the application');
+is_result("SELECT status FROM smartcar_request('GET', '/x', server => 'v3')", '401', 'an application token that is not accepted');
 $sandbox->faults({ match => { path => '/x' }, nul => JSON::PP::true }, { match => { path => '/x' }, invalid_utf8 => JSON::PP::true });
-is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It contains a zero byte.', 'a body that is no text');
-is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It is not valid UTF-8.', 'nor this');
+is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It contains a zero byte.', 'a body with a zero byte');
+is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It is not valid UTF-8.', 'a body that is not UTF-8');
 
-# Real endpoints
+# Existing endpoints
 
 is_result(
 	q(SELECT status, body::jsonb ->> 'distance' IS NOT NULL, unit_system, data_age < fetched_at FROM smartcar_request('GET', '/vehicles/vehicle-000001/odometer', 'access-000001', unit_system => 'imperial')),
-	'200|t|imperial|t', 'a reading');
+	'200|t|imperial|t', 'a reading in v2.0');
 is_result(
 	q(SELECT status, fetched_at - data_age, fetched_at > now() - interval '1 minute' FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals/odometer-traveleddistance', user_id => 'user-000001', server => 'v3')),
-	'200|00:01:30|t', 'a single signal of version 3, whose times stand in the body');
+	'200|00:01:30|t', 'a signal in v3, with the times of the body');
 is_result(
 	q(SELECT status, fetched_at IS NULL, data_age IS NULL FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals', user_id => 'user-000001', server => 'v3')),
-	'200|t|t', 'the signals of a list differ from each other');
+	'200|t|t', 'the signals of a batch differ from each other');
 is_result(
 	q(SELECT status, jsonb_array_length(body::jsonb -> 'responses') FROM smartcar_request('POST', '/vehicles/vehicle-000001/batch', 'access-000001',
 	  body => '{"requests": [{"path": "/odometer"}, {"path": "/fuel"}]}')),
 	'200|2', 'a batch');
 is_result(
 	q(SELECT (smartcar_parse_error(body, status, retry_after::text, request_id)).type, (smartcar_parse_error(body, status)).action FROM smartcar_request('GET', '/vehicles/nowhere/odometer', 'access-000001')),
-	'PERMISSION|update_access', 'an error is for smartcar_parse_error to read');
+	'PERMISSION|update_access', 'an error for smartcar_parse_error()');
 is_result(
 	q(SELECT status, jsonb_array_length(body::jsonb -> 'data') > 5 FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals', user_id => 'user-000001', server => 'v3')),
 	'200|t', 'all signals of a vehicle');

@@ -1,5 +1,5 @@
-# What a refusal of Smartcar looks like in SQL: message, DETAIL and HINT in full,
-# the links in them, and how PL/pgSQL tells refusals apart.
+# The error of a request that Smartcar refuses: the whole message, DETAIL and HINT, the
+# links in them, and how PL/pgSQL tells errors apart.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ my $vehicle = $ada->{vehicles}[0];
 my $path = "GET /v2.0/vehicles/$vehicle";
 my $docs = 'https://smartcar.com/docs/errors/api-errors';
 
-# A call is refused in a certain way; the request id is left out of DETAIL.
+# A call is refused with a given response; the request id is removed from DETAIL.
 sub is_refusal
 {
 	my ($name, $refusal, $expected, $server) = @_;
@@ -82,7 +82,7 @@ is_refusal('a virtual key that is missing', $key, expected(400, 'CONNECTED_SERVI
 $key->{error}{resolution}{url} = 'https://tesla.example/_ak/smartcar.com';
 is_refusal('the same, and the link leads somewhere else', $key, expected(400, 'CONNECTED_SERVICES_ACCOUNT:VIRTUAL_KEY_REQUIRED', 'The owner has to add the virtual key: ' . $session->query('SELECT smartcar_virtual_key_url()')));
 
-# where the options for a link are missing, the function that makes it is named
+# if options of a link are missing, the hint names the function that makes it
 is_refusal('no link, for lack of options', refusal('PERMISSION'), expected(403, 'PERMISSION', 'The owner can grant what is missing. smartcar_reauth_url() makes the link.'), 'bare');
 
 # Without a link
@@ -100,12 +100,12 @@ is_refusal('a link without end', { status => 400, body => { type => 'VALIDATION'
 is_refusal('what a car cannot do', refusal('COMPATIBILITY', 'VEHICLE_NOT_CAPABLE'), expected(501, 'COMPATIBILITY:VEHICLE_NOT_CAPABLE'));
 is_refusal('a type that nobody knows', refusal('SOMETHING', 'NEW', status => 418), expected(418, 'SOMETHING:NEW', "The owner cannot fix this; see $docs/something-errors#new"));
 
-# What others write is no line of a log and no command of a terminal
+# Text from elsewhere must not forge a line of a log or control a terminal
 
 is_refusal('control characters', refusal('VEHICLE_STATE', "DOOR\n_OPEN", description => "line1\nERROR:  forged\r\n\e[31mred\x{9b}31m", suggestedUserMessage => "close\n\e]0;it\a"),
 	{ %{ expected(409, 'VEHICLE_STATE:DOOR?_OPEN', 'Tell the owner: close??]0;it?') }, detail => "$path returned HTTP status 409: line1?ERROR:  forged???[31mred??31m." });
 
-# Refusals in other shapes
+# Errors of other forms
 
 is_refusal('a page of a proxy', { status => 404, content_type => 'text/html', body => '<html>' . 'x' x 1000 },
 	{
@@ -139,9 +139,9 @@ is_refusal('the shape of version 3', { status => 403, body => { errors => [ { ty
 # The request id
 
 $sandbox->faults({ status => 400, body => { type => 'VALIDATION', requestId => 'of-the-body' }, headers => { 'SC-Request-Id' => 'of-the-header' } });
-like($session->error("SELECT smartcar_get_user('x')")->{detail}, qr/ The request id is of-the-body\.$/, 'the request id of the answer');
+like($session->error("SELECT smartcar_get_user('x')")->{detail}, qr/ The request id is of-the-body\.$/, 'the request id of the body');
 $sandbox->faults({ status => 400, body => { type => 'VALIDATION' }, headers => { 'SC-Request-Id' => 'of-the-header' } });
-like($session->error("SELECT smartcar_get_user('x')")->{detail}, qr/ The request id is of-the-header\.$/, 'or of its header');
+like($session->error("SELECT smartcar_get_user('x')")->{detail}, qr/ The request id is of-the-header\.$/, 'the request id of the header');
 
 # PL/pgSQL
 
@@ -165,11 +165,11 @@ is($session->query($try), 'forbidden: Smartcar refused the request: PERMISSIONtr
 $sandbox->faults(refusal('VEHICLE_STATE'));
 is($session->query($try), 'another: SC409', 'SC000 catches another status');
 $sandbox->faults({ body => 'x' });
-is($session->query($try), 'another: SC004', 'and an answer that cannot be used');
+is($session->query($try), 'another: SC004', 'SC000 catches a response that cannot be used');
 $sandbox->faults({ drop => 'before', times => 0 });
-is($session->query($try), 'another: SC001', 'and no answer');
-is($session->error("SELECT try('SELECT smartcar_get_user('''')')")->{sqlstate}, '22023', 'but not a mistake of the caller');
+is($session->query($try), 'another: SC001', 'SC000 catches a missing response');
+is($session->error("SELECT try('SELECT smartcar_get_user('''')')")->{sqlstate}, '22023', 'SC000 does not catch an invalid argument');
 $sandbox->faults();
-is($session->query("SELECT try('SELECT smartcar_get_user(''$ada->{access_token}'')')"), $ada->{user_id}, 'afterwards, calls work');
+is($session->query("SELECT try('SELECT smartcar_get_user(''$ada->{access_token}'')')"), $ada->{user_id}, 'calls work afterwards');
 
 done_testing();

@@ -1,6 +1,6 @@
-# Calls in databases that are not in UTF-8: what is sent is UTF-8 all the same,
-# what comes back is in the encoding of the database, and a character that this
-# does not have spoils no more than the answer it stands in.
+# Calls in databases whose encoding is not UTF-8: requests are sent in UTF-8, responses
+# are converted to the encoding of the database, and a character that it does not have
+# affects only the response that contains it.
 
 use strict;
 use warnings;
@@ -44,28 +44,28 @@ sub rows
 }
 
 $sandbox->faults($fleet, $japanese, $escaped, $far_escaped, $refused);
-is(rows('postgres', $many), "a|Modèle é||\nb|日本||\nc|é||\nd|日||\ne||SC400|Schön.\na|Modèle é||", 'UTF-8');
-is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_get_vehicle_many('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'LATIN1');
-like(rows('latin1', "SELECT smartcar_get_vehicle('e', 'x')"), qr/status 400: Schön\. The request/, 'in messages');
+is(rows('postgres', $many), "a|Modèle é||\nb|日本||\nc|é||\nd|日||\ne||SC400|Schön.\na|Modèle é||", 'models in UTF-8');
+is(rows('latin1', q(SELECT vehicle_id, model FROM smartcar_get_vehicle_many('{a,c,a}'::text[], '{x}'::text[]))), "a|Modèle é\nc|é\na|Modèle é", 'models in LATIN1');
+like(rows('latin1', "SELECT smartcar_get_vehicle('e', 'x')"), qr/status 400: Schön\. The request/, 'error messages in LATIN1');
 my $unusable = qr/This is the response to GET \/v2.0\/vehicles\/[bd]: .*encoding.*/;
-like(rows('latin1', $many) . "\n", qr/\Aa\|Modèle é\|\|\nb\|\|SC004\|$unusable\nc\|é\|\|\nd\|\|SC004\|$unusable\ne\|\|SC400\|Schön\.\na\|Modèle é\|\|\n\z/, 'what it does not have is an error of its row');
+like(rows('latin1', $many) . "\n", qr/\Aa\|Modèle é\|\|\nb\|\|SC004\|$unusable\nc\|é\|\|\nd\|\|SC004\|$unusable\ne\|\|SC400\|Schön\.\na\|Modèle é\|\|\n\z/, 'a character that LATIN1 does not have is an error of its row');
 
-# Headers, which may be in any encoding: what is no text of the database is left
+# Headers can be in any encoding: a header that is no text of the database is left
 # out, and a bulk call goes on.
 
 my $bytes = sub { my ($path, $value) = @_; return { match => { path => $path }, times => 0, body => {}, headers => { 'X-Note' => $value, 'SC-Unit-System' => $value } } };
 my $headers = q(SELECT path, status, unit_system, headers ->> 'x-note', sqlstate FROM smartcar_request_many('GET', '{/a,/b,/c,/d}', '{t}'));
 $sandbox->faults($bytes->('/a$', "caf\xc3\xa9"), $bytes->('/b$', "\xe6\x97\xa5"), $bytes->('/c$', "caf\xe9"), $bytes->('/d$', 'coffee'));
-is(rows('postgres', $headers), "/a|200|café|café|\n/b|200|日|日|\n/c|200|||\n/d|200|coffee|coffee|", 'headers, UTF-8');
-is(rows('latin1', $headers), "/a|200|café|café|\n/b|200|||\n/c|200|||\n/d|200|coffee|coffee|", 'headers, LATIN1');
+is(rows('postgres', $headers), "/a|200|café|café|\n/b|200|日|日|\n/c|200|||\n/d|200|coffee|coffee|", 'headers in UTF-8');
+is(rows('latin1', $headers), "/a|200|café|café|\n/b|200|||\n/c|200|||\n/d|200|coffee|coffee|", 'headers in LATIN1');
 $sandbox->faults(map { { status => 400, body => { type => 'VALIDATION' }, headers => { 'SC-Request-Id' => $_ } } } "caf\xe9", 'a-b', "caf\xe9");
 my $ids = q(SELECT sqlstate, (error).request_id FROM smartcar_get_vehicle_many('{t,u}'::text[], '{t}'::text[]));
 $node->safe_psql('postgres', q(ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')));
-is(rows('postgres', $ids), "SC400|\nSC400|a-b", 'a request id that is no text is none');
-like(rows('postgres', q(SELECT smartcar_get_user('t'))), qr/HTTP status 400\.$/m, 'in messages, too');
+is(rows('postgres', $ids), "SC400|\nSC400|a-b", 'a request id that is no text is left out');
+like(rows('postgres', q(SELECT smartcar_get_user('t'))), qr/HTTP status 400\.$/m, 'the message has no such request id');
 
-# smartcar_request() does not look into a body, so it takes an escape for which
-# the database has no character; the status of an error makes no difference.
+# smartcar_request() does not parse a body, so it accepts an escape for which the
+# database has no character; the status of an error makes no difference.
 
 my $door = '{"type":"VEHICLE_STATE","description":"T\u00fcr \u65e5"}';
 foreach my $status (200, 409)
@@ -77,28 +77,28 @@ foreach my $status (200, 409)
 	}
 }
 $sandbox->faults({ status => 409, body => $door });
-like(rows('latin1', q(SELECT smartcar_get_user('t'))), qr/SC004|cannot be used/, 'what a typed call has to read it cannot');
+like(rows('latin1', q(SELECT smartcar_get_user('t'))), qr/SC004|cannot be used/, 'a typed call cannot read the escape');
 
-# What is sent
+# Requests
 
 $sandbox->faults({ times => 0, body => { id => 'x' } });
-is(rows('latin1', q(SELECT status FROM smartcar_request('POST', '/x', 't', query => '{"é": "ü"}', body => '{"é": "ü"}'))), '200', 'a request');
+is(rows('latin1', q(SELECT status FROM smartcar_request('POST', '/x', 't', query => '{"é": "ü"}', body => '{"é": "ü"}'))), '200', 'a request in LATIN1');
 my ($request) = $sandbox->log;
 is($request->{query}, '%C3%A9=%C3%BC', 'its query is UTF-8');
-is($request->{body}, "{\"\x{e9}\": \"\x{fc}\"}", 'and so is its body');
+is($request->{body}, "{\"\x{e9}\": \"\x{fc}\"}", 'its body is UTF-8');
 $sandbox->faults({ times => 0, body => { id => "\x{e9}" } });
-is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'é', 'an id');
-is(($sandbox->log)[-1]{path}, '/v2.0/vehicles/%C3%A9', 'is UTF-8, too');
-is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle_many('{é}'::text[], '{t}'::text[]))), 'é', 'and comes back as it was');
+is(rows('latin1', q(SELECT id FROM smartcar_get_vehicle('é', 't'))), 'é', 'an id in LATIN1');
+is(($sandbox->log)[-1]{path}, '/v2.0/vehicles/%C3%A9', 'an id in LATIN1 is sent in UTF-8');
+is(rows('latin1', q(SELECT vehicle_id FROM smartcar_get_vehicle_many('{é}'::text[], '{t}'::text[]))), 'é', 'an id in LATIN1 comes back unchanged');
 $sandbox->faults({ times => 0, body => { access_token => 'a' } });
-like(rows('latin1', q(SELECT smartcar_exchange_code('c', redirect_uri => 'https://é'))), qr/invalid redirect_uri: "https:\/\/é"/, 'a redirect URI is shown as it was written');
-is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form');
-is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'is UTF-8, too');
+like(rows('latin1', q(SELECT smartcar_exchange_code('c', redirect_uri => 'https://é'))), qr/invalid redirect_uri: "https:\/\/é"/, 'a redirect URI is shown unchanged');
+is(rows('latin1', q(SELECT access_token FROM smartcar_refresh_token('é'))), 'a', 'a form in LATIN1');
+is(($sandbox->log)[-1]{body}, 'grant_type=refresh_token&refresh_token=%C3%A9', 'a form in LATIN1 is sent in UTF-8');
 
 
 # The connection manager: a token that was sealed in a database of one encoding is
-# opened in one of another, an owner's id is sent as UTF-8, and a stranger's event
-# is no error
+# opened in one of another, an external_id is sent as UTF-8, and an unsigned event is no
+# error
 
 my $key_file = Manager::key_file($node);
 my $sealed = `node '$FindBin::RealBin/../lib/seal_tokens.js' seal '$key_file' 'größe' 1 1`;
@@ -111,27 +111,27 @@ foreach my $database (qw(postgres latin1))
 }
 
 my $link = rows('latin1', "SELECT smartcar_begin_connect('Grüße', server => 'v3')");
-like($link, qr/external_id=Gr%C3%BC%C3%9Fe/, 'a link');
+like($link, qr/external_id=Gr%C3%BC%C3%9Fe/, 'external_id in a link is UTF-8');
 my ($state) = $link =~ /[?&]state=([^&]*)/;
 $sandbox->faults;
 like(rows('latin1', "CALL smartcar_finish_connect('?user_id=u&state=$state', server => 'v3')"), qr/^failed\|Grüße\|/, 'a callback of another user');
-like(($sandbox->log(path => '/v3/connections'))[0]{query}, qr/externalId(%5D|\])=Gr%C3%BC%C3%9Fe(&|$)/, 'who is asked about under this id');
+like(($sandbox->log(path => '/v3/connections'))[0]{query}, qr/externalId(%5D|\])=Gr%C3%BC%C3%9Fe(&|$)/, 'external_id in a request is UTF-8');
 
-# what the database cannot hold is refused before the callback is spent
+# a value that the database cannot hold is refused before the callback is used
 my $open = rows('latin1', "SELECT smartcar_begin_connect('Grüße', server => 'v3')");
 ($state) = $open =~ /[?&]state=([^&]*)/;
 like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Owner%E2%80%99s+choice&state=$state', server => 'v3')"), qr/has no equivalent/,
 	'a description that the database cannot hold');
-is((split /\n/, Manager::rows([ $node, 'latin1' ], 'session', 'status'))[-1], 'open', 'leaves the session open');
-like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Gr%C3%BC%C3%9Fe&state=$state', server => 'v3')"), qr/^failed\|Grüße\|/, 'for the next one');
+is((split /\n/, Manager::rows([ $node, 'latin1' ], 'session', 'status'))[-1], 'open', 'the session stays open');
+like(rows('latin1', "CALL smartcar_finish_connect('?error=access_denied&error_description=Gr%C3%BC%C3%9Fe&state=$state', server => 'v3')"), qr/^failed\|Grüße\|/, 'the session can be finished later');
 
 my $event = unpack 'H*', '{"eventType":"VERIFY","meta":{"webhookName":"日本"},"data":{"challenge":"c"}}';
 foreach my $database (qw(postgres latin1))
 {
-	like(rows($database, "SELECT smartcar_receive_webhook('\\x$event'::bytea, NULL, 'smartcar')"), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, "$database: a challenge beside characters that are not ASCII");
-	is(rows($database, "SELECT smartcar_receive_webhook('\\x" . unpack('H*', '{"eventType":"日本"}') . "'::bytea, 'x', 'smartcar') IS NULL"), 't', "$database: an event of a stranger");
+	like(rows($database, "SELECT smartcar_receive_webhook('\\x$event'::bytea, NULL, 'smartcar')"), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, "$database: a challenge with characters that are not ASCII");
+	is(rows($database, "SELECT smartcar_receive_webhook('\\x" . unpack('H*', '{"eventType":"日本"}') . "'::bytea, 'x', 'smartcar') IS NULL"), 't', "$database: an unsigned event");
 }
-# a string has the encoding of the database, and the signature is over UTF-8
+# a string has the encoding of the database, and its signature is over UTF-8
 my $string = '{"eventId":"café"}';
 my $signature = Digest::SHA::hmac_sha256_hex($string, 'sandbox-management-token');
 foreach my $database (qw(postgres latin1))
@@ -144,14 +144,14 @@ foreach my $case ([ 'latin1', 'smartcar' ], [ 'sql_ascii', 'hook' ])
 {
 	my ($database, $server) = @$case;
 
-	is(rows($database, "SELECT smartcar_receive_webhook('\\x$escape'::bytea, NULL, '$server') IS NULL"), 't', "$database: an escape of a stranger, which might be a character that is not there");
+	is(rows($database, "SELECT smartcar_receive_webhook('\\x$escape'::bytea, NULL, '$server') IS NULL"), 't', "$database: an unsigned escape of a character that the database may not have");
 }
-like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escape'::bytea, NULL, 'smartcar')"), qr/challenge/, 'postgres: it is there');
+like(rows('postgres', "SELECT smartcar_receive_webhook('\\x$escape'::bytea, NULL, 'smartcar')"), qr/challenge/, 'postgres has the character');
 
-# An escape that the database has no character for ends neither a request nor those beside it
+# An escape of a character that the database does not have affects no other request
 $sandbox->faults({ match => { path => '/x' }, times => 0, status => 404, body => '{"errors": [{"type": "X", "detail": "\\u65e5"}]}', content_type => 'application/json' });
-my $escaped = "SELECT status, sqlstate, (error).status, (error).type FROM smartcar_request_many('GET', '{/x}', '{t}', server => 'smartcar')";
-is(rows('latin1', $escaped), '404||404|', 'latin1: an error that cannot be read');
-is(rows('postgres', $escaped), '404||404|X', 'postgres: it can');
+my $many_errors = "SELECT status, sqlstate, (error).status, (error).type FROM smartcar_request_many('GET', '{/x}', '{t}', server => 'smartcar')";
+is(rows('latin1', $many_errors), '404||404|', 'latin1: an error that cannot be parsed');
+is(rows('postgres', $many_errors), '404||404|X', 'postgres: an error that can be parsed');
 
 done_testing();

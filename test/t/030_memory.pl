@@ -1,12 +1,11 @@
-# A session that makes calls all day needs no more memory, and no more open
-# files, than after its first ones.
+# A session that makes calls all day needs no more memory, and no more open files,
+# than after its first calls.
 #
-# What the server allocates hangs on contexts that end with the statement, and
-# pg_backend_memory_contexts shows what is left over.  What libcurl and OpenSSL
-# allocate is seen by nobody but the system.  So 10,000 calls of all kinds, many
-# of which fail in some way, are made by one backend, and what it has after 2,000
-# is compared with what it has at the end.  They come in rounds of 100, each of
-# which is a statement of its own.
+# The server's memory is in contexts that end with the statement, and
+# pg_backend_memory_contexts shows what is left.  The memory of libcurl and OpenSSL is
+# visible to the operating system only.  So one backend makes 10,000 calls of all
+# kinds, many of which fail, and its usage after 2,000 calls is compared with that at
+# the end.  A round of 100 calls is one statement.
 
 use strict;
 use warnings;
@@ -22,10 +21,10 @@ use Test::More;
 use Sandbox;
 use Session;
 
-plan(skip_all => 'there is no /proc, which tells what a process uses') if !-r '/proc/self/status';
+plan(skip_all => 'there is no /proc') if !-r '/proc/self/status';
 
-# glibc gives back to the system at once what it can; else it keeps large pieces
-# sometimes, and sometimes not.
+# glibc returns free memory to the system at once; otherwise it sometimes keeps large
+# pieces
 local $ENV{MALLOC_TRIM_THRESHOLD_} = 4096;
 local $ENV{MALLOC_MMAP_THRESHOLD_} = 65536;
 
@@ -46,8 +45,8 @@ Sandbox::create_server($node, 'impatient', $sandbox->url, timeout => '1ms');
 $sandbox->ask('fleet', { owners => 40 });
 $sandbox->ask('log', { enabled => JSON::PP::false });
 
-# Vehicles to which something always happens.  An answer that is lost on the way
-# is asked for again, after a pause; only a command is not.
+# Vehicles that always meet the same fault.  A request whose response is lost is repeated
+# after a pause, except a command.
 $sandbox->ask('faults', [
 	{ match => { path => '/fault-bomb' }, times => 0, bomb => 1000000 },
 	{ match => { path => '/fault-oversize' }, times => 0, oversize => 200000 },
@@ -59,8 +58,8 @@ $sandbox->ask('faults', [
 	{ match => { path => '/fault-close' }, times => 0, close => JSON::PP::true },
 	{ match => { path => '/fault-slow' }, times => 0, delay_ms => 50 } ]);
 
-# A round: 28 calls one by one, and twice 36 in bulk.  It returns how often which
-# SQLSTATE came.
+# A round: 28 single calls, and twice 36 in bulk.  It returns how often each SQLSTATE
+# occurred.
 $node->safe_psql('postgres', q(
 CREATE FUNCTION outcome(query text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -115,7 +114,7 @@ CREATE FUNCTION make_round() RETURNS TABLE (sqlstate text, calls bigint) LANGUAG
 $$;
 ));
 
-# What came of the calls of a round.
+# The result of the calls of a round.
 my %expected = (
 	'00000' => 82, SC001 => 2, SC002 => 1, SC003 => 1, SC004 => 6, SC400 => 1, SC401 => 1, SC403 => 3,
 	SC409 => 3);
@@ -123,8 +122,8 @@ my $expected = join "\n", map { "$_|$expected{$_}" } sort keys %expected;
 
 my $session = Session->new($node);
 
-# A round that ends otherwise is the last one: without files that can be opened,
-# for one, each takes long.
+# A round with another result is the last one: if files can no longer be opened, for
+# example, each takes long.
 sub make_rounds
 {
 	my ($count) = @_;
@@ -138,7 +137,7 @@ sub make_rounds
 	return pass("$count rounds of calls");
 }
 
-# What the backend has: memory in kB, and files.
+# The usage of the backend: memory in kB, and open files.
 sub usage
 {
 	my $directory = '/proc/' . $session->backend;
@@ -155,12 +154,11 @@ sub usage
 	return \%usage;
 }
 
-# What it may have more at the end.  In many runs, on a busy machine too, VmData
-# stayed, the contexts stayed or fell, RssAnon grew by up to 220 kB, because pages
-# of the heap were used for the first time, and files went up or down by a few
-# connections that were kept.  This finds what loses 100 bytes with each call:
-# pieces smaller than that fit for long between those that are in use, and are for
-# Valgrind to find (test/lib/memory.sh).
+# The growth that is allowed.  In many runs, also on a busy machine, VmData did not
+# change, the contexts stayed or fell, RssAnon grew by up to 220 kB, because pages of
+# the heap were used for the first time, and files changed by a few kept connections.
+# This finds a leak of 100 bytes per call; smaller pieces fit between those that are in
+# use for a long time, and are for Valgrind to find (test/lib/memory.sh).
 my %allowed = (VmData => 256, RssAnon => 400, contexts => 64, files => 10);
 
 make_rounds(20);
@@ -173,7 +171,7 @@ foreach my $name (sort keys %allowed)
 	my $growth = $after->{$name} - $before->{$name};
 
 	note("$name: $before->{$name}, then $after->{$name}");
-	cmp_ok($growth, '<=', $allowed{$name}, "$name stays as it is");
+	cmp_ok($growth, '<=', $allowed{$name}, "$name does not grow");
 }
 
 $session->finish;

@@ -1,5 +1,5 @@
-# Host names and sockets: a name is resolved anew after a failure, by one thread
-# for all requests of a call, and no child of a backend inherits a connection.
+# Host names and sockets: a name is resolved again after a failure, by one thread for
+# all requests of a call, and child processes inherit no connection.
 
 use strict;
 use warnings;
@@ -58,7 +58,7 @@ my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
 $session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 $names = undef if $names && !HostNames::in_use($session, 'slow_name');
 
-# The most threads that a session has while a statement runs.
+# The largest number of threads of a session while a statement runs.
 sub most_threads
 {
 	my ($of, $sql) = @_;
@@ -88,32 +88,32 @@ SKIP:
 		$sandbox->faults({ times => 0, body => {} });
 		my ($threads, $result) = most_threads($fresh,
 			"SELECT count(*) FROM token, smartcar_request_many('$method', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token]) WHERE sqlstate IS NULL");
-		is($result, 64, "64 requests ($method) to a name that is not known yet");
-		cmp_ok($threads, '<=', 2, 'have it resolved by one thread');
-		is(scalar $sandbox->log, 64, 'and each is made once');
+		is($result, 64, "64 requests ($method) to a name that is not resolved yet");
+		cmp_ok($threads, '<=', 2, 'one thread resolves the name');
+		is(scalar $sandbox->log, 64, 'each request is made once');
 		$fresh->finish;
 	}
 
-	# The name leads to where nobody is, and then to Smartcar.
+	# The name leads to an address where nobody listens, and then to Smartcar.
 	$sandbox->faults;
 	move_to('127.0.0.3');
 	$session->query('SET smartcar_tesla.server = moving');
 	$session->start($ask);
 	wait_until_asked();
 	move_to('127.0.0.1');
-	is($session->result, $ada->{user_id}, 'a repeat resolves the name anew');
+	is($session->result, $ada->{user_id}, 'a repeat resolves the name again');
 
-	# Many at once that fail have it resolved by one thread, too.
+	# Many requests that fail at once have it resolved by one thread, too.
 	move_to('127.0.0.3');
 	my $fresh = Session->new($node);
 	$fresh->query('SET smartcar_tesla.server = moving');
 	my ($threads) = most_threads($fresh,
 		q(SELECT count(*) FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[64]), ARRAY[access_token])));
-	cmp_ok($threads, '<=', 2, 'and many repeats by one thread');
+	cmp_ok($threads, '<=', 2, 'one thread resolves the name for many repeats');
 	$fresh->finish;
 }
 
-# What a child of the backend inherits.
+# What a child process of the backend inherits.
 SKIP:
 {
 	skip 'there is no /proc', 3 if !-r '/proc/self/net/tcp';
@@ -127,9 +127,9 @@ SKIP:
 	# a line for each socket of the machine: its number, address:port in hexadecimal, ..., inode
 	my %of_port = map { ((split)[9] => 1) } grep { (split)[1] =~ /:([0-9A-F]+)$/ && hex($1) == $port } split /\n/, slurp_file("/proc/$backend/net/tcp");
 	my ($inode) = grep { $of_port{$_} } map { (readlink($_) // '') =~ /^socket:\[(\d+)\]/ } glob "/proc/$backend/fd/*";
-	ok(defined $inode, 'as a socket of the backend');
+	ok(defined $inode, 'it is a socket of the backend');
 	$session->query("COPY (SELECT 1) TO PROGRAM 'ls -l /proc/self/fd > $listing'");
-	unlike(slurp_file($listing), qr/socket:\[$inode\]/, 'which its children do not have');
+	unlike(slurp_file($listing), qr/socket:\[$inode\]/, 'child processes do not inherit it');
 }
 
 $session->finish;

@@ -1,5 +1,5 @@
-# OpenSSL 3.0.0 to 3.0.2: EVP_MAC_init() without a key and parameters reports
-# success, and does not begin again.  Every row must have its own HMAC.
+# OpenSSL 3.0.0 to 3.0.2: EVP_MAC_init() without a key and parameters reports success
+# but does not start again.  Every row must have its own HMAC.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Arrays of millions of names, which anybody may pass: a cancel is served within
-# 300 ms, wherever it comes.
+# Arrays of millions of names, which any role can pass: a cancel takes effect within
+# 300 ms at any time.
 
 use strict;
 use warnings;
@@ -26,8 +26,8 @@ $node->safe_psql('postgres', q(
 		RETURN extract(epoch FROM clock_timestamp() - began) * 1000 - after;
 	END $$;));
 
-# How late a cancel was served, in ms; once more, up to three times, if it was too
-# late, because other processes may hold the machine up.
+# How late a cancel took effect, in ms; tried up to three times, because other processes
+# may hold up the machine.
 sub late_by
 {
 	my ($statement, $after) = @_;

@@ -1,5 +1,5 @@
-# The version of the API that a server has, and credentials of the other one: what
-# does not fit is refused by an error that says so, before anything is sent.
+# The API version of a server, and credentials of the other version: the error says so
+# before anything is sent.
 
 use strict;
 use warnings;
@@ -30,7 +30,7 @@ Sandbox::create_server($node, 'v3', $sandbox->url, scope => 'read_odometer', map
 
 my $session = Session->new($node);
 
-# A server without the option has version 3
+# A server without the option uses v3
 
 $session->query("CREATE SERVER plain FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07', "
 	  . "redirect_uri 'https://example.com/callback', scope 'read_odometer', iam_origin '${\$sandbox->url}', vehicle_origin '${\$sandbox->url}')");
@@ -38,9 +38,9 @@ $session->query('CREATE USER MAPPING FOR PUBLIC SERVER plain OPTIONS (' . Sandbo
 my ($state) = $session->query("SELECT smartcar_begin_connect('owner-1', server => 'plain')") =~ /[?&]state=([^&]*)/;
 my $ada = $sandbox->connect(owner => 'ada', external_id => 'owner-1');
 like($session->query("CALL smartcar_finish_connect('https://example.com/callback?user_id=$ada->{user_id}&state=$state', server => 'plain')"),
-	qr/^finished\|owner-1\|/m, 'an owner is connected without a word of a version, a code or a key');
+	qr/^finished\|owner-1\|/m, 'an owner is connected without a version, a code or a key');
 
-# Credentials of the other version alone
+# Credentials of the other version only
 
 sub refused
 {
@@ -51,7 +51,7 @@ sub refused
 	my $error = $session->error($statement);
 	is("$error->{sqlstate} $error->{message}",
 		"55000 credentials are those of api_version \"$other\", but server \"$server\" has api_version \"$version\"", $name);
-	like($error->{hint}, qr/ALTER SERVER $server OPTIONS \(SET api_version '\Q$other\E'\)/, "$name: and what to change");
+	like($error->{hint}, qr/ALTER SERVER $server OPTIONS \(SET api_version '\Q$other\E'\)/, "$name: the hint names the version to set");
 	is(scalar $sandbox->log, 0, "$name: nothing is sent");
 	return;
 }
@@ -62,7 +62,7 @@ foreach my $server (qw(smartcar sealing v3))
 
 	refused($server, "CALL smartcar_finish_connect('https://example.com/callback?code=c&user_id=$ada->{user_id}&state=$state', server => '$server')",
 		"a callback on server $server");
-	is(Manager::sql($node, "SELECT status FROM smartcar_tesla.session WHERE server = '$server'"), 'open', 'and the session is still open');
+	is(Manager::sql($node, "SELECT status FROM smartcar_tesla.session WHERE server = '$server'"), 'open', 'the session is still open');
 	refused($server, "SELECT smartcar_get_vehicle('v', server => '$server')", "a call without a token on server $server");
 	refused($server, "SELECT smartcar_get_connections(server => '$server')", "a list of connections on server $server");
 	refused($server, "SELECT smartcar_request('GET', '/x', server => '$server')", "any request on server $server");
@@ -80,34 +80,34 @@ Manager::write_key_file($secret, "$v3_only{api_client_secret}\n");
 $session->query("DROP USER MAPPING FOR PUBLIC SERVER smartcar; CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (api_client_secret_file '$secret')");
 refused('smartcar', 'CALL smartcar_refresh()', 'credentials in a file');
 
-# One credential of its own version is enough: then it is the other one that is missing
+# With one credential of its own version, the other one is reported as missing
 
 $session->query("ALTER USER MAPPING FOR PUBLIC SERVER v3 OPTIONS (ADD api_client_id 'client_sandbox')");
 my $half = $session->error("SELECT smartcar_get_connections(server => 'v3')");
 is($half->{message}, 'option "api_client_secret" is not set', 'half of the credentials');
-like($half->{detail}, qr/server "v3", which has api_version "3"/, 'and which version needs the other half');
-like($half->{hint}, qr/ALTER USER MAPPING FOR PUBLIC SERVER v3 OPTIONS \(ADD api_client_secret '...'\)/, 'and the statement for it');
+like($half->{detail}, qr/server "v3", which has api_version "3"/, 'the detail names the version that needs the other half');
+like($half->{hint}, qr/ALTER USER MAPPING FOR PUBLIC SERVER v3 OPTIONS \(ADD api_client_secret '...'\)/, 'the hint has the statement that adds it');
 $session->query(($half->{hint} =~ /with (.*)\./)[0] =~ s/'\.\.\.'/'sandbox-api-secret'/r);
-unlike($session->query("SELECT count(*) FROM smartcar_get_connections(server => 'v3')"), qr/ERROR/, 'which helps');
+unlike($session->query("SELECT count(*) FROM smartcar_get_connections(server => 'v3')"), qr/ERROR/, 'following the hint makes the call succeed');
 
-# Codes and tokens of owners are of version 2.0
+# Codes and tokens of owners are part of v2.0
 
 foreach my $function (qw(smartcar_exchange_code smartcar_refresh_token))
 {
 	my $error = $session->error("SELECT $function('x', server => 'plain')");
 	is("$error->{sqlstate} $error->{message}", "0A000 $function() does not exist in version 3 of Smartcar's API", "$function() on a server of version 3");
-	like($error->{detail}, qr/api_version "3"/, 'and which option says so');
+	like($error->{detail}, qr/api_version "3"/, 'the detail names the option api_version');
 }
 
-# Procedures that have nothing to do in version 3 say so, and ask for no key
+# Procedures that have nothing to do in v3 say so, and need no key
 
 $sandbox->faults;
 $session->query("SET smartcar_tesla.server = 'plain'");
 my $result = $session->query('CALL smartcar_refresh()');
-like($result, qr/^0\|0\|0\|0$/m, 'nothing is refreshed in version 3');
-like($result, qr/NOTICE:  00000: nothing to do for server "plain"\nDETAIL:  It has api_version "3"/, 'and that is said');
-like($session->query('CALL smartcar_reseal_tokens()'), qr/NOTICE:  00000: nothing to do for server "plain"/, 'nor is there anything to reseal');
-is(scalar $sandbox->log, 0, 'and nothing is sent');
+like($result, qr/^0\|0\|0\|0$/m, 'nothing is refreshed in v3');
+like($result, qr/NOTICE:  00000: nothing to do for server "plain"\nDETAIL:  It has api_version "3"/, 'a notice says so');
+like($session->query('CALL smartcar_reseal_tokens()'), qr/NOTICE:  00000: nothing to do for server "plain"/, 'nothing is resealed in v3');
+is(scalar $sandbox->log, 0, 'no request was made');
 
 $session->finish;
 done_testing();

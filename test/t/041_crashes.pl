@@ -1,8 +1,9 @@
-# What crashes do to refreshes: none of them may cost an owner his login.
+# Crashes during a refresh must not cost an owner their login.
 #
-# The sandbox does the work of a request on its arrival and holds the answer
-# back, so that whoever dies in between leaves a refresh token that was used and
-# has a minute to live.  Time is moved rather than waited for: that of the
+# The sandbox processes a request on its arrival and holds back the response, so a
+# crash in between leaves a refresh token that was used and works for one more minute.
+# The test moves the time instead of waiting: the sandbox's by advancing its clock, that
+# of a lease by writing the table.
 # sandbox by advancing its clock, that of a lease by writing the table.
 
 use strict;
@@ -26,14 +27,14 @@ my $token = { path => '/oauth/token' };
 my $sandbox = Sandbox->start;
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
-# a crash and a restart in a few lines of log, and at once
+# a crash and a restart should be logged in a few lines, and be fast
 $node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = on\nwal_writer_delay = 10s\n");
 $node->start;
 Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '10s');
 
-# Begins a refresh of everybody whose answers are held back, each of them after
-# the work was done, once a number of them has come through.  Returns when so
-# many requests as one session has at once are held.
+# Begins a refresh of all accounts in which the responses are held back, after a number
+# of them has come through; each request was processed.  Returns when as many requests
+# are held as one session makes at once.
 sub refresh_and_hold
 {
 	my ($on, %given) = @_;
@@ -55,8 +56,8 @@ sub used
 	return Manager::refreshes($sandbox)->{sum};
 }
 
-# After the crash: some refresh tokens were used whose successors are not stored.
-# Then what remains is refreshed and everything is as it should be.
+# After a crash: some refresh tokens were used whose successors are not stored.
+# Refreshes the remaining accounts and checks that nothing is lost.
 sub recover
 {
 	my ($on, $name) = @_;
@@ -64,21 +65,21 @@ sub recover
 	my $used = used();
 
 	note("$name: $stored of $used refreshes were stored");
-	cmp_ok($used, '>', $stored, "$name: some answers were lost");
-	cmp_ok($stored, '>=', 20, "$name: what came before is there");
+	cmp_ok($used, '>', $stored, "$name: some responses were lost");
+	cmp_ok($stored, '>=', 20, "$name: earlier responses are stored");
 	$sandbox->faults;
 	Manager::pass_time($on, $sandbox, $Manager::lease);
-	is(Manager::counts(Session->new($on)->query($refresh)), ($accounts - $stored) . '|0|0', "$name: the others are refreshed when their lease is over");
+	is(Manager::counts(Session->new($on)->query($refresh)), ($accounts - $stored) . '|0|0', "$name: the others are refreshed after their leases have ended");
 
-	# what was used by the dead ends now, and only what is stored is left
+	# tokens that were used before the crash now expire; only stored ones are left
 	$sandbox->ask('advance', { seconds => 61 });
 	is_deeply(Manager::losses($on, $sandbox), $Manager::no_losses, "$name: nothing is lost");
 	my $refreshes = Manager::refreshes($sandbox);
 	is($refreshes->{refused}, 0, "$name: nothing was refused");
-	is($refreshes->{most}, 2, "$name: nobody was refreshed more than twice");
-	is($refreshes->{repeated}, $used - $stored, "$name: and only those twice whose answer was lost");
+	is($refreshes->{most}, 2, "$name: no account was refreshed more than twice");
+	is($refreshes->{repeated}, $used - $stored, "$name: and only those twice whose response was lost");
 	Manager::make_due($on);
-	is(Manager::counts(Session->new($on)->query($refresh)), "$accounts|0|0", "$name: everybody can be refreshed again");
+	is(Manager::counts(Session->new($on)->query($refresh)), "$accounts|0|0", "$name: every account can be refreshed again");
 	return;
 }
 
@@ -95,13 +96,13 @@ sub kill_postmaster
 	my ($pid) = slurp_file($on->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 
 	$on->kill9;
-	# its number is free once somebody has asked how it died
+	# its process id is free once somebody has waited for it
 	Manager::wait_until(sub { !kill 0, $pid });
 	return;
 }
 
-# Starts a node whose postmaster was killed; its other processes may need a
-# moment to find out.
+# Starts a node whose postmaster was killed; its other processes may need a moment to
+# notice.
 sub start_again
 {
 	my ($on) = @_;
@@ -110,8 +111,8 @@ sub start_again
 	return;
 }
 
-# Kills a backend.  Returns whether the server, which restarts all others because
-# of that, has come back.
+# Kills a backend, after which the server restarts all others.  Returns whether it has
+# come back.
 sub kill_backend
 {
 	my ($on, $pid) = @_;
@@ -131,8 +132,8 @@ sub kill_backend
 	recover($node, 'kill -9 of the backend');
 }
 
-# The same without anything being moved by the test: a lease ends by itself, in
-# time for the minute.
+# The same crash without moving the time: leases end by themselves, within the minute of
+# the used tokens.
 {
 	my $session = refresh_and_hold($node);
 	my $begun = time;
@@ -148,18 +149,18 @@ sub kill_backend
 		40);
 	my $seconds = time - $begun;
 	note(sprintf 'the last account was refreshed after %.1f s', $seconds);
-	cmp_ok($seconds, '<', 30, 'leases of the dead end in half of the minute');
+	cmp_ok($seconds, '<', 30, 'leases of killed sessions end within half a minute');
 	$sandbox->ask('advance', { seconds => 61 });
-	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'and nothing is lost');
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost after the leases have ended');
 }
 
-# The end of the session, and of its client
+# The end of the session and of its client
 
 {
 	my $session = refresh_and_hold($node);
 
 	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $session->backend . ')');
-	ok(is_gone($session->backend, 2), 'pg_terminate_backend: it ends at once');
+	ok(is_gone($session->backend, 2), 'pg_terminate_backend: the session ends at once');
 	recover($node, 'pg_terminate_backend');
 }
 
@@ -169,14 +170,14 @@ sub kill_backend
 	my $session = refresh_and_hold($node);
 
 	kill_postmaster($node);
-	ok(is_gone($session->backend, 3), 'kill -9 of the postmaster: its backend does not live on');
+	ok(is_gone($session->backend, 3), 'kill -9 of the postmaster: its backend ends');
 	kill 'KILL', $session->backend;
 	is_gone($session->backend);
 	start_again($node);
 	recover($node, 'kill -9 of the postmaster');
 }
 
-# The same where commits do not wait for the disk: those of tokens do.
+# With synchronous_commit = off, tokens are flushed nevertheless.
 {
 	my $session = refresh_and_hold($node, set => 'SET synchronous_commit = off', after => 60);
 	my $used = used();
@@ -185,11 +186,11 @@ sub kill_backend
 	kill_postmaster($node);
 	kill 'KILL', $session->backend;
 	is_gone($session->backend);
-	# the minute of the used tokens goes by before anybody looks
+	# the minute of the used tokens passes before the server is started
 	$sandbox->ask('advance', { seconds => 30 });
 	start_again($node);
 	my $stored = Manager::count_refreshed($node);
-	cmp_ok($stored, '>=', 60, 'synchronous_commit = off: what was answered is stored all the same');
+	cmp_ok($stored, '>=', 60, 'synchronous_commit = off: responses are stored');
 	$sandbox->faults;
 	Manager::set_accounts($node, { leased_until => undef });
 	Session->new($node)->query($refresh);
@@ -197,7 +198,7 @@ sub kill_backend
 	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'synchronous_commit = off: nothing is lost');
 }
 
-# Nothing comes after the last one that would bring it to the disk.
+# No later commit flushes the last one.
 {
 	my $session = Session->new($node);
 
@@ -208,7 +209,7 @@ sub kill_backend
 	kill_postmaster($node);
 	start_again($node);
 	$sandbox->ask('advance', { seconds => 61 });
-	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'synchronous_commit = off: what the procedure has told is stored');
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'synchronous_commit = off: a result that was returned is stored');
 }
 
 # An immediate stop, and a fast one
@@ -224,7 +225,7 @@ foreach my $mode (qw(immediate fast))
 	recover($node, "$mode stop");
 }
 
-# Smartcar goes away in the middle: answers are cut, then nobody listens
+# Smartcar goes away during a refresh: responses are cut, then nobody listens
 
 {
 	Manager::start_over($node, $sandbox);
@@ -236,24 +237,24 @@ foreach my $mode (qw(immediate fast))
 	my $session = Session->new($node);
 	$session->start($refresh);
 	ok(Manager::wait_until(sub { Manager::count($node, 'account', 'attempts >' => 0) == 80 }, 20),
-		'Smartcar goes away: what came is stored, the rest fails');
+		'Smartcar goes away: earlier responses are stored, the others fail');
 	$sandbox->faults;
-	is(Manager::counts($session->result) =~ s/\|.*//r, $accounts, 'Smartcar comes back: the same call refreshes all');
+	is(Manager::counts($session->result) =~ s/\|.*//r, $accounts, 'Smartcar comes back: the same call refreshes all accounts');
 	$sandbox->ask('advance', { seconds => 61 });
 	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'Smartcar comes back: nothing is lost');
-	is(Manager::refreshes($sandbox)->{repeated}, 8, 'only those were repeated whose answer was cut');
+	is(Manager::refreshes($sandbox)->{repeated}, 8, 'only accounts whose response was cut were refreshed twice');
 
 	# nobody listens
 	Manager::set_accounts($node, { access_expires => '1 minute', attempts => 6, next_attempt => undef });
 	my $closed = $sandbox->url('closed_port');
 	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (SET auth_origin '$closed')");
-	is(Manager::counts(Session->new($node)->query('CALL smartcar_refresh(max_accounts => 10)')), '0|10|0', 'nobody listens: all fail');
+	is(Manager::counts(Session->new($node)->query('CALL smartcar_refresh(max_accounts => 10)')), '0|10|0', 'nobody listens: all accounts fail');
 	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (SET auth_origin '" . $sandbox->url . "')");
 	Manager::pass_time($node, $sandbox, 600);
-	is(Manager::counts(Session->new($node)->query($refresh)), "$accounts|0|0", 'and later all are refreshed');
+	is(Manager::counts(Session->new($node)->query($refresh)), "$accounts|0|0", 'all accounts are refreshed when somebody listens again');
 }
 
-# Two databases with a server of the same name and their own accounts
+# Two databases with servers of the same name and their own accounts
 
 {
 	my @sessions;
@@ -268,13 +269,13 @@ foreach my $mode (qw(immediate fast))
 	my $sum = 0;
 	$sum += (split /\|/, Manager::counts($_->result))[0] foreach @sessions;
 	is($sum, 2 * $accounts, 'two databases: all accounts are refreshed');
-	is(Manager::refreshes($sandbox)->{most}, 1, 'two databases: nobody twice');
-	is(Manager::count_refreshed([ $node, 'other' ]), $accounts, 'two databases: each has stored its own');
+	is(Manager::refreshes($sandbox)->{most}, 1, 'two databases: no account is refreshed twice');
+	is(Manager::count_refreshed([ $node, 'other' ]), $accounts, 'two databases: each has stored its own accounts');
 	$_->finish foreach @sessions;
 	$node->safe_psql('postgres', 'DROP DATABASE other');
 }
 
-# A standby is promoted while the primary refreshes, and goes on
+# A standby is promoted while the primary refreshes
 
 {
 	$node->backup('backup');
@@ -292,7 +293,7 @@ foreach my $mode (qw(immediate fast))
 	recover($standby, 'a promoted standby');
 	$standby->stop;
 
-	# only a server that starts there removes the shared memory of one that was killed
+	# only a server that starts there removes the shared memory of a killed one
 	start_again($node);
 }
 

@@ -1,11 +1,11 @@
-# Thousands of accounts, four sessions that refresh them, everything that can go
-# wrong with a response, and now and then a session or the whole server killed: no
-# account may be lost.  Then an unkind database: locked rows, a row that cannot be
-# changed, webhooks in open transactions, timeouts of the role, a key file that goes
-# away, a synchronous standby that is absent and processes that are stopped.
+# Thousands of accounts, four sessions that refresh them, every fault of a response, and
+# now and then a session or the whole server killed: no account may be lost.  Then a
+# database with problems: locked rows, a row that cannot be updated, webhooks in open
+# transactions, timeouts of the role, a missing key file, an absent synchronous standby
+# and stopped processes.
 #
-# 10,000 accounts, or as many as SMARTCAR_TEST_ACCOUNTS says; what is locked, absent or
-# stopped is so for 5 seconds, or as many as SMARTCAR_TEST_HOLD says, in which the
+# 10,000 accounts, or as many as SMARTCAR_TEST_ACCOUNTS says; rows are locked, and
+# processes stopped, for 5 seconds, or as many as SMARTCAR_TEST_HOLD says, in which the
 # sandbox lets more than a minute pass.  The check prints the lines that begin with
 # "figures".
 
@@ -37,8 +37,8 @@ Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s', max_co
 Manager::add_fleet($node, $sandbox, 'smartcar', $accounts);
 $sandbox->ask('log', { enabled => JSON::PP::false });
 
-# A tenth of the tokens meets something that goes wrong, more than once where it
-# is asked for again, and differently for each ending of the token.
+# A tenth of the tokens meets a fault, more than once if the request is repeated; the
+# last digits of the token decide which one.
 my $mix = int($accounts / 100);
 $sandbox->faults(
 	map { { match => { %$token, body => "refresh_token=[^&]*$_->[0]" }, times => $_->[1] * $mix, %{ $_->[2] } } }
@@ -61,7 +61,7 @@ sub count_left
 	return defined $refreshed ? $accounts - $refreshed : undef;
 }
 
-# A session that has died is replaced, once the server is back.
+# A session that was killed is replaced, once the server is back.
 sub begin
 {
 	my ($number) = @_;
@@ -102,7 +102,7 @@ for (my $left = $accounts; $left > 0 && time < $end;)
 	{
 		my $victim = $running[ $killed % $sessions ];
 
-		# the others are restarted by the postmaster
+		# the postmaster restarts the others
 		kill 'KILL', $victim->backend if $victim;
 		$killed++;
 		$next_kill = time + 3;
@@ -122,18 +122,18 @@ diag(sprintf 'figures: %d of %d accounts lost, %d owners asked to connect again,
 	$losses->{lost}, $accounts, $losses->{asked_again}, $refreshes->{sum}, $seconds, $refreshes->{repeated}, $sessions, $killed);
 note(sprintf 'sessions counted %d refreshed, %d failed, %d refused, and %d ended with the server', @sum{qw(refreshed failed refused)}, $errors);
 is_deeply($losses, $Manager::no_losses, "0 of $accounts accounts are lost");
-is($refreshes->{refused}, 0, 'no dead token was ever sent');
-is($refreshes->{sum} - $refreshes->{repeated}, $accounts, 'a new token is used for the first time once per account');
-cmp_ok($refreshes->{repeated}, '<', $accounts / 2 + 200 * $killed, 'and repeated only where an answer was lost');
+is($refreshes->{refused}, 0, 'no expired token was ever sent');
+is($refreshes->{sum} - $refreshes->{repeated}, $accounts, 'each account got one new token for its first one');
+cmp_ok($refreshes->{repeated}, '<', $accounts / 2 + 200 * $killed, 'tokens were used again only where a response was lost');
 cmp_ok($killed, '>=', 1, 'sessions were killed');
 
-# An unkind database
+# A database with problems
 
 my $due = int($accounts * 0.3);
 my $broken = 'user-000100';
 my $seen_errors = '';
 
-# What is lost of others than the broken one.
+# Losses, without those of the broken account.
 sub losses_of_others
 {
 	my %stored = %{ Manager::stored_tokens($node) };
@@ -145,8 +145,8 @@ sub losses_of_others
 	};
 }
 
-# Sessions refresh until nothing is due but the broken one, or for some seconds.
-# Returns how many accounts were refreshed in a second.
+# Sessions refresh until only the broken account is due, or for some seconds.  Returns
+# how many accounts were refreshed in a second.
 sub refresh_for
 {
 	my ($seconds) = @_;
@@ -166,7 +166,7 @@ sub refresh_for
 	return ($before - count_left()) / (time - $begun);
 }
 
-# More than the minute in which an old token works, if the hold is not that long.
+# More than the minute in which an old token works, if the hold is shorter.
 sub let_the_minute_pass
 {
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 }) if $hold <= $Manager::grace;
@@ -198,8 +198,8 @@ $node->safe_psql('postgres', qq(CREATE FUNCTION refuse() RETURNS trigger LANGUAG
 	END \$\$));
 $node->safe_psql('postgres', "CREATE TRIGGER refuse BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION refuse()");
 
-# Rows and connections whose requests are under way are locked, and the key file is
-# gone for a second.
+# Rows and connections are locked while their requests are running, and the key file is
+# missing for a second.
 my ($rows, $webhooks) = map { Session->new($node) } 1 .. 2;
 my $key_file = Manager::key_file($node);
 
@@ -216,9 +216,9 @@ $rate = refresh_for($hold - 1);
 let_the_minute_pass();
 $_->query('ROLLBACK') foreach $rows, $webhooks;
 refresh_for(60);
-cmp_ok(scalar @locked, '>', 10, 'rows were locked while their requests were under way');
-cmp_ok(count_left(), '<=', 1, 'locked rows: all others are refreshed in the end');
-is_deeply(losses_of_others(), { dead => 0, asked_again => 0 }, 'and none is lost');
+cmp_ok(scalar @locked, '>', 10, 'rows were locked while their requests were running');
+cmp_ok(count_left(), '<=', 1, 'locked rows: all other accounts are refreshed in the end');
+is_deeply(losses_of_others(), { dead => 0, asked_again => 0 }, 'locked rows: no account is lost');
 is(Manager::count($node, 'connection', error_action => 'connect', user_id => Manager::fleet(1, 99)), 0, 'connections that were locked are updated');
 
 # The standby is absent, and two of the sessions are stopped.
@@ -234,9 +234,9 @@ kill 'CONT', @stopped;
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
 $node->reload;
 refresh_for(60);
-cmp_ok(count_left(), '<=', 1, 'an absent standby and stopped processes: all others are refreshed in the end');
-is_deeply(losses_of_others(), { dead => 0, asked_again => 0 }, 'and none is lost');
-unlike($seen_errors =~ s/^ERROR:  (?:57014|58P01): .*\n//mgr, qr/./, 'no run has ended but with its statement_timeout, or without a key file');
+cmp_ok(count_left(), '<=', 1, 'an absent standby and stopped processes: all other accounts are refreshed in the end');
+is_deeply(losses_of_others(), { dead => 0, asked_again => 0 }, 'an absent standby and stopped processes: no account is lost');
+unlike($seen_errors =~ s/^ERROR:  (?:57014|58P01): .*\n//mgr, qr/./, 'a run ends only with its statement_timeout, or without a key file');
 
 my $others = losses_of_others();
 diag(sprintf 'figures: unkind database, %d s each: %d of %d accounts lost, %d owners asked to connect again; %d rows were locked, '

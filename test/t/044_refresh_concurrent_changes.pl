@@ -1,6 +1,5 @@
-# smartcar_refresh() as a statement: not inside a transaction block, with progress,
-# and what happens when accounts, servers, secrets or keys go while it runs, or
-# it is interrupted.
+# smartcar_refresh() as a statement: refused inside a transaction block, with progress,
+# and interrupted, or while accounts, servers, secrets or keys change.
 
 use strict;
 use warnings;
@@ -68,23 +67,23 @@ foreach my $case (
 	my ($name, $sql) = @$case;
 	my $error = $session->error($sql);
 
-	is($error->{sqlstate}, '25001', "$name: an error");
+	is($error->{sqlstate}, '25001', "$name: refused");
 	is($error->{hint}, 'Call it as a statement of its own, with autocommit.', "$name: with a hint");
 	$session->query('ROLLBACK');
 }
 {
 	my ($result, $output, $errors) = $node->psql('postgres', "SELECT 1; $refresh; SELECT 2");
 
-	# psql -c sends them one by one with autocommit; here they go together
+	# psql -c sends them one by one with autocommit; here they are one query
 	$node->psql('postgres', "SELECT 1 \\; $refresh \\; SELECT 2", stderr => \$errors);
-	like($errors, qr/cannot run inside a transaction block/, 'several statements that are sent together');
+	like($errors, qr/cannot run inside a transaction block/, 'a query of several statements');
 }
 start_over(3);
 $sandbox->faults;
 sql(qq(CREATE OR REPLACE FUNCTION call_it() RETURNS void LANGUAGE plpgsql AS \$\$
 	DECLARE a bigint; b bigint; c bigint; d bigint;
 	BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d); END \$\$;));
-is($session->error('SELECT call_it()')->{sqlstate}, '25001', 'a function');
+is($session->error('SELECT call_it()')->{sqlstate}, '25001', 'a call in a function');
 sql(qq(CREATE OR REPLACE PROCEDURE call_it_with_a_handler() LANGUAGE plpgsql AS \$\$
 	DECLARE a bigint; b bigint; c bigint; d bigint;
 	BEGIN
@@ -92,15 +91,15 @@ sql(qq(CREATE OR REPLACE PROCEDURE call_it_with_a_handler() LANGUAGE plpgsql AS 
 	EXCEPTION WHEN OTHERS THEN
 		RAISE NOTICE 'caught %', SQLSTATE;
 	END \$\$;));
-like($session->query('CALL call_it_with_a_handler()'), qr/caught (25001|2D000)/, 'a block with an exception handler');
+like($session->query('CALL call_it_with_a_handler()'), qr/caught (25001|2D000)/, 'a call in a block with an exception handler');
 is(scalar $sandbox->log, 0, 'nothing was sent');
-is(Manager::count_claimed($node), 0, 'or claimed');
+is(Manager::count_claimed($node), 0, 'nothing was claimed');
 like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; d bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d); RAISE NOTICE 'counts % % %', a, b, c; END \$\$"),
-	qr/counts 3 0 0/, 'a block of its own is no transaction block');
+	qr/counts 3 0 0/, 'a DO block is no transaction block');
 
 $session->query("SET default_transaction_isolation = 'serializable'");
 like($session->query("DO \$\$ DECLARE a bigint; b bigint; c bigint; d bigint; BEGIN CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d); RAISE NOTICE 'it is %', current_setting('transaction_isolation'); END \$\$"),
-	qr/it is serializable/, 'whose isolation afterwards is that of the session');
+	qr/it is serializable/, 'its isolation level is that of the session afterwards');
 $session->query('RESET default_transaction_isolation');
 
 # Progress
@@ -115,12 +114,12 @@ $session->start($refresh);
 
 	ok( Manager::wait_until(
 			sub { $seen = sql("SELECT query FROM pg_stat_activity WHERE pid = $backend"); $seen =~ / -- \d+ of 60 accounts/ }, 20),
-		'pg_stat_activity shows how far it is') or diag($seen);
-	is(sql("SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = $backend"), 't', 'no transaction is open in between');
+		'pg_stat_activity shows the progress') or diag($seen);
+	is(sql("SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = $backend"), 't', 'no transaction is open while requests run');
 	my $result = $session->result;
-	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): \d\d of 60 accounts in [5-6]\.\d s, \d+\.\d per second$/m, 'a line of progress after five seconds');
-	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): 60 of 60 accounts in \d\.\d s, \d+\.\d per second$/m, 'and one at the end');
-	is(Manager::counts($result), '60|0|0', 'then the result');
+	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): \d\d of 60 accounts in [5-6]\.\d s, \d+\.\d per second$/m, 'a notice after five seconds');
+	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): 60 of 60 accounts in \d\.\d s, \d+\.\d per second$/m, 'a notice at the end');
+	is(Manager::counts($result), '60|0|0', 'the result');
 }
 sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
 
@@ -142,12 +141,12 @@ Manager::wait_until(sub { $sandbox->ask('statistics')->{in_flight} >= 8 }, 60);
 		$largest = $2;
 		note($line);
 	}
-	cmp_ok($largest, '<', 500_000, 'thousands of accounts do not add up in memory');
+	cmp_ok($largest, '<', 500_000, 'thousands of accounts need no more memory than a few');
 	$sandbox->faults;
-	is(Manager::counts($session->result), '3000|0|0', 'and are refreshed');
+	is(Manager::counts($session->result), '3000|0|0', 'all of them are refreshed');
 }
 
-# What happens meanwhile
+# Changes during a refresh
 
 sub while_refreshing
 {
@@ -166,12 +165,12 @@ sub while_refreshing
 is( Manager::counts(
 		while_refreshing(4, sub { Manager::delete_rows($node, 'account', user_id => 'user-000002') })) =~ s/\|.*//r,
 	3, 'an account is deleted: the others are refreshed');
-is(Manager::count($node, 'account'), 3, 'and the account does not come back');
+is(Manager::count($node, 'account'), 3, 'the deleted account is not stored again');
 
 {
 	my $result = while_refreshing(20, sub { sql('DROP SERVER smartcar CASCADE') });
 
-	like($result, qr/^(20\|0\|0\|\d+|ERROR:  42704:.*)$/m, 'the server is dropped: it ends');
+	like($result, qr/^(20\|0\|0\|\d+|ERROR:  42704:.*)$/m, 'the server is dropped: the refresh ends');
 	Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
 	Manager::pass_time($node, $sandbox, $Manager::lease);
 	counts();
@@ -185,25 +184,25 @@ is(Manager::count($node, 'account'), 3, 'and the account does not come back');
 	counts();
 	no_losses('the secret is changed');
 }
-is(Manager::counts(while_refreshing(20, sub { unlink $key_file })), '20|0|0', 'the key file is removed: it goes on with the key it has read');
+is(Manager::counts(while_refreshing(20, sub { unlink $key_file })), '20|0|0', 'the key file is removed: the refresh uses the key that it has read');
 Manager::write_key_file($key_file, $content);
 no_losses('the key file is removed');
 
-# The seals change under a refresh: its answer still belongs to the account.
+# Tokens are resealed during a refresh: the response still belongs to the account.
 is( Manager::counts(
 		while_refreshing(4,
 			sub {
 				Manager::write_key_file($key_file, 'key2 ' . ('44556677' x 8) . "\n$content");
-				is($node->psql('postgres', 'CALL smartcar_reseal_tokens()'), 0, 'tokens are sealed again meanwhile');
+				is($node->psql('postgres', 'CALL smartcar_reseal_tokens()'), 0, 'tokens are resealed meanwhile');
 			})),
 	'4|0|0',
-	'tokens are sealed again: the answers are stored');
+	'tokens are resealed: the responses are stored');
 $sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 no_losses('tokens are sealed again');
 Manager::write_key_file($key_file, $content);
 
-# What is claimed after that is sealed with the key that is the first by then, even
-# if the one before can still be used.
+# An account that is claimed later is sealed with the key that is then the first, even
+# if the previous key still works.
 {
 	my $reseal = Session->new($node);
 	my $new_key = 'key2 ' . ('44556677' x 8) . "\n";
@@ -216,16 +215,16 @@ Manager::write_key_file($key_file, $content);
 					$reseal->start('CALL smartcar_reseal_tokens()');
 				})),
 		'40|0|0',
-		'tokens are sealed again while others are claimed: all are refreshed');
-	unlike($reseal->result(30), qr/ERROR/, 'and sealed');
+		'tokens are resealed while others are claimed: all are refreshed');
+	unlike($reseal->result(30), qr/ERROR/, 'tokens are resealed while others are claimed: all are sealed');
 	Manager::write_key_file($key_file, $new_key);
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 	no_losses('the old key is removed');
 	Manager::write_key_file($key_file, $content);
 }
 
-# Another session claims the accounts before the responses come.  What was issued
-# with the stored token is the only login that works after the minute.
+# Another session claims the accounts before the responses arrive.  The tokens in them
+# are the only ones that work after the minute.
 my $other_lease = '11111111-1111-1111-1111-111111111111';
 my $claim_for_other = "UPDATE smartcar_tesla.account SET lease = '$other_lease', leased_until = now() + interval '20 s' WHERE lease IS NOT NULL";
 
@@ -241,15 +240,15 @@ Manager::wait_until(sub { scalar($sandbox->log) == 8 });
 {
 	my $claimed = sql("WITH c AS ($claim_for_other RETURNING 1) SELECT count(*) FROM c");
 
-	cmp_ok($claimed, '>', 8, 'another session claims the accounts of requests and those that wait');
-	like($session->result, qr/^ERROR:  SC401/m, 'then the refresh ends with an error');
+	cmp_ok($claimed, '>', 8, 'another session claims accounts whose requests are running and accounts that wait');
+	like($session->result, qr/^ERROR:  SC401/m, 'the refresh ends with an error');
 	is(sql("SELECT count(*) FROM smartcar_tesla.account WHERE lease = '$other_lease' AND leased_until > now()"), $claimed,
-		'and releases no claim of the other session');
+		'no claim of the other session is released');
 }
 $sandbox->faults;
 
-# A cancel does not wait for requests; statement_timeout, which comes again in each
-# run, ends none that was sent.
+# A cancel does not wait for requests; statement_timeout, which occurs in every run, does
+# not end requests that were sent.
 foreach my $interrupt (
 	[ 'a statement timeout', 'SET statement_timeout = 700', sub { }, '8|0|0', '0|0|0' ],
 	[ 'a cancel', 'SET statement_timeout = 0', sub { sql('SELECT pg_cancel_backend(' . $session->backend . ')') }, '0|0|0', '16|0|0' ])
@@ -259,16 +258,16 @@ foreach my $interrupt (
 	$session->query($set);
 	my $result = while_refreshing(16, $send);
 	$session->query('SET statement_timeout = 0');
-	like($result, qr/^ERROR:  57014/m, "$name ends it");
-	is(counts(), $at_once, "$name: what was sent and not stored is left alone for a while");
+	like($result, qr/^ERROR:  57014/m, "$name ends the refresh");
+	is(counts(), $at_once, "$name: requests that were sent and not stored are left alone for a while");
 	Manager::pass_time($node, $sandbox, $Manager::lease);
-	is(counts(), $later, "$name: then all are refreshed");
-	is(Manager::count_refreshed($node), 16, "$name: all sixteen");
-	is(Manager::refreshes($sandbox)->{refused}, 0, "$name: none was refused");
+	is(counts(), $later, "$name: later all accounts are refreshed");
+	is(Manager::count_refreshed($node), 16, "$name: all sixteen accounts");
+	is(Manager::refreshes($sandbox)->{refused}, 0, "$name: no token was refused");
 	no_losses($name);
 }
 
-# An account whose user is not known yet gets his id, while its token is refreshed
+# A provisional account gets its user id while its token is refreshed
 
 start_over(0);
 {
@@ -277,21 +276,21 @@ start_over(0);
 	my $sync = Session->new($node);
 
 	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
-	like($session->query("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')"), qr/^WARNING:  SC404: .*^finished\|owner-ada\|\|/ms, 'whose a token is, is not known');
-	is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'it is stored');
+	like($session->query("CALL smartcar_finish_connect('?code=$ada->{code}&state=$state')"), qr/^WARNING:  SC404: .*^finished\|owner-ada\|\|/ms, 'the user of a token cannot be found out');
+	is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'a provisional account is stored');
 	$sandbox->faults({ match => { path => '/user$' }, status => 404 });
-	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: could not get the user id of account "session-\w+": .*^0\|1\|\d+\|\d+$/ms, 'nor when it is synchronized');
+	like($session->query('CALL smartcar_sync()'), qr/^WARNING:  SC404: could not get the user id of account "session-\w+": .*^0\|1\|\d+\|\d+$/ms, 'the next sync cannot find out the user, either');
 	Manager::make_due($node);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 1500 });
 	$session->start($refresh);
 	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
 	$sync->start('CALL smartcar_sync()');
 	is(Manager::counts($session->result), '1|0|0', 'its token is refreshed');
-	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'it gets the id of its user');
-	is(Manager::rows($node, 'account', 'user_id'), $ada->{user_id}, 'and no other is there');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'the account gets the id of its user');
+	is(Manager::rows($node, 'account', 'user_id'), $ada->{user_id}, 'there is no other account');
 	is(Manager::refreshes($sandbox)->{sum}, 1, 'it was refreshed once');
 	Manager::pass_time($node, $sandbox, $Manager::grace + 1);
-	is(Manager::losses($node, $sandbox)->{dead}, 0, 'and the new token is the one that is stored');
+	is(Manager::losses($node, $sandbox)->{dead}, 0, 'the new token is stored');
 }
 
 $session->finish;

@@ -1,5 +1,5 @@
-# What happens while Smartcar is asked: an answer that was on its way does not
-# undo it, and nobody who has tokens to store waits for it.
+# Changes while smartcar_sync() waits for Smartcar: an older response does not undo them,
+# and sessions that store tokens do not wait for it.
 
 use strict;
 use warnings;
@@ -43,7 +43,7 @@ sub connect_owner
 	return $session->query(Manager::callback_of($node, $sandbox, @_));
 }
 
-# Starts a synchronization, of which the answer to one question is on its way.
+# Starts a sync of which one response is on its way.
 sub begin_sync
 {
 	my ($call, $path, $milliseconds) = @_;
@@ -62,17 +62,17 @@ sub status
 	return sql("SELECT $columns FROM smartcar_status WHERE $condition ORDER BY vehicle_id");
 }
 
-# Another login of the household, of which it is not known what access it has
+# Another login of a household, whose access type is unknown
 
 Manager::start_over($node, $sandbox);
 connect_owner('northwind', 'household');
 $sandbox->faults({ match => { path => '/tesla/user/access' }, times => 0, status => 502 });
-like(connect_owner('carla', 'household'), qr/^finished\|household\|$carla_id/m, 'a second login, whose kind of access cannot be asked for');
-is(Manager::count($node, 'connection', access_type => undef), 1, 'and is not known');
-is(Manager::count($node, 'connection', user_id => $northwind_id) . '|' . Manager::count($node, 'connection', user_id => $carla_id), '2|1', 'leaves the first one alone');
+like(connect_owner('carla', 'household'), qr/^finished\|household\|$carla_id/m, 'a second login whose access type cannot be requested');
+is(Manager::count($node, 'connection', access_type => undef), 1, 'the vehicle is stored without an access type');
+is(Manager::count($node, 'connection', user_id => $northwind_id) . '|' . Manager::count($node, 'connection', user_id => $carla_id), '2|1', 'the first login is unchanged');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
 
-# A refresh token is refused
+# A refresh token is refused meanwhile
 
 Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
@@ -82,12 +82,12 @@ connect_owner('ada', 'owner-7');
 	$sandbox->faults({ match => { path => '/oauth/token' }, times => 0, status => 400, error => { error => 'invalid_grant' } });
 	Manager::make_due($node);
 	is(Manager::counts($session->query('CALL smartcar_refresh()')), '0|0|1', 'a token is refused meanwhile');
-	is(status('action', 'true'), 'connect', 'which is told');
-	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'the synchronization ends well');
-	is(status('action, error_type', 'true'), 'connect|invalid_grant', 'and it is still told');
+	is(status('action', 'true'), 'connect', 'smartcar_status shows it');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'the sync succeeds');
+	is(status('action, error_type', 'true'), 'connect|invalid_grant', 'smartcar_status still shows it');
 }
 
-# A webhook comes
+# A webhook arrives meanwhile
 
 my %of_ada = (user_id => $ada_id, vehicle_id => $model_3);
 my %asleep = (%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', error => { type => 'VEHICLE_STATE', code => 'ASLEEP' });
@@ -108,56 +108,56 @@ is(status('action', 'true'), 'add_virtual_key', 'a key is missing');
 	$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
 	receive(%of_ada, type => 'VEHICLE_STATE', signals => ['connectivitystatus-isdigitalkeypaired']);
 	receive(%asleep);
-	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a webhook comes meanwhile');
-	is(status('virtual_key_paired, error_type, action', 'true'), 't|VEHICLE_STATE|retry', 'and what it told stands');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a webhook arrives during a sync');
+	is(status('virtual_key_paired, error_type, action', 'true'), 't|VEHICLE_STATE|retry', 'its values are kept');
 	$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::false });
-	like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'until Smartcar is asked again');
-	is(status('virtual_key_paired, error_type, action', 'true'), 'f||add_virtual_key', 'and knows better');
+	like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'the next sync');
+	is(status('virtual_key_paired, error_type, action', 'true'), 'f||add_virtual_key', 'the next sync has newer values');
 }
 
-# an error that somebody has to fix is not hidden by one that passes by itself
+# an error that needs somebody is not hidden by a transient one
 $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
 	receive(%asleep);
 	$sync->result;
-	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'what needs somebody comes first');
+	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'the error that needs somebody comes first');
 }
 
-# an error that ended while Smartcar was asked does not come back
+# an error that was resolved during the sync does not come back
 $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::false });
-like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'all is well');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a sync without errors');
 $sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::true });
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
 	$sandbox->ask('owner', { owner => 'ada', authentication_failed => JSON::PP::false });
 	receive(%login, state => 'RESOLVED');
-	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a login that had failed works again meanwhile');
-	is(status('error_code, action', 'true'), '|add_virtual_key', 'and is not said to fail again');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a login error is resolved during a sync');
+	is(status('error_code, action', 'true'), '|add_virtual_key', 'it is not stored again');
 }
 
-# An owner grants what was missing while Smartcar was asked
+# An owner grants a missing permission during the sync
 
 Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
-like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'an owner takes back a permission');
-is(status('action', 'true'), 'update_access', 'which is missing then');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'an owner withdraws a permission');
+is(status('action', 'true'), 'update_access', 'the permission is missing');
 {
 	my $sync = Session->new($node);
 
-	# what was asked for first comes first, while the rest is still on its way
+	# vehicles are stored first, while their details are still on their way
 	$sandbox->faults(map { { match => { path => '/permissions$' }, times => 1, delay_ms => $_ } } 2000, 3000);
 	$sync->start("CALL smartcar_sync(user_id => '$ada_id')");
 	Manager::wait_until(sub { scalar $sandbox->log(path => '/tesla/user/access$') }) or die 'the access was not asked about';
-	like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7/m, 'and grants it again meanwhile');
-	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'a response from before');
-	is(status('action', 'true'), 'add_virtual_key', 'does not keep the one from after out');
+	like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7/m, 'the owner grants it again during the sync');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'an older response');
+	is(status('action', 'true'), 'add_virtual_key', 'an older response does not replace the newer one');
 }
 
-# The same with the list of version 3
+# The list of v3 while an older response is on its way
 
 Manager::start_over($node, $sandbox);
 $sandbox->ask('fleet', { owners => 1 });
@@ -169,7 +169,7 @@ $sandbox->faults({ match => { path => '^/v3/connections$' }, times => 1, delay_m
 	Manager::wait_until(sub { scalar $sandbox->log(path => '^/v3/connections$') }) or die 'nothing was asked';
 	my $asked = sql('SELECT clock_timestamp()');
 	$sync->result;
-	is(sql("SELECT synced_at < '$asked', updated_at > '$asked' FROM smartcar_tesla.connection"), 't|t', 'a page is known as of when it was asked for');
+	is(sql("SELECT synced_at < '$asked', updated_at > '$asked' FROM smartcar_tesla.connection"), 't|t', 'a page is as of the time when it was requested');
 }
 
 # A clock was ahead when a row was stored
@@ -183,12 +183,12 @@ foreach my $column (qw(synced_at access_type_known_at tesla_scopes_known_at virt
 $sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
 receive(%login, state => 'ERROR');
-is(status('error_code', 'true'), 'AUTHENTICATION_FAILED', 'a clock that was ahead does not hide an error');
-like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a synchronization');
-is(status('virtual_key_paired, error_code, action', 'true'), 't||update_access', 'brings all of the row up to date');
-is(sql('SELECT count(*) FROM smartcar_tesla.connection WHERE GREATEST(synced_at, access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, errors_known_at) > now()'), 0, 'and its times');
+is(status('error_code', 'true'), 'AUTHENTICATION_FAILED', 'a stored time in the future does not hide an error');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a sync');
+is(status('virtual_key_paired, error_code, action', 'true'), 't||update_access', 'updates the whole row');
+is(sql('SELECT count(*) FROM smartcar_tesla.connection WHERE GREATEST(synced_at, access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, errors_known_at) > now()'), 0, 'a sync updates the times of the row');
 
-# Ids that nothing can be asked with
+# Ids that cannot be part of a request
 
 Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
@@ -198,8 +198,8 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status =
 {
 	my $result = $session->query('CALL smartcar_sync()');
 
-	like($result, qr/^1\|1\|\d+\|\d+$/m, 'a vehicle that cannot be asked about is a failure of its owner alone');
-	like($result, qr/^WARNING:.* vehicle "a\/b" of user /m, 'of which is warned');
+	like($result, qr/^1\|1\|\d+\|\d+$/m, 'a vehicle with an invalid id is a failure of its owner alone');
+	like($result, qr/^WARNING:.* vehicle "a\/b" of user /m, 'an invalid id is a warning');
 }
 
 # Signals without a value are no error, and say nothing about the login
@@ -207,18 +207,18 @@ $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, status =
 Manager::start_over($node, $sandbox);
 $sandbox->ask('fleet', { owners => 1 });
 $sandbox->faults({ match => { path => '/signals$' }, times => 0, status => 404, body => '404 page not found', content_type => 'text/plain' });
-like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0\|\d+\|\d+$/m, 'a vehicle that no webhook is subscribed to');
-is(status('error_type, error_description, action', 'true'), '||none', 'has no error');
-is(sql('SELECT tesla_scopes, access_type, virtual_key_paired FROM smartcar_tesla.connection'), '||', 'and nothing that is known');
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0\|\d+\|\d+$/m, 'a vehicle without a webhook subscription');
+is(status('error_type, error_description, action', 'true'), '||none', 'a vehicle without a webhook subscription has no error');
+is(sql('SELECT tesla_scopes, access_type, virtual_key_paired FROM smartcar_tesla.connection'), '||', 'a vehicle without a webhook subscription has no values');
 {
 	my $event = '{"eventType":"VEHICLE_ERROR","data":{"user":{"id":"user-000001"},"vehicle":{"id":"vehicle-000001"},"errors":[{"type":"CONNECTED_SERVICES_ACCOUNT","code":"AUTHENTICATION_FAILED","state":"ERROR"}]}}';
 
 	sql("SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'v3')");
-	like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0\|\d+\|\d+$/m, 'a login that does not work, and nothing that says otherwise');
-	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'stays one that does not work');
+	like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^1\|0\|\d+\|\d+$/m, 'a sync after a login error, without a signal that contradicts it');
+	is(status('error_code, action', 'true'), 'AUTHENTICATION_FAILED|reauthenticate', 'the sync keeps the error');
 }
 
-# A row that cannot be stored, or is locked, stops nobody else
+# A row that cannot be stored, or is locked, does not affect the others
 
 Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
@@ -231,16 +231,16 @@ sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF 
 	my $result = $session->query('CALL smartcar_sync()');
 
 	like($result, qr/^1\|1\|\d+\|\d+$/m, 'an owner whose vehicles cannot be stored is a failure');
-	like($result, qr/^WARNING:.* could not store the vehicles of user "$ben_id": not this one$/m, 'which is told');
+	like($result, qr/^WARNING:.* could not store the vehicles of user "$ben_id": not this one$/m, 'the failure is a warning');
 	$result = $session->query("CALL smartcar_sync(details => false, server => 'v3')");
-	like($result, qr/^\d+\|\d+\|\d+\|\d+$/m, 'the list of version 3 comes to its end');
-	like($result, qr/^WARNING:.* could not store a connection: not this one$/m, 'too');
-	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND user_id IN ('user-000001', 'user-000003') AND synced_at > now() - interval '10 seconds'"), 2, 'with the others stored');
+	like($result, qr/^\d+\|\d+\|\d+\|\d+$/m, 'the list of v3 is read to its end');
+	like($result, qr/^WARNING:.* could not store a connection: not this one$/m, 'the connection that cannot be stored is a warning');
+	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE server = 'v3' AND user_id IN ('user-000001', 'user-000003') AND synced_at > now() - interval '10 seconds'"), 2, 'the other connections are stored');
 }
 sql('DROP TRIGGER refuse ON smartcar_tesla.connection; DROP FUNCTION refuse()');
 
-# Events about every user of a vehicle, and a login, lock rows in one order for
-# everybody, here while they lie in another one
+# An event about every user of a vehicle locks rows in one order, as a new login does,
+# here against the order in which the rows are stored
 
 Manager::start_over($node, $sandbox);
 sql("INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id) VALUES ('smartcar', 'user-b', 'shared'), ('smartcar', 'user-a', 'shared')");
@@ -253,15 +253,15 @@ sql("INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id) VALUES 
 	$first->query("SELECT FROM smartcar_tesla.connection WHERE vehicle_id = 'shared' AND user_id = 'user-a' FOR UPDATE");
 	$second->start("SELECT smartcar_receive_webhook('$event', smartcar_hash_challenge('$event', 'sandbox-management-token'), 'smartcar')");
 	$node->poll_query_until('postgres', q{SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = } . $second->backend) or die 'it does not wait';
-	is($first->query("SELECT user_id FROM smartcar_tesla.connection WHERE vehicle_id = 'shared' AND user_id = 'user-b' FOR UPDATE"), 'user-b', 'an event goes from row to row in the order of the key');
+	is($first->query("SELECT user_id FROM smartcar_tesla.connection WHERE vehicle_id = 'shared' AND user_id = 'user-b' FOR UPDATE"), 'user-b', 'an event locks rows in the order of the key');
 	$first->query('COMMIT');
-	is($second->result, '', 'and is applied');
+	is($second->result, '', 'the event is applied');
 	is(sql("SELECT count(*) FROM smartcar_tesla.connection WHERE error_type = 'BILLING'"), 2, 'to all of them');
 	$first->finish;
 	$second->finish;
 }
 
-# A vehicle is disconnected, and another synchronization has seen that
+# A vehicle is disconnected, and another sync has noticed it
 
 Manager::start_over($node, $sandbox);
 connect_owner('ben', 'owner-8');
@@ -269,39 +269,39 @@ connect_owner('ben', 'owner-8');
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ben_id')", "/vehicles/$model_s/permissions\$", 3000);
 
 	sql("SELECT count(*) FROM smartcar_delete_connections(vehicle_id => '$model_x', user_id => '$ben_id')");
-	like($session->query("CALL smartcar_sync(user_id => '$ben_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a second synchronization');
-	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'misses a vehicle');
-	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'and the first one');
-	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'does not bring it back');
+	like($session->query("CALL smartcar_sync(user_id => '$ben_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a second sync');
+	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'marks the vehicle as disconnected');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'the first sync');
+	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|disconnected", 'the first sync does not connect it again');
 }
 
-# The owner connects it again, while an older list, without it, is on its way
+# The owner connects it again while an older list without it is on its way
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ben_id')", "/vehicles/$model_s/permissions\$", 3000);
 
 	like(connect_owner('ben', 'owner-8'), qr/^finished\|owner-8/m, 'a vehicle is connected again');
-	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'while a synchronization has a list without it');
-	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|connected", 'which does not take it away');
+	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'while a sync has a list without it');
+	is(status('vehicle_id, status', 'true'), "$model_s|connected\n$model_x|connected", 'it stays connected');
 }
 
-# Version 3: failures are counted for the whole application, too
+# v3: failures are counted for a sync of the whole application, too
 
 Manager::start_over($node, $sandbox);
 $sandbox->ask('fleet', { owners => 3 });
-like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^3\|0\|\d+\|\d+$/m, 'the whole application');
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^3\|0\|\d+\|\d+$/m, 'a sync of the whole application');
 $sandbox->faults({ match => { path => '/vehicles/vehicle-000002/signals$' }, times => 0, status => 500 });
-like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^2\|1\|\d+\|\d+$/m, 'a vehicle whose details do not come is a failure');
+like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^2\|1\|\d+\|\d+$/m, 'a vehicle whose details fail is a failure');
 $sandbox->faults({ match => { path => '^/v3/connections$', query => '^(?!.*userId)' }, times => 0, body => { data => [], meta => { totalCount => 0 } } },
 	{ match => { path => '^/v3/connections$', query => 'user-000002' }, times => 0, status => 403 });
 {
 	my $result = $session->query("CALL smartcar_sync(server => 'v3')");
 
 	like($result, qr/^3\|1\|\d+\|\d+$/m, 'a user whose vehicles cannot be listed is a failure');
-	like($result, qr/WARNING: .*could not list the vehicles of user "user-000002"/, 'which is told');
+	like($result, qr/WARNING: .*could not list the vehicles of user "user-000002"/, 'the list that fails is a warning');
 }
 
-# Tokens are sealed anew while something else has a lock on the table, as VACUUM
-# has it: others have theirs stored
+# Tokens are resealed while another session has a lock on the table, as VACUUM does:
+# sessions that store tokens do not wait
 
 Manager::start_over($node, $sandbox);
 Manager::add_fleet($node, $sandbox, 'smartcar', 3);
@@ -315,9 +315,9 @@ Manager::add_fleet($node, $sandbox, 'smartcar', 3);
 	Manager::wait_until(sub { sql('SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ' . $reseal->backend) });
 	$refresh->query("SET statement_timeout = '20s'");
 	is(Manager::counts($refresh->query('CALL smartcar_refresh()')), '3|0|0', 'a refresh does not wait behind reseal');
-	is(sql("SELECT state FROM pg_stat_activity WHERE pid = " . $reseal->backend), 'active', 'which itself waits');
+	is(sql("SELECT state FROM pg_stat_activity WHERE pid = " . $reseal->backend), 'active', 'reseal waits');
 	$vacuum->query('COMMIT');
-	unlike($reseal->result, qr/ERROR/, 'until it can go on');
+	unlike($reseal->result, qr/ERROR/, 'reseal continues when the lock is released');
 	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
 }
 

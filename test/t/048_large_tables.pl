@@ -1,5 +1,5 @@
-# What smartcar_refresh() reads of tables that are large: what is due, and what it
-# deletes, but not the others.  Nothing is timed: the server counts scans and rows.
+# How much smartcar_refresh() reads of large tables: the rows that are due or deleted,
+# and no others.  Nothing is timed: the server counts scans and rows.
 
 use strict;
 use warnings;
@@ -23,8 +23,8 @@ my $node = Manager::start_node($sandbox);
 
 my $session = Session->new($node);
 
-# In the session that counts, because another one tells what it has read only when it
-# ends.
+# In the session that counts, because another one reports what it has read only when
+# it ends.
 sub sql
 {
 	my ($sql) = @_;
@@ -34,8 +34,8 @@ sub sql
 	return $result;
 }
 
-# Some accounts that are due, and many that are not.  Their times are spread as
-# those of a fleet are.
+# Some accounts that are due, and many that are not.  Their times are spread as in a
+# real fleet.
 sub start_over
 {
 	my ($due) = @_;
@@ -47,15 +47,15 @@ sub start_over
 	return;
 }
 
-# Scans of each whole table, and its rows that were read.
+# Scans of whole tables, and rows that were read.
 sub reads
 {
 	$session->query('SELECT pg_stat_force_next_flush()');
 	return map { [ split /\|/, $session->query("SELECT seq_scan, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = '$_'::regclass") ] } @tables;
 }
 
-# Makes a call, and looks at what it has read: of accounts some rows for each that is
-# due, of the other tables what it deletes.
+# Makes a call and checks what it has read: some rows of accounts for each that is due,
+# and the deleted rows of other tables.
 sub check_reads
 {
 	my ($name, $expected, $most, $call) = @_;
@@ -76,7 +76,7 @@ start_over(500);
 check_reads('as many as are due', qr/500\|0\|0\|\d+$/, 20_000);
 check_reads('nothing is due', qr/0\|0\|0\|\d+$/, 10);
 
-# Statistics do not follow: by those, every account is due.
+# Outdated statistics, by which every account is due.
 start_over(100);
 Manager::shift_access_expiry($session, '-1 day');
 sql("ANALYZE $account");
@@ -84,7 +84,7 @@ Manager::shift_access_expiry($session, '1 day');
 sql("VACUUM (INDEX_CLEANUP on) $account");
 check_reads('statistics of another time', qr/100\|0\|0\|\d+$/, 5000);
 
-# Each of the reasons for which an account is due
+# Each reason for which an account is due
 start_over(40);
 Manager::set_accounts($session, { access_expires => '1 hour' }, user_id => Manager::fleet(11, 40));
 Manager::set_accounts($session, { refresh_expires => '6 days' }, user_id => Manager::fleet(11, 20));
@@ -95,7 +95,7 @@ check_reads('any reason', qr/38\|0\|0\|\d+$/, 5000);
 check_reads('access_within: NULL', qr/0\|0\|0\|\d+$/, 10, 'CALL smartcar_refresh(access_within => NULL)');
 check_reads('refresh_within: NULL', qr/0\|0\|0\|\d+$/, 10, 'CALL smartcar_refresh(refresh_within => NULL)');
 
-# What fails, what waits for its next attempt, and what is given back
+# Accounts that fail, that wait for their next attempt, and that are released
 start_over(20);
 $sandbox->faults({ match => { path => '/oauth/token' }, times => 10, status => 403, body => 'Forbidden', content_type => 'text/plain' });
 check_reads('some fail at first', qr/20\|0\|0\|\d+$/, 2000);
@@ -108,8 +108,8 @@ check_reads('a wrong client secret', qr/ERROR:  SC401/, 1000);
 is(Manager::count_claimed($session), 0, 'no lease is left');
 sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret 'sandbox-client-secret')));
 
-# After hours in which everything has failed: all wait, and then all can be attempted
-# again, which are counted once.
+# After hours in which everything has failed: all accounts wait, and then all can be
+# attempted again; they are counted once.
 start_over(100);
 Manager::set_accounts($session, { attempts => 8, next_attempt => '10 minutes', access_expires => '-1 minute' }, 'user_id LIKE' => 'other-%');
 sql("VACUUM ANALYZE $account");
@@ -120,15 +120,15 @@ Manager::set_accounts($session, { access_expires => '0 s', next_attempt => '-1 s
 sql("VACUUM ANALYZE $account");
 check_reads('all are attempted again', qr/16\|0\|0\|\d+$/, $others + 1000, 'CALL smartcar_refresh(max_accounts => 16)');
 
-# An outage begins, of which the statistics know nothing yet: almost all wait, some can
-# be attempted.
+# At the beginning of an outage, statistics are outdated: almost all accounts wait, some
+# can be attempted.
 start_over(100);
 Manager::set_accounts($session, { attempts => 8, next_attempt => '10 minutes', access_expires => '-1 minute' }, 'user_id LIKE' => 'other-%');
 Manager::set_accounts($session, { attempts => 3, next_attempt => '-1 s', access_expires => '-30 s' }, 'user_id LIKE' => 'user-%');
 sql("VACUUM (INDEX_CLEANUP on) $account");
 check_reads('statistics of a quiet day', qr/100\|0\|0\|\d+$/, 5000);
 
-# The same of refresh tokens: by the statistics, those of all others end soon.
+# Outdated statistics, by which the refresh tokens of all others expire soon.
 start_over(100);
 Manager::set_accounts($session, { refresh_expires => '1 day' }, 'user_id LIKE' => 'other-%');
 sql("ANALYZE $account");
@@ -136,12 +136,12 @@ Manager::set_accounts($session, { refresh_expires => '60 days' }, 'user_id LIKE'
 sql("VACUUM (INDEX_CLEANUP on) $account");
 check_reads('statistics of refresh tokens that end', qr/100\|0\|0\|\d+$/, 5000);
 
-# The past is found by its time.
+# Old rows are found by their time.
 start_over(40);
 Manager::add_old_rows($session, 5);
 check_reads('the past', qr/40\|0\|0\|\d+$/, 2000);
-is(Manager::count($session, 'session'), $others, 'sessions that ended long ago are gone');
-is(Manager::count($session, 'webhook_event'), $others, 'and so are old events');
+is(Manager::count($session, 'session'), $others, 'sessions that ended long ago are deleted');
+is(Manager::count($session, 'webhook_event'), $others, 'old events are deleted');
 
 # A claim changes no index.
 {
@@ -154,12 +154,12 @@ is(Manager::count($session, 'webhook_event'), $others, 'and so are old events');
 	$before = sql("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = '$account'::regclass");
 	check_reads('with space on its pages', qr/100\|0\|0\|\d+$/, 5000);
 	is(sql("SELECT n_tup_upd - n_tup_hot_upd - $before FROM pg_stat_user_tables WHERE relid = '$account'::regclass"), 100,
-		'only what is stored of a refresh is new to indexes, and no claim');
+		'only the result of a refresh changes indexes, no claim does');
 }
 
-# The order of urgency: what has failed, by the end of its pause; then the others, by
-# the end of a token; then those whose end is not known.  With max_accounts => 1 it is
-# one of the first four.
+# The order of urgency: accounts that have failed, by the end of their pause; then the
+# others, by the expiry of a token; then those of unknown expiry.  With max_accounts => 1
+# it is one of the first four.
 start_over(16);
 Manager::set_accounts($session, { attempts => 1, next_attempt => '-3 s', access_expires => '14 minutes' }, user_id => Manager::fleet(9, 10));
 Manager::set_accounts($session, { attempts => 2, next_attempt => '-2 s', access_expires => '3 hours', refresh_expires => '1 day' }, user_id => 'user-000011');
@@ -178,7 +178,7 @@ Manager::set_accounts($session, { access_expires => '1 hour', refresh_expires =>
 	}
 	while (@left)
 	{
-		is(Manager::counts($session->query('CALL smartcar_refresh(max_accounts => 1)')), '1|0|0', 'one at a time');
+		is(Manager::counts($session->query('CALL smartcar_refresh(max_accounts => 1)')), '1|0|0', 'one account at a time');
 		my $user = Manager::aggregate($session, 'account', '(array_agg(right(user_id, 2)::int ORDER BY refreshed_at DESC))[1]', 'user_id LIKE' => 'user-%');
 		my ($taken) = grep { $_->[0] == $user } @left;
 		my $fourth = $left[ $#left < 3 ? $#left : 3 ];
@@ -186,7 +186,7 @@ Manager::set_accounts($session, { access_expires => '1 hour', refresh_expires =>
 		push @early, $user if $taken->[1] > $fourth->[1];
 		@left = grep { $_->[0] != $user } @left;
 	}
-	is("@early", '', 'in the order of urgency');
+	is("@early", '', 'accounts are refreshed in the order of urgency');
 }
 
 $session->finish;

@@ -1,6 +1,6 @@
-# Sealed tokens: what was changed, moved or sealed with another key is refused
-# and kept; keys are changed without a pause; and nothing that opens an account
-# is in a file of the server, in a dump or in the log.
+# Sealed tokens: a token that was changed, moved or sealed with another key is refused
+# and kept; keys are rotated while tokens are used; and no token or key is in a file of
+# the server, in a dump or in the log.
 
 use strict;
 use warnings;
@@ -41,7 +41,7 @@ sub is_error
 
 	is($error->{sqlstate}, $sqlstate, $name);
 	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
-	unlike("$error->{message}; $error->{detail}; $error->{hint}", qr/(access|refresh)-0000|\Q$key[0]\E/, 'without a secret');
+	unlike("$error->{message}; $error->{detail}; $error->{hint}", qr/(access|refresh)-0000|\Q$key[0]\E/, "message without a secret of: $name");
 	return;
 }
 
@@ -54,7 +54,7 @@ sub keys_in_file
 Manager::add_fleet($node, $sandbox, 'smartcar', 3, '1 hour');
 is(tokens('user-000001'), 'access-000001', 'a token is opened');
 
-# Each bit, and each length
+# Every bit, and every length
 
 $session->query("CREATE TABLE sealed AS SELECT access_token FROM $Manager::table{account} WHERE user_id = 'user-000001'");
 Manager::create_set_access_token($session);
@@ -67,17 +67,17 @@ $session->query(<<'SQL');
 		RETURN CASE WHEN textsend(SQLERRM)::text ~ '^.x(2[0-9a-f]|[3-7][0-9a-f])*$' THEN SQLSTATE ELSE SQLSTATE || ' is no text' END;
 	END $$;
 SQL
-is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'unchanged');
+is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'the unchanged token');
 is($session->query('SELECT DISTINCT left(try(set_bit(access_token, bit, 1 - get_bit(access_token, bit))), 5) FROM sealed, generate_series(0, octet_length(access_token) * 8 - 1) AS bit ORDER BY 1'),
-	"55000\nXX001", 'each bit: a key that is not there, or a token that cannot be opened');
+	"55000\nXX001", 'each changed bit: an unknown key, or a token that cannot be opened');
 is($session->query("SELECT count(*) FROM sealed, generate_series(0, octet_length(access_token) * 8 - 1) AS bit WHERE try(set_bit(access_token, bit, 1 - get_bit(access_token, bit))) LIKE '% is no text'"),
-	'0', 'and the messages are text');
-is($session->query('SELECT DISTINCT try(substring(access_token FOR length)) FROM sealed, generate_series(0, octet_length(access_token) - 1) AS length'), 'XX001', 'each shorter one');
-is($session->query("SELECT DISTINCT try(access_token || byte) FROM sealed, unnest(ARRAY['\\x00', '\\xff', access_token]) AS byte"), 'XX001', 'longer ones');
-is($session->query(q{SELECT DISTINCT try(bytes) FROM unnest(ARRAY['\x', '\x01', '\x0100', '\x01ff', '\x0104', decode(repeat('00', 100), 'hex'), decode(repeat('ff', 100), 'hex'), decode('01ff' || repeat('41', 300), 'hex')]::bytea[]) AS bytes WHERE try(bytes) <> '55000'}), 'XX001', 'what was never a token');
-is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'and it is there again, when it is put back');
+	'0', 'the messages are valid text');
+is($session->query('SELECT DISTINCT try(substring(access_token FOR length)) FROM sealed, generate_series(0, octet_length(access_token) - 1) AS length'), 'XX001', 'each shorter value');
+is($session->query("SELECT DISTINCT try(access_token || byte) FROM sealed, unnest(ARRAY['\\x00', '\\xff', access_token]) AS byte"), 'XX001', 'longer values');
+is($session->query(q{SELECT DISTINCT try(bytes) FROM unnest(ARRAY['\x', '\x01', '\x0100', '\x01ff', '\x0104', decode(repeat('00', 100), 'hex'), decode(repeat('ff', 100), 'hex'), decode('01ff' || repeat('41', 300), 'hex')]::bytea[]) AS bytes WHERE try(bytes) <> '55000'}), 'XX001', 'values that were never tokens');
+is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'the unchanged token can be opened again');
 
-# Moved
+# Moved tokens
 
 sub move
 {
@@ -98,20 +98,20 @@ $session->query('ROLLBACK; BEGIN');
 Manager::set_accounts($session, { server => 'other' }, user_id => 'user-000002');
 is_error("SELECT smartcar_access_token(user_id => 'user-000002', server => 'other')", 'XX001', qr/cannot be opened/, 'a row of another server with the same key');
 $session->query('ROLLBACK');
-is(tokens('user-000002'), 'access-000002', 'where it belongs it is good');
+is(tokens('user-000002'), 'access-000002', 'at its own place the token can be opened');
 
-# one that cannot be opened does not stop the others, and stays
+# a token that cannot be opened does not stop the others, and is kept
 Manager::damage_token($node, 'refresh', 'user-000001');
 my $before = Manager::rows($node, 'account', 'refresh_token, status', user_id => 'user-000001');
 Manager::make_due($node);
 $session->query('CALL smartcar_refresh()');
-is(Manager::rows($node, 'account', 'refresh_token, status', user_id => 'user-000001'), $before, 'a refresh token that cannot be opened stays as it is');
-is(Manager::count_refreshed($node), '2', 'and the other accounts are refreshed');
+is(Manager::rows($node, 'account', 'refresh_token, status', user_id => 'user-000001'), $before, 'a refresh token that cannot be opened is kept');
+is(Manager::count_refreshed($node), '2', 'the other accounts are refreshed');
 Manager::damage_token($node, 'refresh', 'user-000001');
 Manager::retry_now($node, user_id => 'user-000001');
-like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0\|\d+$/m, 'when it is put right, it is refreshed');
+like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0\|\d+$/m, 'when it is repaired, it is refreshed');
 Manager::damage_token($node, 'access', 'user-000001');
-like($session->query('CALL smartcar_sync()'), qr/^2\|1\|\d+\|\d+$/m, 'an access token that cannot be opened does not stop the synchronization of the others');
+like($session->query('CALL smartcar_sync()'), qr/^2\|1\|\d+\|\d+$/m, 'an access token that cannot be opened does not stop the sync of the others');
 Manager::damage_token($node, 'access', 'user-000001');
 
 # Keys
@@ -122,14 +122,14 @@ is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '55000', qr/^
 keys_in_file("key1 $key[1]");
 is_error("SELECT smartcar_access_token(user_id => 'user-000001')", 'XX001', qr/sealed with another key of the same id/, 'another key of the same id');
 keys_in_file("key1 $key[0]");
-is(tokens('user-000001'), $token, 'the right one again');
+is(tokens('user-000001'), $token, 'the right key again');
 chmod 0640, $key_file;
 is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '42501', qr/has group or world access/, 'a key that others can read');
 chmod 0600, $key_file;
 unlink $key_file;
-is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '58P01', qr/could not open secret file/, 'no file');
+is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '58P01', qr/could not open secret file/, 'no key file');
 mkdir $key_file;
-is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '42809', qr/is not a regular file/, 'a directory');
+is_error("SELECT smartcar_access_token(user_id => 'user-000001')", '42809', qr/is not a regular file/, 'a directory as key file');
 rmdir $key_file;
 
 my $long_id = 'i' x 32;
@@ -156,38 +156,38 @@ foreach my $case ([ 'no line break at the end', "key1 $key[0]" ], [ 'line breaks
 Manager::write_key_file($key_file, "key1 $key[0]\n");
 Manager::add_fleet($node, $sandbox, 'smartcar', 247, '1 hour');
 
-# With which keys tokens are sealed, and how many accounts.
+# The keys of tokens, and the number of accounts for each.
 sub by_key
 {
 	return Manager::sql($node, "SELECT convert_from(substring(access_token FROM 3 FOR 4), 'UTF8'), convert_from(substring(refresh_token FROM 3 FOR 4), 'UTF8'), count(*) FROM $Manager::table{account} GROUP BY 1, 2 ORDER BY 1, 2");
 }
-is(by_key(), 'key1|key1|250', 'sealed with the first key');
+is(by_key(), 'key1|key1|250', 'tokens are sealed with the first key');
 my $stored = Manager::checksum($node, 'account');
-is($session->query('CALL smartcar_reseal_tokens()'), '', 'nothing to do, and nothing told');
-is(Manager::checksum($node, 'account'), $stored, 'and nothing done');
+is($session->query('CALL smartcar_reseal_tokens()'), '', 'nothing to reseal, without a notice');
+is(Manager::checksum($node, 'account'), $stored, 'nothing is changed');
 keys_in_file("key2 $key[1]", "key1 $key[0]");
-is(tokens('user-000250'), 'access-000250', 'a new key in front: the old tokens are opened');
+is(tokens('user-000250'), 'access-000250', 'with a new first key, old tokens can be opened');
 Manager::make_due($node, user_id => 'user-000250');
-like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0\|\d+$/m, 'new tokens');
-is(by_key(), "key1|key1|249\nkey2|key2|1", 'are sealed with it');
+like($session->query('CALL smartcar_refresh()'), qr/^1\|0\|0\|\d+$/m, 'a refreshed token');
+is(by_key(), "key1|key1|249\nkey2|key2|1", 'a refreshed token is sealed with the new key');
 
-# one that was changed is not in the way of the others
+# a token that was changed does not stop the others
 Manager::damage_token($node, 'refresh', 'user-000150');
 {
 	my $result = $session->query('CALL smartcar_reseal_tokens()');
 
-	like($result, qr/^WARNING:  XX001: the stored refresh token of user "user-000150" cannot be opened$/m, 'a token that was changed: a warning');
-	like($result, qr/^ERROR:  55000: tokens of 1 account are not sealed with key "key2"$/m, 'and an error at the end');
+	like($result, qr/^WARNING:  XX001: the stored refresh token of user "user-000150" cannot be opened$/m, 'a token that was changed is a warning');
+	like($result, qr/^ERROR:  55000: tokens of 1 account are not sealed with key "key2"$/m, 'the procedure ends with an error');
 }
 is(by_key(), "key1|key1|1\nkey2|key2|249", 'all others are sealed with the new key');
 Manager::damage_token($node, 'refresh', 'user-000150');
-like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 1 accounts in/, 'the rest');
-is(by_key(), 'key2|key2|250', 'all with the new key');
+like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): 1 accounts in/, 'the remaining account');
+is(by_key(), 'key2|key2|250', 'all tokens are sealed with the new key');
 keys_in_file("key2 $key[1]");
-is(Manager::aggregate($session, 'account', "count(*) FILTER (WHERE smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access')), count(smartcar_access_token(user_id => user_id))"), '246|250', 'the old key is not needed any more, and the tokens are the same');
+is(Manager::aggregate($session, 'account', "count(*) FILTER (WHERE smartcar_access_token(user_id => user_id) = replace(user_id, 'user', 'access')), count(smartcar_access_token(user_id => user_id))"), '246|250', 'the old key is no longer needed, and the tokens are the same');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'every refresh token works');
 
-# An account that is refreshed meanwhile, by a session that has read the keys before
+# An account is refreshed meanwhile by a session that has read the keys before
 keys_in_file("key3 $key[2]", "key2 $key[1]");
 Manager::make_due($node);
 Manager::set_accounts($node, { access_expires => '1 hour' }, user_id => Manager::fleet(4, 250));
@@ -199,21 +199,21 @@ $sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 
 	$refresh->start('CALL smartcar_refresh()');
 	Manager::wait_until(sub { scalar($sandbox->log(path => '/oauth/token')) == 3 });
 	keys_in_file("key3 $key[2]", "key2 $key[1]");
-	# those three may be stored under the new key at once, because a refresh reads the keys again
-	like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): (24[7-9]|250) accounts in/, 'new keys while tokens are refreshed');
-	like($refresh->result, qr/^3\|0\|0\|\d+$/m, 'which are stored');
+	# those three may be stored with the new key at once, because a refresh reads the keys again
+	like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): (24[7-9]|250) accounts in/, 'a new key while tokens are refreshed');
+	like($refresh->result, qr/^3\|0\|0\|\d+$/m, 'the new tokens are stored');
 }
 $sandbox->faults;
-is(by_key(), 'key3|key3|250', 'and sealed with the new key in the end');
+is(by_key(), 'key3|key3|250', 'all tokens are sealed with the new key in the end');
 $sandbox->ask('advance', { seconds => 61 });
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'every refresh token works');
 
-# Nothing in clear
+# Nothing is stored in plain text
 
 my $access = tokens('user-000001');
 my %stored = %{ Manager::stored_tokens($node) };
 my @secrets = ($access, $stored{'user-000001'}, $stored{'user-000250'}, 'access-000200', 'refresh-000200', $key[0], pack('H*', $key[0]), $key[1], pack('H*', $key[1]));
-is(scalar(grep { length($_ // '') > 10 } @secrets), scalar(@secrets), 'secrets are known to the test');
+is(scalar(grep { length($_ // '') > 10 } @secrets), scalar(@secrets), 'the test knows all secrets');
 $node->safe_psql('postgres', 'CHECKPOINT');
 my $heap = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$Manager::table{account}')");
 my $toast = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = '$Manager::table{account}'::regclass");
@@ -228,11 +228,11 @@ foreach my $case (@cases)
 	my $content = join '', map { slurp_file($_) } grep { -e } @files;
 
 	like($content, qr/user-000200/, "$name has the account");
-	is(scalar(grep { index($content, $_) >= 0 } @secrets), 0, 'but no token and no key');
+	is(scalar(grep { index($content, $_) >= 0 } @secrets), 0, "no token and no key is in $name");
 }
 my $logged = slurp_file($log);
-like($logged, qr/smartcar_access_token/, 'the log has what was asked');
-is(scalar(grep { index($logged, $_) >= 0 } @secrets[0 .. 2], @secrets[5 .. 8]), 0, 'but no token and no key');
+like($logged, qr/smartcar_access_token/, 'the log has the statements');
+is(scalar(grep { index($logged, $_) >= 0 } @secrets[0 .. 2], @secrets[5 .. 8]), 0, 'no token and no key is in the log');
 
 $session->finish;
 $node->stop;

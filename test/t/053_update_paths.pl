@@ -1,11 +1,10 @@
-# Updates: a database that was updated has the same extension as one that got
-# the version at once, whichever version it began with.
+# Updates: an updated database has the same extension as a fresh installation of the
+# version, from whichever version it was updated.
 #
-# Each smartcar_tesla--A--B.sql that is installed is walked, and compared with an
-# installation of B.  What compares is put to the test by versions that are made
-# up here: an update that is right, and several that forget something.  They are
-# written into a copy of the server's files, because the server looks for scripts
-# in one place only, relative to its programs, where a test may not write.
+# Each installed smartcar_tesla--A--B.sql is run and compared with an installation of B.
+# Made-up versions test the comparison: a correct update, and several that forget
+# something.  They are written into a copy of the server's files, because the server
+# looks for scripts in one place relative to its programs, where a test may not write.
 
 use strict;
 use warnings;
@@ -15,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# A copy of the programs, with links to everything else.
+# A copy of the programs, with links to all other files.
 my $tree = PostgreSQL::Test::Utils::tempdir();
 my %original = map { chomp(my $path = `pg_config --$_`); $_ => $path } qw(bindir sharedir pkglibdir);
 foreach my $name (sort keys %original)
@@ -34,7 +33,7 @@ my $question = slurp_file("$FindBin::RealBin/../lib/compare_extension.sql");
 my $current = $node->safe_psql('postgres', "SELECT default_version FROM pg_available_extensions WHERE name = 'smartcar_tesla'");
 my $databases = 0;
 
-# What there is of the extension in a new database, after these statements.
+# A description of the extension in a new database, after these statements.
 sub extension_after
 {
 	my (@statements) = @_;
@@ -58,12 +57,12 @@ sub differences
 
 my $fresh = extension_after("CREATE EXTENSION smartcar_tesla VERSION '$current'");
 like($fresh, qr/^member function public\.smartcar_connect_url\(/m, 'the extension is described');
-cmp_ok(scalar(split /\n/, $fresh), '>', 300, 'at length');
-is($fresh, extension_after("CREATE EXTENSION smartcar_tesla VERSION '$current'"), 'twice the same');
+cmp_ok(scalar(split /\n/, $fresh), '>', 300, 'the description is detailed');
+is($fresh, extension_after("CREATE EXTENSION smartcar_tesla VERSION '$current'"), 'the description is the same for the same extension');
 
 # What Citus would refuse.  It sends the change of a table to the workers, and then the
-# script, so that a change must do nothing the second time; and of some changes it
-# sends the text of the whole script, unless they stand in a DO block.
+# script, so a change must do nothing the second time; and for some changes it sends the
+# text of the whole script, unless they are in a DO block.
 sub refused_by_citus
 {
 	my ($script) = @_;
@@ -97,7 +96,7 @@ is_deeply([ refused_by_citus("DO \$x\$ BEGIN $_; END \$x\$;") ], [$_], "Citus re
 is_deeply([ refused_by_citus("SELECT 1;\n$_;\nSELECT 2;\n") ], [$_], "Citus refuses outside of DO: $_")
   foreach "ALTER TABLE $table ADD COLUMN IF NOT EXISTS note text", "CREATE INDEX IF NOT EXISTS account_note ON $table (note)", 'DROP INDEX IF EXISTS smartcar_tesla.account_note';
 
-# The updates that there are
+# The existing update scripts
 
 my $updates = $node->safe_psql('postgres', "SELECT source || ' ' || target FROM pg_extension_update_paths('smartcar_tesla') WHERE path = source || '--' || target ORDER BY 1");
 my $full = $node->safe_psql('postgres', "SELECT string_agg(' ' || version || ' ', '') FROM pg_available_extension_versions WHERE name = 'smartcar_tesla'");
@@ -110,9 +109,9 @@ foreach my $update (split /\n/, $updates)
 		[], "from $from to $to");
 	is_deeply([ refused_by_citus(slurp_file("$tree$original{sharedir}/extension/smartcar_tesla--$from--$to.sql")) ], [], "from $from to $to with Citus");
 }
-like($full, qr/ \Q$current\E /, 'the current version can be installed at once');
+like($full, qr/ \Q$current\E /, 'the current version can be installed directly');
 
-# Versions that are made up: one that lacks a function, and updates from it
+# Made-up versions: one without a function, and updates from it
 
 my $directory = "$tree$original{sharedir}/extension";
 my $script = slurp_file("$directory/smartcar_tesla--$current.sql");
@@ -147,7 +146,7 @@ my %wrong = (
 	'with another label' => [ $function . $comment . "ALTER TYPE smartcar_action ADD VALUE 'other';\n", qr/^\+ label .*other/m ],
 	'with rows that are not dumped' => [ $function . $comment . "SELECT pg_catalog.pg_extension_config_dump('smartcar_tesla.account', 'WHERE false');\n", qr/^\+ dumped .*WHERE false/m ],
 	'with a comment on a column too few' => [ $function . $comment . "COMMENT ON COLUMN smartcar_status.action IS NULL;\n", qr/^- comment column action/m ],
-	'with a function that is no member' => [ $function . $comment . "ALTER EXTENSION smartcar_tesla DROP FUNCTION smartcar_add_required(text[]);\n", qr/^- member function public\.smartcar_add_required/m ]);
+	'with a function that does not belong to the extension' => [ $function . $comment . "ALTER EXTENSION smartcar_tesla DROP FUNCTION smartcar_add_required(text[]);\n", qr/^- member function public\.smartcar_add_required/m ]);
 
 $fresh =~ s/^extension .*\n?//m;
 my $number = 0;
@@ -161,7 +160,7 @@ foreach my $case ([ 'right', $function . $comment, undef ], map { [ $_, @{ $wron
 	my $updated = extension_after("CREATE EXTENSION smartcar_tesla VERSION 'before'", "ALTER EXTENSION smartcar_tesla UPDATE TO '$to'") =~ s/^extension .*\n?//mr;
 	my $differences = join "\n", differences($fresh, $updated);
 
-	is($differences, '', 'an update that is right leaves no difference') if !$pattern;
+	is($differences, '', 'a correct update leaves no difference') if !$pattern;
 	like($differences, $pattern, "an update $name is noticed") if $pattern;
 }
 

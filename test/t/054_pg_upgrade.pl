@@ -1,8 +1,8 @@
-# pg_upgrade: a cluster whose tables of the extension have rows, and whose own
-# objects depend on the extension, is the same afterwards, and its tokens open.
+# pg_upgrade: a cluster with rows in the tables of the extension, and with objects that
+# depend on it, is the same afterwards, and its tokens can be opened.
 #
-# It is upgraded to the same major, which goes the same way as to another one.
-# SMARTCAR_OLD_BINDIR names the programs of an older major that has the extension
+# It is upgraded to the same major version.  SMARTCAR_OLD_BINDIR names the programs of an
+# older major that has the extension; without it, that part is skipped.
 # too; without it, that part is skipped.
 
 use strict;
@@ -27,7 +27,7 @@ sub upgrade
 	my %where = defined $old_bindir ? (install_path => $old_bindir =~ s{/bin/?$}{}r) : ();
 	my $old = PostgreSQL::Test::Cluster->new("old_$name", %where);
 	my $new = PostgreSQL::Test::Cluster->new("new_$name");
-	# 18 has checksums by default, and both clusters must have them or not
+	# 18 has checksums by default, and both clusters must have them or neither
 	my @init = (extra => [ '--locale=C', '--encoding=UTF8', '--data-checksums' ]);
 
 	$sandbox->ask('reset', {});
@@ -88,16 +88,16 @@ SQL
 	return if !$done;
 	$new->start;
 
-	is($content->($new), $before, "$name: everything is as it was");
+	is($content->($new), $before, "$name: everything is unchanged");
 	like($new->safe_psql('postgres', q(SET enable_seqscan = off; EXPLAIN SELECT * FROM grants WHERE NOT smartcar_has_scopes(scope, '{read_odometer}') AND owner > '')),
 		qr/who_lacks/, "$name: the index is used");
-	is($new->safe_psql('postgres', "SELECT smartcar_get_user(smartcar_access_token('owner-ben'))"), $ben->{user_id}, "$name: the access token opens and works");
+	is($new->safe_psql('postgres', "SELECT smartcar_get_user(smartcar_access_token('owner-ben'))"), $ben->{user_id}, "$name: the access token can be opened and works");
 	Manager::make_due($new);
-	is(Manager::counts($new->safe_psql('postgres', 'CALL smartcar_refresh()')), '1|0|0', "$name: and so does the refresh token");
+	is(Manager::counts($new->safe_psql('postgres', 'CALL smartcar_refresh()')), '1|0|0', "$name: the refresh token works");
 	like($new->safe_psql('postgres', 'CALL smartcar_sync()'), qr/^1\|0\|0\|\d+$/, "$name: smartcar_sync()");
-	is($new->safe_psql('postgres', "SET SESSION AUTHORIZATION app; SELECT count(smartcar_begin_connect('later')) FROM smartcar_status"), 2, "$name: rights are there");
+	is($new->safe_psql('postgres', "SET SESSION AUTHORIZATION app; SELECT count(smartcar_begin_connect('later')) FROM smartcar_status"), 2, "$name: privileges are kept");
 	$new->safe_psql('postgres', 'DROP VIEW todo; DROP TABLE trouble, grants, logged; DROP EXTENSION smartcar_tesla CASCADE');
-	is($new->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname LIKE 'smartcar%' OR relnamespace = to_regnamespace('smartcar_tesla')"), 0, "$name: and DROP EXTENSION takes all of it");
+	is($new->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname LIKE 'smartcar%' OR relnamespace = to_regnamespace('smartcar_tesla')"), 0, "$name: DROP EXTENSION drops all of it");
 	$new->stop;
 	return;
 }

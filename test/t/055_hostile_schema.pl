@@ -1,7 +1,7 @@
-# What somebody who may create objects in the schema of the extension can make of
-# that: nothing.  Every function and operator of pg_catalog that the extension uses
-# has a double in the schema public, which comes first in the search path and notes
-# that it was called.  The extension is created by a superuser and used by all.
+# Roles that may create objects in the schema of the extension cannot change what it
+# does.  Every function and operator of pg_catalog that the extension uses has a double in
+# public, first in the search path, which records that it was called.  The extension is
+# created by a superuser and used by other roles.
 
 use strict;
 use warnings;
@@ -31,7 +31,7 @@ sub sql
 	return $node->safe_psql($database // 'postgres', $sql);
 }
 
-# The words that may be the name of a function.
+# The words that may be names of functions.
 my %words;
 foreach my $file ("$root/src/smartcar_tesla.sql", glob("$root/src/*/*.c"))
 {
@@ -98,9 +98,9 @@ sql('CREATE ROLE mallory LOGIN; CREATE ROLE app LOGIN; CREATE ROLE operator LOGI
 my $doubles = lay_traps('postgres');
 cmp_ok($doubles, '>', 100, "there are doubles: $doubles");
 
-# A trap that cannot catch proves nothing.
+# The traps work: a query that follows the search path calls them.
 sql("$path; SELECT 'a'::pg_catalog.text = 'b'::pg_catalog.text, now()");
-is(called(), "texteq\nnow", 'and they are called where the search path is followed');
+is(called(), "texteq\nnow", 'an unqualified query calls the traps');
 sql('DELETE FROM public.called');
 
 # The extension is created and used.
@@ -113,7 +113,7 @@ is($super->query("SELECT public.smartcar_grant('app', 'application', 'smartcar')
 
 my %session = map { my $session = Session->new($node); $session->query("SET SESSION AUTHORIZATION $_"); $session->query($path); ($_ => $session) } qw(app operator);
 
-# Tables with the names of those of the extension, in the caller's temporary schema.
+# Tables with the names of the extension's tables, in the caller's temporary schema.
 foreach my $session (values %session)
 {
 	$session->query("CREATE TEMPORARY TABLE $_ (server pg_catalog.text, user_id pg_catalog.text, vehicle_id pg_catalog.text)")
@@ -142,9 +142,9 @@ like($super->query("SELECT (public.smartcar_parse_callback('code=c')).code, publ
 is($session{operator}->query("CALL public.smartcar_disconnect_vehicle('$ada->{vehicles}[0]')"), '1', 'smartcar_disconnect_vehicle()');
 is(called(), '', 'no trap was called by any of them');
 is($session{$_}->query('SELECT (SELECT pg_catalog.count(*) FROM pg_temp.account), (SELECT pg_catalog.count(*) FROM pg_temp.session)'), '0|0', "and nothing reached the temporary tables of $_") foreach qw(app operator);
-is(sql('SELECT (SELECT count(*) FROM smartcar_tesla.account), (SELECT count(*) FROM smartcar_tesla.webhook_event)'), '1|1', 'but those of the extension');
+is(sql('SELECT (SELECT count(*) FROM smartcar_tesla.account), (SELECT count(*) FROM smartcar_tesla.webhook_event)'), '1|1', 'only the tables of the extension have rows');
 
-# What is in the way stops the script, and is not taken over.
+# Objects with the names of the extension's stop the script, and are not replaced.
 foreach my $case (
 	[ 'a function', 'CREATE FUNCTION s.smartcar_parse_callback(callback text) RETURNS text LANGUAGE sql AS $$ SELECT callback $$', 'already exists' ],
 	[ 'a schema', 'CREATE SCHEMA smartcar_tesla CREATE TABLE account (server text)', 'already exists' ],
@@ -158,11 +158,11 @@ foreach my $case (
 	sql("CREATE SCHEMA s AUTHORIZATION mallory; GRANT CREATE ON DATABASE $database TO mallory; SET SESSION AUTHORIZATION mallory; $create", $database);
 	my (undef, undef, $errors) = $node->psql($database, 'CREATE EXTENSION smartcar_tesla SCHEMA s');
 	like($errors, qr/$message/, "$name that is there stops the script");
-	is(sql("SELECT count(*) FROM pg_extension WHERE extname = 'smartcar_tesla'", $database), 0, 'and nothing is installed');
+	is(sql("SELECT count(*) FROM pg_extension WHERE extname = 'smartcar_tesla'", $database), 0, 'nothing is installed');
 	sql("DROP DATABASE $database");
 }
 
-# A schema of somebody else, with a name that is no help, and another one later.
+# A schema of another role with an unusual name, which is renamed later.
 my $schema = '"Mallory %s %1$I @extschema@ @. \\ x"';
 sql('CREATE DATABASE elsewhere');
 foreach my $name ($schema, '"another %I schema"')
@@ -183,11 +183,11 @@ foreach my $name ($schema, '"another %I schema"')
 	sql("SELECT $name.smartcar_grant('app', 'application', 'smartcar'), $name.smartcar_grant('operator', 'operator', 'smartcar')", 'elsewhere');
 	is(sql("SET SESSION AUTHORIZATION app; SELECT count($name.smartcar_begin_connect('owner-7')), (SELECT count(*) FROM $name.smartcar_status)", 'elsewhere'), '1|0', "in the schema $name a session is begun");
 }
-is(sql('SELECT count(*) FROM smartcar_tesla.session', 'elsewhere'), 2, 'both are in the table of the extension');
+is(sql('SELECT count(*) FROM smartcar_tesla.session', 'elsewhere'), 2, 'both sessions are in the table of the extension');
 my (undef, undef, $errors) = $node->psql('elsewhere', 'ALTER EXTENSION smartcar_tesla SET SCHEMA public');
-like($errors, qr/does not support SET SCHEMA/, 'the extension itself does not move');
+like($errors, qr/does not support SET SCHEMA/, 'the extension itself cannot be moved');
 
-# What only a superuser may do at all.
+# Only a superuser may do these at all.
 $node->psql('postgres', "SET SESSION AUTHORIZATION mallory; $_->[1]", stderr => \$errors), like($errors, qr/$_->[2]/, "somebody else may not $_->[0]")
 	foreach (
 	[ 'create the extension', 'CREATE SCHEMA AUTHORIZATION mallory; CREATE EXTENSION smartcar_tesla SCHEMA mallory', 'permission denied|already exists' ],

@@ -1,6 +1,6 @@
-# Default privileges, and tools that manage public: what a database grants on every
-# new object is granted on none of the extension's, and a tool that reads public
-# finds no table of ours there.
+# Default privileges, and tools that manage the schema public: what a database grants on
+# every new object is not granted on the extension's objects, and a tool that reads
+# public finds no table of the extension there.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE ROLE readonly LOGIN; CREATE ROLE stranger LOGIN');
 $node->safe_psql('postgres', "CREATE DATABASE $_") foreach qw(plain to_role to_public in_schema);
 
-# What others than the owner have on objects of the extension, by names or as PUBLIC.
+# Privileges of others than the owner on objects of the extension, by name or as PUBLIC.
 my $rights = <<'SQL';
 	SELECT pg_describe_object(d.classid, d.objid, 0), COALESCE(r.rolname, 'PUBLIC'), a.privilege_type
 	FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e',
@@ -48,16 +48,16 @@ foreach my $database (qw(plain to_role to_public in_schema))
 	$rights{$database} = $node->safe_psql($database, $rights);
 }
 unlike($rights{to_role}, qr/readonly/, 'a role that is granted all on every new object has nothing');
-is($rights{$_}, $rights{plain}, "rights are as without default privileges: $_") foreach qw(to_role to_public in_schema);
-like($rights{plain}, qr/^function smartcar_parse_callback\(text\)\|PUBLIC\|EXECUTE$/m, 'PUBLIC may call what needs nothing');
-is(join(' ', $rights{plain} =~ /^(?:table|view|schema) (.*)$/mg), 'smartcar_permission_mapping|PUBLIC|SELECT', 'and read one view');
+is($rights{$_}, $rights{plain}, "privileges are as without default privileges: $_") foreach qw(to_role to_public in_schema);
+like($rights{plain}, qr/^function smartcar_parse_callback\(text\)\|PUBLIC\|EXECUTE$/m, 'PUBLIC may call functions that need no server');
+is(join(' ', $rights{plain} =~ /^(?:table|view|schema) (.*)$/mg), 'smartcar_permission_mapping|PUBLIC|SELECT', 'PUBLIC may read one view');
 
-# Everything in public is granted; the rows of others stay theirs.
+# All objects of public are granted; rows stay protected.
 $node->safe_psql('plain', q(GRANT ALL ON ALL TABLES IN SCHEMA public TO readonly;
 	INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id) VALUES ('s', 'u', 'v')));
 my (undef, undef, $error) = $node->psql('plain', 'SELECT * FROM smartcar_tesla.account', extra_params => [ '-U', 'readonly' ]);
 like($error, qr/permission denied for schema smartcar_tesla/, 'GRANT ALL ON ALL TABLES IN SCHEMA public opens no table');
-is($node->safe_psql('plain', 'SELECT count(*) FROM smartcar_status', extra_params => [ '-U', 'readonly' ]), 0, 'nor a row of smartcar_status');
+is($node->safe_psql('plain', 'SELECT count(*) FROM smartcar_status', extra_params => [ '-U', 'readonly' ]), 0, 'no row of smartcar_status is visible');
 
 SKIP:
 {
@@ -78,7 +78,7 @@ PYTHON
 	$node->safe_psql('postgres', 'CREATE DATABASE own_schema');
 	$node->safe_psql('own_schema', 'CREATE SCHEMA smartcar; CREATE EXTENSION smartcar_tesla SCHEMA smartcar; CREATE TABLE owner (id int)');
 	is($reflected->('plain'), 'smartcar_job_run smartcar_permission_mapping smartcar_status smartcar_todo smartcar_trouble', 'SQLAlchemy finds no table in public');
-	is($reflected->('own_schema'), 'owner', 'and with SCHEMA smartcar nothing');
+	is($reflected->('own_schema'), 'owner', 'with SCHEMA smartcar it finds nothing of the extension');
 }
 
 $node->stop;

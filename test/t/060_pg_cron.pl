@@ -1,10 +1,9 @@
-# pg_cron: what the manual tells to schedule works as a job, in both ways in which
-# pg_cron runs one, through a connection and in a background worker.
+# pg_cron: the schedules of the manual work as jobs, in both ways in which pg_cron runs
+# one, through a connection and in a background worker.
 #
-# Before its version 1.5 pg_cron looks at a schedule once a minute, but jobs with
-# the schedule @reboot begin as soon as the server does, so the test restarts it.
-# With SMARTCAR_TEST_CRON_MINUTE=1 in the environment it waits for a minute to
-# begin, too.
+# Before version 1.5 pg_cron looks at a schedule once a minute, but jobs with the schedule
+# @reboot begin when the server starts, so the test restarts it.  With
+# SMARTCAR_TEST_CRON_MINUTE=1 in the environment it also waits for a minute to begin.
 
 use strict;
 use warnings;
@@ -29,8 +28,8 @@ $node->init;
 $node->append_conf('postgresql.conf', "restart_after_crash = on\n");
 $node->start;
 
-# Jobs run as a role that has nothing but the rights of an operator, and one of
-# them in a database in which pg_cron is not installed.
+# Jobs run as a role with only the privileges of an operator, one of them in a database
+# in which pg_cron is not installed.
 Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '5s');
 Manager::create_server($node, 'v3', $sandbox->url, api_version => '3');
 $node->safe_psql('postgres', 'CREATE ROLE operator LOGIN');
@@ -42,7 +41,7 @@ Manager::add_fleet($node, $sandbox, 'smartcar', $accounts);
 $node->append_conf('postgresql.conf', sprintf "shared_preload_libraries = 'pg_cron'\ncron.host = '%s'\n", $node->host);
 $node->restart;
 
-# What the manual tells to do is taken from there.
+# The procedure and the schedules come from the manual.
 my $page = slurp_file("$FindBin::RealBin/../../doc/how-to/refresh-and-sync.md");
 my ($install) = grep { /CREATE EXTENSION pg_cron/ } $page =~ /^```sql\n(.*?)^```$/msg;
 $node->safe_psql('postgres', $install);
@@ -65,8 +64,8 @@ schedule('refresh', '@reboot', 'CALL smartcar_refresh()', 'postgres');
 schedule('sync', '@reboot', q{CALL smartcar_sync(server => ''v3'')}, 'fleet');
 schedule('two', '@reboot', 'CALL smartcar_refresh(); CALL smartcar_refresh()', 'postgres');
 
-# What was scheduled, and how it went; nothing as long as something still runs,
-# or the server is not back.
+# The jobs and their results; nothing as long as a job still runs, or the server is not
+# back.
 sub runs
 {
 	my $runs;
@@ -80,7 +79,7 @@ sub runs
 
 my $rounds = 0;
 
-# All accounts are due, and nothing of the fleet is there.
+# All accounts are due, and no connection of the fleet is stored.
 sub begin_round
 {
 	Manager::make_due($node);
@@ -95,11 +94,11 @@ sub check_round
 	my ($when) = @_;
 
 	Manager::wait_until(sub { runs() }, 20);
-	is(runs(), "keep alive: succeeded\nrefresh: succeeded\nsync: succeeded\ntwo: failed", "jobs end as they should, $when");
+	is(runs(), "keep alive: succeeded\nrefresh: succeeded\nsync: succeeded\ntwo: failed", "jobs end as expected, $when");
 
 	my $refreshes = Manager::refreshes($sandbox);
 	is("$refreshes->{least}, $refreshes->{most}", "$rounds, $rounds", "each account is refreshed once, $when");
-	is(Manager::count([ $node, 'fleet' ], 'connection', server => 'v3', 'virtual_key_paired IS NOT' => undef), $accounts, "the other database is brought up to date, $when");
+	is(Manager::count([ $node, 'fleet' ], 'connection', server => 'v3', 'virtual_key_paired IS NOT' => undef), $accounts, "the other database is synchronized, $when");
 	return;
 }
 
@@ -114,13 +113,13 @@ foreach my $workers (qw(off on))
 	like($node->safe_psql('postgres', q{SELECT return_message FROM cron.job JOIN cron.job_run_details USING (jobid) WHERE jobname = 'two'}),
 		qr/smartcar_refresh\(\) cannot run inside a transaction block/, "two statements in one job are one transaction, $kind");
 
-	# a process of the server that is killed takes all others down with it
+	# a killed process makes the server restart all others
 	begin_round();
 	kill 'KILL', $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'});
 	check_round("$kind, after a crash");
 }
 
-# The schedules that are meant for every day
+# The daily schedules
 my $has_seconds = $node->safe_psql('postgres',
 	q{SELECT string_to_array(substring(extversion from '^\d+\.\d+'), '.')::integer[] >= '{1,5}' FROM pg_extension WHERE extname = 'pg_cron'}) eq 't';
 
@@ -136,18 +135,18 @@ sub scheduled_by
 }
 
 my $user = $node->safe_psql('postgres', 'SELECT current_user');
-is(scheduled_by($every_night, 'operator'), 'smartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|operator', 'the schedule of the manual for both versions, by the operator');
+is(scheduled_by($every_night, 'operator'), 'smartcar sync|15 3 * * *|CALL smartcar_sync()|postgres|operator', 'the manual\'s schedule for both versions, by the operator');
 is(scheduled_by($keep_alive_jobs, 'operator'),
 	"smartcar refresh|* * * * *|CALL keep_alive()|postgres|operator\nsmartcar refresh at start|\@reboot|CALL keep_alive()|postgres|operator",
-	'and the schedules for version 2.0');
-is(scheduled_by($elsewhere, $user), 'fleet refresh|* * * * *|CALL keep_alive()|fleet|operator', 'and the one for another database');
+	'its schedules for v2.0');
+is(scheduled_by($elsewhere, $user), 'fleet refresh|* * * * *|CALL keep_alive()|fleet|operator', 'its schedule for another database');
 if ($has_seconds)
 {
-	is(scheduled_by($every_seconds, 'operator'), "smartcar refresh|10 seconds|CALL smartcar_refresh()|postgres|operator", 'and those with seconds');
+	is(scheduled_by($every_seconds, 'operator'), "smartcar refresh|10 seconds|CALL smartcar_refresh()|postgres|operator", 'its schedules with seconds');
 }
 else
 {
-	like(scheduled_by($every_seconds, 'operator'), qr/invalid schedule/, 'seconds are refused where pg_cron has none');
+	like(scheduled_by($every_seconds, 'operator'), qr/invalid schedule/, 'seconds are refused if pg_cron has none');
 }
 
 SKIP:
@@ -160,7 +159,7 @@ SKIP:
 	schedule('refresh', $has_seconds ? '2 seconds' : '* * * * *', 'CALL smartcar_refresh()', 'postgres');
 	Manager::wait_until(sub { Manager::refreshes($sandbox)->{least} == $rounds }, 65);
 	my $refreshes = Manager::refreshes($sandbox);
-	is("$refreshes->{least}, $refreshes->{most}", "$rounds, $rounds", 'each account is refreshed once, when its time has come');
+	is("$refreshes->{least}, $refreshes->{most}", "$rounds, $rounds", 'each account is refreshed once, at its time');
 }
 
 $node->stop;

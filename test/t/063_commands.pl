@@ -1,5 +1,4 @@
-# Commands: where they go, how long they may take, what has come of them, and that
-# they are sent once.
+# Commands: their requests, their timeout, their outcome, and that they are sent once.
 
 use strict;
 use warnings;
@@ -39,48 +38,48 @@ sub is_result
 	return;
 }
 
-# A response to every command
+# The response to every command
 sub respond
 {
 	$sandbox->faults({ match => { path => '/commands/' }, times => 0, @_ });
 	return;
 }
 
-# What is sent
+# Requests
 
 $sandbox->faults();
 is_result("SELECT smartcar_send_command($of_ada, 'charge/start')", 't', 'a command that was carried out');
 my ($request) = commands();
-is("$request->{path} $request->{body}", "$commands/charge/start ", 'its path, without a body');
-is($request->{headers}{'content-length'}, '0', 'which is said');
-is($request->{headers}{'sc-user-id'}, $ada->{user_id}, 'on behalf of the owner');
-is_result("SELECT value FROM smartcar_get_signals($of_ada, '{charge-ischarging}')", 'true', 'the vehicle has done it');
+is("$request->{path} $request->{body}", "$commands/charge/start ", 'its path, and no body');
+is($request->{headers}{'content-length'}, '0', 'its length is 0');
+is($request->{headers}{'sc-user-id'}, $ada->{user_id}, 'the request is for the owner');
+is_result("SELECT value FROM smartcar_get_signals($of_ada, '{charge-ischarging}')", 'true', 'the vehicle has carried it out');
 is_result("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 80}}}')", 't', 'a command with a body');
-is((commands())[-1]{headers}{'content-type'}, 'application/json', 'is JSON');
+is((commands())[-1]{headers}{'content-type'}, 'application/json', 'its content type is JSON');
 $session->error_is("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 10}}}')", 'SC400', qr/VALIDATION/, 'a body that Smartcar refuses');
 $sandbox->ask('vehicle', { id => $ada->{vehicles}[0], paired => JSON::PP::false });
-$session->error_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VIRTUAL_KEY_REQUIRED.*_ak/, 'a vehicle without the virtual key, and the link that adds it');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC400', qr/CONNECTED_SERVICES_ACCOUNT:VIRTUAL_KEY_REQUIRED.*_ak/, 'a vehicle without the virtual key: the hint has the link that adds it');
 $sandbox->ask('vehicle', { id => $ada->{vehicles}[0], paired => JSON::PP::true });
 
 # A command that takes long
 
 $sandbox->ask('settings', { long_command => { after => 100, takes => 900 } });
-is_result("SELECT smartcar_send_command($of_ada, 'charge/stop')", 't', 'the outcome that comes after a 202, later than the timeout of the server');
+is_result("SELECT smartcar_send_command($of_ada, 'charge/stop')", 't', 'a result after a 202, later than the timeout of the server');
 $sandbox->ask('settings', { long_command => { after => 100, takes => 300, error => { type => 'VEHICLE_STATE', code => 'NOT_CHARGING' } } });
-$session->error_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC409', qr/VEHICLE_STATE:NOT_CHARGING.*HTTP status 202/, 'which may be an error');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC409', qr/VEHICLE_STATE:NOT_CHARGING.*HTTP status 202/, 'an error after a 202');
 is_result("SELECT status, sqlstate, (error).type, (error).status FROM smartcar_request_many('POST', '{/vehicles/$ada->{vehicles}[0]/commands/charge/stop}', user_ids => '{$ada->{user_id}}', timeout => '5 s')",
-	'202||VEHICLE_STATE|409', 'as smartcar_request_many() tells');
+	'202||VEHICLE_STATE|409', 'the same of smartcar_request_many()');
 $sandbox->ask('settings', { long_command => { after => 0, takes => 5000 } });
 $sandbox->faults();
-$session->error_is("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => '400 ms')", 'SC003', qr/Smartcar may have carried out the request/, 'a time that is too short');
-$session->error_is("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => NULL)", 'SC003', qr/option "timeout" is 500ms/, 'that of the server');
-is(scalar commands(), 2, 'each sent once');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => '400 ms')", 'SC003', qr/Smartcar may have carried out the request/, 'a timeout as an argument');
+$session->error_is("SELECT smartcar_send_command($of_ada, 'security/lock', timeout => NULL)", 'SC003', qr/option "timeout" is 500ms/, 'the timeout of the server');
+is(scalar commands(), 2, 'each command was sent once');
 $session->query("SET statement_timeout = '300ms'");
-is($session->error("SELECT smartcar_send_command($of_ada, 'security/lock')")->{sqlstate}, '57014', 'it can be cancelled');
+is($session->error("SELECT smartcar_send_command($of_ada, 'security/lock')")->{sqlstate}, '57014', 'a command can be canceled');
 $session->query('RESET statement_timeout');
 $sandbox->ask('settings', { long_command => undef });
 
-# What is known of the outcome
+# The outcome
 
 my %outcomes = (
 	'200 {}' => 't',
@@ -109,7 +108,7 @@ foreach my $body (sort keys %errors)
 	is($session->error("SELECT smartcar_send_command('v', 'u', 'charge/start')")->{sqlstate}, $errors{$body}, "an error after 202: $body");
 }
 
-# Never twice
+# Never sent twice
 
 foreach my $fault ({ status => 503, headers => { 'Retry-After' => '0' } }, { status => 429, headers => { 'Retry-After' => '0' } }, { status => 504 }, { drop => 'before' }, { drop => 'after' })
 {
@@ -121,13 +120,13 @@ foreach my $fault ({ status => 503, headers => { 'Retry-After' => '0' } }, { sta
 # Arguments
 
 $sandbox->faults();
-is_result("SELECT smartcar_send_command(NULL, 'u', 'charge/start') IS NULL", 't', 'no vehicle');
-$session->error_is("SELECT smartcar_send_command('v', NULL, 'charge/start')", '22004', qr/user_id must not be null/, 'no user');
-$session->error_is("SELECT smartcar_send_command('v', 'u', NULL)", '22004', qr/command must not be null/, 'no command');
+is_result("SELECT smartcar_send_command(NULL, 'u', 'charge/start') IS NULL", 't', 'NULL in, NULL out');
+$session->error_is("SELECT smartcar_send_command('v', NULL, 'charge/start')", '22004', qr/user_id must not be null/, 'user_id is required');
+$session->error_is("SELECT smartcar_send_command('v', 'u', NULL)", '22004', qr/command must not be null/, 'command is required');
 $session->error_is("SELECT smartcar_send_command('v', 'u', '$_')", '22023', qr/invalid command: .*An example is "charge\/start"/, "the command \"$_\"") foreach '', '/charge/start', 'charge/start/', '../../x', 'charge start', 'charge?x', 'charge/%2e%2e';
-$session->error_is("SELECT smartcar_send_command('v', 'u', 'charge/start', timeout => '11 min')", '22023', qr/timeout must be between/, 'a timeout without end');
+$session->error_is("SELECT smartcar_send_command('v', 'u', 'charge/start', timeout => '11 min')", '22023', qr/timeout must be between/, 'a timeout that is too long');
 $session->error_is("SELECT smartcar_send_command('v', 'u', 'charge/start', server => 'old')", '0A000',
-	qr/smartcar_send_command\(\) does not exist in version 2.0 of Smartcar's API; Server "old" has api_version "2.0".; Version 2.0 has other commands, which smartcar_request\(\) can send: SELECT/, 'there is none in version 2.0');
-is(scalar commands(), 0, 'and nothing is sent');
+	qr/smartcar_send_command\(\) does not exist in version 2.0 of Smartcar's API; Server "old" has api_version "2.0".; Version 2.0 has other commands, which smartcar_request\(\) can send: SELECT/, 'there are no commands in v2.0');
+is(scalar commands(), 0, 'no command was sent');
 
 done_testing();

@@ -1,5 +1,5 @@
-# Webhooks and subscriptions of version 3: the management API, from single
-# functions and from the procedures that subscribe what is new.
+# Webhooks and subscriptions of v3: the management API, with single functions and with the
+# procedures that subscribe new vehicles.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ my $webhook = 'd1c6b0a4-6f7e-4f3f-9c0d-3a2b1c0d9e8f';
 my $other = '3b2f5f0e-1a2b-4c3d-8e4f-5a6b7c8d9e0f';
 my $about = "'$ada_car', '$ada'";
 
-# Nothing is subscribed by itself.
+# No vehicle is subscribed automatically.
 sub start_over
 {
 	Manager::start_over($node, $sandbox);
@@ -64,49 +64,49 @@ sub connect_owner
 # The management API
 
 start_over();
-is($session->query("SELECT status FROM smartcar_request('GET', '/webhooks', origin => 'management', server => 'v3')"), 200, 'the management API of version 3');
+is($session->query("SELECT status FROM smartcar_request('GET', '/webhooks', origin => 'management', server => 'v3')"), 200, 'the management API of v3');
 my ($request) = grep { $_->{path} =~ /webhooks/ } $sandbox->log;
-is($request->{path}, '/v3/webhooks', 'has its own path');
-like($session->query("SELECT (smartcar_request('GET', '/management/connections', origin => 'management', server => 'old')).status"), qr/^200$/, 'as that of version 2.0 has');
+is($request->{path}, '/v3/webhooks', 'its path has the version');
+like($session->query("SELECT (smartcar_request('GET', '/management/connections', origin => 'management', server => 'old')).status"), qr/^200$/, 'the management API of v2.0');
 $node->safe_psql('postgres', q(CREATE SERVER plain FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (api_version '3'); CREATE SERVER plain_old FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (api_version '2.0')));
 is($session->query("SELECT s, setting, source FROM unnest(ARRAY['plain', 'plain_old', 'v3']) WITH ORDINALITY AS v (s, n), smartcar_info(s) WHERE name = 'management_origin' ORDER BY n"),
-	"plain|https://management.api.smartcar.com|default\nplain_old|https://management.smartcar.com|default\nv3|" . $sandbox->url . '|server', 'and its own host');
+	"plain|https://management.api.smartcar.com|default\nplain_old|https://management.smartcar.com|default\nv3|" . $sandbox->url . '|server', 'each version has its own host');
 
-# The single functions
+# Functions
 
 is($session->query("SELECT webhook_id, name, callback_uri, is_enabled, auto_subscribe, signals FROM smartcar_get_webhooks('v3') WHERE webhook_id = '$webhook'"),
 	"$webhook|sandbox|https://example.com/webhook|t|f|{odometer-traveleddistance}", 'a webhook');
 is($session->query("SELECT name, is_enabled, auto_subscribe, 'vehicleuseraccount-permissions' = ANY (signals), triggers = signals FROM smartcar_get_webhooks('v3') WHERE webhook_id = '$other'"),
 	'everything|f|t|t|t', 'another one');
 $sandbox->ask('settings', { webhooks => [ map { { id => sprintf('00000000-0000-4000-8000-%012d', $_) } } 1 .. 205 ] });
-is($session->query("SELECT count(*), count(DISTINCT webhook_id) FROM smartcar_get_webhooks('v3')"), '205|205', 'on several pages');
+is($session->query("SELECT count(*), count(DISTINCT webhook_id) FROM smartcar_get_webhooks('v3')"), '205|205', 'webhooks on several pages');
 start_over();
 
 connect_owner('v3', 'ada', 'owner-7');
-is(subscriptions(), '', 'a vehicle is not subscribed by itself');
-is($session->query("SELECT smartcar_subscribe($about, '$webhook', 'v3')"), 't', 'it is');
-is(subscriptions(), $ada_car, 'now');
-is($session->query("SELECT smartcar_subscribe($about, '$webhook', 'v3')"), 'f', 'only once');
+is(subscriptions(), '', 'a vehicle is not subscribed automatically');
+is($session->query("SELECT smartcar_subscribe($about, '$webhook', 'v3')"), 't', 'smartcar_subscribe() subscribes it');
+is(subscriptions(), $ada_car, 'the vehicle is subscribed');
+is($session->query("SELECT smartcar_subscribe($about, '$webhook', 'v3')"), 'f', 'a second time it returns false');
 $sandbox->faults({ match => { path => '^/v3/subscriptions' }, reset => JSON::PP::true }, { match => { path => '^/v3/subscriptions' }, status => 503 });
 is($session->query("SELECT smartcar_subscribe($about, '$webhook', 'v3')"), 'f', 'a request that fails is repeated');
-is($session->query("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')"), 't', 'and is no more');
-is(subscriptions(), '', 'afterwards');
-is($session->query("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')"), 'f', 'which is no error');
+is($session->query("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')"), 't', 'smartcar_unsubscribe() removes the subscription');
+is(subscriptions(), '', 'the vehicle is not subscribed');
+is($session->query("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')"), 'f', 'a second time it returns false, too');
 is($session->query("SELECT smartcar_subscribe(NULL, '$ada', '$webhook', 'v3') IS NULL, smartcar_unsubscribe(NULL, '$ada', '$webhook', 'v3') IS NULL"), 't|t', 'NULL in, NULL out');
 
 # Errors
 
-like($session->error("SELECT smartcar_subscribe($about, '$other-', 'v3')")->{sqlstate}, qr/^SC404$/, 'a webhook that is not there');
-is($session->error("SELECT smartcar_subscribe('$ada_car', NULL, '$webhook', 'v3')")->{sqlstate}, '22004', 'no user');
-is($session->error("SELECT smartcar_subscribe($about, 'a b', 'v3')")->{sqlstate}, '22023', 'what is no id');
+like($session->error("SELECT smartcar_subscribe($about, '$other-', 'v3')")->{sqlstate}, qr/^SC404$/, 'an unknown webhook');
+is($session->error("SELECT smartcar_subscribe('$ada_car', NULL, '$webhook', 'v3')")->{sqlstate}, '22004', 'user_id is required');
+is($session->error("SELECT smartcar_subscribe($about, 'a b', 'v3')")->{sqlstate}, '22023', 'an invalid webhook_id');
 my $error = $session->error("SELECT smartcar_subscribe($about, server => 'v3')");
-is("$error->{sqlstate} $error->{message}", '55000 option "webhook_id" is not set', 'neither an argument nor an option');
-is($session->error("SELECT $_->{sql}")->{sqlstate}, '0A000', "$_->{name} in version 2.0") foreach { name => 'no webhooks', sql => "smartcar_get_webhooks('old')" },
+is("$error->{sqlstate} $error->{message}", '55000 option "webhook_id" is not set', 'neither an argument nor an option webhook_id');
+is($session->error("SELECT $_->{sql}")->{sqlstate}, '0A000', "$_->{name} in v2.0") foreach { name => 'no webhooks', sql => "smartcar_get_webhooks('old')" },
   { name => 'no subscription', sql => "smartcar_subscribe($about, 'w', 'old')" };
 $sandbox->faults({ match => { path => '^/v3/subscriptions' }, status => 409, error => { type => 'VEHICLE_STATE', code => 'ASLEEP' } });
-is($session->error("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')")->{sqlstate}, 'SC409', 'a conflict that is none of a subscription');
+is($session->error("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')")->{sqlstate}, 'SC409', 'a conflict that is not about the subscription');
 
-# what is not certainly the subscription that was asked for stays
+# a subscription that may be another one is not deleted
 $session->query("SELECT smartcar_subscribe($about, '$webhook', 'v3')");
 foreach my $kind (qw(vehicle user webhook))
 {
@@ -116,72 +116,72 @@ foreach my $kind (qw(vehicle user webhook))
 
 		$relationships{$kind} = $said eq 'nothing' ? {} : { data => { id => 'another' } };
 		$sandbox->faults({ match => { path => '^/v3/subscriptions$' }, content_type => 'application/json', body => JSON::PP::encode_json({ data => [ { id => 's', relationships => \%relationships } ] }) });
-		is($session->error("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')")->{sqlstate}, 'SC004', "a subscription that says $said of the $kind");
+		is($session->error("SELECT smartcar_unsubscribe($about, '$webhook', 'v3')")->{sqlstate}, 'SC004', "a subscription with $said as $kind");
 	}
 }
 $sandbox->faults;
 is(subscriptions(), $ada_car, 'nothing was deleted');
 
-# The procedures, once the server names a webhook
+# The procedures, if the server names a webhook
 
 start_over();
 connect_owner('v3', 'ada', 'owner-7');
-is(posts(), 0, 'no option, no subscription');
+is(posts(), 0, 'without the option, nothing is subscribed');
 $node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (ADD webhook_id '$webhook'); ALTER SERVER old OPTIONS (ADD webhook_id '$webhook')");
 $session->query("CALL smartcar_sync(server => 'v3')");
-is(subscriptions(), $ada_car, 'a synchronization subscribes what is connected');
-is(posts(), 1, 'with one request');
+is(subscriptions(), $ada_car, 'smartcar_sync() subscribes connected vehicles');
+is(posts(), 1, 'one request is made');
 $session->query("CALL smartcar_sync(server => 'v3')");
 $session->query("CALL smartcar_sync('owner-7', server => 'v3')");
-is(posts(), 1, 'and once');
+is(posts(), 1, 'each once');
 connect_owner('v3', 'ben', 'owner-8');
-is(scalar(split ' ', subscriptions()), 3, 'finish_connect subscribes the vehicles of the owner');
-is(posts(), 3, 'and of nobody else');
+is(scalar(split ' ', subscriptions()), 3, 'smartcar_finish_connect() subscribes the vehicles of the owner');
+is(posts(), 3, 'no other vehicles are subscribed');
 
-# who goes through Connect again may have disconnected before
+# an owner who connects again may have disconnected before
 $session->query("SELECT smartcar_delete_connections(user_id => '$ada', server => 'v3')");
 connect_owner('v3', 'ada', 'owner-7');
 is(scalar(split ' ', subscriptions()), 3, 'an owner who has connected again is subscribed again');
 $session->query("SELECT smartcar_delete_connections(user_id => '$ada', server => 'v3')");
 $session->query("CALL smartcar_sync(server => 'v3')");
-is($session->query("SELECT status FROM smartcar_status WHERE user_id = '$ada'"), 'disconnected', 'a vehicle that is gone');
+is($session->query("SELECT status FROM smartcar_status WHERE user_id = '$ada'"), 'disconnected', 'a vehicle that was disconnected');
 $sandbox->connect(owner => 'ada', external_id => 'owner-7');
 $session->query("CALL smartcar_sync(server => 'v3')");
-is(scalar(split ' ', subscriptions()), 3, 'is subscribed once it is back');
+is(scalar(split ' ', subscriptions()), 3, 'a vehicle that was disconnected is subscribed when it is back');
 $session->query("SELECT smartcar_delete_connections(user_id => '$ada', server => 'v3')");
 $sandbox->connect(owner => 'ada', external_id => 'owner-7');
 $session->query("CALL smartcar_sync(server => 'v3')");
-is(scalar(split ' ', subscriptions()), 3, 'also where no synchronization has seen that it was gone');
+is(scalar(split ' ', subscriptions()), 3, 'a vehicle is subscribed again also if no sync has noticed the disconnection');
 
-# a failure is a warning, and the next run tries again
+# a failure is a warning, and the next run retries
 start_over();
 $sandbox->faults({ match => { path => '^/v3/subscriptions$' }, status => 400, error => { type => 'VALIDATION', code => 'X' } });
 my $result = connect_owner('v3', 'ada', 'owner-7');
 like($result, qr/^finished\|owner-7\|$ada\|/m, 'the owner is connected');
-like($result, qr/WARNING.*could not subscribe vehicle "$ada_car" of user "$ada": Smartcar refused the request: VALIDATION:X/, 'with a warning');
-is(subscriptions(), '', 'and without a subscription');
+like($result, qr/WARNING.*could not subscribe vehicle "$ada_car" of user "$ada": Smartcar refused the request: VALIDATION:X/, 'a warning has the error of the subscription');
+is(subscriptions(), '', 'the vehicle is not subscribed');
 $session->query("CALL smartcar_sync('owner-7', server => 'v3')");
-is(subscriptions(), $ada_car, 'which the next synchronization makes');
+is(subscriptions(), $ada_car, 'the next sync subscribes it');
 
-# what holds for the whole application ends the run, and the next one goes on
+# an error of the whole application ends the subscriptions of a run, and the next one continues
 start_over();
 $sandbox->ask('fleet', { owners => 100 });
 $sandbox->faults({ match => { path => '^/v3/subscriptions$' }, after => 10, times => 0, status => 429, error => { type => 'RATE_LIMIT', code => 'SMARTCAR_API' } });
 my $sync = "CALL smartcar_sync(details => false, server => 'v3')";
 $result = $session->query($sync);
 like($result, qr/^100\|0\|\d+\|\d+$/m, 'a fleet is synchronized');
-is(posts(), 32, 'and the first vehicles are subscribed, until there were too many requests');
-is(scalar(() = $result =~ /WARNING/g), 1, 'of which there is one warning');
+is(posts(), 32, 'the first vehicles are subscribed, up to the rate limit');
+is(scalar(() = $result =~ /WARNING/g), 1, 'the rate limit is one warning');
 $sandbox->faults;
 $session->query($sync);
-is(Manager::count($node, 'connection', webhook_id => $webhook), 100, 'the others follow');
-is(posts(), 90, 'and no vehicle is subscribed twice');
+is(Manager::count($node, 'connection', webhook_id => $webhook), 100, 'the next run subscribes the others');
+is(posts(), 90, 'no vehicle is subscribed twice');
 $node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (SET webhook_id '$webhook-')");
 $session->query($sync);
-is(posts(), 122, 'for a webhook that is not there, not all of them are tried');
+is(posts(), 122, 'for an unknown webhook, not all vehicles are tried');
 $node->safe_psql('postgres', "ALTER SERVER v3 OPTIONS (SET webhook_id '$other')");
 $session->query($sync);
-is(posts(), 222, 'another webhook gets all of them');
+is(posts(), 222, 'another webhook gets all vehicles');
 
 $session->finish;
 $node->stop;

@@ -1,5 +1,5 @@
-# A PostgreSQL without the extension reads the status from one that has it, and asks
-# it for links, as the manual says: with what the manual and the example have.
+# A PostgreSQL without the extension reads the status from one that has it, and gets links
+# from it, as the manual and the example say.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ my $sandbox = Sandbox->start;
 my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
 my $project = "$FindBin::RealBin/../..";
 
-# The small one, whose secrets are elsewhere, and whose Smartcar is the local one
+# The small server, whose secrets are elsewhere, with the local Smartcar
 
 my $small = PostgreSQL::Test::Cluster->new('small');
 $small->init;
@@ -47,12 +47,12 @@ $small->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'smartca
 $small->safe_psql('smartcar', 'ALTER SERVER smartcar OPTIONS ('
 	  . join(', ', map { "ADD ${_}_origin '${\$sandbox->url}'" } qw(connect iam vehicle management)) . ')');
 
-# only with the password
+# only with a password
 unlink $small->data_dir . '/pg_hba.conf';
 $small->append_conf('pg_hba.conf', "local all garage scram-sha-256\nlocal all all trust\n");
 $small->reload;
 
-# The managed one, as the manual says
+# The managed server, as in the manual
 
 my $managed = PostgreSQL::Test::Cluster->new('managed');
 $managed->init;
@@ -78,9 +78,9 @@ sub as
 }
 
 $managed->safe_psql('garage', $administrator);
-is(as('garage', $foreign), '', 'the foreign table');
-is(as('garage', $link), '', 'the function for links');
-is(as('garage', q{CREATE TABLE customer (id text PRIMARY KEY, mail text); INSERT INTO customer VALUES ('owner''s 7', 'ada@example.com')}), '', 'a table of customers');
+is(as('garage', $foreign), '', 'the foreign table is created');
+is(as('garage', $link), '', 'the function for links is created');
+is(as('garage', q{CREATE TABLE customer (id text PRIMARY KEY, mail text); INSERT INTO customer VALUES ('owner''s 7', 'ada@example.com')}), '', 'a table of customers is created');
 
 my $ask = q{SELECT link_for('owner''s 7')};
 my $address = as('garage', $ask);
@@ -92,19 +92,19 @@ like(
 	$small->safe_psql('smartcar',
 		"CALL smartcar_finish_connect(callback => '$callback', expected_external_id => 'owner''s 7')",
 		connstr => "host=$host port=$port dbname=smartcar user=garage password='" . ($secrets{garage_password} =~ s/(['\\])/\\$1/gr) . "'"),
-	qr/^finished\|owner's 7\|/, 'the application takes the callback to the small one');
-like(as('garage', $query), qr/^ada\@example\.com\|update_access\|http/, 'the managed one joins the status with its customers');
+	qr/^finished\|owner's 7\|/, 'the application finishes the callback on the small server');
+like(as('garage', $query), qr/^ada\@example\.com\|update_access\|http/, 'the managed server joins the status with its customers');
 is(as('garage', q{PREPARE p(text) AS SELECT missing_tesla_permissions FROM smartcar_status WHERE action = $1; EXECUTE p('update_access')}),
-	'{"Vehicle Location"}', 'a condition on the action, as a parameter');
+	'{"Vehicle Location"}', 'a condition on the action, with a parameter');
 
-# What goes wrong arrives, and who may not is refused
+# Errors are passed on, and other roles are refused
 
 like(as('garage', q{SELECT * FROM dblink('smartcar', 'SELECT smartcar.smartcar_begin_connect(''x'', scope => ''{read_dreams}'')') AS a (link text)}),
-	qr/ERROR:  unrecognized Smartcar permission "read_dreams"/, 'errors arrive');
+	qr/ERROR:  unrecognized Smartcar permission "read_dreams"/, 'errors are passed on');
 like(as('garage', q{SELECT * FROM dblink('smartcar', 'SELECT count(*) FROM smartcar_tesla.session') AS a (n bigint)}),
-	qr/ERROR:  permission denied for schema smartcar_tesla/, 'the tables stay closed');
+	qr/ERROR:  permission denied for schema smartcar_tesla/, 'the tables cannot be read');
 like(as('garage', q{SELECT * FROM dblink('smartcar', 'CALL smartcar.smartcar_sync()') AS a (n bigint)}),
-	qr/ERROR:  permission denied for procedure smartcar_sync/, 'it does not sync');
+	qr/ERROR:  permission denied for procedure smartcar_sync/, 'smartcar_sync() cannot be called');
 like(as('other', $ask), qr/ERROR:  user mapping not found for (?:user )?"other"/, 'another role gets no links');
 
 done_testing();

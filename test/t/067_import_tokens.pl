@@ -1,5 +1,5 @@
-# smartcar_import_tokens(): tokens that a team has kept itself are sealed and stored,
-# and work.  A list that is imported again, or late, replaces nothing that is newer.
+# smartcar_import_tokens(): tokens that a team has kept itself are sealed and stored, and
+# work.  A list that is imported again, or late, replaces no newer token.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ use Session;
 my $sandbox = Sandbox->start;
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-# all that can be told is told: no token may be in it
+# everything is logged: no token may be in the log
 $node->append_conf('postgresql.conf', <<'CONF');
 autovacuum = off
 log_min_messages = debug5
@@ -34,7 +34,7 @@ Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '3s');
 my $session = Session->new($node);
 my $control = Session->new($node);
 
-# The list of the team, which a file brings, because COPY is not logged with its rows.
+# The list of the team comes from a file, because COPY does not log its rows.
 $session->query('CREATE TABLE kept_token (place integer GENERATED ALWAYS AS IDENTITY, user_id text, external_id text, access_token text, refresh_token text, expires_at timestamptz)');
 
 my $path = $node->basedir . '/kept_tokens';
@@ -54,7 +54,7 @@ sub write_list
 	return;
 }
 
-# As the manual does it: the counts are a NOTICE.
+# As in the manual: the counts are a NOTICE.
 my $import = <<'SQL';
 DO $$
 DECLARE
@@ -85,7 +85,7 @@ sub import_list
 	return import_again();
 }
 
-# A row of the list: the tokens that the local Smartcar has given to a user of its fleet.
+# A row of the list: tokens that the local Smartcar has given to a user of its fleet.
 sub entry
 {
 	my ($number, $expires_in) = @_;
@@ -94,17 +94,17 @@ sub entry
 	return [ "user-$digits", "owner-$number", "access-$digits", "refresh-$digits", $expires_in // '1 hour' ];
 }
 
-# The application that the team has had so far refreshes a token.  Its new one has a
-# name that is looked for in the log, too.
+# The previous application of the team refreshes a token.  The new one has a name that is
+# looked for in the log, too.
 my @hidden = ('access-0000', 'refresh-0000');
 
 sub refresh_elsewhere
 {
 	my ($token) = @_;
-	my $answer = HTTP::Tiny->new(proxy => undef, http_proxy => undef)->post_form($sandbox->url . '/oauth/token',
+	my $response = HTTP::Tiny->new(proxy => undef, http_proxy => undef)->post_form($sandbox->url . '/oauth/token',
 		{ grant_type => 'refresh_token', refresh_token => $token },
 		{ headers => { authorization => 'Basic ' . encode_base64('8229df9f-91a0-4ff0-a1ae-a1f38ee24d07:sandbox-client-secret', '') } });
-	my ($access, $refresh) = map { $answer->{content} =~ /"$_"\s*:\s*"([^"]+)"/ ? $1 : die "no $_: $answer->{content}" } qw(access_token refresh_token);
+	my ($access, $refresh) = map { $response->{content} =~ /"$_"\s*:\s*"([^"]+)"/ ? $1 : die "no $_: $response->{content}" } qw(access_token refresh_token);
 
 	push @hidden, $access, $refresh;
 	return ($access, $refresh);
@@ -139,11 +139,11 @@ $sandbox->ask('fleet', { owners => 20 });
 
 	$sandbox->faults;
 	is(import_list(@list), '3 0 0', 'three users are imported');
-	is(scalar $sandbox->log, 0, 'Smartcar is not asked');
+	is(scalar $sandbox->log, 0, 'no request is made');
 	is_deeply(Manager::stored_tokens($node), { map { user($_) => "refresh-00000$_" } 1 .. 3 }, 'their refresh tokens are stored');
-	is_deeply(Manager::stored_tokens($node, 'access'), { map { user($_) => "access-00000$_" } 1 .. 3 }, 'and their access tokens');
+	is_deeply(Manager::stored_tokens($node, 'access'), { map { user($_) => "access-00000$_" } 1 .. 3 }, 'their access tokens are stored');
 	is(Manager::aggregate($session, 'account', q(string_agg(concat_ws(' ', user_id, external_id, status), ', ' ORDER BY user_id))),
-		'user-000001 owner-1 active, user-000002 owner-2 active, user-000003 active', 'with their owners, if they are known');
+		'user-000001 owner-1 active, user-000002 owner-2 active, user-000003 active', 'owners are stored, if they are known');
 	is(Manager::aggregate($session, 'account', q(bool_and(refresh_expires_at = access_expires_at + interval '60 days' - interval '2 hours' AND created_at = access_expires_at - interval '2 hours' AND refreshed_at IS NULL))),
 		't', 'a refresh token expires 60 days after it was given');
 	is($session->query(q(SELECT smartcar_access_token('owner-1') = 'access-' || '000001')), 't', 'an access token can be read at once');
@@ -152,91 +152,91 @@ $sandbox->ask('fleet', { owners => 20 });
 	is(import_again(), '0 0 3', 'the same list again');
 	is(Manager::checksum($session, 'account'), $before, 'changes nothing');
 
-	is(refresh(), '1|0|0', 'a refresh has the one whose access token has expired');
-	is(refresh(users => [ user(1), user(2) ]), '2|0|0', 'and the others when they are due');
-	is_deeply([ grep { /^refresh-/ } values %{ Manager::stored_tokens($node) } ], [], 'all have new tokens now');
-	like($session->query('CALL smartcar_sync()'), qr/^3\|0\|0\|/m, 'with which their vehicles are found');
+	is(refresh(), '1|0|0', 'a refresh refreshes the one whose access token has expired');
+	is(refresh(users => [ user(1), user(2) ]), '2|0|0', 'the others are refreshed when they are due');
+	is_deeply([ grep { /^refresh-/ } values %{ Manager::stored_tokens($node) } ], [], 'all accounts have new tokens');
+	like($session->query('CALL smartcar_sync()'), qr/^3\|0\|0\|/m, 'their vehicles are found');
 
 	$before = Manager::checksum($session, 'account', 'connection');
-	is(import_again(), '0 0 3', 'the old list after that');
+	is(import_again(), '0 0 3', 'the old list afterwards');
 	$session->query(q(UPDATE kept_token SET external_id = 'somebody', expires_at = now() + interval '124 minutes'));
-	is(import_again(), '0 0 3', 'even one that says that it is newer');
+	is(import_again(), '0 0 3', 'the old list with later times');
 	is(Manager::checksum($session, 'account', 'connection'), $before, 'changes nothing');
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
-	is(refresh(users => [ map { user($_) } 1 .. 3 ]), '3|0|0', 'and nothing is lost');
+	is(refresh(users => [ map { user($_) } 1 .. 3 ]), '3|0|0', 'nothing is lost after the old lists');
 }
 
-# A rehearsal: the application that the team has had so far goes on with the tokens.
+# A rehearsal: the previous application continues to use the tokens.
 {
 	is(import_list(entry(4, '30 minutes')), '1 0 0', 'a rehearsal');
 	my ($access, $refresh) = refresh_elsewhere('refresh-000004');
 	my @newer = (user(4), 'owner-4', $access, $refresh, '100 minutes');
 
-	is(import_list([ @newer[ 0 .. 3 ], '29 minutes' ], entry(5)), '1 0 1', 'other tokens that are not newer are not taken');
-	is(stored(4), 'refresh-000004', 'the first ones are kept');
-	is(import_list([@newer]), '1 1 0', 'newer ones are');
-	is(stored(4), $refresh, 'and take the place of the first ones');
-	is(import_list(entry(4, '31 minutes')), '0 0 1', 'the older list after that');
-	is(stored(4), $refresh, 'brings nothing old back');
+	is(import_list([ @newer[ 0 .. 3 ], '29 minutes' ], entry(5)), '1 0 1', 'other tokens that are not newer are not imported');
+	is(stored(4), 'refresh-000004', 'the first tokens are kept');
+	is(import_list([@newer]), '1 1 0', 'newer tokens are imported');
+	is(stored(4), $refresh, 'newer tokens replace the first ones');
+	is(import_list(entry(4, '31 minutes')), '0 0 1', 'the older list afterwards');
+	is(stored(4), $refresh, 'the older list does not bring the old tokens back');
 
 	my $before = Manager::checksum($session, 'account');
 	is(import_list([ @newer[ 0 .. 3 ], '115 minutes' ]), '0 0 1', 'the same token with another time');
 	is(Manager::checksum($session, 'account'), $before, 'changes nothing');
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
-	is(refresh(users => [ user(4) ]), '1|0|0', 'what is stored works');
+	is(refresh(users => [ user(4) ]), '1|0|0', 'the stored token works');
 }
 
 # Without an access token
 {
 	is(import_list([ user(6), 'owner-6', undef, 'refresh-000006', '2 hours' ]), '1 0 0', 'a refresh token alone');
-	$session->error_is(q(SELECT smartcar_access_token('owner-6')), '55000', qr/Run CALL smartcar_refresh\(/, 'has no access token yet');
-	is(refresh(), '1|0|0', 'is refreshed by the next run, whatever its time');
-	like($session->query(q(SELECT length(smartcar_access_token('owner-6')))), qr/^\d+$/, 'and then has one');
+	$session->error_is(q(SELECT smartcar_access_token('owner-6')), '55000', qr/Run CALL smartcar_refresh\(/, 'no access token is available yet');
+	is(refresh(), '1|0|0', 'the next run refreshes it, whatever its time');
+	like($session->query(q(SELECT length(smartcar_access_token('owner-6')))), qr/^\d+$/, 'then an access token is available');
 }
 
 # A lease
 {
-	is(import_list(entry(7, '10 minutes')), '1 0 0', 'an account');
+	is(import_list(entry(7, '10 minutes')), '1 0 0', 'an account is imported');
 	Manager::lease($session, '10 seconds', user_id => user(7));
 	my ($access, $refresh) = refresh_elsewhere('refresh-000007');
 	my $before = Manager::checksum($session, 'account');
 
 	write_list([ user(7), 'owner-7', $access, $refresh, '115 minutes' ]);
 	$session->query('BEGIN');
-	is(import_again(), '0 0 1', 'that is being refreshed is left alone');
-	is(Manager::checksum($session, 'account'), $before, 'and is not changed');
+	is(import_again(), '0 0 1', 'an account that is being refreshed is skipped');
+	is(Manager::checksum($session, 'account'), $before, 'it is not changed');
 	unlike($control->query(q(SET lock_timeout = '1s'; UPDATE smartcar_tesla.account SET updated_at = updated_at)), qr/ERROR/,
-		'nor locked, so that what Smartcar gives can be stored');
+		'nor locked, so that the new tokens can be stored');
 	$session->query('COMMIT');
 	Manager::set_accounts($session, { leased_until => '-1 second' }, user_id => user(7));
-	is(import_again(), '1 1 0', 'a lease that has expired protects nothing');
-	is(Manager::count_claimed($session), 0, 'and is gone');
-	is(stored(7), $refresh, 'with the old token');
+	is(import_again(), '1 1 0', 'an expired lease does not protect the account');
+	is(Manager::count_claimed($session), 0, 'the lease is removed');
+	is(stored(7), $refresh, 'the token of the list is stored');
 }
 
 # An account that Smartcar has refused
 {
-	is(import_list(entry(8)), '1 0 0', 'another account');
-	is(refresh(users => [ user(8) ]), '1|0|0', 'which is refreshed here');
-	like($session->query('CALL smartcar_sync(user_id => ' . Sandbox::quoted(user(8)) . ')'), qr/^1\|0\|0\|/m, 'and has a vehicle');
+	is(import_list(entry(8)), '1 0 0', 'an account is imported');
+	is(refresh(users => [ user(8) ]), '1|0|0', 'the imported account is refreshed here');
+	like($session->query('CALL smartcar_sync(user_id => ' . Sandbox::quoted(user(8)) . ')'), qr/^1\|0\|0\|/m, 'it has a vehicle');
 	my (undef, $second) = refresh_elsewhere('refresh-000008');
 	my ($access, $third) = refresh_elsewhere($second);
 	refresh_elsewhere(stored(8));
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
-	is(refresh(users => [ user(8) ]), '0|0|1', 'Smartcar refuses what somebody else has used');
-	is($session->query(q(SELECT action FROM smartcar_status WHERE external_id = 'owner-8')), 'connect', 'and the owner has to connect again');
+	is(refresh(users => [ user(8) ]), '0|0|1', 'a token that was used elsewhere is refused');
+	is($session->query(q(SELECT action FROM smartcar_status WHERE external_id = 'owner-8')), 'connect', 'the owner has to connect again');
 
-	is(import_list([ user(8), undef, $access, $third, '1 minute' ]), '1 1 0', 'other tokens are welcome, whatever their time');
+	is(import_list([ user(8), undef, $access, $third, '1 minute' ]), '1 1 0', 'other tokens are imported, whatever their time');
 	is($session->query(q(SELECT action FROM smartcar_status WHERE external_id = 'owner-8')), 'none', 'the owner need not connect again');
-	is(Manager::count_failing($session), 0, 'no failure is left');
-	is(refresh(), '1|0|0', 'because they work');
+	is(Manager::count_failing($session), 0, 'the failure is cleared');
+	is(refresh(), '1|0|0', 'the tokens work');
 
 	refresh_elsewhere(stored(8));
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 	write_list([ user(8), undef, undef, stored(8) ]);
-	is(refresh(users => [ user(8) ]), '0|0|1', 'refused again');
+	is(refresh(users => [ user(8) ]), '0|0|1', 'the token is refused again');
 	my $before = Manager::checksum($session, 'account', 'connection');
-	is(import_again(), '0 0 1', 'a list with the very token that was refused');
+	is(import_again(), '0 0 1', 'a list with the refused token');
 	is(Manager::checksum($session, 'account', 'connection'), $before, 'changes nothing');
 }
 
@@ -245,17 +245,17 @@ $sandbox->ask('fleet', { owners => 20 });
 	Manager::add_row($session, 'account', server => 'smartcar', user_id => user(9), external_id => 'owner-9');
 	Manager::add_row($session, 'connection', server => 'smartcar', user_id => user(10), vehicle_id => 'v-10', external_id => 'owner-10');
 	is(import_list([ @{ entry(9) }[0], 'somebody', @{ entry(9) }[ 2, 3 ] ]), '1 0 0', 'an account without tokens gets some');
-	is(Manager::rows($session, 'account', 'external_id', user_id => user(9)), 'owner-9', 'and keeps its owner');
-	like($session->query($import), qr/counts: 0 0 1/, 'again');
+	is(Manager::rows($session, 'account', 'external_id', user_id => user(9)), 'owner-9', 'the account keeps its owner');
+	like($session->query($import), qr/counts: 0 0 1/, 'the same list again');
 	write_list([ user(10), 'owner-11', @{ entry(10) }[ 2, 3 ] ]);
 	my $result = $session->query($import);
 	like($result, qr/WARNING:.*user "user-000010" has a new owner/, 'another owner is a warning');
-	like($result, qr/counts: 1 0 0/, 'but no other tokens');
-	is(Manager::rows($session, 'connection', 'external_id', user_id => user(10)), 'owner-11', 'the vehicle has the new one');
+	like($result, qr/counts: 1 0 0/, 'the tokens are not replaced');
+	is(Manager::rows($session, 'connection', 'external_id', user_id => user(10)), 'owner-11', 'the vehicle has the new owner');
 	Manager::delete_rows($session, 'connection', user_id => user(10));
 }
 
-# Tokens that Smartcar has given here, but whose user is not known yet, are newer.
+# Tokens of a provisional account come from Smartcar, so they are newer.
 {
 	my $callback = Manager::callback_of($node, $sandbox, 'ada', 'owner-ada');
 	my ($ada_id) = $callback =~ /user_id=([-\w]+)/;
@@ -264,15 +264,15 @@ $sandbox->ask('fleet', { owners => 20 });
 	$session->query($callback);
 	$sandbox->faults;
 	my ($given) = map { $_->[1] } grep { $_->[0] =~ /^session-/ } map { [ $_, Manager::stored_tokens($node)->{$_} ] } keys %{ Manager::stored_tokens($node) };
-	like($given, qr/^[-\w]{20,}$/, 'an owner connects, but is not known');
+	like($given, qr/^[-\w]{20,}$/, 'an owner connects, whose user is not known yet');
 	is(import_list([ $ada_id, undef, 'access-of-an-old-list', 'refresh-of-an-old-list', '123 minutes' ]), '1 0 0', 'an old list has the user');
 	push @hidden, $given, 'of-an-old-list';
 	Manager::set_rows($session, 'account', { updated => '-10 minutes' }, 'user_id LIKE' => 'session-%');
 	$session->query('CALL smartcar_refresh()');
-	is(Manager::stored_tokens($node)->{$ada_id}, $given, 'the tokens that Smartcar gave take their place');
+	is(Manager::stored_tokens($node)->{$ada_id}, $given, 'the tokens from Smartcar replace them');
 }
 
-# Lists with a mistake
+# Invalid lists
 {
 	my $before = Manager::checksum($session, 'account', 'connection');
 	my $good = entry(12);
@@ -285,7 +285,7 @@ $sandbox->ask('fleet', { owners => 20 });
 		[ 'an empty user', '22023', qr/invalid user id in user_ids; Element 2 /, $other->(0 => '') ],
 		[ 'a long user', '22023', qr/invalid user id in user_ids; Element 2 /, $other->(0 => 'u' x 129) ],
 		[ 'a user with a space', '22023', qr/invalid user id in user_ids; Element 2 /, $other->(0 => 'a b') ],
-		[ 'a user that is none', '22023', qr/invalid user id in user_ids; Element 2 /, $other->(0 => 'session-1') ],
+		[ 'an invalid user id', '22023', qr/invalid user id in user_ids; Element 2 /, $other->(0 => 'session-1') ],
 		[ 'an empty owner', '22023', qr/external_ids must not contain an empty text; Element 2 .*NULL/, $other->(1 => '') ],
 		[ 'a long owner', '22023', qr/external_ids must not contain .* 512 bytes; Element 2 has 513 bytes/, $other->(1 => 'o' x 513) ],
 		[ 'an empty access token', '22023', qr/invalid token in access_tokens; Element 2 /, $other->(2 => '') ],
@@ -295,8 +295,8 @@ $sandbox->ask('fleet', { owners => 20 });
 		[ 'a long access token', '54000', qr/token in access_tokens is too long; Element 2 has 16385 bytes/, $other->(2 => $long) ],
 		[ 'a long refresh token', '54000', qr/token in refresh_tokens is too long; Element 2 has 16385 bytes/, $other->(3 => $long) ],
 		[ 'a token for both', '22023', qr/must not contain the same token; Element 2 is the same/, $other->(2 => 'refresh-000013') ],
-		[ 'the time of a refresh token', '22023', qr/expires_at is too far in the future; Element 2 .*not when the refresh token does/, $other->(4 => '58 days') ],
-		[ 'a time zone too far', '22023', qr/expires_at is too far in the future; Element 2 /, $other->(4 => '126 minutes') ],
+		[ 'the expiry of a refresh token', '22023', qr/expires_at is too far in the future; Element 2 .*not when the refresh token does/, $other->(4 => '58 days') ],
+		[ 'an expiry in another time zone', '22023', qr/expires_at is too far in the future; Element 2 /, $other->(4 => '126 minutes') ],
 		[ 'a user with two tokens', '21000', qr/user_ids contains a user more than once, with different values; Elements 1 and 2 .*newest/, $other->(0 => user(12)) ],
 		[ 'a refresh token of two users', '21000', qr/two users have the same token in refresh_tokens; They are elements 1 and 2/, $other->(3 => 'refresh-000012') ],
 		[ 'an access token of two users', '21000', qr/two users have the same token in access_tokens; They are elements 1 and 2/, $other->(2 => 'access-000012') ])
@@ -326,29 +326,29 @@ $sandbox->ask('fleet', { owners => 20 });
 		$session->error_is($call->(q('{{x}}')), '2202E', qr/^$names[$number] must be a one-dimensional/, "$names[$number]: two dimensions") if $number < 4;
 		$session->error_is($call->($number < 4 ? q('{x}') : q('{now}')), '2202E', qr/must have the same length; .*elements/, "$names[$number]: another length");
 	}
-	is(Manager::checksum($session, 'account', 'connection'), $before, 'nothing of any of these lists is stored');
+	is(Manager::checksum($session, 'account', 'connection'), $before, 'nothing of the invalid lists is stored');
 	is($session->query(q(CALL smartcar_import_tokens('{}', '{}', '{}', '{}', '{}'))), '0|0|0', 'an empty list');
-	is(import_list(entry(12), entry(12), entry(13), entry(12)), '2 0 0', 'equal rows, as a join has them');
+	is(import_list(entry(12), entry(12), entry(13), entry(12)), '2 0 0', 'equal rows, as from a join');
 }
 
-# Two users without an access token have none in common.
-is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(13) }[ 0, 1 ], undef, 'refresh-000013' ]), '0 0 2', 'two without an access token');
+# Two users without an access token.
+is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(13) }[ 0, 1 ], undef, 'refresh-000013' ]), '0 0 2', 'two users without an access token');
 
 # An owner who has connected here keeps the user, whatever an old list says.
 {
-	is(import_list(entry(16)), '1 0 0', 'an account');
-	is(refresh(users => [ user(16) ]), '1|0|0', 'which is refreshed here');
+	is(import_list(entry(16)), '1 0 0', 'an account is imported');
+	is(refresh(users => [ user(16) ]), '1|0|0', 'the account of an owner who connects is refreshed here');
 	$session->query(q(CALL smartcar_adopt('{user-000016}', '{owner-of-today}')));
 	refresh_elsewhere(stored(16));
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
-	is(refresh(users => [ user(16) ]), '0|0|1', 'and refused');
+	is(refresh(users => [ user(16) ]), '0|0|1', 'its token is refused');
 	write_list(entry(16));
 	my $result = $session->query($import);
-	like($result, qr/counts: 1 1 0/, 'takes the tokens of the old list');
-	unlike($result, qr/new owner/, 'but not its owner');
-	is(refresh(users => [ user(16) ]), '0|0|1', 'which are refused, too');
-	like(import_list([ user(16), 'owner-of-old', undef, 'refresh-of-old', '-1 day' ]), qr/^1 1 0/, 'and those of another list');
-	is(Manager::rows($session, 'account', 'external_id', user_id => user(16)), 'owner-of-today', 'whose owner is not the one of today');
+	like($result, qr/counts: 1 1 0/, 'the tokens of the old list are imported');
+	unlike($result, qr/new owner/, 'the owner of the old list is not stored');
+	is(refresh(users => [ user(16) ]), '0|0|1', 'they are refused, too');
+	like(import_list([ user(16), 'owner-of-old', undef, 'refresh-of-old', '-1 day' ]), qr/^1 1 0/, 'the tokens of another list are imported');
+	is(Manager::rows($session, 'account', 'external_id', user_id => user(16)), 'owner-of-today', 'the current owner is not replaced');
 }
 
 # A list does not bring back an owner who was forgotten.
@@ -356,12 +356,12 @@ is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(1
 	my @late = (user(18), 'owner-18', 'access-000018', 'refresh-000018', '2 hours');
 
 	$session->query(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (ADD management_token 'sandbox-management-token')));
-	is(import_list(entry(17), entry(18)), '2 0 0', 'two accounts');
+	is(import_list(entry(17), entry(18)), '2 0 0', 'two accounts are imported');
 	like($session->query(q(CALL smartcar_forget('owner-17'))), qr/^\d+\|1\|0\|0\|\d+$/m, 'one owner is forgotten');
 	my $result = $session->query($import);
-	like($result, qr/WARNING:.*skipped 1 user who was forgotten/, 'the list is imported again');
-	like($result, qr/counts: 0 0 1/, 'without that owner');
-	is(Manager::count($session, 'account', user_id => user(17)), 0, 'who is not back');
+	like($result, qr/WARNING:.*skipped 1 user who was forgotten/, 'a warning says that one user is left out');
+	like($result, qr/counts: 0 0 1/, 'the list is imported without that user');
+	is(Manager::count($session, 'account', user_id => user(17)), 0, 'the user is not stored');
 
 	Manager::delete_rows($session, 'account', user_id => user(18));
 	$session->query('BEGIN');
@@ -369,11 +369,11 @@ is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(1
 	$control->start(q(CALL smartcar_forget('owner-18')));
 	Manager::wait_until(sub { $session->query(q(SELECT count(*) FROM pg_locks WHERE NOT granted)) > 0 }, 10);
 	$session->query('COMMIT');
-	like($control->result, qr/^\d+\|1\|0\|0\|\d+$/m, 'its owner is forgotten after it');
-	is(Manager::count($session, 'account', user_id => user(18)), 0, 'and not left');
+	like($control->result, qr/^\d+\|1\|0\|0\|\d+$/m, 'its owner is forgotten afterwards');
+	is(Manager::count($session, 'account', user_id => user(18)), 0, 'the forgotten owner is not stored');
 
-	is(import_list([@late]), '1 0 0', 'tokens that Smartcar has given since are another matter');
-	is(Manager::count($session, 'account', user_id => user(18)), 1, 'because the owner has connected again');
+	is(import_list([@late]), '1 0 0', 'newer tokens from Smartcar are imported');
+	is(Manager::count($session, 'account', user_id => user(18)), 1, 'the account is stored');
 }
 
 # Servers, and sessions that cannot write
@@ -381,7 +381,7 @@ is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(1
 	write_list(entry(14));
 	Manager::create_server($node, 'v3', $sandbox->url, api_version => '3');
 	$session->query('SET smartcar_tesla.server = v3');
-	$session->error_is($import, '0A000', qr/server "v3" has api_version "3".*smartcar_adopt\(\)/, 'version 3');
+	$session->error_is($import, '0A000', qr/server "v3" has api_version "3".*smartcar_adopt\(\)/, 'v3 has no tokens');
 	Sandbox::create_server($node, 'no_key', $sandbox->url);
 	$session->query('SET smartcar_tesla.server = no_key');
 	$session->error_is($import, '55000', qr/no key to seal tokens with/, 'a server without a key');
@@ -390,25 +390,25 @@ is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(1
 	$session->error_is($import, '25006', qr/smartcar_import_tokens\(\)/, 'a read-only transaction');
 	$session->query('ROLLBACK');
 	$session->query('BEGIN');
-	is(import_again(), '1 0 0', 'a list is a part of the transaction');
+	is(import_again(), '1 0 0', 'an import belongs to the transaction of the caller');
 	$session->query('ROLLBACK');
-	is(Manager::count($session, 'account', user_id => user(14)), 0, 'that is rolled back');
+	is(Manager::count($session, 'account', user_id => user(14)), 0, 'the import is rolled back with the transaction');
 }
 
-# Two at once
+# Two sessions at once
 {
 	my $second = Session->new($node);
 
 	write_list(entry(15));
 	$session->query('BEGIN');
-	is(import_again(), '1 0 0', 'one session imports');
+	is(import_again(), '1 0 0', 'one session imports a list');
 	$second->start($import);
 	$session->query('COMMIT');
-	like($second->result, qr/counts: 0 0 1/, 'another one waits, and finds it done');
+	like($second->result, qr/counts: 0 0 1/, 'another one waits and skips it');
 	$second->finish;
 }
 
-# Many
+# Long lists
 {
 	my $count = 20_000;
 	my $took;
@@ -429,24 +429,24 @@ is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(1
 		$took = time - $begun;
 		last if $took < 0.3;
 	}
-	cmp_ok($took, '<', 0.3, 'at once');
-	is(Manager::checksum($session, 'account'), $before, 'and has stored nothing');
+	cmp_ok($took, '<', 0.3, 'the cancel takes effect at once');
+	is(Manager::checksum($session, 'account'), $before, 'a canceled import stores nothing');
 	$session->start($import);
 	like($session->result(300), qr/counts: $count 0 0$/m, 'a long list is imported');
-	is(Manager::count($session, 'account', 'user_id LIKE' => 'many-%'), $count, 'and stored');
+	is(Manager::count($session, 'account', 'user_id LIKE' => 'many-%'), $count, 'a long list is stored');
 	$session->start($import);
-	like($session->result(300), qr/counts: 0 0 $count$/m, 'and is there when it is imported again');
+	like($session->result(300), qr/counts: 0 0 $count$/m, 'a long list is skipped when it is imported again');
 }
 
-# No token is in the log, nor where the activity is seen.
+# No token is in the log or in pg_stat_activity.
 $session->query('TRUNCATE kept_token');
 my $activity = $control->query('SELECT string_agg(query, chr(10)) FROM pg_stat_activity');
 $session->finish;
 $control->finish;
 $node->stop;
 my $log = slurp_file($node->logfile);
-cmp_ok(length $log, '>', 100_000, 'the log is talkative');
-like($log, qr/CALL smartcar_import_tokens\(user_ids, external_ids/, 'and has the statement');
+cmp_ok(length $log, '>', 100_000, 'the log is verbose');
+like($log, qr/CALL smartcar_import_tokens\(user_ids, external_ids/, 'the log has the statement');
 my $pattern = join '|', map { quotemeta } @hidden, 'kanarie', 'x' x 100;
 my @found = grep { !/'access-' \|\| '000001'|'access-0000-'/ } ("$log\n$activity") =~ /^(.*(?:$pattern).*)$/gm;
 is(scalar @found, 0, 'but no token') or diag(map { substr($_, 0, 300) . "\n" } @found[ 0 .. ($#found > 4 ? 4 : $#found) ]);

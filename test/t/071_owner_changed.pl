@@ -1,5 +1,5 @@
-# One login at Tesla that serves two of the application's owners: the one who connects
-# is told whose the vehicles were, and nobody's garage is empty without a word.
+# One login at Tesla that is used by two of the application's owners: the one who connects
+# learns who had the vehicles, and the previous owner's loss is recorded and notified.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ my @cars = qw(9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2 d5a3b1c8-6e2f-4a90-9b17-3c4d5
 
 $listener->query('LISTEN smartcar_tesla');
 
-# What an owner's consent brings back, as a statement.
+# The callback of an owner who has consented, as a statement.
 sub callback
 {
 	my ($server, $external_id, @given) = @_;
@@ -39,7 +39,7 @@ sub callback
 	return "CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$state&user_id=$given->{user_id}', server => '$server')";
 }
 
-# The results: the owner before, and the warnings.
+# The previous owner, and the warnings.
 sub connected
 {
 	my ($call) = @_;
@@ -70,57 +70,57 @@ foreach my $server (qw(smartcar smartcar_v2))
 
 	Manager::start_over($node, $sandbox);
 	is_deeply(connected(callback($server, 'anna')), [''], "$server: nobody had the vehicles before");
-	is(owners($server), "anna||f\nanna||f", 'and no change is recorded');
-	is_deeply(connected(callback($server, 'anna')), [''], 'the same owner again');
-	is_deeply(heard(), [], 'is no change');
+	is(owners($server), "anna||f\nanna||f", 'no change is recorded');
+	is_deeply(connected(callback($server, 'anna')), [''], 'the same owner connects again');
+	is_deeply(heard(), [], 'no change is notified');
 
 	$second = callback($server, 'bruno');
-	is_deeply(connected($second), ['anna', $warning], 'another owner with the same login takes the vehicles over');
-	is(owners($server), "bruno|anna|t\nbruno|anna|t", 'which is recorded');
-	is_deeply(heard(), [ map { "$_ anna bruno" } @cars ], 'and told of each vehicle');
-	is_deeply(connected($second), ['anna'], 'the same callback returns it once more');
-	is_deeply(heard(), [], 'and tells nobody again');
+	is_deeply(connected($second), ['anna', $warning], 'another owner with the same login gets the vehicles');
+	is(owners($server), "bruno|anna|t\nbruno|anna|t", 'the change is recorded');
+	is_deeply(heard(), [ map { "$_ anna bruno" } @cars ], 'the change is notified for each vehicle');
+	is_deeply(connected($second), ['anna'], 'the same callback returns the previous owner again');
+	is_deeply(heard(), [], 'the repeated callback is not notified again');
 
-	is_deeply(connected(callback($server, 'bruno')), [''], 'when the new owner connects again');
-	is(owners($server), "bruno|anna|t\nbruno|anna|t", 'it stays recorded');
-	is_deeply(heard(), [], 'in silence');
-	is_deeply(connected(callback($server, 'anna')), ['bruno', $warning], 'the first one takes them back');
-	is(owners($server), "anna|bruno|t\nanna|bruno|t", 'and the other one is recorded');
+	is_deeply(connected(callback($server, 'bruno')), [''], 'the new owner connects again');
+	is(owners($server), "bruno|anna|t\nbruno|anna|t", 'the change stays recorded');
+	is_deeply(heard(), [], 'without a notification');
+	is_deeply(connected(callback($server, 'anna')), ['bruno', $warning], 'the first owner gets the vehicles back');
+	is(owners($server), "anna|bruno|t\nanna|bruno|t", 'which is recorded');
 	heard();
 }
 
-# The callback never came, but the list says whose the vehicles are now.
+# The callback never arrived, but the list has the new owner.
 Manager::start_over($node, $sandbox);
 connected(callback('smartcar', 'anna'));
 callback('smartcar', 'bruno');
-like($session->query("CALL smartcar_sync(server => 'smartcar')"), qr/^WARNING:.* user "$ben" has a new owner$/m, 'a synchronization warns');
-is(owners('smartcar'), "bruno|anna|t\nbruno|anna|t", 'and records it');
-is(scalar @{ heard() }, 2, 'and tells it');
+like($session->query("CALL smartcar_sync(server => 'smartcar')"), qr/^WARNING:.* user "$ben" has a new owner$/m, 'a sync warns');
+is(owners('smartcar'), "bruno|anna|t\nbruno|anna|t", 'a sync records the change');
+is(scalar @{ heard() }, 2, 'a sync notifies the change');
 unlike($session->query("CALL smartcar_sync(server => 'smartcar')"), qr/new owner/, 'once');
-is_deeply(heard(), [], 'and no more');
+is_deeply(heard(), [], 'without another notification');
 
-# The list was asked for before the callback came
+# The list was requested before the callback arrived
 Manager::start_over($node, $sandbox);
 connected(callback('smartcar', 'anna'));
 my $late = callback('smartcar', 'bruno');
 $session->query("CALL smartcar_sync(server => 'smartcar')");
-is_deeply(connected($late), ['anna'], 'what a synchronization has found out is in the result, too');
+is_deeply(connected($late), ['anna'], 'a change that a sync has found is part of the callback\'s result');
 heard();
 
-# Several users of one list, in version 2.0
+# Several users of a list in v2.0
 Manager::start_over($node, $sandbox);
 Manager::add_fleet($node, $sandbox, 'smartcar_v2', 3);
 $session->query("CALL smartcar_sync(server => 'smartcar_v2')");
 Manager::set_connections($node, { external_id => 'anna' });
-is(scalar(() = $session->query("CALL smartcar_sync(server => 'smartcar_v2')") =~ /has a new owner$/mg), 3, 'each user is warned of once');
-is(scalar @{ heard() }, 3, 'and each vehicle is told of once');
+is(scalar(() = $session->query("CALL smartcar_sync(server => 'smartcar_v2')") =~ /has a new owner$/mg), 3, 'one warning for each user');
+is(scalar @{ heard() }, 3, 'one notification for each vehicle');
 
-# By hand
+# By smartcar_adopt()
 Manager::start_over($node, $sandbox);
 connected(callback('smartcar', 'bruno'));
 $session->query("CALL smartcar_adopt('{$ben}', '{carla}', 'smartcar')");
-is(owners('smartcar'), "carla|bruno|t\ncarla|bruno|t", 'an adoption is recorded, too');
-is(scalar @{ heard() }, 2, 'and told');
+is(owners('smartcar'), "carla|bruno|t\ncarla|bruno|t", 'an adoption is recorded');
+is(scalar @{ heard() }, 2, 'an adoption is notified');
 
 $listener->finish;
 $session->finish;

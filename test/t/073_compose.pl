@@ -1,5 +1,5 @@
-# What the compose files name is there: build stages, files, secrets, environment
-# variables; and what compose.yaml runs in a new database makes the application's.
+# Everything that the compose files name exists: build stages, files, secrets, environment
+# variables; and the scripts of compose.yaml create the database of the application.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ my $dockerfile = slurp_file("$project/Dockerfile");
 my %ignored_not = map { $_ => 1 } slurp_file("$project/.dockerignore") =~ /^!(.+)$/mg;
 my %text;
 
-# What a file of YAML says, and every file that it mounts
+# The content of a YAML file, and every file that it mounts
 
 sub read_compose
 {
@@ -50,7 +50,7 @@ sub check_service
 
 		if ($source =~ /^\./)
 		{
-			ok(-f "$folder/$source", "$name: $source is there");
+			ok(-f "$folder/$source", "$name: $source exists");
 			$all .= slurp_file("$folder/$source");
 		}
 		else
@@ -59,7 +59,7 @@ sub check_service
 		}
 	}
 	ok($compose->{secrets}{$_}{file}, "$name: the secret $_ is declared") foreach keys %granted;
-	is_deeply([ sort { $a cmp $b } keys %{ { map { $_ => 1 } $all =~ m{/run/secrets/(\w+)}g } } ], [ sort keys %granted ], "$name: it has the secrets that it reads, and no others");
+	is_deeply([ sort { $a cmp $b } keys %{ { map { $_ => 1 } $all =~ m{/run/secrets/(\w+)}g } } ], [ sort keys %granted ], "$name: it has exactly the secrets that it reads");
 	return $all;
 }
 
@@ -73,8 +73,8 @@ check_service("$project/example/small-postgresql", $small, 'smartcar');
 
 foreach my $source (map { split(' ') } $dockerfile =~ /^COPY (.+) \S+$/mg)
 {
-	ok(-e (glob("$project/$source"))[0], "$source is there to be copied");
-	ok($ignored_not{$source} || $ignored_not{ $source =~ s/package(-lock)?\.json/package*.json/r }, "$source is part of what is built from");
+	ok(-e (glob("$project/$source"))[0], "$source exists");
+	ok($ignored_not{$source} || $ignored_not{ $source =~ s/package(-lock)?\.json/package*.json/r }, "$source is part of the build context");
 }
 
 # make install needs the pages that the Makefile names without a wildcard
@@ -95,11 +95,11 @@ foreach my $variable (grep { !/^PG(HOST|PORT|DATABASE|USER)$/ } sort keys %{ $ga
 is(join(' ', sort keys %{ $compose->{services}{database}{environment} }),
 	join(' ', sort(slurp_file("$project/example/compose.sql") =~ /^\\getenv \w+ (\w+)/mg), 'POSTGRES_DB', 'POSTGRES_PASSWORD_FILE'),
 	'compose.sql reads the environment of the database');
-like($garage->{ports}[0], qr/:$garage->{environment}{PORT}$/, 'the port is the one that is published');
-ok(-f "$project/example/$_", "$_ is there") foreach "$garage->{command}\n$garage->{healthcheck}{test}" =~ /\bnode (\w+\.js)/g;
-is($compose->{services}{$_}{environment}{PGHOST}, 'database', "$_ goes to the database") foreach qw(garage operator);
+like($garage->{ports}[0], qr/:$garage->{environment}{PORT}$/, 'the port is the published one');
+ok(-f "$project/example/$_", "$_ exists") foreach "$garage->{command}\n$garage->{healthcheck}{test}" =~ /\bnode (\w+\.js)/g;
+is($compose->{services}{$_}{environment}{PGHOST}, 'database', "$_ connects to the database") foreach qw(garage operator);
 
-# What runs in a new database
+# The scripts that run in a new database
 
 my $sandbox = Sandbox->start;
 my $node = PostgreSQL::Test::Cluster->new('main');
@@ -140,11 +140,11 @@ sub as
 my $link = as('garage_web', "SELECT garage.begin_link('owner-7')");
 like($link, qr{^\Q${\$sandbox->url}\E.*redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fcallback&}, 'the web server makes links');
 my $callback = HTTP::Tiny->new(max_redirect => 0)->post_form($link, { owner => 'ada', tesla_permission => 'all' })->{headers}{location};
-like(as('garage_web', "CALL smartcar_finish_connect('$callback', 'owner-7')"), qr/^finished\|owner-7\|/, 'and connects owners');
+like(as('garage_web', "CALL smartcar_finish_connect('$callback', 'owner-7')"), qr/^finished\|owner-7\|/, 'the web server connects owners');
 as('garage_web', "SELECT garage.request_check('owner-7')");
 my ($statement) = $all{operator} =~ /-c "(.+?)"/;
 as('garage_operator', $statement);
 is(as('garage_web', "SELECT jsonb_array_length(readings) FROM garage.vehicle WHERE external_id = 'owner-7'"), '3', 'the operator reads what vehicles report');
-is(as('garage_web', "SELECT garage.is_checking('owner-7')"), 'f', 'and is done');
+is(as('garage_web', "SELECT garage.is_checking('owner-7')"), 'f', 'the check is done');
 
 done_testing();

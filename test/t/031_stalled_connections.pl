@@ -1,5 +1,5 @@
-# Silence: a connection on which nothing came in time is not used again, and time
-# in which the backend itself did nothing is not the silence of Smartcar.
+# A connection on which a response was late is not used again, and time in which the
+# backend itself was stopped or busy does not count as a timeout.
 
 use strict;
 use warnings;
@@ -51,7 +51,7 @@ sub wait_until
 	return 0;
 }
 
-# A session of HTTP/2 that goes silent, and how the call on it ends.
+# A connection of HTTP/2 that stalls, and how the call on it ends.
 my %ends = (
 	'a timeout' => sub {
 		return $session->query($ask);
@@ -79,27 +79,27 @@ foreach my $server ('http2', 'http1')
 	{
 		$sandbox->faults({ silent => 1 });
 		is(on($server)->query($ask), $ada->{user_id}, "$server: the last response of a connection");
-		like($ends{$end}->(), qr/SC003|57014/, "$end ends a call on it");
+		like($ends{$end}->(), qr/SC003|57014/, "$end ends a call on a stalled connection");
 		is($session->query('SET statement_timeout = 0;' . $ask), $ada->{user_id}, 'the next call has another connection');
 	}
 }
 
-# In a bulk call, too, in which there is always a request on the silent one.
+# In a bulk call, too, where some request always uses the stalled connection.
 {
 	my $bulk = q(SELECT count(*) FILTER (WHERE sqlstate IS NULL), count(*) FILTER (WHERE sqlstate = 'SC003')
 		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[60]), ARRAY[access_token]));
 
 	$sandbox->faults({ match => { nth => 20 }, silent => 1 }, { delay_ms => 10, times => 0 });
 	my ($right, $wrong) = split /\|/, on('http2')->query($bulk);
-	cmp_ok($wrong, '<=', 8, 'of a bulk call only the requests are lost that were on the silent connection');
-	cmp_ok($wrong, '>', 0, 'which there are');
+	cmp_ok($wrong, '<=', 8, 'only requests on the stalled connection are lost');
+	cmp_ok($wrong, '>', 0, 'some are lost');
 	$sandbox->faults({ delay_ms => 100, times => 0 });
-	is($session->query($bulk), '60|0', 'the next one loses none');
+	is($session->query($bulk), '60|0', 'the next bulk call loses none');
 	my %ports = map { $_->{port} => 1 } $sandbox->log;
-	cmp_ok(scalar keys %ports, '<=', 2, 'and has its requests side by side again');
+	cmp_ok(scalar keys %ports, '<=', 2, 'requests share connections again');
 }
 
-# A backend that is stopped while a response comes.
+# A backend that is stopped while a response arrives.
 foreach my $server ('http2', 'http1', 'roomy')
 {
 	my $expected = $server eq 'roomy' ? 20_000_000 : $ada->{user_id};
@@ -111,30 +111,30 @@ foreach my $server ('http2', 'http1', 'roomy')
 	kill 'STOP', $session->backend;
 	sleep 2;
 	kill 'CONT', $session->backend;
-	is($session->result, $expected, "$server: a response that came while the backend was stopped is taken");
-	is(scalar $sandbox->log, 1, 'and was asked for once');
+	is($session->result, $expected, "$server: a response that arrived while the backend was stopped is used");
+	is(scalar $sandbox->log, 1, 'the request was made once');
 }
 
-# And time is measured again after that.
+# The timeout counts again afterwards.
 $sandbox->faults({ delay_ms => 30000 });
 on('http2')->start($ask);
 wait_until(sub { scalar $sandbox->log });
 kill 'STOP', $session->backend;
 sleep 2;
 kill 'CONT', $session->backend;
-like($session->result(3) // 'nothing', qr/SC003.*\n.* given up after 1\d\d\d ms/, 'a response that does not come is given up all the same');
+like($session->result(3) // 'nothing', qr/SC003.*\n.* given up after 1\d\d\d ms/, 'a response that does not arrive times out');
 
-# What a source does with a response is not the silence of the others.
+# Time that is spent on storing a response is no timeout of the others.
 $sandbox->faults;
 $sandbox->ask('fleet', { owners => 350 });
 $session->query(q(
 	CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
 	CREATE TRIGGER dawdle AFTER INSERT ON smartcar_connection EXECUTE FUNCTION dawdle()));
 $sandbox->faults({ match => { path => '^/v3/connections' }, delay_ms => 200, times => 0 });
-like(on('v3')->query('CALL smartcar_sync(details => false)'), qr/^351\|0\|\d+\|\d+$/m, 'pages that came while another one was stored are not lost');
+like(on('v3')->query('CALL smartcar_sync(details => false)'), qr/^351\|0\|\d+\|\d+$/m, 'pages that arrived while another one was stored are not lost');
 my %pages;
 $pages{ $_->{query} }++ foreach $sandbox->log(path => '^/v3/connections');
-is_deeply([ grep { $pages{$_} > 1 } keys %pages ], [], 'and each was asked for once');
+is_deeply([ grep { $pages{$_} > 1 } keys %pages ], [], 'each page was requested once');
 
 $session->finish;
 $node->stop;

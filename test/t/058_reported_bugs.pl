@@ -1,6 +1,6 @@
-# What went wrong for others, in public, where a request has to be made: each
-# case names the bug report, test or document that it is from.  Those that need no
-# network are in sql/public_cases.sql.
+# Bugs that others reported in public and that need a request: each case names the bug
+# report, test or document that it is from.  sql/reported_bugs.sql has those that need no
+# network.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ Sandbox::create_server($node, 'v2', $sandbox->url, timeout => '5s', scope => $sc
 Sandbox::create_server($node, 'v3', $sandbox->url, scope => $scope, api_version => '3');
 my $session = Session->new($node);
 
-# Bytes that a server sends, as they are.
+# Bytes that a server sends unchanged.
 sub raw
 {
 	my ($status, $headers, $body) = @_;
@@ -38,8 +38,8 @@ sub with_length
 	return raw($status, $headers . 'content-length: ' . length($body) . "\r\n", $body);
 }
 
-# teslamotors/vehicle-command #185, TeslaBuds/AuthAppForTesla #16: a 403 of a
-# firewall or gateway is nothing that an owner can grant
+# teslamotors/vehicle-command #185, TeslaBuds/AuthAppForTesla #16: after a 403 of a
+# firewall or gateway, there is nothing that an owner can grant
 
 foreach my $case (
 	[ 'HTML', { status => 403, body => '<html><body>Access Denied</body></html>', content_type => 'text/html' } ],
@@ -52,13 +52,13 @@ foreach my $case (
 	{
 		$sandbox->faults({ match => { path => '^/v' }, times => 0, %$fault });
 		my $error = $session->error("SELECT smartcar_get_vehicle('a-vehicle', 'a-token', server => '$server')");
-		is("$error->{sqlstate}: $error->{hint}", 'SC403: Try again later.', "$server: a 403 with $what asks no owner");
+		is("$error->{sqlstate}: $error->{hint}", 'SC403: Try again later.', "$server: a 403 with $what does not ask the owner");
 		is($session->query("SELECT (error).action FROM smartcar_get_virtual_key_many('{a-vehicle}', '{a-token}', server => '$server')"),
-			'retry', "$server: nor does its action");
+			'retry', "$server: neither does its action");
 	}
 }
 
-# a v3 handoff document: the request id is in the body alone
+# a v3 handoff document: the request id is only in the body
 
 $sandbox->faults({
 	match => { path => '^/v' },
@@ -66,21 +66,21 @@ $sandbox->faults({
 			'{"errors":[{"type":"VEHICLE_STATE","code":"ASLEEP","status":"409","meta":{"debug":{"requestId":"the-id-in-debug"}}}]}') },
 	times => 0 });
 like($session->error("SELECT smartcar_get_vehicle('a-vehicle', 'a-token', server => 'v3')")->{detail},
-	qr/The request id is the-id-in-debug\.$/, 'a request id in meta.debug is told');
+	qr/The request id is the-id-in-debug\.$/, 'a request id in meta.debug is part of the detail');
 
-# smartcar/node-sdk #137: a redirect URI that is not registered
+# smartcar/node-sdk #137: an unregistered redirect URI
 
 my %refused = (error => 'invalid_grant', error_description => 'Unauthorized redirect_uri: https://a.example/exchange');
 $sandbox->faults({ match => { path => '/oauth/token' }, times => 0, status => 400, body => \%refused });
 like($session->error("SELECT smartcar_exchange_code('a-code', server => 'v2')")->{hint}, qr/application's settings at Smartcar/,
-	'a redirect URI that is refused is no reason to connect again');
+	'a refused redirect URI does not ask the owner to connect again');
 {
 	my $finish = Manager::callback_of($node, $sandbox, 'ada', 'owner-7');
-	like($session->error($finish)->{hint}, qr/application's settings at Smartcar/, 'nor for the connection manager');
-	is(Manager::rows($node, 'session', 'action', external_id => 'owner-7'), 'fix_setup', 'whose session says so');
+	like($session->error($finish)->{hint}, qr/application's settings at Smartcar/, 'neither does the connection manager');
+	is(Manager::rows($node, 'session', 'action', external_id => 'owner-7'), 'fix_setup', 'the action of its session is fix_setup');
 }
 
-# wbyoung/smartcar #129 and other public fixtures: tokens in unusual shapes
+# wbyoung/smartcar #129 and other public fixtures: unusual token responses
 
 sub refreshed
 {
@@ -99,13 +99,13 @@ foreach my $case (
 
 	is(refreshed(qq({"access_token":"a","expires_in":$expires_in}), $lifetime), $minutes, "a token that expires in $expires_in");
 }
-is(refreshed(qq({"access_token":"a"}), "$lifetime, token_type"), '|', 'without that, and without a type');
+is(refreshed(qq({"access_token":"a"}), "$lifetime, token_type"), '|', 'a token without an expiry and a type');
 is(refreshed({ access_token => 'a' x 16384 }, 'length(access_token)'), '16384', 'a token of 16 kB');
 is(refreshed(@$_), 'SC004', "tokens in $_->[0]") foreach (
 	[ '["a"]', '1' ], [ '{"access_token":""}', '1' ], [ '{"access_token":"a b"}', '1' ],
 	[ '<html>Welcome to our hotel</html>', '1', 'text/html' ]);
 
-# curl and pramsey/pgsql-http: HTTP as it is spoken in odd places
+# curl and pramsey/pgsql-http: unusual HTTP
 
 my $user = '{"id":"the-user"}';
 my $json = "content-type: application/json\r\n";
@@ -131,7 +131,7 @@ foreach my $case (
 	is($result =~ /^ERROR/ ? Session::parts_of_error($result)->{sqlstate} : $result, $expected, $what);
 }
 
-# soofstad/react-oauth2-pkce #39, #50: a callback that comes three times at once
+# soofstad/react-oauth2-pkce #39, #50: a callback that arrives three times at once
 
 {
 	my $finish = Manager::callback_of($node, $sandbox, 'ben', 'owner-8');
@@ -139,9 +139,9 @@ foreach my $case (
 	$sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 500 });
 	$_->start($finish) foreach @sessions;
 	my @results = sort map { /^(finished|ERROR:  \w+)/m ? $1 : $_ } map { $_->result } @sessions;
-	is("@results", 'ERROR:  SCBSY ERROR:  SCBSY finished', 'of three times the same callback one is taken');
-	is(scalar(grep { $_->query($finish) =~ /^finished\|owner-8\|.*\|0$/ } @sessions), 3, 'and then each of them gets the result');
-	is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'and its code sent once');
+	is("@results", 'ERROR:  SCBSY ERROR:  SCBSY finished', 'one of three identical callbacks is finished');
+	is(scalar(grep { $_->query($finish) =~ /^finished\|owner-8\|.*\|0$/ } @sessions), 3, 'afterwards each of them gets the result');
+	is(scalar $sandbox->log(path => '/oauth/token$'), 1, 'the code is sent once');
 	$_->finish foreach @sessions;
 }
 
@@ -154,8 +154,8 @@ $sandbox->faults({ match => { path => '/oauth/token' }, body => {} });
 	my $result = $session->query("\\set VERBOSITY terse\nCALL smartcar_refresh()");
 
 	is(Manager::counts($result), '1|0|0', 'an account that is refreshed at the second attempt');
-	is(scalar $sandbox->log(path => '/oauth/token$'), 2, 'which is a request of its own');
-	like($result, qr/smartcar_refresh\(\): 1 of 1 accounts/, 'is one account');
+	is(scalar $sandbox->log(path => '/oauth/token$'), 2, 'the account makes two requests');
+	like($result, qr/smartcar_refresh\(\): 1 of 1 accounts/, 'counts as one account');
 }
 
 $session->finish;

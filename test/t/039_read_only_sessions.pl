@@ -21,7 +21,7 @@ my $session = Session->new($node);
 $session->query(Manager::callback_of($node, $sandbox, 'ada', 'owner-1'));
 my $vehicle = $node->safe_psql('postgres', 'SELECT vehicle_id FROM smartcar_status');
 
-# every procedure of the extension, with the vehicle, or the time, for each argument that it must have
+# every procedure of the extension, with a vehicle, or the time, for each required argument
 my @calls = split /\n/, $node->safe_psql('postgres', <<SQL);
 	SELECT format('CALL %s(%s)', p.oid::regproc, (SELECT string_agg(CASE WHEN type = 'timestamptz[]'::regtype THEN 'ARRAY[now()]' WHEN format_type(type, NULL) LIKE '%[]' THEN 'ARRAY[\$\$$vehicle\$\$]' ELSE '\$\$$vehicle\$\$' END, ', ')
 			FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, number) WHERE number <= p.pronargs - p.pronargdefaults))

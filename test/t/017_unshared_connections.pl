@@ -1,6 +1,5 @@
-# A request that must not be made twice has a connection of its own: no other
-# request joins it, because libcurl sends again what was on a shared connection
-# that breaks.
+# A request that must not be repeated has a connection of its own: libcurl repeats
+# the requests of a shared connection that breaks.
 
 use strict;
 use warnings;
@@ -24,8 +23,8 @@ Sandbox::create_server($node, 'two', $sandbox->url('https'), %options, max_concu
 Sandbox::create_server($node, 'eight', $sandbox->url('https'), %options);
 $sandbox->ask('fleet', { owners => 14, vehicles => 14 });
 
-# What both do in one session: vehicles are asked for at once, and commands sent to
-# them at once, which leave connections to each other.
+# Vehicles are read and commands are sent in one session, several at once; both leave
+# connections to each other.
 my $session = Session->new($node);
 
 sub ask
@@ -62,33 +61,33 @@ sub shared
 	return join '; ', @shared;
 }
 
-# The connection of the questions is there, and the one of a command breaks while
-# others are under way.
-is(ask('two', 1 .. 3), '- - -', 'several questions');
+# The connection of the reads is open, and the connection of one command breaks while
+# others are running.
+is(ask('two', 1 .. 3), '- - -', 'three reads');
 $sandbox->faults(
 	{ match => { method => 'POST', path => 'vehicle-000002' }, delay_ms => 500, drop => 'after' },
 	{ match => { method => 'POST' }, delay_ms => 1000, status => 200, body => {}, times => 0 });
-is(command('two', 1 .. 3), '200 SC001 200', 'the answer to one command of three is lost');
-is(shared(), '', 'each had a connection of its own, and was made once');
-is(ask('two', 1 .. 3), '- - -', 'questions after it');
-is(shared(), '', 'have none of those connections');
+is(command('two', 1 .. 3), '200 SC001 200', 'the response to one command of three is lost');
+is(shared(), '', 'each command had a connection of its own, and was sent once');
+is(ask('two', 1 .. 3), '- - -', 'reads after the commands');
+is(shared(), '', 'reads after the commands do not use their connections');
 
-# Eight at once, and the connection of the questions goes away before.
+# Eight at once; the server closes the connection of the reads first.
 $sandbox->faults(
 	{ match => { method => 'GET', path => 'vehicle-000008' }, goaway => 1 },
 	{ match => { method => 'POST' }, delay_ms => 200, status => 200, body => {}, times => 0 });
-is(ask('eight', 1 .. 14), join(' ', ('-') x 14), 'questions, eight at once');
+is(ask('eight', 1 .. 14), join(' ', ('-') x 14), 'reads, eight at once');
 is(command('eight', 1 .. 14), join(' ', (200) x 14), 'commands, eight at once');
 is(shared(), '', 'no two commands share a connection');
 
-# What is asked over one HTTP/2 connection still is after that.
+# Reads share one HTTP/2 connection, also afterwards.
 {
 	my %ports;
 
 	$sandbox->faults({ delay_ms => 100, times => 0 });
 	ask('eight', (1) x 8);
 	$ports{ $_->{port} }++ foreach $sandbox->log(method => 'GET', path => '^/v3/');
-	is_deeply([ values %ports ], [8], 'questions after commands have one connection');
+	is_deeply([ values %ports ], [8], 'reads after commands share one connection');
 }
 
 $session->finish;

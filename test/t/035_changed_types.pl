@@ -1,6 +1,6 @@
-# Types with another number of columns than the library knows: what an update
-# script does to sessions that still have the library of before, and a new script
-# to an old library.  It is an error before anything is sent.
+# Types with another number of columns than the library expects: after an update script
+# in a session with the old library, or with a new script and an old library.  That is
+# an error before anything is sent.
 
 use strict;
 use warnings;
@@ -35,9 +35,9 @@ foreach my $type (sort keys %calls)
 	$session->query("ALTER TYPE $type ADD ATTRIBUTE one_more text");
 	$sandbox->faults();
 	is($session->error($_)->{sqlstate}, '42804', "$type with one more column: $_") foreach @{ $calls{$type} };
-	is(scalar $sandbox->log, 0, 'without a request');
+	is(scalar $sandbox->log, 0, 'no request was made');
 	$session->query("ALTER TYPE $type DROP ATTRIBUTE one_more");
 }
-is($session->query('SELECT pg_backend_pid() > 0'), 't', 'the session is still there');
+is($session->query('SELECT pg_backend_pid() > 0'), 't', 'the session goes on');
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-# A library that the postmaster has loaded: libcurl is started by each backend
-# that makes a call, and by nobody else.
+# With shared_preload_libraries, libcurl is initialized by each backend that makes a
+# call, and not by the postmaster.
 
 use strict;
 use warnings;
@@ -41,9 +41,9 @@ my $ask = q(SELECT count(model), count(DISTINCT id) FROM smartcar_get_vehicle_ma
 my @sessions = map { Session->new($node) } 1 .. 3;
 $sandbox->faults({ delay_ms => 50, times => 0 });
 $_->start($ask) foreach @sessions;
-is($_->result, '20|20', 'a session makes its calls') foreach @sessions;
+is($_->result, '20|20', 'a session makes its calls with a preloaded library') foreach @sessions;
 my %ports = map { $_->{port} => 1 } $sandbox->log;
-is(scalar keys %ports, 3, 'each over a connection of its own');
+is(scalar keys %ports, 3, 'each session uses connections of its own');
 
 $_->finish foreach @sessions;
 $node->stop;

@@ -1,4 +1,4 @@
-# A list whose pages never end, each of them another one: it is given up.
+# A list with an endless number of different pages ends with an error.
 
 use strict;
 use warnings;
@@ -41,7 +41,7 @@ my $session = Session->new($node);
 $session->query("SET statement_timeout = '170s'");
 my $error = $session->error('SELECT count(*) FROM smartcar_get_connections()');
 is($error->{sqlstate}, 'SC004', 'a list without an end is given up');
-is($error->{detail}, 'This is the response to GET /v2.0/management/connections: It exceeds the limit of 20000 pages.', 'and it says why');
+is($error->{detail}, 'This is the response to GET /v2.0/management/connections: It exceeds the limit of 20000 pages.', 'the detail has the reason');
 
 $node->stop;
 kill 'TERM', $pid;

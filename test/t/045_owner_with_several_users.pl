@@ -1,6 +1,6 @@
-# Owners with several ids at Smartcar, and what comes while they are asked about:
-# an account that works is not given up for another one, and older news does not
-# take the place of newer.
+# Owners with several users at Smartcar, and changes while their vehicles are listed: an
+# account that works is not deleted because of another one, and older responses do not
+# replace newer ones.
 
 use strict;
 use warnings;
@@ -37,7 +37,7 @@ sub sql
 	return $node->safe_psql('postgres', $sql);
 }
 
-# The statement that finishes what an owner has begun and consented to.
+# The statement that finishes the connection of an owner who has consented.
 sub finish
 {
 	return Manager::callback_of($node, $sandbox, @_);
@@ -51,18 +51,18 @@ sub accounts
 my $no_list = { match => { path => '^/v2.0/vehicles$' }, times => 1, status => 404 };
 my $no_user = { match => { path => '^/v2.0/user$' }, times => 0, status => 500 };
 
-# Two logins of one household, which share a car
+# Two logins of one household with a car in common
 
 Manager::start_over($node, $sandbox);
 like($session->query(finish('carla', 'household')), qr/^finished\|household\|$carla_id/m, 'a driver connects');
-like($session->query(finish('northwind', 'household')), qr/^finished\|household\|$northwind_id/m, 'and the owner, with the same external id');
+like($session->query(finish('northwind', 'household')), qr/^finished\|household\|$northwind_id/m, 'the owner connects with the same external_id');
 is(accounts(), "$northwind_id $carla_id", 'both accounts are kept');
-is(Manager::aggregate($node, 'connection', 'count(*), count(DISTINCT vehicle_id)', status => 'connected'), '3|2', 'and what they have');
-like($session->query('CALL smartcar_sync()'), qr/^2\|0\|\d+\|\d+$/m, 'a synchronization');
-is(accounts(), "$northwind_id $carla_id", 'keeps them');
+is(Manager::aggregate($node, 'connection', 'count(*), count(DISTINCT vehicle_id)', status => 'connected'), '3|2', 'the connections of both are kept');
+like($session->query('CALL smartcar_sync()'), qr/^2\|0\|\d+\|\d+$/m, 'a sync');
+is(accounts(), "$northwind_id $carla_id", 'a sync keeps both accounts');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
 
-# The id of a user has changed, and the former account still works
+# The id of a user has changed, and the old account still works
 
 Manager::start_over($node, $sandbox);
 $session->query(finish('ada', 'owner-7'));
@@ -70,26 +70,26 @@ $sandbox->ask('owner', { owner => 'ada', user_id => '0-another-id-of-ada' });
 $sandbox->faults($no_list);
 like($session->query(finish('ada', 'owner-7')), qr/^finished\|owner-7\|0-another-id-of-ada\|\|/m, 'another id, whose vehicles cannot be listed');
 $sandbox->faults;
-like($session->query('CALL smartcar_sync()'), qr/^2\|0\|\d+\|\d+$/m, 'both are asked about at once');
-is(accounts(), "0-another-id-of-ada $ada_id", 'and do not give up each other');
+like($session->query('CALL smartcar_sync()'), qr/^2\|0\|\d+\|\d+$/m, 'both accounts are synchronized at once');
+is(accounts(), "0-another-id-of-ada $ada_id", 'neither is deleted');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
 Manager::set_accounts($node, { status => 'reauthenticate' }, user_id => $ada_id);
-like($session->query('CALL smartcar_sync()'), qr/^1\|0\|\d+\|\d+$/m, 'once the former one is refused');
-is(accounts(), '0-another-id-of-ada', 'it is given up');
-is(Manager::rows($node, 'connection', 'user_id, status'), '0-another-id-of-ada|connected', 'and the vehicle is there once');
+like($session->query('CALL smartcar_sync()'), qr/^1\|0\|\d+\|\d+$/m, 'the old account is refused');
+is(accounts(), '0-another-id-of-ada', 'it is deleted');
+is(Manager::rows($node, 'connection', 'user_id, status'), '0-another-id-of-ada|connected', 'the vehicle is stored once');
 
-# Tokens whose user could not be asked for, and newer ones of the same user
+# Tokens of an unknown user, and newer ones of the same user
 
 Manager::start_over($node, $sandbox);
 $sandbox->faults($no_user);
 $session->query(finish('ben', 'owner-8'));
 $sandbox->faults;
-is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'tokens of a user who is not known');
-like($session->query(finish('ben', 'owner-8')), qr/^finished\|owner-8\|$ben_id/m, 'he connects again');
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'tokens of an unknown user');
+like($session->query(finish('ben', 'owner-8')), qr/^finished\|owner-8\|$ben_id/m, 'the owner connects again');
 my $newer = Manager::stored_tokens($node)->{$ben_id};
 $session->query('CALL smartcar_sync()');
-is(accounts(), $ben_id, 'then it is found out that he is the same');
-is(Manager::stored_tokens($node)->{$ben_id}, $newer, 'and his newer tokens are kept');
+is(accounts(), $ben_id, 'the sync finds out that it is the same user');
+is(Manager::stored_tokens($node)->{$ben_id}, $newer, 'the newer tokens are kept');
 
 # the other way round
 Manager::start_over($node, $sandbox);
@@ -100,7 +100,7 @@ $sandbox->faults;
 my ($last) = grep { $_ ne $ben_id } sort keys %{ Manager::stored_tokens($node) };
 $newer = Manager::stored_tokens($node)->{$last};
 $session->query('CALL smartcar_sync()');
-is(Manager::stored_tokens($node)->{$ben_id}, $newer, 'newer tokens take the place of his');
+is(Manager::stored_tokens($node)->{$ben_id}, $newer, 'newer tokens replace the stored ones');
 
 # and while they are being refreshed
 Manager::start_over($node, $sandbox);
@@ -115,15 +115,15 @@ Manager::make_due($node);
 	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token') });
 	$session->query('CALL smartcar_sync()');
 	is(Manager::counts($refresh->result), '1|0|0', 'tokens that are refreshed meanwhile are stored');
-	is(Manager::refreshes($sandbox)->{repeated}, 0, 'and not refreshed once more for it');
+	is(Manager::refreshes($sandbox)->{repeated}, 0, 'tokens that are refreshed meanwhile are not refreshed again');
 }
 $sandbox->faults;
 $session->query('CALL smartcar_sync()');
-is(accounts(), $ben_id, 'and their user is found out later');
+is(accounts(), $ben_id, 'their user is found out later');
 $sandbox->ask('advance', { seconds => 61 });
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
 
-# Nothing is locked while Smartcar answers
+# Nothing is locked during a request
 
 Manager::start_over($node, $sandbox);
 $sandbox->faults($no_user);
@@ -135,7 +135,7 @@ is(sql('SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = ' . $sessio
 	'no transaction is open while vehicles are listed');
 $session->result;
 
-# An owner connects again while he is asked about with his former tokens
+# An owner connects again while their vehicles are listed with the old tokens
 
 Manager::start_over($node, $sandbox);
 $session->query(finish('ben', 'owner-8', vehicles => [ $ben_cars[0] ]));
@@ -145,10 +145,10 @@ Manager::wait_until(sub { scalar $sandbox->log(path => '^/v2.0/vehicles$') });
 {
 	my $second = Session->new($node);
 
-	like($second->query(finish('ben', 'owner-8')), qr/\|\{$ben_cars[0],$ben_cars[1]\}/, 'a vehicle more, while the list of before is on its way');
-	like($session->result, qr/^1\|0\|\d+\|\d+$/m, 'the list comes');
+	like($second->query(finish('ben', 'owner-8')), qr/\|\{$ben_cars[0],$ben_cars[1]\}/, 'one more vehicle, while the previous list is on its way');
+	like($session->result, qr/^1\|0\|\d+\|\d+$/m, 'the list arrives');
 }
-is(Manager::count($node, 'connection', status => 'connected'), 2, 'and does not take the vehicle away again');
+is(Manager::count($node, 'connection', status => 'connected'), 2, 'the older list does not disconnect the vehicle');
 
 $session->finish;
 $node->stop;

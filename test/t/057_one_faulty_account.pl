@@ -1,9 +1,9 @@
-# What goes wrong with one account is in the way of no other: rows that somebody
-# has locked, triggers and constraints that raise, timeouts of the role, a cancel
-# and the end of the session.
+# A problem of one account does not affect any other: locked rows, triggers and
+# constraints that raise errors, timeouts of the role, a cancel and the end of the
+# session.
 #
-# The sandbox's clock moves by more than the minute in which an old refresh token
-# works, so whatever was not stored by then is lost.
+# The sandbox's clock is moved by more than the minute in which an old refresh token
+# works, so a token that was not stored until then is lost.
 
 use strict;
 use warnings;
@@ -35,7 +35,7 @@ sub sql
 	return $node->safe_psql('postgres', $sql);
 }
 
-# Accounts that are due, with connections over which requests go side by side from
+# Accounts that are due, with open connections, so that requests run in parallel from
 # the first one on.
 sub start_over
 {
@@ -58,7 +58,7 @@ sub wait_for_requests
 	return Manager::wait_until(sub { scalar($sandbox->log) >= $count });
 }
 
-# Accounts that were refreshed since they were made due.
+# Accounts that were refreshed since they became due.
 sub refreshed
 {
 	return Manager::count_refreshed($node);
@@ -95,14 +95,14 @@ foreach my $sessions (1, 2, 4)
 	ok(Manager::wait_until(sub { refreshed() == 31 }, 5), "$name: the others are stored") or diag(refreshed());
 	Manager::add_fleet($node, $sandbox, 'smartcar', 32);
 	Manager::set_accounts($node, { refreshed => '-1 hour' }, user_id => Manager::fleet(33, 64));
-	ok(Manager::wait_until(sub { refreshed() == 63 }, 5), 'and what becomes due meanwhile is refreshed') or diag(refreshed());
-	# of the account whose row is locked, tokens of an hour ago are in the table
+	ok(Manager::wait_until(sub { refreshed() == 63 }, 5), "$name: accounts that become due meanwhile are refreshed") or diag(refreshed());
+	# for the account whose row is locked, the table has tokens of an hour ago
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 	$locker->query('ROLLBACK');
 	my @results = map { Manager::counts($_->result(30)) } $session, @others;
 
-	is($results[0] =~ /^(\d+)\|0\|0$/ && $1 >= 32, 1, 'the account itself is stored when the lock goes') or diag("@results");
-	is(refreshed(), 64, 'so all are');
+	is($results[0] =~ /^(\d+)\|0\|0$/ && $1 >= 32, 1, 'the account itself is stored when the lock is released') or diag("@results");
+	is(refreshed(), 64, 'all accounts are refreshed');
 	is_deeply(losses_after_the_minute(), $Manager::no_losses, "$name: nothing is lost");
 }
 
@@ -113,17 +113,17 @@ $sandbox->faults;
 $locker->query('BEGIN');
 Manager::lock_rows($locker, 'account', 'user_id', user_id => Manager::fleet(1, 150));
 $session->start($refresh);
-ok(Manager::wait_until(sub { refreshed() == 10 }, 10), 'locked rows are passed over') or diag(refreshed());
+ok(Manager::wait_until(sub { refreshed() == 10 }, 10), 'locked rows are skipped') or diag(refreshed());
 $locker->query('ROLLBACK');
-is(Manager::counts($session->result(30)), '160|0|0', 'and claimed when the lock goes');
+is(Manager::counts($session->result(30)), '160|0|0', 'locked rows are claimed when the lock is released');
 
 start_over(4);
 $sandbox->faults;
 lock_account('user-000002');
-is(Manager::counts($session->query($refresh)), '3|1|0', 'after 20 seconds it is not waited for any more, and has failed');
+is(Manager::counts($session->query($refresh)), '3|1|0', 'after 20 seconds, the locked account fails');
 $locker->query('ROLLBACK');
 
-# A connection that is locked, as by a webhook in an open transaction
+# A locked connection, as by a webhook in an open transaction
 
 start_over(8, 300);
 Manager::add_vehicles($node);
@@ -134,10 +134,10 @@ $locker->query('BEGIN');
 Manager::lock_rows($locker, 'connection', 'user_id');
 $session->start($refresh);
 ok(Manager::wait_until(sub { refreshed() == 7 }, 5), 'locked connections: tokens are stored') or diag(refreshed());
-is(Manager::count($node, 'account', status => 'reauthenticate'), 1, 'and so is a refusal');
+is(Manager::count($node, 'account', status => 'reauthenticate'), 1, 'locked connections: a refusal is stored');
 $locker->query('ROLLBACK');
-is(Manager::counts($session->result(30)), '7|0|1', 'then the connections are updated');
-is(Manager::count($node, 'connection', error_action => 'connect'), 1, 'with the refusal');
+is(Manager::counts($session->result(30)), '7|0|1', 'afterwards, the connections are updated');
+is(Manager::count($node, 'connection', error_action => 'connect'), 1, 'the refusal is stored in the connection');
 
 start_over(1);
 Manager::add_vehicles($node);
@@ -148,10 +148,10 @@ $session->start($refresh);
 ok(Manager::wait_until(sub { Manager::count($node, 'account', status => 'reauthenticate') == 1 }, 5), 'a locked connection: a refusal is stored');
 Manager::set_accounts($node, { status => 'active', access_expires => '2 hours' });
 $locker->query('ROLLBACK');
-is(Manager::counts($session->result(30)), '0|0|1', 'and the owner connects again before the lock goes');
-is(Manager::count($node, 'connection', error_action => 'connect'), 0, 'so that nobody is asked to');
+is(Manager::counts($session->result(30)), '0|0|1', 'the owner connects again before the lock is released');
+is(Manager::count($node, 'connection', error_action => 'connect'), 0, 'the refusal is not stored in the connection');
 
-# An account that cannot be changed
+# An account that cannot be updated
 
 sub trigger
 {
@@ -181,8 +181,8 @@ foreach my $case (
 	my $result = $session->query($refresh);
 
 	like($result, qr/^WARNING:  P0001: could not $what user "user-000004": not this one$/m, "$name: a warning");
-	is(() = $result =~ /^WARNING/mg, 1, 'once');
-	is(Manager::counts($result), '31|1|0', 'and a failure of that account');
+	is(() = $result =~ /^WARNING/mg, 1, "$name: one warning");
+	is(Manager::counts($result), '31|1|0', "$name: a failure of that account");
 	sql("DROP TRIGGER refuse ON $Manager::table{account}");
 	my $losses = losses_after_the_minute();
 	my $stored = $what =~ /^store/ ? 1 : 0;
@@ -199,14 +199,14 @@ wait_for_requests(32);
 lock_account('user-000010');
 ok(Manager::wait_until(sub { refreshed() == 31 }, 5), 'lock_timeout does not end the run') or diag(refreshed());
 $locker->query('ROLLBACK');
-is(Manager::counts($session->result(30)), '32|0|0', 'nor anything else');
+is(Manager::counts($session->result(30)), '32|0|0', 'no account fails because of lock_timeout');
 $session->query('RESET lock_timeout');
 
 start_over(8, 2000);
 $session->query(q(SET statement_timeout = '1s'));
-like($session->query($refresh), qr/^ERROR:  57014: canceling statement due to statement timeout/m, 'statement_timeout ends it');
+like($session->query($refresh), qr/^ERROR:  57014: canceling statement due to statement timeout/m, 'statement_timeout ends the run');
 $session->query('RESET statement_timeout');
-is(refreshed(), 8, 'but what was sent is stored');
+is(refreshed(), 8, 'responses to requests that were sent are stored');
 is_deeply(losses_after_the_minute(), $Manager::no_losses, 'statement_timeout: nothing is lost');
 
 start_over(4);
@@ -216,7 +216,7 @@ like($session->query(qq(DO \$\$ DECLARE a bigint; b bigint; c bigint; d bigint;
 		CALL smartcar_refresh(refreshed => a, failed => b, refused => c, requests => d);
 		RAISE NOTICE 'counts % % %', a, b, c;
 		PERFORM pg_sleep(5);
-	END \$\$) =~ s/^/SET statement_timeout = '2s'; /r), qr/counts 4 0 0.*57014/s, 'and it goes on for what comes after the procedure');
+	END \$\$) =~ s/^/SET statement_timeout = '2s'; /r), qr/counts 4 0 0.*57014/s, 'the timeout still applies to statements after the procedure');
 $session->query('RESET statement_timeout');
 
 # A cancel, and the end of the session, while a row is locked
@@ -232,14 +232,14 @@ foreach my $end ([ 'a cancel', 'pg_cancel_backend', 'ERROR:  57014' ], [ 'a term
 	Manager::wait_until(sub { refreshed() == 31 }, 5);
 	my $begun = time;
 	sql("SELECT $function(" . $session->backend . ')');
-	like($session->result(30), qr/$error/, "$name ends it");
-	cmp_ok(time - $begun, '<', 3, 'soon');
+	like($session->result(30), qr/$error/, "$name ends the run");
+	cmp_ok(time - $begun, '<', 3, "$name ends the run within three seconds");
 	$locker->query('ROLLBACK');
-	is(refreshed(), 31, 'and the others are stored');
+	is(refreshed(), 31, 'the others are stored');
 }
 
-# A run that is stopped has new tokens, and its leases expire: the refusal of the old
-# tokens is no reason to ask the owners
+# A stopped process has new tokens, and its leases expire: the refusal of the old tokens
+# is no reason to ask the owners
 
 start_over(8);
 $session->start($refresh);
@@ -252,16 +252,16 @@ Manager::pass_time($node, $sandbox, $Manager::grace + 1);
 	$second->start($refresh);
 	wait_for_requests(16);
 	ok(Manager::wait_until(sub { Manager::count($node, 'account', 'error_sqlstate IS NOT' => undef) == 8 }), 'another run is refused');
-	is(Manager::count($node, 'account', 'status <>' => 'active'), 0, 'and no owner is asked to connect again');
+	is(Manager::count($node, 'account', 'status <>' => 'active'), 0, 'no owner has to connect again after the refusal of another run');
 	kill 'CONT', $session->backend;
 	$session->result(30);
 	$second->result(30);
-	is(refreshed(), 8, 'the tokens are stored when the first run goes on');
-	is_deeply(losses_after_the_minute(), $Manager::no_losses, 'none is lost');
+	is(refreshed(), 8, 'the tokens are stored when the first run continues');
+	is_deeply(losses_after_the_minute(), $Manager::no_losses, 'no account is lost');
 	$second->finish;
 }
 
-# The lock goes, and a cancel comes before what was locked is tried again
+# The lock is released, and a cancel comes before the account is stored
 
 start_over(32);
 $session->start($refresh);
@@ -271,10 +271,10 @@ Manager::wait_until(sub { refreshed() == 31 }, 5);
 sleep 2;
 $locker->query('ROLLBACK');
 sql('SELECT pg_cancel_backend(' . $session->backend . ')');
-like($session->result(30), qr/ERROR:  57014/, 'a cancel just after a lock has gone');
-is(refreshed(), 32, 'ends it when all is stored');
+like($session->result(30), qr/ERROR:  57014/, 'a cancel just after a lock was released');
+is(refreshed(), 32, 'ends the run when all accounts are stored');
 
-# The end of the session, while tokens are stored
+# The end of the session while tokens are stored
 
 start_over(1, 0);
 sql(q(CREATE OR REPLACE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -289,19 +289,19 @@ $session->start($refresh);
 Manager::wait_until(sub { sql(q(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep')) == 1 });
 sql('SELECT pg_terminate_backend(' . $session->backend . ')');
 like($session->result(30), qr/FATAL:  57P01/, 'a termination while tokens are stored');
-is(refreshed(), 1, 'comes after that');
+is(refreshed(), 1, 'takes effect afterwards');
 sql("DROP TRIGGER take_time ON $Manager::table{account}");
 
-# What is due is refreshed, however long the queue has waited
+# Accounts that are due are refreshed, however long the queue takes
 
 start_over(2, 9000);
 sql(q(ALTER SERVER smartcar OPTIONS (SET max_concurrency '1', SET timeout '12s')));
 $session = Session->new($node);
 is(Manager::counts($session->query($refresh)), '2|0|0', 'slow responses and max_concurrency 1: no account is left out');
-is(Manager::refreshes($sandbox)->{repeated}, 0, 'or asked for twice');
+is(Manager::refreshes($sandbox)->{repeated}, 0, 'no account is refreshed twice');
 sql(q(ALTER SERVER smartcar OPTIONS (SET max_concurrency '32', SET timeout '3s')));
 
-# Responses that do not say when the access token expires
+# Responses without the expiry of the access token
 
 foreach my $without ({}, { expires_in => '7200' }, { expires_in => undef })
 {
@@ -309,17 +309,17 @@ foreach my $without ({}, { expires_in => '7200' }, { expires_in => undef })
 	$sandbox->faults({ match => $token, times => 0,
 		body => { access_token => 'a', refresh_token => 'refresh-of-the-test', token_type => 'Bearer', %$without } });
 	is(Manager::counts($session->query($refresh)), '1|0|0', 'a response without an expiry');
-	is(Manager::counts($session->query($refresh)), '0|0|0', 'is not due in the next run');
-	is($session->query(q(SELECT smartcar_access_token(user_id => 'user-000001'))), 'a', 'and its token can be used');
+	is(Manager::counts($session->query($refresh)), '0|0|0', 'the account is not due in the next run');
+	is($session->query(q(SELECT smartcar_access_token(user_id => 'user-000001'))), 'a', 'its access token can be used');
 }
 
 # Clocks
 
 start_over(1, 0);
 Manager::lease($node, '45 s');
-is(Manager::counts($session->query($refresh)), '1|0|0', 'a lease that is longer than one lasts: the clock was set back');
+is(Manager::counts($session->query($refresh)), '1|0|0', 'a lease that is longer than possible, because the clock was set back, is ignored');
 
-# An owner who connects, whom Smartcar cannot name at that moment
+# An owner connects while Smartcar cannot tell the user
 
 sub connect_ada
 {
@@ -335,34 +335,34 @@ my @no_user = map { { match => { path => '/user$' }, times => 3, status => 500 }
 
 start_over(0, 0);
 like(connect_ada(), qr/^finished\|owner-7\|/m, 'an owner connects');
-like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'and once more, when the user cannot be asked for');
-is(Manager::count($node, 'account'), 2, 'two accounts');
-unlike($session->query(q(SELECT smartcar_access_token('owner-7'))), qr/ERROR/, 'there is an access token all the same');
+like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'the owner connects again, when the user cannot be looked up');
+is(Manager::count($node, 'account'), 2, 'there are two accounts');
+unlike($session->query(q(SELECT smartcar_access_token('owner-7'))), qr/ERROR/, 'an access token is available');
 my $latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id LIKE' => 'session-%') };
-is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh with nothing else to do');
-is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 0, 'asks for the user again');
-is(Manager::count($node, 'account'), 1, 'who has one account then');
-is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'with the tokens of the later connection');
+is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh without accounts that are due');
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 0, 'looks up the user again');
+is(Manager::count($node, 'account'), 1, 'the user then has one account');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'the account has the tokens of the later connection');
 
 start_over(0, 0);
 connect_ada(@no_user);
 connect_ada();
 $latest = Manager::stored_tokens($node)->{ Manager::rows($node, 'account', 'user_id', 'user_id NOT LIKE' => 'session-%') };
-is(Manager::counts($session->query($refresh)), '0|0|0', 'the user of the earlier connection is asked for late');
-is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'when the tokens of the later one stay');
+is(Manager::counts($session->query($refresh)), '0|0|0', 'the user of the earlier connection is looked up later');
+is_deeply([ values %{ Manager::stored_tokens($node) } ], [$latest], 'the tokens of the later connection stay');
 
 start_over(0, 0);
-like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'an owner connects for the first time, and the user cannot be asked for');
-is(Manager::count($node, 'connection'), 0, 'no vehicles');
+like(connect_ada(@no_user), qr/^finished\|owner-7\|\|/m, 'an owner connects for the first time, and the user cannot be looked up');
+is(Manager::count($node, 'connection'), 0, 'there are no vehicles');
 $sandbox->faults({ match => { path => '/user$' }, times => 0, status => 404 });
 $session->query($refresh) foreach 1 .. 3;
-is(scalar $sandbox->log(path => '/user$'), 1, 'the next refresh asks for the user, and when that fails, not in each run');
+is(scalar $sandbox->log(path => '/user$'), 1, 'the next refresh looks up the user, and if that fails, not in each run');
 $sandbox->faults;
 Manager::set_accounts($node, { updated => '-6 minutes' });
 $session->query($refresh);
-is(Manager::count($node, 'connection'), 1, 'but later, and then there are vehicles');
+is(Manager::count($node, 'connection'), 1, 'a later run does, and adds the vehicles');
 
-# Smartcar does not say who several owners are: what is due next must not wait for that
+# Smartcar does not tell the users of several owners: accounts that are due must not wait
 
 start_over(0, 0);
 foreach my $owner (qw(ada ben carla))
@@ -372,16 +372,16 @@ foreach my $owner (qw(ada ben carla))
 	$sandbox->faults(@no_user);
 	$session->query($callback);
 }
-is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 3, 'three owners whose users could not be asked for');
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 3, 'three owners whose users could not be looked up');
 Manager::set_accounts($node, { updated => '-6 minutes' });
 $sandbox->faults({ match => { path => '/user$' }, times => 0, delay_ms => 20000 });
 is(Manager::counts($session->query($refresh)), '0|0|0', 'a refresh while Smartcar does not respond to that');
-is(scalar $sandbox->log(path => '/user$'), 1, 'asks for one of them');
+is(scalar $sandbox->log(path => '/user$'), 1, 'looks up one of them');
 $sandbox->faults;
 $session->query($refresh);
-is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'the next one asks for the others, and has the answers');
+is(Manager::count($node, 'account', 'user_id LIKE' => 'session-%'), 1, 'the next one looks up the others');
 
-# One whose refresh token was changed is in nobody's way
+# A damaged refresh token does not affect the others
 
 start_over(0, 0);
 connect_ada(@no_user);
@@ -389,7 +389,7 @@ my ($provisional) = Manager::rows($node, 'account', 'user_id');
 Manager::damage_token($node, 'refresh', $provisional);
 like($session->query('CALL smartcar_sync()'), qr/^WARNING:  XX001: could not get the user id of account "$provisional": .*^0\|1\|\d+\|\d+$/ms,
 	'a stored token that cannot be opened does not end a sync');
-is(Manager::rows($node, 'account', 'user_id'), $provisional, 'and stays as it is');
+is(Manager::rows($node, 'account', 'user_id'), $provisional, 'the account with the damaged token is unchanged');
 
 # The account was stored with a clock that was ahead
 
@@ -399,8 +399,8 @@ Manager::sql($node, "UPDATE $Manager::table{account} SET created_at = created_at
 my $before = Manager::rows($node, 'account', 'refresh_token');
 $sandbox->ask('advance', { seconds => 61 * 86400 });
 like(connect_ada(), qr/^finished\|owner-7\|/m, 'the owner connects again');
-isnt(Manager::rows($node, 'account', 'refresh_token'), $before, 'the new tokens are kept, whatever the clock was');
-is(Manager::losses($node, $sandbox)->{dead}, 0, 'and work');
+isnt(Manager::rows($node, 'account', 'refresh_token'), $before, 'the new tokens are stored, whatever the clock was');
+is(Manager::losses($node, $sandbox)->{dead}, 0, 'the new tokens work');
 
 # A key file that cannot be read while tokens are stored
 
@@ -410,10 +410,10 @@ $sandbox->faults({ match => $token, delay_ms => 1500 }, @no_user);
 $session->start($callback);
 wait_for_requests(1);
 chmod 0640, Manager::key_file($node);
-like($session->result, qr/^finished\|owner-7\|/m, 'a key file that cannot be read any more: the keys that were read are used');
+like($session->result, qr/^finished\|owner-7\|/m, 'if the key file can no longer be read, the keys that were read are used');
 chmod 0600, Manager::key_file($node);
 $session->query(q(SET statement_timeout = '500ms'));
-like($session->query('SELECT pg_sleep(3)'), qr/^ERROR:  57014/m, 'and the session can be interrupted afterwards');
+like($session->query('SELECT pg_sleep(3)'), qr/^ERROR:  57014/m, 'the session can be interrupted afterwards');
 
 $session->finish;
 $locker->finish;
