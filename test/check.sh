@@ -5,10 +5,9 @@
 # Usage: test/check.sh [--keep] [STEP...]    runs these steps, default all
 #        test/check.sh --list                lists the steps
 #
-# It needs a Debian machine and nothing else: what is missing is installed with
-# apt-get, as root or through sudo.  It works in a temporary directory (kept
-# with --keep), on a PostgreSQL server of its own; the checkout and the servers
-# of this machine stay as they are.
+# It needs only a Debian machine: missing packages are installed with apt-get, as root or
+# through sudo.  It works in a temporary directory (kept with --keep), on a PostgreSQL server
+# of its own; the checkout and other servers are not changed.
 #
 # Environment:
 #   PG_CONFIG      the PostgreSQL to test with; default: the newest installed
@@ -39,8 +38,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=test/lib/check_server.sh
 . "$here/lib/check_server.sh"
 
-# Each step in the order in which they are reported: its name, the earlier step
-# that it builds on, a file without which there is no such step, and its title.
+# The steps in the order in which they are reported: name, the earlier step that it needs, a
+# file without which the step does not exist, and title.
 all_steps="
 version     -        -                   version and address agree
 layers      -        -                   layers
@@ -136,12 +135,12 @@ mapfile -t steps < <(step_names | grep -x -F "$(printf '%s\n' "${wanted[@]}")")
 step_limit=${STEP_SECONDS:-$((1800 + 20 * ${FUZZ_SECONDS:-5}))}
 SECONDS=0
 make_workspace
-# what tests and their tools leave behind goes with the workspace, but for an input
-# that has broken something
+# files that tests and their tools leave are removed with the workspace, except an input that
+# has broken a fuzz target
 export FUZZ_KEEP=${workspace%/*}
 mkdir -m 1777 "$workspace/tmp"
 export TMPDIR=$workspace/tmp
-# to say what a step that takes too long is doing
+# to report what a step that takes too long is doing
 need procps has_command ps
 for name in "${steps[@]}"; do
 	if declare -F "needs_$name" >/dev/null; then

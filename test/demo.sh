@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# Shows the main job of the extension: an owner from the first link to nothing
-# missing, and a fleet of owners with what each of them still has to grant.
+# Shows what the extension does: one owner from the first link until nothing is missing,
+# and a fleet of owners with what each of them still has to grant.
 #
 # Usage: test/demo.sh
 #
@@ -45,8 +45,8 @@ PGDATABASE=manager psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" \
 	-v key_file="$token_key_file" <"$workspace/project/test/demo_manager.sql"
 PGDATABASE=fleet psql -X -q -v ON_ERROR_STOP=1 -f "$workspace/project/test/demo_fleet.sql"
 
-say "Shown: an owner's consent and what it lacked, from test/demo.sql; the same with the connection"
-say "manager, from test/demo_manager.sql; a fleet with what each owner lacks and the link that mends"
+say "Shown: an owner whose consent lacks something, from test/demo.sql; an owner with the connection"
+say "manager, from test/demo_manager.sql; a fleet with what each owner lacks and the link that fixes"
 say "it, from test/demo_fleet.sql.  Change them and run test/demo.sh, or try things in test/psql.sh."
-say "To go on: README.md says how to install and use it; \"make && sudo make install\", then"
+say "Next: README.md says how to install and use the extension; \"make && sudo make install\", then"
 say "\"make installcheck\" tests it on a running server, and test/check.sh tests everything."

@@ -1,9 +1,9 @@
 --
--- demo.sql: one owner from the first link to nothing missing.
+-- demo.sql: one owner from the first link until nothing is missing.
 --
--- test/demo.sh runs this in a database of its own, with the variable "sandbox"
--- set to the address of the local Smartcar in test/sandbox.  There the owner
--- answers at once; everything else is as it is with the real one.
+-- test/demo.sh runs this in a database of its own, with the variable "sandbox" set to
+-- the address of the local Smartcar in test/sandbox.  Its owners consent at once;
+-- everything else is as with the real Smartcar.
 --
 
 \set QUIET on
@@ -15,7 +15,7 @@
 CREATE EXTENSION smartcar_tesla;
 
 -- One SERVER is one Smartcar application, its USER MAPPING holds the secrets.
--- Without the origins it is the real Smartcar that is called.
+-- Without the origins, the real Smartcar is called.
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
 	redirect_uri 'https://example.com/callback',
@@ -69,14 +69,14 @@ SELECT concat_ws(' ', make, model, year) AS vehicle, access_type,
 	   array_to_string(missing_at_tesla, E'\n') AS "to tick at Tesla", has_key AS key
 FROM garage;
 
-\echo '== 5. What the API says to a command, until that is mended'
+\echo '== 5. The error of a command, until that is fixed'
 \echo
 SELECT r.status, e.type, e.code, e.action
 FROM vehicle,
 	 smartcar_request('POST', '/vehicles/' || vehicle_id || '/commands/charge/start', user_id => user_id) AS r,
 	 smartcar_parse_error(r.body, r.status, r.retry_after::text, r.request_id) AS e;
 
-\echo '== 6. The link that asks for what is missing, and the one for the virtual key'
+\echo '== 6. The link that updates access, and the link for the virtual key'
 \echo
 SELECT smartcar_reauth_url(state => 'session-2') AS link \gset
 \pset tuples_only on

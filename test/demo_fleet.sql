@@ -21,8 +21,8 @@ CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 CREATE USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (
 	management_token 'a-token-for-this-demo-only');
 
--- What a backend knows of its owners: the Smartcar permissions each granted,
--- what Tesla says was ticked there, the vehicle, and whether it has the key.
+-- What a backend knows about its owners: the Smartcar permissions that they granted,
+-- the scopes that they ticked at Tesla, the vehicle, and whether it has the key.
 CREATE TABLE owner (
 	name text PRIMARY KEY,
 	granted text[] NOT NULL,
@@ -58,9 +58,9 @@ INSERT INTO owner VALUES
 	 '{vehicle_cmds,vehicle_charging_cmds}',
 	 'TESLA', 'Model 3', 2021, false);
 
--- What each of them lacks.  An owner who has ticked everything at Tesla cannot
--- be asked there again: what Smartcar still lacks is granted in Connect.  In
--- earnest, state is a random value that is kept until the callback brings it.
+-- What is missing for each owner.  An owner who has ticked everything at Tesla cannot be
+-- asked there again: missing Smartcar permissions are then granted in Connect.  In
+-- production, state is a random value that is stored until the callback returns it.
 CREATE VIEW gap AS
 SELECT o.*,
 	   smartcar_missing_scopes(o.granted, wanted) AS missing,
@@ -109,7 +109,7 @@ WHERE smartcar_tesla_permission(wanted.scope) = tick.permission
 GROUP BY name, tick.permission, tick.place
 ORDER BY name, tick.place;
 
-\echo '== The link that mends it (one line each; cut before every "&" to fit here)'
+\echo '== The link that fixes it (one line each; cut before every "&" to fit here)'
 \pset tuples_only on
 \pset format unaligned
 SELECT E'\n' || name || ': ' ||
@@ -138,9 +138,9 @@ FROM came, smartcar_parse_callback(callback) AS p,
 WHERE f.key <> 'state'
 ORDER BY p.state DESC, f.key;
 
-\echo '== What went wrong: error answers of the API, and what to do about them'
+\echo '== Error responses of the API, and the action for each'
 \echo
-WITH answer (status, retry_after, body) AS (VALUES
+WITH response (status, retry_after, body) AS (VALUES
 	(400, NULL, '{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "VIRTUAL_KEY_REQUIRED", "resolution":
 		{"type": "ACTION_REQUIRED", "url": "https://www.tesla.com/_ak/smartcar.com"}}'),
 	(403, NULL, '{"type": "PERMISSION", "code": null, "resolution": {"type": "REAUTHENTICATE"}}'),
@@ -149,11 +149,11 @@ WITH answer (status, retry_after, body) AS (VALUES
 	(401, NULL, '{"error": "invalid_grant", "error_description": "The code has expired."}'))
 SELECT e.status, concat_ws(E':\n', e.type, e.code) AS error, e.action,
 	   coalesce(e.resolution_url, 'after ' || e.retry_after || ' s') AS "where or when"
-FROM answer a, smartcar_parse_error(a.body, a.status, a.retry_after) AS e;
+FROM response r, smartcar_parse_error(r.body, r.status, r.retry_after) AS e;
 
-\echo '== A webhook: the answer to its challenge, and events whose signature is verified'
+\echo '== A webhook: the response to its challenge, and the signatures of events'
 \echo
-SELECT smartcar_hash_challenge('a challenge of Smartcar') AS "answer to the challenge";
+SELECT smartcar_hash_challenge('a challenge of Smartcar') AS "response to the challenge";
 
 WITH event (what, body, signature) AS (VALUES
 	('as it was sent', '{"eventType": "VEHICLE_STATE", "eventId": "5a537912"}',

@@ -1,11 +1,10 @@
 --
--- demo_manager.sql: the same owner with the connection manager, which keeps
--- states and vehicles in tables of its own; and with version 2.0 of the API, where
--- owners have tokens that it keeps, too.
+-- demo_manager.sql: the same owner with the connection manager, which stores sessions
+-- and vehicles in its own tables; and in v2.0, where it also stores the tokens of owners.
 --
--- test/demo.sh runs this in a database of its own, with the variable "sandbox"
--- set to the address of the local Smartcar in test/sandbox, and "key_file" to a
--- file with a key to seal tokens with.
+-- test/demo.sh runs this in a database of its own, with the variable "sandbox" set to
+-- the address of the local Smartcar in test/sandbox, and "key_file" to a file with a key
+-- to seal tokens with.
 --
 
 \set QUIET on
@@ -14,7 +13,7 @@
 \pset border 1
 \pset null ''
 
-\set answer `curl -sS -X POST :'sandbox'/sandbox/reset`
+\set response `curl -sS -X POST :'sandbox'/sandbox/reset`
 CREATE EXTENSION smartcar_tesla;
 CREATE SERVER smartcar FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
@@ -35,7 +34,7 @@ SELECT smartcar_begin_connect('owner-7') AS link \gset
 CALL smartcar_finish_connect(:'callback');
 \pset expanded off
 
-\echo '== 10. What the owner still has to do is in a view, and the link for it, too'
+\echo '== 10. A view shows what the owner still has to do, with the link'
 \echo
 SELECT external_id, model, array_to_string(missing_scopes, E'\n') AS missing_scopes,
 	   array_to_string(missing_tesla_permissions, E'\n') AS missing_at_tesla, action
@@ -58,16 +57,16 @@ SELECT external_id, model, missing_scopes, missing_tesla_permissions AS missing_
 	   virtual_key_paired AS has_key, action
 FROM smartcar_status;
 
-\echo '== 12. A webhook: the owner has changed his password at Tesla'
+\echo '== 12. A webhook: the owner has changed their password at Tesla'
 \echo
 \set event '{"eventId": "e-1", "eventType": "VEHICLE_ERROR", "data": {"user": {"id": "725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11"}, "vehicle": {"id": "36ab27d0-fd9d-4455-823a-ce30af709ffc"}, "errors": [{"type": "CONNECTED_SERVICES_ACCOUNT", "code": "AUTHENTICATION_FAILED", "state": "ERROR"}]}}'
 SELECT smartcar_receive_webhook(convert_to(:'event', 'UTF8'),
 	smartcar_hash_challenge(:'event')) IS NOT NULL AS "it is signed, so it counts";
 SELECT external_id, error_code, action FROM smartcar_status;
 
-\echo '== 13. The same with version 2.0 of the API: owners have tokens, which are sealed and refreshed'
+\echo '== 13. Version 2.0 of the API: owners have tokens, which are sealed and refreshed'
 \echo
-\set answer `curl -sS -X POST :'sandbox'/sandbox/reset`
+\set response `curl -sS -X POST :'sandbox'/sandbox/reset`
 CREATE SERVER smartcar_v2 FOREIGN DATA WRAPPER smartcar_tesla OPTIONS (
 	api_version '2.0',
 	client_id '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',

@@ -1,14 +1,14 @@
 #!/bin/bash
 #
-# A psql to try things in: on a PostgreSQL server of its own with the extension,
-# whose server "smartcar" is a local Smartcar.
+# A psql to try things: on a PostgreSQL server of its own with the extension, whose server
+# "smartcar" is a local Smartcar.
 #
 # Usage: test/psql.sh [ARGUMENTS OF psql]
 #
-# What is in the database is gone when psql ends.  The variable "sandbox" is the
-# address of the local Smartcar; test/sandbox/README.md says what it can be
-# asked, and test/lib/psql.sql what is set up.  What is missing on a Debian
-# machine is installed with apt-get, as root or through sudo.
+# The database is gone when psql ends.  The variable "sandbox" is the address of the local
+# Smartcar; test/sandbox/README.md describes its control requests, and test/lib/psql.sql is
+# the setup.  Missing packages are installed on a Debian machine with apt-get, as root or
+# through sudo.
 #
 # Environment:
 #   PG_CONFIG   the PostgreSQL to use; default: the newest installed
@@ -40,6 +40,6 @@ start_throwaway
 make_token_key
 psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -v key_file="$token_key_file" \
 	-f "$here/lib/psql.sql"
-# an interrupt is psql's: it cancels a query or a line
+# an interrupt is for psql: it cancels a query or a line
 trap : INT
 psql -v sandbox="$sandbox_url" "$@"

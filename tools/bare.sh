@@ -1,19 +1,18 @@
 #!/bin/bash
 #
-# Runs test/demo.sh and test/check.sh on a machine that has nothing: in a minimal
-# Debian 12 of its own (debootstrap), with what git has of the project.  So it shows
-# whether each step names all the packages that it needs.
+# Runs test/demo.sh and test/check.sh on a machine with nothing installed: in a minimal
+# Debian 12 (debootstrap), with what git has of the project.  So it shows whether each
+# step names all packages that it needs.
 #
 # Usage: tools/bare.sh [--each] [STEP...]
 #
 #   STEP     run only these steps of test/check.sh
-#   --each   run each step, default all, on such a machine of its own: there it finds
-#            nothing that another step has installed
+#   --each   run each step, default all, on a machine of its own, where it does not find
+#            packages that another step has installed
 #
-# It runs as root only, because debootstrap does; else all is skipped.  Mounts are
-# in a namespace of their own and end with the script, however that ends.  The
-# last line is "N passed, N failed, N skipped"; the exit status is 0 if nothing
-# failed.
+# It runs only as root, because debootstrap does; otherwise everything is skipped.  Mounts
+# are in a namespace of their own and end with the script.  The last line is "N passed, N
+# failed, N skipped"; the exit status is 0 if nothing failed.
 
 set -euo pipefail
 
@@ -50,13 +49,13 @@ make_bare_machine()
 	mkdir -p "$workspace/archives/partial"
 }
 
-# on_bare_machine COMMAND [ARGUMENT...]: on a copy of it, which is removed afterwards.
+# on_bare_machine COMMAND [ARGUMENT...]: on a copy of the machine, which is removed afterwards.
 on_bare_machine()
 {
 	release_directory=$workspace/machine
 	interruptibly cp -a --reflink=auto "$workspace/$release" "$release_directory"
 	enter_release $release
-	# what one has downloaded the next one need not
+	# share downloads between the machines
 	mount --bind "$workspace/archives" "$release_directory/var/cache/apt/archives"
 	"$@"
 	if compgen -G "$release_directory/etc/postgresql/*/*" >/dev/null; then

@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# Prints the share of lines of src/ that the tests reach, for each file and in all,
-# and which lines they do not reach.
+# Prints the share of lines of src/ that the tests reach, for each file and in total, and
+# the lines that they do not reach.
 #
 # Usage: tools/coverage.sh [STEP...]    default: regression tap isolation demo
 #
@@ -9,11 +9,11 @@
 # backend.  It fails if one of them fails, or if less than 90 % of the lines are
 # reached.
 #
-# It is not part of the check, because it is regression and TAP tests once more:
-# some five minutes on an idle machine with two processors.
+# It is not part of the check, because it runs regression and TAP tests again: about five
+# minutes on an idle machine with two processors.
 #
-# A backend writes its counts when it ends normally, so that what was reached only
-# by one that was killed counts as not reached.
+# A backend writes its counts when it ends normally, so lines that only a killed backend
+# has reached count as not reached.
 
 set -euo pipefail
 
@@ -31,7 +31,7 @@ make_workspace
 need gcovr has_command gcovr
 install_missing_packages
 
-# The programs of the server run as its user, and may not write beside the objects.
+# The programs of the server run as its user, and may not write next to the objects.
 mkdir -m 1777 "$workspace/counts"
 chmod 1777 "$workspace/counts"
 result=0

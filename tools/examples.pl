@@ -3,21 +3,20 @@
 #
 #   tools/examples.pl FILE...       (server and user as in PGHOST, PGPORT, PGUSER)
 #
-# Each file gets a fresh database.  Its blocks fenced as ```sql are run in their
-# order, in one session; where the next block is fenced as ```text, that is what
-# they must print (unaligned, without headings); "..." stands for any part of a
-# line.  A block without one must not fail.  A comment that begins with "<!-- run"
-# holds SQL that a reader need not see; it must not fail either.
+# Each file gets a fresh database.  Its ```sql blocks run in order, in one session; if the
+# next block is ```text, it is the expected output (unaligned, without headings); "..."
+# stands for any part of a line.  A block without one must not fail.  A comment that begins
+# with "<!-- run" contains SQL that readers need not see; it must not fail, either.
 #
-# No SQL escapes: a block that cannot be run here is marked by a line
-# "<!-- not run: REASON -->" right before it, and SQL in a block of another
-# language, or of none, has to be marked, too.  A block fenced as ```text that
-# nothing prints is an error.
+# All SQL is checked: a block that cannot run here is preceded by a line "<!-- not run:
+# REASON -->", and SQL in a block of another language, or of none, must be marked, too.  A
+# ```text block that is no expected output is an error.
 #
-# Variables of psql: "sandbox" is the address of a local Smartcar (see
-# test/sandbox), from the environment variable SMARTCAR_SANDBOX, without which a
-# file that uses it is skipped; "key_file" is the path of a key file that the
-# server can read, from SMARTCAR_KEY_FILE, for files that seal tokens.
+#
+# Variables of psql: "sandbox" is the address of a local Smartcar (see test/sandbox), from
+# the environment variable SMARTCAR_SANDBOX, without which a file that uses it is skipped;
+# "key_file" is the path of a key file that the server can read, from SMARTCAR_KEY_FILE,
+# for files that seal tokens.
 
 use strict;
 use warnings;
@@ -29,9 +28,8 @@ my $failed = 0;
 my $sql_statement = qr/\b(?:SELECT|CALL|INSERT\ INTO|LISTEN|GRANT|REVOKE
 	|(?:CREATE|ALTER|DROP)\ (?:OR\ REPLACE\ )?(?:EXTENSION|SERVER|USER|ROLE|TABLE|VIEW|FUNCTION|PROCEDURE|DATABASE|SYSTEM))\b/x;
 
-# The blocks of a file in their order: the language, the content, the reason why
-# it is not run, and the line; a hidden one has the language "run".  Dies of what
-# could be overlooked.
+# The blocks of a file in order: language, content, the reason why it is not run, and line;
+# a hidden block has the language "run".  Dies if a block could be overlooked.
 sub blocks_of
 {
 	my ($file) = @_;
@@ -77,8 +75,8 @@ sub blocks_of
 	return @blocks;
 }
 
-# The SQL blocks of a file, each with what it must print, or undef; and the
-# reasons of those that are not run.
+# The SQL blocks of a file, each with its expected output, or undef; and the reasons of
+# blocks that are not run.
 sub examples_of
 {
 	my ($file) = @_;
@@ -94,7 +92,7 @@ sub examples_of
 		{
 			die "$where: there is no SQL to be left out\n" if $block->{content} !~ $sql_statement && $block->{language} ne 'sql';
 			push @reasons, "$where: $block->{reason}";
-			# what it prints cannot be compared
+			# its output cannot be compared
 			$open = { sql => '' };
 		}
 		elsif ($block->{language} =~ /^(?:sql|run)$/)
@@ -115,7 +113,7 @@ sub examples_of
 	return (\@examples, \@reasons);
 }
 
-# What each of the examples prints.
+# The output of each example.
 sub outputs_of
 {
 	my ($database, @examples) = @_;
@@ -136,7 +134,7 @@ sub outputs_of
 	return split /^\Q$mark\E\n/m, $output, -1;
 }
 
-# Whether an example printed what it must.
+# Whether the output of an example is the expected one.
 sub is_expected
 {
 	my ($output, $expected) = @_;

@@ -1,10 +1,10 @@
 #!/bin/bash
 #
-# Lays out the C sources as PostgreSQL does, with pg_bsd_indent.
+# Formats the C sources as PostgreSQL does, with pg_bsd_indent.
 #
 # Usage: tools/format.sh [FILE...]            prints what would change; fails if anything would
 #        tools/format.sh --write [FILE...]    changes it
-#        tools/format.sh --typedefs           writes tools/typedefs.list anew; needs a compiler
+#        tools/format.sh --typedefs           rewrites tools/typedefs.list; needs a compiler
 #        tools/format.sh --find               prints which pg_bsd_indent is used; fails without
 #
 # Without a FILE all C sources are meant.  The options are those of pgindent.

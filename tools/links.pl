@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# Looks whether every relative link, anchor and image of the Markdown files of the
-# project leads somewhere, whether every page of the manual is linked from its
-# front page, and whether the paths that are named in `backquotes` are there.
+# Checks that every relative link, anchor and image in the project's Markdown files has a
+# target, that every page of the manual is linked from its front page, and that the paths in
+# `backquotes` exist.
 #
 #   tools/links.pl [DIRECTORY]      default: the project
 #
@@ -37,7 +37,7 @@ sub markdown_files
 	return sort @files;
 }
 
-# The lines of a file that are no code, with their numbers.
+# The lines of a file that are not code, with their numbers.
 sub prose_of
 {
 	my ($file) = @_;
@@ -60,7 +60,7 @@ sub prose_of
 	return @lines;
 }
 
-# The anchors that GitHub makes of the headings of a file.
+# The anchors that GitHub generates from the headings of a file.
 sub anchors_of
 {
 	my ($file) = @_;
@@ -103,7 +103,7 @@ sub check_link
 		if defined $anchor && !($found =~ /\.md$/ && anchors_of($found)->{$anchor});
 }
 
-# What looks like a path of the project and is none, in a page for its users.
+# Paths in pages for users that are not paths of the project.
 sub check_path
 {
 	my ($file, $number, $code) = @_;

@@ -1,24 +1,22 @@
 #!/bin/bash
 #
-# Builds and tests the extension with PostgreSQL versions that this machine does
-# not have: each in the release of Debian that has it, below a directory of its
-# own (debootstrap), by that release's compiler and libraries.
+# Builds and tests the extension with PostgreSQL versions that this machine does not have:
+# each in the Debian release that has it, in a directory of its own (debootstrap), with that
+# release's compiler and libraries.
 #
 # Usage: tools/majors.sh [--steps "STEP..."] [--stale] [--keep DIRECTORY] [MAJOR...]
 #
-#   MAJOR       17 and 18 unless others are named; what no release of Debian has is
-#               skipped
+#   MAJOR       default: 17 and 18; a version that no release of Debian has is skipped
 #   --steps     the steps of test/check.sh; default: gcc install regression tap
 #               isolation
-#   --stale     take a testing release although its lists are past their date.
-#               Their signatures are checked all the same; but they could be old
-#               ones, played back.  Without it such a release is skipped.
+#   --stale     accept a testing release although its lists have expired.  Their
+#               signatures are checked, but the lists could be old ones, played back.
+#               Without it such a release is skipped.
 #   --keep      keep the installed releases there, for the next run
 #
-# It runs as root only, because debootstrap does; else all is skipped.  Mounts are
-# in a namespace of their own and end with the script, however that ends.  The
-# last line is "N passed, N failed, N skipped"; the exit status is 0 if nothing
-# failed.
+# It runs only as root, because debootstrap does; otherwise everything is skipped.  Mounts
+# are in a namespace of their own and end with the script.  The last line is "N passed, N
+# failed, N skipped"; the exit status is 0 if nothing failed.
 
 set -euo pipefail
 
@@ -58,7 +56,7 @@ release_with()
 	esac
 }
 
-# Fails if the lists of a release cannot be had, and sets reason.
+# Fails if the lists of a release are not available, and sets reason.
 update_lists()
 {
 	local name=$1 option=

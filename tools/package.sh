@@ -4,9 +4,8 @@
 #
 # Usage: tools/package.sh [--quick] [--output DIRECTORY]
 #
-#   --quick    stop after what takes less than a minute: the archive, the packages
-#              with the regression tests against what is in them, lintian, and the
-#              list of their files
+#   --quick    only what takes less than a minute: the archive, the packages with the
+#              regression tests of their content, lintian, and the list of their files
 #   --output   leave the packages there
 #
 # Without --quick it also builds the packages a second time, somewhere else, and
@@ -15,8 +14,8 @@
 # it builds, installs and tests the archive as README.md says.  Nothing is installed
 # on this machine.
 #
-# What is missing is installed with apt-get, as root or through sudo.  The last
-# line is "N passed, N failed, N skipped"; the exit status is 0 if nothing failed.
+# Missing packages are installed with apt-get, as root or through sudo.  The last line is "N
+# passed, N failed, N skipped"; the exit status is 0 if nothing failed.
 
 set -euo pipefail
 
@@ -39,7 +38,7 @@ usage()
 	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
 }
 
-# report TITLE COMMAND [ARGUMENT...]: what it prints is shown only if it fails.
+# report TITLE COMMAND [ARGUMENT...]: shows the output only if the command fails.
 report()
 {
 	local title=$1 start=$SECONDS result=0
@@ -106,15 +105,15 @@ make_archive()
 	tools/address.sh
 }
 
-# The tools of Debian find the system's PostgreSQL, and not what a check may use.
+# The Debian tools find the system's PostgreSQL, not the one that is being checked.
 with_clean_environment()
 {
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$workspace" LANG=C.UTF-8 \
 		DEB_BUILD_OPTIONS="parallel=$(nproc)${build_options:+ $build_options}" "$@"
 }
 
-# Debian's source package has the sources and the packaging apart.  debian/control
-# in the tree is for Debian 12; elsewhere there are other versions of PostgreSQL.
+# A Debian source package separates sources and packaging.  debian/control in the tree is for
+# Debian 12; elsewhere there are other versions of PostgreSQL.
 build_packages()
 {
 	cp -a "$archive" "$source"
@@ -132,7 +131,7 @@ check_with_lintian()
 	lintian --info --display-info --pedantic --fail-on error,warning,info,pedantic ./*.changes
 }
 
-# The files that a package must have, and no others.
+# The files that the package must have, and no others.
 expected_files()
 {
 	local major=$1 documentation=usr/share/doc/postgresql-$1-smartcar-tesla file
@@ -150,7 +149,7 @@ expected_files()
 	(cd "$source" && find doc -type f ! -name '*.sql') | sed "s,^,$documentation/,"
 }
 
-# Documents are compressed when they are large.
+# Large documents are compressed.
 files_of()
 {
 	dpkg-deb --fsys-tarfile "$1" | tar -tf - | sed -e 's,^\./,,' -e '/\/$/d' -e '/^$/d' \

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Compares doc/reference.md with the catalog, with what the extension answers,
-# and its SQLSTATEs with what the sources can raise and its functions name; and
-# looks whether what the other pages name is there.
+# Compares doc/reference.md with the catalog and with results of the extension, and its
+# SQLSTATEs with those that the sources can raise and its functions name; and checks that
+# everything that the other pages name exists.
 #
 #   tools/reference.sh            (server and user as in PGHOST, PGPORT, PGUSER)
 #   tools/reference.sh --write    writes doc/reference.md
@@ -9,8 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Those that PostgreSQL raises on our behalf: a transaction that cannot be
-# serialized, a cancel, and by errcode_for_file_access() that a file is not there.
+# SQLSTATEs that PostgreSQL raises itself: a serialization failure, a cancel, and by
+# errcode_for_file_access() a missing file.
 raised_by_postgres="40001 serialization_failure
 57014 query_canceled
 58P01 undefined_file"
@@ -35,7 +35,7 @@ names()
 	awk 'length($1) == 5 && NF == 4 { print $1, $3, $4 }' "$errcodes"
 }
 
-# What src can raise, a line "CODE CONDITION" each; those of our own have no condition.
+# The SQLSTATEs that src can raise, one "CODE CONDITION" per line; ours have no condition.
 raised()
 {
 	grep -rhE '\bERRCODE_' src --include='*.c' | grep -v ERRCODE_TO_CATEGORY |
@@ -47,7 +47,7 @@ raised()
 		names | awk -v name="$name" '$3 == name { print $1, $3 }' | grep . || echo "unknown $name"
 	done
 	grep -rhoE "MAKE_SQLSTATE\('.', '.', '.', '.', '.'\)" src | tr -dc "A-Z0-9\n" | sed 's/^MAKESQLSTATE//'
-	# made of the status of an answer, see sqlstate_of() in src/call/failure.c
+	# made from the status of a response, see sqlstate_of() in src/call/failure.c
 	printf '%s\n' SC3xx SC4xx SC5xx
 	echo "$raised_by_postgres"
 }
@@ -57,7 +57,7 @@ documented()
 	sed -nE '/^## SQLSTATEs/,$s/^\| `([^`]*)` \| ([a-z_]*) \|.*/\1 \2/p' "$1" | sed 's/ $//'
 }
 
-# What is named as common errors, and by functions behind "Errors" and elsewhere.
+# SQLSTATEs under "Common errors", and after "Errors" of functions and elsewhere.
 named_by_functions()
 {
 	sed '/^## Types/,$d' "$directory/reference.md" |
@@ -81,7 +81,7 @@ while read -r code; do
 		{ echo "a function names the SQLSTATE $code, which doc/reference_sqlstates.sql does not tell about"; status=1; }
 done < <(named_by_functions)
 
-# The errors of the catalogue: their types and codes, in the order of the catalogue
+# The errors of the catalogue: types and codes, in order
 if ! diff <(sed -nE '/^static const ErrorEntry catalogue/,/^};/s/^[[:space:]]*\{("[^"]*"), ("[^"]*"|NULL), .*/\1 \2/p' src/core/error.c | tr -d '"') \
 	<(sed -nE "/^INSERT INTO known_error/,/;\$/s/^[[:space:]]*\('[^']*', ('[^']*'), ('[^']*'|NULL)\).*/\1 \2/p" doc/reference_errors.sql | tr -d "'") >"$directory/diff"; then
 	echo "the errors of src/core/error.c (<) and of doc/reference_errors.sql (>) differ:"
@@ -89,8 +89,8 @@ if ! diff <(sed -nE '/^static const ErrorEntry catalogue/,/^};/s/^[[:space:]]*\{
 	status=1
 fi
 
-# What the pages call smartcar_... is of the extension, a server that they make, or a
-# metric, whose name is that of the query and that of the column.
+# A name smartcar_... on the pages belongs to the extension, to a server that they create, or
+# to a metric, whose name is that of the query and of the column.
 {
 	psql -qAtX -d "$database" -c "SELECT proname FROM pg_proc WHERE proname LIKE 'smartcar\\_%'
 		UNION SELECT relname FROM pg_class WHERE relname LIKE 'smartcar\\_%' UNION SELECT typname FROM pg_type WHERE typname LIKE 'smartcar\\_%'

@@ -68,7 +68,7 @@ for key in file docfile; do
 		disagree "META.json names the file \"$file\", which does not exist"
 	fi
 done
-# the part before the hyphen is ours, the one after it the packager's
+# the part before the hyphen is the project's version, the one after it the packager's
 compare "the first entry of debian/changelog" \
 	"$(sed -n '1s/^smartcar-tesla (\(.*\)-[^-]*) .*/\1/p' debian/changelog)"
 

@@ -1,9 +1,9 @@
-# calls.sh: calls to Smartcar, of which each takes a while to be answered.
+# calls.sh: calls to Smartcar that take a while.
 #
-# The local Smartcar of test/sandbox answers a request after 50 ms, so 32 requests
-# at once can be 640 a second and not more.  What is measured takes turns: calls
-# in bulk, calls one by one, the npm package "smartcar" with as many calls at once,
-# and a bare client of Node, which shows how many the sandbox itself can answer.
+# The local Smartcar of test/sandbox responds after 50 ms, so 32 requests at once can
+# be at most 640 a second.  The measurements take turns: calls for many, single calls,
+# the npm package "smartcar" with as many calls at once, and a bare Node client, which
+# shows how many requests the sandbox itself can handle.
 #
 # Sourced by run.sh, which has made the server and installed the package.
 #
@@ -12,7 +12,7 @@
 call_delay=50	# milliseconds
 call_owners=1000
 
-# The sandbox must not take processor time from those that are measured.
+# The sandbox must not take processor time from the measured processes.
 start_call_sandbox()
 {
 	local other=$(((core + 1) % $(nproc)))

@@ -1,9 +1,8 @@
 'use strict';
 
-// Chromium, and visitors with a browser of their own.  Whatever a page of the
-// garage says on its console is a complaint that fails a case: an error of a
-// script, something that the Content Security Policy refused, a file that is
-// missing.
+// Chromium, and visitors with separate browser contexts.  A case fails if a page of the
+// garage writes to the console: an error of a script, a violation of the Content Security
+// Policy, a missing file.
 
 const {chromium, devices} = require('playwright-core');
 
@@ -40,13 +39,13 @@ class Browser {
     Object.assign(this, {executablePath, chrome: null});
   }
 
-  // What was started before is left to itself until the test ends.
+  // The previous browser is left alone until the test ends.
   async startAgain() {
     this.chrome = await chromium.launch({executablePath: this.executablePath, args: WORDS});
     Object.assign(this, {contexts: [], complaints: [], allowed: []});
   }
 
-  // Whether it does anything at all: most of what it is asked has no limit in time.
+  // Whether the browser still responds: most of its operations have no timeout.
   async isAlive() {
     const sign = async () => {
       const context = await this.chrome.newContext();
@@ -58,7 +57,7 @@ class Browser {
     return within(ALIVE_LIMIT, 'a sign of life', sign()).then(() => true, () => false);
   }
 
-  // allow: complaints that are meant to come.
+  // allow: messages that are expected.
   allow(pattern) {
     this.allowed.push(pattern);
   }
@@ -102,7 +101,7 @@ class Browser {
     Object.assign(this, {contexts: [], complaints: [], allowed: []});
   }
 
-  // One that does not close is killed when this process ends.
+  // A browser that does not close is killed when this process ends.
   async stop() {
     await within(ALIVE_LIMIT, 'closing the browser', this.chrome.close()).catch(() => {});
   }

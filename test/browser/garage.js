@@ -52,17 +52,17 @@ class Garage {
     return (await this.superuser.query(text, values)).rows;
   }
 
-  // As the role that the web server has.
+  // As the role of the web server.
   async asServer(text) {
     return (await this.server.query(text)).rows;
   }
 
-  // Which way the last link goes: connect, update_access or reauthenticate.
+  // The kind of the last link: connect, update_access or reauthenticate.
   async lastLink() {
     return (await this.sql('SELECT link FROM smartcar_tesla.session ORDER BY created_at DESC LIMIT 1'))[0].link;
   }
 
-  // All that can change by a callback or a webhook, as one text.
+  // Everything that a callback or a webhook can change, as text.
   async everything() {
     const tables = ['smartcar_tesla.session', 'smartcar_tesla.account', 'smartcar_tesla.connection', 'smartcar_tesla.webhook_event'];
     const parts = tables.map((table) => `SELECT '${table}' || t::text AS line FROM ${table} AS t`);
@@ -70,7 +70,7 @@ class Garage {
     return JSON.stringify(await this.sql(`${parts.join(' UNION ALL ')} ORDER BY 1`));
   }
 
-  // Pages that were closed may still be served: DELETE, which no reader waits for.
+  // Closed pages may still be served: DELETE does not wait for readers.
   async startOver() {
     await this.inTurn(async () => {
       for (const table of ['garage.check_request', 'garage.reading', 'garage.session', 'garage.owner', 'smartcar_tesla.webhook_event', 'smartcar_tesla.session',
@@ -81,7 +81,7 @@ class Garage {
     this.log = '';
   }
 
-  // Its address is the first line that it prints; what it logs is kept.
+  // The first line of output is its address; its log is kept.
   async launch(environment) {
     const child = spawn(process.execPath, ['server.js'], {
       cwd: this.folder, env: {...process.env, PGUSER: 'garage_web', PGDATABASE: this.database, PORT: '0', ...environment},

@@ -1,6 +1,6 @@
 'use strict';
 
-// A test that hangs reports nothing.
+// Time limits, because a test that hangs reports nothing.
 
 class TooLate extends Error {}
 

@@ -1,7 +1,6 @@
 'use strict';
 
-// Runs the cases one after the other and says of each whether it went well.
-// Started by run.sh.
+// Runs the cases one after the other and reports each.  Started by run.sh.
 
 const {Sandbox} = require('./sandbox');
 const {Garage} = require('./garage');
@@ -34,8 +33,8 @@ async function runWithin(each, {sandbox, garages, browser}) {
   await within(STOP_LIMIT, 'closing the pages', browser.closeVisitors());
 }
 
-// A Chromium that does nothing any more is no fault of the garage.  After another
-// case that hangs, nothing that follows can be relied on.
+// A Chromium that hangs is no fault of the garage.  After any other case that hangs, later
+// cases are not reliable.
 async function runCase(each, all) {
   const {browser} = all;
 

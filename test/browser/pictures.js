@@ -21,7 +21,7 @@ async function take(page, folder, name, fullPage = false) {
   process.stdout.write(`# ${file}\n`);
 }
 
-// The same id in every run, so that pictures change only when the pages do.
+// The id is the same in every run, so that pictures change only if the pages do.
 async function startOver(sandbox, garage) {
   await sandbox.ask('reset', {});
   await garage.startOver();

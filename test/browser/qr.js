@@ -1,10 +1,10 @@
 'use strict';
 
-// Reads a QR code as a phone does: from a picture of the screen.
+// Reads a QR code as a phone does: from a screenshot.
 
 const jsQR = require('jsqr');
 
-// In a page of its own, because the garage's policy allows no such picture.
+// In a page of its own, because the garage's policy does not allow the image.
 async function pixelsOf(context, picture) {
   const page = await context.newPage();
   const {width, height, data} = await page.evaluate(async (base64) => {

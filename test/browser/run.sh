@@ -2,10 +2,10 @@
 #
 # run.sh: tests the example application in a real browser.
 #
-# The server is the one of PGHOST, PGPORT, PGUSER and PGDATABASE, and must have
-# the extension installed; two scratch databases and the roles of the example are
-# made for the run and dropped after it.  Without Node.js, the npm registry or
-# Chromium nothing can be tested: then it says "skipped:" and ends with 77.
+# The server is given by PGHOST, PGPORT, PGUSER and PGDATABASE, and must have the
+# extension installed; two scratch databases and the roles of the example are created
+# for the run and dropped after it.  Without Node.js, the npm registry or Chromium the
+# test prints "skipped:" and ends with 77.
 #
 # Environment:
 #   SMARTCAR_KEY_FILE   a file with a key for sealing tokens, which the server can read
@@ -64,9 +64,8 @@ database=smartcar_browser_$$
 databases_made=yes
 psql -X -q -v ON_ERROR_STOP=1 -c "CREATE DATABASE ${database}_v2" -c "CREATE DATABASE ${database}_v3"
 
-# In the background, so that a signal to this script is served at once.  Before Node
-# 20, a connection to localhost is tried with its first address only, and nobody
-# listens on that of IPv6.
+# In the background, so that a signal to this script is handled at once.  Before Node 20,
+# only the first address of localhost is tried, and nobody listens on that of IPv6.
 BROWSER_EXECUTABLE=$browser BROWSER_DATABASE=$database BROWSER_SANDBOX=$here/../sandbox/main.js \
 	NODE_OPTIONS=--dns-result-order=ipv4first \
 	BROWSER_EXAMPLE=$scratch/example node "$scratch/test/main.js" &

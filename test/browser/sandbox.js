@@ -25,7 +25,7 @@ class Sandbox {
     this.child.kill();
   }
 
-  // Asks the sandbox itself, see its README.
+  // A control request, see the README of the sandbox.
   async ask(path, body = undefined) {
     const response = await fetch(`${this.url}/sandbox/${path}`, body === undefined ? {} :
       {method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify(body)});
@@ -37,14 +37,14 @@ class Sandbox {
     return JSON.parse(text);
   }
 
-  // How often Smartcar was asked, in either version of its API.
+  // The number of requests to Smartcar, in both versions of the API.
   async requests() {
     return (await this.ask('log?path=^/(oauth2?/token|v3/|v2.0/)')).entries.length;
   }
 }
 
-// Consents on the pages of Connect that the browser shows.  ticked: the Tesla
-// permissions, or 'all'; null: the page shows none.
+// Consents on the pages of Connect.  ticked: the Tesla permissions, or 'all'; null: the page
+// shows none.
 async function consent(page, {owner, ticked = 'all', decision = 'allow'}) {
   await page.click(`a.owner[href*="sandbox_owner=${owner}"]`);
   await page.waitForSelector('button[value=allow]');

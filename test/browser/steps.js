@@ -1,6 +1,6 @@
 'use strict';
 
-// What owners do in the garage, and what they see there.
+// The steps of an owner in the example application, and what they see there.
 
 const assert = require('assert');
 
@@ -15,12 +15,11 @@ async function signIn(page, garage, name) {
   await fits(page);
 }
 
-// Clicks something that leads to Connect, consents there and comes back.  Returns
-// the address of the callback.
-async function through(page, garage, selector, answers) {
+// Clicks a link to Connect and consents there.  Returns the address of the callback.
+async function through(page, garage, selector, choices) {
   const [request] = await Promise.all([
     page.waitForRequest((each) => each.url().startsWith(`${garage.url}/callback`)),
-    page.click(selector).then(() => consent(page, answers)),
+    page.click(selector).then(() => consent(page, choices)),
   ]);
 
   await page.waitForURL(`${garage.url}/garage`);
@@ -28,18 +27,18 @@ async function through(page, garage, selector, answers) {
   return request.url();
 }
 
-async function connect(page, garage, answers) {
-  return through(page, garage, 'a[href="/connect"]', answers);
+async function connect(page, garage, choices) {
+  return through(page, garage, 'a[href="/connect"]', choices);
 }
 
 async function notice(page) {
   return (await page.textContent('.notice')).trim();
 }
 
-// The words of developers, which owners must not need to know, and names of our own.
+// Words of developers that owners should not see, and internal names.
 const INTERNAL = /\b(scopes?|tokens?|states?|sessions?|callbacks?|webhooks?|SQL|null|undefined)\b|\w_\w/i;
 
-// A card as an owner reads it.
+// The content of a card.
 async function card(page, model) {
   const found = page.locator('article.card', {has: page.locator('h2', {hasText: model})});
   const facts = Object.fromEntries(await found.locator('.facts li').evaluateAll((items) => items.map((item) =>
@@ -57,7 +56,7 @@ async function models(page) {
   return page.locator('article.card h2').allTextContents();
 }
 
-// Waits for a card to say something without anybody touching the page.
+// Waits until a card changes by itself.
 async function waitForBadge(page, badge) {
   await page.locator('.badge', {hasText: badge}).first().waitFor();
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
 #
-# run.sh: runs the code of doc/how-to/web-framework.md, which it takes from there.
+# run.sh: runs the code of doc/how-to/web-framework.md.
 #
-# The server is the one of PGHOST and PGPORT, as a superuser, and must have the
-# extension installed; SMARTCAR_SANDBOX is the address of a local Smartcar.  The
-# databases and the role are those of the page, and are dropped afterwards.  What
-# cannot be had here, of Django, SQLAlchemy, pg and pgbouncer, is reported as skipped.
+# The server is given by PGHOST and PGPORT, as a superuser, and must have the extension
+# installed; SMARTCAR_SANDBOX is the address of a local Smartcar.  The databases and the
+# role are those of the page, and are dropped afterwards.  Django, SQLAlchemy, pg or
+# pgbouncer are reported as skipped if they are not available.
 
 set -eu
 
@@ -58,7 +58,7 @@ report()
 	fi
 }
 
-# What install_packages of npm.sh calls where there is nothing to test with.
+# Called by install_packages of npm.sh if packages cannot be installed.
 skip()
 {
 	echo "skipped - frameworks: node-postgres: $1"
@@ -89,7 +89,7 @@ has_python_modules()
 	"$python" -c "import psycopg2, $1" > /dev/null 2>&1
 }
 
-# test_node HOST PORT: those of the server, or of a pooler before it.
+# test_node HOST PORT: of the server, or of a pooler.
 test_node()
 {
 	PGHOST=$1 PGPORT=$2 PGDATABASE=garage PGUSER=garage_app node "$scratch/node_test.mjs"
@@ -134,7 +134,7 @@ cp -r "$here/scaffold/." "$scratch"
 cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$scratch"
 cp "$scratch/garage.js" "$scratch/garage.mjs"
 
-# As the page says.  A file of a secret need not be there.
+# As on the page.  A secret file need not exist.
 psql -X -q -v ON_ERROR_STOP=1 -d postgres -c 'CREATE ROLE garage_app LOGIN CREATEDB' -c 'CREATE DATABASE garage' \
 	-c 'CREATE DATABASE garage_own' -c 'CREATE DATABASE garage_template'
 made=yes

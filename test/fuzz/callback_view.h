@@ -14,8 +14,8 @@
 #include "harness.h"
 
 /*
- * Parses into memory that is full of garbage, so that nobody gets away with
- * leaving something undefined.
+ * Parses into memory that is full of garbage, so that a field that is left
+ * undefined is noticed.
  */
 static inline SmartcarCallbackStatus
 parse_callback(SmartcarSpan text, char *scratch, SmartcarCallback *callback,

@@ -93,7 +93,7 @@ curl_unescaped(SmartcarSpan text)
 
 /*
  * The host of "scheme://host...", by nothing but its place; user names and the
- * like have been ruled out by whoever asks.
+ * like have been ruled out by the caller.
  */
 static inline SmartcarSpan
 written_host(SmartcarSpan url)

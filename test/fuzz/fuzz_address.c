@@ -3,9 +3,9 @@
  * fuzz_address.c
  *	  Fuzzes which origins, redirect URIs and application ids are acceptable.
  *
- * The input is the text, as it is and behind each of the schemes, so that a
- * run need not guess them.  What is accepted is shown to libcurl, which must
- * not find more in it than a host; what follows the rule must be accepted.
+ * The input is the text, alone and after each scheme, so that a run need not
+ * guess the schemes.  libcurl must find only a host in an accepted address, and
+ * a valid address must be accepted.
  *
  * test/fuzz/fuzz_address.c
  *
@@ -96,7 +96,7 @@ check_origin(SmartcarSpan origin)
 	if (!accepted)
 		return;
 
-	PROPERTY(curl_view_open(&view, origin), origin, "libcurl takes an origin for a URL");
+	PROPERTY(curl_view_open(&view, origin), origin, "libcurl parses an origin");
 	PROPERTY(same_string(view.scheme, secure ? "https" : "http"), origin,
 			 "an origin is https or http");
 	PROPERTY(secure || is_loopback_host(view.host), origin,
@@ -152,7 +152,7 @@ check_redirect_uri(SmartcarSpan uri)
 	if (uri.data[0] != 'h')
 		return;
 
-	PROPERTY(curl_view_open(&view, uri), uri, "libcurl takes a redirect URI for a URL");
+	PROPERTY(curl_view_open(&view, uri), uri, "libcurl parses a redirect URI");
 	PROPERTY(same_string(view.scheme, uri.data[4] == 's' ? "https" : "http"), uri,
 			 "libcurl reads the scheme of a redirect URI as it is written");
 	PROPERTY(is_host(written_host(uri), view.host), uri,
@@ -205,7 +205,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	PROPERTY(!smartcar_origin_valid(NOTHING) && !smartcar_redirect_uri_valid(NOTHING) &&
 			 !smartcar_span_is_visible(NOTHING) && !smartcar_is_api_credential_id(NOTHING),
-			 NOTHING, "nothing is no address");
+			 NOTHING, "an empty text is no address");
 	blocks_free();
 	return 0;
 }

@@ -4,9 +4,9 @@
  *	  Fuzzes the parsing of callbacks.
  *
  * The input is the callback.  It is split and decoded here a second time, in
- * the plainest way there is, and both must find the same: every value that
- * the parser gives out, and nothing else, or the same fault in the same place.
- * An input that is no text, which no server lets through, must do no harm.
+ * the plainest way, and both results must be equal: every value that the parser
+ * returns, or the same fault in the same place.  An input that is not text, which
+ * no PostgreSQL server allows, must do no harm.
  *
  * test/fuzz/fuzz_callback.c
  *
@@ -137,11 +137,11 @@ check_fault(const Outcome *outcome, int field, SmartcarSpan name, SmartcarSpan v
 	if (repeated)
 		PROPERTY(outcome->status == SMARTCAR_CALLBACK_REPEATED &&
 				 outcome->fault.offset == name_offset, text,
-				 "a repeated parameter is refused where it is repeated");
+				 "the fault of a repeated parameter has the place of the repetition");
 	else if (acceptable)
 		PROPERTY(outcome->status == SMARTCAR_CALLBACK_NOT_A_NUMBER &&
 				 outcome->fault.offset == value_offset, text,
-				 "a number that is none is refused where it begins");
+				 "the fault of an invalid number has the place of its first character");
 	else
 	{
 		PROPERTY(outcome->status == SMARTCAR_CALLBACK_BROKEN_ESCAPE ||
@@ -162,7 +162,7 @@ check_number(const Outcome *outcome, SmartcarCallbackField field, int number)
 
 	if (value.data != NULL)
 		PROPERTY(number == atoi(block_string(value)), outcome->text,
-				 "a number is the one of its field");
+				 "a number is that of its field");
 }
 
 static void
@@ -173,13 +173,13 @@ check_fields(const Outcome *outcome, const SmartcarSpan *expected, bool refused)
 	PROPERTY(outcome->status == SMARTCAR_CALLBACK_OK, outcome->text,
 			 "a callback without a fault is parsed");
 	PROPERTY(callback->virtual_key_url_refused == refused, outcome->text,
-			 "a link that does not lead to a virtual key is refused, and no other");
+			 "a link is refused if and only if it does not lead to a virtual key");
 	for (int i = 0; i < SMARTCAR_CALLBACK_FIELD_COUNT; i++)
 	{
 		SmartcarSpan value = callback_value(callback, i);
 
 		PROPERTY(same_value(value, expected[i]), outcome->text,
-				 "every field has the value that is in the callback");
+				 "every field has the value of the callback");
 		if (value.data == NULL)
 			continue;
 		PROPERTY(value.length > 0, outcome->text, "an empty parameter counts as absent");
@@ -265,7 +265,7 @@ check_same(const Outcome *one, const Outcome *other, size_t one_begin, size_t ot
 	{
 		PROPERTY(one->fault.field == other->fault.field &&
 				 one->fault.offset - one_begin == other->fault.offset - other_begin,
-				 other->text, "a fault moves with the query");
+				 other->text, "the place of a fault moves with the query");
 		return;
 	}
 	for (int i = 0; i < SMARTCAR_CALLBACK_FIELD_COUNT; i++)
@@ -327,7 +327,7 @@ check_rebuilt(const Outcome *outcome)
 	rebuilt = parse(block_copy(text));
 	check_same(outcome, &rebuilt, 0, 0);
 	PROPERTY(!rebuilt.callback.virtual_key_url_refused, text,
-			 "a link that was accepted once is accepted again");
+			 "a completed link can be completed again");
 }
 
 static void

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_completion.c
- *	  Fuzzes the completion of a half-built link, and the check of its origin.
+ *	  Fuzzes the completion of an incomplete link, and the check of its origin.
  *
  * The first byte says which values are given and where the link points; the
  * slices are redirect_uri, state, external_id and the link.  The link is tried as it is,
@@ -75,7 +75,7 @@ complete(SmartcarSpan url, const SmartcarSpan *given)
 	char	   *target = block_new(length);
 
 	PROPERTY(smartcar_completion_write(&completion, target) == length, url,
-			 "the announced length is the written length");
+			 "the written length is the announced one");
 	return smartcar_span(target, length);
 }
 
@@ -115,7 +115,7 @@ check_completed(SmartcarSpan url, SmartcarSpan origin, const SmartcarSpan *given
 	PROPERTY(smartcar_url_has_origin(completed, origin), completed,
 			 "a completed link points where the link did");
 	PROPERTY(curl_view_open(&before, url) && curl_view_open(&after, completed), completed,
-			 "libcurl takes both links for URLs");
+			 "libcurl parses both links");
 	PROPERTY(same_string(before.scheme, after.scheme) && same_string(before.host, after.host) &&
 			 same_string(before.port, after.port) && same_string(before.path, after.path),
 			 completed, "a completed link has the scheme, host, port and path of the link");
@@ -127,7 +127,7 @@ check_completed(SmartcarSpan url, SmartcarSpan origin, const SmartcarSpan *given
 	for (size_t i = 0; i < GIVEN_COUNT; i++)
 		PROPERTY(smartcar_url_has_parameter(url, given_names[i]) ==
 				 has_parameter(old_query, given_names[i]), url,
-				 "a parameter is seen if and only if it is there");
+				 "a parameter is found if and only if it is present");
 
 	while (next_kept_pair(&old_query, given, &old_pair))
 		PROPERTY(next_pair(&query, &pair, &name) && smartcar_span_equal(pair, old_pair),
@@ -143,10 +143,10 @@ check_completed(SmartcarSpan url, SmartcarSpan origin, const SmartcarSpan *given
 				 "the given values are those that went in");
 	}
 	PROPERTY(!next_pair(&query, &pair, &name), completed,
-			 "a given parameter is in the link once, and nothing follows");
+			 "a given parameter is in the link once, at the end");
 
 	PROPERTY(smartcar_span_equal(complete(completed, given), completed), completed,
-			 "completing a link twice is completing it once");
+			 "completing a link twice changes nothing");
 	curl_view_close(&before);
 	curl_view_close(&after);
 }
@@ -165,7 +165,7 @@ check_url(SmartcarSpan url, SmartcarSpan origin, const SmartcarSpan *given)
 		PROPERTY(isgraph((unsigned char) url.data[i]) && !is_one_of(url.data[i], "\\\"<>#"), url,
 				 "an accepted link has no character that a browser drops or rewrites");
 	PROPERTY(curl_view_open(&view, url) && curl_view_open(&wanted, origin), url,
-			 "libcurl takes an accepted link for a URL");
+			 "libcurl parses an accepted link");
 	PROPERTY(same_string(view.scheme, wanted.scheme) && same_string(view.host, wanted.host) &&
 			 same_string(view.port, wanted.port) && view.user == NULL &&
 			 view.password == NULL && view.fragment == NULL, url,
@@ -211,8 +211,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_url(block_join(origin, SMARTCAR_SPAN("/"), input), origin, given);
 	check_plain(origin, input);
 	PROPERTY(!smartcar_url_has_origin(origin, origin), origin,
-			 "an origin without a path is no link");
-	PROPERTY(!smartcar_url_has_origin(NOTHING, origin), NOTHING, "nothing is no link");
+			 "an origin alone is no link");
+	PROPERTY(!smartcar_url_has_origin(NOTHING, origin), NOTHING, "an empty text is no link");
 	blocks_free();
 	return 0;
 }

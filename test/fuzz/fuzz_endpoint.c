@@ -4,9 +4,9 @@
  *	  Fuzzes the paths of requests, and the ids in them.
  *
  * The input is taken as an id, as a path, and as the middle of a path.  What
- * is accepted or written is put behind the host that it is meant for and shown
- * to libcurl, which is free to do with dots what browsers do: the extension
- * tells it not to, but what answers a request may do the same.
+ * is accepted or written is appended to its host and parsed by libcurl, which may
+ * resolve dots as browsers do: the extension tells it not to, but a server may do
+ * so as well.
  *
  * test/fuzz/fuzz_endpoint.c
  *
@@ -99,7 +99,7 @@ check_request(SmartcarHost host, SmartcarSpan path)
 	SmartcarSpan base = smartcar_span_from_string(smartcar_host_base(host));
 	CurlView	view;
 
-	PROPERTY(curl_view_open(&view, url), url, "libcurl takes the URL of a request for one");
+	PROPERTY(curl_view_open(&view, url), url, "libcurl parses the URL of a request");
 	PROPERTY(same_string(view.scheme, "https") && is_host(written_host(url), view.host) &&
 			 same_string(view.host, origins[host] + strlen("https://")), url,
 			 "a request goes to the host of its origin");
@@ -119,7 +119,7 @@ check_segment(SmartcarSpan segment)
 {
 	PROPERTY(smartcar_path_segment_valid(segment) ==
 			 (segment.length > 0 && !pattern_matches(&dots_pattern, segment)), segment,
-			 "a segment is anything but nothing, a dot or two dots, however they are written");
+			 "a segment is not empty and no dot or two dots, in any spelling");
 }
 
 /* Whether a path follows the rule: cut at its slashes, seen or not, none of it dots. */
@@ -157,7 +157,7 @@ write_path(SmartcarEndpoint endpoint, SmartcarSpan id)
 	char	   *target = block_new(length);
 
 	PROPERTY(smartcar_endpoint_path_write(endpoint, id, target) == target + length, id,
-			 "the announced length is the written length");
+			 "the written length is the announced one");
 	return smartcar_span(target, length);
 }
 
@@ -179,7 +179,7 @@ check_id(SmartcarEndpoint endpoint, SmartcarSpan id)
 	before = cut(&after, '*');
 	if (after.data == NULL)
 	{
-		PROPERTY(smartcar_span_equal(path, before), id, "an id is only where there is a place");
+		PROPERTY(smartcar_span_equal(path, before), id, "an id is only where the endpoint has one");
 		return;
 	}
 	PROPERTY(path.length >= before.length + after.length &&
@@ -187,16 +187,16 @@ check_id(SmartcarEndpoint endpoint, SmartcarSpan id)
 	segment = smartcar_span(path.data + before.length,
 							path.length - before.length - after.length);
 	PROPERTY(smartcar_span_equal(smartcar_span_skip(path, before.length + segment.length),
-								 after), path, "an id ends where the path goes on");
+								 after), path, "an id ends where the path continues");
 	PROPERTY(segment.length == 0 || memchr(segment.data, '/', segment.length) == NULL, path,
 			 "an id is one segment");
 	PROPERTY(smartcar_span_equal(curl_unescaped(segment), id), path,
-			 "libcurl decodes an id to what it was");
+			 "libcurl decodes an id to the original");
 
 	if (smartcar_path_segment_valid(id))
 	{
 		PROPERTY(smartcar_request_path_valid(path) == !has_slash(id), path,
-				 "an acceptable id is so in a path, unless there is a slash in it");
+				 "an accepted id is accepted in a path, unless it has a slash");
 		check_request(smartcar_endpoints[endpoint].host, path);
 	}
 }
@@ -252,7 +252,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_id((SmartcarEndpoint) i, input);
 
 	PROPERTY(!smartcar_path_segment_valid(NOTHING) && !smartcar_request_path_valid(NOTHING),
-			 NOTHING, "nothing is no path");
+			 NOTHING, "an empty text is no path");
 	blocks_free();
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_error.c
- *	  Fuzzes what is to be done about an error.
+ *	  Fuzzes the action for an error.
  *
  * The slices are type, code, resolution, description and HTTP status.
  *
@@ -164,7 +164,7 @@ check_status_alone(SmartcarAction action, int status)
 		expected = SMARTCAR_ACTION_REFRESH_TOKEN;
 	else if (status == 501)
 		expected = SMARTCAR_ACTION_NONE;
-	PROPERTY(action == expected, NOTHING, "a status alone says what it says in HTTP");
+	PROPERTY(action == expected, NOTHING, "a status alone has its meaning in HTTP");
 }
 
 static void
@@ -191,13 +191,13 @@ check_action(SmartcarSpan type, SmartcarSpan code, const SmartcarErrorContext *c
 	if (spent)
 	{
 		PROPERTY(action == SMARTCAR_ACTION_CONNECT, context->description,
-				 "a spent code or token takes a new connection");
+				 "a used code or token needs a new connection");
 		return;
 	}
 	if (foreign_uri)
 	{
 		PROPERTY(action == SMARTCAR_ACTION_FIX_SETUP, context->description,
-				 "a redirect URI that is not registered is not the owner's to fix");
+				 "an unregistered redirect URI is not for the owner to fix");
 		return;
 	}
 	if (known != SMARTCAR_ACTION_UNKNOWN)
@@ -289,7 +289,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_action(block_join(type, code, NOTHING), NOTHING, &context);
 	check_action(SMARTCAR_SPAN("CONNECTED_SERVICES_ACCOUNT"), code, &context);
 	check_action(SMARTCAR_SPAN("invalid_request"), code, &context);
-	check_action(SMARTCAR_SPAN("a type of next year"), code, &context);
+	check_action(SMARTCAR_SPAN("an unknown type"), code, &context);
 	check_action(NOTHING, NOTHING, &context);
 
 	/* A missing permission must not send an owner through a login. */
@@ -298,7 +298,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			 smartcar_action_for_error(SMARTCAR_SPAN("CONNECTED_SERVICES_ACCOUNT"),
 									   SMARTCAR_SPAN("PERMISSION"), &context) ==
 			 SMARTCAR_ACTION_UPDATE_ACCESS, context.resolution_type,
-			 "whatever is proposed, a missing permission is mended by updating access");
+			 "a missing permission is fixed by updating access, whatever the resolution");
 	blocks_free();
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_header.c
- *	  Fuzzes the reading of the header lines of an answer.
+ *	  Fuzzes the parsing of the header lines of a response.
  *
  * The input is taken as the lines of a server that sends anything, and, cut
  * into slices, as the names and values of one that writes them as it should.
@@ -87,11 +87,11 @@ check_value(SmartcarSpan lines, SmartcarSpan wanted)
 		if (!is_name(name, wanted))
 			continue;
 		PROPERTY(found.data != NULL && smartcar_span_equal(found, value), wanted,
-				 "a header has the value that comes first");
+				 "a repeated header has its first value");
 		return;
 	}
 	PROPERTY(found.data == NULL && found.length == 0, wanted,
-			 "a header that is not there has no value");
+			 "a missing header has no value");
 }
 
 static SmartcarSpan
@@ -122,24 +122,24 @@ check_lines(SmartcarSpan lines)
 	{
 		PROPERTY(lies_within(name, lines) && lies_within(value, lines) &&
 				 name.data + name.length < value.data + (value.length == 0), lines,
-				 "a name lies within the lines, and its value behind it");
+				 "a name lies within the lines, and its value after it");
 		PROPERTY(rest.data + rest.length == lines.data + lines.length &&
 				 rest.data >= value.data + value.length, lines,
 				 "what is left begins behind the header and ends with the lines");
 		PROPERTY(name.length > 0 && !has_character(name, ':') && !has_character(name, '\n') &&
 				 !has_character(value, '\n'), lines,
-				 "a name is something, and a header is on one line");
+				 "a name is not empty, and a header is on one line");
 		PROPERTY(value.length == 0 || (!is_one_of(value.data[0], " \t\r") &&
 									   !is_one_of(value.data[value.length - 1], " \t\r")),
-				 value, "a value neither begins nor ends with what surrounds it");
+				 value, "a value has no space or tab around it");
 
 		PROPERTY(reference_next(&reference_rest, &reference_name, &reference_value), lines,
 				 "there is no header but those of the reference");
 		PROPERTY(name.data == reference_name.data && name.length == reference_name.length &&
 				 smartcar_span_equal(value, reference_value), lines,
-				 "a header is the one of the reference");
+				 "a header equals that of the reference");
 		PROPERTY(rest.length == reference_rest.length, lines,
-				 "a header is taken off with the end of its line");
+				 "a header ends with its line");
 		check_value(lines, block_copy(name));
 		check_value(lines, other_case(name));
 	}
@@ -181,7 +181,7 @@ check_written(SmartcarSpan input)
 		PROPERTY(smartcar_header_next(&rest, &name, &value) &&
 				 smartcar_span_equal(name, names[i]) &&
 				 smartcar_span_equal(value, reference_trim(values[i])), lines,
-				 "a header that is written is read back");
+				 "a header that is written can be parsed");
 	}
 	PROPERTY(!smartcar_header_next(&rest, &name, &value), lines,
 			 "there are no headers but those that were written");

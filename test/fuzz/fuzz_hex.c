@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_hex.c
- *	  Fuzzes bytes as hexadecimal digits.
+ *	  Fuzzes the encoding and decoding of hexadecimal digits.
  *
  * The input is taken once as bytes to encode and once as digits to decode.
  *
@@ -63,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				 input, "bytes are encoded in lower case");
 	PROPERTY(smartcar_hex_decode(smartcar_span(digits, 2 * size), bytes, size) &&
 			 (size == 0 || memcmp(bytes, input.data, size) == 0), input,
-			 "decoding gives back what was encoded");
+			 "decoding reverses encoding");
 
 	check_decoded(input, size / 2);
 	check_decoded(input, size / 2 + 1);

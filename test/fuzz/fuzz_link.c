@@ -159,7 +159,7 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 	size = smartcar_link_compile(&early, varying, NULL, &compiled);
 	bytes = block_new(size);
 	PROPERTY(smartcar_link_compile(&early, varying, bytes, &compiled) == size,
-			 smartcar_span(bytes, size), "the bytes are as many as was announced");
+			 smartcar_span(bytes, size), "the number of bytes is the announced one");
 
 	PROPERTY(compiled.piece_count > 0 && compiled.piece_count <= SMARTCAR_LINK_MAX_PIECES,
 			 smartcar_span(bytes, size), "the pieces have room in their array");
@@ -170,7 +170,7 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 			ready += compiled.pieces[i].length;
 		else
 			PROPERTY(varying & SMARTCAR_LINK_PARAMETER_BIT(compiled.pieces[i].parameter),
-					 smartcar_span(bytes, size), "only what varies is left open");
+					 smartcar_span(bytes, size), "only parameters that vary are left open");
 	}
 	PROPERTY(pieces == size, smartcar_span(bytes, size),
 			 "the pieces are as long as was announced");
@@ -182,7 +182,7 @@ build(const SmartcarLink *link, uint32_t varying, const SmartcarWords *before)
 			 "a link is not longer than its bound");
 	target = block_new(length);
 	PROPERTY(smartcar_link_write(&compiled, link, target) == length, smartcar_span(target, length),
-			 "a link is as long as was announced");
+			 "a link has the announced length");
 	return smartcar_span(target, length);
 }
 
@@ -195,7 +195,7 @@ check_as_url(SmartcarSpan url, const SmartcarLink *link, const Origin *origin,
 	CurlView	view;
 	SmartcarSpan query;
 
-	PROPERTY(curl_view_open(&view, url), url, "libcurl takes a link for a URL");
+	PROPERTY(curl_view_open(&view, url), url, "libcurl parses a link");
 	PROPERTY(same_string(view.scheme, origin->scheme) && same_string(view.host, origin->host) &&
 			 same_string(view.port, origin->port), url, "a link leads to its origin");
 	PROPERTY(same_string(view.path, expected->path), url, "a link has the path of its kind");
@@ -218,9 +218,9 @@ check_as_url(SmartcarSpan url, const SmartcarLink *link, const Origin *origin,
 		PROPERTY(smartcar_span_equal(name, smartcar_span_from_string(expected_name)), url,
 				 "the parameters have their names and their order");
 		PROPERTY(pair.data != NULL && smartcar_span_equal(curl_unescaped(pair), text), url,
-				 "every parameter has the value that went in");
+				 "every parameter has the given value");
 	}
-	PROPERTY(query.data == NULL, url, "a link has no parameter that did not go in");
+	PROPERTY(query.data == NULL, url, "a link has only the given parameters");
 	curl_view_close(&view);
 }
 
@@ -265,7 +265,7 @@ check_as_callback(SmartcarSpan url, const SmartcarLink *link, const SmartcarSpan
 			 "a link can be parsed as a callback if its values are texts");
 	for (int field = 0; acceptable && field < SMARTCAR_CALLBACK_FIELD_COUNT; field++)
 		PROPERTY(smartcar_span_equal(callback_value(&callback, field), values[field]), url,
-				 "a callback brings back the values of a link");
+				 "a callback returns the values of a link");
 }
 
 int
@@ -311,13 +311,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PROPERTY(smartcar_span_equal(build(&joined, 0, &nothing), url), url,
 			 "words and the text that they make up are written alike");
 	PROPERTY(smartcar_span_equal(build(&link, varying, &nothing), url), url,
-			 "a link is the same whichever parameters vary");
+			 "a link does not depend on which parameters vary");
 	PROPERTY(smartcar_span_equal(build(&link, varying, &something), url), url,
 			 "what a parameter was before it varied leaves no trace");
 	PROPERTY(smartcar_span_equal(build(&link, ~varying, &something), url), url,
-			 "a link is the same whichever parameters do not vary");
+			 "a link does not depend on which parameters are constant");
 	PROPERTY(smartcar_span_equal(build(&link, ALL_PARAMETERS, &nothing), url), url,
-			 "a link is the same when everything varies");
+			 "a link does not change if all parameters vary");
 	blocks_free();
 	return 0;
 }

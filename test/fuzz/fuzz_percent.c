@@ -41,7 +41,7 @@ check_encoded(SmartcarSpan value, SmartcarSpan encoded)
 	}
 
 	PROPERTY(smartcar_span_equal(curl_unescaped(encoded), value), value,
-			 "libcurl decodes what we encode to the same bytes");
+			 "libcurl decodes our encoding to the original bytes");
 	if (value.length > 0)
 	{
 		escaped = curl_easy_escape(NULL, value.data, (int) value.length);
@@ -74,14 +74,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	SmartcarSpan encoded = smartcar_span(target, length);
 	SmartcarSpan decoded = NOTHING;
 
-	PROPERTY(end == target + length, value, "the announced length is the written length");
+	PROPERTY(end == target + length, value, "the written length is the announced one");
 	check_encoded(value, encoded);
 
 	PROPERTY((decode(encoded, &decoded) == SMARTCAR_DECODE_OK) == is_text(value), value,
 			 "what is encoded can be decoded if it is a text");
 	if (is_text(value))
 		PROPERTY(smartcar_span_equal(decoded, value), value,
-				 "decoding gives back what was encoded");
+				 "decoding reverses encoding");
 
 	decode(value, &decoded);
 	blocks_free();

@@ -96,7 +96,7 @@ check_tables(void)
 				 "those without a Tesla permission come last");
 	}
 	PROPERTY(mapped == SMARTCAR_MAPPED_PERMISSION_COUNT, NOTHING,
-			 "as many permissions map to Tesla's as the header says");
+			 "the header has the number of mapped permissions");
 
 	for (int i = 0; i < SMARTCAR_TESLA_PERMISSION_COUNT; i++)
 	{
@@ -126,11 +126,11 @@ check_name(SmartcarSpan name)
 			 "a name is found if and only if it is in the table");
 	PROPERTY(tesla == SMARTCAR_TESLA_NONE ||
 			 smartcar_span_equal(smartcar_tesla_permission_scope(tesla), name), name,
-			 "a scope is that of the Tesla permission it is found as");
+			 "a scope belongs to its Tesla permission");
 
 	if (name.length == 0 || memchr(name.data, '\0', name.length) == NULL)
 		PROPERTY(smartcar_span_equal(smartcar_permission_suggest(name), expected_meaning(name)),
-				 name, "a name means what its first part means in small letters");
+				 name, "a name means what its first part means in lower case");
 
 	well_formed = pattern_matches(&well_formed_pattern, name) &&
 		name.length <= SMARTCAR_PERMISSION_MAX_LENGTH &&
@@ -149,10 +149,10 @@ check_name(SmartcarSpan name)
 	again = stripped;
 	if (smartcar_permission_strip_required(&again))
 		PROPERTY(!smartcar_permission_well_formed(stripped), name,
-				 "of a name that is well-formed nothing is left to remove");
+				 "a well-formed name has nothing to remove");
 	else
 		PROPERTY(again.data == stripped.data && again.length == stripped.length, name,
-				 "removing what is not there changes nothing");
+				 "removing a missing prefix changes nothing");
 }
 
 int
@@ -188,7 +188,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 
 	PROPERTY(smartcar_permission_find(nothing) < 0 && !smartcar_permission_well_formed(nothing) &&
-			 !smartcar_permission_strip_required(&nothing), NOTHING, "nothing is no permission");
+			 !smartcar_permission_strip_required(&nothing), NOTHING, "an empty text is no permission");
 	blocks_free();
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_timestamp.c
- *	  Fuzzes the points in time of Smartcar's answers.
+ *	  Fuzzes the timestamps in Smartcar's responses.
  *
  * The input is taken as a text, and as the bytes that a point in time, the
  * form in which it is written, and a change of one character are made of.  The
@@ -100,10 +100,10 @@ check_text(SmartcarSpan text)
 	bool		accepted = smartcar_timestamp_parse(text, &found);
 
 	PROPERTY(accepted == reference_parse(text, &expected), text,
-			 "a point in time is read if and only if it follows the rule");
+			 "a timestamp is parsed if and only if it is valid");
 	if (!accepted)
 		return;
-	PROPERTY(found == expected, text, "a point in time is the one of the C library");
+	PROPERTY(found == expected, text, "a timestamp equals that of the C library");
 	/* a zone is less than a day, and a leap second more than the last one */
 	PROPERTY(found / MICROSECONDS >= FIRST_SECOND - 86400 &&
 			 found / MICROSECONDS <= END_OF_TIME + 86400, text,
@@ -221,7 +221,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_text(block_join(SMARTCAR_SPAN("1970-01-01T00:00:00"), input, NOTHING));
 	check_written(input);
 
-	PROPERTY(!smartcar_timestamp_parse(NOTHING, &found), NOTHING, "nothing is no point in time");
+	PROPERTY(!smartcar_timestamp_parse(NOTHING, &found), NOTHING, "an empty text is no timestamp");
 	blocks_free();
 	return 0;
 }

@@ -21,9 +21,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t		prefix = reference_utf8_prefix(text);
 
 	PROPERTY(smartcar_utf8_valid_prefix(text) == prefix, text,
-			 "as many bytes are well-formed as decode to code points");
+			 "the well-formed bytes are those that decode to code points");
 	PROPERTY(smartcar_utf8_valid(text) == (prefix == size), text,
-			 "a text is valid if all of it is");
+			 "a text is valid if all parts of it are");
 	PROPERTY(smartcar_utf8_valid_prefix(block_copy(smartcar_span(text.data, prefix))) == prefix,
 			 text, "the well-formed part is well-formed on its own");
 
@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				 "the place of a sequence does not matter");
 	}
 
-	PROPERTY(smartcar_utf8_valid(NOTHING), NOTHING, "nothing is valid");
+	PROPERTY(smartcar_utf8_valid(NOTHING), NOTHING, "an empty text is valid");
 	blocks_free();
 	return 0;
 }

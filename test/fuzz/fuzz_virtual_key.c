@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_virtual_key.c
- *	  Fuzzes which links lead to a virtual key, and who needs one.
+ *	  Fuzzes the links to add a virtual key, and which vehicles need one.
  *
  * The whole input is a URL, and what follows the address of a key page, and a
  * domain; its slices are make, model and year.
@@ -44,7 +44,7 @@ check_domain(SmartcarSpan domain)
 		SmartcarSpan url = block_join(smartcar_span_from_string(bases[i]), domain, NOTHING);
 
 		PROPERTY(smartcar_virtual_key_url_valid(url) == valid, url,
-				 "a key page of a domain is accepted if the domain is");
+				 "a key page of a valid domain is accepted");
 		check_url(url);
 	}
 }
@@ -85,7 +85,7 @@ check_need(SmartcarSpan make, SmartcarSpan model, int year)
 	PROPERTY(smartcar_virtual_key_wanted(make, model, year) ==
 			 (need == SMARTCAR_VIRTUAL_KEY_REQUIRED ||
 			  (need == SMARTCAR_VIRTUAL_KEY_UNKNOWN && make.length > 0 && year >= 2021)), model,
-			 "a key is wanted where it is required, and for newer Teslas of other models");
+			 "a key is needed if it is required, and for newer Teslas of other models");
 }
 
 int
@@ -126,7 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_need(NOTHING, NOTHING, SMARTCAR_NO_YEAR);
 	check_need(make, NOTHING, SMARTCAR_NO_YEAR);
 	PROPERTY(!smartcar_virtual_key_url_valid(NOTHING) && !smartcar_domain_valid(NOTHING),
-			 NOTHING, "nothing is neither a link nor a domain");
+			 NOTHING, "an empty text is neither a link nor a domain");
 	blocks_free();
 	return 0;
 }

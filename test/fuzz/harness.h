@@ -3,10 +3,10 @@
  * harness.h
  *	  What every fuzz target needs: properties, blocks of memory, slices.
  *
- * A sanitizer only sees a read or write that misses its block.  So that it
- * sees all of them, whatever is handed to src/core lies in a block of its own
- * that has exactly the announced size.  What a sanitizer cannot see, a wrong
- * answer, is stated as a property.
+ * A sanitizer only sees a read or write outside of a block of memory.  So that it
+ * sees all of them, everything that is passed to src/core is in a block of its own
+ * of exactly the given size.  A wrong result, which a sanitizer cannot see, is
+ * stated as a property.
  *
  * test/fuzz/harness.h
  *

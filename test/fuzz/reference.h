@@ -156,22 +156,22 @@ reference_check_decode(SmartcarSpan query, SmartcarDecodeStatus status,
 		return;
 	text = reference_decode(query);
 	PROPERTY((status == SMARTCAR_DECODE_OK) == reference_text_acceptable(&text), query,
-			 "a value is decoded if and only if nothing is wrong with it");
+			 "a value is decoded if and only if it is valid");
 	if (status != SMARTCAR_DECODE_OK)
 		PROPERTY(offset < query.length, query, "a fault lies within the value");
 	switch (status)
 	{
 		case SMARTCAR_DECODE_OK:
 			PROPERTY(smartcar_span_equal(decoded, text.bytes), query,
-					 "a value is decoded as the reference does");
+					 "a value is decoded as in the reference");
 			break;
 		case SMARTCAR_DECODE_BROKEN_ESCAPE:
 			PROPERTY(query.data[offset] == '%' && reference_escape(query, offset) < 0, query,
-					 "a broken escape is where the fault says");
+					 "the fault has the place of the broken escape");
 			break;
 		case SMARTCAR_DECODE_NUL:
 			PROPERTY(reference_escape(query, offset) == 0, query,
-					 "a zero byte is where the fault says");
+					 "the fault has the place of the zero byte");
 			break;
 		case SMARTCAR_DECODE_NOT_UTF8:
 			PROPERTY(!text.has_broken_escape && text.utf8_prefix < text.bytes.length &&

@@ -4,10 +4,9 @@
 #
 # Usage: test/fuzz/run.sh [--grow] [seconds for each target, default 5] [target...]
 #
-# Everything happens in a temporary directory.  With --grow, inputs that reach
-# code which no seed reaches are added to the corpus afterwards; nothing else
-# writes into the tree.  An input that breaks a target is kept outside the
-# temporary directory and its path is printed.
+# Everything happens in a temporary directory.  With --grow, inputs that reach new code are
+# added to the corpus afterwards; nothing else is written into the tree.  An input that breaks
+# a target is kept outside the temporary directory, and its path is printed.
 
 set -u -o pipefail
 
@@ -53,8 +52,7 @@ skip()
 	exit 77
 }
 
-# The core is compiled as it is shipped, C11 and nothing else; the targets use
-# what the system has beyond that.
+# The core is compiled as it is shipped, in strict C11; the targets use more of the system.
 # shellcheck disable=SC2054 # -fsanitize= takes its list with commas
 sanitizers=(-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all)
 core_flags=(-std=c11 -Wall -Wextra -Werror "${sanitizers[@]}" -fsanitize=fuzzer-no-link
@@ -80,7 +78,7 @@ probe "#include <curl/curl.h>
 $entry" -lcurl ||
 	skip "there is no libcurl to compare with; install libcurl4-openssl-dev"
 
-# What else is plain C and reads what a server sent goes with the core.
+# Other plain C files that parse what a server sent are tested like the core.
 objects=()
 for source in "$root"/src/core/*.c "$root"/src/http/header.c; do
 	object=$work/$(basename "$source" .c).o
@@ -88,12 +86,11 @@ for source in "$root"/src/core/*.c "$root"/src/http/header.c; do
 	objects+=("$object")
 done
 
-# A symbolizer makes the report of a failure readable; without one it is not.
+# A symbolizer makes the report of a failure readable.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
-# Large enough for what the target has to see, no larger: short inputs find
-# more per second.
+# As large as the target needs, but no larger: short inputs find more per second.
 longest_input()
 {
 	case $1 in
@@ -114,7 +111,7 @@ fuzz()
 	return $result
 }
 
-# Prints what broke and keeps the input.
+# Prints the failure and keeps the input.
 report_failure()
 {
 	local target=$1 found keep
@@ -155,7 +152,7 @@ for target in "${targets[@]}"; do
 		cp "$seeds"/* "$corpus"/
 	fi
 
-	# All seeds first, as they are; then whatever grows out of them.
+	# All seeds first, unchanged; then inputs that grow from them.
 	if ! fuzz "$program" "${options[@]}" -runs=0 "$corpus"; then
 		report_failure "$target"
 		failed=1

@@ -59,7 +59,7 @@ is_virtual_key_url(SmartcarSpan url)
 	return name_lengths_valid(domain);
 }
 
-/* Whoever is shown an accepted link ends up at Tesla and nowhere else. */
+/* An accepted link leads to Tesla and nowhere else. */
 static inline void
 check_virtual_key_url(SmartcarSpan url)
 {
@@ -69,7 +69,7 @@ check_virtual_key_url(SmartcarSpan url)
 	CurlView	view;
 	bool		allowed = false;
 
-	PROPERTY(curl_view_open(&view, url), url, "libcurl takes a link to a key for a URL");
+	PROPERTY(curl_view_open(&view, url), url, "libcurl parses a link to a key");
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
 		allowed |= same_string(view.host, hosts[i]);
 	PROPERTY(allowed, url, "the host of a link to a key is one of Tesla's four");

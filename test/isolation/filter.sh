@@ -1,8 +1,8 @@
 #!/bin/bash
 #
-# Runs the isolation tester, and leaves out what differs from run to run: how
-# fast a procedure was, the ids of requests, and how many requests a synchronization
-# sent, because the other session may have told the same already.
+# Runs the isolation tester, and removes what differs from run to run: the speed of a
+# procedure, the ids of requests, and the number of requests of a sync, because the other
+# session may have stored the same details already.
 #
 # Usage: test/isolation/filter.sh COMMAND...    (the --launcher of pg_isolation_regress)
 

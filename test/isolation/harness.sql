@@ -1,24 +1,23 @@
 --
--- harness.sql: what the specs share.
+-- harness.sql: tables and functions for all specs.
 --
--- Run once in a database, before the specs, with the setting isolation.sandbox
--- naming the address of a local Smartcar (test/sandbox).  test/isolation/run.sh
--- does that, and hands the setting to the specs through PGOPTIONS.
+-- Run once in a database before the specs, with the setting isolation.sandbox as the
+-- address of a local Smartcar (test/sandbox).  test/isolation/run.sh does that, and passes
+-- the setting to the specs through PGOPTIONS.
 --
--- A procedure stops where a spec wants it to: triggers for whole statements wait
--- for a lock that the session "control" holds.  No row is locked at that moment,
--- so that the other procedure runs as if this one were waiting for the network.
--- Which session stops, and where, says its setting isolation.stops_at; with
--- isolation.skips it goes on so many times before:
+-- A procedure stops at a point that a spec chooses: statement triggers wait for a lock that
+-- the session "control" holds.  No row is locked at that moment, so that the other
+-- procedure runs as if this one were waiting for the network.  isolation.stops_at names the
+-- point for a session; isolation.skips is how often it first continues:
 --
---   session   before it takes a session
+--   session   before it claims a session
 --   claim     before it claims an account
 --   tokens    before it stores tokens, or an error, of an account
---   settle    before an account gets the id of its user
+--   user_id   before a provisional account gets its user id
 --   vehicles  before it stores or deletes a connection
 --
--- So the order of the statements of a procedure is part of these tests, and with
--- test/lib/Manager.pm this is the other place that names the tables of the manager.
+-- So these tests depend on the order of statements in a procedure.  Besides
+-- test/lib/Manager.pm, this is the only place that names the tables of the manager.
 --
 
 CREATE EXTENSION smartcar_tesla;
@@ -30,9 +29,9 @@ DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = isolation, publi
 -- The sandbox
 --
 
-CREATE UNLOGGED TABLE answer (body text);
+CREATE UNLOGGED TABLE response (body text);
 
--- What the sandbox itself answers: to a POST if there is something to say.
+-- A control request of the sandbox: a POST if there is a body.
 CREATE FUNCTION ask(path text, content text DEFAULT NULL, method text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -46,9 +45,9 @@ BEGIN
 		command := command || ' -X ' || method;
 	END IF;
 	command := command || format(' ''%s/sandbox/%s''', current_setting('isolation.sandbox'), path);
-	DELETE FROM answer;
-	EXECUTE format('COPY answer FROM PROGRAM %L WITH (FORMAT csv, QUOTE E''\x01'', DELIMITER E''\x02'')', command);
-	SELECT string_agg(body, '')::jsonb INTO result FROM answer;
+	DELETE FROM response;
+	EXECUTE format('COPY response FROM PROGRAM %L WITH (FORMAT csv, QUOTE E''\x01'', DELIMITER E''\x02'')', command);
+	SELECT string_agg(body, '')::jsonb INTO result FROM response;
 	RETURN result;
 END $$;
 
@@ -60,7 +59,7 @@ CREATE FUNCTION key_file() RETURNS text LANGUAGE sql AS $$
 	SELECT current_setting('data_directory') || '/isolation_key'
 $$;
 
--- Keys by number, the first of which seals.
+-- Writes keys by number; the first one seals.
 CREATE FUNCTION write_keys(VARIADIC keys integer[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('COPY (SELECT ''key'' || k || '' '' || repeat(md5(k::text), 2) FROM unnest(%L::integer[]) AS k) TO PROGRAM %L',
@@ -88,7 +87,7 @@ CALL make_server('v3', '3');
 
 CREATE TABLE callback (name text PRIMARY KEY, server text, url text);
 
--- An owner goes through Connect; what comes back is kept under a name.
+-- An owner goes through Connect; the callback is stored under a name.
 CREATE PROCEDURE prepare_callback(name text, owner text, server text DEFAULT 'smartcar')
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -99,7 +98,7 @@ BEGIN
 		format('https://example.com/callback?code=%s&user_id=%s&state=%s', given->>'code', given->>'user_id', substring(link FROM '[?&]state=([^&]*)')));
 END $$;
 
--- Without the columns that differ from run to run.
+-- The results without the columns that differ from run to run.
 CREATE PROCEDURE finish(callback_name text, INOUT status text DEFAULT NULL, INOUT vehicles integer DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -118,8 +117,8 @@ BEGIN
 	vehicles := cardinality(vehicle_ids);
 END $$;
 
--- Ben and his two vehicles, connected, with an access token that ends soon; and
--- two more callbacks of his, "again" and "again_2".
+-- Ben and his two vehicles, connected, with an access token that is about to expire, and
+-- two more callbacks, "again" and "again_2".
 CREATE PROCEDURE start_over(server text DEFAULT 'smartcar') LANGUAGE plpgsql AS $$
 DECLARE
 	ignored_status text;
@@ -143,8 +142,8 @@ END $$;
 -- Where procedures stop
 --
 
--- Counted with a sequence, because a statement of a procedure takes back what is
--- set within it.
+-- Counted with a sequence, because procedures reset settings that are changed within
+-- their statements.
 CREATE SEQUENCE stops;
 
 CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -153,7 +152,7 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	IF nextval('isolation.stops') > COALESCE(NULLIF(current_setting('isolation.skips', true), '')::integer, 0) THEN
-		-- claims and results wait for locks for a moment only
+		-- statements of claims and results have a short lock_timeout
 		PERFORM set_config('lock_timeout', '0', true);
 		PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
 	END IF;
@@ -163,18 +162,18 @@ END $$;
 CREATE TRIGGER session BEFORE UPDATE OF status ON smartcar_tesla.session FOR EACH STATEMENT EXECUTE FUNCTION stop('session');
 CREATE TRIGGER claim BEFORE UPDATE OF lease ON smartcar_tesla.account FOR EACH STATEMENT EXECUTE FUNCTION stop('claim');
 CREATE TRIGGER tokens BEFORE INSERT OR UPDATE OF access_token, error_sqlstate ON smartcar_tesla.account FOR EACH STATEMENT EXECUTE FUNCTION stop('tokens');
-CREATE TRIGGER settle BEFORE DELETE ON smartcar_tesla.account FOR EACH STATEMENT EXECUTE FUNCTION stop('settle');
+CREATE TRIGGER user_id BEFORE DELETE ON smartcar_tesla.account FOR EACH STATEMENT EXECUTE FUNCTION stop('user_id');
 CREATE TRIGGER vehicles BEFORE INSERT OR DELETE ON smartcar_tesla.connection FOR EACH STATEMENT EXECUTE FUNCTION stop('vehicles');
 
 --
--- What is there in the end
+-- The state at the end
 --
 
 CREATE FUNCTION key_of(sealed bytea) RETURNS text LANGUAGE sql AS $$
 	SELECT convert_from(substr(sealed, 3, get_byte(sealed, 1)), 'UTF8')
 $$;
 
--- Whether the access token that is stored can be opened, and works.
+-- Whether the stored access token can be opened and works.
 CREATE FUNCTION access_token_of(server text, user_id text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	token text := smartcar_access_token(user_id => user_id, server => server);
@@ -184,7 +183,7 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN SQLERRM;
 END $$;
 
--- An account, a row each; "keys" are those that its tokens are sealed with.
+-- A row for each account; "keys" are the keys of its tokens.
 CREATE VIEW accounts AS
 	SELECT CASE WHEN user_id LIKE 'session-%' THEN 'not known yet' ELSE external_id END AS account, status,
 		leased_until > clock_timestamp() AS leased, attempts, error_sqlstate AS error,
@@ -199,15 +198,15 @@ CREATE VIEW vehicles AS
 CREATE VIEW sessions AS
 	SELECT status, error, count(*) FROM smartcar_tesla.session GROUP BY status, error ORDER BY status;
 
--- What Smartcar was asked: how often a code was exchanged, a token refreshed, one
--- refreshed that had been used before, and one refused.
+-- The requests that Smartcar got: exchanges, refreshes, refreshes with a token that was used
+-- before, and refused ones.
 CREATE FUNCTION smartcar_counts(OUT exchanges integer, OUT refreshes integer, OUT repeated integer, OUT refused integer)
 LANGUAGE sql AS $$
 	SELECT sum((a->>'exchanges')::integer), sum((a->>'refreshes')::integer), sum((a->>'repeated')::integer), sum((a->>'refused')::integer)
 	FROM jsonb_array_elements(ask('accounts')->'accounts') AS a
 $$;
 
--- Whose an access token is, Smartcar does not say for a while.
+-- Smartcar does not tell the user of an access token for a while.
 CREATE FUNCTION hide_users() RETURNS void LANGUAGE sql AS $$
 	SELECT ask('faults', '{"match": {"path": "/user$"}, "times": 0, "status": 404}')
 $$;
@@ -216,16 +215,16 @@ CREATE FUNCTION show_users() RETURNS void LANGUAGE sql AS $$
 	SELECT ask('faults', method => 'DELETE')
 $$;
 
--- Smartcar lists Ben's vehicles from the last to the first, once.
+-- Smartcar lists Ben's vehicles in reverse order, once.
 CREATE FUNCTION list_backwards() RETURNS void LANGUAGE sql AS $$
 	SELECT ask('faults', '[
 		{"match": {"method": "GET", "path": "/v2.0/vehicles$"}, "content_type": "application/json", "status": 200, "body":
 			"{\"vehicles\": [\"d5a3b1c8-6e2f-4a90-9b17-3c4d5e6f7081\", \"9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2\"], \"paging\": {\"count\": 2, \"offset\": 0}}"}]')
 $$;
 
--- More than the minute passes in which a used refresh token is good, every lease
--- and pause ends, and all access tokens are about to.  What a refresh then
--- refreshes was not lost.
+-- More than the minute passes in which a used refresh token works; every lease and pause
+-- ends, and all access tokens are about to expire.  An account that can be refreshed
+-- afterwards was not lost.
 CREATE PROCEDURE pass_time() LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM ask('advance', '{"seconds": 61}');

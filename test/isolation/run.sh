@@ -1,16 +1,16 @@
 #!/bin/bash
 #
-# Runs the isolation tests: what becomes of two procedures that run at once.
+# Runs the isolation tests: two procedures at the same time.
 #
 # Usage: test/isolation/run.sh SANDBOX [SPEC...]
 #
-# SANDBOX is the address of a local Smartcar (test/sandbox), which they have for
-# themselves.  The server is the one that PGHOST and PGPORT name, with the extension
-# installed, on the same machine; PG_CONFIG names its pg_config.  Results are left in
-# $ISOLATION_OUTPUT, a new directory by default.
+# SANDBOX is the address of a local Smartcar (test/sandbox) that nobody else uses.  The
+# server is given by PGHOST and PGPORT, with the extension installed, on the same machine;
+# PG_CONFIG names its pg_config.  Results are left in $ISOLATION_OUTPUT, a new directory by
+# default.
 #
-# One spec for each pair of the procedures, in specs/; harness.sql has what they
-# share.  After a change, expected/ is what was in the results and was read.
+# There is a spec for each pair of procedures, in specs/; harness.sql is for all.  After a
+# change, read the results and copy them to expected/.
 
 set -euo pipefail
 
@@ -33,7 +33,7 @@ psql -X -q -d postgres -v ON_ERROR_STOP=1 -c 'SET client_min_messages = warning'
 	-c "DROP DATABASE IF EXISTS $database" -c "CREATE DATABASE $database"
 psql -X -q -d $database -v ON_ERROR_STOP=1 -o /dev/null -f "$here/harness.sql"
 
-# it wants to compare, even with nothing
+# pg_isolation_regress compares a results file, even an empty one
 mkdir -p "$output/results"
 "$(dirname "$("$pg_config" --pgxs)")/../test/isolation/pg_isolation_regress" \
 	--bindir="$("$pg_config" --bindir)" --inputdir="$here" --outputdir="$output" \

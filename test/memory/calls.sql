@@ -1,13 +1,12 @@
 --
--- Every call to Smartcar, with what can become of it, for a backend that runs
--- under Valgrind.
+-- Every call to Smartcar with all its outcomes, for a backend under Valgrind.
 --
--- It prints what did not end as it should, because a call that fails before it
--- comes to libcurl would test nothing; and in the last line, the process.
+-- It prints calls with an unexpected result, because a call that fails before it reaches
+-- libcurl would test nothing; and in the last line, the process id.
 --
--- Variables of psql: http, https, https_untrusted, tcp_silent, tls_silent,
--- closed (origins), ca_file, and code, of a callback.  The sandbox has a fleet of
--- 30 and the faults of faults.json.
+-- Variables of psql: http, https, https_untrusted, tcp_silent, tls_silent, closed (origins),
+-- ca_file, and code, of a callback.  The sandbox has a fleet of 30 owners and the faults of
+-- faults.json.
 --
 
 \set ON_ERROR_STOP on
@@ -55,13 +54,13 @@ SELECT make_server('closed', :'closed');
 SELECT make_server('impatient', :'http', $$, timeout '300ms'$$);
 \o
 
--- More servers in turn than a call site remembers, each with a key at OpenSSL.
+-- More servers in turn than fn_extra keeps, each with a key in OpenSSL.
 SELECT 'wrong hashes of servers in turn'
 FROM (SELECT i, smartcar_hash_challenge('x', server => name) AS by_mapping, smartcar_hash_challenge('x', i::text, name) AS by_argument
 	FROM generate_series(1, 44) AS i, LATERAL (SELECT (array_agg(srvname::text ORDER BY srvname))[1 + i % count(*)] FROM pg_foreign_server) AS v (name)) AS x
 HAVING count(DISTINCT by_mapping) <> 1 OR count(DISTINCT by_argument) <> 44;
 
--- One vehicle or owner.
+-- Calls about one vehicle or owner.
 SELECT expected, got, query
 FROM (VALUES
 	('00000', format('SELECT smartcar_exchange_code(%L)', :'code')),
@@ -118,8 +117,7 @@ FROM (VALUES
 ) AS calls (expected, query), outcome(query) AS got
 WHERE got <> expected;
 
--- Many, with all that can go wrong side by side.  What is expected are their
--- SQLSTATEs; a NULL is a success.
+-- Calls for many with every kind of failure.  The SQLSTATEs are compared; NULL is a success.
 SELECT expected, got, name
 FROM (VALUES
 	('faults', '{SC001,SC001,SC001,SC004,SC004,SC004,SC004,SC004,SC004,SC004,SC302,SC409,SC400}',
@@ -154,8 +152,7 @@ FROM (VALUES
 ) AS calls (name, expected, got)
 WHERE got::text IS DISTINCT FROM expected;
 
--- An error that nobody catches, statements whose time is up while they wait, and
--- the session goes on.
+-- An uncaught error, and statements that time out while they wait; the session goes on.
 \set ON_ERROR_STOP off
 \set VERBOSITY terse
 SELECT smartcar_get_vehicle('fault-status', 'access-000017');
@@ -171,7 +168,7 @@ RESET statement_timeout;
 SELECT 'the session is broken'
 WHERE (SELECT make FROM smartcar_get_vehicle('vehicle-000017', 'access-000017')) IS DISTINCT FROM 'TESLA';
 
--- Calls within a call that stores what has come while it waits for more.
+-- Calls within a call that stores results while it waits for more.
 CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
 	PERFORM FROM smartcar_get_vehicle_many(ARRAY['vehicle-000018', 'fault-drop', 'vehicle-000019'], ARRAY['access-000018', 'x', 'access-000019'], server => 'tls');

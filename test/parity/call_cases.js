@@ -27,7 +27,7 @@ async function connectAda(sandbox) {
   return {code, access, refresh};
 }
 
-// Tokens are random, so what counts is whether they work, and for how long.
+// Tokens are random, so the cases compare whether they work, and for how long.
 const seeTokens = (names) => async (tokens, sandbox) => {
   const seconds = (time) => Math.round((new Date(time) - Date.now()) / 10000) * 10;
 
@@ -43,7 +43,7 @@ const tokenCase = (what, theirs, ours) => ({
   seeOurs: seeTokens(['access_token', 'refresh_token', 'expires_at', 'refresh_expires_at']),
 });
 
-// Walks through the pages as the package leaves it to its caller.
+// Reads all pages, which the package leaves to its caller.
 async function pages(next) {
   const all = [];
 
@@ -139,9 +139,9 @@ const callCases = [
     prepare: async (sandbox) => {
       await one(sandbox);
       const body = new URLSearchParams({grant_type: 'client_credentials', client_id: 'client_sandbox', client_secret: 'sandbox-api-secret'});
-      const answer = await fetch(`${sandbox.origin}/oauth2/token`, {method: 'POST', body});
+      const response = await fetch(`${sandbox.origin}/oauth2/token`, {method: 'POST', body});
 
-      return {application: (await answer.json()).access_token};
+      return {application: (await response.json()).access_token};
     },
     theirs: async (api, given) => {
       const {body} = await api.getVehicle(given.application, 'vehicle-000001');
@@ -211,8 +211,8 @@ const callCases = [
   },
 ];
 
-// An error, in every shape that it has.
-const answered = (what, status, body, headers, more) => ({
+// An error in each of its forms.
+const responding = (what, status, body, headers, more) => ({
   what, faults: [{status, body, ...(headers && {headers}), ...more}],
   theirs: (api) => vehicle(api).attributes(),
   ours: () => `SELECT to_jsonb(v) FROM smartcar_get_vehicle_many(ARRAY['vehicle-000001'], ARRAY['access-000001'], server => 'calls') v`,
@@ -225,15 +225,15 @@ const full = {
 };
 
 const errorCases = [
-  answered('everything', 409, full),
-  answered('little', 409, {type: 'VEHICLE_STATE', description: 'x'}),
-  answered('a resolution that is text', 400, {...full, resolution: 'REAUTHENTICATE'}),
-  answered('no resolution', 400, {...full, resolution: null}),
-  answered('a resolution without a type', 400, {...full, resolution: {}}),
-  answered('a code that is null', 403, {...full, code: null}),
-  answered('a message that is null', 403, {...full, suggestedUserMessage: null}),
-  answered('the request id of a header', 403, {type: 'PERMISSION', code: 'X', description: 'x'}, {'SC-Request-Id': 'of-the-header'}),
-  answered('the v1 API', 403, {error: 'permission_error', message: 'Not yours.', code: 'X'}),
+  responding('everything', 409, full),
+  responding('little', 409, {type: 'VEHICLE_STATE', description: 'x'}),
+  responding('a resolution that is text', 400, {...full, resolution: 'REAUTHENTICATE'}),
+  responding('no resolution', 400, {...full, resolution: null}),
+  responding('a resolution without a type', 400, {...full, resolution: {}}),
+  responding('a code that is null', 403, {...full, code: null}),
+  responding('a message that is null', 403, {...full, suggestedUserMessage: null}),
+  responding('the request id of a header', 403, {type: 'PERMISSION', code: 'X', description: 'x'}, {'SC-Request-Id': 'of-the-header'}),
+  responding('the v1 API', 403, {error: 'permission_error', message: 'Not yours.', code: 'X'}),
   {
     what: 'a token that is not known', prepare: one,
     faults: [{status: 401, body: {type: 'AUTHENTICATION', description: 'No.', requestId: 'r'}}],
@@ -262,4 +262,4 @@ const errorCases = [
   },
 ];
 
-module.exports = {callCases, errorCases, vehicle, client, one, connectAda, answered, full};
+module.exports = {callCases, errorCases, vehicle, client, one, connectAda, responding, full};

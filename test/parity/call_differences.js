@@ -1,11 +1,11 @@
 'use strict';
 
-// In which calls the extension is known to differ from `smartcar`, and why.
+// The known differences between calls of `smartcar` and of the extension, and why.
 //
-// The cases are as in call_cases.js; see() picks what matters of what a side
-// has found: {value}, {error}, {throws} or {sqlstate}, and its requests.
+// The cases are as in call_cases.js; see() selects what matters of a side's result: {value},
+// {error}, {throws} or {sqlstate}, and its requests.
 
-const {vehicle, client, one, connectAda, answered, full} = require('./call_cases');
+const {vehicle, client, one, connectAda, responding, full} = require('./call_cases');
 
 const user = {
   prepare: one,
@@ -79,30 +79,30 @@ const callDifferences = [
     reason: 'an SQL function raises an SQL error; the package makes up a description',
   },
   {
-    ...answered('when to try again', 429, rateLimit, {'Retry-After': '5000'}), see: ({error}) => error.retry_after,
+    ...responding('when to try again', 429, rateLimit, {'Retry-After': '5000'}), see: ({error}) => error.retry_after,
     expected: {theirs: '5000', ours: 5000}, reason: 'it is a number of seconds',
   },
   {
-    ...answered('an error without a description', 409, {type: 'VEHICLE_STATE'}), see: ({error}) => error.description,
+    ...responding('an error without a description', 409, {type: 'VEHICLE_STATE'}), see: ({error}) => error.description,
     expected: {theirs: 'Unknown error', ours: null}, reason: 'what Smartcar did not say is NULL',
   },
   {
-    ...answered('an error that is no JSON', 404, '<html>', {'Content-Type': 'text/html'}),
+    ...responding('an error that is no JSON', 404, '<html>', {'Content-Type': 'text/html'}),
     see: ({error}) => [error.status, error.type, error.description],
     expected: {theirs: [404, null, null], ours: [404, null, '<html>']}, reason: 'the text is all that there is to go by',
   },
   {
-    ...answered('an error of no known shape', 404, {reason: 'x'}),
+    ...responding('an error of no known shape', 404, {reason: 'x'}),
     see: ({error}) => [error.type, error.description, error.detail],
     expected: {theirs: ['SDK_ERROR', 'Unknown error', null], ours: [null, null, {reason: 'x'}]}, reason: 'a type is Smartcar\'s word',
   },
   {
-    ...answered('the errors of v3', 404, {errors: [{type: 'VALIDATION', code: 'X', detail: 'y'}]}),
+    ...responding('the errors of v3', 404, {errors: [{type: 'VALIDATION', code: 'X', detail: 'y'}]}),
     see: ({error}) => [error.type, error.code, error.description],
     expected: {theirs: ['SDK_ERROR', null, 'Unknown error'], ours: ['VALIDATION', 'X', 'y']}, reason: 'the package does not read them',
   },
   {
-    ...answered('a server error that passes', 503, full, undefined, {times: 1}), prepare: one,
+    ...responding('a server error that passes', 503, full, undefined, {times: 1}), prepare: one,
     see: ({requests, error, value}) => [requests.length, error ? error.status : value.sqlstate],
     expected: {theirs: [1, 503], ours: [2, null]}, reason: 'a question is asked again',
   },

@@ -1,6 +1,6 @@
 'use strict';
 
-// What of a request is compared, and how.
+// Which parts of a request are compared, and how.
 
 const {isDeepStrictEqual} = require('util');
 
@@ -8,7 +8,7 @@ function sortedPairs(text) {
   return Array.from(new URLSearchParams(text)).map(([name, value]) => `${name}=${value}`).sort();
 }
 
-// What a body means: the fields of a form, as a set, or a JSON value.
+// A body as data: the fields of a form, as a set, or a JSON value.
 function meaningOf(body, type) {
   if (body === '') {
     return null;
@@ -16,7 +16,7 @@ function meaningOf(body, type) {
   return /^application\/x-www-form-urlencoded/.test(type) ? sortedPairs(body) : JSON.parse(body);
 }
 
-// Codes and tokens are new in each turn, so they are called by their names.
+// Codes and tokens are new in each turn, so they are replaced by their names.
 function withNames(text, given) {
   return Object.entries(given).reduce((result, [name, value]) =>
     (typeof value === 'string' ? result.split(value).join(`<${name}>`) : result), text);
@@ -38,9 +38,9 @@ function describeRequest({method, path, query, headers, body}, given = {}) {
   };
 }
 
-// What is the same to a server: a slash at the end, the type of a body that is
-// not there, what is accepted, and the unit system that is Smartcar's default.
-// Each of these is a known difference, see call_differences.js.
+// Differences that a server ignores: a slash at the end, the type of a missing body, the
+// Accept header, and the unit system that is Smartcar's default.  Each of these is a known
+// difference, see call_differences.js.
 function essence({accept, type, path, unit_system: unitSystem, ...request}) {
   return {
     ...request, path: path.replace(/\/$/, ''), type: request.body === null ? null : type,
@@ -62,7 +62,7 @@ function requestDifferences(expected, found) {
   return differences;
 }
 
-// That the comparison can fail: requests spoilt on purpose must be noticed.
+// The comparison must be able to fail: it must notice requests that were changed.
 const entry = {
   method: 'POST', path: '/v2.0/vehicles/v', query: 'limit=1&offset=0', body: 'code=c&grant_type=authorization_code',
   headers: {authorization: 'Bearer t', 'content-type': 'application/x-www-form-urlencoded'},

@@ -1,7 +1,6 @@
 'use strict';
 
-// The servers whose calls go to the sandbox, and what the package is given in
-// their place.
+// The servers whose requests go to the sandbox, and the matching options of the package.
 
 const application = {
   clientId: '8229df9f-91a0-4ff0-a1ae-a1f38ee24d07',
@@ -12,7 +11,7 @@ const application = {
 
 const origins = ['auth_origin', 'iam_origin', 'api_origin', 'vehicle_origin', 'management_origin'];
 
-// redirect: whether the server knows the redirect URI; secret: the client's.
+// redirect: whether the server has a redirect URI; secret: the client's.
 function server(origin, serverName, {version = '2.0', redirect = true, secret = application.clientSecret} = {}) {
   const options = [
     `client_id '${application.clientId}'`, `api_version '${version}'`, ...(redirect ? [`redirect_uri '${application.redirectUri}'`] : []),

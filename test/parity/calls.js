@@ -1,12 +1,11 @@
 'use strict';
 
-// The same calls by `smartcar` and by the extension, to the same sandbox.
+// Calls of `smartcar` and of the extension to the same sandbox.
 //
-// Before each side's turn the sandbox is put into the same state.  The results
-// must agree, and so must the requests in the sandbox's log: their methods,
-// paths, parameters as sets, credentials, and bodies as what they mean.  The
-// cases are those of call_cases.js; what is known to differ is in
-// call_differences.js.
+// Before each side's turn the sandbox is put into the same state.  The results must be
+// equal, and so must the requests in the sandbox's log: their methods, paths, parameters as
+// sets, credentials, and bodies as data.  The cases are those of call_cases.js; the known
+// differences are in call_differences.js.
 
 const {isDeepStrictEqual} = require('util');
 
@@ -30,7 +29,7 @@ function pointPackageAt(origin) {
   }
 }
 
-// What the package says of an error, by the names of smartcar_error.
+// An error of the package, with the names of smartcar_error.
 function errorOfPackage(error) {
   const {statusCode, type, code, description, docURL, suggestedUserMessage, requestId, retryAfter, detail, resolution = {}} = error;
   const given = (value) => (value === undefined || value === '' ? null : value);
@@ -43,7 +42,7 @@ function errorOfPackage(error) {
   };
 }
 
-async function answerOfPackage(run, given) {
+async function resultOfPackage(run, given) {
   try {
     return {value: await run(backend.api, given, application)};
   } catch (error) {
@@ -54,9 +53,8 @@ async function answerOfPackage(run, given) {
   }
 }
 
-// A question is a query with one value as its result, of type jsonb.  What a
-// row calls its error is an error here.
-function answerOfExtension(query, given) {
+// A question is a query with one result of type jsonb.  An error in a row counts as an error.
+function resultOfExtension(query, given) {
   const [{value, sqlstate, message}] = ask([{kind: 'query', input: {query: query(given)}}]);
 
   if (sqlstate) {
@@ -70,15 +68,15 @@ function answerOfExtension(query, given) {
   return {value};
 }
 
-// One side's turn: the state, what it answers, and which requests it makes.
-async function turn(sandbox, {prepare, faults}, answer, see) {
+// One side's turn: the state, its result, and its requests.
+async function turn(sandbox, {prepare, faults}, call, see) {
   await sandbox.reset();
   const given = prepare ? await prepare(sandbox) : {};
   if (faults) {
     await sandbox.ask('faults', faults);
   }
   await sandbox.clearLog();
-  const found = await answer(given);
+  const found = await call(given);
   const requests = (await sandbox.requests()).map((entry) => describeRequest(entry, given));
 
   if (see && found.value !== undefined && found.value !== null) {
@@ -91,12 +89,12 @@ async function bothTurns(sandbox, one) {
   const {theirs, seeTheirs, ours, seeOurs} = one;
 
   return [
-    await turn(sandbox, one, (given) => answerOfPackage(theirs, given), seeTheirs),
-    await turn(sandbox, one, (given) => answerOfExtension(ours, given), seeOurs),
+    await turn(sandbox, one, (given) => resultOfPackage(theirs, given), seeTheirs),
+    await turn(sandbox, one, (given) => resultOfExtension(ours, given), seeOurs),
   ];
 }
 
-function answerDifferences(expected, found, sides) {
+function resultDifferences(expected, found, sides) {
   return isDeepStrictEqual(expected, found) ? [] : [`${sides[0]}: ${JSON.stringify(expected)}`, `${sides[1]}: ${JSON.stringify(found)}`];
 }
 
@@ -106,8 +104,8 @@ async function compareGroup(report, sandbox, what, cases) {
   for (const one of cases) {
     const [theirs, ours] = await bothTurns(sandbox, one);
     const differences = [
-      ...answerDifferences(theirs.found, ours.found, ['package', 'extension']),
-      ...(theirs.found.throws || ours.found.sqlstate ? ['no answer'] : []),
+      ...resultDifferences(theirs.found, ours.found, ['package', 'extension']),
+      ...(theirs.found.throws || ours.found.sqlstate ? ['an error in place of a result'] : []),
       ...requestDifferences(theirs.requests, ours.requests),
     ];
 
@@ -118,14 +116,14 @@ async function compareGroup(report, sandbox, what, cases) {
   report.group(`${name}, calls: ${what}`, cases.length, failures);
 }
 
-// Each known difference is asserted on both sides.
+// Each known difference is asserted for both sides.
 async function checkDifferences(report, sandbox) {
   for (const one of callDifferences) {
     const sides = await bothTurns(sandbox, one);
     const [theirs, ours] = sides.map((side) => one.see({...side.found, requests: side.requests}));
     const differences = [
-      ...answerDifferences(one.expected.theirs, theirs, ['package, expected', 'package, found']),
-      ...answerDifferences(one.expected.ours, ours, ['extension, expected', 'extension, found']),
+      ...resultDifferences(one.expected.theirs, theirs, ['package, expected', 'package, found']),
+      ...resultDifferences(one.expected.ours, ours, ['extension, expected', 'extension, found']),
     ];
 
     report.group(`${name}, calls, known difference: ${one.what}`, 1, differences.length > 0 ? [{what: one.what, differences}] : [],

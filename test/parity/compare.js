@@ -1,10 +1,9 @@
 'use strict';
 
-// How two links are compared, and two answers.
+// Compares two links, or two results.
 //
-// A link is taken apart the way a web server does it.  The origin, the path and
-// the decoded parameters must agree, and for the package whose order is copied,
-// their order too.
+// A link is parsed as a web server does.  The origin, the path and the decoded parameters
+// must be equal, and for the package whose order is copied, the order, too.
 
 const {INSTANCE_ID} = require('./packages');
 
@@ -23,7 +22,7 @@ function takeApart(text) {
   };
 }
 
-// The decoded value of a parameter; null if it is not there.
+// The decoded value of a parameter; null if it is missing.
 function parameter(text, name) {
   return new URLSearchParams(takeApart(text).query).get(name);
 }
@@ -32,10 +31,9 @@ function sortByName(parameters) {
   return parameters.slice().sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-// `@smartcar/auth` prints the state as base64 of a JSON object, and prints one
-// even if there is no state.  It is not percent-encoded, so a "+" in it must not
-// be read as a space.  This gives the parameters with the state that the
-// application asked for.
+// `@smartcar/auth` prints the state as base64 of a JSON object, even without a state.  It is
+// not percent-encoded, so a "+" in it must not be read as a space.  Returns the parameters
+// with the state of the application.
 function unwrapState(text) {
   const {query, parameters} = takeApart(text);
   const wrapped = /(?:^|&)state=([^&]*)/.exec(query);
@@ -49,7 +47,7 @@ function unwrapState(text) {
     .filter(([, value]) => value !== undefined);
 }
 
-// What differs between two links, as a list of sentences.
+// The differences between two links, as a list of sentences.
 function linkDifferences(expected, actual, {ordered = true, wrappedState = false} = {}) {
   const wanted = takeApart(expected);
   const found = takeApart(actual);
@@ -74,8 +72,8 @@ function linkDifferences(expected, actual, {ordered = true, wrappedState = false
   return differences;
 }
 
-// The same link with the five characters encoded that encodeURIComponent()
-// leaves alone; they are the only ones in which the bytes may differ.
+// The link with the five characters encoded that encodeURIComponent() leaves alone; only in
+// these may the bytes differ.
 function encodeStrictly(text) {
   const question = text.indexOf('?');
 
@@ -93,4 +91,4 @@ function valueDifferences(expected, actual) {
   return expected === actual ? [] : [`${JSON.stringify(expected)} in the package, ${JSON.stringify(actual)} here`];
 }
 
-module.exports = {takeApart, parameter, unwrapState, linkDifferences, byteDifferences, valueDifferences};
+module.exports = {takeApart, parameter, linkDifferences, byteDifferences, valueDifferences};

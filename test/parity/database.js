@@ -2,9 +2,9 @@
 
 // Questions to the extension, through psql.
 //
-// One run of psql answers all questions of a call: they go in as rows of a
-// COPY, and the answers come out as a line of JSON each.  Which server and
-// database is meant is for psql to find, from PGHOST and its like.
+// One run of psql evaluates all questions of a call: they go in as rows of a COPY, and the
+// results come out as a line of JSON each.  PGHOST and its like name the server and the
+// database.
 
 const fs = require('fs');
 const path = require('path');
@@ -42,13 +42,13 @@ function copyOf(questions) {
   return `TRUNCATE question;\nCOPY question FROM STDIN;\n${rows.join('')}\\.\nANALYZE question;\n`;
 }
 
-// An answer is {value} or, where the extension refuses, {sqlstate, message}.
+// A result is {value} or, if the extension raises an error, {sqlstate, message}.
 function ask(questions) {
-  return run(`${copyOf(questions)}SELECT answer(kind, input) FROM question ORDER BY position;\n`);
+  return run(`${copyOf(questions)}SELECT evaluate(kind, input) FROM question ORDER BY position;\n`);
 }
 
-// The links of one query over a table, every argument from a column.  No
-// question may be refused.
+// The links of one query over a table, with every argument from a column.  No question may
+// raise an error.
 function askByRow(questions) {
   return run(`${copyOf(questions)}
     SELECT to_jsonb(smartcar_connect_url(
@@ -58,7 +58,7 @@ function askByRow(questions) {
      ORDER BY position;\n`);
 }
 
-// The question for a link; flags goes in as the text of the JSON object.
+// The question for a link; flags is the text of the JSON object.
 function linkQuestion(link, kind = 'link') {
   const input = {...link};
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// Links chosen by hand: each stands for a mistake that an implementation could
-// make and that random links meet too rarely.
+// Links chosen by hand: each is for a mistake that an implementation could make and that
+// random links find too rarely.
 
 const permissions = require('./permissions');
 

@@ -2,9 +2,8 @@
 
 // Random links and webhook bodies.
 //
-// The generators stay within what both sides accept and print alike; what lies
-// outside is in known_differences.js.  A link is described by the arguments of
-// smartcar_connect_url().
+// The generators make only input that both sides accept and print alike; for the rest see
+// known_differences.js.  A link is described by the arguments of smartcar_connect_url().
 
 const permissions = require('./permissions');
 const {servers} = require('./servers');
@@ -47,7 +46,7 @@ function makeFlags(random) {
   ])]));
 }
 
-// What the links of both packages have in common.
+// The parameters that the links of both packages have.
 function makeLink(random, serverNames) {
   const server = random.pick(serverNames);
   const options = servers[server] || {};
@@ -131,7 +130,7 @@ function makeObject(random, depth) {
   return object;
 }
 
-// The body of an event as Smartcar shapes it, with random data in it.
+// The body of an event in Smartcar's format, with random data.
 function makeBody(random) {
   return {
     eventId: random.uuid(),

@@ -2,9 +2,9 @@
 
 // Texts that break careless encoders.
 //
-// A state is the application's own text, so it may hold anything that a
-// database can hold: only the zero character and halves of surrogate pairs are
-// out, because PostgreSQL has no room for them.
+// A state is the application's own text, so it may contain anything that a database can
+// store: not the zero character, nor halves of surrogate pairs, which PostgreSQL does not
+// allow.
 
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const reserved = ' !"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
@@ -13,7 +13,7 @@ const latin1 = '\u00a0¡§©ª«\u00ad®°±µ¶·¿ÀÆÇÉÑÖ×ØÜßàæçé
 const beyondLatin1 = 'ĀŁŒſƒ̈ΑΩЖяאبกあ漢字한ﬁ\u200b\u200d\u200e\u202e\u2028\u2029\ufeff\ufffd\ufffe\uffff';
 const beyondTheFirstPlane = '\u{10000}𐍈𝄞🚗🔋👩‍🔧🇩🇪\u{e0001}\u{10fffd}\u{10ffff}';
 
-// Pieces that look encoded already, or like the rest of a query.
+// Pieces that look encoded, or like the rest of a query.
 const lookalikes = ['%', '%%', '%2', '%20', '%2520', '%zz', '%00', '+', '&amp;', '&state=', '&mode=test', '?a=b', '#top',
   '\\', '\\n', '\'; --', '$1', '{}', 'null', 'required:', '://'];
 

@@ -1,12 +1,12 @@
 'use strict';
 
-// Everything in which the extension is known to differ from the packages.
+// The known differences between the extension and the packages.
 //
-// Each entry says what differs and for what reason, and its cases assert both
-// sides: what the package answers (`theirs`) and what the extension answers
-// (`ours`).  So the test fails when a package is mended, and when the extension
-// changes.  An answer is {value}, {throws} with the name of a JavaScript error,
-// or {sqlstate}; `see` picks the part of a link that matters.
+// Each entry says what differs and why, and its cases assert both sides: the result
+// of the package (`theirs`) and of the extension (`ours`).  So the test fails when a
+// package is fixed, and when the extension changes.  A result is {value}, {throws}
+// with the name of a JavaScript error, or {sqlstate}; `see` picks the part of a link
+// that matters.
 
 const {isDeepStrictEqual} = require('util');
 
@@ -21,7 +21,7 @@ const known_differences = [
   {of: backend, subject: 'webhooks', differences: webhookDifferences},
 ];
 
-function answerOfPackage(run) {
+function resultOfPackage(run) {
   try {
     return {value: run()};
   } catch (error) {
@@ -29,23 +29,23 @@ function answerOfPackage(run) {
   }
 }
 
-function seen(answer, see) {
-  return see && answer.value !== undefined && answer.value !== null ? {value: see(answer.value)} : answer;
+function seen(result, see) {
+  return see && result.value !== undefined && result.value !== null ? {value: see(result.value)} : result;
 }
 
-// The message of a refusal is not part of the comparison, but worth showing.
-function check(side, expected, {message, ...answer}) {
-  return isDeepStrictEqual(answer, expected) ? [] :
-    [`${side}: ${JSON.stringify(expected)} expected, ${JSON.stringify({...answer, message})} found`];
+// The message of an error is not compared, but shown.
+function check(side, expected, {message, ...result}) {
+  return isDeepStrictEqual(result, expected) ? [] :
+    [`${side}: ${JSON.stringify(expected)} expected, ${JSON.stringify({...result, message})} found`];
 }
 
-function describe(answer) {
-  return answer.sqlstate ? `raises ${answer.sqlstate}` : answer.throws ? `throws ${answer.throws}` : JSON.stringify(answer.value);
+function describe(result) {
+  return result.sqlstate ? `raises ${result.sqlstate}` : result.throws ? `throws ${result.throws}` : JSON.stringify(result.value);
 }
 
-// What both sides answer, in words.
+// The results of both sides, as text.
 function sides(cases) {
-  const text = (answers) => [...new Set(answers.map(describe))].join(' or ');
+  const text = (results) => [...new Set(results.map(describe))].join(' or ');
   const theirs = text(cases.filter((one) => one.package).map((one) => one.theirs));
   const ours = text(cases.filter((one) => one.question).map((one) => one.ours));
 
@@ -55,12 +55,12 @@ function sides(cases) {
 function checkDifference(report, name, {what, reason, cases}, random) {
   const list = typeof cases === 'function' ? cases(random) : cases;
   const asked = list.filter((one) => one.question);
-  const answers = ask(asked.map((one) => one.question));
+  const results = ask(asked.map((one) => one.question));
   const failures = list.map((one) => ({
     what: one.question || what,
     differences: [
-      ...(one.package ? check('package', one.theirs, seen(answerOfPackage(one.package), one.see)) : []),
-      ...(one.question ? check('extension', one.ours, seen(answers[asked.indexOf(one)], one.see)) : []),
+      ...(one.package ? check('package', one.theirs, seen(resultOfPackage(one.package), one.see)) : []),
+      ...(one.question ? check('extension', one.ours, seen(results[asked.indexOf(one)], one.see)) : []),
     ],
   })).filter(({differences}) => differences.length > 0);
 

@@ -15,7 +15,7 @@ const value = (result) => ({value: result});
 // One parameter of the link on both sides.
 const valueOf = (name) => (url) => parameter(url, name);
 
-// What the link says of a parameter, the bytes included.
+// A parameter of the link, including its bytes.
 const bytesOf = (name) => (url) => takeApart(url).query.split('&').filter((part) => part.startsWith(`${name}=`));
 
 function difference(build, what, reason, {link, changes, see, theirs, ours, question = linkQuestion(link)}) {
@@ -105,7 +105,7 @@ const backendDifferences = [
   }),
 ];
 
-// The state as the package unpacks it from the callback; null if it cannot.
+// The state as the package reads it from the callback; null if it cannot.
 function stateThatComesBack(url) {
   try {
     return JSON.parse(atob(parameter(url, 'state'))).originalState;
@@ -115,7 +115,7 @@ function stateThatComesBack(url) {
 }
 
 const frontendDifferences = [
-  frontend('no state', 'the package needs one for itself, to tell its own answer from others', {
+  frontend('no state', 'the package needs one for itself, to tell its own callback from others', {
     link: v3, see: valueOf('state'), theirs: value(btoa(JSON.stringify({instanceId: INSTANCE_ID}))), ours: value(null),
   }),
   frontend('a state beyond Latin-1', 'the package hands it to btoa(), which throws', {

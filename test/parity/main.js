@@ -26,8 +26,8 @@ if (!Number.isSafeInteger(count) || count < 1) {
 const report = new Report();
 const skipped = [backend, frontend].filter((one) => one.skipped);
 
-// Each part draws from a seed of its own, so that a change in one does not
-// change the cases of the others.
+// Each part has a seed of its own, so that a change in one does not change the cases of the
+// others.
 const randomFor = (part) => new Random(`${seed}/${part}`);
 
 report.note(`parity: Node ${process.versions.node}, PARITY_SEED=${seed} PARITY_CASES=${count}`);

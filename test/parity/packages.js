@@ -2,18 +2,17 @@
 
 // The links and hashes of the two official packages.
 //
-// Both are asked with the argument names of smartcar_connect_url(), so that one
-// description of a link serves all three.  `smartcar` is for backends,
-// `@smartcar/auth` for browsers: it reads `window` when it is used, so a stub
-// stands in for that.
+// Both are called with the argument names of smartcar_connect_url(), so that one description
+// of a link is enough for all three.  `smartcar` is for backends, `@smartcar/auth` for
+// browsers: it reads `window`, which is a stub here.
 
 const fs = require('fs');
 const path = require('path');
 
 const {complete} = require('./servers');
 
-// `@smartcar/auth` wraps the state together with a random number of its own; a
-// fixed one makes its links repeatable.
+// `@smartcar/auth` wraps the state together with a random number; a fixed one makes its links
+// repeatable.
 const INSTANCE_ID = '175210421854912345678';
 
 const WINDOW_ORIGIN = 'https://garage.example.com';
@@ -50,7 +49,7 @@ function atLeast(version, least) {
   return true;
 }
 
-// Loads a package, unless it asks for a newer Node: then why it was left out.
+// Loads a package; if it needs a newer Node, returns why it is left out.
 function load(name) {
   const {version, engines = {}} = manifest(name);
   const least = /^>=\s*(\d+\.\d+\.\d+)$/.exec(engines.node || '');
@@ -72,7 +71,7 @@ function withoutAbsent(object) {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }
 
-// The options of `smartcar`, with `changes` for what the extension cannot say.
+// The options of `smartcar`, with `changes` for options that the extension does not have.
 function backendUrl(link, changes = {}) {
   const given = complete(link);
   const client = new backend.api.AuthClient(withoutAbsent({
@@ -95,7 +94,7 @@ function backendUrl(link, changes = {}) {
   return present(given.scope) ? client.getAuthUrl(given.scope, options) : client.getAuthUrl(options);
 }
 
-// The same for `@smartcar/auth`, which wants two parameters in onComplete.
+// The options of `@smartcar/auth`, which has two parameters in onComplete.
 function frontendUrl(link, changes = {}) {
   const given = complete(link);
   const client = new frontend.api(withoutAbsent({

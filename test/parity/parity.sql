@@ -1,7 +1,7 @@
 -- Asks the extension the questions of the comparison.
 --
--- A question is a JSON object.  Each is answered in a subtransaction of its
--- own, so that a refused one is an answer too, told by its SQLSTATE.
+-- A question is a JSON object.  Each is evaluated in a subtransaction of its own, so
+-- that an error is a result, too: its SQLSTATE and message.
 
 CREATE EXTENSION smartcar_tesla;
 
@@ -78,7 +78,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION answer(kind text, input jsonb) RETURNS jsonb
+CREATE FUNCTION evaluate(kind text, input jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN jsonb_build_object('value', CASE kind

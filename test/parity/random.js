@@ -2,9 +2,8 @@
 
 // Random choices that a seed repeats.
 //
-// Node's own random numbers cannot be seeded.  The bytes here are SHA-256 over
-// the seed and a counter, so that any text can be a seed and a failure seen on
-// one machine can be had again on another.
+// Node's own random numbers have no seed.  The bytes here are SHA-256 over the seed and a
+// counter, so that any text can be a seed, and a failure can be repeated on another machine.
 
 const crypto = require('crypto');
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// One line of output for each group of cases.
+// Prints a line for each group of cases.
 
 const SHOWN = 3;
 const LINE_LENGTH = 2000;
@@ -18,13 +18,13 @@ class Report {
     console.log(`# ${text}`);
   }
 
-  // What cannot be compared here, and why.
+  // A part that cannot be compared here, and why.
   skip(why) {
     console.log(`skipped: parity: ${why}`);
   }
 
   // failures: an object {what, differences} for each case that failed.
-  // explanation: what a reader of the output should know, if anything.
+  // explanation: a note for the reader, if any.
   group(what, count, failures, explanation) {
     const passed = failures.length === 0 && count > 0;
 

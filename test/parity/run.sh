@@ -2,11 +2,10 @@
 #
 # run.sh: compares the extension with the official npm packages.
 #
-# The server is the one of PGHOST, PGPORT, PGUSER and PGDATABASE, and must have
-# the extension installed; a scratch database is made for the run and dropped
-# after it.  Nothing is written into this folder.  Without Node.js or without
-# the npm registry there is nothing to compare with: then it says "skipped:" and
-# ends with 77.
+# The server is given by PGHOST, PGPORT, PGUSER and PGDATABASE, and must have the extension
+# installed; a scratch database is created for the run and dropped after it.  Nothing is
+# written into this folder.  Without Node.js or the npm registry the test prints "skipped:"
+# and ends with 77.
 
 set -eu
 
@@ -44,7 +43,7 @@ trap 'exit 143' TERM
 
 need_npm
 
-# the two packages, beside a copy of the programs
+# the two packages, with a copy of the programs
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/smartcar_parity.XXXXXX")
 cp "$here"/*.js "$here"/parity.sql "$here"/package.json "$here"/package-lock.json "$here"/.npmrc "$scratch"
 install_packages "$scratch"
@@ -53,7 +52,7 @@ psql -X -q -v ON_ERROR_STOP=1 \
 	-c "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 database_made=yes
 
-# In the background, so that a signal to this script is served at once.
+# In the background, so that a signal to this script is handled at once.
 PGDATABASE=$database PARITY_SANDBOX=$here/../sandbox/main.js node "$scratch/main.js" &
 program=$!
 status=0

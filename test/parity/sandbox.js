@@ -1,9 +1,9 @@
 'use strict';
 
-// The local Smartcar of test/sandbox, which both sides talk to.
+// The local Smartcar of test/sandbox, which both sides use.
 //
-// It is a program of its own, because questions to the extension block this
-// one.  PARITY_SANDBOX names its main.js; it ends when its standard input does.
+// It is a process of its own, because questions to the extension block this one.
+// PARITY_SANDBOX names its main.js; it ends when its standard input does.
 
 const {spawn} = require('child_process');
 const readline = require('readline');
@@ -27,22 +27,22 @@ class Sandbox {
     this.origin = origin;
   }
 
-  // A POST if there is something to say, else a GET.
+  // A POST if there is a body, else a GET.
   async ask(path, content, method = content === undefined ? 'GET' : 'POST') {
-    const answer = await fetch(`${this.origin}/sandbox/${path}`, {
+    const response = await fetch(`${this.origin}/sandbox/${path}`, {
       method,
       headers: {'content-type': 'application/json'},
       body: content === undefined ? undefined : JSON.stringify(content),
     });
-    const result = await answer.json();
+    const result = await response.json();
 
-    if (!answer.ok) {
+    if (!response.ok) {
       throw new Error(`the sandbox refused ${method} ${path}: ${result.error}`);
     }
     return result;
   }
 
-  // As at the start, with nobody connected, and nothing going wrong.
+  // Resets the sandbox: nobody is connected, and there are no faults.
   async reset() {
     await this.ask('reset', {});
     await this.ask('faults', undefined, 'DELETE');

@@ -1,10 +1,10 @@
 'use strict';
 
-// That the comparison can fail.
+// The comparison must be able to fail.
 //
-// A comparison that finds no difference proves nothing until it has found some.
-// Here links are spoilt in every way in which an implementation could be wrong,
-// and each must be noticed; and links that only look different must not be.
+// A comparison that finds no difference proves nothing until it has found some.  Here links
+// are changed in every way in which an implementation could be wrong, and each change must
+// be noticed; links that only look different must not be.
 
 const {linkDifferences, byteDifferences, valueDifferences} = require('./compare');
 

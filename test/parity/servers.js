@@ -1,13 +1,12 @@
 'use strict';
 
-// The foreign servers that the links are built with.
+// The foreign servers of the links.
 //
-// A package is given everything in its constructor; the extension takes from
-// the options of a server what an argument leaves out.  complete() gives the
-// packages what the extension finds for itself.
+// A package gets everything in its constructor; the extension takes missing arguments from
+// the options of a server.  complete() gives the packages these options.
 
 const servers = {
-  // without a server in a link, it is this one, which has nothing but the version
+  // the default server, which has only the version
   smartcar: {
     api_version: '2.0',
   },
@@ -58,7 +57,7 @@ function quote(text) {
   return `'${text.replace(/'/g, "''")}'`;
 }
 
-// The commands that create the servers.
+// The statements that create the servers.
 function createServers() {
   return Object.entries(servers).map(([name, options]) => {
     const list = Object.entries(options).map(([option, value]) => `${option} ${quote(value)}`);

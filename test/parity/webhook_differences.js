@@ -1,12 +1,11 @@
 'use strict';
 
-// Webhook bodies that `smartcar` and the extension judge differently.
+// Webhook bodies that `smartcar` and the extension verify differently.
 //
-// Smartcar signs the bytes that it sends.  The package parses the body, prints
-// it again with JSON.stringify() and takes the digest of that, so it refuses
-// every body that is legal JSON but not as JavaScript would print it, and
-// accepts bodies that were never signed.  The entries are explained in
-// known_differences.js; those with a list of bodies are made for random data.
+// Smartcar signs the bytes that it sends.  The package parses the body, serializes it with
+// JSON.stringify() and hashes that, so it refuses every body that is valid JSON but not as
+// JavaScript prints it, and accepts bodies that were never signed.  The entries are
+// explained in known_differences.js; those with a list of bodies are made for random data.
 
 const {makeBody} = require('./generate');
 const {backend} = require('./packages');
@@ -17,8 +16,8 @@ const RANDOM_BODIES = 25;
 
 const value = (result) => ({value: result});
 
-// The package is handed what the documentation of Node's frameworks hands over:
-// the parsed body, unless `handOver` says otherwise.
+// The package gets what the documentation of Node's frameworks passes: the parsed body,
+// unless `handOver` says otherwise.
 function judged({signed, received = signed, signature = sign(TOKEN, signed), handOver = JSON.parse, theirs, ours, kinds}) {
   return (kinds || ['verify', 'verify text']).map((kind) => ({
     package: () => backend.api.verifyPayload(TOKEN, signature, handOver(received)),
@@ -28,7 +27,7 @@ function judged({signed, received = signed, signature = sign(TOKEN, signed), han
   }));
 }
 
-// A rightly signed body that only the extension accepts.
+// A correctly signed body that only the extension accepts.
 const refusedThere = (bodies, options = {}) => (random) =>
   bodies(random).flatMap((signed) => judged({signed, theirs: false, ours: true, ...options}));
 
@@ -36,12 +35,12 @@ function repeat(make) {
   return (random) => Array.from({length: RANDOM_BODIES}, () => make(random));
 }
 
-// The data of an event with one more field, written as given.
+// The data of an event with one more field, as written.
 function bodyWith(random, field) {
   return JSON.stringify(makeBody(random)).replace(/^\{/, `{${field},`);
 }
 
-// An integer that JavaScript prints otherwise than it was written.
+// An integer that JavaScript prints differently.
 function longInteger(random) {
   for (;;) {
     const digits = random.text('123456789', 1) + random.text('0123456789', random.between(16, 25));

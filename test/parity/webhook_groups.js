@@ -1,6 +1,6 @@
 'use strict';
 
-// Challenges and signatures of `smartcar` against those of the extension.
+// Compares the challenges and signatures of `smartcar` with those of the extension.
 
 const {makeBody, makeToken, makeChallenge} = require('./generate');
 const {backend} = require('./packages');
@@ -8,9 +8,8 @@ const {valueDifferences} = require('./compare');
 const {ask} = require('./database');
 const {sign, verifyQuestion} = require('./signature');
 
-// A digest from the test suite of the package
-// (https://github.com/smartcar/node-sdk), because two sides that are wrong in
-// the same way agree with each other.
+// A digest from the test suite of the package (https://github.com/smartcar/node-sdk),
+// because two sides that are wrong in the same way agree.
 const pinned = {
   token: 'amt',
   challenge: 'challenge',
@@ -25,7 +24,7 @@ const challengeEdges = [
   {token: 'é🔑'.repeat(50), challenge: 'é🚗\n'.repeat(5000)},
 ];
 
-// What a sender, or a forger, could put into the header for a body.
+// Values that a sender, or a forger, could put into the header of a body.
 const signatures = {
   right: (token, body) => sign(token, body),
   'of another token': (token, body) => sign(`${token}x`, body),
@@ -44,23 +43,22 @@ const signatures = {
 function compareChallenges(report, random, count) {
   const generated = Array.from({length: count}, () => ({token: makeToken(random), challenge: makeChallenge(random)}));
   const cases = challengeEdges.concat(generated);
-  const answers = ask([pinned, ...cases].map(({token, challenge}) => ({kind: 'hash', input: {token, challenge}})));
-  const value = (answer) => (answer.sqlstate ? answer.message : answer.value);
+  const results = ask([pinned, ...cases].map(({token, challenge}) => ({kind: 'hash', input: {token, challenge}})));
+  const value = (result) => (result.sqlstate ? result.message : result.value);
   const name = `${backend.name} ${backend.version}`;
 
   report.group(`${name}, hashChallenge: a digest known beforehand`, 2, [
     {what: 'package', differences: valueDifferences(backend.api.hashChallenge(pinned.token, pinned.challenge), pinned.digest)},
-    {what: 'extension', differences: valueDifferences(pinned.digest, value(answers[0]))},
+    {what: 'extension', differences: valueDifferences(pinned.digest, value(results[0]))},
   ].filter(({differences}) => differences.length > 0));
 
   report.group(`${name}, hashChallenge: chosen and random texts`, cases.length, cases.map((input, i) => ({
     what: input,
-    differences: valueDifferences(backend.api.hashChallenge(input.token, input.challenge), value(answers[i + 1])),
+    differences: valueDifferences(backend.api.hashChallenge(input.token, input.challenge), value(results[i + 1])),
   })).filter(({differences}) => differences.length > 0));
 }
 
-// Bodies as JSON.stringify() prints them, the only ones that the package can
-// verify.
+// Bodies as JSON.stringify() prints them, the only ones that the package can verify.
 function compareSignatures(report, random, count) {
   const cases = Array.from({length: count}, (_, i) => {
     const token = makeToken(random);
@@ -71,14 +69,14 @@ function compareSignatures(report, random, count) {
   });
 
   for (const kind of ['verify', 'verify text']) {
-    const answers = ask(cases.map(({token, body, signature}) => verifyQuestion(kind, token, body, signature)));
+    const results = ask(cases.map(({token, body, signature}) => verifyQuestion(kind, token, body, signature)));
     const type = kind === 'verify' ? 'bytea' : 'text';
     const failures = cases.map((input, i) => {
       const theirs = backend.api.verifyPayload(input.token, input.signature, JSON.parse(input.body));
-      const ours = answers[i].sqlstate ? answers[i].message : answers[i].value;
+      const ours = results[i].sqlstate ? results[i].message : results[i].value;
       const expected = input.signatureIs === 'right';
 
-      return {what: input, differences: [...valueDifferences(theirs, ours), ...(ours === expected ? [] : ['not the right answer'])]};
+      return {what: input, differences: [...valueDifferences(theirs, ours), ...(ours === expected ? [] : ['not the right result'])]};
     }).filter(({differences}) => differences.length > 0);
 
     report.group(`${backend.name} ${backend.version}, verifyPayload: bodies as JSON.stringify prints them, as ${type}`,

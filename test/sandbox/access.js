@@ -1,9 +1,9 @@
 'use strict';
 
-// Whether a request may reach a vehicle: the checks that a reading and a command
-// go through, in the order in which Smartcar makes them.
+// Whether a request may reach a vehicle: the checks of readings and commands, in
+// Smartcar's order.
 //
-// A refusal is {type, code, more}, for errors.js to give it a shape.
+// A refusal is {type, code, more}, which errors.js formats.
 
 const {needsVirtualKey} = require('./store');
 const {teslaScopeOf} = require('./permissions');
@@ -19,7 +19,7 @@ function reauthenticationUrl(request, settings, vehicleId) {
   return `${request.origin}/oauth/reauthenticate?${parameters}`;
 }
 
-// What a test has told an owner's account or a vehicle to fail with.
+// The error that a test has set for an owner's account or a vehicle.
 function refusalOfError(request, settings, vehicle, {type, code = null, ...more}) {
   if (type === 'CONNECTED_SERVICES_ACCOUNT' && code === 'AUTHENTICATION_FAILED' && more.resolution === undefined) {
     return refusal(type, code, {...more, resolution: {type: 'REAUTHENTICATE', url: reauthenticationUrl(request, settings, vehicle.id)}});
@@ -27,7 +27,7 @@ function refusalOfError(request, settings, vehicle, {type, code = null, ...more}
   return refusal(type, code, more);
 }
 
-// Whether the account of the owner answers at all.
+// Whether the owner's account responds at all.
 function accountRefusal(request, {settings}, owner, vehicle) {
   if (owner.authentication_failed) {
     return refusalOfError(request, settings, vehicle, {type: 'CONNECTED_SERVICES_ACCOUNT', code: 'AUTHENTICATION_FAILED'});
@@ -35,8 +35,8 @@ function accountRefusal(request, {settings}, owner, vehicle) {
   return owner.error ? refusalOfError(request, settings, vehicle, owner.error) : null;
 }
 
-// permission: the Smartcar permission that the request needs; command: whether
-// it changes something.  Null when nothing is in the way.
+// permission: the Smartcar permission that the request needs; command: whether it
+// changes something.  Returns null if the request is allowed.
 function vehicleRefusal(request, sandbox, {connection, permission, command = false}) {
   const {store, settings} = sandbox;
   const {owner} = store.users.get(connection.userId);
@@ -65,4 +65,4 @@ function vehicleRefusal(request, sandbox, {connection, permission, command = fal
   return vehicle.error ? refusalOfError(request, settings, vehicle, vehicle.error) : null;
 }
 
-module.exports = {refusal, vehicleRefusal, accountRefusal, reauthenticationUrl};
+module.exports = {refusal, vehicleRefusal, accountRefusal};

@@ -14,14 +14,14 @@ const {batch} = require('./batch');
 
 const SUCCESS = {status: 'success', message: 'Successfully sent request to vehicle'};
 
-// The connections that the account of an access token opens.
+// The connections of the account of an access token.
 function connectionsOf(account, {store}) {
   const all = store.ofUser(account.userId);
 
   return account.vehicleId ? all.filter((connection) => connection.vehicleId === account.vehicleId) : all;
 }
 
-// A part of a list by limit and offset, or the error in them.
+// Part of a list by limit and offset, or the error in them.
 function page(request, list, usual, most) {
   const limit = request.integer('limit', usual, 1, most);
   const offset = request.integer('offset', 0, 0, 999999999);
@@ -47,7 +47,7 @@ function listPermissions(request, connection) {
   return error || {status: 200, body: {permissions: part, paging}};
 }
 
-// The headers that tell how fresh a reading is, and in which units.
+// The headers with the age of a reading and its unit system.
 function readingHeaders({clock}, imperial, units) {
   const now = clock.now();
 
@@ -106,7 +106,7 @@ function commandVehicle(request, sandbox, connection, path) {
   return {status: 200, body: SUCCESS};
 }
 
-// What is asked of one vehicle; path is what follows its id.
+// A request about one vehicle; path is what follows its id.
 function vehicleEndpoint(request, sandbox, connection, path) {
   const {method} = request;
 
@@ -134,8 +134,8 @@ function vehicleEndpoint(request, sandbox, connection, path) {
   return v2Error(request, 'RESOURCE_NOT_FOUND', 'PATH');
 }
 
-// The application may disconnect a vehicle without a token of its owners, too:
-// then from all of them.
+// The application can also disconnect a vehicle without an owner's token: then for all
+// owners.
 function disconnectAsManager(request, {store}, vehicleId) {
   const connections = store.ofVehicle(vehicleId);
 
@@ -189,10 +189,10 @@ function route(request, sandbox) {
 }
 
 function apiV2(request, sandbox) {
-  const answer = route(request, sandbox);
+  const response = route(request, sandbox);
 
-  answer.headers = {...answer.headers, 'SC-Request-Id': request.id};
-  return answer;
+  response.headers = {...response.headers, 'SC-Request-Id': request.id};
+  return response;
 }
 
 module.exports = {apiV2};

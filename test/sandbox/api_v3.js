@@ -1,8 +1,8 @@
 'use strict';
 
-// The v3 API: connections, vehicles, signals and commands, under the token of
-// the application and, for a vehicle's data, the header sc-user-id.  The
-// management API of v3 has a host of its own; here only the path tells it.
+// The v3 API: connections, vehicles, signals and commands, with the application token
+// and, for the data of a vehicle, the header sc-user-id.  The management API of v3 has
+// a host of its own; here only the path distinguishes it.
 
 const {v3Error} = require('./errors');
 const {vehicleRefusal} = require('./access');
@@ -12,7 +12,7 @@ const {managementV3} = require('./management_v3');
 const {pageOf} = require('./pages');
 const {listConnections, oneConnection, deleteUser} = require('./connections_v3');
 
-// What v3 calls the commands: the v2.0 command, and its body.
+// The commands of v3: the v2.0 command, and its body.
 const commandNames = {
   'charge/start': ['charge', () => ({action: 'START'})],
   'charge/stop': ['charge', () => ({action: 'STOP'})],
@@ -36,7 +36,7 @@ function vehicle(request, sandbox, id) {
   return {status: 200, body: {data: vehicleResource(request, sandbox, id)}};
 }
 
-// A list of signals without any is no error.
+// An empty list of signals is no error.
 function allSignals(request, sandbox, connection) {
   const response = pageOf(request, knownSignals(sandbox, connection), sandbox.settings.signal_page_size,
     (code) => readSignal(request, sandbox, connection, code), {}, sandbox.settings.signal_page_limit);
@@ -56,8 +56,8 @@ function oneSignal(request, sandbox, connection, code) {
   return {status: 200, body: {data: readSignal(request, sandbox, connection, code), included: {vehicle: vehicleResource(request, sandbox, id)}}};
 }
 
-// A command that takes long is accepted with 202, and the same response goes on
-// when its outcome is known.  An error then stands in the body alone.
+// A slow command is accepted with 202, and its outcome follows in the same response.
+// An error is then only in the body.
 function slowly(request, {settings}, response) {
   const {after = 0, takes = 0, error} = settings.long_command;
   const outcome = error ? v3Error(request, error.type, error.code || null, error) : response;
@@ -90,7 +90,7 @@ function command(request, sandbox, connection, name) {
   return long ? slowly(request, sandbox, response) : response;
 }
 
-// What needs to know on whose behalf a vehicle is asked.
+// Requests that need the header sc-user-id.
 function forUser(request, sandbox, id, rest) {
   const userId = request.headers['sc-user-id'];
 
@@ -150,10 +150,10 @@ function route(request, sandbox) {
 }
 
 function apiV3(request, sandbox) {
-  const answer = route(request, sandbox);
+  const response = route(request, sandbox);
 
-  answer.headers = {'content-type': sandbox.settings.v3_content_type, ...answer.headers, 'SC-Request-Id': request.id};
-  return answer;
+  response.headers = {'content-type': sandbox.settings.v3_content_type, ...response.headers, 'SC-Request-Id': request.id};
+  return response;
 }
 
 module.exports = {apiV3};

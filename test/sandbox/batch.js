@@ -1,11 +1,11 @@
 'use strict';
 
-// POST /vehicles/{id}/batch: several readings in one request.  Each has its own
-// status, headers and, when it fails, its own error.
+// POST /vehicles/{id}/batch: several readings in one request.  Each has its own status,
+// headers and error.
 
 const {v2Error} = require('./errors');
 
-// ask(part, path): answers a request for what follows the id of the vehicle.
+// ask(part, path): the response to a request for what follows the id of the vehicle.
 function batch(request, ask) {
   const body = request.isJson ? request.json : undefined;
 
@@ -18,10 +18,10 @@ function batch(request, ask) {
     body: {
       responses: body.requests.map(({path}) => {
         const part = Object.create(request, {method: {value: 'GET'}});
-        const answer = ask(part, path.replace(/^\//, ''));
-        const headers = Object.fromEntries(Object.entries(answer.headers || {}).map(([name, value]) => [name.toLowerCase(), value]));
+        const response = ask(part, path.replace(/^\//, ''));
+        const headers = Object.fromEntries(Object.entries(response.headers || {}).map(([name, value]) => [name.toLowerCase(), value]));
 
-        return {path, body: answer.body, code: answer.status, headers};
+        return {path, body: response.body, code: response.status, headers};
       }),
     },
   };

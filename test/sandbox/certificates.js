@@ -1,11 +1,11 @@
 'use strict';
 
-// The certificates of the sandbox, made anew at each start by the command
-// openssl: an authority of our own, and what it or another one has signed.
+// The certificates of the sandbox, made at each start by the command openssl: a
+// certificate authority, and certificates signed by it or by another one.
 //
-// They are made in a directory that only we can enter.  The keys are read and
-// deleted; then the directory is opened, because the server that has to read
-// the authority's certificate may run as another user.
+// They are made in a directory that only this user can enter.  The keys are read and
+// deleted; then the directory is opened, because the PostgreSQL server that reads the
+// authority's certificate may run as another user.
 
 const fs = require('fs');
 const os = require('os');
@@ -43,12 +43,12 @@ subjectAltName = DNS:wrong.example
 extendedKeyUsage = serverAuth
 `;
 
-// As openssl wants it: 20260131120000Z.
+// The format of openssl: 20260131120000Z.
 function moment(days) {
   return `${new Date(Date.now() + days * 86400000).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
 }
 
-// Removes what sandboxes have left that were killed.
+// Removes the directories of sandboxes that were killed.
 function sweep() {
   for (const name of fs.readdirSync(os.tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
     const directory = path.join(os.tmpdir(), name);

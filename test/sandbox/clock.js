@@ -1,8 +1,7 @@
 'use strict';
 
-// The time of the sandbox: the machine's, shifted by what a test has asked for.
-//
-// A test that wants to see a token expire must not wait for it.
+// The time of the sandbox: the machine's time plus the seconds that a test has added, so
+// that a test does not wait for a token to expire.
 
 class Clock {
   constructor() {

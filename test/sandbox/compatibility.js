@@ -1,12 +1,11 @@
 'use strict';
 
-// GET /compatibility: what Smartcar could do with a vehicle that nobody has
-// connected yet.
+// GET /compatibility: whether Smartcar supports a vehicle that nobody has connected yet.
 
 const {v2Error} = require('./errors');
 const {readScope, smartcarPermissions} = require('./permissions');
 
-// How the VINs of Tesla's factories begin.
+// The prefixes of the VINs of Tesla's factories.
 const TESLA_VIN = /^(5YJ|7SA|7G2|LRW|XP7|SFZ)/;
 const NOT_CAPABLE = ['read_fuel', 'read_engine_oil'];
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// GET /v3/compatible-vehicles: the models that Smartcar supports, for anybody.
+// GET /v3/compatible-vehicles: the models that Smartcar supports; needs no token.
 
 const {v3Error} = require('./errors');
 const {pageOf} = require('./pages');

@@ -1,7 +1,7 @@
 'use strict';
 
 // Connect: the pages on which an owner logs in and consents, /oauth/authorize and
-// /oauth/reauthenticate.  GET shows a page, POST takes the answers.
+// /oauth/reauthenticate.  GET shows a page, POST submits its form.
 
 const {readLink, LinkError} = require('./connect_link');
 const {consent, ownersFor} = require('./connect_consent');
@@ -11,13 +11,13 @@ function page(status, body) {
   return {status, headers: {'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store'}, body};
 }
 
-// All values of a field, also when they are written in one with commas.
+// All values of a field, repeated or separated by commas.
 function listOf(form, name) {
   return form.getAll(name).flatMap((value) => value.split(',')).map((value) => value.trim()).filter((value) => value !== '');
 }
 
-// A page sends form=page; there a field that is absent has nothing ticked.  A
-// machine leaves out what it does not care about.
+// A page sends form=page: an absent field then means that nothing is ticked.  A program
+// leaves out what should have its default.
 function readFields(form) {
   const fromPage = form.get('form') === 'page';
   const all = (name) => (form.has(name) || fromPage ? listOf(form, name) : null);
@@ -36,7 +36,7 @@ function redirectTo(link, parameters, {callback_space: space}) {
   return {status: 302, headers: {location: `${link.redirectUri}${link.redirectUri.includes('?') ? '&' : '?'}${text}`}, body: ''};
 }
 
-function takeAnswers(request, sandbox, link) {
+function takeForm(request, sandbox, link) {
   const fields = readFields(request.form);
   const outcome = consent(sandbox, link, fields);
 
@@ -49,7 +49,7 @@ function takeAnswers(request, sandbox, link) {
   return page(200, messagePage(sandbox, 'Done', outcome.done));
 }
 
-// The owner is asked for first, because the vehicles depend on it.
+// The owner first, because the vehicles depend on them.
 function showPage(request, sandbox, link) {
   const owners = ownersFor(sandbox, link);
   const owner = owners.find((candidate) => candidate.owner === request.query.get('sandbox_owner'));
@@ -69,7 +69,7 @@ function connect(request, sandbox) {
     throw error;
   }
   if (request.method === 'POST') {
-    return takeAnswers(request, sandbox, link);
+    return takeForm(request, sandbox, link);
   }
   return request.method === 'GET' ? showPage(request, sandbox, link) : page(405, messagePage(sandbox, '405', '405: Use GET or POST'));
 }

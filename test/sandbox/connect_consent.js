@@ -1,10 +1,9 @@
 'use strict';
 
-// What follows from an owner's answers in Connect.
+// The outcome of a form in Connect.
 //
-// The outcome is one of {redirect: parameters}, {done: text} for a flow that
-// ends on a page of Connect, and {problem: text} for a page that has to be
-// filled in again.
+// It is one of {redirect: parameters}, {done: text} for a flow that ends on a page of
+// Connect, and {problem: text} for a form that has to be corrected.
 
 const {grant} = require('./grants');
 const {errorParameters} = require('./connect_errors');
@@ -31,7 +30,7 @@ function vehiclesFor({store}, link, owner) {
     (!link.make || vehicle.make === link.make) && (!link.singleVin || vehicle.vin === link.singleVin));
 }
 
-// The Tesla permissions that the owner must not leave out, as scopes.
+// The Tesla scopes that the owner must not leave unticked.
 function neededAtTesla(link) {
   const needed = link.permissions.filter(({required}) => required || link.flow === 'update');
 
@@ -60,7 +59,7 @@ function chosenVehicles(link, fields, candidates) {
   return candidates.filter(({id}) => fields.vehicles.includes(id));
 }
 
-// What an owner has answered to a link that connects vehicles.
+// The outcome of a link that connects vehicles.
 function authorize(sandbox, link, owner, fields) {
   const candidates = vehiclesFor(sandbox, link, owner);
   const asked = link.permissions.map(({name}) => name);
@@ -117,7 +116,7 @@ function connected(sandbox, link, owner, {vehicles, asked, granted, ticked, pair
   return {redirect, done: 'Your vehicles are connected. You can close this page.'};
 }
 
-// "Updating access with Tesla", the form that sends nothing back.
+// "Updating access with Tesla" without a callback.
 function update(sandbox, link, owner, fields) {
   const asked = link.permissions.map(({name}) => name);
   const ticked = readTeslaPermissions(fields.teslaPermissions);

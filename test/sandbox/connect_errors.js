@@ -1,6 +1,6 @@
 'use strict';
 
-// The errors with which Connect sends an owner back, and what else they carry.
+// The errors of a callback, and their other parameters.
 
 const connectErrors = {
   access_denied: {description: 'User denied access to application.'},
@@ -16,12 +16,12 @@ const connectErrors = {
   user_exited: {description: null},
 };
 
-// What a page that ends with an error fills in, so that one click is enough.
+// The default parameters of an error, so that one click is enough.
 const examples = {
   vin: '0SCAUDI012FE3B132', make: 'AUDI', model: 'A4', year: '2012', status_code: '400', error_message: 'Unauthorized redirect_uri',
 };
 
-// The parameters of an error; given has what the owner lets the application know.
+// The parameters of an error; given overrides the defaults.
 function errorParameters(error, given = {}) {
   const {description = null, extra = []} = connectErrors[error] || {};
   const parameters = {error};

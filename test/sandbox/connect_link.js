@@ -1,8 +1,7 @@
 'use strict';
 
-// What a link into Connect asks for, and whether Connect follows it at all.  A
-// link that is wrong shows an error page and leads nowhere, because the address
-// to go back to cannot be trusted.
+// The parameters of a link to Connect, and whether they are valid.  An invalid link shows
+// an error page and does not redirect, because its redirect URI cannot be trusted.
 
 const {readScope, smartcarPermissions} = require('./permissions');
 
@@ -28,7 +27,7 @@ function oneOf(query, name, values, usual) {
   return value;
 }
 
-// Newer links have application_id where older ones have client_id.
+// application_id is the newer name of client_id.
 function readApplication(query, settings) {
   const name = query.has('application_id') ? 'application_id' : 'client_id';
 
@@ -49,8 +48,8 @@ function readPermissions(query, settings) {
   return asked;
 }
 
-// needed: whether the flow ends with a redirect.  Without the parameter, the
-// first registered address is meant.
+// needed: whether the flow ends with a redirect.  The default is the first registered
+// address.
 function readRedirect(query, settings, needed) {
   const given = query.get('redirect_uri');
 
@@ -63,7 +62,7 @@ function readRedirect(query, settings, needed) {
   return needed ? settings.redirect_uris[0] : null;
 }
 
-// Undefined: nothing was said; null: the stored value is to be forgotten.
+// Undefined: absent; null: delete the stored value.
 function readExternalId(query) {
   const value = query.get('external_id');
 
@@ -93,8 +92,8 @@ function readAuthorize(query, settings, link) {
   };
 }
 
-// Without vehicle_id it is the form of Tesla's "updating access", which ends on
-// a page of Connect; with it the owner of one vehicle logs in again.
+// Without vehicle_id the link updates access with Tesla and ends on a page of Connect;
+// with it the owner of one vehicle logs in again.
 function readReauthenticate(query, settings, link) {
   const vehicleId = query.get('vehicle_id');
   const responseType = oneOf(query, 'response_type', ['vehicle_id', 'none']);
@@ -112,7 +111,7 @@ function readReauthenticate(query, settings, link) {
   };
 }
 
-// Throws a LinkError for a link that Connect does not follow.
+// Throws a LinkError for an invalid link.
 function readLink({path, query, search}, settings) {
   const link = {
     search, path, generation: readApplication(query, settings), state: query.get('state'),

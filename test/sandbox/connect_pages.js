@@ -1,6 +1,6 @@
 'use strict';
 
-// What an owner sees in Connect.
+// The pages of Connect.
 
 const {escape, fill, layout} = require('./html');
 const {connectErrors, examples} = require('./connect_errors');
@@ -16,7 +16,7 @@ const explanations = {
   user_data: 'Contact details of the account',
 };
 
-// "read_vehicle_info" as an owner reads it.
+// "read_vehicle_info" as text for an owner.
 function title(permission) {
   const [verb, ...rest] = permission.split('_');
   const subject = rest.join(' ').replace(/\bvin\b/, 'VIN');
@@ -25,7 +25,7 @@ function title(permission) {
 }
 
 function choice({kind = 'checkbox', name, value, label, note = '', checked = false, locked = false, badge = ''}) {
-  // a locked box is not sent by a browser; a hidden field is
+  // a browser does not send a disabled box, but it sends a hidden field
   const hidden = locked && checked ? `<input type="hidden" name="${escape(name)}" value="${escape(value)}">` : '';
 
   return `<label class="choice">${hidden}<input type="${kind}" name="${escape(name)}" value="${escape(value)}"` +
@@ -84,7 +84,7 @@ function permissionSection(link, fields) {
   })));
 }
 
-// Tesla ticks nothing; what was granted before stands.
+// At Tesla nothing is ticked by default; earlier grants are kept.
 function teslaSection(link, owner, fields) {
   const needed = neededAtTesla(link);
   const useful = new Set(link.permissions.map(({name}) => teslaScopeOf(name)));
@@ -109,7 +109,7 @@ function keySection(vehicles) {
 
 const buttons = {authorize: 'Allow access', update: 'Update access', login: 'Log in'};
 
-// problem: why the answers of fields could not be taken.
+// problem: why the form was not accepted.
 function consentPage(sandbox, link, ownerName, {problem = '', fields = null} = {}) {
   const {settings, store} = sandbox;
   const owner = store.owners.get(ownerName) || store.owners.values().next().value;

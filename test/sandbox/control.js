@@ -1,7 +1,7 @@
 'use strict';
 
-// What a test asks of the sandbox itself, under /sandbox/.  README.md has the
-// list; a mistake is answered with 400 and {"error": "..."}.
+// The control requests of a test, under /sandbox/.  README.md lists them; an invalid one
+// gets 400 and {"error": "..."}.
 
 const {makeFleet} = require('./fleet');
 const {grant} = require('./grants');
@@ -21,14 +21,14 @@ function showOwner(owner) {
   return {...owner, tesla_permissions: [...owner.tesla_permissions]};
 }
 
-// An owner by name, or by the user id that Smartcar has given.
+// An owner by name or user id.
 function ownerOf({store}, given) {
   const user = store.users.get(given.user_id);
 
   return required(given.owner ? store.owners.get(given.owner) : user && user.owner, 'owner');
 }
 
-// Connects without the pages: what an owner would have done there.
+// Connects without the pages.
 function connectDirectly(sandbox, given) {
   const {store, tokens, settings} = sandbox;
   const owner = given.owner ? ownerOf(sandbox, given) : store.owners.values().next().value;
@@ -59,7 +59,7 @@ function changeVehicle(sandbox, given) {
   return vehicle;
 }
 
-// The owner withdraws Tesla permissions at Tesla, where Smartcar is not asked.
+// The owner withdraws Tesla permissions at Tesla.
 function revoke(sandbox, given) {
   const owner = ownerOf(sandbox, given);
 
@@ -84,9 +84,8 @@ function expire({tokens}, given) {
   return {};
 }
 
-// Events that are made one after the other.  What happens before each of them, by
-// the names of control requests, is part of what it tells; of a mistake nothing
-// is sent.
+// Events that are made one after the other.  "before" of an event has control requests,
+// which change the state that it reports; if one is invalid, nothing is sent.
 async function sendSeries(sandbox, given, origin) {
   const {events = [], deliveries = events.map((event, index) => index)} = given;
   const made = [];

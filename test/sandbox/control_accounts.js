@@ -1,7 +1,7 @@
 'use strict';
 
-// What a test wants to know of the accounts: whether each of them still has a
-// refresh token that works, and how often it was refreshed.
+// The state of accounts: whether their refresh tokens work, and how often they were
+// refreshed.
 
 function summary(tokens, account) {
   const live = account.records.filter((record) => tokens.isLive(record));
@@ -23,8 +23,7 @@ function showAccounts(tokens, query) {
   return {count: all.length, live: all.filter((account) => account.records.some((record) => tokens.isLive(record))).length, accounts};
 }
 
-// The account that a token or an id belongs to, live or not; undefined when
-// none does.
+// The account of a token or an id, live or not; undefined if there is none.
 function findAccount(tokens, given) {
   const record = tokens.refresh.get(given.refresh_token) || tokens.access.get(given.access_token);
 
@@ -34,7 +33,7 @@ function findAccount(tokens, given) {
   return tokens.accounts.get(given.vehicle_id ? `${given.user_id}/${given.vehicle_id}` : given.user_id);
 }
 
-// token_live: whether the very token that was named works now.
+// token_live: whether the named token works now.
 function describe(tokens, given) {
   const account = findAccount(tokens, given);
   const refresh = tokens.refresh.get(given.refresh_token);
@@ -47,7 +46,7 @@ function describe(tokens, given) {
   };
 }
 
-// Of many refresh tokens, those that do not work, and the accounts that they leave out.
+// Which of many refresh tokens do not work, and which accounts have none of them.
 function checkTokens(tokens, list) {
   const dead = list.filter((token) => !tokens.refresh.has(token) || !tokens.isLive(tokens.refresh.get(token)));
   const covered = new Set(list.map((token) => tokens.refresh.get(token)).filter((record) => record && tokens.isLive(record))

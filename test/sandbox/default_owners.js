@@ -1,11 +1,11 @@
 'use strict';
 
-// The owners that a fresh sandbox has: people with names, so that a
-// demonstration reads well, and one for each case that matters.
+// The owners of a fresh sandbox: with names, so that a demonstration reads well, and one
+// for each case.
 
 const defaultOwners = [
   {
-    // the plain case: a car that needs the virtual key and has none
+    // needs the virtual key and has none
     owner: 'ada', name: 'Ada Lindqvist', email: 'ada@example.com',
     user_id: '725146a3-5c8e-4e5f-9d1b-0f4a6c2b7e11',
     vehicles: [
@@ -13,7 +13,7 @@ const defaultOwners = [
     ],
   },
   {
-    // a car too old for the key beside one that has it
+    // one car too old for the key, one that has it
     owner: 'ben', name: 'Ben Okafor', email: 'ben@example.com',
     user_id: '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622',
     vehicles: [
@@ -22,7 +22,7 @@ const defaultOwners = [
     ],
   },
   {
-    // a driver: may use the car, but cannot add a key from afar
+    // a driver: cannot add a key remotely
     owner: 'carla', name: 'Carla Reyes', email: 'carla@example.com',
     user_id: 'b82d6f04-1e59-4c73-a6f8-20d3c4e5a733',
     vehicles: [
@@ -30,7 +30,7 @@ const defaultOwners = [
     ],
   },
   {
-    // the company that Carla drives for: the same Model Y, seen by its owner
+    // the company that Carla drives for: the same Model Y, as its owner
     owner: 'northwind', name: 'Northwind Deliveries', email: 'fleet@northwind.example',
     user_id: '1d0e8b7c-93a4-4f25-bc61-84f5a6b7c844',
     vehicles: [
@@ -39,7 +39,7 @@ const defaultOwners = [
     ],
   },
   {
-    // still on Tesla's former interface: has to connect anew
+    // on Tesla's former platform: has to be connected again
     owner: 'erik', name: 'Erik Holm', email: 'erik@example.com',
     user_id: '63f2a1d8-0c4b-4e97-9a35-b6c7d8e9f955',
     vehicles: [
@@ -47,13 +47,13 @@ const defaultOwners = [
     ],
   },
   {
-    // an account without a car
+    // no car
     owner: 'nora', name: 'Nora Quist', email: 'nora@example.com',
     user_id: '8e7d6c5b-4a39-4281-8706-c5d4e3f2a066',
     vehicles: [],
   },
   {
-    // what Smartcar's simulator offers; for links with mode=simulated or mode=test
+    // Smartcar's simulator, for links with mode=simulated or mode=test
     owner: 'simon', name: 'Simon (simulated)', email: 'simon@example.com',
     user_id: 'c9b8a796-8574-4635-a241-3f2e1d0c9b77',
     vehicles: [

@@ -1,10 +1,10 @@
 'use strict';
 
-// The errors of Smartcar's interfaces, each in the shape of its generation.
+// Smartcar's errors in v2.0, v3 and OAuth.
 
 const DOCUMENTATION = 'https://smartcar.com/docs/errors/api-errors';
 
-// type, code, HTTP status, resolution, what it says.  "*" stands for every other code.
+// type, code, HTTP status, resolution, description.  "*" stands for every other code.
 const catalogue = [
   ['AUTHENTICATION', null, 401, null, 'The access token is missing, unknown or no longer valid.'],
   ['BILLING', 'ACCOUNT_SUSPENDED', 430, 'FINANCE', 'The account of this application is suspended.'],
@@ -20,7 +20,7 @@ const catalogue = [
   ['RESOURCE_NOT_FOUND', '*', 404, null, 'There is nothing at this address.'],
   ['SERVER', 'INTERNAL', 500, 'RETRY_LATER', 'Something went wrong at Smartcar.'],
   ['SERVER', '*', 500, 'CONTACT_SUPPORT', 'Something went wrong at Smartcar.'],
-  ['UPSTREAM', '*', 502, 'RETRY_LATER', 'The manufacturer did not give a usable answer.'],
+  ['UPSTREAM', '*', 502, 'RETRY_LATER', 'The manufacturer did not give a usable response.'],
   ['VALIDATION', '*', 400, null, 'The request has a parameter that cannot be used.'],
   ['VEHICLE_STATE', 'UNKNOWN', 409, 'RETRY_LATER', 'The vehicle could not do this, and did not say why.'],
   ['VEHICLE_STATE', 'LOW_BATTERY', 409, 'RETRY_LATER', 'The battery of the vehicle is too low.'],
@@ -44,7 +44,7 @@ function documentation(type, code) {
   return `${DOCUMENTATION}/${String(type).toLowerCase().replace(/_/g, '-')}-errors#${String(code).toLowerCase().replace(/_/g, '-')}`;
 }
 
-// What a caller gave for resolution: a type, an object, or nothing.
+// The resolution as a caller gave it: a type, an object, or nothing.
 function resolutionOf(given, usual) {
   if (given === undefined) {
     return {type: usual};
@@ -52,7 +52,7 @@ function resolutionOf(given, usual) {
   return typeof given === 'string' ? {type: given} : given;
 }
 
-// An answer of v2.0.  more: status, description, resolution, detail, headers.
+// A response of v2.0.  more: status, description, resolution, detail, headers.
 function v2Error(request, type, code = null, more = {}) {
   const usual = known(type, code);
   const status = more.status || usual.status;
@@ -68,7 +68,7 @@ function v2Error(request, type, code = null, more = {}) {
   return {status, headers: more.headers, body};
 }
 
-// An answer of v3.  more: status, title, detail, resolution, meta, headers.
+// A response of v3.  more: status, title, detail, resolution, meta, headers.
 function v3Error(request, type, code, more = {}) {
   const usual = known(type, code);
   const status = more.status || usual.status;
@@ -86,7 +86,7 @@ function v3Error(request, type, code, more = {}) {
   };
 }
 
-// An answer of a token endpoint.
+// A response of a token endpoint.
 function oauthError(status, error, description) {
   return {
     status,
@@ -95,7 +95,7 @@ function oauthError(status, error, description) {
   };
 }
 
-// An error in the shape that the address of the request calls for.
+// An error in the format of the API that the path belongs to.
 function errorFor(request, type, code, more) {
   if (request.path.startsWith('/v3/')) {
     return v3Error(request, type, code, more);

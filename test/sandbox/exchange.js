@@ -1,7 +1,7 @@
 'use strict';
 
-// One request from its arrival to its answer: the body, the log, the faults, the
-// delay, and the handler that the path asks for.
+// One request from its arrival to its response: the body, the log, the faults, the delay,
+// and the handler of the path.
 
 const http2 = require('http2');
 
@@ -15,10 +15,10 @@ const {compatibleModels} = require('./compatible_models');
 const {managementV2} = require('./management');
 const {connect} = require('./connect');
 const {control} = require('./control');
-const {faultyAnswer} = require('./fault_answers');
+const {faultyResponse} = require('./fault_responses');
 const {send, cut} = require('./send');
 
-// Connections on which nothing is answered any more.
+// Connections on which no further request gets a response.
 const silent = new WeakSet();
 
 const BODY_LIMIT = 64 * 1024 * 1024;
@@ -50,7 +50,7 @@ function work(request, sandbox) {
     }
     return v2Error(request, 'RESOURCE_NOT_FOUND', /^\/v\d/.test(path) ? 'VERSION' : 'PATH');
   } catch (error) {
-    // a path with a broken escape is the client's mistake, all else is ours
+    // a path with a broken escape is the client's error, all else is ours
     if (error instanceof URIError) {
       return v2Error(request, 'RESOURCE_NOT_FOUND', 'PATH');
     }
@@ -69,17 +69,17 @@ function logged(request, incoming, {log}) {
   });
 }
 
-// A fault can ask for what Node refuses to send, such as a header with a line break.
+// A fault can have what Node refuses to send, such as a header with a line break.
 function trySend(outgoing, result, effect) {
   try {
     send(outgoing, result, effect);
   } catch (error) {
-    process.stderr.write(`sandbox: the answer could not be sent: ${error.message}\n`);
+    process.stderr.write(`sandbox: the response could not be sent: ${error.message}\n`);
     cut(outgoing, false);
   }
 }
 
-function answer(request, incoming, outgoing, sandbox) {
+function handleRequest(request, incoming, outgoing, sandbox) {
   const {faults, log, settings} = sandbox;
   const entry = logged(request, incoming, sandbox);
   const connection = incoming.stream ? incoming.stream.session : incoming.socket;
@@ -112,9 +112,9 @@ function answer(request, incoming, outgoing, sandbox) {
     return;
   }
 
-  // The work is done first and the answer kept back, because this is the harder
-  // case for a client that goes away in between.
-  const result = effect ? faultyAnswer(request, effect, () => work(request, sandbox)) : work(request, sandbox);
+  // The request is processed first and the response held back, because this is the harder
+  // case for a client that disconnects in between.
+  const result = effect ? faultyResponse(request, effect, () => work(request, sandbox)) : work(request, sandbox);
   const delay = settings.delay + (result.delay || 0) + (effect && effect.delay_ms ? effect.delay_ms : 0);
 
   if (delay > 0) {
@@ -124,8 +124,8 @@ function answer(request, incoming, outgoing, sandbox) {
   }
 }
 
-// Control requests are neither logged nor delayed, and no fault concerns them.
-async function answerControl(request, incoming, outgoing, sandbox) {
+// Control requests are neither logged nor delayed, and never affected by faults.
+async function handleControl(request, incoming, outgoing, sandbox) {
   let result;
 
   try {
@@ -144,13 +144,13 @@ function hasNoBody({method, headers}) {
 function makeHandler(sandbox, secure) {
   return (incoming, outgoing) => {
     const request = new Request(incoming, secure);
-    const respond = request.path.startsWith('/sandbox/') ? answerControl : answer;
+    const handle = request.path.startsWith('/sandbox/') ? handleControl : handleRequest;
     const chunks = [];
     let size = 0;
 
     sandbox.lastRequest = Date.now();
     if (hasNoBody(incoming)) {
-      respond(request, incoming, outgoing, sandbox);
+      handle(request, incoming, outgoing, sandbox);
       return;
     }
     incoming.on('data', (chunk) => {
@@ -163,7 +163,7 @@ function makeHandler(sandbox, secure) {
     });
     incoming.on('end', () => {
       request.body = Buffer.concat(chunks).toString();
-      respond(request, incoming, outgoing, sandbox);
+      handle(request, incoming, outgoing, sandbox);
     });
     incoming.on('error', () => {});
   };

@@ -1,8 +1,8 @@
 'use strict';
 
-// What a test wants to go wrong: which requests it concerns, and how often.
+// The faults that a test has set: which requests they match, and how often.
 //
-// What a fault does with the answer is the subject of fault_answers.js.
+// fault_responses.js has their effects.
 
 class Faults {
   constructor() {
@@ -14,8 +14,7 @@ class Faults {
     this.list = [];
   }
 
-  // Throws when the fault makes no sense: a test would otherwise wait for ever
-  // for something to go wrong.
+  // Throws if the fault is invalid: a test would otherwise wait for it without end.
   add(fault) {
     const {match = {}, times = 1, after = 0, ...effect} = fault;
     const pattern = (text) => (text === undefined ? null : new RegExp(text));
@@ -48,7 +47,7 @@ class Faults {
     this.list = this.list.filter((entry) => entry.id !== id);
   }
 
-  // The effect of the first fault that concerns a request, or null.
+  // The effect of the first fault that matches a request, or null.
   take(request) {
     for (const entry of this.list) {
       if (this.concerns(entry, request)) {

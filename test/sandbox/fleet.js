@@ -1,7 +1,7 @@
 'use strict';
 
-// Many connected owners at once, for benchmarks, with names that a test can
-// count up: user-000001, vehicle-000001, access-000001, refresh-000001.
+// Many connected owners at once, with numbered names: user-000001, vehicle-000001,
+// access-000001, refresh-000001.
 
 const {everyTeslaScope, readScope} = require('./permissions');
 
@@ -9,8 +9,8 @@ const models = [['Model 3', 2021], ['Model Y', 2023], ['Model S', 2019], ['Model
 
 const numbered = (name, number) => `${name}-${String(number).padStart(6, '0')}`;
 
-// owners: how many; vehicles: how many in all, shared out evenly, default one
-// each.  Every tenth vehicle has no key.  Another fleet goes on counting.
+// owners: how many; vehicles: the total, distributed evenly, default one each.  Every
+// tenth vehicle has no key.  The numbers of another fleet continue.
 function makeFleet({store, tokens, settings, clock}, given) {
   const owners = given.owners || 1;
   const vehicles = given.vehicles || owners;

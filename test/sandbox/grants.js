@@ -1,7 +1,6 @@
 'use strict';
 
-// What an owner's consent does, however it was given: on the pages of Connect or
-// by a test that leaves them out.
+// The effect of an owner's consent, given on the pages of Connect or by a control request.
 
 const {teslaScopeOf} = require('./permissions');
 
@@ -11,13 +10,13 @@ const {teslaScopeOf} = require('./permissions');
 //   asked            the Smartcar permissions that the link asked for
 //   granted          those that the owner has left ticked
 //   teslaPermissions what the owner has ticked at Tesla, beside what was ticked before
-//   externalId       undefined: leave as it is; null: forget it
+// externalId       undefined: unchanged; null: deleted
 //
-//   force            the permissions are held whatever was ticked at Tesla
-//   anew             false for a connection that is to look like an old one
+// force            the permissions are held whatever was ticked at Tesla
+// anew             false for a connection that should look like an old one
 //
-// A permission whose Tesla permission was not ticked is not held: Smartcar's API
-// then answers PERMISSION.  What a link does not ask about stays as it was.
+// A permission whose Tesla permission was not ticked is not held: Smartcar's API then
+// returns PERMISSION.  Permissions that the link did not ask for are unchanged.
 function grant({store}, {owner, vehicles, asked, granted, teslaPermissions, externalId, force = false, anew = true}) {
   const user = store.users.get(owner.user_id);
 
@@ -35,7 +34,7 @@ function grant({store}, {owner, vehicles, asked, granted, teslaPermissions, exte
       return force || scope === null || owner.tesla_permissions.has(scope);
     });
 
-    // connecting anew moves a vehicle to Tesla's present interface
+    // a new connection moves a vehicle to Tesla's present platform
     vehicle.requiresMigration = vehicle.requiresMigration && !anew;
     store.connect(user.id, vehicle, kept.concat(held));
   }

@@ -1,7 +1,7 @@
 'use strict';
 
-// Pages are put together from templates in pages/: {{name}} is replaced by a
-// text, in which nothing is markup any more, {{{name}}} by markup.
+// Pages are made from the templates in pages/: {{name}} is replaced by escaped text,
+// {{{name}}} by markup.
 
 const fs = require('fs');
 const path = require('path');
@@ -27,7 +27,7 @@ function fill(name, values) {
   });
 }
 
-// A whole page around some markup.
+// A whole page with some markup.
 function layout(title, application, body) {
   return fill('layout.html', {title, application, style: template('style.css'), body});
 }

@@ -1,7 +1,7 @@
 'use strict';
 
-// The token endpoint of v3, POST /oauth2/token: one token for the whole
-// application, from its API credentials.
+// The token endpoint of v3, POST /oauth2/token: one token for the whole application, for
+// its API credentials.
 
 const {oauthError} = require('./errors');
 

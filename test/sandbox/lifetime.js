@@ -1,12 +1,11 @@
 'use strict';
 
-// When the sandbox ends: on a signal, when the one who started it is gone, or
-// when nobody has asked for anything for a while.
+// When the sandbox ends: on a signal, when its parent process is gone, or after some time
+// without a request.
 //
-// The starter is seen to be gone when our standard input ends, if it is a pipe:
-// the system closes the other end whatever happened to it.  A pipe that another
-// child of the starter has inherited stays open, though; for that there is
-// --parent-pid.
+// The parent is gone when standard input ends, if it is a pipe: the system closes the
+// other end however the parent ends.  But a pipe that another child has inherited stays
+// open; for that there is --parent-pid.
 
 const fs = require('fs');
 
@@ -22,7 +21,7 @@ function watchStandardInput() {
   } catch (error) {
     return;
   }
-  // /dev/null or a file tells nothing: it is at its end from the beginning
+  // /dev/null or a file is at its end from the beginning
   if (!status.isFIFO() && !status.isSocket()) {
     return;
   }
@@ -44,7 +43,7 @@ function watchParent(pid) {
   }, 500);
 }
 
-// idle: after how many seconds without a request it ends.
+// idle: seconds without a request after which the sandbox ends.
 function watchLifetime(sandbox, {parentPid, idle}) {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
     process.on(signal, end);

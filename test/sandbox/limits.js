@@ -1,7 +1,7 @@
 'use strict';
 
-// The limits of the application and of a vehicle.  Requests are always counted;
-// what is refused is a setting, because it depends on the plan of an account.
+// The rate limits of the application and of a vehicle.  Requests are always counted; the
+// limits are settings, because they depend on the plan of an account.
 
 const {refusal} = require('./access');
 
@@ -14,7 +14,7 @@ class Limits {
     this.clear();
   }
 
-  // Fills the bucket and forgets what was counted.
+  // Fills the bucket and resets the counts.
   clear() {
     this.application = {requests: 0, refused: 0};
     this.vehicles = new Map();
@@ -22,7 +22,7 @@ class Limits {
     this.level = null;
   }
 
-  // How many requests the bucket of the application has left, or null without one.
+  // The number of requests left in the application's bucket, or null without one.
   available() {
     const {application_bucket: capacity, application_refill: refill} = this.settings;
     const now = this.clock.now();
@@ -37,8 +37,8 @@ class Limits {
     return this.level;
   }
 
-  // Counts a request, of a vehicle if it goes to one.  Returns why it is refused,
-  // or null.  Only a request that the application may make is one to the vehicle.
+  // Counts a request, and one to a vehicle.  Returns why it is refused, or null.  A request
+  // that the application's limit refuses does not count for the vehicle.
   take(vehicleId = null) {
     const available = this.available();
 

@@ -1,11 +1,11 @@
 'use strict';
 
-// The connections that a list has: those of the application or, when a test says
-// so, none, or those of another application.
+// The connections that a list contains: those of the application or, if a test has set it,
+// none, or those of another application.
 
 const foreign = (id) => `foreign-${id}`;
 
-// The connections of somebody else, as many as our own.
+// As many connections as there are, of another application.
 function madeUp({store}, connection) {
   const userId = foreign(connection.userId);
 
@@ -22,7 +22,7 @@ function listedConnections(sandbox, filter) {
     case 'none':
       return [];
     case 'foreign':
-      // none of them is what a filter asks for
+      // a filter matches none of them
       return filter.userId || filter.vehicleId || filter.externalId ? [] :
         store.list(filter).map((connection) => madeUp(sandbox, connection));
     default:

@@ -1,7 +1,7 @@
 'use strict';
 
-// The ports: one that speaks plain HTTP, those with TLS, right and wrong in
-// several ways, and some that never answer.  All are on the loopback interface.
+// The ports: plain HTTP, TLS with valid and invalid certificates, and some that never
+// respond.  All are on the loopback interface.
 
 const http = require('http');
 const http2 = require('http2');
@@ -11,8 +11,8 @@ const {spawn} = require('child_process');
 
 const ADDRESS = '127.0.0.1';
 
-// Longer than a test runs, so that it is never the sandbox that closes an idle
-// connection just when a client uses it.
+// Longer than a test, so that the sandbox never closes an idle connection just when a
+// client uses it.
 const KEEP_ALIVE = 120000;
 
 function listen(server) {
@@ -22,7 +22,7 @@ function listen(server) {
   });
 }
 
-// Clients that vanish are expected here.
+// Clients that disconnect are expected here.
 function forgive(server) {
   for (const event of ['clientError', 'tlsClientError', 'sessionError']) {
     server.on(event, (error, socket) => {
@@ -69,15 +69,15 @@ function silentServer(name, statistics) {
   return count(net.createServer((socket) => socket.resume()), 'connection', statistics, name);
 }
 
-// Hangs up as soon as a client begins to negotiate.
+// Hangs up when a client begins the TLS handshake.
 function rudeServer(name, statistics) {
   return count(net.createServer((socket) => socket.once('data', () => socket.destroy())), 'connection', statistics, name);
 }
 
-// A port where nothing listens, and nothing will: a socket that does not listen is
-// bound to it.  Node lets others bind to its ports, too, so Perl holds it, until its
-// standard input ends with us.  The port of an open connection would not do: the
-// system may give it to a client, which then reaches itself.
+// A port where nothing listens, and nothing will: a socket that does not listen is bound
+// to it.  Node lets others bind to its ports, so Perl holds it, until its standard input
+// ends.  The port of an open connection would not do: the system may give it to a client,
+// which then connects to itself.
 const HOLDER = `
   socket(my $socket, PF_INET, SOCK_STREAM, 0) or die "socket: $!\\n";
   bind($socket, pack_sockaddr_in(0, INADDR_LOOPBACK)) or die "bind: $!\\n";

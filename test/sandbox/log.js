@@ -1,9 +1,9 @@
 'use strict';
 
-// The requests that the sandbox has had, the last of them in full.
+// The requests that the sandbox has received.
 //
-// The log is a ring, so that a long benchmark does not fill the memory; the
-// counts go on when it is switched off.
+// The log is a ring, so that a long benchmark does not fill the memory; the counts
+// continue when it is switched off.
 
 class Log {
   constructor(limit = 20000) {
@@ -12,7 +12,7 @@ class Log {
     this.clear();
   }
 
-  // The sequence goes on: a number never means two requests.
+  // The sequence continues, so that a number never means two requests.
   clear() {
     this.entries = [];
     this.next = 0;
@@ -34,7 +34,7 @@ class Log {
     }
   }
 
-  // A request has come in; fields is what to keep of it.
+  // A request has arrived; fields is what the log keeps of it.
   arrived(fields) {
     this.sequence += 1;
     this.requests += 1;
@@ -59,8 +59,8 @@ class Log {
     return entry;
   }
 
-  // status: the answer's; 0 when the sandbox closed the connection instead; -1
-  // when the client did.
+  // status: of the response; 0 if the sandbox closed the connection instead; -1 if the
+  // client did.
   finished(entry, status) {
     this.inFlight -= 1;
     entry.status = status;
@@ -68,7 +68,7 @@ class Log {
     this.statuses[status] = (this.statuses[status] || 0) + 1;
   }
 
-  // The oldest first.
+  // Oldest first.
   list({since = 0, path, method, limit = this.limit} = {}) {
     const pattern = path ? new RegExp(path) : null;
     const ordered = this.entries.slice(this.next).concat(this.entries.slice(0, this.next));

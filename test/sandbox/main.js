@@ -7,10 +7,9 @@
 //                     [--delay MILLISECONDS] [--no-bucket] [--tls]
 //                     [--parent-pid PID] [--idle SECONDS]
 //
-// --no-bucket: the application may make any number of requests, after
-// POST /sandbox/reset, too.
+// --no-bucket: no rate limit of the application, also after POST /sandbox/reset.
 //
-// It prints one line of JSON with its addresses, and nothing after it.
+// Prints one line of JSON with its addresses, and nothing else.
 
 const fs = require('fs');
 
@@ -50,8 +49,8 @@ function readArguments(words) {
   return options;
 }
 
-// The line is written whole, and the descriptor then leads nowhere: a reader
-// sees the end of it, and no later socket gets the number 1.
+// The line is written as a whole, and the descriptor is then redirected: a reader sees the
+// end of the file, and no later socket gets the number 1.
 function announce(addresses) {
   fs.writeSync(1, `${JSON.stringify({...addresses, pid: process.pid})}\n`);
   fs.closeSync(1);

@@ -1,7 +1,6 @@
 'use strict';
 
-// The v2.0 management API: all connections of the application, under its
-// management token.
+// The v2.0 management API: all connections of the application, with its management token.
 
 const {v2Error} = require('./errors');
 const {listedConnections} = require('./listed_connections');
@@ -16,8 +15,8 @@ function invalid(request, field) {
   return v2Error(request, 'VALIDATION', 'PARAMETER', {detail: [{field, message: `"${field}" is not usable`}]});
 }
 
-// A cursor says after which connection to go on, so that it stays good when
-// connections come and go.
+// A cursor names the connection to continue after, so that it stays valid when
+// connections are added or deleted.
 const writeCursor = (sequence) => Buffer.from(`after:${sequence}`).toString('base64url');
 
 function readCursor(text) {
@@ -26,7 +25,7 @@ function readCursor(text) {
   return match ? Number(match[1]) : null;
 }
 
-// The place of the first connection that is older; the list has the newest first.
+// The position of the first older connection; the list has the newest first.
 function placeAfter(list, sequence) {
   let low = 0;
   let high = list.length;
@@ -106,10 +105,10 @@ function route(request, sandbox) {
 }
 
 function managementV2(request, sandbox) {
-  const answer = route(request, sandbox);
+  const response = route(request, sandbox);
 
-  answer.headers = {...answer.headers, 'SC-Request-Id': request.id};
-  return answer;
+  response.headers = {...response.headers, 'SC-Request-Id': request.id};
+  return response;
 }
 
 module.exports = {managementV2, isManager};

@@ -1,7 +1,7 @@
 'use strict';
 
-// The management API of v3, under the token of the application: its webhooks, the
-// subscriptions to them, and the application itself.
+// The management API of v3, with the application token: webhooks, subscriptions, and the
+// application itself.
 
 const {v3Error} = require('./errors');
 const {pageOf, invalid} = require('./pages');
@@ -50,7 +50,7 @@ function oneWebhook(request, sandbox, id) {
   return webhook ? {status: 200, body: {data: writeWebhook(request, sandbox.clock, webhook)}} : notFound(request, 'WEBHOOK_NOT_FOUND');
 }
 
-// One made a moment ago is still under way, and not shown.
+// A subscription that is not in force yet is not shown.
 function subscriptionsOf({clock}, connections) {
   return connections.flatMap((connection) => connection.subscriptions
     .filter(({activeAt}) => activeAt <= clock.now()).map((subscription) => ({connection, subscription})));
@@ -88,7 +88,7 @@ function listSubscriptions(request, sandbox) {
   return pageOf(request, list, 25, (entry) => writeSubscription(request, sandbox, entry));
 }
 
-// The response says nothing of the subscription: it is being made.
+// The response has no id, because the subscription is not in force yet.
 function createSubscription(request, sandbox) {
   const given = request.isJson && request.json && request.json.data && request.json.data.attributes;
   const absent = ['webhookId', 'userId', 'vehicleId'].find((name) => !given || typeof given[name] !== 'string');
@@ -151,7 +151,7 @@ const members = {
   'GET webhooks': oneWebhook, 'GET subscriptions': oneSubscription, 'DELETE subscriptions': oneSubscription, 'GET applications': oneApplication,
 };
 
-// The response to a request to this API, or null when it is none.
+// The response to a request to this API, or null if it is another API's.
 function managementV3(request, sandbox, kind, id) {
   const name = `${request.method} ${kind}`;
   const routes = id ? members : lists;

@@ -1,8 +1,7 @@
 'use strict';
 
-// The token endpoint of v2.0, POST /oauth/token: codes and refresh tokens
-// become pairs of tokens.  Its errors repeat the code or the token that was
-// refused, as Smartcar's do.
+// The token endpoint of v2.0, POST /oauth/token: codes and refresh tokens are exchanged
+// for pairs of tokens.  Its errors repeat the refused code or token, as Smartcar's do.
 
 const {oauthError} = require('./errors');
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// The pages of v3: page[number] and page[size], the counts in meta, and links to
-// the other pages.
+// The pages of v3: page[number] and page[size], the counts in meta, and links to the
+// other pages.
 
 const {v3Error} = require('./errors');
 
@@ -22,9 +22,8 @@ function linksOf(request, number, last) {
   };
 }
 
-// The response to a request for a page of a list.  usual: its size when none is
-// asked for; write(item): an item as it is sent; meta: what meta has beside;
-// limit: what a page has at most, whatever is asked for.
+// The response to a request for a page of a list.  usual: the default size; write(item):
+// an item as it is sent; meta: other members of meta; limit: the maximum size.
 function pageOf(request, list, usual, write, meta = {}, limit = 100) {
   const number = request.integer('page[number]', 1, 1, 999999999);
   const asked = request.integer('page[size]', usual, 1, 100);

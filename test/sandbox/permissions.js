@@ -50,8 +50,8 @@ function teslaScopeOf(permission) {
   return smartcarPermissions[permission] || null;
 }
 
-// Tesla permissions by scope or by name, "all" for every one, as a list of
-// scopes.  What is not known is left out.
+// Tesla permissions by scope or name, or "all", as a list of scopes.  Unknown ones are left
+// out.
 function readTeslaPermissions(names) {
   const scopes = new Set();
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// What the vehicles report.  The values follow from the id of the vehicle, so
-// that a test sees the same ones each time.
+// The readings of vehicles.  The values are computed from the id of the vehicle, so that
+// a test always sees the same ones.
 
 const MILES = 0.621371;
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// A request as the handlers see it, whichever listener it came in on.
+// A request for the handlers, from any listener.
 
 const crypto = require('crypto');
 
@@ -10,8 +10,8 @@ class Request {
     const mark = url.indexOf('?');
 
     this.method = incoming.method;
-    // as written, for the log; a slash at the end, which Smartcar's SDKs send,
-    // makes no difference to the handlers
+    // as written, for the log; for the handlers a slash at the end, which Smartcar's SDKs
+    // send, makes no difference
     this.written = mark < 0 ? url : url.slice(0, mark);
     this.path = this.written.length > 1 && this.written.endsWith('/') ? this.written.slice(0, -1) : this.written;
     this.search = mark < 0 ? '' : url.slice(mark + 1);
@@ -32,8 +32,7 @@ class Request {
     return this.parameters;
   }
 
-  // The origin under which the client reached the sandbox: all links in answers
-  // must lead there.
+  // The origin that the client has used: all links in responses have it.
   get origin() {
     return `${this.secure ? 'https' : 'http'}://${this.headers[':authority'] || this.headers.host || 'localhost'}`;
   }
@@ -70,7 +69,7 @@ class Request {
     return new URLSearchParams(this.body);
   }
 
-  // The body as JSON, or undefined when it is none.
+  // The body as JSON, or undefined if it is not JSON.
   get json() {
     try {
       return JSON.parse(this.body);
@@ -79,8 +78,7 @@ class Request {
     }
   }
 
-  // A number from the query, or null when it is there and not a whole number
-  // from least to most.
+  // A number of the query, or null if it is there and no integer from least to most.
   integer(name, usual, least, most) {
     const text = this.query.get(name);
 

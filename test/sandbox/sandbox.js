@@ -1,6 +1,6 @@
 'use strict';
 
-// The parts of a sandbox, and how it gets back to its beginning.
+// The parts of a sandbox, and its reset.
 
 const {Clock} = require('./clock');
 const {Faults} = require('./faults');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Tests the sandbox itself, end to end: each file of self_test/ starts one and
-// talks to it as a client does.
+// Tests the sandbox itself, end to end: each file of self_test/ starts one and acts as a
+// client.
 //
 // Usage: node self_test.js [NAME...]     the files with these names, default all
 

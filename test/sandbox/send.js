@@ -1,7 +1,6 @@
 'use strict';
 
-// How an answer goes onto the wire: at once, or in the ways in which a network
-// or a server can let a client down.
+// Sends a response: at once, or with the faults of a network or a server.
 
 const http = require('http');
 const http2 = require('http2');
@@ -15,20 +14,20 @@ function bytesOf({body}) {
   return Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-function headersOf(answer, bytes) {
-  const headers = {...answer.headers};
+function headersOf(response, bytes) {
+  const headers = {...response.headers};
   const names = Object.keys(headers).map((name) => name.toLowerCase());
 
   if (!names.includes('content-type') && bytes.length > 0) {
-    headers['content-type'] = typeof answer.body === 'object' ? 'application/json; charset=utf-8' : 'text/html; charset=utf-8';
+    headers['content-type'] = typeof response.body === 'object' ? 'application/json; charset=utf-8' : 'text/html; charset=utf-8';
   }
-  if (!names.includes('content-length') && answer.status !== 204 && answer.status !== 304) {
+  if (!names.includes('content-length') && response.status !== 204 && response.status !== 304) {
     headers['content-length'] = bytes.length;
   }
   return headers;
 }
 
-// Writes bytes piece by piece over a time.
+// Sends bytes in pieces over some time.
 function dribble(write, bytes, milliseconds, done) {
   const count = Math.max(1, Math.min(PIECES, bytes.length));
   const size = Math.ceil(bytes.length / count);
@@ -46,8 +45,8 @@ function dribble(write, bytes, milliseconds, done) {
   step();
 }
 
-// Ends a connection without an answer.  With reset only the stream, where
-// there are streams.
+// Closes a connection without a response.  With reset only the stream, if there are
+// streams.
 function cut(outgoing, reset) {
   const {stream, socket} = outgoing;
 
@@ -66,24 +65,24 @@ function cut(outgoing, reset) {
   }
 }
 
-// What node:http would not do by itself: headers piece by piece after the status
-// line, or a body that ends too soon.
-function sendRaw(outgoing, answer, headers, bytes, {slow_headers_ms: slowly = 0, truncate}) {
+// What node:http does not do: headers in pieces after the status line, or a truncated
+// body.
+function sendRaw(outgoing, response, headers, bytes, {slow_headers_ms: slowly = 0, truncate}) {
   const {socket} = outgoing;
   const lines = Object.entries({...headers, connection: 'close'}).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = Buffer.from(`${lines.join('')}\r\n`);
   const write = (part) => socket.destroyed || socket.write(part);
 
-  write(`HTTP/1.1 ${answer.status} ${http.STATUS_CODES[answer.status] || 'Unknown'}\r\n`);
+  write(`HTTP/1.1 ${response.status} ${http.STATUS_CODES[response.status] || 'Unknown'}\r\n`);
   dribble(write, head, slowly, () => {
     write(truncate === undefined ? bytes : bytes.subarray(0, truncate));
-    // only when the client has had time to read is it the end that it sees
+    // the client must have time to read before it sees the end
     setTimeout(() => socket.end(), 20);
   });
 }
 
-// Bytes as they are, piece by piece with a pause in between, in the place of what
-// node:http would write; the connection may end behind them.
+// Bytes unchanged, in pieces with a pause in between, in place of what node:http would
+// write; the connection may be closed after them.
 function sendBytes(outgoing, pieces, close) {
   const {socket} = outgoing;
   const {write} = socket;
@@ -121,23 +120,23 @@ function sendBody(outgoing, bytes, effect) {
   }
 }
 
-function send(outgoing, answer, effect) {
-  const bytes = bytesOf(answer);
-  const headers = headersOf(answer, bytes);
+function send(outgoing, response, effect) {
+  const bytes = bytesOf(response);
+  const headers = headersOf(response, bytes);
 
   if (outgoing.destroyed || (outgoing.stream && outgoing.stream.destroyed)) {
     return;
   }
-  if (effect === null && answer.hold !== undefined) {
-    // the headers go out at once and tell no length; the rest follows on this connection
+  if (effect === null && response.hold !== undefined) {
+    // the headers are sent at once without a length; the rest follows on this connection
     delete headers['content-length'];
-    outgoing.writeHead(answer.status, headers);
+    outgoing.writeHead(response.status, headers);
     outgoing.flushHeaders();
-    setTimeout(() => outgoing.end(bytes), answer.hold);
+    setTimeout(() => outgoing.end(bytes), response.hold);
     return;
   }
   if (effect === null) {
-    outgoing.writeHead(answer.status, headers);
+    outgoing.writeHead(response.status, headers);
     outgoing.end(bytes);
     return;
   }
@@ -150,7 +149,7 @@ function send(outgoing, answer, effect) {
     return;
   }
   if (!outgoing.stream && (effect.slow_headers_ms || effect.truncate !== undefined)) {
-    sendRaw(outgoing, answer, headers, bytes, effect);
+    sendRaw(outgoing, response, headers, bytes, effect);
     return;
   }
   if (outgoing.stream) {
@@ -162,7 +161,7 @@ function send(outgoing, answer, effect) {
   if (effect.goaway && outgoing.stream) {
     outgoing.stream.session.goaway();
   }
-  outgoing.writeHead(answer.status, headers);
+  outgoing.writeHead(response.status, headers);
   sendBody(outgoing, bytes, effect);
 }
 

@@ -1,14 +1,13 @@
 'use strict';
 
-// The signals of v3: what a vehicle reports, each under a code of its own.  A
-// signal that could not be had is part of a successful answer and says so in
-// its status.
+// The signals of v3: what a vehicle reports, each with a code.  A signal that cannot be
+// read is part of a successful response, with the error in its status.
 
 const {vehicleRefusal, accountRefusal} = require('./access');
 const {readings} = require('./readings');
 const {hasSignals} = require('./subscriptions');
 
-// How long ago, in milliseconds, the vehicle has reported what is read.
+// The age of a reading, in milliseconds.
 const SIGNAL_AGE = 90000;
 
 const reading = (path, convert) => (vehicle) => convert(readings[path].read(vehicle, false));
@@ -53,8 +52,8 @@ const signals = {
   },
 };
 
-// Whether the store has a signal of a connection at all.  It is empty before the
-// first subscription, and a vehicle can lack one signal beside others.
+// Whether the store has a signal of a connection.  It is empty before the first
+// subscription, and a vehicle can lack single signals.
 function isKnown(sandbox, connection, code) {
   return Object.hasOwn(signals, code) && hasSignals(sandbox, connection) &&
     sandbox.store.vehicles.get(connection.vehicleId).signals[code] !== 'absent';
@@ -64,7 +63,7 @@ function knownSignals(sandbox, connection) {
   return Object.keys(signals).filter((code) => isKnown(sandbox, connection, code));
 }
 
-// What a test has told a vehicle to say of a signal: a status, or an error.
+// What a test has set for a signal of a vehicle: a status, or an error.
 function statusOf(told) {
   return typeof told === 'string' ? {value: told} : {value: 'ERROR', error: told};
 }
@@ -78,7 +77,7 @@ function readSignal(request, sandbox, connection, code) {
   const told = vehicle.signals[code];
   let refusal;
 
-  // what is known of the account itself does not need the owner's consent to it
+  // what Smartcar knows about the account needs no consent of the owner
   if (account && connection.permissions.includes(permission)) {
     refusal = accountRefusal(request, sandbox, owner, vehicle);
   } else {

@@ -1,6 +1,6 @@
 'use strict';
 
-// Who owns which vehicle, and which of them are connected to the application.
+// Owners, their vehicles, and the connections of the application.
 //
 // An owner is a Tesla account.  Smartcar knows it by a user id, and a connection
 // joins such a user with a vehicle.  A vehicle can have several users, as when a
@@ -11,7 +11,7 @@ const crypto = require('crypto');
 const {defaultOwners} = require('./default_owners');
 const {enrol} = require('./subscriptions');
 
-// Which vehicles take no commands without the virtual key.
+// Which vehicles accept no commands without the virtual key.
 function needsVirtualKey(vehicle) {
   if (vehicle.make !== 'TESLA') {
     return false;
@@ -40,7 +40,7 @@ class Store {
     this.lists = new Map();
   }
 
-  // Adds an owner, or changes what is given of one that is already there.
+  // Adds an owner, or changes an existing one.
   addOwner(given) {
     const name = given.owner;
     const owner = this.owners.get(name) || {
@@ -155,8 +155,8 @@ class Store {
     return [...(this.connectionsOfVehicle.get(vehicleId) || new Map()).values()];
   }
 
-  // The connections that match, the newest first.  The list of a mode is kept,
-  // because a caller that walks the pages of a large fleet asks for it each time.
+  // The connections that match, the newest first.  The list of a mode is cached, because a
+  // client that reads the pages of a large fleet requests it each time.
   list({userId, vehicleId, mode, externalId}) {
     const newestFirst = (connections) => connections.sort((one, other) => other.sequence - one.sequence);
     const matches = (connection) => (!mode || connection.mode === mode) &&

@@ -1,14 +1,13 @@
 'use strict';
 
-// The webhooks of the application, and which connections are subscribed to them.
+// The webhooks of the application, and the connections that are subscribed to them.
 //
-// Without a subscription a vehicle sends no events, and the store that its
-// signals are read from is empty.  It stays filled after the last one has ended.
+// Without a subscription a vehicle sends no events, and the store of its signals is empty.
+// It stays filled after the last subscription has ended.
 
 const crypto = require('crypto');
 
-// The webhooks are a setting, so that a test can have others; this is what one
-// has that says nothing of itself.
+// The defaults of a webhook; the webhooks are a setting.
 const usualWebhook = {
   id: 'd1c6b0a4-6f7e-4f3f-9c0d-3a2b1c0d9e8f', name: 'sandbox', callbackUri: null, errorCallbackUri: null, isEnabled: true,
   autoSubscribe: true, data: null,
@@ -18,7 +17,7 @@ function webhooksOf({webhooks}) {
   return webhooks.map((webhook) => ({...usualWebhook, ...webhook}));
 }
 
-// Returns the new subscription, or null when there is one already.
+// Returns the new subscription, or null if it exists already.
 function subscribe({settings, clock}, connection, webhookId) {
   if (connection.subscriptions.some((subscription) => subscription.webhookId === webhookId)) {
     return null;
@@ -36,7 +35,7 @@ function unsubscribe(connection, id) {
   connection.subscriptions = connection.subscriptions.filter((subscription) => subscription.id !== id);
 }
 
-// A new connection is subscribed to the webhooks that enrol all vehicles.
+// A new connection is subscribed to the webhooks with autoSubscribe.
 function enrol(part, connection) {
   connection.subscriptions = [];
   connection.signalsSince = Infinity;
@@ -47,7 +46,7 @@ function isSubscribed({clock}, connection, webhookId) {
   return connection.subscriptions.some((subscription) => subscription.webhookId === webhookId && subscription.activeAt <= clock.now());
 }
 
-// Whether the store of signals has anything of a connection.
+// Whether the store has any signal of the connection.
 function hasSignals({clock}, connection) {
   return connection.signalsSince <= clock.now();
 }

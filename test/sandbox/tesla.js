@@ -1,13 +1,13 @@
 'use strict';
 
-// The v2.0 endpoints that only Teslas have: what the owner has granted at Tesla,
-// whether the virtual key is there, and whether the owner must connect anew.
+// The v2.0 endpoints for Teslas: the owner's grants at Tesla, the virtual key, and whether
+// the owner must connect again.
 
 const {v2Error} = require('./errors');
 const {accountRefusal} = require('./access');
 
 function userAccess(request, store, owner, vehicle) {
-  // an account on the former interface has no such thing
+  // the former platform does not have this
   if (vehicle.requiresMigration) {
     return v2Error(request, 'SERVER', 'INTERNAL');
   }
@@ -37,7 +37,7 @@ function teslaEndpoint(request, sandbox, connection, path) {
   const [make, ...rest] = path.split('/');
   const subject = rest.join('/');
 
-  // the make has to be in lower case, and another make's vehicle has none of this
+  // the make must be lower case, and vehicles of another make have no such endpoints
   if (make !== 'tesla' || vehicle.make !== 'TESLA' ||
       (subject !== 'user/access' && !connection.permissions.includes('read_vehicle_info'))) {
     return v2Error(request, 'PERMISSION', null);

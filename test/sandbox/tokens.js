@@ -3,10 +3,10 @@
 // Codes, access tokens and refresh tokens of the v2.0 API, and the application
 // tokens of v3.
 //
-// An account is what one pair of tokens opens: all vehicles of a user or, after
-// a link with single_select, one of them.  Every refresh gives a new pair.  The
-// refresh token that was used stays good for a while after its first use, so
-// that a caller who lost the answer can ask again; then it is dead.
+// An account is what one pair of tokens gives access to: all vehicles of a user or, after
+// a link with single_select, one of them.  Every refresh gives a new pair.  The refresh
+// token that was used still works for a while, so that a client that lost the response can
+// repeat the request; then it expires.
 
 const crypto = require('crypto');
 
@@ -43,7 +43,7 @@ class Tokens {
     return code;
   }
 
-  // The account that a code opens, or why it does not: "code" or "redirect_uri".
+  // The account of a code, or why there is none: "code" or "redirect_uri".
   takeCode(code, redirectUri) {
     const record = this.codes.get(code);
 
@@ -85,7 +85,7 @@ class Tokens {
     return now < record.expiresAt && (record.usedAt === null || now < record.usedAt + this.settings.grace * 1000);
   }
 
-  // The account that a refresh token opens, or null.
+  // The account of a refresh token, or null.
   takeRefreshToken(token) {
     const record = this.refresh.get(token);
 
@@ -111,7 +111,7 @@ class Tokens {
     return record && this.clock.now() < record.expiresAt ? record.account : null;
   }
 
-  // Shaped as a JSON web token, because Smartcar's is one, and as long.
+  // A JSON web token of the same length as Smartcar's.
   issueApplicationToken(clientId) {
     const now = this.clock.now();
     const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -129,7 +129,7 @@ class Tokens {
     return this.application.has(token) && this.clock.now() < this.application.get(token);
   }
 
-  // Makes all access tokens of an account, or of everybody, expire.
+  // Lets all access tokens of an account, or of all accounts, expire.
   expireAccess(account = null) {
     for (const record of this.access.values()) {
       if (!account || record.account === account) {
@@ -138,7 +138,7 @@ class Tokens {
     }
   }
 
-  // Ends the tokens of an account, as Smartcar does when a user is deleted.
+  // Revokes the tokens of an account, as Smartcar does when a user is deleted.
   revoke(account) {
     this.expireAccess(account);
     account.records.forEach((record) => {

@@ -1,8 +1,8 @@
 'use strict';
 
-// GET /sandbox/virtual_key?vehicle_id=...: the page that stands for the Tesla app,
-// where an owner adds the virtual key; POST adds it.  Without vehicle_id it
-// offers all vehicles that have none.
+// GET /sandbox/virtual_key?vehicle_id=...: the page that replaces the Tesla app, where an
+// owner adds the virtual key; POST adds it.  Without vehicle_id it lists all vehicles that
+// have none.
 
 const {fill, layout} = require('./html');
 const {needsVirtualKey} = require('./store');

@@ -19,7 +19,7 @@ function signalName(code) {
   return {code, name, group};
 }
 
-// One error of an event; each can have a state of its own.
+// One error of an event, with its own state.
 function errorItem(sandbox, event, vehicleId) {
   const {type = 'CONNECTED_SERVICES_ACCOUNT', code = 'AUTHENTICATION_FAILED', ...more} = event.error || {};
   const request = {id: event.request_id || crypto.randomUUID()};
@@ -47,7 +47,7 @@ function errorItem(sandbox, event, vehicleId) {
   return item;
 }
 
-// The webhook that sends an event: the named one, or the first.
+// The webhook that sends an event: the given one, or the first.
 function webhookOf({settings}, {webhook_id: id}) {
   const webhook = webhooksOf(settings).find((entry) => id === undefined || entry.id === id);
 
@@ -57,7 +57,7 @@ function webhookOf({settings}, {webhook_id: id}) {
   return webhook;
 }
 
-// The connection that an event is about: the named one, or the first that fits.
+// The connection of an event: the given one, or the first that fits.
 function connectionOf({store}, {user_id: userId, vehicle_id: vehicleId}) {
   const [connection] = store.list({userId, vehicleId});
 
@@ -79,8 +79,8 @@ function vehicleData(sandbox, event, connection) {
 
 const milliseconds = (time) => (typeof time === 'number' ? time : Date.parse(time));
 
-// A signal of an event, whose times are numbers here.  A test can give a code, or
-// an object with a code and whatever it wants to have in place of the real thing.
+// A signal of an event, with times as numbers.  A test can give a code, or an object with a
+// code and other members.
 function signalItem(sandbox, event, connection, at, given) {
   const {code, body, status, oem_updated_at: updated, retrieved_at: retrieved} = typeof given === 'string' ? {code: given} : given;
   const read = Object.hasOwn(signals, code) ? readSignal({origin: event.origin}, sandbox, connection, code).attributes : {};
@@ -96,13 +96,13 @@ function signalItem(sandbox, event, connection, at, given) {
   };
 }
 
-// What made Smartcar send an event.
+// The triggers of an event.
 function triggersOf({triggers, first_delivery: first}, items) {
   return triggers || (first ? [{code: 'FIRST_DELIVERY'}] : items.slice(0, 1).map(({code}) => signalName(code)));
 }
 
-// The time of an event, which its receiver orders by.  No two have the same unless
-// a test says so.
+// The time of an event, by which the receiver orders events.  It is unique unless a test
+// gives it.
 function sequenceOf(sandbox, event, at) {
   if (event.sequence !== undefined) {
     return event.sequence;
@@ -114,7 +114,7 @@ function sequenceOf(sandbox, event, at) {
   return sandbox.webhooks.sequence;
 }
 
-// What of an event stays the same over its deliveries.
+// The parts of an event that are the same in each delivery.
 function makeEvent(sandbox, event) {
   const type = event.type || 'VEHICLE_STATE';
   const at = event.at === undefined ? sandbox.clock.now() : milliseconds(event.at);

@@ -1,8 +1,8 @@
 'use strict';
 
-// Sends events to a receiver as Smartcar does: signed with the management token,
-// and again after 25, 50 and 100 seconds (times webhook_time_scale) unless the
-// answer is a success.  What the receiver answered is kept for the test.
+// Sends events to a receiver as Smartcar does: signed with the management token, and
+// again after 25, 50 and 100 seconds (times webhook_time_scale) until the response is a
+// success.  The responses of the receiver are kept for the test.
 
 const crypto = require('crypto');
 const http = require('http');
@@ -60,13 +60,13 @@ class Webhooks {
     return {deliveryId, headers, text};
   }
 
-  // What a receiver has to answer to a challenge.
-  challengeAnswer(challenge) {
+  // The expected response to a challenge.
+  challengeResponse(challenge) {
     return crypto.createHmac('sha256', this.sandbox.settings.management_token).update(challenge).digest('hex');
   }
 
-  // Without a url, of the event or of its webhook, the delivery is only made, and
-  // returned for the test to hand over.
+  // Without a url of the event or of its webhook, the delivery is only made and returned, and
+  // the test delivers it.
   async send(given) {
     const body = makeEvent(this.sandbox, given);
     const {callbackUri, errorCallbackUri} = webhookOf(this.sandbox, given);
@@ -74,7 +74,7 @@ class Webhooks {
     const event = {...given, url: given.url === undefined ? usual : given.url};
     const record = {
       eventId: body.eventId, eventType: body.eventType, url: event.url, done: !event.url, accepted: false, deliveries: [],
-      ...(body.eventType === 'VERIFY' && {expected: this.challengeAnswer(body.data.challenge)}),
+      ...(body.eventType === 'VERIFY' && {expected: this.challengeResponse(body.data.challenge)}),
     };
 
     this.events.push(record);
@@ -94,8 +94,8 @@ class Webhooks {
     return record;
   }
 
-  // Events that have been made in an order of their own, delivered in another, as
-  // often as the list of deliveries names them.  Each delivery is one attempt.
+  // Events that are made in one order and delivered in another, as often as the list of
+  // deliveries names them.  Each delivery is one attempt.
   async sendSeries({url, time_scale: scale, concurrent = false}, events, deliveries) {
     const list = deliveries.map((given) => (typeof given === 'number' ? {event: given} : given));
     const unknown = list.find(({event}) => !events[event]);
@@ -110,9 +110,9 @@ class Webhooks {
       await this.pause(url ? late : 0, scale);
 
       const {deliveryId, headers, text} = this.prepare(event, body);
-      const answer = url ? await post(url, headers, text, this.sandbox.settings.webhook_timeout) : null;
+      const response = url ? await post(url, headers, text, this.sandbox.settings.webhook_timeout) : null;
 
-      return {event: index, eventId: body.eventId, deliveryId, signature: headers['sc-signature'] || null, headers, body: text, answer};
+      return {event: index, eventId: body.eventId, deliveryId, signature: headers['sc-signature'] || null, headers, body: text, answer: response};
     };
     const done = [];
 
@@ -143,11 +143,11 @@ class Webhooks {
 
       const {deliveryId, headers, text} = this.prepare(event, body);
       const at = new Date().toISOString();
-      const answer = await post(event.url, headers, text, settings.webhook_timeout);
+      const response = await post(event.url, headers, text, settings.webhook_timeout);
 
-      record.deliveries.push({deliveryId, at, signature: headers['sc-signature'] || null, body: text, answer});
-      if (answer.status >= 200 && answer.status < 300) {
-        record.accepted = record.expected === undefined || this.isExpected(answer.body, record.expected);
+      record.deliveries.push({deliveryId, at, signature: headers['sc-signature'] || null, body: text, answer: response});
+      if (response.status >= 200 && response.status < 300) {
+        record.accepted = record.expected === undefined || this.isExpected(response.body, record.expected);
         break;
       }
     }

@@ -1,22 +1,22 @@
-# after_indent.pl: sets right what pg_bsd_indent leaves crooked.
+# after_indent.pl: corrects the output of pg_bsd_indent.
 #
-# PostgreSQL's own pgindent does the same kind of thing around the same program.
-# Reads a formatted file on standard input and writes it to standard output.
+# PostgreSQL's pgindent does so, too.  Reads a formatted file on standard input and writes
+# it to standard output.
 
 use strict;
 use warnings;
 
 my $text = join('', <STDIN>);
 
-# a compound literal of one line comes back in four
+# join a compound literal of one line, which becomes four
 $text =~ s/(\(\w+\))\n\t*\{\n\t*(.*)\n\t*\}(?=[;,)])/$1 {$2}/g;
 
-# a table of a struct without a name gets an empty line before its contents
+# remove the empty line in a table of an unnamed struct
 $text =~ s/^(\}.* =\n)\n(?=\{)/$1/gm;
 
 my @lines = split /\n/, $text;
 
-# A line without what its literals and comments hold, for counting brackets.
+# A line without the content of literals and comments, for counting brackets.
 sub bare
 {
 	my ($line) = @_;
@@ -27,7 +27,7 @@ sub bare
 	return $line;
 }
 
-# What is only a matter of one line.
+# Corrections within a line.
 sub polish
 {
 	my ($line) = @_;
@@ -41,9 +41,8 @@ sub polish
 	return $line;
 }
 
-# The continuation lines of a declaration's initial value: up to version 2.1.1
-# they are not indented, later they are, by one step.  What is in brackets that
-# such a line opened moves with it.
+# The continuation lines of an initial value: up to version 2.1.1 they are not indented,
+# later they are, by one step.  Lines within brackets that such a line opened move with it.
 my $indentation;     # of the statement, while its value goes on; else undef
 my @brackets;        # for each open one, whether its line was moved
 my $comment = 0;     # in a comment of several lines

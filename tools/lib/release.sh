@@ -1,11 +1,11 @@
 # release.sh: a release of Debian in a directory, to build and test in.
 #
-# It is made by debootstrap, which checks the signature of what it gets, and is
-# entered with chroot.  Only root can do this.  Nothing is left mounted, and no
-# process left running, whether the script ends, fails or is interrupted.
+# It is installed by debootstrap, which verifies signatures, and entered with chroot.  Only
+# root can do this.  Nothing stays mounted and no process stays running, whether the script
+# ends, fails or is interrupted.
 #
-# Its packages come from where this machine gets its own: by the mirror, the key and
-# the proxies of its apt.
+# Its packages come from the mirror of this machine, with the key and the proxies of its
+# apt.
 #
 # Sourced by tools/bare.sh, tools/majors.sh and tools/package.sh, after packages.sh.
 #
@@ -25,8 +25,8 @@ may_have_own_mounts()
 	[ "$(id -u)" = 0 ] && unshare --mount --propagation private true 2>/dev/null
 }
 
-# use_own_mounts ARGUMENT...: starts the script again in a namespace in which what
-# it mounts is seen by nobody else, and gone when the script is.
+# use_own_mounts ARGUMENT...: starts the script again in a mount namespace of its own,
+# which ends with the script.
 use_own_mounts()
 {
 	if [ "${SMARTCAR_OWN_MOUNTS:-}" != "$PPID.$0" ] && may_have_own_mounts; then
@@ -34,20 +34,20 @@ use_own_mounts()
 	fi
 }
 
-# debian_sources FORMAT: what the apt of this machine has of Debian, a line each.
+# debian_sources FORMAT: the Debian entries of this machine's apt, one per line.
 debian_sources()
 {
 	apt-get indextargets --format "$1" 'Created-By: Packages' 'Origin: Debian'
 }
 
-# Where this machine gets Debian's packages from.
+# The mirror of this machine's Debian packages.
 debian_mirror()
 {
 	debian_sources "\$(LABEL) \$(REPO_URI)" | sed -n 's,^Debian \(.*[^/]\)/*$,\1,p' | sed 1q
 }
 
-# The key that it checks them with, if the entry of its sources names a file: by the
-# number of the line in the old format, of the paragraph in the new one.
+# Its key, if the entry of the sources names a file: by the number of the line in the old
+# format, of the paragraph in the new one.
 debian_keyring()
 {
 	local entry
@@ -60,7 +60,7 @@ debian_keyring()
 		grep . || echo /usr/share/keyrings/debian-archive-keyring.gpg
 }
 
-# The proxies that it uses are those of the environment unless it has its own.
+# The proxies of apt are those of the environment unless it has its own.
 use_proxies()
 {
 	local name
@@ -75,8 +75,8 @@ use_proxies()
 	done
 }
 
-# use_mirror NAME [OPTION]: the release gets its packages from there, too, with its
-# updates and security updates if this machine gets those.
+# use_mirror NAME [OPTION]: the release uses the mirror, too, with its updates and security
+# updates if this machine has them.
 use_mirror()
 {
 	local keyring options
@@ -90,7 +90,7 @@ use_mirror()
 	} | sort -u >"$release_directory/etc/apt/sources.list"
 }
 
-# What runs has something to clean up, too, and gets half a minute for it.
+# A process gets half a minute for its own clean-up.
 stop_running()
 {
 	local i
@@ -109,7 +109,7 @@ stop_running()
 	running=
 }
 
-# Names the directory.  The script that ends leaves nothing mounted there.
+# Names the directory.  The script leaves nothing mounted there.
 use_release()
 {
 	release_directory=$1
@@ -118,8 +118,8 @@ use_release()
 	at_end stop_running
 }
 
-# The last mount first, those of debootstrap, too.  One that is busy is detached:
-# nothing may be left below a directory that is about to be removed.
+# The last mount first, including those of debootstrap.  A busy one is detached: nothing may
+# be mounted below a directory that is about to be removed.
 leave_release()
 {
 	local mount
@@ -130,8 +130,8 @@ leave_release()
 		/proc/self/mounts | tac)
 }
 
-# enter_release NAME: installs the release if it is not there.  The script of
-# debootstrap is the same for every release.
+# enter_release NAME: installs the release if it is not installed.  debootstrap has the same
+# script for every release.
 enter_release()
 {
 	local directory=$release_directory mirror
@@ -160,9 +160,9 @@ in_release()
 		DEBIAN_FRONTEND=noninteractive "$@"
 }
 
-# Starts a command in a process group of its own, which ends when the script does.
-# While a command runs in the foreground, the script would see no signal.  Where
-# bash ignores errors, as after "if", so does a function that is started.
+# Starts a command in a process group of its own, which ends with the script.  While a
+# command runs in the foreground, the script sees no signal.  Where bash ignores errors, as
+# after "if", a function that is started does so, too.
 start_running()
 {
 	set -m

@@ -15,7 +15,7 @@ summary()
 	[ "$count_failed" = 0 ] || exit 1
 }
 
-# Prints the lines of a check as they come, each with what it is of.
+# Prints the lines of a check as they come, each with a label.
 # show_check LOG PID LABEL
 show_check()
 {

@@ -1,11 +1,11 @@
 'use strict';
 
-// The same calls by Node: by the SDK, or by a client that does nothing but ask.
+// Calls by Node: by the SDK, or by a client that only makes the requests.
 //
 // Usage: node calls.js sdk|bare http|https AT-ONCE CALLS
 //
-// Prints a row of bench_call_sample.  A number of workers ask one call after the
-// other each, which is as many calls at once.
+// Prints a row of bench_call_sample.  Each of a number of workers makes one call after
+// the other, so there are as many calls at once.
 
 const fs = require('fs');
 const http = require('http');
@@ -17,11 +17,11 @@ const calls = Number(callsText);
 const origin = process.env.SMARTCAR_API_ORIGIN;
 const owners = Number(process.env.OWNERS);
 
-// So that the code is compiled and the connections are there.
+// Compiles the code and opens the connections.
 const WARM_UP = 640;
 const WARM_UP_AT_ONCE = 32;
 
-// With its connections and their lifetimes as it has them by itself.
+// With its default connections and their lifetimes.
 function sdkClient() {
   const smartcar = require('smartcar');
 
@@ -36,15 +36,15 @@ function plainClient() {
   const ask = (id, token) => new Promise((resolve, reject) => {
     const headers = {authorization: `Bearer ${token}`};
 
-    http.get(`${origin}/v2.0/vehicles/${id}`, {agent, headers}, (answer) => {
+    http.get(`${origin}/v2.0/vehicles/${id}`, {agent, headers}, (response) => {
       let body = '';
 
-      answer.setEncoding('utf8');
-      answer.on('data', (piece) => {
+      response.setEncoding('utf8');
+      response.on('data', (piece) => {
         body += piece;
       });
-      answer.on('end', () => resolve(JSON.parse(body).make));
-      answer.on('error', reject);
+      response.on('end', () => resolve(JSON.parse(body).make));
+      response.on('error', reject);
     }).on('error', reject);
   });
 

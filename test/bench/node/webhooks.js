@@ -2,8 +2,8 @@
 
 // The same signatures by the SDK and by Node's own crypto.
 //
-// The SDK takes the parsed body and writes it as JSON again.  The parsing,
-// which whoever calls it has to do first, is not counted.
+// The SDK takes the parsed body and serializes it again.  The parsing, which the
+// caller has to do first, is not counted.
 
 const crypto = require('crypto');
 

@@ -19,9 +19,9 @@ CREATE VIEW bench_call_names AS
 				 ('bare', 'https', 'bare client of Node, TLS and HTTP/2')) AS n (kind, protocol, name);
 
 \echo
-\echo 'Calls to Smartcar, each of which is answered after' :delay 'ms. Medians. "of the ideal": of'
-\echo 'calls that cost no time of their own. "of the bare client": of what the sandbox answers to a'
-\echo 'client that does nothing but ask. "x SDK": how many times as many calls as the Node SDK in the'
+\echo 'Calls to Smartcar, each with a response after' :delay 'ms. Medians. "of the ideal": of'
+\echo 'calls that cost no time of their own. "of the bare client": of what the sandbox responds to a'
+\echo 'client that only makes requests. "x SDK": how many times as many calls as the Node SDK in the'
 \echo 'same time, and how many times as many in the same processor time; "x one by one" likewise.'
 \echo
 SELECT n.name AS "calls", m.at_once AS "at once", round(m.rate) AS "calls/s",

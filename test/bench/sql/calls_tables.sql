@@ -20,14 +20,14 @@ LANGUAGE sql VOLATILE AS $$
 	SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 2)::double precision / 1e9
 $$;
 
--- A number of calls, in bulk or one by one; how many of them were answered.
+-- A number of calls, in bulk or one by one; how many of them got a response.
 CREATE FUNCTION bench_calls(kind text, calls integer, owners integer) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
 	numbers CONSTANT text[] := ARRAY(SELECT lpad((1 + i % owners)::text, 6, '0') FROM generate_series(1, calls) AS i);
 	vehicles CONSTANT text[] := ARRAY(SELECT 'vehicle-' || number FROM unnest(numbers) AS number);
 	tokens CONSTANT text[] := ARRAY(SELECT 'access-' || number FROM unnest(numbers) AS number);
-	answered bigint := 0;
+	responses bigint := 0;
 	make text;
 BEGIN
 	IF kind = 'bulk' THEN
@@ -35,9 +35,9 @@ BEGIN
 	END IF;
 	FOR i IN 1 .. calls LOOP
 		SELECT v.make INTO make FROM smartcar_get_vehicle(vehicles[i], tokens[i]) AS v;
-		answered := answered + (make = 'TESLA')::integer;
+		responses := responses + (make = 'TESLA')::integer;
 	END LOOP;
-	RETURN answered;
+	RETURN responses;
 END
 $$;
 
@@ -47,7 +47,7 @@ DECLARE
 	clock_before timestamptz;
 	processor_before double precision;
 	waiting_before double precision;
-	answered bigint;
+	responses bigint;
 BEGIN
 	-- connections are kept, and code is loaded
 	PERFORM bench_calls(kind, 4 * at_once, owners);
@@ -55,12 +55,12 @@ BEGIN
 	processor_before := bench_processor_time();
 	waiting_before := bench_waiting_time();
 	clock_before := clock_timestamp();
-	answered := bench_calls(kind, calls, owners);
+	responses := bench_calls(kind, calls, owners);
 	INSERT INTO bench_call_sample
 		SELECT kind, protocol, at_once, calls, extract(epoch FROM clock_timestamp() - clock_before),
 			   bench_processor_time() - processor_before, bench_waiting_time() - waiting_before;
-	IF answered <> calls THEN
-		RAISE EXCEPTION 'wrong result: % of % calls were answered', answered, calls;
+	IF responses <> calls THEN
+		RAISE EXCEPTION 'wrong result: % of % calls got a response', responses, calls;
 	END IF;
 END
 $$;

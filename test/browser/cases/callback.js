@@ -1,14 +1,13 @@
 'use strict';
 
-// Callbacks that must open nothing: wrong, used, damaged, of somebody else.
+// Invalid callbacks: wrong, used, malformed, of somebody else.
 
 const assert = require('assert');
 
 const {consent} = require('../sandbox');
 const {signIn, connect, isNoticed, models} = require('../steps');
 
-// Goes to an address that leads back to the garage, and tells whether anything
-// was changed by it.
+// Goes to an address that redirects to the garage, and checks that nothing was changed.
 async function changesNothing(page, garage, sandbox, address) {
   const before = await garage.everything();
   const requests = await sandbox.requests();
@@ -31,7 +30,7 @@ const wrongState = {
 };
 
 const used = {
-  title: 'a callback that comes again gets the first result',
+  title: 'a repeated callback returns the first result',
   async run({garage, page, sandbox}) {
     await signIn(page, garage, 'Ada');
 
@@ -45,7 +44,7 @@ const used = {
 };
 
 const damaged = {
-  title: 'a callback that is damaged',
+  title: 'a malformed callback',
   async run({garage, page, sandbox}) {
     await signIn(page, garage, 'Ada');
     await changesNothing(page, garage, sandbox, `${garage.url}/callback?code=x&state=%zz`);
@@ -75,7 +74,7 @@ const ofSomebodyElse = {
 };
 
 const signedOut = {
-  title: 'a callback for nobody waits for its owner to sign in',
+  title: 'a callback without a signed-in owner waits until the owner signs in',
   async run({garage, page, sandbox, browser, visitor}) {
     browser.allow(/status of 403/);
     await signIn(page, garage, 'Ada');

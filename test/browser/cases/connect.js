@@ -1,7 +1,7 @@
 'use strict';
 
-// From the first click to nothing missing, on a desktop and on a phone, in both
-// versions of the API.
+// From the first click until nothing is missing, on a desktop and on a phone, in both versions
+// of the API.
 
 const assert = require('assert');
 
@@ -12,7 +12,7 @@ const {signIn, through, connect, isNoticed, card, models, waitForBadge} = requir
 const KEY_LINK = 'https://www.tesla.com/_ak/smartcar.com';
 const ADAS_CAR = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
 
-// The link is for a phone: there it is a button, elsewhere a QR code.
+// The link is for a phone: there it is a button; a desktop shows a QR code.
 async function checkKeyLink(page, found, viewport) {
   const button = found.locator('a.button.on-phone');
 
@@ -97,10 +97,10 @@ const several = {
   },
 };
 
-// In version 2.0, Smartcar does not tell a driver's account whether there is a key.
+// In v2.0, Smartcar does not tell a driver's account whether there is a key.
 function driver(version, viewport, keyFact) {
   return {
-    title: `${version}, ${viewport}: a driver is told how to get the key, and nothing that contradicts it`,
+    title: `${version}, ${viewport}: a driver sees how to get the key, and nothing that contradicts it`,
     version,
     viewport,
     async run({garage, page}) {
@@ -121,7 +121,7 @@ function driver(version, viewport, keyFact) {
 }
 
 const driverElsewhere = {
-  title: 'a driver whose vehicle needs its owner is not told of a key first',
+  title: 'a driver whose vehicle needs its owner does not see the key first',
   async run({garage, page}) {
     await signIn(page, garage, 'Carla');
     await connect(page, garage, {owner: 'carla'});

@@ -1,6 +1,6 @@
 'use strict';
 
-// What can go wrong later, and the way back.
+// Later problems, and how an owner fixes them.
 
 const assert = require('assert');
 
@@ -16,9 +16,9 @@ async function connected({garage, page, sandbox}) {
   assert.equal((await card(page, 'Model 3')).badge, 'Ready');
 }
 
-// At Connect nothing is to be ticked then.
+// The consent page of a re-authentication has no boxes.
 const reauthenticate = {
-  title: 'the login at Tesla is dead: log in again',
+  title: 'the login at Tesla no longer works: log in again',
   async run(all) {
     const {garage, page, sandbox} = all;
 
@@ -27,7 +27,7 @@ const reauthenticate = {
     await sandbox.ask('webhook', {type: 'VEHICLE_ERROR', url: `${garage.url}/webhook`, user_id: ADAS_ID, vehicle_id: ADAS_CAR, wait: true});
     await waitForBadge(page, 'Login needed');
 
-    // soon the operator has checked again, and the page says that instead
+    // the operator will check again soon, and the page then says so instead
     const [response] = await Promise.all([
       page.waitForResponse(`${garage.url}/garage`),
       through(page, garage, 'a.button:text("Log in again")', {owner: 'ada'}),
@@ -56,7 +56,7 @@ const connectAgain = {
 };
 
 const revoked = {
-  title: 'access that is taken back at Tesla shows up as missing',
+  title: 'access that is withdrawn at Tesla is shown as missing',
   async run(all) {
     const {page, sandbox, garage} = all;
 
@@ -71,9 +71,9 @@ const revoked = {
   },
 };
 
-// The operator may be done before the page listens.
+// The operator may finish before the page listens.
 const checkedEarly = {
-  title: 'a check that is done before the page listens is said to be done',
+  title: 'a check that ends before the page listens is shown as done',
   async run(all) {
     const {page, garage} = all;
 

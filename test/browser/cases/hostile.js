@@ -9,7 +9,7 @@ const {signIn, connect, card, isNoticed} = require('../steps');
 const SCRIPT = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&amp;`;
 const ADAS_CAR = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
 
-// Nothing on the page but what the garage has put there.
+// The page contains only scripts, images and elements of the garage.
 async function isHarmless(page) {
   assert.deepEqual(await page.evaluate(() => [...document.scripts].map(({src}) => new URL(src).pathname)), ['/live.js']);
   assert.deepEqual(await page.evaluate(() => [...document.images].map(({src}) => new URL(src).pathname).filter((path) => path !== '/icon.svg')), []);
@@ -17,7 +17,7 @@ async function isHarmless(page) {
 }
 
 const injection = {
-  title: 'scripts in names, ids, models and callbacks are text',
+  title: 'scripts in names, ids, models and callbacks are shown as text',
   async run({garage, page, sandbox}) {
     await garage.sql('INSERT INTO garage.owner (name, external_id) VALUES ($1, $1)', [SCRIPT.slice(0, 80)]);
     await signIn(page, garage, SCRIPT.slice(0, 80));
@@ -49,7 +49,7 @@ const injection = {
 };
 
 const policy = {
-  title: 'a script that got into the page would not run',
+  title: 'a script that is injected into the page does not run',
   async run({garage, page, browser}) {
     browser.allow(/Content Security Policy/);
     await signIn(page, garage, 'Ada');

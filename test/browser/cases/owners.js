@@ -1,6 +1,6 @@
 'use strict';
 
-// Owners are kept apart, and so are other sites.
+// Owners are separated from each other, and from other sites.
 
 const assert = require('assert');
 const {spawnSync} = require('child_process');
@@ -26,7 +26,7 @@ const apart = {
     assert.deepEqual(await models(other), ['Model S', 'Model X']);
     assert(!(await other.content()).includes(ADAS_CAR));
 
-    // Ada's vehicle needs an update of access; for Ben it is not there.
+    // Ada's vehicle needs an update of access; Ben cannot see it.
     const response = await other.context().request.get(`${garage.url}/connect?vehicle=${ADAS_CAR}`, {maxRedirects: 0});
 
     assert.equal(response.status(), 303);
@@ -51,7 +51,7 @@ function household(version, viewport) {
       await isNoticed(other, /^Thank you\. This Tesla was connected to another account of ours\. It is now connected to yours, and no longer/);
       assert.equal((await card(other, 'Model 3')).badge, 'Key missing');
 
-      // by itself, on the page that is open
+      // by itself, on the open page
       await waitForBadge(page, 'In another account');
 
       const {what, facts, readings, found} = await card(page, 'Model 3');
@@ -62,7 +62,7 @@ function household(version, viewport) {
       assert.equal(await page.locator('.empty').count(), 0);
       assert(!(await page.content()).includes('Byron'), 'and not whose account it is');
 
-      // she takes it back
+      // Ada connects it again
       await through(page, garage, 'a.button:text("Connect it here again")', {owner: 'ada'});
       await isNoticed(page, /^Thank you\. This Tesla was connected to another account/);
       assert.deepEqual(await page.locator('.badge').allTextContents(), ['Key missing']);
@@ -72,7 +72,7 @@ function household(version, viewport) {
 }
 
 const cookie = {
-  title: 'the cookie is out of reach of scripts and forms of other sites',
+  title: 'scripts and forms of other sites cannot use the cookie',
   async run({garage, page, browser, sandbox, visitor}) {
     browser.allow(/status of 403/);
     await signIn(page, garage, 'Ada');
@@ -139,7 +139,7 @@ function freePort() {
 }
 
 const behindProxy = {
-  title: 'behind a proxy with TLS the cookie is for https only, and the health check works',
+  title: 'behind a TLS proxy the cookie is for https only, and the health check works',
   async run({garage}) {
     const {child, url, port} = await launchOnKnownPort(garage, {ORIGIN: 'https://garage.example.com/'});
 
@@ -166,7 +166,7 @@ const behindProxy = {
 };
 
 const names = {
-  title: 'another name that leads here is not served, an address without a page is said to be none',
+  title: 'another host name is refused, and an unknown address has a page that says so',
   async run({garage, page, browser}) {
     browser.allow(/status of 404/);
     assert.equal(await statusFor(garage, {host: 'evil.example'}), 421);
@@ -179,7 +179,7 @@ const names = {
 };
 
 const withoutDatabase = {
-  title: 'the database is away: a sentence, no stack',
+  title: 'without the database the page shows a sentence, and no stack',
   async run({garage, page, browser}) {
     browser.allow(/status of 500/);
 
@@ -198,7 +198,7 @@ const withoutDatabase = {
 };
 
 const rights = {
-  title: 'the role of the server cannot reach a token',
+  title: 'the role of the server cannot read a token',
   async run({garage, page}) {
     await signIn(page, garage, 'Ada');
     await connect(page, garage, {owner: 'ada'});

@@ -1,6 +1,6 @@
 'use strict';
 
-// What a vehicle reports, with the time at which it did.
+// The readings of vehicles, with their times.
 
 const assert = require('assert');
 
@@ -34,7 +34,7 @@ function shown(viewport) {
 }
 
 const kept = {
-  title: 'a signal that cannot be read keeps its last value and time, one that is late replaces nothing',
+  title: 'a signal that cannot be read keeps its last value, and a late one replaces nothing',
   async run(all) {
     const {garage, page, sandbox} = all;
 
@@ -63,7 +63,7 @@ const none = {
 };
 
 const version2 = {
-  title: 'v2: there are no signals, and nothing is said of them',
+  title: 'v2: there are no signals, and the page does not mention them',
   version: 'v2',
   async run(all) {
     await connected(all);

@@ -1,6 +1,6 @@
 'use strict';
 
-// The web server is told to end, as every new version of it is.
+// The web server is stopped, as for every new version.
 
 const assert = require('assert');
 const http = require('http');
@@ -8,8 +8,8 @@ const net = require('net');
 
 const {signIn, models} = require('../steps');
 
-// A browser opens connections in advance, on which it may never ask anything;
-// others fall asleep in the middle of a request or of its body.
+// A browser opens connections in advance that it may never use; other clients stop in the
+// middle of a request or of its body.
 function silentConnection(url, words) {
   return new Promise((resolve, reject) => {
     const socket = net.connect(new URL(url).port, '127.0.0.1', () => socket.write(words, () => resolve(socket)));
@@ -38,7 +38,7 @@ async function askAndLeave(garage, page, path) {
 }
 
 const ends = {
-  title: 'the web server ends at once, but responds to every request',
+  title: 'the web server stops at once, but responds to every request',
   async run({garage, page, sandbox, browser}) {
     browser.allow(/net::ERR_/);
     await signIn(page, garage, 'Ada');

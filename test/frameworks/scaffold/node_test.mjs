@@ -1,4 +1,4 @@
-// What the page says about node-postgres, for a few owners at once.
+// The code of the page about node-postgres, for several owners at once.
 
 import assert from 'node:assert/strict';
 import pg from 'pg';

@@ -1,4 +1,4 @@
-# What the page says about SQLAlchemy and Alembic.
+# The code of the page about SQLAlchemy and Alembic.
 
 from http.client import HTTPConnection
 from urllib.parse import urlencode, urlsplit

@@ -16,16 +16,16 @@ const kind = ({status, json}) => [status, json.type, json.code, json.resolution.
 
 const tests = {
   async 'errors have all members'(sandbox) {
-    const answer = await sandbox.get('/v2.0/user', bearer('nobody'));
+    const response = await sandbox.get('/v2.0/user', bearer('nobody'));
 
-    assert.strictEqual(answer.status, 401);
-    assert.deepStrictEqual(Object.keys(answer.json), ['type', 'code', 'description', 'docURL', 'statusCode', 'requestId', 'resolution', 'suggestedUserMessage']);
-    assert.strictEqual(answer.json.requestId, answer.headers['sc-request-id']);
+    assert.strictEqual(response.status, 401);
+    assert.deepStrictEqual(Object.keys(response.json), ['type', 'code', 'description', 'docURL', 'statusCode', 'requestId', 'resolution', 'suggestedUserMessage']);
+    assert.strictEqual(response.json.requestId, response.headers['sc-request-id']);
     assert.strictEqual((await sandbox.get('/v1.0/user')).json.code, 'VERSION');
     assert.strictEqual((await sandbox.get('/nowhere')).json.code, 'PATH');
   },
 
-  async 'lists in pages, with a slash at the end or without'(sandbox) {
+  async 'lists have pages, with a slash at the end of the path or without'(sandbox) {
     await sandbox.control('POST', 'owner', {owner: 'many', vehicles: Array.from({length: 60}, (none, i) => ({id: `many-${i}`}))});
 
     const {access_token: token} = await sandbox.connect({owner: 'many'});
@@ -38,7 +38,7 @@ const tests = {
     assert.deepStrictEqual((await get('/vehicles/many-1/permissions?limit=2&offset=1')).permissions, ['read_vin', 'read_odometer']);
   },
 
-  async 'readings, their headers and their units'(sandbox) {
+  async 'readings have headers and units'(sandbox) {
     const {access_token: token} = await sandbox.connect({owner: 'ben'});
     const metric = await sandbox.get(`/v2.0/vehicles/${MODEL_S}/odometer`, bearer(token));
     const imperial = await sandbox.get(`/v2.0/vehicles/${MODEL_S}/odometer/`, {...bearer(token), 'sc-unit-system': 'imperial'});
@@ -53,7 +53,7 @@ const tests = {
     }
   },
 
-  async 'the two errors called PERMISSION, and a foreign vehicle'(sandbox) {
+  async 'the two errors called PERMISSION, and a vehicle of somebody else'(sandbox) {
     const {access_token: token} = await sandbox.connect({owner: 'ben', scope: 'read_location'});
     const get = (path) => sandbox.get(`/v2.0/vehicles/${path}`, bearer(token));
 
@@ -63,7 +63,7 @@ const tests = {
     assert.deepStrictEqual(kind(await get(`${MODEL_S}/location`)), [400, 'CONNECTED_SERVICES_ACCOUNT', 'PERMISSION', 'REAUTHENTICATE']);
   },
 
-  async 'commands need the virtual key where the vehicle does'(sandbox) {
+  async 'commands need the virtual key if the vehicle does'(sandbox) {
     const lock = {action: 'LOCK'};
     const {access_token: ada} = await sandbox.connect({owner: 'ada'});
     const {access_token: ben} = await sandbox.connect({owner: 'ben'});
@@ -80,7 +80,7 @@ const tests = {
     assert.strictEqual((await sandbox.postJson(`/v2.0/vehicles/${ADA}/security`, lock, bearer(ada))).status, 200);
   },
 
-  async 'what only Teslas have'(sandbox) {
+  async 'endpoints that only Teslas have'(sandbox) {
     const {access_token: carla} = await sandbox.connect({owner: 'carla', tesla_permissions: ['vehicle_device_data']});
     const {access_token: erik} = await sandbox.connect({owner: 'erik'});
     const tesla = (id, path, token) => sandbox.get(`/v2.0/vehicles/${id}/tesla/${path}`, bearer(token));
@@ -94,7 +94,7 @@ const tests = {
     assert.strictEqual((await sandbox.get(`/v2.0/vehicles/${ERIK}/TESLA/migration`, bearer(erik))).json.type, 'PERMISSION');
   },
 
-  async 'states and account errors that a test chooses'(sandbox) {
+  async 'errors of vehicles and accounts that a test sets'(sandbox) {
     const {access_token: token} = await sandbox.connect({owner: 'ada'});
     const odometer = () => sandbox.get(`/v2.0/vehicles/${ADA}/odometer`, bearer(token));
 
@@ -107,7 +107,7 @@ const tests = {
     assert.strictEqual((await odometer()).status, 200);
   },
 
-  async 'several readings in one request'(sandbox) {
+  async 'a batch of readings'(sandbox) {
     const {access_token: token} = await sandbox.connect({owner: 'ben', scope: 'read_odometer'});
     const requests = ['/odometer', '/location', '/nothing'].map((path) => ({path}));
     const {responses} = (await sandbox.postJson(`/v2.0/vehicles/${MODEL_S}/batch`, {requests}, bearer(token))).json;
@@ -117,7 +117,7 @@ const tests = {
     assert.strictEqual(responses[1].body.type, 'PERMISSION');
   },
 
-  async 'disconnecting, by the owner and by the application'(sandbox) {
+  async 'the owner and the application can disconnect a vehicle'(sandbox) {
     const {access_token: ben} = await sandbox.connect({owner: 'ben'});
     const {access_token: carla} = await sandbox.connect({owner: 'carla'});
 
@@ -130,7 +130,7 @@ const tests = {
     assert.strictEqual((await sandbox.get(`/v2.0/vehicles/${MODEL_Y}`, bearer(carla))).json.type, 'PERMISSION');
   },
 
-  async 'compatibility, without any owner'(sandbox) {
+  async 'compatibility needs no owner'(sandbox) {
     const ask = (query) => sandbox.get(`/v2.0/compatibility?${query}`, clientHeaders);
 
     assert.strictEqual((await sandbox.get('/v2.0/compatibility?vin=5YJ3E1EA7MF000101&scope=read_vin')).status, 401);
@@ -143,7 +143,7 @@ const tests = {
     assert.deepStrictEqual((await ask('vin=WVWZZZ1KZAW000001&scope=read_vin')).json, {compatible: false, reason: 'MAKE_NOT_COMPATIBLE', capabilities: []});
   },
 
-  async 'all connections of the application'(sandbox) {
+  async 'the management API lists all connections of the application'(sandbox) {
     await sandbox.control('POST', 'fleet', {owners: 10, vehicles: 25});
 
     const seen = [];
@@ -155,7 +155,7 @@ const tests = {
       seen.push(...json.connections.map(({vehicleId}) => vehicleId));
       ({cursor} = json.paging);
       if (seen.length === 7) {
-        // one that has been seen goes away: no other may be left out
+        // a connection that was listed is deleted: no other may be left out
         await sandbox.delete(`/v2.0/management/connections?vehicle_id=${seen[0]}`, managerHeaders);
       }
     } while (cursor);
@@ -164,7 +164,7 @@ const tests = {
     assert.strictEqual(seen[0], 'vehicle-000025', 'the newest first');
   },
 
-  async 'deleting connections by user, by vehicle and by both'(sandbox) {
+  async 'connections are deleted by user, by vehicle and by both'(sandbox) {
     const target = '/v2.0/management/connections';
 
     await sandbox.connect({owner: 'carla'});

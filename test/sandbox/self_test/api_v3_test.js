@@ -24,7 +24,7 @@ async function client(sandbox) {
 }
 
 const tests = {
-  async 'only with a token of the application'(sandbox) {
+  async 'v3 needs an application token'(sandbox) {
     const {access_token: token} = await sandbox.connect();
 
     assert.deepStrictEqual(kind(await sandbox.get('/v3/connections')), [401, '401', 'AUTHENTICATION', 'UNAUTHORIZED']);
@@ -32,7 +32,7 @@ const tests = {
     assert.strictEqual((await sandbox.get('/v2.0/user', bearer(await sandbox.applicationToken()))).status, 401);
   },
 
-  async 'connections, their shape'(sandbox) {
+  async 'the members of a connection'(sandbox) {
     const api = await client(sandbox);
 
     await sandbox.connect({owner: 'ben', vehicles: [MODEL_S], scope: 'read_vin', external_id: 'b-1'});
@@ -51,7 +51,7 @@ const tests = {
     assert.ok(row.links.self.startsWith(sandbox.url));
   },
 
-  async 'pages and filters'(sandbox) {
+  async 'connections have pages and filters'(sandbox) {
     const api = await client(sandbox);
     const ids = async (query) => (await api.get(`/connections?${query}`)).json.data.map((row) => row.relationships.vehicle.data.id);
 
@@ -80,7 +80,7 @@ const tests = {
     assert.strictEqual((await api.get('/connections?page[size]=101')).status, 400);
   },
 
-  async 'a list that is empty, or of another application'(sandbox) {
+  async 'an empty list, and that of another application'(sandbox) {
     const api = await client(sandbox);
     const list = async (query = '') => (await api.get(`/connections${query}`)).json;
 
@@ -103,7 +103,7 @@ const tests = {
     assert.strictEqual((await list('?filter[userId]=user-000001')).meta.totalCount, 1);
   },
 
-  async 'deleting a connection and a user'(sandbox) {
+  async 'a connection and a user can be deleted'(sandbox) {
     const api = await client(sandbox);
 
     await sandbox.connect({owner: 'ben'});
@@ -184,7 +184,7 @@ const tests = {
     assert.strictEqual((await one('charge-ischarging')).json.data.attributes.status.error.code, 'VEHICLE_NOT_CAPABLE');
   },
 
-  async 'a command that takes long'(sandbox) {
+  async 'a slow command has its outcome after the 202'(sandbox) {
     const api = await client(sandbox);
     const start = () => api.post(`/vehicles/${MODEL_S}/commands/charge/start`, {}, {'sc-user-id': BEN});
     const charging = async () => (await sandbox.control('GET', `vehicle?id=${MODEL_S}`)).charging;

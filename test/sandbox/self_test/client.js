@@ -1,6 +1,6 @@
 'use strict';
 
-// A sandbox for a test, and the means to talk to it.
+// Starts a sandbox for a test, and sends requests to it.
 
 const http = require('http');
 const http2 = require('http2');
@@ -37,11 +37,11 @@ function spawnSandbox(args) {
   });
 }
 
-// The sandbox listens on the IPv4 address of localhost alone, and before Node 20
-// a connection is tried with the first address only.
+// The sandbox listens on the IPv4 address of localhost only, and before Node 20 only the
+// first address is tried.
 const LOOPBACK = {family: 4};
 
-// {status, headers, body, json}; rejects when no whole answer comes.
+// {status, headers, body, json}; rejects if the response is not complete.
 function ask(url, {method = 'GET', headers = {}, body, agent, ca} = {}) {
   return new Promise((resolve, reject) => {
     const {request} = url.startsWith('https:') ? https : http;
@@ -53,14 +53,14 @@ function ask(url, {method = 'GET', headers = {}, body, agent, ca} = {}) {
       incoming.on('aborted', () => reject(new Error('aborted')));
       incoming.on('end', () => {
         const bytes = Buffer.concat(chunks);
-        const answer = {status: incoming.statusCode, headers: incoming.headers, bytes, body: bytes.toString()};
+        const response = {status: incoming.statusCode, headers: incoming.headers, bytes, body: bytes.toString()};
 
         try {
-          answer.json = JSON.parse(answer.body);
+          response.json = JSON.parse(response.body);
         } catch (error) {
-          answer.json = undefined;
+          response.json = undefined;
         }
-        resolve(answer);
+        resolve(response);
       });
     });
 
@@ -69,7 +69,7 @@ function ask(url, {method = 'GET', headers = {}, body, agent, ca} = {}) {
   });
 }
 
-// Requests over one HTTP/2 connection, all at once.
+// Several requests at once over one HTTP/2 connection.
 function askHttp2(url, paths, {ca, headers = {}} = {}) {
   const session = http2.connect(url, {ca, ...LOOPBACK});
   const one = (requestPath) => new Promise((resolve, reject) => {
@@ -103,24 +103,24 @@ async function startSandbox(args) {
     postJson: (target, body, headers) => ask(url + target, {method: 'POST', headers: {...json, ...headers}, body: JSON.stringify(body)}),
     postForm: (target, body, headers) =>
       ask(url + target, {method: 'POST', headers: {...form, ...headers}, body: String(new URLSearchParams(body))}),
-    // a control request; a refusal is an error here
+    // a control request; throws if it is refused
     async control(method, target, body) {
-      const answer = await ask(`${url}/sandbox/${target}`, {method, headers: json, body: body && JSON.stringify(body)});
+      const response = await ask(`${url}/sandbox/${target}`, {method, headers: json, body: body && JSON.stringify(body)});
 
-      if (answer.status !== 200) {
-        throw new Error(`${method} ${target}: ${answer.status} ${answer.body}`);
+      if (response.status !== 200) {
+        throw new Error(`${method} ${target}: ${response.status} ${response.body}`);
       }
-      return answer.json;
+      return response.json;
     },
     connect: (given = {}) => sandbox.control('POST', 'connect', given),
     fault: (given) => sandbox.control('POST', 'faults', given),
     token: (body) => sandbox.postForm('/oauth/token', body, clientHeaders),
     async applicationToken() {
-      const answer = await sandbox.postForm('/oauth2/token', {
+      const response = await sandbox.postForm('/oauth2/token', {
         grant_type: 'client_credentials', client_id: 'client_sandbox', client_secret: 'sandbox-api-secret',
       });
 
-      return answer.json.access_token;
+      return response.json.access_token;
     },
     stop: () => new Promise((resolve) => {
       child.removeAllListeners('exit');

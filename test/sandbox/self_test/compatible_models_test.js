@@ -9,17 +9,17 @@ const PATH = '/v3/compatible-vehicles';
 const ids = ({json}) => json.data.map(({id}) => id);
 
 const tests = {
-  async 'without credentials, by filters'(sandbox) {
-    const answer = await sandbox.get(`${PATH}?filter[make]=TESLA&filter[region]=US&filter[powertrainType]=BEV`);
+  async 'filters need no credentials'(sandbox) {
+    const response = await sandbox.get(`${PATH}?filter[make]=TESLA&filter[region]=US&filter[powertrainType]=BEV`);
 
-    assert.strictEqual(answer.status, 200);
-    assert.strictEqual(answer.headers['cache-control'], 'public, max-age=86400');
-    assert.deepStrictEqual(ids(answer), [
+    assert.strictEqual(response.status, 200);
+    assert.strictEqual(response.headers['cache-control'], 'public, max-age=86400');
+    assert.deepStrictEqual(ids(response), [
       'TESLA-Cybertruck-2024-2026-BEV-US', 'TESLA-Model 3-2016-2026-BEV-US', 'TESLA-Model S-2012-2026-BEV-US',
       'TESLA-Model X-2015-2026-BEV-US', 'TESLA-Model Y-2020-2026-BEV-US',
     ]);
 
-    const {capabilities, ...attributes} = answer.json.data[1].attributes;
+    const {capabilities, ...attributes} = response.json.data[1].attributes;
 
     assert.deepStrictEqual(attributes, {make: 'TESLA', model: 'Model 3', years: {start: 2016, end: 2026}, powertrainType: 'BEV', region: 'US'});
     for (const expected of [
@@ -32,22 +32,22 @@ const tests = {
     assert.deepStrictEqual(ids(await sandbox.get(`${PATH}?filter[make]=NONE`)), []);
   },
 
-  async 'page by page, at no cost'(sandbox) {
+  async 'pages do not count as requests'(sandbox) {
     const found = [];
     let next = PATH;
 
     while (next) {
-      const answer = await sandbox.get(next);
+      const response = await sandbox.get(next);
 
-      found.push(...ids(answer));
-      next = answer.json.links.next && answer.json.links.next.replace(/^http:\/\/[^/]*/, '');
+      found.push(...ids(response));
+      next = response.json.links.next && response.json.links.next.replace(/^http:\/\/[^/]*/, '');
     }
     assert.deepStrictEqual([found.length, new Set(found).size], [21, 21]);
     assert.strictEqual((await sandbox.get(`${PATH}?page[size]=101`)).status, 400);
     assert.strictEqual((await sandbox.control('GET', 'limits')).application.requests, 0);
   },
 
-  async 'nothing but a list'(sandbox) {
+  async 'other methods and paths are refused'(sandbox) {
     assert.strictEqual((await sandbox.delete(PATH)).status, 404);
   },
 };

@@ -1,7 +1,6 @@
 'use strict';
 
-// The pages of Connect, used as a machine uses them: every way through, and every
-// way out.
+// The pages of Connect, as a program uses them: every flow, and every error.
 
 const assert = require('assert');
 
@@ -13,11 +12,11 @@ const authorize = (more = {}) => link({
   response_type: 'code', client_id: CLIENT.id, redirect_uri: callback, scope: 'required:read_location read_odometer', state: 's 1&', ...more,
 });
 
-// The parameters of the callback that an answer leads to.
-function back(answer, base = callback) {
-  assert.strictEqual(answer.status, 302, answer.body);
-  assert.ok(answer.headers.location.startsWith(base), answer.headers.location);
-  return Object.fromEntries(new URL(answer.headers.location).searchParams);
+// The parameters of the callback in a response.
+function back(response, base = callback) {
+  assert.strictEqual(response.status, 302, response.body);
+  assert.ok(response.headers.location.startsWith(base), response.headers.location);
+  return Object.fromEntries(new URL(response.headers.location).searchParams);
 }
 
 const tests = {
@@ -33,14 +32,14 @@ const tests = {
     assert.doesNotMatch(consent.body, /\{\{/);
   },
 
-  async 'what an owner is called is no markup'(sandbox) {
+  async 'the name of an owner is escaped in pages'(sandbox) {
     await sandbox.control('POST', 'owner', {owner: 'eve', name: '<script>"\'', vehicles: [{model: '<b>', mode: 'live'}]});
     for (const page of [await sandbox.get(authorize()), await sandbox.get(`${authorize()}&sandbox_owner=eve`)]) {
       assert.doesNotMatch(page.body, /<script>|<b><b>/);
     }
   },
 
-  async 'consent leads to a code that works'(sandbox) {
+  async 'after consent the code works'(sandbox) {
     const {code, user_id: userId, state, virtual_key_url: key} = back(await sandbox.postForm(authorize(), {
       owner: 'ada', tesla_permission: 'Vehicle Location,vehicle_device_data',
     }));
@@ -54,7 +53,7 @@ const tests = {
     assert.deepStrictEqual(granted.json.permissions, ['read_location', 'read_odometer']);
   },
 
-  async 'a required Tesla permission has to be ticked'(sandbox) {
+  async 'a required Tesla permission must be ticked'(sandbox) {
     const refused = await sandbox.postForm(authorize(), {owner: 'ben'});
 
     assert.strictEqual(refused.status, 422);
@@ -62,16 +61,16 @@ const tests = {
     assert.strictEqual((await sandbox.control('GET', 'statistics')).connected, 0);
   },
 
-  async 'what Tesla does not grant, the application does not hold'(sandbox) {
+  async 'a permission that was not granted at Tesla is not held'(sandbox) {
     const parameters = back(await sandbox.postForm(authorize(), {owner: 'ben', tesla_permission: 'vehicle_location'}));
     const tokens = (await sandbox.token({grant_type: 'authorization_code', code: parameters.code, redirect_uri: callback})).json;
-    const answer = await sandbox.get('/v2.0/vehicles/9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2/odometer', bearer(tokens.access_token));
+    const response = await sandbox.get('/v2.0/vehicles/9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2/odometer', bearer(tokens.access_token));
 
-    assert.strictEqual(answer.json.type, 'PERMISSION');
+    assert.strictEqual(response.json.type, 'PERMISSION');
     assert.strictEqual(parameters.virtual_key_url, undefined, 'no key is missing');
   },
 
-  async 'updating access, with and without a way back'(sandbox) {
+  async 'updating access, with and without a callback'(sandbox) {
     const vehicle = '9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2';
     const {access_token: token} = await sandbox.connect({owner: 'ben', scope: 'read_odometer', tesla_permissions: ['vehicle_device_data']});
     const held = async () => (await sandbox.get(`/v2.0/vehicles/${vehicle}/permissions`, bearer(token))).json.permissions;
@@ -113,17 +112,17 @@ const tests = {
     assert.strictEqual(back(await sandbox.postForm(completed, {})).external_id, 'e');
   },
 
-  async 'the newer links'(sandbox) {
+  async 'links of v3'(sandbox) {
     const parameters = {response_type: 'none', application_id: CLIENT.id, external_id: 'ext-1', scope: 'read_vin', state: 'q'};
-    const answer = back(await sandbox.postForm(link({...parameters, redirect_uri: `${callback}`}), {owner: 'ben'}));
+    const response = back(await sandbox.postForm(link({...parameters, redirect_uri: `${callback}`}), {owner: 'ben'}));
 
-    assert.deepStrictEqual(answer, {user_id: '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622', external_id: 'ext-1', state: 'q'});
+    assert.deepStrictEqual(response, {user_id: '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622', external_id: 'ext-1', state: 'q'});
     assert.strictEqual((await sandbox.postForm(link(parameters), {owner: 'ben'})).status, 200, 'ends on a page');
     assert.ok(back(await sandbox.postForm(link({...parameters, response_type: 'code'}), {owner: 'ben'})).code);
     assert.strictEqual(back(await sandbox.postForm(link({...parameters, response_type: 'code', external_id: 'null'}), {owner: 'ben'})).external_id, undefined);
   },
 
-  async 'the errors that lead back'(sandbox) {
+  async 'errors in callbacks'(sandbox) {
     const given = {vin: '0SCAUDI012FE3B132', make: 'AUDI', model: 'A4', year: '2012', status_code: '400', error_message: 'oops'};
     const extra = {vehicle_incompatible: ['vin', 'make', 'model', 'year'], configuration_error: ['status_code', 'error_message']};
 
@@ -140,7 +139,7 @@ const tests = {
     assert.strictEqual(back(await sandbox.postForm(authorize(), {owner: 'nora'})).error, 'no_vehicles');
   },
 
-  async 'links that Connect does not follow'(sandbox) {
+  async 'invalid links show an error page'(sandbox) {
     const wrong = {
       'Invalid parameter client_id': {client_id: 'client_sandbox'},
       'Unauthorized redirect_uri': {redirect_uri: 'https://example.org/callback'},
@@ -151,10 +150,10 @@ const tests = {
     };
 
     for (const [message, parameters] of Object.entries(wrong)) {
-      for (const answer of [await sandbox.get(authorize(parameters)), await sandbox.postForm(authorize(parameters), {owner: 'ben'})]) {
-        assert.strictEqual(answer.status, 400);
-        assert.ok(answer.body.includes(`400: ${message}`), message);
-        assert.strictEqual(answer.headers.location, undefined);
+      for (const response of [await sandbox.get(authorize(parameters)), await sandbox.postForm(authorize(parameters), {owner: 'ben'})]) {
+        assert.strictEqual(response.status, 400);
+        assert.ok(response.body.includes(`400: ${message}`), message);
+        assert.strictEqual(response.headers.location, undefined);
       }
     }
     for (const uri of ['http://localhost.evil.example/', 'http://localhost@evil.example/', 'https://example.com/callback/', 'http://example.com/callback']) {
@@ -162,7 +161,7 @@ const tests = {
     }
   },
 
-  async 'one vehicle, by single_select'(sandbox) {
+  async 'single_select connects one vehicle'(sandbox) {
     const parameters = back(await sandbox.postForm(authorize({single_select: 'true', single_select_vin: '7SAXCBE52NF000203'}), {
       owner: 'ben', tesla_permission: 'all',
     }));
@@ -171,7 +170,7 @@ const tests = {
     assert.deepStrictEqual((await sandbox.get('/v2.0/vehicles', bearer(tokens.access_token))).json.vehicles, ['d5a3b1c8-6e2f-4a90-9b17-3c4d5e6f7081']);
   },
 
-  async 'the virtual key, during Connect and afterwards'(sandbox) {
+  async 'the virtual key is added during Connect and later'(sandbox) {
     const vehicle = '36ab27d0-fd9d-4455-823a-ce30af709ffc';
     const consent = (more) => sandbox.postForm(authorize(), {owner: 'ada', tesla_permission: 'all', ...more});
 
@@ -183,7 +182,7 @@ const tests = {
     assert.strictEqual(back(await consent({pair: vehicle})).virtual_key_url, undefined);
   },
 
-  async 'a page that is sent with nothing ticked'(sandbox) {
+  async 'a page that is submitted with nothing ticked'(sandbox) {
     assert.strictEqual((await sandbox.postForm(authorize(), {form: 'page', owner: 'ben', permission: 'read_location'})).status, 422);
     assert.strictEqual((await sandbox.postForm(authorize({scope: 'read_vin'}), {
       form: 'page', owner: 'ben', vehicle: '9c1f0e7a-2b64-4c1d-b3a8-5e6d7f8091a2',

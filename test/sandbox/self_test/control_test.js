@@ -8,7 +8,7 @@ const http = require('http');
 const {bearer, wait} = require('./client');
 
 const tests = {
-  async 'the log, and what it leaves out'(sandbox) {
+  async 'the log has requests, and no control requests'(sandbox) {
     const agent = new http.Agent({keepAlive: true, maxSockets: 1});
 
     await sandbox.get('/v2.0/user/?a=b', {'X-Thing': 'One'}, {agent});
@@ -61,7 +61,7 @@ const tests = {
     assert.strictEqual(now, 0);
   },
 
-  async 'a client that goes away is noticed'(sandbox) {
+  async 'a client that disconnects is logged'(sandbox) {
     await sandbox.control('POST', 'settings', {delay: 200});
 
     const outgoing = http.get(`${sandbox.url}/v2.0/user`);
@@ -75,7 +75,7 @@ const tests = {
     assert.strictEqual((await sandbox.control('GET', 'statistics')).in_flight, 0);
   },
 
-  async 'a fleet'(sandbox) {
+  async 'a fleet has numbered owners'(sandbox) {
     const made = await sandbox.control('POST', 'fleet', {owners: 1000, vehicles: 1500});
     const more = await sandbox.control('POST', 'fleet', {owners: 10, scope: 'read_vin', tesla_permissions: []});
     const user = await sandbox.get('/v2.0/user', bearer('access-000999'));
@@ -105,14 +105,14 @@ const tests = {
     assert.deepStrictEqual((await sandbox.control('GET', 'log')).entries, []);
   },
 
-  async 'a rotated client secret'(sandbox) {
+  async 'the old client secret works during a rotation'(sandbox) {
     const {refresh_token: token} = await sandbox.connect();
 
     await sandbox.control('POST', 'settings', {client_secrets: ['new']});
     assert.strictEqual((await sandbox.token({grant_type: 'refresh_token', refresh_token: token})).status, 401);
   },
 
-  async 'access tokens that a test lets expire'(sandbox) {
+  async 'a test can let access tokens expire'(sandbox) {
     const ada = await sandbox.connect({owner: 'ada'});
     const ben = await sandbox.connect({owner: 'ben'});
     const status = async (token) => (await sandbox.get('/v2.0/user', bearer(token))).status;
@@ -123,7 +123,7 @@ const tests = {
     assert.strictEqual(await status(ben.access_token), 401);
   },
 
-  async 'mistakes are told'(sandbox) {
+  async 'invalid control requests are refused'(sandbox) {
     for (const [path, body] of [['settings', {nonsense: 1}], ['faults', {}], ['faults', {effect: 1}], ['faults', {gateway: 'x'}], ['faults', {match: {pth: 'x'}, status: 500}],
       ['connect', {owner: 'nobody'}], ['revoke', {}], ['advance', {}], ['nowhere', {}]]) {
       await assert.rejects(sandbox.control('POST', path, body), /40[04]/, path);

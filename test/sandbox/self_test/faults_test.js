@@ -31,7 +31,7 @@ function rawRequest(sandbox, path) {
 }
 
 const tests = {
-  async 'how often, after how many, and which'(sandbox) {
+  async 'faults by times, after and nth'(sandbox) {
     const statuses = async (count) => {
       const list = [];
 
@@ -57,14 +57,14 @@ const tests = {
     assert.strictEqual((await sandbox.get(`${USER}?a=1`)).status, 401);
   },
 
-  async 'by body and by header'(sandbox) {
+  async 'faults by body and by header'(sandbox) {
     await sandbox.fault([{status: 500, match: {body: 'grant_type=refresh'}}, {status: 502, match: {header: '^x-tag: a$'}}]);
     assert.strictEqual((await sandbox.token({grant_type: 'authorization_code', code: 'x'})).status, 400);
     assert.strictEqual((await sandbox.token({grant_type: 'refresh_token', refresh_token: 'x'})).status, 500);
     assert.strictEqual((await sandbox.get(USER, {'X-Tag': 'a'})).status, 502);
   },
 
-  async 'errors in the shape that the path calls for'(sandbox) {
+  async 'errors in the format of the API'(sandbox) {
     await sandbox.fault({times: 3, status: 409, error: {type: 'VEHICLE_STATE', code: 'ASLEEP', description: 'zzz'}});
 
     const {json: v2} = await user(sandbox);
@@ -83,7 +83,7 @@ const tests = {
     assert.deepStrictEqual([limited.status, limited.headers['retry-after'], limited.json.code], [429, '7', 'VEHICLE']);
   },
 
-  async 'bodies of every bad kind'(sandbox) {
+  async 'every kind of invalid body'(sandbox) {
     const one = async (fault) => {
       await sandbox.fault(fault);
       return user(sandbox);
@@ -119,7 +119,7 @@ const tests = {
     assert.strictEqual((await one({status: 200, keep_body: true})).json.type, 'AUTHENTICATION');
   },
 
-  async 'an echo of everything secret'(sandbox) {
+  async 'an echo of all secrets'(sandbox) {
     for (const [path, headers] of [['/oauth/token', clientHeaders], ['/v2.0/user', bearer('canary-token')], ['/v3/users/x', bearer('canary-token')]]) {
       await sandbox.fault({echo: true});
 
@@ -131,7 +131,7 @@ const tests = {
     }
   },
 
-  async 'delays of headers and of the body'(sandbox) {
+  async 'delays of the headers and of the body'(sandbox) {
     let start = Date.now();
 
     await sandbox.fault({delay_ms: 150});
@@ -151,7 +151,7 @@ const tests = {
     }
   },
 
-  async 'connections that are cut, before and after the work'(sandbox) {
+  async 'connections that are cut before and after processing'(sandbox) {
     const {refresh_token: token} = await sandbox.connect();
     const refresh = () => sandbox.token({grant_type: 'refresh_token', refresh_token: token});
     const used = async () => (await sandbox.control('GET', `account?refresh_token=${token}`)).token_used;
@@ -169,7 +169,7 @@ const tests = {
     assert.strictEqual((await sandbox.control('GET', 'statistics')).in_flight, 0);
   },
 
-  async 'work that is done although the answer says otherwise'(sandbox) {
+  async 'a request that is processed although the response is an error'(sandbox) {
     const {refresh_token: token} = await sandbox.connect();
     const used = async () => (await sandbox.control('GET', `account?refresh_token=${token}`)).token_used;
 
@@ -181,7 +181,7 @@ const tests = {
     assert.strictEqual(await used(), true);
   },
 
-  async 'a body that ends too soon'(sandbox) {
+  async 'a truncated body'(sandbox) {
     await sandbox.fault({truncate: 10});
     await assert.rejects(user(sandbox), /aborted/);
     await sandbox.fault({truncate: 10});
@@ -198,7 +198,7 @@ const tests = {
     assert.strictEqual((await user(sandbox)).status, 401);
   },
 
-  async 'over HTTP/2: streams of one connection'(sandbox) {
+  async 'faults of HTTP/2 streams'(sandbox) {
     const url = sandbox.addresses.https;
     const paths = (count) => Array.from({length: count}, (none, i) => `/v2.0/user?n=${i}`);
     const reasons = (outcomes) => outcomes.map(({status, value}) => (status === 'fulfilled' ? value.status : 'failed'));
@@ -224,7 +224,7 @@ const tests = {
     assert.strictEqual((await sandbox.control('GET', 'statistics')).in_flight, 0);
   },
 
-  async 'a session of HTTP/2 that goes silent, and streams that are refused'(sandbox) {
+  async 'an HTTP/2 connection that stalls, and streams that are refused'(sandbox) {
     const session = http2.connect(sandbox.addresses.https, {ca: sandbox.ca, ...LOOPBACK});
     const status = (path) => new Promise((resolve) => {
       const stream = session.request({':path': path});
@@ -242,7 +242,7 @@ const tests = {
     session.destroy();
   },
 
-  async 'bytes as they are, and the next answer on that connection'(sandbox) {
+  async 'raw bytes, and the next response on the connection'(sandbox) {
     const agent = new http.Agent({keepAlive: true, maxSockets: 1});
     const status = () => new Promise((resolve, reject) => {
       http.get(sandbox.url + USER, {agent, ...LOOPBACK}, (incoming) => {
@@ -256,7 +256,7 @@ const tests = {
     agent.destroy();
   },
 
-  async 'clients that go away in the middle of an answer'(sandbox) {
+  async 'clients that disconnect during a response'(sandbox) {
     const {https, https_http1: old} = sandbox.addresses;
 
     for (const effect of [{delay_ms: 150}, {delay_body_ms: 150}, {slow_body_ms: 400}, {slow_headers_ms: 400}, {delay_ms: 150, truncate: 4},
@@ -279,7 +279,7 @@ const tests = {
     assert.strictEqual((await sandbox.control('GET', 'statistics')).in_flight, 0);
   },
 
-  async 'over TLS with HTTP/1.1'(sandbox) {
+  async 'faults over TLS with HTTP/1.1'(sandbox) {
     for (const url of [sandbox.addresses.https, sandbox.addresses.https_http1]) {
       await sandbox.fault({slow_headers_ms: 20});
       assert.strictEqual((await ask(url + USER, {ca: sandbox.ca})).status, 401);

@@ -1,6 +1,6 @@
 'use strict';
 
-// How the sandbox starts and ends, and what it leaves behind.
+// The start and the end of the sandbox, and that it leaves nothing behind.
 
 const assert = require('assert');
 const fs = require('fs');
@@ -11,7 +11,7 @@ const {ask, spawnSandbox, wait} = require('./client');
 
 const main = path.join(__dirname, '..', 'main.js');
 
-// Whether a process ends within two seconds, and leaves no directory behind.
+// Whether a process ends within two seconds and leaves no directory behind.
 async function endsAfter(act, args = ['--tls']) {
   const {child, addresses} = await spawnSandbox(args);
 
@@ -33,7 +33,7 @@ async function endsAfter(act, args = ['--tls']) {
 }
 
 const tests = {
-  async 'one line, and nothing after it'(sandbox) {
+  async 'prints one line, and nothing after it'(sandbox) {
     assert.match(sandbox.line, /^\{[^\n]*\}\n$/);
     assert.strictEqual(sandbox.addresses.pid, sandbox.child.pid);
     assert.strictEqual(sandbox.addresses.https, undefined);
@@ -45,7 +45,7 @@ const tests = {
     await endsAfter((child) => child.kill('SIGINT'));
   },
 
-  async 'ends with its standard input, also with requests under way'() {
+  async 'ends with its standard input, also while requests run'() {
     await endsAfter((child) => child.stdin.end());
     await endsAfter(async (child, {http}) => {
       ask(`${http}/v2.0/user`).catch(() => {});
@@ -54,7 +54,7 @@ const tests = {
     }, ['--delay', '60000']);
   },
 
-  async 'ends with the process that has started it'() {
+  async 'ends with its parent process'() {
     const parent = spawn('sleep', ['60']);
 
     try {
@@ -64,14 +64,14 @@ const tests = {
     }
   },
 
-  async 'ends when nobody asks for anything'() {
+  async 'ends after some time without a request'() {
     const start = Date.now();
 
     await endsAfter(() => {}, ['--idle', '1']);
     assert.ok(Date.now() - start >= 1000);
   },
 
-  async 'lives on without a pipe as standard input'() {
+  async 'goes on without a pipe as standard input'() {
     const child = spawn(process.execPath, [main], {stdio: ['ignore', 'pipe', 'inherit']});
     const line = await new Promise((resolve) => {
       child.stdout.on('data', (chunk) => resolve(String(chunk)));
@@ -82,7 +82,7 @@ const tests = {
     child.kill('SIGTERM');
   },
 
-  async 'removes what a killed one has left'() {
+  async 'removes the directory of a killed sandbox'() {
     const {child, addresses} = await spawnSandbox(['--tls']);
     const directory = path.dirname(addresses.ca_file);
 
@@ -94,7 +94,7 @@ const tests = {
     assert.strictEqual(fs.existsSync(directory), false);
   },
 
-  async 'refuses arguments that it does not know'() {
+  async 'refuses unknown arguments'() {
     for (const args of [['--nonsense'], ['--grace'], ['--grace', 'x']]) {
       const {status, stderr} = spawnSync(process.execPath, [main, ...args]);
 
@@ -103,7 +103,7 @@ const tests = {
     }
   },
 
-  async 'takes its times from the command line'() {
+  async 'has its lifetimes from the command line'() {
     const {child, addresses} = await spawnSandbox(['--grace', '0.5', '--access-lifetime', '7', '--refresh-lifetime', '8', '--code-lifetime', '9']);
     const {body} = await ask(`${addresses.http}/sandbox/settings`);
     const {grace, access_lifetime: access, refresh_lifetime: refresh, code_lifetime: code} = JSON.parse(body);

@@ -17,7 +17,7 @@ async function client(sandbox) {
 }
 
 const tests = {
-  async 'the bucket of the application'(sandbox) {
+  async 'the application has a bucket of requests'(sandbox) {
     await sandbox.control('POST', 'fleet', {owners: 1});
 
     const get = await client(sandbox);
@@ -43,7 +43,7 @@ const tests = {
     assert.strictEqual((await limits(sandbox)).application.available, null);
   },
 
-  async 'no bucket, if the sandbox is started so'() {
+  async '--no-bucket removes the limit'() {
     const unlimited = await startSandbox(['--no-bucket']);
 
     await unlimited.control('POST', 'settings', {application_bucket: 1});
@@ -52,7 +52,7 @@ const tests = {
     await unlimited.stop();
   },
 
-  async 'requests that are not admitted take nothing'(sandbox) {
+  async 'requests that are refused otherwise do not count'(sandbox) {
     await sandbox.control('POST', 'settings', {application_bucket: 1});
     await sandbox.get('/v3/connections');
     await sandbox.token({});
@@ -63,7 +63,7 @@ const tests = {
     assert.deepStrictEqual([(await get('/connections')).status, (await get('/connections')).status], [200, 429], 'the last one is good');
   },
 
-  async 'requests to a vehicle in a month'(sandbox) {
+  async 'the monthly limit of a vehicle'(sandbox) {
     await sandbox.control('POST', 'fleet', {owners: 2});
     await sandbox.control('POST', 'settings', {vehicle_month_limit: 2});
 
@@ -87,7 +87,7 @@ const tests = {
     assert.strictEqual((await (await client(sandbox))('/vehicles/vehicle-000001')).status, 200);
   },
 
-  async 'requests to a vehicle in a while'(sandbox) {
+  async 'the rate limit of a vehicle'(sandbox) {
     await sandbox.control('POST', 'fleet', {owners: 1});
     await sandbox.control('POST', 'settings', {vehicle_rate_limit: {requests: 1, seconds: 60}});
 

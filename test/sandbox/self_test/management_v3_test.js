@@ -1,6 +1,6 @@
 'use strict';
 
-// The management API of v3, and what a subscription changes.
+// The management API of v3, and the effect of a subscription.
 
 const assert = require('assert');
 const http = require('http');
@@ -51,7 +51,7 @@ const tests = {
     assert.strictEqual((await sandbox.postJson('/v3/webhooks', {}, bearer(await sandbox.applicationToken()))).status, 404);
   },
 
-  async 'enrolled by itself'(sandbox) {
+  async 'autoSubscribe subscribes a new connection'(sandbox) {
     const api = await client(sandbox);
 
     await sandbox.connect({owner: 'ada'});
@@ -68,7 +68,7 @@ const tests = {
     assert.strictEqual((await api.subscribe(asAda)).status, 409);
   },
 
-  async 'a vehicle that was never subscribed'(sandbox) {
+  async 'a vehicle that was never subscribed has no signals'(sandbox) {
     const api = await client(sandbox);
     const list = async () => (await api.get(`/vehicles/${MODEL_3}/signals`)).json;
 
@@ -97,7 +97,7 @@ const tests = {
     assert.strictEqual((await api.subscribe(asAda)).status, 202);
   },
 
-  async 'subscriptions that cannot be'(sandbox) {
+  async 'invalid subscriptions are refused'(sandbox) {
     const api = await client(sandbox);
 
     await sandbox.connect({owner: 'ada'});
@@ -106,7 +106,7 @@ const tests = {
     assert.deepStrictEqual(kind(await api.subscribe({...asAda, userId: 'none'})), [404, 'RESOURCE_NOT_FOUND', 'VEHICLE_NOT_FOUND']);
   },
 
-  async 'one that is under way'(sandbox) {
+  async 'a subscription that is not in force yet'(sandbox) {
     const api = await client(sandbox);
 
     await sandbox.control('POST', 'settings', {webhooks: [{autoSubscribe: false}], subscription_delay: 30});
@@ -127,7 +127,7 @@ const tests = {
     assert.strictEqual((await api.get(ROLE)).status, 200, 'what the first one has stored stays');
   },
 
-  async 'the first delivery'(sandbox) {
+  async 'a new subscription sends FIRST_DELIVERY'(sandbox) {
     const api = await client(sandbox);
     const received = new Promise((resolve) => {
       const server = http.createServer((incoming, outgoing) => {

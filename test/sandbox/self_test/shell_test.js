@@ -1,6 +1,6 @@
 'use strict';
 
-// test/lib/sandbox.sh, which starts the sandbox for scripts of the shell.
+// test/lib/sandbox.sh, which starts the sandbox for shell scripts.
 
 const assert = require('assert');
 const path = require('path');
@@ -15,7 +15,7 @@ function run(script) {
 }
 
 const tests = {
-  async 'variables, control, and the end'() {
+  async 'starts, sends control requests, and stops'() {
     const {status, stdout, stderr} = run(`
       start_sandbox --tls --grace 3
       ask_sandbox settings | grep -o '"grace":3'
@@ -35,14 +35,14 @@ const tests = {
     assert.match(String(stdout), /closed_port PORT\n$/);
   },
 
-  async 'a sandbox that does not start is told'() {
+  async 'reports a sandbox that does not start'() {
     const {status, stderr} = run('start_sandbox --nonsense || exit 7');
 
     assert.strictEqual(status, 7);
     assert.match(String(stderr), /unknown argument/);
   },
 
-  async 'a script that is killed takes it along, though a child has inherited the pipe'() {
+  async 'a killed script ends the sandbox, even if a child has inherited the pipe'() {
     const script = spawn('bash', ['-c', '. "$0"; start_sandbox; sleep 30 & echo "$sandbox_url $!"; wait', library], {stdio: ['ignore', 'pipe', 'inherit']});
     const [url, child] = (await new Promise((resolve) => {
       script.stdout.on('data', (chunk) => resolve(String(chunk)));

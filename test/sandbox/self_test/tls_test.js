@@ -1,6 +1,6 @@
 'use strict';
 
-// The ports with TLS, and those that say nothing.
+// The ports with TLS, and those that never respond.
 
 const assert = require('assert');
 const fs = require('fs');
@@ -12,7 +12,7 @@ const {spawnSync} = require('child_process');
 const {ask, askHttp2, wait} = require('./client');
 
 const tests = {
-  async 'right and wrong certificates'(sandbox) {
+  async 'valid and invalid certificates'(sandbox) {
     const {https, https_wrong_host: wrongHost, https_expired: expired, https_untrusted: untrusted, https_http1: old} = sandbox.addresses;
     const {ca} = sandbox;
 
@@ -42,7 +42,7 @@ const tests = {
     assert.strictEqual((await askHttp2(https, ['/v2.0/user'], {ca: sandbox.ca}))[0].value.status, 401);
   },
 
-  async 'curl, with the authority\'s file'(sandbox) {
+  async 'curl accepts the certificate with ca_file'(sandbox) {
     const {https, ca_file: ca} = sandbox.addresses;
     const curl = (url) => spawnSync('curl', ['-sS', '--http2', '--cacert', ca, '-o', '/dev/null', '-w', '%{http_version} %{http_code}', `${url}/v2.0/user`]);
 
@@ -51,7 +51,7 @@ const tests = {
     assert.strictEqual(curl(sandbox.addresses.https_expired).status, 60);
   },
 
-  async 'ports that say nothing, and one that is closed'(sandbox) {
+  async 'ports that never respond, and one that is closed'(sandbox) {
     const {tls_silent: silentTls, tcp_silent: silent, closed_port: closed} = sandbox.addresses;
 
     for (const url of [silentTls, silent]) {
@@ -72,8 +72,8 @@ const tests = {
     await assert.rejects(ask(`http://127.0.0.1:${closed}/`), /ECONNREFUSED/);
   },
 
-  // A client to whom the system gives that very port would reach itself.
-  async 'the closed port is given to nobody'(sandbox) {
+  // A client to which the system gives that port would connect to itself.
+  async 'nobody else gets the closed port'(sandbox) {
     const {closed_port: closed} = sandbox.addresses;
     const client = spawnSync('perl', ['-MSocket', '-e', `
       socket(my $client, PF_INET, SOCK_STREAM, 0);
@@ -88,7 +88,7 @@ const tests = {
     }), /EADDRINUSE/);
   },
 
-  async 'no key is left in the directory, and others can read the rest'(sandbox) {
+  async 'the directory has no key, and other users can read the rest'(sandbox) {
     const {ca_file: file} = sandbox.addresses;
 
     assert.deepStrictEqual(fs.readdirSync(path.dirname(file)), ['ca.pem']);

@@ -1,7 +1,7 @@
 'use strict';
 
-// The token endpoints: what a code and a refresh token are good for, how often,
-// and for how long.
+// The token endpoints: what a code and a refresh token give access to, how often, and for
+// how long.
 
 const assert = require('assert');
 
@@ -12,7 +12,7 @@ const exchange = (sandbox, code, redirectUri = 'https://example.com/callback') =
 const refresh = (sandbox, token) => sandbox.token({grant_type: 'refresh_token', refresh_token: token});
 
 const tests = {
-  async 'a code is good once'(sandbox) {
+  async 'a code is single-use'(sandbox) {
     const {code} = await sandbox.connect({redirect_uri: 'https://example.com/callback'});
     const first = await exchange(sandbox, code);
     const second = await exchange(sandbox, code);
@@ -38,7 +38,7 @@ const tests = {
     assert.strictEqual((await exchange(sandbox, code)).status, 400);
   },
 
-  async 'a refresh gives a new pair, and the old token dies after the grace'(sandbox) {
+  async 'a refresh gives a new pair, and the old token expires after the grace period'(sandbox) {
     const {refresh_token: old} = await sandbox.connect();
     const first = await refresh(sandbox, old);
 
@@ -64,7 +64,7 @@ const tests = {
     assert.strictEqual(account.token_live, true);
   },
 
-  async 'an unused refresh token lives for 60 days'(sandbox) {
+  async 'an unused refresh token expires after 60 days'(sandbox) {
     const {refresh_token: token} = await sandbox.connect();
 
     await sandbox.control('POST', 'advance', {seconds: 60 * 86400 - 5});
@@ -74,7 +74,7 @@ const tests = {
     assert.strictEqual((await refresh(sandbox, token)).status, 400);
   },
 
-  async 'an access token lives for two hours, also after a refresh'(sandbox) {
+  async 'an access token expires after two hours, also after a refresh'(sandbox) {
     const {access_token: token, refresh_token: other} = await sandbox.connect();
 
     await refresh(sandbox, other);
@@ -83,28 +83,28 @@ const tests = {
     assert.strictEqual((await sandbox.get('/v2.0/user', bearer(token))).json.type, 'AUTHENTICATION');
   },
 
-  async 'the client has to say who it is'(sandbox) {
+  async 'the client must authenticate'(sandbox) {
     const body = {grant_type: 'refresh_token', refresh_token: 'x'};
 
     for (const headers of [{}, basic(CLIENT.id, 'wrong'), basic('wrong', CLIENT.secret)]) {
-      const answer = await sandbox.postForm('/oauth/token', body, headers);
+      const response = await sandbox.postForm('/oauth/token', body, headers);
 
-      assert.strictEqual(answer.status, 401);
-      assert.deepStrictEqual(answer.json, {error: 'invalid_client'});
+      assert.strictEqual(response.status, 401);
+      assert.deepStrictEqual(response.json, {error: 'invalid_client'});
     }
   },
 
-  async 'a token request must be a form, of a known kind'(sandbox) {
+  async 'a token request must be a form with a known grant_type'(sandbox) {
     assert.strictEqual((await sandbox.postJson('/oauth/token', {}, clientHeaders)).status, 400);
     assert.strictEqual((await sandbox.token({grant_type: 'password'})).json.error, 'unsupported_grant_type');
     assert.strictEqual((await sandbox.postForm('/oauth/token?flags=a%3Ab', {}, clientHeaders)).json.error, 'invalid_request');
   },
 
-  async 'application tokens, by form and by JSON'(sandbox) {
+  async 'application tokens, with a form and with JSON'(sandbox) {
     const body = {grant_type: 'client_credentials', client_id: 'client_sandbox', client_secret: 'sandbox-api-secret'};
-    const answers = [await sandbox.postForm('/oauth2/token', body), await sandbox.postJson('/oauth2/token', body)];
+    const responses = [await sandbox.postForm('/oauth2/token', body), await sandbox.postJson('/oauth2/token', body)];
 
-    for (const {status, json} of answers) {
+    for (const {status, json} of responses) {
       assert.strictEqual(status, 200);
       assert.strictEqual(json.expires_in, 3600);
       assert.strictEqual(json.refresh_token, undefined);
@@ -113,10 +113,10 @@ const tests = {
     assert.strictEqual((await sandbox.postForm('/oauth2/token', {...body, client_secret: 'x'})).json.error, 'invalid_client');
     assert.strictEqual((await sandbox.postForm('/oauth2/token', {...body, client_secret: ''})).json.error, 'invalid_request');
     await sandbox.control('POST', 'advance', {seconds: 3600});
-    assert.strictEqual((await sandbox.get('/v3/connections', bearer(answers[0].json.access_token))).status, 401);
+    assert.strictEqual((await sandbox.get('/v3/connections', bearer(responses[0].json.access_token))).status, 401);
   },
 
-  async 'a test sees which accounts are lost'(sandbox) {
+  async 'the control API reports lost accounts'(sandbox) {
     const ada = await sandbox.connect({owner: 'ada'});
     const ben = await sandbox.connect({owner: 'ben'});
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// Webhooks, with a receiver that takes them or does not.
+// Webhooks, with a receiver that accepts them or does not.
 
 const assert = require('assert');
 const crypto = require('crypto');
@@ -11,8 +11,8 @@ const {wait} = require('./client');
 const TOKEN = 'sandbox-management-token';
 const hmac = (text) => crypto.createHmac('sha256', TOKEN).update(text).digest('hex');
 
-// A receiver that answers with answers[0], answers[1], ... and the last one from then on.
-async function receiver(answers, use) {
+// A receiver that responds with responses[0], responses[1], ... and then always with the last.
+async function receiver(responses, use) {
   const received = [];
   const server = http.createServer((incoming, outgoing) => {
     const chunks = [];
@@ -20,7 +20,7 @@ async function receiver(answers, use) {
     incoming.on('data', (chunk) => chunks.push(chunk));
     incoming.on('end', () => {
       const body = Buffer.concat(chunks).toString();
-      const {status, body: text = ''} = answers[Math.min(received.length, answers.length - 1)](JSON.parse(body));
+      const {status, body: text = ''} = responses[Math.min(received.length, responses.length - 1)](JSON.parse(body));
 
       received.push({at: Date.now(), headers: incoming.headers, body});
       outgoing.writeHead(status);
@@ -41,7 +41,7 @@ async function receiver(answers, use) {
 const status = (code) => () => ({status: code});
 
 const tests = {
-  async 'a challenge, unsigned'(sandbox) {
+  async 'a challenge is not signed'(sandbox) {
     const solve = ({data}) => ({status: 200, body: JSON.stringify({challenge: hmac(data.challenge)})});
 
     await receiver([solve], async (url, received) => {
@@ -56,7 +56,7 @@ const tests = {
     });
   },
 
-  async 'repeated until it is taken: the same event, another delivery'(sandbox) {
+  async 'an event is repeated until it is accepted, each time as another delivery'(sandbox) {
     await sandbox.connect({owner: 'ben', external_id: 'b'});
     await receiver([status(500), status(503), status(200)], async (url, received) => {
       const record = await sandbox.control('POST', 'webhook', {url, wait: true, time_scale: 0.004});
@@ -73,7 +73,7 @@ const tests = {
     });
   },
 
-  async 'an event of a vehicle\'s state'(sandbox) {
+  async 'VEHICLE_STATE has the signals'(sandbox) {
     await sandbox.connect({owner: 'ada', external_id: 'a'});
 
     const {deliveries: [{body}]} = await sandbox.control('POST', 'webhook', {
@@ -100,7 +100,7 @@ const tests = {
     assert.deepStrictEqual([meta.sequence, meta.mode, meta.deliveredAt], [at, 'LIVE', 1800000000000]);
   },
 
-  async 'late, twice, and in another order'(sandbox) {
+  async 'events are delivered late, twice, and in another order'(sandbox) {
     const paired = ({body}) => JSON.parse(body).data.signals[0].body.value;
     const sequence = ({body}) => JSON.parse(body).meta.sequence;
     const key = {type: 'VEHICLE_STATE', signals: ['connectivitystatus-isdigitalkeypaired']};
@@ -126,7 +126,7 @@ const tests = {
     await assert.rejects(sandbox.control('POST', 'webhooks', {events: [key], deliveries: [1]}), /there is no event 1/);
   },
 
-  async 'several errors in an event, each with its state'(sandbox) {
+  async 'an event can have several errors, each with its state'(sandbox) {
     await sandbox.connect({owner: 'ada'});
 
     const {deliveries: [{body}]} = await sandbox.control('POST', 'webhook', {
@@ -139,7 +139,7 @@ const tests = {
     assert.deepStrictEqual([typeof meta.sequence, meta.signalCount], ['number', undefined]);
   },
 
-  async 'given up after three more attempts'(sandbox) {
+  async 'a delivery is given up after three more attempts'(sandbox) {
     await sandbox.connect({owner: 'ben'});
     await receiver([status(400)], async (url, received) => {
       const {eventId, done} = await sandbox.control('POST', 'webhook', {url});
@@ -153,7 +153,7 @@ const tests = {
     });
   },
 
-  async 'an error and its end, only made and not sent'(sandbox) {
+  async 'an error and its resolution can be made without sending them'(sandbox) {
     await sandbox.connect({owner: 'ada'});
 
     const make = async (given) => {
@@ -172,7 +172,7 @@ const tests = {
     assert.strictEqual((await make({error: {type: 'CONNECTED_SERVICES_ACCOUNT', code: 'VIRTUAL_KEY_REQUIRED'}})).resolution.type, 'ACTION_REQUIRED');
   },
 
-  async 'bodies and signatures of the test\'s own'(sandbox) {
+  async 'a test can give the body and the signature'(sandbox) {
     await sandbox.connect({owner: 'ada'});
 
     const {deliveries: [{body, signature}]} = await sandbox.control('POST', 'webhook', {body: '{"a" : 1e2}', signature: 'zz'});

@@ -1,4 +1,4 @@
-# What a project of Django has beside what the page shows.
+# The parts of a Django project that the page does not show.
 
 import os
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// The answers that a fault puts in the place of the right one.
+// The responses of faults.
 
 const zlib = require('zlib');
 
@@ -8,14 +8,14 @@ const {errorFor} = require('./errors');
 
 const KILOBYTE = 'x'.repeat(1000);
 
-// JSON of exactly that many bytes, if there is room for the braces.
+// JSON of exactly that many bytes, if that is possible.
 function jsonOfSize(bytes) {
   const frame = '{"padding":""}';
 
   return `${frame.slice(0, -2)}${'x'.repeat(Math.max(0, bytes - frame.length))}"}`;
 }
 
-// Everything secret that came in, as a careless server would print it.
+// All secrets of the request, as a careless server would repeat them.
 function echoOf(request) {
   const {basic, headers, body} = request;
   const decoded = basic ? ` (${basic.user}:${basic.password})` : '';
@@ -23,19 +23,19 @@ function echoOf(request) {
   return `Authorization was ${headers.authorization || 'absent'}${decoded}; the body was ${body}`;
 }
 
-function echoAnswer(request, status = 400) {
-  const answer = errorFor(request, 'VALIDATION', null, {status, description: echoOf(request)});
+function echoResponse(request, status = 400) {
+  const response = errorFor(request, 'VALIDATION', null, {status, description: echoOf(request)});
 
   if (request.path.startsWith('/oauth')) {
-    answer.body.error = 'invalid_request';
+    response.body.error = 'invalid_request';
   } else if (!request.path.startsWith('/v3/')) {
-    answer.body.suggestedUserMessage = echoOf(request);
-    answer.body.detail = [{field: 'authorization', message: echoOf(request)}];
+    response.body.suggestedUserMessage = echoOf(request);
+    response.body.detail = [{field: 'authorization', message: echoOf(request)}];
   }
-  return answer;
+  return response;
 }
 
-function errorAnswer(request, {status, error}) {
+function errorResponse(request, {status, error}) {
   if (error.error !== undefined) {
     return {status: status || 400, body: error};
   }
@@ -45,8 +45,8 @@ function errorAnswer(request, {status, error}) {
   return errorFor(request, type, code, {...more, ...(status && {status})});
 }
 
-// The usual body of a status that came without one.
-function statusAnswer(request, status) {
+// The usual body of a status.
+function statusResponse(request, status) {
   const types = {400: 'VALIDATION', 401: 'AUTHENTICATION', 403: 'PERMISSION', 404: 'RESOURCE_NOT_FOUND', 409: 'VEHICLE_STATE',
     429: 'RATE_LIMIT', 430: 'BILLING', 501: 'COMPATIBILITY', 502: 'UPSTREAM'};
   const codes = {404: 'PATH', 409: 'UNKNOWN', 429: 'SMARTCAR_API', 430: 'INVALID_PLAN', 500: 'INTERNAL', 501: 'VEHICLE_NOT_CAPABLE', 502: 'NO_RESPONSE'};
@@ -57,40 +57,40 @@ function statusAnswer(request, status) {
   return errorFor(request, types[status] || 'SERVER', codes[status] || (types[status] ? null : 'INTERNAL'), {status});
 }
 
-// What a gateway in front of Smartcar answers a request that it does not let pass.
+// The response of a gateway that rejects a request.
 const gatewayPages = {
   html: {content_type: 'text/html', body: '<html>\n<head><title>403 Forbidden</title></head>\n<body>\n<center><h1>403 Forbidden</h1></center>\n</body>\n</html>\n'},
   json: {content_type: 'application/json', body: '{"message":"Forbidden"}'},
   empty: {content_type: 'text/plain', body: ''},
 };
 
-function gatewayAnswer({gateway, status = 403}) {
+function gatewayResponse({gateway, status = 403}) {
   const {content_type: type, body} = gatewayPages[gateway];
 
   return {status, headers: {'content-type': type}, body};
 }
 
-// What takes the place of the answer, or null when the fault lets it be.
+// The response that replaces the normal one, or null if the fault keeps it.
 function replacement(request, effect) {
   const {status} = effect;
   const json = {'content-type': 'application/json'};
 
   if (effect.echo) {
-    return echoAnswer(request, status);
+    return echoResponse(request, status);
   }
   if (effect.gateway !== undefined) {
-    return gatewayAnswer(effect);
+    return gatewayResponse(effect);
   }
   if (effect.redirect) {
     return {status: status || 302, headers: {location: effect.redirect}, body: ''};
   }
   if (effect.retry_after !== undefined && !effect.body && !effect.body_base64) {
-    const answer = errorAnswer(request, {status: status || 429, error: effect.error || {type: 'RATE_LIMIT', code: 'VEHICLE'}});
+    const response = errorResponse(request, {status: status || 429, error: effect.error || {type: 'RATE_LIMIT', code: 'VEHICLE'}});
 
-    return {...answer, headers: {...answer.headers, 'retry-after': String(effect.retry_after)}};
+    return {...response, headers: {...response.headers, 'retry-after': String(effect.retry_after)}};
   }
   if (effect.error) {
-    return errorAnswer(request, effect);
+    return errorResponse(request, effect);
   }
   if (effect.body !== undefined) {
     return {status: status || 200, headers: json, body: typeof effect.body === 'string' ? effect.body : JSON.stringify(effect.body)};
@@ -119,11 +119,11 @@ function replacement(request, effect) {
   if (effect.depth !== undefined) {
     return {status: status || 200, headers: json, body: `{"id":${'['.repeat(effect.depth)}${']'.repeat(effect.depth)}}`};
   }
-  // keep_body: the right body under a wrong status
-  return status && !effect.keep_body ? statusAnswer(request, status) : null;
+  // keep_body: the normal body with another status
+  return status && !effect.keep_body ? statusResponse(request, status) : null;
 }
 
-// The headers that a fault adds, whatever the body.
+// The headers that a fault adds, with any body.
 function extraHeaders(effect) {
   const headers = {};
 
@@ -139,22 +139,22 @@ function extraHeaders(effect) {
   return {...headers, ...effect.headers};
 }
 
-// The answer to send.  work: makes the right answer; it is called when the fault
-// asks for it, or leaves the answer in place.
-function faultyAnswer(request, effect, work) {
+// The response to send.  work: makes the normal response; it is called if the fault asks
+// for it, or keeps the response.
+function faultyResponse(request, effect, work) {
   const instead = replacement(request, effect);
   const done = instead === null || effect.do_work ? work() : null;
-  const answer = instead || done;
+  const response = instead || done;
   const headers = {};
 
-  // names in any case, so that a fault replaces a header and does not repeat it
-  for (const [name, value] of Object.entries({...answer.headers})) {
+  // names are compared without case, so that a fault replaces a header
+  for (const [name, value] of Object.entries({...response.headers})) {
     headers[name.toLowerCase()] = value;
   }
   for (const [name, value] of Object.entries(extraHeaders(effect))) {
     headers[name.toLowerCase()] = value;
   }
-  return {...answer, status: effect.status || answer.status, headers};
+  return {...response, status: effect.status || response.status, headers};
 }
 
-module.exports = {faultyAnswer};
+module.exports = {faultyResponse};
