@@ -5,7 +5,7 @@
 #   refresh     the tokens of v2.0, by sessions side by side
 #
 # A bare client of Node asks the local Smartcar of test/sandbox for the same, and
-# does nothing with the answers.  It shows what the sandbox itself can answer.
+# ignores the responses.  It shows how fast the sandbox itself is.
 #
 # Sourced by run.sh, which has made the server, after calls.sh.
 #

@@ -259,7 +259,7 @@ if [[ $sections == *" links "* || $sections == *" manager "* ]]; then
 	echo "rows, repeats    $rows, $repeats"
 fi
 if [[ $sections == *" calls "* ]]; then
-	echo "calls            for ${call_seconds} s, $call_repeats times, answered after $call_delay ms"
+	echo "calls            for ${call_seconds} s, $call_repeats times, with a response after $call_delay ms"
 fi
 if [[ $sections == *" manager "* ]]; then
 	echo "manager          $sync_connections connections, $refresh_accounts accounts, $call_repeats times"

@@ -112,7 +112,7 @@ class Webhooks {
       const {deliveryId, headers, text} = this.prepare(event, body);
       const response = url ? await post(url, headers, text, this.sandbox.settings.webhook_timeout) : null;
 
-      return {event: index, eventId: body.eventId, deliveryId, signature: headers['sc-signature'] || null, headers, body: text, answer: response};
+      return {event: index, eventId: body.eventId, deliveryId, signature: headers['sc-signature'] || null, headers, body: text, response};
     };
     const done = [];
 
@@ -145,7 +145,7 @@ class Webhooks {
       const at = new Date().toISOString();
       const response = await post(event.url, headers, text, settings.webhook_timeout);
 
-      record.deliveries.push({deliveryId, at, signature: headers['sc-signature'] || null, body: text, answer: response});
+      record.deliveries.push({deliveryId, at, signature: headers['sc-signature'] || null, body: text, response});
       if (response.status >= 200 && response.status < 300) {
         record.accepted = record.expected === undefined || this.isExpected(response.body, record.expected);
         break;

@@ -70,10 +70,10 @@ sub callback
 {
 	my ($server, $owner, $external_id) = @_;
 	my ($state) = $session->query("SELECT smartcar_begin_connect('$external_id', server => '$server')") =~ /[?&]state=([^&]*)/;
-	my $answer = $sandbox->connect(owner => $owner, $server eq 'v3' ? (external_id => $external_id) : ());
+	my $response = $sandbox->connect(owner => $owner, $server eq 'v3' ? (external_id => $external_id) : ());
 
 	return "CALL smartcar_finish_connect('https://example.com/callback?state=$state&"
-	  . ($server eq 'v3' ? "user_id=$ada" : "code=$answer->{code}") . "', server => '$server')";
+	  . ($server eq 'v3' ? "user_id=$ada" : "code=$response->{code}") . "', server => '$server')";
 }
 
 sub event

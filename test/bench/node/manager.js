@@ -1,7 +1,7 @@
 'use strict';
 
 // A bare client that asks for what the connection manager asks for, and does
-// nothing with it: how many the sandbox itself can answer.
+// nothing with it: how fast the sandbox itself is.
 //
 // Usage: node manager.js connections AT-ONCE COUNT
 //            the pages of GET /connections, of 100 connections each
@@ -23,16 +23,16 @@ const PAGE_SIZE = 100;
 
 function ask(path, headers, body) {
   return new Promise((resolve, reject) => {
-    const request = http.request(`${origin}${path}`, {agent, headers, method: body ? 'POST' : 'GET'}, (answer) => {
+    const request = http.request(`${origin}${path}`, {agent, headers, method: body ? 'POST' : 'GET'}, (response) => {
       let text = '';
 
-      answer.setEncoding('utf8');
-      answer.on('data', (piece) => {
+      response.setEncoding('utf8');
+      response.on('data', (piece) => {
         text += piece;
       });
-      answer.on('end', () => (answer.statusCode === 200 ? resolve(JSON.parse(text)) :
-        reject(new Error(`wrong result: ${answer.statusCode} ${text}`))));
-      answer.on('error', reject);
+      response.on('end', () => (response.statusCode === 200 ? resolve(JSON.parse(text)) :
+        reject(new Error(`wrong result: ${response.statusCode} ${text}`))));
+      response.on('error', reject);
     });
 
     request.on('error', reject);

@@ -16,7 +16,7 @@ CREATE VIEW bench_manager_median AS
 
 \echo
 \echo 'A sync of all connections (v3), 100 on a page,' :at_once 'requests at once. Medians. "of the bare'
-\echo 'client": of what the sandbox answers to a client that only makes the same requests.'
+\echo 'client": of what a client reaches that only makes the same requests.'
 \echo
 SELECT n.name AS "sync", m.count AS connections, round(m.rate) AS "connections/s",
 	   round(m.best_rate) AS best, round(m.worst_rate) AS worst,
@@ -42,9 +42,9 @@ INSERT INTO bench_reach (what, figure, beside, ratio, target)
 	ORDER BY m.count DESC, m.kind;
 
 \echo
-\echo 'Refreshes, each of which is answered after' :delay 'ms,' :at_once 'at once in each session. Medians.'
+\echo 'Refreshes, each with a response after' :delay 'ms,' :at_once 'at once in each session. Medians.'
 \echo '"of the ideal": of refreshes that cost no time of their own. "of the bare client": of what the'
-\echo 'sandbox answers to one client with as many requests at once, in one process. fsync is on.'
+\echo 'sandbox reaches for one client with as many requests at once, in one process. fsync is on.'
 \echo
 SELECT m.sessions, m.count AS accounts, round(m.rate) AS "refreshes/s",
 	   round(m.best_rate) AS best, round(m.worst_rate) AS worst,
@@ -60,7 +60,7 @@ WHERE m.kind = 'refresh'
 ORDER BY m.sessions;
 
 INSERT INTO bench_reach (what, figure, beside, ratio, target)
-	SELECT 'refresh, one session, fsync on', round(rate) || ' a second', 'what the answers after ' || :delay || ' ms allow',
+	SELECT 'refresh, one session, fsync on', round(rate) || ' a second', 'what responses after ' || :delay || ' ms allow',
 		   rate * :delay / (1000 * :at_once), 0.93
 	FROM bench_manager_median WHERE kind = 'refresh' AND sessions = 1
 	UNION ALL

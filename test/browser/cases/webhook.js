@@ -81,7 +81,7 @@ const forged = {
       const {accepted, deliveries} = await send(sandbox, garage, {...asleep, ...forgery});
 
       assert.equal(accepted, false);
-      assert.deepEqual(deliveries.map(({answer}) => [answer.status, answer.body]), Array(4).fill([401, '']));
+      assert.deepEqual(deliveries.map(({response}) => [response.status, response.body]), Array(4).fill([401, '']));
     }
     assert.equal(await garage.everything(), before);
     await page.reload();
@@ -91,12 +91,12 @@ const forged = {
 };
 
 const challenge = {
-  title: 'a challenge is answered, a body that is too large is not read',
+  title: 'a challenge gets its response, a body that is too large is not read',
   async run({garage, sandbox}) {
     const {accepted, deliveries} = await send(sandbox, garage, {type: 'VERIFY', wait: true});
 
     assert.equal(accepted, true);
-    assert.equal(deliveries[0].answer.headers['content-type'], 'application/json');
+    assert.equal(deliveries[0].response.headers['content-type'], 'application/json');
 
     const response = await fetch(`${garage.url}/webhook`, {method: 'POST', body: Buffer.alloc(1024 * 1024 + 1)});
 

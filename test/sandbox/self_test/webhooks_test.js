@@ -63,7 +63,7 @@ const tests = {
       const bodies = received.map(({body}) => JSON.parse(body));
 
       assert.strictEqual(record.accepted, true);
-      assert.deepStrictEqual(record.deliveries.map(({answer}) => answer.status), [500, 503, 200]);
+      assert.deepStrictEqual(record.deliveries.map(({response}) => response.status), [500, 503, 200]);
       assert.strictEqual(new Set(bodies.map(({eventId}) => eventId)).size, 1);
       assert.strictEqual(new Set(bodies.map(({meta}) => meta.deliveryId)).size, 3);
       assert.ok(received.every(({headers, body}) => headers['sc-signature'] === hmac(body)));
@@ -118,11 +118,11 @@ const tests = {
       assert.deepStrictEqual(received.map(paired), [true, false, true]);
       assert.ok(sequence(received[1]) + 60000 <= sequence(received[0]));
       assert.deepStrictEqual([deliveries[0].eventId === deliveries[2].eventId, deliveries[0].deliveryId === deliveries[2].deliveryId], [true, false]);
-      assert.deepStrictEqual(deliveries.map(({answer}) => answer.status), [500, 200, 200]);
+      assert.deepStrictEqual(deliveries.map(({response}) => response.status), [500, 200, 200]);
       assert.ok(received.every(({headers, body}) => headers['sc-signature'] === hmac(body)));
       assert.strictEqual(JSON.parse(received[0].body).meta.mode, 'TEST');
     });
-    assert.deepStrictEqual((await sandbox.control('POST', 'webhooks', {events: [key]})).deliveries.map(({answer}) => answer), [null]);
+    assert.deepStrictEqual((await sandbox.control('POST', 'webhooks', {events: [key]})).deliveries.map(({response}) => response), [null]);
     await assert.rejects(sandbox.control('POST', 'webhooks', {events: [key], deliveries: [1]}), /there is no event 1/);
   },
 
