@@ -107,8 +107,8 @@ smartcar_owners_report_changes(const SmartcarServer *server, const char *user_id
 }
 
 /*
- * Returns the owner from whom a user's connections have come to this owner since a time;
- * NULL if there is none.
+ * Returns the previous owner of a user's connections that have got this owner since a
+ * time; NULL if there is none.
  */
 const char *
 smartcar_owner_previous(const SmartcarServer *server, const char *external_id,

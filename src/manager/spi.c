@@ -50,7 +50,6 @@ typedef struct ExtensionHome
 	const char *schema;			/* quoted */
 } ExtensionHome;
 
-/* How a statement is planned. */
 typedef enum Planning
 {
 	PLAN_AS_USUAL,
@@ -61,7 +60,7 @@ typedef enum Planning
 								 * parameters */
 } Planning;
 
-/* More than there are statements whose plans are kept. */
+/* There are fewer statements whose plans are kept. */
 #define MAX_KEPT_PLANS	32
 
 typedef struct KeptPlan
@@ -112,19 +111,17 @@ smartcar_spi_begin(void)
 }
 
 /*
- * A transaction of a procedure sees what others have committed by then,
- * whatever the session's default is: a claim or a token must not fail for
- * having been serialized.
+ * Whatever default_transaction_isolation is, a statement must see what others have
+ * committed, and a claim or a token must not fail with a serialization error.
  */
 static void
-read_committed(void)
+set_read_committed(void)
 {
 	XactIsoLevel = XACT_READ_COMMITTED;
 }
 
 /*
- * Commits, and only returns when that would outlive a crash.  What Smartcar
- * has given cannot be asked for again.
+ * Commits durably even if synchronous_commit is off: Smartcar sends a token only once.
  */
 void
 smartcar_spi_commit(void)
@@ -133,13 +130,13 @@ smartcar_spi_commit(void)
 		(void) set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_LOCAL, true, 0, false);
 	SPI_commit();
-	read_committed();
+	set_read_committed();
 }
 
 /*
- * Rolls back after an error that was caught, so that more can be stored before it is
- * raised again.  Returns false where that cannot be done: the error has left a
- * subtransaction, or a function that a statement had called, such as a trigger.
+ * Rolls back after an error was caught, so that more can be stored before it is raised
+ * again.  Returns false if that is impossible, because the error was raised inside a
+ * subtransaction or a function that a statement called, such as a trigger.
  */
 bool
 smartcar_spi_rollback(void)
@@ -154,20 +151,20 @@ smartcar_spi_rollback(void)
 	}
 	PG_CATCH();
 	{
-		/* by the snapshots of a statement that was cut off; the rest is done */
+		/* raised for snapshots of the failed statement, after the rollback */
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
 	}
 	PG_END_TRY();
 	if (!IsTransactionState())
 		return false;
-	read_committed();
+	set_read_committed();
 	return true;
 }
 
 /*
- * Begins the work of a procedure, which commits as it goes and must not run
- * where it cannot: what it gets from Smartcar would be rolled back.
+ * Begins the work of a procedure.  It must be able to commit: in a transaction block,
+ * the results of its requests could be rolled back.
  */
 void
 smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name)
@@ -182,10 +179,10 @@ smartcar_spi_begin_procedure(FunctionCallInfo fcinfo, const char *name)
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect_ext failed");
 
-	/* the transaction of the CALL has its isolation level already */
+	/* it is too late to set the isolation level of the CALL's transaction */
 	smartcar_spi_commit();
 
-	/* what Smartcar gives could not be stored, which must not turn out later */
+	/* fail before the first request, not when its result is stored */
 	PreventCommandIfReadOnly(name);
 }
 
@@ -195,23 +192,23 @@ smartcar_spi_end(void)
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 
-	/* the procedure that called ours goes on in the transaction that is left */
+	/* a procedure that called this one continues in the same transaction */
 	if (!FirstSnapshotSet)
 		XactIsoLevel = DefaultXactIsoLevel;
 }
 
-/* What would end the session, and is kept away from it for a while. */
+/* The pending reasons to end the session, while they are held off. */
 typedef struct SessionEnd
 {
-	sigset_t	signals;		/* that were blocked before */
+	sigset_t	signals;		/* blocked before */
 	bool		flags[lengthof(end_flags)];
 	TimestampTz timers[lengthof(end_timers)];	/* DT_NOEND: not running */
 } SessionEnd;
 
 /*
- * Keeps the end of the session away from work that must not be left half done:
- * that somebody terminates it, that the client goes away, and that a transaction has
- * lasted too long.  HOLD_INTERRUPTS() would keep lock_timeout away, too.
+ * Prevents the end of the session during work that must not be left half done: by
+ * pg_terminate_backend(), by a lost client, or by the timeout of a transaction.
+ * HOLD_INTERRUPTS() would prevent lock_timeout, too.
  */
 static void
 hold_session_end(SessionEnd *held)
@@ -236,7 +233,7 @@ hold_session_end(SessionEnd *held)
 	}
 }
 
-/* A client that is gone may have been noticed meanwhile, by what was sent to it. */
+/* A flag that was set meanwhile stays set. */
 static void
 resume_session_end(const SessionEnd *held)
 {
@@ -264,11 +261,8 @@ set_lock_timeout(int milliseconds)
 }
 
 /*
- * Does work whose failure must not end what goes on around it, in a
- * subtransaction.  No statement of it waits longer than that for a lock, and the
- * end of the session waits for it.  Constraints and triggers that are deferred
- * fail here and not at the commit.  Returns whether it is done; if not, what went
- * wrong is in *error.
+ * The session cannot end during the work.  Deferred constraints and triggers are checked
+ * here, because at the commit, their failure would affect more than this work.
  */
 bool
 smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout,
@@ -312,7 +306,7 @@ smartcar_spi_try(void (*work) (void *argument), void *argument, int lock_timeout
 }
 
 /*
- * Whether an error passes by itself, so that what has failed is tried again.
+ * Whether another attempt may succeed.
  */
 bool
 smartcar_error_is_transient(const ErrorData *error)
@@ -343,8 +337,7 @@ smartcar_spi_wait_until(TimestampTz end)
 }
 
 /*
- * Puts the schema and the number of the parameter that is the time into a
- * statement.
+ * Replaces "@." by the schema, and "@now" by the number of the parameter for the time.
  */
 static char *
 expand_placeholders(const char *statement, const char *schema, int time_parameter)
@@ -373,15 +366,15 @@ expand_placeholders(const char *statement, const char *schema, int time_paramete
 }
 
 /*
- * Plans that are kept for this backend.  To plan a statement on one row takes
- * longer than to run it.
+ * Plans are kept for the session, because planning a statement on one row takes longer
+ * than running it.
  */
 static KeptPlan kept_plans[MAX_KEPT_PLANS];
 
 /*
- * The plan of a statement, made now if there is none.  The extension may have got
- * another schema since.  Citus plans many statements on distributed tables only when
- * it knows their parameters, so where it is loaded, PostgreSQL decides.
+ * Returns the kept plan of a statement, or prepares it if there is none for the current
+ * schema of the extension.  Citus can plan many statements on distributed tables only
+ * with their parameters, so if it is loaded, the plan is not forced to be generic.
  */
 static SPIPlanPtr
 kept_plan(const char *statement, const char *schema, const SmartcarParameters *parameters)
@@ -442,8 +435,8 @@ turn_off(const char *setting)
 }
 
 /*
- * Runs a statement as whoever is the user now, with a search path that nobody
- * can put anything into.
+ * Runs a statement as the current user, with a search path of schemas in which users can
+ * create nothing.
  */
 static uint64
 run(const char *statement, const char *schema, const SmartcarParameters *given, Planning planning)
@@ -453,7 +446,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 	int			nest_level = NewGUCNestLevel();
 	int			result;
 
-	/* a procedure runs thousands of statements before its end */
+	/* SPI would keep all results until the procedure ends */
 	if (SPI_tuptable != NULL)
 		SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
@@ -467,10 +460,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 	{
 		turn_off("enable_seqscan");
 
-		/*
-		 * what is turned off and cannot be avoided looks expensive enough to
-		 * be compiled
-		 */
+		/* an unavoidable sequential scan may now cost enough to be compiled */
 		turn_off("jit");
 	}
 	if (planning == PLAN_IN_ORDER)
@@ -479,7 +469,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 	if (result < 0)
 		elog(ERROR, "a statement returned %d", result);
 
-	/* SPI leaves its own behind, which lasts as long as the procedure */
+	/* SPI leaves its own context current, which is freed only at the end */
 	MemoryContextSwitchTo(context);
 	AtEOXact_GUC(false, nest_level);
 	return SPI_processed;
@@ -501,8 +491,8 @@ run_as_owner(const char *statement, const SmartcarParameters *parameters, Planni
 }
 
 /*
- * Statistics that are old, as after an import or in an outage, must not make a statement
- * on some rows read the whole table.
+ * Outdated statistics, for example after an import, must not make a statement on some
+ * rows read the whole table.
  */
 uint64
 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters)
