@@ -87,9 +87,9 @@ void
 smartcar_connection_store_details(const SmartcarServer *server, const char *user_id,
 								  const char *vehicle_id, const SmartcarDetails *details,
 								  const SmartcarFailure *const *errors, int error_count,
-								  TimestampTz asked_at)
+								  TimestampTz requested_at)
 {
-	SmartcarKnownTime time = smartcar_known_time(asked_at);
+	SmartcarKnownTime time = smartcar_known_time(requested_at);
 	bool		has_tesla_responded = details->access_type.data != NULL ||
 		details->tesla_scopes != NULL;
 	SmartcarConnectionRow row;
@@ -99,22 +99,22 @@ smartcar_connection_store_details(const SmartcarServer *server, const char *user
 	if (details->access_type.data != NULL && smartcar_replaces(&time, row.access_type_known_at))
 	{
 		row.access_type = pnstrdup(details->access_type.data, details->access_type.length);
-		row.access_type_known_at = asked_at;
+		row.access_type_known_at = requested_at;
 	}
 	if (details->tesla_scopes != NULL && smartcar_replaces(&time, row.tesla_scopes_known_at))
 	{
 		row.tesla_scopes = details->tesla_scopes;
-		row.tesla_scopes_known_at = asked_at;
+		row.tesla_scopes_known_at = requested_at;
 	}
 	if (details->is_paired_known && smartcar_replaces(&time, row.virtual_key_known_at))
 	{
 		row.is_paired_known = true;
 		row.is_paired = details->is_paired;
-		row.virtual_key_known_at = asked_at;
+		row.virtual_key_known_at = requested_at;
 	}
 	smartcar_connection_errors_replace(&row.errors, errors, error_count, has_tesla_responded,
-									   asked_at);
+									   requested_at);
 	if (smartcar_replaces(&time, row.details_at))
-		row.details_at = asked_at;
+		row.details_at = requested_at;
 	smartcar_connection_update(server, &row);
 }

@@ -38,6 +38,6 @@ extern void smartcar_connection_store_details(const SmartcarServer *server, cons
 											  const char *vehicle_id,
 											  const SmartcarDetails *details,
 											  const SmartcarFailure *const *errors,
-											  int error_count, TimestampTz asked_at);
+											  int error_count, TimestampTz requested_at);
 
 #endif							/* SMARTCAR_CONNECTION_DETAILS_H */

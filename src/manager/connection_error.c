@@ -256,16 +256,16 @@ add_failures(SmartcarConnectionErrors *errors, const SmartcarFailure *const *fai
 void
 smartcar_connection_errors_replace(SmartcarConnectionErrors *errors,
 								   const SmartcarFailure *const *failures, int count,
-								   bool has_tesla_responded, TimestampTz asked_at)
+								   bool has_tesla_responded, TimestampTz requested_at)
 {
-	SmartcarKnownTime time = smartcar_known_time(asked_at);
+	SmartcarKnownTime time = smartcar_known_time(requested_at);
 	SmartcarConnectionErrors found = {.complete_at = DT_NOEND};
 	bool		is_complete = !add_failures(&found, failures, count, &time) && has_tesla_responded;
 
 	remove_known(errors, &time, !is_complete);
 	(void) add_failures(errors, failures, count, &time);
 	if (is_complete && smartcar_replaces(&time, errors->complete_at))
-		errors->complete_at = asked_at;
+		errors->complete_at = requested_at;
 }
 
 /*

@@ -52,7 +52,7 @@ extern bool smartcar_connection_errors_end_action(SmartcarConnectionErrors *erro
 												  const SmartcarKnownTime *time);
 extern void smartcar_connection_errors_replace(SmartcarConnectionErrors *errors,
 											   const SmartcarFailure *const *failures, int count,
-											   bool has_tesla_responded, TimestampTz asked_at);
+											   bool has_tesla_responded, TimestampTz requested_at);
 extern const SmartcarConnectionError *smartcar_connection_errors_first(const SmartcarConnectionErrors *errors);
 extern const char *smartcar_connection_errors_text(const SmartcarConnectionErrors *errors);
 

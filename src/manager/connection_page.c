@@ -142,13 +142,13 @@ column_array(const SmartcarPageRow *rows, int row_count, int column)
 
 void
 smartcar_page_insert(const SmartcarServer *server, const SmartcarPageRow *rows, int count,
-					 TimestampTz asked_at)
+					 TimestampTz requested_at)
 {
 	Datum		columns[SMARTCAR_PAGE_COLUMNS];
 
 	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
 		columns[i] = column_array(rows, count, i);
-	smartcar_connections_store_page(server, columns, asked_at);
+	smartcar_connections_store_page(server, columns, requested_at);
 }
 
 /* The arguments of smartcar_page_insert(). */
@@ -157,7 +157,7 @@ typedef struct InsertArguments
 	const SmartcarServer *server;
 	const SmartcarPageRow *rows;
 	int			count;
-	TimestampTz asked_at;
+	TimestampTz requested_at;
 } InsertArguments;
 
 static void
@@ -165,7 +165,7 @@ insert_rows(void *argument)
 {
 	const InsertArguments *arguments = (const InsertArguments *) argument;
 
-	smartcar_page_insert(arguments->server, arguments->rows, arguments->count, arguments->asked_at);
+	smartcar_page_insert(arguments->server, arguments->rows, arguments->count, arguments->requested_at);
 }
 
 /*
@@ -200,13 +200,13 @@ store_each(InsertArguments arguments)
 int
 smartcar_page_store(const SmartcarServer *server, const SmartcarConnectionPage *page)
 {
-	InsertArguments arguments = {server, page->rows, page->count, page->asked_at};
+	InsertArguments arguments = {server, page->rows, page->count, page->requested_at};
 	ErrorData  *error;
 	int			failed = 0;
 
 	if (!smartcar_sync_store(insert_rows, &arguments, 1, &error))
 		failed = store_each(arguments);
-	smartcar_owners_report_changes(server, NULL, page->asked_at);
+	smartcar_owners_report_changes(server, NULL, page->requested_at);
 	return failed;
 }
 

@@ -28,7 +28,7 @@ typedef struct SmartcarConnectionPage
 {
 	SmartcarConnectionPages pages;	/* must be first */
 	const char *external_id;	/* used if the list has none; may be NULL */
-	TimestampTz asked_at;
+	TimestampTz requested_at;
 	SmartcarPageRow *rows;
 	int			count;
 	int			allocated;
@@ -45,7 +45,7 @@ extern void smartcar_page_prepare(SmartcarCall *call, SmartcarItem *item);
 extern void smartcar_page_add(SmartcarCall *call, SmartcarItem *item,
 							  const SmartcarConnection *connection);
 extern void smartcar_page_insert(const SmartcarServer *server, const SmartcarPageRow *rows,
-								 int count, TimestampTz asked_at);
+								 int count, TimestampTz requested_at);
 extern int	smartcar_page_store(const SmartcarServer *server, const SmartcarConnectionPage *page);
 extern void smartcar_warn_of_unusable(int64 count);
 

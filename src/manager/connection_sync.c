@@ -36,7 +36,7 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
  * Whether nothing is known since a time; a stored time that is still to come is
  * that of a clock that was wrong.
  */
-#define NOT_SINCE(column, time, now) \
+#define IS_NOT_LATER(column, time, now) \
 	"(" column " IS NULL OR " column " <= " time " OR " column " > " now ") "
 
 /*
@@ -57,14 +57,14 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
  */
 void
 smartcar_connections_store_page(const SmartcarServer *server, const Datum *columns,
-								TimestampTz asked_at)
+								TimestampTz requested_at)
 {
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
 	for (int i = 0; i < SMARTCAR_PAGE_COLUMNS; i++)
 		smartcar_parameter(&parameters, get_array_type(smartcar_page_types[i]), columns[i], false);
-	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_parameter_time(&parameters, requested_at);
 	smartcar_spi_run_kept("INSERT INTO smartcar_tesla.connection AS c "
 						  "(server, user_id, vehicle_id, connection_id, external_id, mode, "
 						  "granted_scopes, make, model, year, powertrain_type, "
@@ -97,8 +97,8 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 						  "THEN NULL ELSE c.webhook_id END, "
 						  "synced_at = EXCLUDED.synced_at, "
 						  "updated_at = EXCLUDED.updated_at "
-						  "WHERE " NOT_SINCE("c.synced_at", "EXCLUDED.synced_at",
-											 "EXCLUDED.updated_at"),
+						  "WHERE " IS_NOT_LATER("c.synced_at", "EXCLUDED.synced_at",
+												"EXCLUDED.updated_at"),
 						  &parameters);
 }
 
@@ -128,12 +128,12 @@ bind_responses(SmartcarParameters *parameters, const SmartcarItem *responses)
 }
 
 /* What webhooks tell, too, each part as of its own time. */
-#define LATER_OF(column, known_at) \
+#define SET_IF_NEWER(column, known_at) \
 	column " = CASE WHEN EXCLUDED." column " IS NOT NULL " \
-	"AND " NOT_SINCE("c." known_at, "$14", "@now") \
+	"AND " IS_NOT_LATER("c." known_at, "$14", "@now") \
 	"THEN EXCLUDED." column " ELSE c." column " END, " \
 	known_at " = CASE WHEN EXCLUDED." column " IS NOT NULL " \
-	"AND " NOT_SINCE("c." known_at, "$14", "@now") \
+	"AND " IS_NOT_LATER("c." known_at, "$14", "@now") \
 	"THEN $14 ELSE c." known_at " END, "
 
 #define SET_OR_KEEP(column) \
@@ -149,7 +149,7 @@ bind_responses(SmartcarParameters *parameters, const SmartcarItem *responses)
 void
 smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user,
 						  SmartcarSpan vehicle_id, const SmartcarItem *responses,
-						  const SmartcarConnectionErrors *errors, TimestampTz asked_at)
+						  const SmartcarConnectionErrors *errors, TimestampTz requested_at)
 {
 	SmartcarParameters parameters = {0};
 
@@ -158,7 +158,7 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 	smartcar_parameter_text(&parameters, vehicle_id);
 	smartcar_parameter_string(&parameters, user->external_id);
 	bind_responses(&parameters, responses);
-	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_parameter_time(&parameters, requested_at);
 	smartcar_parameter_errors(&parameters, errors);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.connection AS c "
 					 "(server, user_id, vehicle_id, external_id, "
@@ -184,9 +184,9 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 					 SET_OR_KEEP("mode")
 					 SET_OR_KEEP("powertrain_type")
 					 SET_OR_KEEP("granted_scopes")
-					 LATER_OF("access_type", "access_type_known_at")
-					 LATER_OF("tesla_scopes", "tesla_scopes_known_at")
-					 LATER_OF("virtual_key_paired", "virtual_key_known_at")
+					 SET_IF_NEWER("access_type", "access_type_known_at")
+					 SET_IF_NEWER("tesla_scopes", "tesla_scopes_known_at")
+					 SET_IF_NEWER("virtual_key_paired", "virtual_key_known_at")
 					 SET("errors")
 					 SET("errors_known_at")
 					 SET("error_type")
@@ -199,7 +199,7 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 					 "THEN c.connected_at ELSE EXCLUDED.connected_at END, "
 					 "synced_at = EXCLUDED.synced_at, "
 					 "updated_at = @now "
-					 "WHERE " NOT_SINCE("c.synced_at", "$14", "@now"),
+					 "WHERE " IS_NOT_LATER("c.synced_at", "$14", "@now"),
 					 &parameters);
 }
 
@@ -208,15 +208,15 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
  * are locked.  Returns how many these are.
  */
 int64
-smartcar_connections_mark_gone(const SmartcarServer *server, const SmartcarUser *user,
-							   TimestampTz asked_at)
+smartcar_connections_mark_disconnected(const SmartcarServer *server, const SmartcarUser *user,
+									   TimestampTz requested_at)
 {
 	SmartcarParameters parameters = {0};
 
 	smartcar_parameter_string(&parameters, server->name);
 	smartcar_parameter_string(&parameters, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
-	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_parameter_time(&parameters, requested_at);
 	return (int64) smartcar_spi_run("UPDATE smartcar_tesla.connection SET "
 									"status = 'disconnected', "
 									"webhook_id = NULL, "
@@ -225,7 +225,7 @@ smartcar_connections_mark_gone(const SmartcarServer *server, const SmartcarUser 
 									"WHERE server = $1 AND user_id = $2 "
 									"AND status = 'connected' "
 									"AND vehicle_id <> ALL ($3) "
-									"AND " NOT_SINCE("synced_at", "$4", "@now"),
+									"AND " IS_NOT_LATER("synced_at", "$4", "@now"),
 									&parameters);
 }
 
@@ -276,7 +276,7 @@ smartcar_connections_read_known(const SmartcarServer *server, SmartcarUser *user
  */
 SmartcarOtherConnection *
 smartcar_connections_find_others(const SmartcarServer *server, const SmartcarUser *user,
-								 TimestampTz asked_at, int *count)
+								 TimestampTz requested_at, int *count)
 {
 	bool		by_account = smartcar_server_api_version(server) == SMARTCAR_API_V2;
 	SmartcarParameters parameters = {0};
@@ -286,7 +286,7 @@ smartcar_connections_find_others(const SmartcarServer *server, const SmartcarUse
 	smartcar_parameter_string(&parameters, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
 	smartcar_parameter_string(&parameters, user->external_id);
-	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_parameter_time(&parameters, requested_at);
 	smartcar_parameter_bool(&parameters, user->has_just_connected);
 	smartcar_parameter_bool(&parameters, by_account);
 	*count = (int) smartcar_spi_run("WITH c AS ("
@@ -301,7 +301,7 @@ smartcar_connections_find_others(const SmartcarServer *server, const SmartcarUse
 									"SELECT other.user_id, other.vehicle_id "
 									"FROM c AS other JOIN c USING (vehicle_id) "
 									"WHERE c.user_id = $2 AND other.user_id <> $2 "
-									"AND " NOT_SINCE("other.synced_at", "$5", "@now")
+									"AND " IS_NOT_LATER("other.synced_at", "$5", "@now")
 									"AND ($6 AND other.access_type = c.access_type "
 									"OR $7 AND other.user_id NOT IN (TABLE a))",
 									&parameters);
@@ -321,7 +321,7 @@ smartcar_connections_find_others(const SmartcarServer *server, const SmartcarUse
  */
 void
 smartcar_connection_remove_other(const SmartcarServer *server, const SmartcarUser *user,
-								 const SmartcarOtherConnection *other, TimestampTz asked_at)
+								 const SmartcarOtherConnection *other, TimestampTz requested_at)
 {
 	SmartcarParameters parameters = {0};
 
@@ -332,10 +332,10 @@ smartcar_connection_remove_other(const SmartcarServer *server, const SmartcarUse
 					 "FOR UPDATE",
 					 &parameters);
 	smartcar_parameter_string(&parameters, other->vehicle_id);
-	smartcar_parameter_time(&parameters, asked_at);
+	smartcar_parameter_time(&parameters, requested_at);
 	smartcar_spi_run("DELETE FROM smartcar_tesla.connection "
 					 "WHERE server = $1 AND user_id = $2 AND vehicle_id = $3 "
-					 "AND " NOT_SINCE("synced_at", "$4", "@now"),
+					 "AND " IS_NOT_LATER("synced_at", "$4", "@now"),
 					 &parameters);
 	parameters.count = 2;
 	smartcar_parameter_string(&parameters, user->external_id);

@@ -64,7 +64,7 @@ typedef struct SmartcarUser
 	/* what came of it */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
 	bool		has_failed;		/* not all of them were stored */
-	bool		is_left;		/* for the next run */
+	bool		is_deferred;	/* for the next run */
 	int64		disconnected;	/* of those that were stored before */
 	int64		refused;		/* so many were not disconnected, because that
 								 * would be suspicious */
@@ -79,23 +79,23 @@ typedef struct SmartcarOtherConnection
 } SmartcarOtherConnection;
 
 extern void smartcar_connections_store_page(const SmartcarServer *server, const Datum *columns,
-											TimestampTz asked_at);
+											TimestampTz requested_at);
 extern void smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user,
 									  SmartcarSpan vehicle_id, const SmartcarItem *responses,
 									  const SmartcarConnectionErrors *errors,
-									  TimestampTz asked_at);
-extern int64 smartcar_connections_mark_gone(const SmartcarServer *server,
-											const SmartcarUser *user, TimestampTz asked_at);
+									  TimestampTz requested_at);
+extern int64 smartcar_connections_mark_disconnected(const SmartcarServer *server,
+													const SmartcarUser *user, TimestampTz requested_at);
 extern void smartcar_connections_read_known(const SmartcarServer *server, SmartcarUser *users,
 											int count);
 extern SmartcarOtherConnection *smartcar_connections_find_others(const SmartcarServer *server,
 																 const SmartcarUser *user,
-																 TimestampTz asked_at,
+																 TimestampTz requested_at,
 																 int *count);
 extern void smartcar_connection_remove_other(const SmartcarServer *server,
 											 const SmartcarUser *user,
 											 const SmartcarOtherConnection *other,
-											 TimestampTz asked_at);
+											 TimestampTz requested_at);
 extern int64 smartcar_connections_count(const SmartcarServer *server);
 extern int64 smartcar_connections_count_missing(const SmartcarServer *server,
 												TimestampTz list_began_at);

@@ -45,7 +45,7 @@ smartcar_forget_fail(SmartcarForget *forget, SmartcarOwnerUser *user, const char
 	if (forget->failure == NULL)
 		forget->failure = smartcar_failure_copy(failure);
 	MemoryContextSwitchTo(old_context);
-	if (smartcar_sync_is_limited(&forget->run, failure))
+	if (smartcar_sync_check_rate_limit(&forget->run, failure))
 		return;
 	if (vehicle_id != NULL)
 		ereport(WARNING,

@@ -120,7 +120,7 @@ subscribe(SmartcarSyncRun *run, const char *webhook_id, SmartcarSubscriber *subs
 		subscribers[i].is_subscribed = error == NULL;
 		if (error == NULL)
 			subscribed++;
-		else if (!smartcar_sync_is_limited(run, error))
+		else if (!smartcar_sync_check_rate_limit(run, error))
 			warn(&subscribers[i], error);
 	}
 	return subscribed > 0 && !run->is_rate_limited;

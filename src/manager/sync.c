@@ -121,7 +121,7 @@ keep_usable(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
  * smartcar_refresh() that gets a new one.  Returns how many are left.
  */
 static int
-open_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
+unseal_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 {
 	int			kept = 0;
 	int			sqlstate;
@@ -149,11 +149,11 @@ open_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
  * The account after which the next run goes on, if users are left for it.
  */
 static const char *
-last_finished(const Sync *sync, const SmartcarUser *users, int count)
+last_finished_account(const Sync *sync, const SmartcarUser *users, int count)
 {
 	const char *last = sync->last_user_id;
 
-	for (int i = 0; i < count && !users[i].is_left; i++)
+	for (int i = 0; i < count && !users[i].is_deferred; i++)
 		last = users[i].account_id;
 	return last;
 }
@@ -165,23 +165,23 @@ static int
 sync_batch(Sync *sync, SmartcarUser *users, int count)
 {
 	int			failed;
-	int			left = 0;
+	int			deferred = 0;
 
 	if (count > 0)
 		smartcar_sync_users(&sync->run, users, count);
 	failed = smartcar_warn_of_users(users, count);
 	for (int i = 0; i < count; i++)
-		left += users[i].is_left;
-	sync->run.synced += count - failed - left;
+		deferred += users[i].is_deferred;
+	sync->run.synced += count - failed - deferred;
 	sync->run.failed += failed;
-	return left;
+	return deferred;
 }
 
 /*
  * Goes through the accounts, a batch at a time.
  */
 static void
-sync_accounts(Sync *sync)
+sync_selected_users(Sync *sync)
 {
 	SmartcarServer *server = sync->run.server;
 	int			limit = USERS_PER_REQUEST *
@@ -205,7 +205,7 @@ sync_accounts(Sync *sync)
 		SmartcarUser *users;
 		bytea	  **tokens;
 		int			count;
-		int			left;
+		int			deferred;
 		const char *last;
 
 		old_context = MemoryContextSwitchTo(batch);
@@ -219,12 +219,12 @@ sync_accounts(Sync *sync)
 		last = found > 0 ? users[found - 1].user_id : sync->last_user_id;
 		count = keep_usable(sync, users, tokens, count);
 		if (by_token)
-			count = open_tokens(sync, users, tokens, count);
-		left = sync_batch(sync, users, count);
+			count = unseal_tokens(sync, users, tokens, count);
+		deferred = sync_batch(sync, users, count);
 		if (sync->run.is_stopped)
-			last = last_finished(sync, users, count);
+			last = last_finished_account(sync, users, count);
 		smartcar_spi_commit();
-		smartcar_progress_add(&sync->run.progress, found - left);
+		smartcar_progress_add(&sync->run.progress, found - deferred);
 		sync->last_user_id = MemoryContextStrdup(old_context, last);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(batch);
@@ -247,7 +247,7 @@ sync_all_accounts(Sync *sync)
 		sync->last_user_id = pstrdup(round.last_user_id);
 	else
 		round.list_began_at = GetCurrentTimestamp();
-	sync_accounts(sync);
+	sync_selected_users(sync);
 	round.last_user_id = sync->run.is_stopped && sync->last_user_id[0] != '\0' ?
 		sync->last_user_id : NULL;
 	smartcar_sync_round_store(server, &round);
@@ -258,7 +258,7 @@ sync_all_accounts(Sync *sync)
  * Says why a run has stopped before its end.
  */
 static void
-tell_stop(const SmartcarSyncRun *run)
+report_stop(const SmartcarSyncRun *run)
 {
 	if (!run->is_stopped)
 		return;
@@ -290,15 +290,15 @@ form_counts(FunctionCallInfo fcinfo, const SmartcarSyncRun *run)
 }
 
 /*
- * A limit that was given, or the usual one.
+ * A limit that was given, or the default_limit one.
  */
 static int64
-limit_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 usual)
+limit_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 default_limit)
 {
 	int64		limit;
 
 	if (PG_ARGISNULL(argument))
-		return usual;
+		return default_limit;
 	limit = PG_GETARG_INT64(argument);
 	if (limit < 0)
 		ereport(ERROR,
@@ -392,11 +392,11 @@ smartcar_sync(PG_FUNCTION_ARGS)
 		run_job(&sync, !PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS));
 	else
 	{
-		sync_accounts(&sync);
+		sync_selected_users(&sync);
 		smartcar_subscribe_vehicles(run, &sync.filter, false);
 	}
 	smartcar_progress_end(&run->progress);
-	tell_stop(run);
+	report_stop(run);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_counts(fcinfo, run);

@@ -28,13 +28,13 @@
 #define CHUNK_SIZE	10000
 
 /* A vehicle that is asked about. */
-typedef struct Question
+typedef struct DetailsRequest
 {
 	SmartcarDetails details;	/* must be first: what the item gathers */
 	const char *user_id;
 	const char *vehicle_id;
-	TimestampTz asked_at;
-} Question;
+	TimestampTz requested_at;
+} DetailsRequest;
 
 typedef struct DetailsCall
 {
@@ -46,14 +46,14 @@ typedef struct DetailsCall
 	int			chunk_count;
 	int			next;			/* of the chunk */
 	bool		is_last_chunk;
-	int64		answered;
+	int64		synced;
 	int64		failed;
 } DetailsCall;
 
-static Question *
-question_of(SmartcarItem *item)
+static DetailsRequest *
+details_request(SmartcarItem *item)
 {
-	return (Question *) item->operation_state;
+	return (DetailsRequest *) item->operation_state;
 }
 
 /*
@@ -117,22 +117,22 @@ refill(SmartcarCall *call, SmartcarItem *item)
 {
 	DetailsCall *details = (DetailsCall *) call;
 	const SmartcarStaleConnection *vehicle = next_vehicle(details);
-	Question   *question;
+	DetailsRequest *request;
 
 	if (vehicle == NULL)
 		return false;
-	if (!smartcar_sync_may_ask(details->run, call))
+	if (!smartcar_sync_may_request(details->run, call))
 	{
 		details->next--;
 		return false;
 	}
-	question = palloc0(sizeof(Question));
-	question->user_id = pstrdup(vehicle->user_id);
-	question->vehicle_id = pstrdup(vehicle->vehicle_id);
-	question->asked_at = GetCurrentTimestamp();
-	item->operation_state = question;
-	smartcar_item_set_id(item, smartcar_span_from_string(question->vehicle_id), "vehicle_id");
-	smartcar_item_set_user_id(item, smartcar_span_from_string(question->user_id));
+	request = palloc0(sizeof(DetailsRequest));
+	request->user_id = pstrdup(vehicle->user_id);
+	request->vehicle_id = pstrdup(vehicle->vehicle_id);
+	request->requested_at = GetCurrentTimestamp();
+	item->operation_state = request;
+	smartcar_item_set_id(item, smartcar_span_from_string(request->vehicle_id), "vehicle_id");
+	smartcar_item_set_user_id(item, smartcar_span_from_string(request->user_id));
 	return true;
 }
 
@@ -140,7 +140,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 typedef struct DetailsReport
 {
 	const SmartcarServer *server;
-	const Question *question;
+	const DetailsRequest *request;
 	const SmartcarFailure *error;	/* NULL: there was a response */
 } DetailsReport;
 
@@ -148,14 +148,14 @@ static void
 store_report(void *argument)
 {
 	const DetailsReport *report = argument;
-	const Question *question = report->question;
-	const SmartcarDetails *details = &question->details;
+	const DetailsRequest *request = report->request;
+	const SmartcarDetails *details = &request->details;
 
-	smartcar_connection_store_details(report->server, question->user_id, question->vehicle_id,
+	smartcar_connection_store_details(report->server, request->user_id, request->vehicle_id,
 									  details,
 									  report->error ? &report->error : details->errors,
 									  report->error ? 1 : details->error_count,
-									  question->asked_at);
+									  request->requested_at);
 }
 
 /*
@@ -163,18 +163,18 @@ store_report(void *argument)
  * user is to be listed again, once for all vehicles.
  */
 static void
-doubt(SmartcarSyncRun *run, const Question *question)
+record_missing_vehicle(SmartcarSyncRun *run, const DetailsRequest *request)
 {
 	MemoryContext old_context;
 	ListCell   *cell;
 
-	foreach(cell, run->doubtful_users)
+	foreach(cell, run->relist_user_ids)
 	{
-		if (strcmp(lfirst(cell), question->user_id) == 0)
+		if (strcmp(lfirst(cell), request->user_id) == 0)
 			return;
 	}
 	old_context = MemoryContextSwitchTo(run->context);
-	run->doubtful_users = lappend(run->doubtful_users, pstrdup(question->user_id));
+	run->relist_user_ids = lappend(run->relist_user_ids, pstrdup(request->user_id));
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -185,29 +185,29 @@ static void
 finish(SmartcarCall *call, SmartcarItem *item)
 {
 	DetailsCall *details = (DetailsCall *) call;
-	DetailsReport report = {call->server, question_of(item), item->error};
+	DetailsReport report = {call->server, details_request(item), item->error};
 	ErrorData  *error;
 	bool		is_missing;
 	bool		is_stored;
 
-	if (item->error != NULL && smartcar_sync_is_limited(details->run, item->error))
+	if (item->error != NULL && smartcar_sync_check_rate_limit(details->run, item->error))
 		return;
 	is_missing = item->error != NULL &&
 		smartcar_span_equal(item->error->api_error.code, SMARTCAR_SPAN("VEHICLE_NOT_FOUND"));
 	if (is_missing)
-		doubt(details->run, report.question);
+		record_missing_vehicle(details->run, report.request);
 	is_stored = smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error);
 	smartcar_spi_commit();
 	if (!is_stored)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("could not store vehicle \"%s\" of user \"%s\": %s",
-						report.question->vehicle_id, report.question->user_id, error->message)));
+						report.request->vehicle_id, report.request->user_id, error->message)));
 	if (!is_stored ||
 		(item->error != NULL && !is_missing && smartcar_sync_is_failure(item->error)))
 		details->failed++;
 	else
-		details->answered++;
+		details->synced++;
 	smartcar_progress_add(&details->run->progress, 0);
 }
 
@@ -216,7 +216,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
  * more requests may be made, are for the next run.
  */
 static void
-ask(DetailsCall *details)
+request_details(DetailsCall *details)
 {
 	SmartcarCall *call = &details->call;
 	MemoryContext old_context = CurrentMemoryContext;
@@ -227,7 +227,7 @@ ask(DetailsCall *details)
 	smartcar_call_begin_refilled(call, details->run->server, &smartcar_details_operation, refill,
 								 finish);
 	read_chunk(details);
-	if (details->chunk_count > 0 && smartcar_sync_may_ask(details->run, call))
+	if (details->chunk_count > 0 && smartcar_sync_may_request(details->run, call))
 	{
 		smartcar_call_authorize(call, SMARTCAR_AUTHORIZE_APPLICATION);
 		smartcar_call_run(call);
@@ -248,11 +248,11 @@ smartcar_sync_details(SmartcarSyncRun *run, TimestampTz due_before)
 		.filter = {.server = run->server, .due_before = due_before, .skips_reported = true}
 	};
 
-	ask(&details);
+	request_details(&details);
 	run->failed += details.failed;
 
 	/* a run that goes on with a list has listed only some of these */
-	run->synced = Max(run->synced - details.failed, details.answered);
+	run->synced = Max(run->synced - details.failed, details.synced);
 }
 
 /*
@@ -266,6 +266,6 @@ smartcar_sync_details_of_user(SmartcarSyncRun *run, const char *user_id)
 		.filter = {.server = run->server, .user_id = user_id, .due_before = GetCurrentTimestamp()}
 	};
 
-	ask(&details);
+	request_details(&details);
 	return details.failed;
 }

@@ -37,7 +37,7 @@ typedef struct Listing
 	int			last_page;		/* as far as is known */
 	int			first_count;	/* connections on the first page that came */
 	int			page_size;		/* 0: not known */
-	int			open_page;		/* the first that was refused; 0: none */
+	int			refused_page;	/* the first that was refused; 0: none */
 	SmartcarPageCycle cycle;	/* of all pages, in the order in which they
 								 * came */
 	int64		unusable;		/* connections whose ids cannot be used */
@@ -49,7 +49,7 @@ typedef struct Listing
  * where Smartcar does not say that, there is a next page or not.
  */
 static void
-find_last_page(Listing *listing, const SmartcarConnectionPages *pages, bool goes_on)
+find_last_page(Listing *listing, const SmartcarConnectionPages *pages, bool has_more)
 {
 	if (listing->first_count == 0)
 		listing->first_count = pages->count;
@@ -58,7 +58,7 @@ find_last_page(Listing *listing, const SmartcarConnectionPages *pages, bool goes
 		listing->last_page = Min(listing->last_page, pages->page);
 		return;
 	}
-	if (pages->total == 0 ? goes_on : pages->has_next)
+	if (pages->total == 0 ? has_more : pages->has_next)
 		listing->last_page = Max(listing->last_page, pages->page + 1);
 	if (pages->total == 0)
 		return;
@@ -76,15 +76,15 @@ parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *re
 {
 	Listing    *listing = (Listing *) call;
 	SmartcarConnectionPages *pages = &smartcar_item_page(item)->pages;
-	bool		goes_on;
+	bool		has_more;
 
 	pages->first_count = listing->first_count;
-	goes_on = smartcar_connections_parse(call, item, pages, response, smartcar_page_add);
+	has_more = smartcar_connections_parse(call, item, pages, response, smartcar_page_add);
 	if (item->error != NULL ||
 		(pages->count > 0 &&
 		 !smartcar_page_is_new(call, item, &listing->cycle, call->context, pages->first_id)))
 		return false;
-	find_last_page(listing, pages, goes_on);
+	find_last_page(listing, pages, has_more);
 	return false;
 }
 
@@ -99,13 +99,13 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 	Listing    *listing = (Listing *) call;
 	SmartcarConnectionPage *page;
 
-	if (listing->next_page > listing->last_page || listing->open_page > 0 ||
-		listing->error != NULL || !smartcar_sync_may_ask(listing->run, call))
+	if (listing->next_page > listing->last_page || listing->refused_page > 0 ||
+		listing->error != NULL || !smartcar_sync_may_request(listing->run, call))
 		return false;
 	page = palloc0(sizeof(SmartcarConnectionPage));
 	page->pages.page = listing->next_page++ - 1;
 	page->pages.is_lenient = true;
-	page->asked_at = GetCurrentTimestamp();
+	page->requested_at = GetCurrentTimestamp();
 	item->operation_state = page;
 	return true;
 }
@@ -116,10 +116,10 @@ record_error(Listing *listing, const SmartcarItem *item)
 	int			number = smartcar_item_page(item)->pages.page + 1;
 	MemoryContext old_context;
 
-	if (smartcar_sync_is_limited(listing->run, item->error))
+	if (smartcar_sync_check_rate_limit(listing->run, item->error))
 	{
-		if (listing->open_page == 0 || number < listing->open_page)
-			listing->open_page = number;
+		if (listing->refused_page == 0 || number < listing->refused_page)
+			listing->refused_page = number;
 		return;
 	}
 	old_context = MemoryContextSwitchTo(listing->call.context);
@@ -164,7 +164,7 @@ list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 								 finish_page);
 	listing->run = run;
 	listing->next_page = listing->last_page = round->next_page;
-	if (smartcar_sync_may_ask(run, &listing->call))
+	if (smartcar_sync_may_request(run, &listing->call))
 	{
 		smartcar_call_authorize(&listing->call, SMARTCAR_AUTHORIZE_APPLICATION);
 		smartcar_call_run(&listing->call);
@@ -174,11 +174,11 @@ list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 	smartcar_warn_of_unusable(listing->unusable);
 	run->failed += listing->unusable;
 
-	is_complete = listing->open_page == 0 && listing->next_page > listing->last_page;
+	is_complete = listing->refused_page == 0 && listing->next_page > listing->last_page;
 	if (is_complete)
 		round->next_page = SMARTCAR_AFTER_LAST_PAGE;
 	else
-		round->next_page = listing->open_page > 0 ? listing->open_page : listing->next_page;
+		round->next_page = listing->refused_page > 0 ? listing->refused_page : listing->next_page;
 }
 
 /*
@@ -252,7 +252,7 @@ find_missing(SmartcarSyncRun *run, SmartcarSyncRound *round)
 void
 smartcar_sync_connections(SmartcarSyncRun *run, bool with_details)
 {
-	SmartcarUserFilter everybody = {.server = run->server};
+	SmartcarUserFilter all_users = {.server = run->server};
 	SmartcarSyncRound round;
 
 	smartcar_sync_round_read(run->server, &round);
@@ -275,13 +275,13 @@ smartcar_sync_connections(SmartcarSyncRun *run, bool with_details)
 	if (round.next_page == SMARTCAR_AFTER_LAST_PAGE && !run->is_rate_limited)
 		find_missing(run, &round);
 	if (!run->is_stopped)
-		smartcar_subscribe_vehicles(run, &everybody, false);
+		smartcar_subscribe_vehicles(run, &all_users, false);
 	if (!run->is_stopped)
 		round.next_page = 0;
 	if (with_details && !run->is_stopped)
 	{
 		smartcar_sync_details(run, round.details_began_at);
-		smartcar_list_users_again(run);
+		smartcar_relist_users(run);
 		if (!run->is_stopped)
 			round.details_began_at = DT_NOEND;
 	}

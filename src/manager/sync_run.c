@@ -51,7 +51,7 @@ smartcar_sync_requests_left(const SmartcarSyncRun *run)
  * If not, the run is stopped.
  */
 bool
-smartcar_sync_may_ask(SmartcarSyncRun *run, const SmartcarCall *call)
+smartcar_sync_may_request(SmartcarSyncRun *run, const SmartcarCall *call)
 {
 	int64		open = 0;
 
@@ -71,7 +71,7 @@ smartcar_sync_may_ask(SmartcarSyncRun *run, const SmartcarCall *call)
  * A limit of one vehicle says nothing about the others.
  */
 bool
-smartcar_sync_is_limited(SmartcarSyncRun *run, const SmartcarFailure *error)
+smartcar_sync_check_rate_limit(SmartcarSyncRun *run, const SmartcarFailure *error)
 {
 	if (error->api_error.status != 429 ||
 		smartcar_span_equal(error->api_error.code, SMARTCAR_SPAN("VEHICLE")))

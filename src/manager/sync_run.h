@@ -36,14 +36,14 @@ typedef struct SmartcarSyncRun
 	SmartcarProgress progress;
 
 	/* users of vehicles that were listed and then not found */
-	List	   *doubtful_users; /* of char * */
+	List	   *relist_user_ids;	/* of char * */
 	MemoryContext context;		/* of the list */
 } SmartcarSyncRun;
 
 extern void smartcar_sync_run_begin(SmartcarSyncRun *run, SmartcarServer *server);
 extern int64 smartcar_sync_requests_left(const SmartcarSyncRun *run);
-extern bool smartcar_sync_may_ask(SmartcarSyncRun *run, const SmartcarCall *call);
-extern bool smartcar_sync_is_limited(SmartcarSyncRun *run, const SmartcarFailure *error);
+extern bool smartcar_sync_may_request(SmartcarSyncRun *run, const SmartcarCall *call);
+extern bool smartcar_sync_check_rate_limit(SmartcarSyncRun *run, const SmartcarFailure *error);
 extern bool smartcar_sync_is_failure(const SmartcarFailure *error);
 extern bool smartcar_sync_may_disconnect(const SmartcarSyncRun *run, int64 count);
 extern pg_noreturn void smartcar_sync_refuse_disconnects(const SmartcarSyncRun *run, int64 count);

@@ -48,7 +48,7 @@ typedef struct ListReport
 } ListReport;
 
 /*
- * Stores the connections of a user.  One that was there before Smartcar was asked,
+ * Stores the connections of a user.  One that was there before Smartcar was requested,
  * and is not any more, has been disconnected meanwhile, and does not come back.
  */
 static void
@@ -65,9 +65,9 @@ store_list(void *argument)
 		page->rows[i].is_left_out =
 			smartcar_find_row(rows, row_count, page->rows[i].vehicle_id) == NULL &&
 			smartcar_user_had_vehicle(report->user, page->rows[i].vehicle_id);
-	smartcar_page_insert(server, page->rows, page->count, page->asked_at);
-	smartcar_user_mark_gone(report->run, report->user, rows, row_count, page->asked_at);
-	smartcar_owners_report_changes(server, report->user->user_id, page->asked_at);
+	smartcar_page_insert(server, page->rows, page->count, page->requested_at);
+	smartcar_user_mark_disconnected(report->run, report->user, rows, row_count, page->requested_at);
+	smartcar_owners_report_changes(server, report->user->user_id, page->requested_at);
 }
 
 static void
@@ -96,14 +96,14 @@ finish(SmartcarCall *call, SmartcarItem *item)
 	user->error = item->error;
 	if (item->error != NULL)
 	{
-		user->is_left = smartcar_sync_is_limited(lists->run, item->error);
+		user->is_deferred = smartcar_sync_check_rate_limit(lists->run, item->error);
 		return;
 	}
 	set_vehicle_ids(call, user, page);
 	smartcar_warn_of_unusable(page->unusable);
 	user->has_failed = page->unusable > 0;
 	is_stored = smartcar_sync_store(store_list, &report, SMARTCAR_SYNC_ATTEMPTS, &error);
-	smartcar_user_finish(lists->run, user, is_stored, error, page->asked_at);
+	smartcar_user_finish(lists->run, user, is_stored, error, page->requested_at);
 }
 
 /*
@@ -115,21 +115,21 @@ smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
 	UserLists	lists = {.run = run, .users = users};
 	SmartcarCall *call = &lists.call;
-	int			asked = (int) Min(count, smartcar_sync_requests_left(run));
+	int			requested = (int) Min(count, smartcar_sync_requests_left(run));
 
 	smartcar_connections_read_known(run->server, users, count);
 	smartcar_spi_commit();
-	for (int i = asked; i < count; i++)
-		run->is_stopped = users[i].is_left = true;
-	if (asked == 0)
+	for (int i = requested; i < count; i++)
+		run->is_stopped = users[i].is_deferred = true;
+	if (requested == 0)
 		return;
-	smartcar_call_begin(call, run->server, &list_operation, asked);
+	smartcar_call_begin(call, run->server, &list_operation, requested);
 	call->finished = finish;
-	for (int i = 0; i < asked; i++)
+	for (int i = 0; i < requested; i++)
 	{
 		SmartcarConnectionPage *page = palloc0(sizeof(SmartcarConnectionPage));
 
-		page->asked_at = GetCurrentTimestamp();
+		page->requested_at = GetCurrentTimestamp();
 		page->external_id = users[i].external_id;
 		call->items[i].operation_state = page;
 		smartcar_item_set_user_id(&call->items[i], smartcar_span_from_string(users[i].user_id));
@@ -142,17 +142,17 @@ smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
  * Lists users again whose vehicles were listed and then not found.
  */
 void
-smartcar_list_users_again(SmartcarSyncRun *run)
+smartcar_relist_users(SmartcarSyncRun *run)
 {
 	ListCell   *cell;
 
-	foreach(cell, run->doubtful_users)
+	foreach(cell, run->relist_user_ids)
 	{
 		SmartcarUser user = {.user_id = lfirst(cell)};
 
 		smartcar_list_users(run, &user, 1);
 		(void) smartcar_warn_of_users(&user, 1);
 	}
-	list_free_deep(run->doubtful_users);
-	run->doubtful_users = NIL;
+	list_free_deep(run->relist_user_ids);
+	run->relist_user_ids = NIL;
 }

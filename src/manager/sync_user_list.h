@@ -16,6 +16,6 @@
 #include "manager/sync_run.h"
 
 extern void smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count);
-extern void smartcar_list_users_again(SmartcarSyncRun *run);
+extern void smartcar_relist_users(SmartcarSyncRun *run);
 
 #endif							/* SMARTCAR_SYNC_USER_LIST_H */

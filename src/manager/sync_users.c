@@ -16,22 +16,22 @@
 
 #include "manager/spi.h"
 
-#define THESE_USERS \
+#define MATCHING_USERS \
 	"WHERE server = $1 " \
 	"AND (external_id = $2 OR $2 IS NULL) " \
 	"AND (user_id = $3 OR $3 IS NULL) "
 
 #define ACTIVE_ACCOUNTS \
 	"FROM smartcar_tesla.account " \
-	THESE_USERS \
+	MATCHING_USERS \
 	"AND status = 'active' "
 
 #define KNOWN_USERS \
 	"FROM (" \
 	"SELECT user_id, max(external_id) AS external_id FROM (" \
-	"SELECT user_id, external_id FROM smartcar_tesla.account " THESE_USERS \
+	"SELECT user_id, external_id FROM smartcar_tesla.account " MATCHING_USERS \
 	"UNION ALL " \
-	"SELECT user_id, external_id FROM smartcar_tesla.connection " THESE_USERS \
+	"SELECT user_id, external_id FROM smartcar_tesla.connection " MATCHING_USERS \
 	") AS each GROUP BY user_id" \
 	") AS known "
 
@@ -44,13 +44,13 @@ bind_filter(SmartcarParameters *parameters, const SmartcarUserFilter *filter)
 }
 
 static bool
-is_by_account(const SmartcarUserFilter *filter)
+needs_account(const SmartcarUserFilter *filter)
 {
 	return smartcar_server_api_version(filter->server) == SMARTCAR_API_V2;
 }
 
 bool
-smartcar_is_everybody(const SmartcarUserFilter *filter)
+smartcar_user_filter_is_empty(const SmartcarUserFilter *filter)
 {
 	return filter->external_id == NULL && filter->user_id == NULL;
 }
@@ -59,12 +59,12 @@ int64
 smartcar_users_count(const SmartcarUserFilter *filter)
 {
 	SmartcarParameters parameters = {0};
-	const char *statement = is_by_account(filter) ?
+	const char *statement = needs_account(filter) ?
 		"SELECT count(*) AS count " ACTIVE_ACCOUNTS :
 		"SELECT count(*) AS count " KNOWN_USERS;
 
 	bind_filter(&parameters, filter);
-	if (smartcar_is_everybody(filter))
+	if (smartcar_user_filter_is_empty(filter))
 		smartcar_spi_run_on_all(statement, &parameters);
 	else
 		smartcar_spi_run(statement, &parameters);
@@ -80,7 +80,7 @@ smartcar_users_read(const SmartcarUserFilter *filter, const char *last, int limi
 					SmartcarUser *users, bytea **tokens)
 {
 	SmartcarParameters parameters = {0};
-	const char *statement = is_by_account(filter) ?
+	const char *statement = needs_account(filter) ?
 		"SELECT user_id, external_id, "
 		"CASE WHEN access_expires_at > @now THEN access_token END AS access_token "
 		ACTIVE_ACCOUNTS
@@ -95,7 +95,7 @@ smartcar_users_read(const SmartcarUserFilter *filter, const char *last, int limi
 	bind_filter(&parameters, filter);
 	smartcar_parameter_string(&parameters, last);
 	smartcar_parameter_int32(&parameters, limit);
-	if (smartcar_is_everybody(filter))
+	if (smartcar_user_filter_is_empty(filter))
 		count = (int) smartcar_spi_run_in_order(statement, &parameters);
 	else
 		count = (int) smartcar_spi_run(statement, &parameters);

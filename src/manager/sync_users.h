@@ -24,7 +24,7 @@ typedef struct SmartcarUserFilter
 	const char *user_id;
 } SmartcarUserFilter;
 
-extern bool smartcar_is_everybody(const SmartcarUserFilter *filter);
+extern bool smartcar_user_filter_is_empty(const SmartcarUserFilter *filter);
 extern int64 smartcar_users_count(const SmartcarUserFilter *filter);
 extern int	smartcar_users_read(const SmartcarUserFilter *filter, const char *last, int limit,
 								SmartcarUser *users, bytea **tokens);

@@ -63,7 +63,7 @@ set_user(SmartcarItem *item, const SmartcarUser *user)
 
 /* Whether Smartcar has heard of Tesla what the login allows. */
 static bool
-was_tesla_heard(const SmartcarItem *responses)
+has_tesla_responded(const SmartcarItem *responses)
 {
 	const SmartcarItem *access = &responses[SMARTCAR_REQUEST_TESLA_ACCESS];
 
@@ -78,7 +78,7 @@ was_tesla_heard(const SmartcarItem *responses)
 static void
 store_vehicle(const SmartcarServer *server, const SmartcarUser *user,
 			  const VehicleReport *vehicle, const SmartcarConnectionRow *row,
-			  TimestampTz asked_at)
+			  TimestampTz requested_at)
 {
 	SmartcarConnectionErrors errors = {.complete_at = DT_NOEND};
 	const SmartcarFailure *failures[SMARTCAR_VEHICLE_REQUESTS];
@@ -94,8 +94,8 @@ store_vehicle(const SmartcarServer *server, const SmartcarUser *user,
 			failures[failure_count++] = vehicle->responses[i].error;
 	}
 	smartcar_connection_errors_replace(&errors, failures, failure_count,
-									   was_tesla_heard(vehicle->responses), asked_at);
-	smartcar_connection_store(server, user, vehicle->id, vehicle->responses, &errors, asked_at);
+									   has_tesla_responded(vehicle->responses), requested_at);
+	smartcar_connection_store(server, user, vehicle->id, vehicle->responses, &errors, requested_at);
 }
 
 static int
@@ -155,7 +155,7 @@ list_vehicles(SmartcarSyncRun *run, SmartcarUser *users, int count)
 		users[i].error = item->error;
 		if (item->error != NULL)
 		{
-			users[i].is_left = smartcar_sync_is_limited(run, item->error);
+			users[i].is_deferred = smartcar_sync_check_rate_limit(run, item->error);
 			continue;
 		}
 		users[i].vehicle_ids = DatumGetArrayTypeP(item->values[0]);
@@ -168,9 +168,9 @@ list_vehicles(SmartcarSyncRun *run, SmartcarUser *users, int count)
  * others nothing is stored.
  */
 static bool
-is_open(const SmartcarUser *user)
+is_included(const SmartcarUser *user)
 {
-	return user->vehicle_ids != NULL && !user->is_left;
+	return user->vehicle_ids != NULL && !user->is_deferred;
 }
 
 /*
@@ -178,7 +178,7 @@ is_open(const SmartcarUser *user)
  * after him from their turn.
  */
 static void
-pass_over(const SmartcarSyncRun *run, SmartcarUser *user, int vehicles)
+skip_user(const SmartcarSyncRun *run, SmartcarUser *user, int vehicles)
 {
 	user->vehicle_ids = NULL;
 	user->has_failed = true;
@@ -197,27 +197,27 @@ pass_over(const SmartcarSyncRun *run, SmartcarUser *user, int vehicles)
  * Returns how many vehicles are asked about.
  */
 static int
-leave_unaffordable(SmartcarSyncRun *run, SmartcarUser *users, int count)
+defer_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
 	int64		left = smartcar_sync_requests_left(run);
 	int			total = 0;
-	bool		is_over = run->is_rate_limited;
+	bool		is_exhausted = run->is_rate_limited;
 
 	for (int i = 0; i < count; i++)
 	{
 		int			vehicles;
 
-		if (!is_open(&users[i]))
+		if (!is_included(&users[i]))
 			continue;
 		vehicles = count_vehicles(&users[i]);
 		if ((int64) vehicles * SMARTCAR_VEHICLE_REQUESTS > run->max_requests - 1)
 		{
-			pass_over(run, &users[i], vehicles);
+			skip_user(run, &users[i], vehicles);
 			continue;
 		}
-		is_over |= left < (int64) (total + vehicles) * SMARTCAR_VEHICLE_REQUESTS;
-		if (is_over)
-			users[i].is_left = run->is_stopped = true;
+		is_exhausted |= left < (int64) (total + vehicles) * SMARTCAR_VEHICLE_REQUESTS;
+		if (is_exhausted)
+			users[i].is_deferred = run->is_stopped = true;
 		else
 			total += vehicles;
 	}
@@ -241,7 +241,7 @@ typedef struct UserReport
 	SmartcarUser *user;
 	VehicleReport *vehicles;
 	int			count;
-	TimestampTz asked_at;
+	TimestampTz requested_at;
 } UserReport;
 
 static void
@@ -252,15 +252,15 @@ store_report(void *argument)
 	int			row_count;
 	SmartcarConnectionRow *rows;
 
-	if (smartcar_user_is_forgotten(server, report->user->user_id, report->asked_at))
+	if (smartcar_user_is_forgotten(server, report->user->user_id, report->requested_at))
 		return;
 	rows = smartcar_connections_lock(server, report->user->user_id, &row_count);
 	for (int i = 0; i < report->count; i++)
 		store_vehicle(server, report->user, &report->vehicles[i],
 					  smartcar_find_row(rows, row_count, report->vehicles[i].id),
-					  report->asked_at);
-	smartcar_user_mark_gone(report->run, report->user, rows, row_count, report->asked_at);
-	smartcar_owners_report_changes(server, report->user->user_id, report->asked_at);
+					  report->requested_at);
+	smartcar_user_mark_disconnected(report->run, report->user, rows, row_count, report->requested_at);
+	smartcar_owners_report_changes(server, report->user->user_id, report->requested_at);
 }
 
 /*
@@ -277,8 +277,8 @@ check_responses(SmartcarSyncRun *run, SmartcarUser *user, const SmartcarItem *re
 
 		if (error == NULL)
 			continue;
-		if (smartcar_sync_is_limited(run, error))
-			user->is_left = true;
+		if (smartcar_sync_check_rate_limit(run, error))
+			user->is_deferred = true;
 		else if (smartcar_sync_is_failure(error))
 			user->has_failed = true;
 	}
@@ -289,10 +289,10 @@ check_responses(SmartcarSyncRun *run, SmartcarUser *user, const SmartcarItem *re
  * the key, and commits.  Returns the item after them.
  */
 static SmartcarItem *
-store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, TimestampTz asked_at)
+store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, TimestampTz requested_at)
 {
 	int			count = count_vehicles(user);
-	UserReport	report = {run, user, palloc((count + 1) * sizeof(VehicleReport)), count, asked_at};
+	UserReport	report = {run, user, palloc((count + 1) * sizeof(VehicleReport)), count, requested_at};
 	SmartcarTextArray reader;
 	ErrorData  *error;
 	bool		is_stored;
@@ -304,11 +304,11 @@ store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, Tim
 		report.vehicles[i].responses = item;
 		item += SMARTCAR_VEHICLE_REQUESTS;
 	}
-	if (user->is_left)
+	if (user->is_deferred)
 		return item;
 	qsort(report.vehicles, count, sizeof(VehicleReport), compare_vehicles);
 	is_stored = smartcar_sync_store(store_report, &report, SMARTCAR_SYNC_ATTEMPTS, &error);
-	smartcar_user_finish(run, user, is_stored, error, asked_at);
+	smartcar_user_finish(run, user, is_stored, error, requested_at);
 	pfree(report.vehicles);
 	return item;
 }
@@ -320,9 +320,9 @@ store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, Tim
 static void
 sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
-	TimestampTz asked_at = GetCurrentTimestamp();
+	TimestampTz requested_at = GetCurrentTimestamp();
 	int64		affordable = smartcar_sync_requests_left(run) / SMARTCAR_REQUESTS_PER_USER;
-	int			asked = (int) Min(count, affordable);
+	int			listed = (int) Min(count, affordable);
 	int			vehicles;
 	SmartcarCall call;
 	SmartcarTextArray reader;
@@ -331,18 +331,18 @@ sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 
 	smartcar_connections_read_known(run->server, users, count);
 	smartcar_spi_commit();
-	for (int i = asked; i < count; i++)
-		users[i].is_left = run->is_stopped = true;
-	if (asked == 0)
+	for (int i = listed; i < count; i++)
+		users[i].is_deferred = run->is_stopped = true;
+	if (listed == 0)
 		return;
-	list_vehicles(run, users, asked);
+	list_vehicles(run, users, listed);
 
-	vehicles = leave_unaffordable(run, users, asked);
+	vehicles = defer_users(run, users, listed);
 	begin_call(&call, run->server, &smartcar_vehicle_call, vehicles * SMARTCAR_VEHICLE_REQUESTS);
 	item = call.items;
-	for (int i = 0; i < asked; i++)
+	for (int i = 0; i < listed; i++)
 	{
-		if (!is_open(&users[i]))
+		if (!is_included(&users[i]))
 			continue;
 		smartcar_text_array_begin(&reader, users[i].vehicle_ids, "vehicle_ids");
 		while (smartcar_text_array_next(&reader, &id))
@@ -362,10 +362,10 @@ sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 	}
 
 	item = call.items;
-	for (int i = 0; i < asked; i++)
+	for (int i = 0; i < listed; i++)
 	{
-		if (is_open(&users[i]))
-			item = store_vehicles(run, &users[i], item, asked_at);
+		if (is_included(&users[i]))
+			item = store_vehicles(run, &users[i], item, requested_at);
 	}
 }
 
@@ -388,5 +388,5 @@ smartcar_sync_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
 			smartcar_sync_details_of_user(run, users[i].user_id) > 0)
 			users[i].has_failed = true;
 	}
-	smartcar_list_users_again(run);
+	smartcar_relist_users(run);
 }

@@ -54,8 +54,8 @@ smartcar_find_row(const SmartcarConnectionRow *rows, int count, SmartcarSpan veh
  * suspiciously many.  Their rows are locked.
  */
 void
-smartcar_user_mark_gone(const SmartcarSyncRun *run, SmartcarUser *user,
-						const SmartcarConnectionRow *rows, int row_count, TimestampTz asked_at)
+smartcar_user_mark_disconnected(const SmartcarSyncRun *run, SmartcarUser *user,
+								const SmartcarConnectionRow *rows, int row_count, TimestampTz requested_at)
 {
 	int64		gone = 0;
 
@@ -67,23 +67,23 @@ smartcar_user_mark_gone(const SmartcarSyncRun *run, SmartcarUser *user,
 	}
 	user->refused = smartcar_sync_may_disconnect(run, gone) ? 0 : gone;
 	user->disconnected = gone == 0 || user->refused > 0 ? 0 :
-		smartcar_connections_mark_gone(run->server, user, asked_at);
+		smartcar_connections_mark_disconnected(run->server, user, requested_at);
 }
 
 /*
  * Removes connections to the same vehicles that the owner has under other user ids.
  */
 static void
-remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz asked_at)
+remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz requested_at)
 {
 	int			count;
 	SmartcarOtherConnection *others =
-		smartcar_connections_find_others(server, user, asked_at, &count);
+		smartcar_connections_find_others(server, user, requested_at, &count);
 
 	smartcar_spi_commit();
 	for (int i = 0; i < count; i++)
 	{
-		smartcar_connection_remove_other(server, user, &others[i], asked_at);
+		smartcar_connection_remove_other(server, user, &others[i], requested_at);
 		smartcar_spi_commit();
 	}
 }
@@ -94,7 +94,7 @@ remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, Timesta
  */
 void
 smartcar_user_finish(SmartcarSyncRun *run, SmartcarUser *user, bool is_stored,
-					 const ErrorData *error, TimestampTz asked_at)
+					 const ErrorData *error, TimestampTz requested_at)
 {
 	if (!is_stored)
 	{
@@ -110,7 +110,7 @@ smartcar_user_finish(SmartcarSyncRun *run, SmartcarUser *user, bool is_stored,
 		smartcar_sync_refuse_disconnects(run, user->refused);
 	run->disconnected += user->disconnected;
 	if (user->external_id != NULL && !user->has_failed)
-		remove_other_ids(run->server, user, asked_at);
+		remove_other_ids(run->server, user, requested_at);
 }
 
 /*
@@ -127,7 +127,7 @@ smartcar_warn_of_users(const SmartcarUser *users, int count)
 	{
 		const SmartcarFailure *error = users[i].error;
 
-		if (users[i].is_left)
+		if (users[i].is_deferred)
 			continue;
 		if (error != NULL || users[i].has_failed)
 			failed++;
