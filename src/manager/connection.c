@@ -3,7 +3,7 @@
  * connection.c
  *	  Statements on the table smartcar_tesla.connection.
  *
- * What a synchronization stores is in connection_sync.c.
+ * Those of a synchronization are in connection_sync.c.
  *
  * src/manager/connection.c
  *
@@ -65,8 +65,8 @@ smartcar_connection_read(uint64 row, SmartcarConnectionRow *connection)
 }
 
 /*
- * What is to be done about a connection.  It depends on the server's options, which
- * the caller may see, but the owner of the extension perhaps may not.
+ * Returns the action of a connection.  It is not computed by a statement, because the
+ * owner of the extension may not be allowed to see the options of the server.
  */
 SmartcarAction
 smartcar_connection_next_action(const SmartcarServer *server,
@@ -98,8 +98,7 @@ bind_row(SmartcarParameters *parameters, const SmartcarServer *server, const cha
 }
 
 /*
- * Inserts a connection that nobody has told of before.  Returns false if it is
- * there.
+ * Inserts a connection.  Returns false if it already exists.
  */
 bool
 smartcar_connection_insert(const SmartcarServer *server, SmartcarSpan user_id,
@@ -125,7 +124,7 @@ smartcar_connection_insert(const SmartcarServer *server, SmartcarSpan user_id,
 }
 
 /*
- * Locks a row.  Returns false if it is gone.
+ * Locks and reads a row.  Returns false if it does not exist.
  */
 bool
 smartcar_connection_lock(const SmartcarServer *server, const char *user_id,
@@ -157,7 +156,7 @@ smartcar_connections_read(int count)
 }
 
 /*
- * Locks the vehicles of a user.
+ * Locks and reads the connections of a user.
  */
 SmartcarConnectionRow *
 smartcar_connections_lock(const SmartcarServer *server, const char *user_id, int *count)
@@ -176,7 +175,7 @@ smartcar_connections_lock(const SmartcarServer *server, const char *user_id, int
 }
 
 /*
- * Binds the errors, of which the first has columns of its own: eight parameters.
+ * Binds eight parameters: all errors, and the columns of the error to fix first.
  */
 void
 smartcar_parameter_errors(SmartcarParameters *parameters, const SmartcarConnectionErrors *errors)
@@ -199,7 +198,7 @@ smartcar_parameter_errors(SmartcarParameters *parameters, const SmartcarConnecti
 }
 
 /*
- * Stores a row that is locked.
+ * Updates a row, which must be locked.
  */
 void
 smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectionRow *connection)
@@ -231,8 +230,8 @@ smartcar_connection_update(const SmartcarServer *server, const SmartcarConnectio
 }
 
 /*
- * Records that the refresh token of a user was definitely refused: the owner has
- * to connect again, whatever the vehicle.
+ * Records that Smartcar has definitely refused the refresh token of a user, who has to
+ * connect all vehicles again.
  */
 void
 smartcar_connections_record_refusal(const SmartcarServer *server, const char *user_id,
@@ -255,8 +254,8 @@ smartcar_connections_record_refusal(const SmartcarServer *server, const char *us
 }
 
 /*
- * Clears what smartcar_connections_record_refusal() has recorded, which comes
- * first among the errors.  After most refreshes there is nothing to clear.
+ * Clears the error of smartcar_connections_record_refusal().  It is always the error to
+ * fix first, so error_action finds it.  Most refreshes find none.
  */
 void
 smartcar_connections_clear_refusal(const SmartcarServer *server, const char *user_id)
@@ -283,9 +282,9 @@ smartcar_connections_clear_refusal(const SmartcarServer *server, const char *use
 }
 
 /*
- * Reads the users of a vehicle, in the order of the key.  Their rows are locked
- * one by one afterwards: FOR UPDATE of rows of several users would need many
- * shards where the table is distributed.
+ * Reads the users of a vehicle, in the order of the key.  Their rows are locked one by
+ * one afterwards: if the table is distributed, the rows are on several shards, and a
+ * single FOR UPDATE cannot lock them.
  */
 static char **
 read_users(const SmartcarParameters *vehicle, const char *statement, uint64 *count)
@@ -300,8 +299,8 @@ read_users(const SmartcarParameters *vehicle, const char *statement, uint64 *cou
 }
 
 /*
- * Clears a failed login, once the owner of a vehicle has logged in again.  Nothing
- * is known about another owner of the same vehicle.
+ * Clears the error of a failed login, once the owner of a vehicle has logged in again.
+ * Another owner of the vehicle keeps it.
  */
 void
 smartcar_connections_clear_login_error(const SmartcarServer *server, const char *vehicle_id,
@@ -331,7 +330,7 @@ smartcar_connections_clear_login_error(const SmartcarServer *server, const char 
 		if (!smartcar_connection_lock(server, user_ids[i], vehicle_id, &row))
 			continue;
 
-		/* a synchronization that began before may still bring it */
+		/* recorded even without an error: a sync under way may still store it */
 		changed = smartcar_connection_errors_end(&row.errors, type, code, &time);
 		changed |= smartcar_connection_errors_end_action(&row.errors,
 														 SMARTCAR_ACTION_REAUTHENTICATE, &time);

@@ -48,7 +48,7 @@ typedef struct SmartcarConnectionRow
 	SmartcarConnectionErrors errors;
 } SmartcarConnectionRow;
 
-/* A vehicle in an event; no data for what the event does not say. */
+/* A vehicle in an event; no data for missing members. */
 typedef struct SmartcarConnectionVehicle
 {
 	SmartcarSpan id;

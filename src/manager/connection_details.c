@@ -19,27 +19,14 @@
 #define DETAILS_AT	"COALESCE(details_at, '-infinity') "
 
 /*
- * Whether a webhook has reported a value after Smartcar was last asked, and within a
- * day.  If it has sent nothing for longer, it may have failed.
+ * Whether a webhook has reported a value since the last request, and within a day.  If
+ * it has sent nothing for longer, it may have failed.
  */
 #define IS_REPORTED(known_at) \
 	"(" known_at " > " DETAILS_AT " AND " known_at " > @now - interval '1 day') "
 
-#define READ_STALE \
-	"SELECT user_id, vehicle_id, " DETAILS_AT "AS details_at " \
-	"FROM smartcar_tesla.connection " \
-	"WHERE server = $1 AND (user_id = $2 OR $2 IS NULL) " \
-	"AND status = 'connected' " \
-	"AND (details_at IS NULL OR details_at < $3 OR details_at > @now) " \
-	"AND ($4 AND details_at IS NOT NULL AND error_type IS NULL " \
-	"AND " IS_TOLD("access_type_known_at") \
-	"AND " IS_TOLD("tesla_scopes_known_at") \
-	"AND " IS_TOLD("virtual_key_known_at") ") IS NOT TRUE " \
-	"AND (" DETAILS_AT ", user_id, vehicle_id) > ($5, $6, $7) " \
-	"ORDER BY " DETAILS_AT ", user_id, vehicle_id LIMIT $8"
-
 /*
- * Reads connections, in the order in which Smartcar was last asked about them.
+ * Reads connections, beginning with those whose details are the oldest.
  */
 SmartcarStaleConnection *
 smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, int *count)

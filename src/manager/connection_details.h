@@ -27,7 +27,7 @@ typedef struct SmartcarStaleFilter
 {
 	const SmartcarServer *server;
 	const char *user_id;		/* NULL: all */
-	TimestampTz due_before;		/* not asked about since then */
+	TimestampTz due_before;		/* whose details are older */
 	bool		skips_reported; /* leave out those that webhooks report on */
 	const SmartcarStaleConnection *after;	/* NULL: from the first */
 } SmartcarStaleFilter;

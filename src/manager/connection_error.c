@@ -203,8 +203,8 @@ smartcar_connection_errors_end_action(SmartcarConnectionErrors *errors, Smartcar
 }
 
 /*
- * Removes the errors that were known before Smartcar was asked again: all, or only the
- * transient ones.
+ * Removes the errors that were known before the request: all, or only the transient
+ * ones.
  */
 static void
 remove_known(SmartcarConnectionErrors *errors, const SmartcarKnownTime *time, bool only_transient)
@@ -283,7 +283,8 @@ smartcar_connection_errors_first(const SmartcarConnectionErrors *errors)
 		if (error->has_ended)
 			continue;
 		if (first == NULL || action_rank(error->action) < action_rank(first->action) ||
-			(action_rank(error->action) == action_rank(first->action) && error->known_at >= first->known_at))
+			(action_rank(error->action) == action_rank(first->action) &&
+			 error->known_at >= first->known_at))
 			first = error;
 	}
 	return first;

@@ -165,7 +165,8 @@ insert_rows(void *argument)
 {
 	const InsertArguments *arguments = (const InsertArguments *) argument;
 
-	smartcar_page_insert(arguments->server, arguments->rows, arguments->count, arguments->requested_at);
+	smartcar_page_insert(arguments->server, arguments->rows, arguments->count,
+						 arguments->requested_at);
 }
 
 /*

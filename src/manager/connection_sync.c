@@ -33,15 +33,15 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
 };
 
 /*
- * Whether nothing is known since a time; a stored time that is still to come is
- * that of a clock that was wrong.
+ * Whether a stored time is not later than a new one.  A stored time in the future comes
+ * from a clock that was wrong, and does not count.
  */
 #define IS_NOT_LATER(column, time, now) \
 	"(" column " IS NULL OR " column " <= " time " OR " column " > " now ") "
 
 /*
- * One login at Tesla can serve two of the application's owners, of whom only the last
- * one has the vehicles then.
+ * Two owners of the application may share one Tesla login.  The vehicles then belong to
+ * the owner who connected last.
  */
 #define RECORD_OWNER_CHANGE(now) \
 	"previous_external_id = CASE WHEN c.external_id <> EXCLUDED.external_id " \
@@ -50,10 +50,11 @@ const Oid	smartcar_page_types[SMARTCAR_PAGE_COLUMNS] = {
 	"THEN " now " ELSE c.owner_changed_at END, "
 
 /*
- * Stores a page, in the order of the key.  A vehicle that is there twice for one
- * user counts as it was connected last.  Users who were forgotten since are left out.
- * Where the table is distributed, no parameter can follow ON CONFLICT.  In FROM, each
- * unnest() would store its rows first.
+ * Stores a page, in the order of the key, without users who were forgotten since the
+ * request.  If the page has a vehicle of a user twice, the latest connection is stored.
+ *
+ * Citus allows no parameter after ON CONFLICT if the table is distributed.  unnest() is
+ * in the SELECT list, because each one in FROM would first materialize its rows.
  */
 void
 smartcar_connections_store_page(const SmartcarServer *server, const Datum *columns,
@@ -102,7 +103,7 @@ smartcar_connections_store_page(const SmartcarServer *server, const Datum *colum
 						  &parameters);
 }
 
-/* Binds a column of a response; NULL if there was none that could be used. */
+/* Binds a column of a response; NULL if the request failed. */
 static void
 bind_column(SmartcarParameters *parameters, const SmartcarItem *response, int column, Oid type)
 {
@@ -127,7 +128,7 @@ bind_responses(SmartcarParameters *parameters, const SmartcarItem *responses)
 	bind_column(parameters, &responses[SMARTCAR_REQUEST_VIRTUAL_KEY], 0, BOOLOID);
 }
 
-/* What webhooks tell, too, each part as of its own time. */
+/* For values that webhooks report, too: each has a time of its own. */
 #define SET_IF_NEWER(column, known_at) \
 	column " = CASE WHEN EXCLUDED." column " IS NOT NULL " \
 	"AND " IS_NOT_LATER("c." known_at, "$14", "@now") \
@@ -143,8 +144,8 @@ bind_responses(SmartcarParameters *parameters, const SmartcarItem *responses)
 	column " = EXCLUDED." column ", "
 
 /*
- * Stores what the responses about a vehicle say, if nothing is known since.  Its
- * errors are those that stand then.
+ * Stores the responses about a vehicle, unless a later synchronization was stored.  The
+ * errors replace all stored ones.
  */
 void
 smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user,
@@ -204,8 +205,8 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 }
 
 /*
- * Marks the vehicles that the user's authorization no longer holds.  Their rows
- * are locked.  Returns how many these are.
+ * Marks the vehicles that Smartcar no longer lists for a user.  Their rows must be
+ * locked.  Returns their number.
  */
 int64
 smartcar_connections_mark_disconnected(const SmartcarServer *server, const SmartcarUser *user,
@@ -229,9 +230,6 @@ smartcar_connections_mark_disconnected(const SmartcarServer *server, const Smart
 									&parameters);
 }
 
-/*
- * Reads which vehicles of these users are stored.
- */
 void
 smartcar_connections_read_known(const SmartcarServer *server, SmartcarUser *users, int count)
 {
@@ -266,13 +264,12 @@ smartcar_connections_read_known(const SmartcarServer *server, SmartcarUser *user
 }
 
 /*
- * Finds connections under other ids of an owner of vehicles that the owner has
- * under the present id, too.
+ * Finds connections to the same vehicles that the owner has as another user.
  *
- * But two ids may as well be two logins, one of the car's owner and another one of
- * a driver.  So what works is given up only for what has just been connected with
- * access that is known to be of the same kind; otherwise it is left until it works
- * no longer.
+ * The other user may be another Tesla login, for example of a driver.  So a connection
+ * that works is found only if this user has just connected with the same access type.
+ * One that does not work any more, because it has no active account (v2.0), is always
+ * found.
  */
 SmartcarOtherConnection *
 smartcar_connections_find_others(const SmartcarServer *server, const SmartcarUser *user,
@@ -315,9 +312,9 @@ smartcar_connections_find_others(const SmartcarServer *server, const SmartcarUse
 }
 
 /*
- * Removes a connection under another id of an owner, and the account if nothing
- * is left of it.  The account is locked first, as by everybody, and nothing of
- * another user is locked then.
+ * Removes a connection that the owner has as another user, and the account if it has no
+ * connection left.  The account is locked first, as everywhere.  The caller must hold no
+ * lock on rows of another user.
  */
 void
 smartcar_connection_remove_other(const SmartcarServer *server, const SmartcarUser *user,
@@ -348,7 +345,6 @@ smartcar_connection_remove_other(const SmartcarServer *server, const SmartcarUse
 					 &parameters);
 }
 
-/* The connected ones. */
 int64
 smartcar_connections_count(const SmartcarServer *server)
 {
@@ -361,14 +357,14 @@ smartcar_connections_count(const SmartcarServer *server)
 	return smartcar_row_int64(0, "count");
 }
 
-/* One that was made while the list was read may well be on no page. */
+/* A connection that was made while the list was read may rightly be on no page. */
 #define IS_MISSING \
 	"status = 'connected' " \
 	"AND (created_at < $2 OR created_at > @now) " \
 	"AND (synced_at IS NULL OR synced_at < $2 OR synced_at > @now) "
 
 /*
- * How many connections a list that began then did not have.
+ * Counts the connections that the list which began at this time did not contain.
  */
 int64
 smartcar_connections_count_missing(const SmartcarServer *server, TimestampTz list_began_at)
@@ -384,8 +380,8 @@ smartcar_connections_count_missing(const SmartcarServer *server, TimestampTz lis
 }
 
 /*
- * Removes connections that only a list that began then has brought: those of an owner
- * who connected meanwhile have an account.
+ * Removes the connections that were added by the list which began at this time.  Users
+ * who connected meanwhile have an account, and keep theirs.
  */
 void
 smartcar_connections_remove_listed(const SmartcarServer *server, TimestampTz list_began_at)
@@ -402,8 +398,8 @@ smartcar_connections_remove_listed(const SmartcarServer *server, TimestampTz lis
 }
 
 /*
- * Reads the next users with a connection that a list which began then did not have, in
- * the order of their ids.
+ * Reads the next users with a connection that the list did not contain, in the order of
+ * their ids.
  */
 char	  **
 smartcar_connections_read_users(const SmartcarServer *server, const char *last,

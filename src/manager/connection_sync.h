@@ -3,9 +3,8 @@
  * connection_sync.h
  *	  Statements of a synchronization on the table smartcar_tesla.connection.
  *
- * What is stored is known as of the time at which Smartcar was asked, never of the
- * time at which it is stored: of two responses the one that was asked for later
- * stays.
+ * A value is stored with the time of its request, not with the time at which it is
+ * stored.  So of two responses, the one with the later request stays.
  *
  * src/manager/connection_sync.h
  *
@@ -38,7 +37,7 @@ typedef enum SmartcarPageColumn
 
 extern const Oid smartcar_page_types[SMARTCAR_PAGE_COLUMNS];
 
-/* The requests about a vehicle, side by side, and their responses. */
+/* The requests about a vehicle (v2.0), which are made concurrently. */
 typedef enum SmartcarVehicleRequest
 {
 	SMARTCAR_REQUEST_VEHICLE,
@@ -48,30 +47,30 @@ typedef enum SmartcarVehicleRequest
 	SMARTCAR_VEHICLE_REQUESTS
 } SmartcarVehicleRequest;
 
-/* A user whose vehicles are asked about. */
+/* A user to synchronize. */
 typedef struct SmartcarUser
 {
-	/* who */
 	const char *user_id;
-	const char *account_id;		/* the same, unless it was not known yet */
+	const char *account_id;		/* differs from user_id if the account was
+								 * provisional */
 	const char *external_id;	/* NULL: not known */
 	const char *access_token;	/* NULL: the application's own */
 	bool		has_just_connected;
 
-	/* the vehicles that were stored before Smartcar was asked */
+	/* the vehicles that were stored before the request */
 	ArrayType  *known_vehicle_ids;
 
-	/* what came of it */
+	/* the result */
 	ArrayType  *vehicle_ids;	/* NULL: they could not be listed */
-	bool		has_failed;		/* not all of them were stored */
-	bool		is_deferred;	/* for the next run */
-	int64		disconnected;	/* of those that were stored before */
-	int64		refused;		/* so many were not disconnected, because that
-								 * would be suspicious */
+	bool		has_failed;		/* not everything was stored */
+	bool		is_deferred;	/* to the next run */
+	int64		disconnected;	/* how many were marked as disconnected */
+	int64		refused;		/* how many were not, because they are too
+								 * many */
 	const SmartcarFailure *error;
 } SmartcarUser;
 
-/* A connection of another user who has the same external id. */
+/* A connection of another user with the same owner. */
 typedef struct SmartcarOtherConnection
 {
 	const char *user_id;
@@ -85,7 +84,8 @@ extern void smartcar_connection_store(const SmartcarServer *server, const Smartc
 									  const SmartcarConnectionErrors *errors,
 									  TimestampTz requested_at);
 extern int64 smartcar_connections_mark_disconnected(const SmartcarServer *server,
-													const SmartcarUser *user, TimestampTz requested_at);
+													const SmartcarUser *user,
+													TimestampTz requested_at);
 extern void smartcar_connections_read_known(const SmartcarServer *server, SmartcarUser *users,
 											int count);
 extern SmartcarOtherConnection *smartcar_connections_find_others(const SmartcarServer *server,

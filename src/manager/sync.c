@@ -1,15 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * sync.c
- *	  The procedure that brings connections up to date.
+ *	  The procedure smartcar_sync(), which brings connections up to date.
  *
- * In version 2.0 of the API an owner's token opens his vehicles, so accounts
- * are asked about, many at a time.  Version 3 lists all connections of the
- * application, whose pages are asked for side by side; what only the signals of
- * a vehicle tell is asked afterwards.
+ * Version 3 of the API lists all connections of the application, and several pages are
+ * requested at a time.  The details of a vehicle are requested afterwards, from its
+ * signals.  In version 2.0, vehicles are listed with the access token of a user, so a
+ * run goes through the accounts, many at a time.
  *
- * Either way nothing is held while Smartcar answers, and what has come is
- * committed before more is asked for.
+ * No lock is held during a request, and results are committed as they arrive.
  *
  * src/manager/sync.c
  *
@@ -43,7 +42,7 @@
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
 
-/* How many users are asked about at a time, for each request that runs. */
+/* How many users a batch has for each concurrent request. */
 #define USERS_PER_REQUEST	4
 
 enum
@@ -56,7 +55,7 @@ typedef struct Sync
 	SmartcarSyncRun run;
 	SmartcarUserFilter filter;
 	SmartcarKeyRing ring;
-	char	   *last_user_id;	/* of the batch before; "" before the first */
+	char	   *last_user_id;	/* of the previous batch; "": none */
 } Sync;
 
 static char *
@@ -66,7 +65,7 @@ argument_string(FunctionCallInfo fcinfo, int argument)
 }
 
 /*
- * Finds out whose tokens were stored before that was known.
+ * Finds out the user of a provisional account.  Returns false if that fails.
  */
 static bool
 settle(Sync *sync, SmartcarUser *user)
@@ -76,7 +75,7 @@ settle(Sync *sync, SmartcarUser *user)
 								smartcar_span_from_string(user->access_token), false,
 								&user->user_id);
 
-	/* not to be held while Smartcar is asked about the vehicles */
+	/* no lock may be held during the next requests */
 	smartcar_spi_commit();
 	if (error == NULL)
 		return true;
@@ -90,7 +89,7 @@ settle(Sync *sync, SmartcarUser *user)
 }
 
 /*
- * Leaves out users who cannot be asked about.  Returns how many are left.
+ * Removes users whose ids no request can contain.  Returns how many are left.
  */
 static int
 keep_usable(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
@@ -117,8 +116,8 @@ keep_usable(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 }
 
 /*
- * Opens the tokens of v2.0.  Users whose token has expired are left out; it is
- * smartcar_refresh() that gets a new one.  Returns how many are left.
+ * Unseals the access tokens (v2.0), and removes users without a valid one, because only
+ * smartcar_refresh() gets new tokens.  Returns how many users are left.
  */
 static int
 unseal_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
@@ -146,7 +145,8 @@ unseal_tokens(Sync *sync, SmartcarUser *users, bytea **tokens, int count)
 }
 
 /*
- * The account after which the next run goes on, if users are left for it.
+ * Returns the account after which the next run continues: the last one before the first
+ * deferred user.
  */
 static const char *
 last_finished_account(const Sync *sync, const SmartcarUser *users, int count)
@@ -159,7 +159,7 @@ last_finished_account(const Sync *sync, const SmartcarUser *users, int count)
 }
 
 /*
- * Asks about a batch of users.  Returns how many are left for the next run.
+ * Synchronizes a batch of users.  Returns how many are deferred to the next run.
  */
 static int
 sync_batch(Sync *sync, SmartcarUser *users, int count)
@@ -178,7 +178,7 @@ sync_batch(Sync *sync, SmartcarUser *users, int count)
 }
 
 /*
- * Goes through the accounts, a batch at a time.
+ * Synchronizes the users that the filter selects, a batch at a time.
  */
 static void
 sync_selected_users(Sync *sync)
@@ -194,7 +194,7 @@ sync_selected_users(Sync *sync)
 
 	if (by_token)
 	{
-		/* without accounts nothing else would say that the version is wrong */
+		/* without accounts, no request would show that api_version is wrong */
 		smartcar_server_check_credentials(server);
 		smartcar_key_ring_read(&sync->ring, server);
 	}
@@ -234,7 +234,7 @@ sync_selected_users(Sync *sync)
 }
 
 /*
- * Version 2.0: goes through all accounts, from where the run before stopped.
+ * Version 2.0: synchronizes all accounts, beginning where the previous run stopped.
  */
 static void
 sync_all_accounts(Sync *sync)
@@ -254,9 +254,6 @@ sync_all_accounts(Sync *sync)
 	smartcar_spi_commit();
 }
 
-/*
- * Says why a run has stopped before its end.
- */
 static void
 report_stop(const SmartcarSyncRun *run)
 {
@@ -289,9 +286,6 @@ form_counts(FunctionCallInfo fcinfo, const SmartcarSyncRun *run)
 	return smartcar_form_single_row(fcinfo, lengthof(values), values, nulls);
 }
 
-/*
- * A limit that was given, or the default_limit one.
- */
 static int64
 limit_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 default_limit)
 {
@@ -308,7 +302,7 @@ limit_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 de
 }
 
 /*
- * Synchronizes all that the server has, and deletes what has expired.
+ * Synchronizes all connections of the server, and deletes expired rows.
  */
 static void
 sync_all(Sync *sync, bool with_details)
@@ -335,7 +329,7 @@ count_connections(const SmartcarSyncRun *run)
 }
 
 /*
- * Does that as the run of a job, which is recorded.
+ * Calls sync_all(), and records this run in smartcar_tesla.job_run.
  */
 static void
 run_job(Sync *sync, bool with_details)
@@ -386,7 +380,9 @@ smartcar_sync(PG_FUNCTION_ARGS)
 				 errdetail("A user with one vehicle needs that many requests.")));
 	run->max_disconnects = limit_argument(fcinfo, MAX_DISCONNECTS, "max_disconnects",
 										  SMARTCAR_DISCONNECTS_BY_SHARE);
-	sync.filter = (SmartcarUserFilter) {server, argument_string(fcinfo, EXTERNAL_ID), argument_string(fcinfo, USER_ID)};
+	sync.filter.server = server;
+	sync.filter.external_id = argument_string(fcinfo, EXTERNAL_ID);
+	sync.filter.user_id = argument_string(fcinfo, USER_ID);
 
 	if (PG_ARGISNULL(EXTERNAL_ID) && PG_ARGISNULL(USER_ID))
 		run_job(&sync, !PG_ARGISNULL(DETAILS) && PG_GETARG_BOOL(DETAILS));

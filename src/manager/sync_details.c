@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * sync_details.c
- *	  What the list of connections does not say about vehicles (v3), stored.
+ *	  Requests the details of vehicles (v3), and stores them.
  *
- * One request for each vehicle, those first about which Smartcar was not asked for
- * the longest time: where a limit ends each run, every vehicle has its turn.
+ * A vehicle needs one request.  The vehicles with the oldest details come first, so that
+ * even if a limit stops each run, every vehicle has its turn.
  *
  * src/manager/sync_details.c
  *
@@ -27,10 +27,9 @@
 /* How many vehicles are read at a time. */
 #define CHUNK_SIZE	10000
 
-/* A vehicle that is asked about. */
 typedef struct DetailsRequest
 {
-	SmartcarDetails details;	/* must be first: what the item gathers */
+	SmartcarDetails details;	/* must be first */
 	const char *user_id;
 	const char *vehicle_id;
 	TimestampTz requested_at;
@@ -57,7 +56,7 @@ details_request(SmartcarItem *item)
 }
 
 /*
- * Reads the next vehicles, after the last one of the chunk before.
+ * Reads the next vehicles, after the last one of the previous chunk.
  */
 static void
 read_chunk(DetailsCall *details)
@@ -80,7 +79,7 @@ read_chunk(DetailsCall *details)
 }
 
 /*
- * The next vehicle that a request can be about, or NULL.
+ * Returns the next vehicle whose ids a request can contain; NULL if there is none.
  */
 static const SmartcarStaleConnection *
 next_vehicle(DetailsCall *details)
@@ -136,7 +135,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 	return true;
 }
 
-/* What is to be stored of a vehicle. */
+/* The argument of store_report(). */
 typedef struct DetailsReport
 {
 	const SmartcarServer *server;
@@ -159,8 +158,8 @@ store_report(void *argument)
 }
 
 /*
- * A vehicle that is not found may have been disconnected since it was listed, so its
- * user is to be listed again, once for all vehicles.
+ * Records that a user must be listed again, because a vehicle that was not found may
+ * have been disconnected since it was listed.
  */
 static void
 record_missing_vehicle(SmartcarSyncRun *run, const DetailsRequest *request)
@@ -178,9 +177,6 @@ record_missing_vehicle(SmartcarSyncRun *run, const DetailsRequest *request)
 	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * Stores what has come back about a vehicle, and commits.
- */
 static void
 finish(SmartcarCall *call, SmartcarItem *item)
 {
@@ -212,8 +208,8 @@ finish(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Asks about the vehicles of a filter.  Those that are left at the end, because no
- * more requests may be made, are for the next run.
+ * Requests the details of the vehicles that the filter selects, until a limit stops the
+ * run.
  */
 static void
 request_details(DetailsCall *details)
@@ -237,8 +233,8 @@ request_details(DetailsCall *details)
 }
 
 /*
- * Asks about all vehicles of the server about which Smartcar was not asked since a
- * time, nor webhooks have told.
+ * Requests the details of all vehicles of the server whose details are older than
+ * due_before, except those that webhooks report.
  */
 void
 smartcar_sync_details(SmartcarSyncRun *run, TimestampTz due_before)
@@ -251,12 +247,15 @@ smartcar_sync_details(SmartcarSyncRun *run, TimestampTz due_before)
 	request_details(&details);
 	run->failed += details.failed;
 
-	/* a run that goes on with a list has listed only some of these */
+	/*
+	 * if this run continued a list, it has counted only some of these
+	 * vehicles
+	 */
 	run->synced = Max(run->synced - details.failed, details.synced);
 }
 
 /*
- * Asks about the vehicles of a user.  Returns how many of them failed.
+ * Requests the details of a user's vehicles.  Returns how many vehicles failed.
  */
 int64
 smartcar_sync_details_of_user(SmartcarSyncRun *run, const char *user_id)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_details.h
- *	  What the list of connections does not say about vehicles (v3), stored.
+ *	  Requests the details of vehicles (v3), and stores them.
  *
  * src/manager/sync_details.h
  *

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * sync_list.c
- *	  All connections of an application, as the v3 API lists them, stored.
+ *	  Lists all connections of an application (v3), and stores them.
  *
- * The first page tells how many there are, and the others are requested side by
- * side.  A connection that is made meanwhile can push another one from a page that
- * is not there yet to one that has come.  So a connection that was on no page is
- * asked for by itself before it is marked as gone.
+ * The first page says how many connections there are, and the other pages are requested
+ * concurrently.  A connection that is made meanwhile can move another one to a page that
+ * was already read.  So if a connection was on no page, its user is listed before it is
+ * marked as disconnected.
  *
  * src/manager/sync_list.c
  *
@@ -34,19 +34,19 @@ typedef struct Listing
 	SmartcarCall call;			/* must be first */
 	SmartcarSyncRun *run;
 	int			next_page;
-	int			last_page;		/* as far as is known */
-	int			first_count;	/* connections on the first page that came */
-	int			page_size;		/* 0: not known */
-	int			refused_page;	/* the first that was refused; 0: none */
-	SmartcarPageCycle cycle;	/* of all pages, in the order in which they
-								 * came */
+	int			last_page;		/* the last known one */
+	int			first_count;	/* connections on the first page that arrived */
+	int			page_size;		/* 0: unknown */
+	int			refused_page;	/* the first that the rate limit refused; 0:
+								 * none */
+	SmartcarPageCycle cycle;	/* of all pages, in the order of arrival */
 	int64		unusable;		/* connections whose ids cannot be used */
 	const SmartcarFailure *error;
 } Listing;
 
 /*
- * Learns from a page how many there are.  The number of connections tells it best;
- * where Smartcar does not say that, there is a next page or not.
+ * Computes the number of the last page from the number of connections.  If Smartcar does
+ * not send that, a page only shows whether there is a next one.
  */
 static void
 find_last_page(Listing *listing, const SmartcarConnectionPages *pages, bool has_more)
@@ -69,7 +69,7 @@ find_last_page(Listing *listing, const SmartcarConnectionPages *pages, bool has_
 }
 
 /*
- * Each item asks for one page.
+ * Returns false, because each item requests a single page.
  */
 static bool
 parse_page(SmartcarCall *call, SmartcarItem *item, const SmartcarApiResponse *response)
@@ -151,8 +151,8 @@ finish_page(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Lists the connections from the next page of a round on.  An error comes after what
- * had come by then was stored.
+ * Lists the connections, beginning with the next page of a round.  An error is raised
+ * after the pages that have arrived are stored.
  */
 static void
 list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
@@ -182,7 +182,7 @@ list_connections(SmartcarSyncRun *run, SmartcarSyncRound *round)
 }
 
 /*
- * Lists the connections of each user who has one that was on no page.
+ * Lists each user with a connection that was on no page.
  */
 static void
 list_missing(SmartcarSyncRun *run, TimestampTz list_began_at)
@@ -221,9 +221,9 @@ list_missing(SmartcarSyncRun *run, TimestampTz list_began_at)
 }
 
 /*
- * Looks for the connections that were on no page of a complete list.  If these are
- * suspiciously many, the list is taken back: those that only it has brought are
- * removed, and the next run lists again.
+ * Checks the connections that were on no page of a complete list.  If they are too many
+ * to be disconnected, the list is discarded: connections that only this list has added
+ * are removed, and the next run lists again.
  */
 static void
 find_missing(SmartcarSyncRun *run, SmartcarSyncRound *round)
@@ -246,8 +246,8 @@ find_missing(SmartcarSyncRun *run, SmartcarSyncRound *round)
 }
 
 /*
- * Lists all connections, subscribes new ones, and asks for the details of each that
- * nobody has told.  Where a limit ends a run, the next one goes on.
+ * Lists all connections, subscribes new ones, and requests the details that webhooks do
+ * not report.  If a limit stops the run, the next one continues.
  */
 void
 smartcar_sync_connections(SmartcarSyncRun *run, bool with_details)
@@ -268,7 +268,10 @@ smartcar_sync_connections(SmartcarSyncRun *run, bool with_details)
 		round.next_page = 1;
 	}
 
-	/* what is inserted from now on was created after the list began */
+	/*
+	 * rows that are inserted from now on have a created_at after
+	 * list_began_at
+	 */
 	smartcar_spi_commit();
 	if (round.next_page > 0)
 		list_connections(run, &round);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_list.h
- *	  All connections of an application, as the v3 API lists them, stored.
+ *	  Lists all connections of an application (v3), and stores them.
  *
  * src/manager/sync_list.h
  *

@@ -18,9 +18,9 @@
 #include "manager/spi.h"
 
 /*
- * Reads the round of a server.  A list of connections that was begun more than a day
- * ago is out of date, and is begun again; users (v2.0) are gone through to the end,
- * however long that takes.
+ * Reads the round of a server.  A list of connections that began more than a day ago is
+ * out of date, so it begins again.  A round of users (v2.0) continues, however long it
+ * takes.
  */
 void
 smartcar_sync_round_read(const SmartcarServer *server, SmartcarSyncRound *round)
@@ -43,7 +43,7 @@ smartcar_sync_round_read(const SmartcarServer *server, SmartcarSyncRound *round)
 }
 
 /*
- * Stores a round, or deletes one in which nothing is left to do.
+ * Stores a round, or deletes one that has ended.
  */
 void
 smartcar_sync_round_store(const SmartcarServer *server, const SmartcarSyncRound *round)

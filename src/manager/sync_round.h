@@ -17,21 +17,21 @@
 
 #include "pg/server.h"
 
-/* All pages have come, but what was on none of them was not looked for yet. */
+/* All pages were read, but connections that were on none of them were not checked yet. */
 #define SMARTCAR_AFTER_LAST_PAGE	(-1)
 
 /*
- * A round ends when every connection was listed and asked about, which may take
- * several runs.
+ * A round ends when all connections are listed and, if wanted, their details are read.
+ * This may take several runs.
  */
 typedef struct SmartcarSyncRound
 {
-	TimestampTz details_began_at;	/* vehicles that were not asked about
-									 * since are still to come; DT_NOEND: no
-									 * details are open */
-	TimestampTz list_began_at;	/* DT_NOEND: there was no list */
-	int			next_page;		/* 0: nothing is left to do with the list (v3) */
-	const char *last_user_id;	/* whom to go on after; NULL: nobody (v2.0) */
+	TimestampTz details_began_at;	/* details that are older are still to be
+									 * read; DT_NOEND: none are */
+	TimestampTz list_began_at;	/* DT_NOEND: there is no list */
+	int			next_page;		/* 0: the list has ended (v3) */
+	const char *last_user_id;	/* the next run continues after this user;
+								 * NULL: with the first (v2.0) */
 } SmartcarSyncRound;
 
 extern void smartcar_sync_round_read(const SmartcarServer *server, SmartcarSyncRound *round);

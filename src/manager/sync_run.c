@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * sync_run.c
- *	  A run of a synchronization: what it may do, and what it has done.
+ *	  A run of a synchronization: its limits and counts.
  *
- * Requests are limited and billed, so a run stops at the first one that the
- * application may not make at present, and at the limit that its caller has set.
+ * Smartcar limits and bills requests.  So a run stops after max_requests, and when the
+ * application's rate limit is reached.
  *
  * src/manager/sync_run.c
  *
@@ -20,16 +20,16 @@
 #include "manager/connection_sync.h"
 #include "manager/spi.h"
 
-/* How long a lock is waited for at a time, in milliseconds. */
+/* How long an attempt to store something waits for a lock, in milliseconds. */
 #define LOCK_TIMEOUT	200
 
-/* So many connections may be disconnected at once, or one in so many. */
+/*
+ * Without max_disconnects, a run may disconnect this many connections, or one in ten,
+ * whichever is more.
+ */
 #define FEW_DISCONNECTS		5
 #define DISCONNECTS_SHARE	10
 
-/*
- * Begins a run without limits.
- */
 void
 smartcar_sync_run_begin(SmartcarSyncRun *run, SmartcarServer *server)
 {
@@ -47,8 +47,8 @@ smartcar_sync_requests_left(const SmartcarSyncRun *run)
 }
 
 /*
- * Whether another request may be made, beside those of a call that are on their way.
- * If not, the run is stopped.
+ * Whether a call may make another request besides those that are under way.  If not, the
+ * run stops.
  */
 bool
 smartcar_sync_may_request(SmartcarSyncRun *run, const SmartcarCall *call)
@@ -67,8 +67,8 @@ smartcar_sync_may_request(SmartcarSyncRun *run, const SmartcarCall *call)
 }
 
 /*
- * Whether an error says that the application may make no more requests at present.
- * A limit of one vehicle says nothing about the others.
+ * Whether an error is the application's rate limit, which stops the run.  The rate limit
+ * of one vehicle does not apply to the others.
  */
 bool
 smartcar_sync_check_rate_limit(SmartcarSyncRun *run, const SmartcarFailure *error)
@@ -83,8 +83,8 @@ smartcar_sync_check_rate_limit(SmartcarSyncRun *run, const SmartcarFailure *erro
 }
 
 /*
- * Whether an error leaves unanswered what was asked about a vehicle.  One that tells
- * what its owner can do, or that there is nothing to do, is an answer.
+ * Whether an error means that a vehicle could not be synchronized.  An error that its
+ * owner can fix, or that needs no action, is the state of the vehicle, and is stored.
  */
 bool
 smartcar_sync_is_failure(const SmartcarFailure *error)
@@ -101,9 +101,6 @@ smartcar_sync_is_failure(const SmartcarFailure *error)
 	}
 }
 
-/*
- * How many connections may be disconnected in a run.
- */
 static int64
 disconnect_limit(const SmartcarSyncRun *run)
 {
@@ -114,9 +111,10 @@ disconnect_limit(const SmartcarSyncRun *run)
 }
 
 /*
- * Whether so many more connections may be disconnected.  Where it is the setup that
- * has changed rather than the will of the owners - other credentials, another mode, a
- * list that is empty by mistake - everybody would be asked to connect again.
+ * Whether a run may disconnect this many more connections.  If many are missing, the
+ * owners have probably not disconnected them: the server may have other credentials or
+ * another mode now, or Smartcar's list may be incomplete.  All these owners would be
+ * asked to connect again.
  */
 bool
 smartcar_sync_may_disconnect(const SmartcarSyncRun *run, int64 count)
@@ -124,7 +122,7 @@ smartcar_sync_may_disconnect(const SmartcarSyncRun *run, int64 count)
 	if (count == 0)
 		return true;
 
-	/* the usual few need no count of all */
+	/* by default a few are allowed, however many connections there are */
 	if (run->max_disconnects == SMARTCAR_DISCONNECTS_BY_SHARE &&
 		run->disconnected + count <= FEW_DISCONNECTS)
 		return true;
@@ -148,9 +146,9 @@ smartcar_sync_refuse_disconnects(const SmartcarSyncRun *run, int64 count)
 }
 
 /*
- * Stores something in a subtransaction, so that a row that cannot be stored stops
- * nobody else.  Each attempt waits for a lock for a moment.  Returns whether it was
- * stored; if not, what went wrong is in *error.
+ * Stores something in a subtransaction, so that a row that cannot be stored does not
+ * stop the run.  Only a transient error leads to another attempt.  Returns whether it
+ * succeeded; if not, *error says why.
  */
 bool
 smartcar_sync_store(void (*store) (void *argument), void *argument, int attempts,

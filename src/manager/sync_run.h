@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_run.h
- *	  A run of a synchronization: what it may do, and what it has done.
+ *	  A run of a synchronization: its limits and counts.
  *
  * src/manager/sync_run.h
  *
@@ -15,10 +15,10 @@
 #include "call/call.h"
 #include "manager/progress.h"
 
-/* A row that somebody has locked is waited for for some 10 seconds. */
+/* How often to try to store a row that stays locked: for 10 seconds in total. */
 #define SMARTCAR_SYNC_ATTEMPTS	50
 
-/* max_disconnects: what is suspicious depends on the number of connections. */
+/* max_disconnects: the limit depends on the number of connections. */
 #define SMARTCAR_DISCONNECTS_BY_SHARE	(-1)
 
 typedef struct SmartcarSyncRun
@@ -26,16 +26,15 @@ typedef struct SmartcarSyncRun
 	SmartcarServer *server;
 	int64		max_requests;	/* PG_INT64_MAX: no limit */
 	int64		max_disconnects;	/* PG_INT64_MAX: no limit */
-	bool		is_rate_limited;	/* Smartcar allows the application no more
-									 * requests at present */
-	int			limit_sqlstate; /* of the response that said so */
-	bool		is_stopped;		/* something is left for the next run */
+	bool		is_rate_limited;	/* the application's rate limit is reached */
+	int			limit_sqlstate; /* of the error that showed it */
+	bool		is_stopped;		/* the next run has to continue */
 	int64		synced;
 	int64		failed;
 	int64		disconnected;
 	SmartcarProgress progress;
 
-	/* users of vehicles that were listed and then not found */
+	/* users to list again, because a vehicle was not found */
 	List	   *relist_user_ids;	/* of char * */
 	MemoryContext context;		/* of the list */
 } SmartcarSyncRun;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_user_list.c
- *	  The connections of single users, as the v3 API lists them, stored.
+ *	  Lists the connections of single users (v3), and stores them.
  *
  * src/manager/sync_user_list.c
  *
@@ -39,7 +39,7 @@ static const SmartcarOperation list_operation = {
 	.parse = parse
 };
 
-/* The connections of a user, as they are to be stored. */
+/* The argument of store_list(). */
 typedef struct ListReport
 {
 	SmartcarSyncRun *run;
@@ -48,8 +48,8 @@ typedef struct ListReport
 } ListReport;
 
 /*
- * Stores the connections of a user.  One that was there before Smartcar was requested,
- * and is not any more, has been disconnected meanwhile, and does not come back.
+ * Stores the connections of a user.  A connection whose row was deleted during the
+ * request has been disconnected, and is not stored again.
  */
 static void
 store_list(void *argument)
@@ -107,8 +107,8 @@ finish(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Asks for the connections of users, and stores what comes back.  What is known of a
- * user whose connections could not be listed stays as it is.
+ * Lists the connections of users, and stores them.  The rows of a user who could not be
+ * listed do not change.
  */
 void
 smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
@@ -138,9 +138,6 @@ smartcar_list_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
 	smartcar_call_run(call);
 }
 
-/*
- * Lists users again whose vehicles were listed and then not found.
- */
 void
 smartcar_relist_users(SmartcarSyncRun *run)
 {

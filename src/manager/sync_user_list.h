@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_user_list.h
- *	  The connections of single users, as the v3 API lists them, stored.
+ *	  Lists the connections of single users (v3), and stores them.
  *
  * src/manager/sync_user_list.h
  *

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * sync_users.c
- *	  The users that a synchronization goes through, in the order of their ids.
+ *	  Statements that read the users to synchronize.
  *
- * In version 2.0 of the API these are accounts with a token.  In version 3 those
- * who connected elsewhere are known only by the list of connections.
+ * In version 2.0, these are the users of active accounts.  In version 3, users who
+ * connected elsewhere have connections, but no account.
  *
  * src/manager/sync_users.c
  *
@@ -72,8 +72,8 @@ smartcar_users_count(const SmartcarUserFilter *filter)
 }
 
 /*
- * Reads the users after one.  Returns how many there are; a token is NULL where it
- * has expired, and in version 3.
+ * Reads the users after last, in the order of their ids.  Returns their number.  A token
+ * that has expired is NULL, as is each in version 3.
  */
 int
 smartcar_users_read(const SmartcarUserFilter *filter, const char *last, int limit,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_users.h
- *	  The users that a synchronization goes through, in the order of their ids.
+ *	  Statements that read the users to synchronize.
  *
  * src/manager/sync_users.h
  *
@@ -16,7 +16,7 @@
 
 #include "manager/sync_vehicles.h"
 
-/* Which users; an id that is NULL stands for all. */
+/* Selects users; NULL selects all ids. */
 typedef struct SmartcarUserFilter
 {
 	const SmartcarServer *server;

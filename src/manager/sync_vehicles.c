@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * sync_vehicles.c
- *	  What Smartcar says about the vehicles of users, stored.
+ *	  Synchronizes the vehicles of users.
  *
- * Nothing is locked while Smartcar is asked.  A user whose vehicles could not be
- * listed, and a vehicle that cannot be asked about, are warned of and passed over.
+ * No lock is held during a request.  A user or a vehicle that fails is reported by a
+ * WARNING, and the others continue.
  *
  * src/manager/sync_vehicles.c
  *
@@ -36,7 +36,6 @@ static const SmartcarTypedCall *const vehicle_requests[SMARTCAR_VEHICLE_REQUESTS
 	[SMARTCAR_REQUEST_VIRTUAL_KEY] = &smartcar_virtual_key_call
 };
 
-/* A vehicle, and the responses about it. */
 typedef struct VehicleReport
 {
 	SmartcarSpan id;
@@ -61,7 +60,7 @@ set_user(SmartcarItem *item, const SmartcarUser *user)
 		smartcar_item_set_access_token(item, smartcar_span_from_string(user->access_token));
 }
 
-/* Whether Smartcar has heard of Tesla what the login allows. */
+/* Whether Smartcar could read from Tesla what the login allows. */
 static bool
 has_tesla_responded(const SmartcarItem *responses)
 {
@@ -71,9 +70,8 @@ has_tesla_responded(const SmartcarItem *responses)
 }
 
 /*
- * Stores a vehicle, whose row, if there is one, is locked.  One that was there
- * before Smartcar was asked, and is not any more, has been disconnected meanwhile,
- * and does not come back.
+ * Stores a vehicle, whose row, if there is one, is locked.  A vehicle whose row was
+ * deleted during the requests has been disconnected, and is not stored again.
  */
 static void
 store_vehicle(const SmartcarServer *server, const SmartcarUser *user,
@@ -105,7 +103,7 @@ count_vehicles(const SmartcarUser *user)
 }
 
 /*
- * Keeps the vehicles that can be asked about.
+ * Removes the vehicles whose ids no request can contain.
  */
 static void
 keep_usable(SmartcarUser *user)
@@ -134,9 +132,6 @@ keep_usable(SmartcarUser *user)
 		user->vehicle_ids = smartcar_build_text_array(usable, count);
 }
 
-/*
- * Asks for the lists of vehicles.
- */
 static void
 list_vehicles(SmartcarSyncRun *run, SmartcarUser *users, int count)
 {
@@ -164,8 +159,8 @@ list_vehicles(SmartcarSyncRun *run, SmartcarUser *users, int count)
 }
 
 /*
- * Whether a user whose vehicles were listed can be asked about in this run.  Of the
- * others nothing is stored.
+ * Whether this run makes requests about the vehicles of a user.  Nothing is stored of
+ * other users.
  */
 static bool
 is_included(const SmartcarUser *user)
@@ -174,8 +169,8 @@ is_included(const SmartcarUser *user)
 }
 
 /*
- * Passes over a user for whom no run makes enough requests, who would keep those
- * after him from their turn.
+ * Skips a user whose vehicles need more requests than max_requests.  Otherwise, every
+ * run would stop here, and the users after this one would never be synchronized.
  */
 static void
 skip_user(const SmartcarSyncRun *run, SmartcarUser *user, int vehicles)
@@ -193,8 +188,8 @@ skip_user(const SmartcarSyncRun *run, SmartcarUser *user, int vehicles)
 }
 
 /*
- * Leaves users for the next run about whose vehicles no more requests may be made.
- * Returns how many vehicles are asked about.
+ * Defers users to the next run, beginning with the first one whose vehicles need more
+ * requests than are left.  Returns the number of vehicles of the other users.
  */
 static int
 defer_users(SmartcarSyncRun *run, SmartcarUser *users, int count)
@@ -234,7 +229,7 @@ compare_vehicles(const void *a, const void *b)
 	return order != 0 ? order : (left->length > right->length) - (left->length < right->length);
 }
 
-/* The vehicles of a user, as they are to be stored. */
+/* The argument of store_report(). */
 typedef struct UserReport
 {
 	const SmartcarSyncRun *run;
@@ -259,14 +254,14 @@ store_report(void *argument)
 		store_vehicle(server, report->user, &report->vehicles[i],
 					  smartcar_find_row(rows, row_count, report->vehicles[i].id),
 					  report->requested_at);
-	smartcar_user_mark_disconnected(report->run, report->user, rows, row_count, report->requested_at);
+	smartcar_user_mark_disconnected(report->run, report->user, rows, row_count,
+									report->requested_at);
 	smartcar_owners_report_changes(server, report->user->user_id, report->requested_at);
 }
 
 /*
- * Reads what is wrong with the responses about a user's vehicles: the user is left if
- * the application may make no more requests, and has failed if something could not be
- * asked.
+ * Checks the responses about a user's vehicles.  The application's rate limit defers the
+ * user.
  */
 static void
 check_responses(SmartcarSyncRun *run, SmartcarUser *user, const SmartcarItem *responses, int count)
@@ -289,10 +284,12 @@ check_responses(SmartcarSyncRun *run, SmartcarUser *user, const SmartcarItem *re
  * the key, and commits.  Returns the item after them.
  */
 static SmartcarItem *
-store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, TimestampTz requested_at)
+store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item,
+			   TimestampTz requested_at)
 {
 	int			count = count_vehicles(user);
-	UserReport	report = {run, user, palloc((count + 1) * sizeof(VehicleReport)), count, requested_at};
+	VehicleReport *vehicles = palloc((count + 1) * sizeof(VehicleReport));
+	UserReport	report = {run, user, vehicles, count, requested_at};
 	SmartcarTextArray reader;
 	ErrorData  *error;
 	bool		is_stored;
@@ -314,8 +311,8 @@ store_vehicles(SmartcarSyncRun *run, SmartcarUser *user, SmartcarItem *item, Tim
 }
 
 /*
- * Version 2.0: asks for the vehicles of users and about each vehicle, and stores what
- * comes back, a transaction for each user.
+ * Version 2.0: lists the vehicles of users, makes the requests about each vehicle, and
+ * stores the responses, in a transaction for each user.
  */
 static void
 sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
@@ -370,8 +367,8 @@ sync_by_token(SmartcarSyncRun *run, SmartcarUser *users, int count)
 }
 
 /*
- * Asks for the vehicles of users and about each vehicle, and stores what comes back.
- * What is known of a user whose vehicles could not be listed stays as it is.
+ * Synchronizes the vehicles of users.  The rows of a user whose vehicles could not be
+ * listed do not change.
  */
 void
 smartcar_sync_users(SmartcarSyncRun *run, SmartcarUser *users, int count)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sync_vehicles.h
- *	  What Smartcar says about the vehicles of users, stored.
+ *	  Synchronizes the vehicles of users.
  *
  * src/manager/sync_vehicles.h
  *

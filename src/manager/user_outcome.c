@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * user_outcome.c
- *	  What a synchronization does after it has listed the vehicles of a user, in
- *	  both versions of the API.
+ *	  Ends the synchronization of a user, in both versions of the API.
  *
  * src/manager/user_outcome.c
  *
@@ -50,12 +49,13 @@ smartcar_find_row(const SmartcarConnectionRow *rows, int count, SmartcarSpan veh
 }
 
 /*
- * Marks the vehicles that the user no longer shares as disconnected, unless they are
- * suspiciously many.  Their rows are locked.
+ * Marks the vehicles that Smartcar no longer lists as disconnected, unless they are too
+ * many for one run.  Their rows must be locked.
  */
 void
 smartcar_user_mark_disconnected(const SmartcarSyncRun *run, SmartcarUser *user,
-								const SmartcarConnectionRow *rows, int row_count, TimestampTz requested_at)
+								const SmartcarConnectionRow *rows, int row_count,
+								TimestampTz requested_at)
 {
 	int64		gone = 0;
 
@@ -71,7 +71,7 @@ smartcar_user_mark_disconnected(const SmartcarSyncRun *run, SmartcarUser *user,
 }
 
 /*
- * Removes connections to the same vehicles that the owner has under other user ids.
+ * Removes connections to the same vehicles that the owner has as another user.
  */
 static void
 remove_other_ids(const SmartcarServer *server, const SmartcarUser *user, TimestampTz requested_at)
@@ -115,8 +115,8 @@ smartcar_user_finish(SmartcarSyncRun *run, SmartcarUser *user, bool is_stored,
 
 /*
  * Warns of users whose vehicles could not be listed.  Returns how many users have
- * failed, including those of whom not everything was stored.  Users who are left for the
- * next run have not failed.
+ * failed, including those of whom not everything was stored.  Deferred users have not
+ * failed.
  */
 int
 smartcar_warn_of_users(const SmartcarUser *users, int count)

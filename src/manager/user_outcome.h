@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * user_outcome.h
- *	  What a synchronization does after it has listed the vehicles of a user, in
- *	  both versions of the API.
+ *	  Ends the synchronization of a user, in both versions of the API.
  *
  * src/manager/user_outcome.h
  *
