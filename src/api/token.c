@@ -77,7 +77,7 @@ form_token(FunctionCallInfo fcinfo, const SmartcarTokenRequest *request,
 							 is_new ? request->refresh_token : old_refresh_token);
 	if (request->expires_in != SMARTCAR_NO_EXPIRY)
 	{
-		values[COLUMN_EXPIRES_AT] = TimestampTzGetDatum(request->asked_at +
+		values[COLUMN_EXPIRES_AT] = TimestampTzGetDatum(request->requested_at +
 														request->expires_in * USECS_PER_SEC);
 		nulls[COLUMN_EXPIRES_AT] = false;
 	}

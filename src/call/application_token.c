@@ -134,8 +134,8 @@ cache_token(const SmartcarApplicationCredentials *credentials, const SmartcarTok
 	token->access_token = copy;
 	memcpy(token->digest, credentials->digest, DIGEST_SIZE);
 	margin = Min(lifetime / MARGIN_FRACTION, MAX_MARGIN);
-	token->expires_at = after(request->asked_at, lifetime);
-	token->usable_until = after(request->asked_at, lifetime - margin);
+	token->expires_at = after(request->requested_at, lifetime);
+	token->usable_until = after(request->requested_at, lifetime - margin);
 	return token;
 }
 

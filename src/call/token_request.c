@@ -72,7 +72,7 @@ prepare_token_request(SmartcarCall *call, SmartcarItem *item)
 {
 	SmartcarTokenRequest *request = (SmartcarTokenRequest *) item->arguments;
 
-	request->asked_at = GetCurrentTimestamp();
+	request->requested_at = GetCurrentTimestamp();
 	smartcar_request_endpoint(call, item, request->endpoint, smartcar_span(NULL, 0));
 	smartcar_request_query(item, "flags", request->flags);
 	smartcar_request_body(item, "application/x-www-form-urlencoded",

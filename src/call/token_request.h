@@ -34,8 +34,8 @@ typedef struct SmartcarTokenRequest
 	SmartcarSpan access_token;
 	SmartcarSpan token_type;
 	SmartcarSpan refresh_token;
-	TimestampTz asked_at;		/* when the request began */
-	int32		expires_in;		/* seconds after asked_at */
+	TimestampTz requested_at;	/* when the request began */
+	int32		expires_in;		/* seconds after requested_at */
 } SmartcarTokenRequest;
 
 #define SMARTCAR_NO_EXPIRY	(-1)

@@ -66,12 +66,12 @@ bind_tokens(SmartcarParameters *parameters, const SmartcarServer *server,
 	bytea	   *refresh_token;
 
 	if (response->refresh_token.data != NULL)
-		refresh_expires_at = response->asked_at + SMARTCAR_REFRESH_LIFETIME;
+		refresh_expires_at = response->requested_at + SMARTCAR_REFRESH_LIFETIME;
 	access_token = smartcar_account_seal(server, ring, user_id, "access", response->access_token);
 	refresh_token = smartcar_account_seal(server, ring, user_id, "refresh",
 										  response->refresh_token);
 	smartcar_parameter_bytea(parameters, access_token);
-	smartcar_parameter_time(parameters, response->asked_at + access_lifetime);
+	smartcar_parameter_time(parameters, response->requested_at + access_lifetime);
 	smartcar_parameter_bytea(parameters, refresh_token);
 	smartcar_parameter_time(parameters, refresh_expires_at);
 }

@@ -28,9 +28,9 @@ typedef struct SmartcarKnownTime
 
 /* The time at which a request was sent. */
 static inline SmartcarKnownTime
-smartcar_known_time(TimestampTz asked_at)
+smartcar_known_time(TimestampTz requested_at)
 {
-	SmartcarKnownTime time = {asked_at, asked_at, GetCurrentTimestamp(), false};
+	SmartcarKnownTime time = {requested_at, requested_at, GetCurrentTimestamp(), false};
 
 	return time;
 }
