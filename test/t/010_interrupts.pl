@@ -57,7 +57,7 @@ sub wait_until
 	return 0;
 }
 
-my $event = $node->pg_version >= 17 ? 'Extension|SmartcarCall' : 'Extension|Extension';
+my $event = $node->pg_version->major >= 17 ? 'Extension|SmartcarCall' : 'Extension|Extension';
 
 sub is_waiting
 {
