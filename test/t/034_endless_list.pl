@@ -19,6 +19,8 @@ if ($pid == 0)
 {
 	my $count = 0;
 
+	# PostgreSQL 19 dies at this signal to clean up, which is the parent's task
+	$SIG{TERM} = 'DEFAULT';
 	while (my $client = $listener->accept)
 	{
 		local $/ = "\r\n\r\n";
