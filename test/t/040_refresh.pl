@@ -394,14 +394,14 @@ is(counts(), '0|0|2', 'expired tokens are refused');
 
 # A session that stores a token while another session is refused wins.
 start_over(1);
-$sandbox->faults({ match => $token, error => { error => 'invalid_grant' }, status => 400, delay_ms => 700, times => 0 });
+$sandbox->faults({ match => $token, error => { error => 'invalid_grant' }, status => 400, delay_ms => 2000, times => 0 });
 $session->start($refresh);
 Manager::wait_until(sub { scalar $sandbox->log });
 Manager::set_accounts($node, { lease => undef, leased_until => undef, refresh_token => '\x00', access_expires => '2 hours' });
 is(Manager::counts($session->result), '0|0|0', 'a refusal that arrives after newer tokens were stored');
 is(Manager::rows($node, 'account', 'status, attempts'), 'active|0', 'changes nothing');
 start_over(1);
-$sandbox->faults({ match => $token, delay_ms => 700, times => 0 });
+$sandbox->faults({ match => $token, delay_ms => 2000, times => 0 });
 $session->start($refresh);
 Manager::wait_until(sub { scalar $sandbox->log });
 Manager::set_accounts($node, { lease => undef, leased_until => undef, refresh_token => '\x00', access_expires => '2 hours' });
