@@ -128,7 +128,7 @@ FROM owner WHERE name NOT IN (SELECT name FROM next_step);
 \echo '== What came back: two callbacks of Connect, as fields'
 \echo
 WITH came (callback) AS (VALUES
-	('https://example.com/callback?code=6fd1ba5e&state=session-of-Hana'
+	('https://example.com/callback?user_id=6fd1ba5e-2c4f-4c1b-9a37-1f3f6f1d2b90&state=session-of-Hana'
 	 '&virtual_key_url=https%3A%2F%2Fwww.tesla.com%2F_ak%2Fsmartcar.com'),
 	('https://example.com/callback?error=access_denied'
 	 '&error_description=User+denied+access+to+application.&state=session-of-Bruno'))
