@@ -25,6 +25,20 @@
 #define IS_REPORTED(known_at) \
 	"(" known_at " > " DETAILS_AT " AND " known_at " > @now - interval '1 day') "
 
+#define READ_STALE \
+	"SELECT user_id, vehicle_id, " DETAILS_AT "AS details_at " \
+	"FROM smartcar_tesla.connection " \
+	"WHERE server = $1 " \
+	"AND (user_id = $2 OR $2 IS NULL) " \
+	"AND status = 'connected' " \
+	"AND (details_at IS NULL OR details_at < $3 OR details_at > @now) " \
+	"AND ($4 AND details_at IS NOT NULL AND error_type IS NULL " \
+	"AND " IS_REPORTED("access_type_known_at") \
+	"AND " IS_REPORTED("tesla_scopes_known_at") \
+	"AND " IS_REPORTED("virtual_key_known_at") ") IS NOT TRUE " \
+	"AND (" DETAILS_AT ", user_id, vehicle_id) > ($5, $6, $7) " \
+	"ORDER BY " DETAILS_AT ", user_id, vehicle_id LIMIT $8"
+
 /*
  * Reads connections, beginning with those whose details are the oldest.
  */
@@ -43,19 +57,10 @@ smartcar_connections_read_stale(const SmartcarStaleFilter *filter, int limit, in
 	smartcar_parameter_string(&parameters, after ? after->user_id : "");
 	smartcar_parameter_string(&parameters, after ? after->vehicle_id : "");
 	smartcar_parameter_int32(&parameters, limit);
-	*count = (int) smartcar_spi_run("SELECT user_id, vehicle_id, " DETAILS_AT "AS details_at "
-									"FROM smartcar_tesla.connection "
-									"WHERE server = $1 "
-									"AND (user_id = $2 OR $2 IS NULL) "
-									"AND status = 'connected' "
-									"AND (details_at IS NULL OR details_at < $3 OR details_at > @now) "
-									"AND ($4 AND details_at IS NOT NULL AND error_type IS NULL "
-									"AND " IS_REPORTED("access_type_known_at")
-									"AND " IS_REPORTED("tesla_scopes_known_at")
-									"AND " IS_REPORTED("virtual_key_known_at") ") IS NOT TRUE "
-									"AND (" DETAILS_AT ", user_id, vehicle_id) > ($5, $6, $7) "
-									"ORDER BY " DETAILS_AT ", user_id, vehicle_id LIMIT $8",
-									&parameters);
+	if (filter->user_id == NULL)
+		*count = (int) smartcar_spi_run_on_all(READ_STALE, &parameters);
+	else
+		*count = (int) smartcar_spi_run(READ_STALE, &parameters);
 	connections = palloc((*count + 1) * sizeof(SmartcarStaleConnection));
 	for (int i = 0; i < *count; i++)
 	{

@@ -44,7 +44,7 @@ smartcar_subscribers_read(const SmartcarUserFilter *filter, const char *webhook_
 	smartcar_parameter_int32(&parameters, limit);
 	smartcar_parameter_bool(&parameters, all);
 	if (smartcar_user_filter_is_empty(filter))
-		*count = (int) smartcar_spi_run_in_order(READ_SUBSCRIBERS, &parameters);
+		*count = (int) smartcar_spi_run_on_all(READ_SUBSCRIBERS, &parameters);
 	else
 		*count = (int) smartcar_spi_run(READ_SUBSCRIBERS, &parameters);
 	subscribers = palloc0((*count + 1) * sizeof(SmartcarSubscriber));

@@ -412,10 +412,10 @@ smartcar_connections_read_users(const SmartcarServer *server, const char *last,
 	smartcar_parameter_time(&parameters, list_began_at);
 	smartcar_parameter_string(&parameters, last);
 	smartcar_parameter_int32(&parameters, limit);
-	*count = (int) smartcar_spi_run_in_order("SELECT DISTINCT user_id FROM smartcar_tesla.connection "
-											 "WHERE server = $1 AND user_id > $3 AND " IS_MISSING
-											 "ORDER BY user_id LIMIT $4",
-											 &parameters);
+	*count = (int) smartcar_spi_run_on_all("SELECT DISTINCT user_id FROM smartcar_tesla.connection "
+										   "WHERE server = $1 AND user_id > $3 AND " IS_MISSING
+										   "ORDER BY user_id LIMIT $4",
+										   &parameters);
 	user_ids = palloc((*count + 1) * sizeof(char *));
 	for (int i = 0; i < *count; i++)
 		user_ids[i] = smartcar_row_string(i, "user_id");
