@@ -208,8 +208,9 @@ missing_action(StatusState *state, const SmartcarConnectionFacts *facts)
 }
 
 /*
- * Chooses the action.  The error of a disconnected vehicle no longer matters.  An
- * error that is transient, or that nobody can fix, must not hide an action of the owner.
+ * Chooses the action.  The error of a disconnected vehicle no longer matters.  A
+ * transient error must not hide an action of the owner; one that nobody can fix is not
+ * stored.
  */
 static SmartcarAction
 choose_action(StatusState *state, const SmartcarConnectionFacts *facts)
@@ -219,8 +220,7 @@ choose_action(StatusState *state, const SmartcarConnectionFacts *facts)
 	if (facts->is_disconnected)
 		return SMARTCAR_ACTION_CONNECT;
 	if (facts->error_action != SMARTCAR_ACTION_UNKNOWN &&
-		facts->error_action != SMARTCAR_ACTION_RETRY &&
-		facts->error_action != SMARTCAR_ACTION_NONE)
+		facts->error_action != SMARTCAR_ACTION_RETRY)
 		return facts->error_action;
 	missing = missing_action(state, facts);
 	if (missing == SMARTCAR_ACTION_NONE && facts->error_action == SMARTCAR_ACTION_RETRY)

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "manager/account.h"
@@ -145,7 +146,8 @@ warn_of_unknown(const SmartcarServer *server, int64 count, const char *first)
 						   "%lld users are not known on server \"%s\"",
 						   (unsigned long) count, (long long) count, server->name),
 			 errdetail("The first of them is \"%s\".", first),
-			 errhint("Run CALL smartcar_sync() to store the users that Smartcar lists, then call smartcar_adopt() again.")));
+			 errhint("Run CALL smartcar_sync(server => %s) to store the users that Smartcar lists, then call smartcar_adopt() again.",
+					 quote_literal_cstr(server->name))));
 }
 
 /*

@@ -161,7 +161,8 @@ connect_by_code(SmartcarServer *server, SmartcarKeyRing *ring, const SmartcarCal
 				 errmsg("owner is connected, but could not get the user id: %s",
 						failure->message),
 				 failure->detail ? errdetail_internal("%s", failure->detail) : 0,
-				 errhint("Run CALL smartcar_sync() to try again.")));
+				 errhint("Run CALL smartcar_sync(server => %s) to try again.",
+						 quote_literal_cstr(server->name))));
 	smartcar_spi_commit();
 	return access_token;
 }
@@ -220,7 +221,8 @@ sync_vehicles(SmartcarSyncRun *run, const SmartcarSession *session, const char *
 				 errmsg("owner is connected, but could not list the vehicles: %s",
 						error->message),
 				 error->detail ? errdetail_internal("%s", error->detail) : 0,
-				 errhint("Run CALL smartcar_sync() to try again.")));
+				 errhint("Run CALL smartcar_sync(server => %s) to try again.",
+						 quote_literal_cstr(run->server->name))));
 }
 
 static void

@@ -220,7 +220,8 @@ raise_failure(const SmartcarForget *forget)
 			 errdetail_internal("Connections disconnected: " INT64_FORMAT ", known to be left: " INT64_FORMAT ".%s%s",
 								forget->disconnected, forget->left,
 								failure->detail ? " " : "", failure->detail ? failure->detail : ""),
-			 errhint("Run CALL smartcar_forget() again to continue from here.%s%s",
+			 errhint("Run CALL smartcar_forget(%s, %s) again to continue from here.%s%s",
+					 quote_literal_cstr(forget->external_id), quote_literal_cstr(forget->run.server->name),
 					 failure->hint ? " " : "", failure->hint ? failure->hint : "")));
 }
 

@@ -19,6 +19,7 @@
 
 #include "manager/forget_target.h"
 
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "api/sql_function.h"
@@ -347,7 +348,8 @@ unseal_token(SmartcarForget *forget, const SmartcarKeyRing *ring, SmartcarOwnerU
 	SmartcarFailure failure = {
 		.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		.message = "the access token has expired",
-		.hint = "Run CALL smartcar_refresh() first, or add a management_token to the user mapping."
+		.hint = psprintf("Run CALL smartcar_refresh(server => %s) first, or add a management_token to the user mapping.",
+						 quote_literal_cstr(forget->run.server->name))
 	};
 	const char *token;
 

@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "port.h"
+#include "utils/builtins.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -387,7 +388,8 @@ server_with_tokens(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("server \"%s\" has api_version \"3\", in which owners have no tokens",
 						server->name),
-				 errhint("Run CALL smartcar_sync() to store the users, and CALL smartcar_adopt() to give them their external_id.")));
+				 errhint("Run CALL smartcar_sync(server => %s) to store the users, and CALL smartcar_adopt() to give them their external_id.",
+						 quote_literal_cstr(server->name))));
 	return server;
 }
 

@@ -14,6 +14,7 @@
 
 #include "manager/subscribe.h"
 
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "api/subscription.h"
@@ -30,14 +31,16 @@
 #define RECORD_ATTEMPTS			5
 
 static void
-warn(const SmartcarSubscriber *subscriber, const SmartcarFailure *error)
+warn(const SmartcarServer *server, const SmartcarSubscriber *subscriber,
+	 const SmartcarFailure *error)
 {
 	ereport(WARNING,
 			(errcode(error->sqlstate),
 			 errmsg("could not subscribe vehicle \"%s\" of user \"%s\": %s",
 					subscriber->vehicle_id, subscriber->user_id, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
-			 errhint("Run CALL smartcar_sync() to try again.")));
+			 errhint("Run CALL smartcar_sync(server => %s) to try again.",
+					 quote_literal_cstr(server->name))));
 }
 
 /* The arguments of smartcar_subscribers_record(). */
@@ -121,7 +124,7 @@ subscribe(SmartcarSyncRun *run, const char *webhook_id, SmartcarSubscriber *subs
 		if (error == NULL)
 			subscribed++;
 		else if (!smartcar_sync_check_rate_limit(run, error))
-			warn(&subscribers[i], error);
+			warn(run->server, &subscribers[i], error);
 	}
 	return subscribed > 0 && !run->is_rate_limited;
 }

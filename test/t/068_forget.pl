@@ -191,7 +191,7 @@ like($result, qr/^WARNING:  SC500: could not disconnect vehicle "[0-9a-f-]+" of 
 my $error = Session::parts_of_error($result);
 like("$error->{sqlstate} $error->{message}", qr/^SC500 could not forget owner "owner-7": Smartcar /, 'a vehicle that cannot be disconnected is an error');
 like($error->{detail}, qr/^Connections disconnected: 1, known to be left: 1\. DELETE /, 'the detail says what was done');
-like($error->{hint}, qr/^Run CALL smartcar_forget\(\) again to continue from here\./, 'the hint says what to do');
+like($error->{hint}, qr/^Run CALL smartcar_forget\('owner-7', 'smartcar'\) again to continue from here\./, 'the hint has the statement that continues');
 is(stored('owner-7'), '1|1|0', 'the other vehicle is deleted, the account stays');
 is(Manager::rows($node, 'connection', 'vehicle_id'), at_smartcar('ben'), 'the vehicle that Smartcar still has stays');
 $sandbox->faults;
