@@ -7,7 +7,7 @@ const pages = require('./pages');
 const {page, redirect} = require('./web');
 
 function vehiclesOf(owner) {
-  return database.rows('SELECT * FROM garage.vehicle WHERE external_id = $1 ORDER BY model, vehicle_id', [owner.external_id]);
+  return database.rows('SELECT * FROM garage.vehicle WHERE external_id = $1 ORDER BY model, vehicle_id, user_id', [owner.external_id]);
 }
 
 async function show({owner, cookie, keyPage}) {

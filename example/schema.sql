@@ -183,7 +183,7 @@ CREATE VIEW garage.moved_vehicle AS
 -- motion; its other descriptions are for developers.  security_invoker: a
 -- role sees here what it may see in smartcar_status.
 CREATE VIEW garage.vehicle WITH (security_invoker) AS
-	SELECT s.external_id, s.vehicle_id, initcap(s.make) AS make, s.model, s.year, s.status, found.is_driver,
+	SELECT s.external_id, s.user_id, s.vehicle_id, initcap(s.make) AS make, s.model, s.year, s.status, found.is_driver,
 		s.missing_scopes, s.missing_tesla_permissions, smartcar_tesla_permissions(s.granted_scopes) AS granted_tesla_permissions,
 		s.virtual_key_required, s.virtual_key_paired,
 		CASE WHEN s.error_type = 'VEHICLE_STATE' THEN s.error_description END AS vehicle_error,
@@ -202,7 +202,7 @@ CREATE VIEW garage.vehicle WITH (security_invoker) AS
 			ELSE s.action::text END
 	WHERE s.server = 'smartcar'
 	UNION ALL
-	SELECT m.external_id, m.vehicle_id, m.make, m.model, m.year, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+	SELECT m.external_id, NULL, m.vehicle_id, m.make, m.model, m.year, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
 		h.situation, h.tone, h.label, h.hint, h.button, NULL, NULL
 	FROM garage.moved_vehicle AS m JOIN garage.hint AS h ON h.situation = 'owner_changed';
 

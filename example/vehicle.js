@@ -67,6 +67,13 @@ function readingList({readings}) {
     html`<dl class="readings">${readings.map(reading)}</dl>`);
 }
 
+// The ids of what can have the focus begin with a word for it and end with this.  With
+// them, the script of the page keeps the focus, and what is open, when a card changes.
+// An owner can have one vehicle through two users.
+function cardId({user_id: userId, vehicle_id: vehicleId}) {
+  return `${userId || 'moved'}-${vehicleId}`;
+}
+
 // May be broken after a slash.
 function breakable(address) {
   return address.split('/').map((part, i) => html`${i > 0 && html`/<wbr>`}${part}`);
@@ -74,7 +81,10 @@ function breakable(address) {
 
 // On a phone the link is a button; elsewhere it is for the phone's camera.  The
 // style sheet shows one of them.
-function keyPanel({vehicle_id: id, key_url: link}, keyPage) {
+function keyPanel(vehicle, keyPage) {
+  const {key_url: link} = vehicle;
+  const id = cardId(vehicle);
+
   return html`<div class="key">
 <a class="button on-phone" id="key-${id}" href="${link}" rel="noreferrer">Add the virtual key</a>
 <div class="on-desktop">${qrCode(link, `QR code of ${link}`)}</div>
@@ -92,14 +102,14 @@ function panel(vehicle, keyPage) {
   return situation !== 'none' && html`<div class="panel ${tone}">
 <p>${hint}</p>
 ${error && html`<p class="aside">Smartcar says: ${error}</p>`}
-${button && html`<a class="button" id="fix-${id}" href="/connect?vehicle=${encodeURIComponent(id)}">${button}</a>`}
+${button && html`<a class="button" id="fix-${cardId(vehicle)}" href="/connect?vehicle=${encodeURIComponent(id)}">${button}</a>`}
 ${keyUrl && keyPanel(vehicle, keyPage)}
 </div>`;
 }
 
-// The ids let the script of the page keep the focus and what is open when a card changes.
 function vehicleCard(vehicle, keyPage) {
-  const {vehicle_id: id, make, model, year, status, tone, label, is_driver: isDriver, granted_tesla_permissions: granted} = vehicle;
+  const {make, model, year, status, tone, label, is_driver: isDriver, granted_tesla_permissions: granted} = vehicle;
+  const id = cardId(vehicle);
 
   return html`<article class="card">
 <header>

@@ -42,7 +42,7 @@ function show(fresh) {
     details.open = open.includes(details.id);
   }
   if (focused && document.activeElement.id !== focused) {
-    document.getElementById(focused)?.focus();
+    document.getElementById(focused)?.focus({preventScroll: true});
   }
 }
 
