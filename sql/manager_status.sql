@@ -25,10 +25,10 @@ INSERT INTO cases (what, expected) VALUES ('all is well', 'none');
 INSERT INTO cases (what, expected, status) VALUES ('disconnected', 'connect', 'disconnected');
 INSERT INTO cases (what, expected, status) VALUES ('no status', 'none', NULL);
 INSERT INTO cases (what, expected, status, error_action) VALUES ('disconnected, and an error', 'connect', 'disconnected', 'ask_owner');
-INSERT INTO cases (what, expected, error_action) VALUES ('a transient error alone', 'retry', 'retry'), ('an error that nobody can fix, alone', 'none', 'none');
+INSERT INTO cases (what, expected, error_action) VALUES ('a transient error alone', 'retry', 'retry');
 INSERT INTO cases (what, expected, error_action, tesla_scopes)
-	SELECT 'an error that somebody can fix comes before missing permissions',
-		CASE WHEN a IN ('retry', 'none') THEN 'update_access' ELSE a END, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
+	SELECT 'an error comes before missing permissions, unless it is transient',
+		CASE a WHEN 'retry' THEN 'update_access' ELSE a END, a, '{}' FROM unnest(enum_range(NULL::smartcar_action)) AS a;
 INSERT INTO cases (what, expected, tesla_scopes, granted_scopes) VALUES
 	('nothing ticked at Tesla', 'update_access', '{}', '{}'),
 	('one not ticked', 'update_access', '{vehicle_location,vehicle_device_data}', '{read_location,read_odometer}'),

@@ -26,12 +26,14 @@ read -r url email < <(perl -MJSON::PP -0777 -ne '
 # replace OLD NEW, in all files
 replace()
 {
-	OLD=$1 NEW=$2 perl -pi -e 's/\Q$ENV{OLD}\E(?![\w-])/$ENV{NEW}/g' "${files[@]}"
+	OLD=$1 NEW=$2 perl -pi -e 's/(?<![\w.+-])\Q$ENV{OLD}\E(?![\w-])/$ENV{NEW}/g' "${files[@]}"
 }
 
 case $#,${1:-} in
 	0,* | 1,--release) ;;
 	2,https://?*)
+		[[ $2 =~ ^[^@[:space:]\<\>]+@[^@[:space:]\<\>]+\.[^@[:space:]\<\>]+$ ]] ||
+			{ echo "\"$2\" is not the address of a mailbox" >&2; exit 2; }
 		replace "$url" "${1%/}"
 		replace "$email" "$2"
 		exec "$0"
@@ -57,7 +59,7 @@ must_have()
 
 must_have "\"$url/issues\"" META.json
 must_have "\"$url.git\"" META.json
-must_have "git clone $url.git" README.md
+must_have "git clone $url.git smartcar_tesla &&" README.md
 must_have "$url/security" SECURITY.md
 must_have "Homepage: $url" debian/control debian/control.in
 must_have "Vcs-Browser: $url" debian/control debian/control.in
