@@ -356,7 +356,7 @@ Manager::set_accounts($node, { access_expires => '-1 minute' });
 $sandbox->faults;
 $error = $session->error("CALL smartcar_forget('owner-7', server => 'token_only')");
 is($error->{sqlstate} . ' ' . stored('owner-7'), '55000 1|2|0', 'an expired token');
-like($error->{hint}, qr/CALL smartcar_refresh\(\)/, 'the expired token has to be refreshed first');
+like($error->{hint}, qr/CALL smartcar_refresh\(server => 'token_only'\)/, 'the expired token has to be refreshed first');
 is(sent(), '', 'nothing is sent');
 Manager::set_accounts($node, { status => 'reauthenticate' });
 like($session->error("CALL smartcar_forget('owner-7', server => 'token_only')")->{hint}, qr/management_token/, 'a refused token needs the management token');
