@@ -111,7 +111,8 @@ typedef struct Run
 	const SmartcarPool *pool;
 	MemoryContext context;
 	Host	   *hosts;
-	int64		clock;			/* milliseconds that the loop has run */
+	int64		clock;			/* milliseconds, without the time of the
+								 * source and of a suspended process */
 	int64		last;			/* when the clock was last advanced */
 	int			stalls;			/* how often the clock stopped */
 	int			epoch;			/* number of timeouts, see
@@ -361,12 +362,12 @@ finish_request(Run *run, Slot *slot, const SmartcarResponse *response)
 }
 
 static void
-call_idle(Run *run)
+after_responses(Run *run)
 {
-	if (run->source->idle == NULL)
+	if (run->source->after_responses == NULL)
 		return;
 	advance_clock(run, MAX_STEP);
-	run->source->idle(run->source);
+	run->source->after_responses(run->source);
 	advance_clock(run, 0);
 }
 
@@ -672,7 +673,8 @@ end_tries(Run *run)
 }
 
 /*
- * Returns the sockets of a multi handle, for another one to wait for them, too.
+ * Returns the sockets of a multi handle, for another one to wait for them, too, and
+ * lowers *timeout to when the handle must run again.
  * Sockets that select() does not support are checked after each slice.
  */
 static unsigned int
@@ -745,14 +747,14 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 
 	for (;;)
 	{
-		call_idle(run);
+		after_responses(run);
 		start_pending(run);
 		if (run->in_use == 0)
 			break;
 
 		/*
-		 * Not directly after end_tries(), because idle() comes first: it may
-		 * store the responses that have arrived.
+		 * Not directly after end_tries(), because after_responses() comes
+		 * first: it may store the responses that have arrived.
 		 */
 		CHECK_FOR_INTERRUPTS();
 		exit_if_orphaned();

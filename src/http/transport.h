@@ -105,8 +105,8 @@ typedef struct SmartcarResponse
  * done() is called for each request in the order in which they finish.  It may
  * change the request and return true, to have it sent as a new request.
  *
- * idle(), which may be NULL, is called after done() was called for all responses
- * that have arrived, before interrupts are served, and at least every 100 ms.
+ * after_responses(), which may be NULL, is called after done() was called for all
+ * responses that have arrived, before interrupts are served, and at least every 100 ms.
  *
  * All three are called while other requests are running.  They may run SQL,
  * commit, start another run, take long, and raise errors.  An error ends the
@@ -118,7 +118,7 @@ typedef struct SmartcarRequestSource
 	SmartcarRequest *(*next) (struct SmartcarRequestSource *source);
 	bool		(*done) (struct SmartcarRequestSource *source, SmartcarRequest *request,
 						 const SmartcarResponse *response);
-	void		(*idle) (struct SmartcarRequestSource *source);
+	void		(*after_responses) (struct SmartcarRequestSource *source);
 } SmartcarRequestSource;
 
 extern void smartcar_http_run(const SmartcarHttpSettings *settings,

@@ -54,10 +54,10 @@ PG_FUNCTION_INFO_V1(smartcar_refresh);
  * How long a run waits to try again accounts that have failed or were locked, in
  * milliseconds.
  */
-#define SOON				20000
+#define MAX_WAIT			20000
 
-/* The pause before locked rows are tried again, in microseconds. */
-#define LOCKED_PAUSE		(200 * INT64CONST(1000))
+/* The pause before locked rows are tried again, in milliseconds. */
+#define LOCKED_PAUSE		200
 
 /* How many accounts are claimed for each concurrent request. */
 #define CLAIM_FACTOR		2
@@ -166,7 +166,10 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		if (claim == NULL)
 			return false;
 
-		/* smartcar_reseal_tokens() waits only for claims that precede it */
+		/*
+		 * smartcar_reseal_tokens() waits only for earlier claims.  Read the
+		 * keys again for each batch, so that later claims use the new key.
+		 */
 		if (is_first)
 			smartcar_key_ring_reread(&refresh->ring, call->server);
 		refresh->locked_since = 0;
@@ -203,12 +206,12 @@ wait_for_locks(Refresh *refresh)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	smartcar_spi_wait_until(now + LOCKED_PAUSE);
+	smartcar_spi_wait_until(now + LOCKED_PAUSE * INT64CONST(1000));
 	smartcar_results_store(&refresh->results);
 
 	/*
-	 * the lock may last so long that accounts which this run has refreshed
-	 * are due again
+	 * A run refreshes no account twice, but a lock may last until its new
+	 * tokens are due.  An hour is half of the life of an access token.
 	 */
 	refresh->claims.due.began = Max(refresh->claims.due.began, now - USECS_PER_HOUR);
 }
@@ -225,20 +228,20 @@ wait_for_locked_claims(Refresh *refresh)
 		return false;
 	if (refresh->locked_since == 0 || refresh->locked_since > now)
 		refresh->locked_since = now;
-	return now - refresh->locked_since <= SOON * INT64CONST(1000);
+	return now - refresh->locked_since <= MAX_WAIT * INT64CONST(1000);
 }
 
 /*
  * Called when there is nothing to send.  Waits for results whose rows are locked,
  * without a limit, because Smartcar does not return these tokens again.  Waits up to
- * SOON for locked accounts, and for the next attempt at a failed account: a refresh
+ * MAX_WAIT for locked accounts, and for the next attempt at a failed account: a refresh
  * whose response was lost must be sent again within a minute, and the next CALL may be
  * later.  Returns whether to go on.
  */
 static bool
 wait_for_more(Refresh *refresh)
 {
-	TimestampTz due;
+	TimestampTz next_attempt;
 
 	if (smartcar_results_any_locked(&refresh->results) ||
 		(!must_stop(refresh) && wait_for_locked_claims(refresh)))
@@ -248,10 +251,10 @@ wait_for_more(Refresh *refresh)
 	}
 	if (must_stop(refresh))
 		return false;
-	due = smartcar_claims_next_attempt(&refresh->claims, SOON);
-	if (due == DT_NOEND)
+	next_attempt = smartcar_claims_next_attempt(&refresh->claims, MAX_WAIT);
+	if (next_attempt == DT_NOEND)
 		return false;
-	smartcar_spi_wait_until(Min(due, refresh->statement_end));
+	smartcar_spi_wait_until(Min(next_attempt, refresh->statement_end));
 	return true;
 }
 
@@ -323,16 +326,16 @@ static void
 refresh_accounts(Refresh *refresh)
 {
 	SmartcarServer *server = refresh->call.server;
-	int64		due;
+	int64		due_count;
 
 	/* fail on missing configuration before anything is sent or claimed */
 	smartcar_key_ring_read(&refresh->ring, server);
 	smartcar_call_authorize(&refresh->call, SMARTCAR_AUTHORIZE_CLIENT);
 
-	due = smartcar_due_accounts_count(&refresh->claims.due);
-	smartcar_progress_begin(&refresh->progress, "smartcar_refresh()", "accounts", due);
+	due_count = smartcar_due_accounts_count(&refresh->claims.due);
+	smartcar_progress_begin(&refresh->progress, "smartcar_refresh()", "accounts", due_count);
 	smartcar_spi_commit();
-	if (due > 0)
+	if (due_count > 0)
 		smartcar_job_run_insert(&refresh->job);
 	refresh->statement_end = hold_statement_timeout();
 	run(refresh);
@@ -403,7 +406,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	refresh = palloc0(sizeof(Refresh));
 	call = &refresh->call;
 	smartcar_call_begin_refilled(call, server, &smartcar_token_operation, refill, finish_item);
-	call->source.idle = store_results;
+	call->source.after_responses = store_results;
 	call->settings.timeout = Min(call->settings.timeout, MAX_TIMEOUT);
 	smartcar_claims_begin(&refresh->claims, server, call->item_count * CLAIM_FACTOR);
 	if (!PG_ARGISNULL(ACCESS_WITHIN))
