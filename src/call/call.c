@@ -138,8 +138,8 @@ finish_item(SmartcarCall *call, SmartcarItem *item)
 
 /*
  * Whether to retry an item with a new application token: the token may have been
- * revoked before it expired.  A new token would not help an item that was refused
- * twice, or if the current token is new and was not accepted yet.
+ * revoked before it expired.  Not if this item was refused before, or if the
+ * current token is new and nothing has accepted it: a new token would not help.
  */
 static bool
 token_was_refused(SmartcarCall *call, SmartcarItem *item, int status)
@@ -210,6 +210,8 @@ request_done(SmartcarRequestSource *source, SmartcarRequest *request,
 
 	if (goes_on)
 		prepare_request(call, item);
+
+	/* an item whose token was refused stays open, for smartcar_call_run() */
 	else if (call->refused_tokens == refused_before)
 		finish_item(call, item);
 	return goes_on;

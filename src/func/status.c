@@ -237,6 +237,7 @@ smartcar_connection_action(const SmartcarServer *server, const SmartcarConnectio
 	return choose_action(&state, facts);
 }
 
+/* A value that is not found is SMARTCAR_ACTION_UNKNOWN, which is SMARTCAR_ACTION_COUNT. */
 static SmartcarAction
 error_action_argument(FunctionCallInfo fcinfo, const StatusState *state)
 {
@@ -323,7 +324,8 @@ add_to_hash(uint64 hash, FunctionCallInfo fcinfo, int argument)
 /*
  * A hash of the facts that choose_action() uses, for the index of smartcar_todo:
  * rows with the same hash need the same action.  Rows with different hashes may
- * need the same action, too, so a later version may compute it differently.
+ * need the same action, too.  If a later version computes it differently, its update
+ * script must rebuild the index.
  */
 Datum
 smartcar_facts_hash(PG_FUNCTION_ARGS)
@@ -354,9 +356,9 @@ smartcar_facts_hash(PG_FUNCTION_ARGS)
 }
 
 /*
- * The link to send to the owner.  A link to Connect has no callback, so that the
- * stored tokens stay valid.  There is no link for the action "connect", which
- * needs a new session.
+ * The link to send to the owner.  A link to Connect has no callback: with v2.0, its
+ * code would be exchanged for new tokens, which replace the stored ones.  There is no
+ * link for the action "connect", which needs a new session.
  */
 Datum
 smartcar_action_url(PG_FUNCTION_ARGS)

@@ -103,6 +103,8 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 		listing->error != NULL || !smartcar_sync_may_request(listing->run, call))
 		return false;
 	page = palloc0(sizeof(SmartcarConnectionPage));
+
+	/* the last page that was parsed; the request is for the next one */
 	page->pages.page = listing->next_page++ - 1;
 	page->pages.is_lenient = true;
 	page->requested_at = GetCurrentTimestamp();
@@ -113,11 +115,13 @@ next_page(SmartcarCall *call, SmartcarItem *item)
 static void
 record_error(Listing *listing, const SmartcarItem *item)
 {
-	int			number = smartcar_item_page(item)->pages.page + 1;
 	MemoryContext old_context;
 
 	if (smartcar_sync_check_rate_limit(listing->run, item->error))
 	{
+		/* a refused page was not parsed, so pages.page is the one before it */
+		int			number = smartcar_item_page(item)->pages.page + 1;
+
 		if (listing->refused_page == 0 || number < listing->refused_page)
 			listing->refused_page = number;
 		return;
