@@ -1,7 +1,7 @@
 #!/bin/bash
 #
 # A psql to try things: on a PostgreSQL server of its own with the extension, whose server
-# "smartcar" is a local Smartcar.
+# "smartcar" is a local Smartcar, with version 3 of the API.
 #
 # Usage: test/psql.sh [ARGUMENTS OF psql]
 #

@@ -1,5 +1,6 @@
 # smartcar_finish_connect(): invalid callbacks, callbacks with an error, exchanges that
-# fail, and what is stored about an owner in the end.
+# fail, and what is stored about an owner in the end.  The servers "smartcar" and
+# "other" have version 2.0 of the API.
 
 use strict;
 use warnings;
@@ -165,7 +166,7 @@ refused('a callback for another server', $callback, 'SCUNK', 'other');
 like($session->query(finish($callback)), qr/^finished\|owner-8/, 'the callback works for its own server');
 refused('a state with another case', $callback =~ s/(state=)(\w+)/$1\U$2/r, 'SCUNK');
 is($session->error(finish('https://example.com/callback?state=%zz'))->{sqlstate}, '22P02', 'a malformed callback');
-is($session->error('CALL smartcar_finish_connect(NULL)')->{sqlstate}, '22004', 'no callback');
+is($session->error('CALL smartcar_finish_connect(NULL)')->{sqlstate}, '22004', 'a callback that is NULL');
 is($session->error('BEGIN; ' . finish($callback))->{sqlstate}, '25001', 'a callback in a transaction block');
 $session->query('ROLLBACK');
 
@@ -222,10 +223,10 @@ foreach my $case (
 	is(Manager::count($node, 'account'), 0, "$error: nothing is stored");
 }
 
-# A v2.0 callback without a code, or with both
+# A callback without a result
 start_over();
 $link = link_for();
-like($session->query(finish("https://example.com/callback?state=" . state_of($link))), qr/^failed\|\|\|\|the callback has neither a code nor a user_id\|connect\|\|\d+$/m, 'a callback with neither a code nor an error');
+like($session->query(finish("https://example.com/callback?state=" . state_of($link))), qr/^failed\|\|\|\|the callback has neither a code nor a user_id\|connect\|\|\d+$/m, 'a callback with neither a code nor a user_id');
 
 # The exchange fails
 
