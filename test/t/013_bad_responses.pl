@@ -120,7 +120,7 @@ SKIP:
 	skip 'there is no /proc', 4 if !-d '/proc/self';
 	my $fresh = Session->new($node);
 	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => ['1'] } });
-	is($fresh->query($values), '200|1', 'a header');
+	is($fresh->query($values), '200|1', 'the result has a header of the response');
 	my $before = peak_memory($fresh);
 	$sandbox->faults({ times => 0, body => {}, headers => { 'X-A' => [ ('1') x 4500 ] } });
 	is($fresh->query($values), '200|13498', 'a header with 4500 values');
@@ -263,7 +263,7 @@ foreach my $status (301, 302, 303, 307, 308)
 	{
 		$sandbox->faults({ status => $status, redirect => $target });
 		is(on('smartcar')->error($ask)->{sqlstate}, "SC$status", "a redirect ($status) is an error");
-		is(scalar $sandbox->log, 1, 'and is not followed');
+		is(scalar $sandbox->log, 1, "a redirect ($status) is not followed");
 	}
 }
 

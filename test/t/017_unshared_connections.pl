@@ -63,7 +63,7 @@ sub shared
 
 # The connection of the reads is open, and the connection of one command breaks while
 # others are running.
-is(ask('two', 1 .. 3), '- - -', 'three reads');
+is(ask('two', 1 .. 3), '- - -', 'three reads have results');
 $sandbox->faults(
 	{ match => { method => 'POST', path => 'vehicle-000002' }, delay_ms => 500, drop => 'after' },
 	{ match => { method => 'POST' }, delay_ms => 1000, status => 200, body => {}, times => 0 });

@@ -234,7 +234,7 @@ foreach my $before ('', 'i', 'id', 'id:')
 	my $base64 = encode_base64("$before$odd", '');
 
 	$sandbox->faults({ match => { path => '/oauth/token' }, status => 400, body => "Invalid: <$base64>" });
-	like($session->error("SELECT smartcar_exchange_code('$odd')")->{detail}, qr/Invalid: <.{0,4}\(hidden\).{0,4}>/, "nor in base64, behind \"$before\"");
+	like($session->error("SELECT smartcar_exchange_code('$odd')")->{detail}, qr/Invalid: <.{0,4}\(hidden\).{0,4}>/, "not shown in base64, behind \"$before\"");
 }
 
 # Incomplete responses

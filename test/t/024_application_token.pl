@@ -50,7 +50,7 @@ $sandbox->ask('settings', { application_token_lifetime => 3600 });
 my $session = Session->new($node);
 $sandbox->faults();
 is($session->query($call), 'Model Y', 'a call gets its token');
-is($session->query($bulk), '20|20|0', 'many calls');
+is($session->query($bulk), '20|20|0', 'many calls get their token');
 is_deeply(requests(), { tokens => 1, 200 => 21 }, 'many calls share one token');
 
 my ($request) = $sandbox->log(path => '^/oauth2/token$');
@@ -157,7 +157,7 @@ is_deeply(requests(), { tokens => 2 }, 'no request without a token, and no secon
 
 $session->query(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET api_client_secret 'another-secret')));
 $sandbox->faults();
-is($session->query($call), 'Model Y', 'changed credentials');
+is($session->query($call), 'Model Y', 'a call succeeds with changed credentials');
 ($request) = $sandbox->log(path => '^/oauth2/token$');
 like($request->{body}, qr/client_secret=another-secret$/, 'changed credentials get another token');
 isnt($session->query('SELECT access_token FROM smartcar_get_application_token()'), $token, 'the new token replaces the old one');
@@ -189,7 +189,7 @@ for my $turn (1, 2)
 	for my $number (1 .. 10)
 	{
 		$session->query("ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET api_client_secret 'secret-$number')");
-		is($session->query($call), 'Model Y', "credentials $number");
+		is($session->query($call), 'Model Y', "a call succeeds with credentials $number");
 	}
 }
 is(requests()->{200}, 20, 'more applications than a backend keeps tokens for');
@@ -204,7 +204,7 @@ is_deeply(requests(), { tokens => 2, 200 => 2 }, 'a token without an expiry is u
 $sandbox->faults({ match => { path => '^/oauth2/token$' }, body => { token_type => 'Bearer' }, times => 0 });
 is($session->error($call)->{sqlstate}, 'SC004', 'a response without a token');
 $session->query(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (DROP api_client_id)));
-is($session->error($call)->{sqlstate}, '55000', 'no credentials');
+is($session->error($call)->{sqlstate}, '55000', 'an error without credentials');
 
 # A token is replaced shortly before it expires: a tenth of its life, or a minute
 

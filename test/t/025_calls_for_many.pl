@@ -53,7 +53,7 @@ sub is_complete
 		  JOIN (SELECT *, row_number() OVER () AS place FROM $from) AS c USING (place),
 			   LATERAL (SELECT $about AS about) a)), "$count|0|0", $name);
 	cmp_ok($sandbox->max_in_flight, '>', 1, "several at once: $name");
-	cmp_ok($sandbox->max_in_flight, '<=', 6, "but not too many: $name");
+	cmp_ok($sandbox->max_in_flight, '<=', 6, "not too many at once: $name");
 	return;
 }
 

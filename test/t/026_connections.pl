@@ -50,7 +50,7 @@ is_result('SELECT count(*) FROM smartcar_get_connections()', '0', 'no connection
 $sandbox->ask('fleet', { owners => 5, vehicles => 250 });
 my $simon = $sandbox->connect(owner => 'simon');
 $sandbox->faults();
-is($session->query('SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_get_connections()'), '252|252', 'all connections');
+is($session->query('SELECT count(*), count(DISTINCT vehicle_id) FROM smartcar_get_connections()'), '252|252', 'all connections are returned');
 my @requests = $sandbox->log;
 is_deeply([ map { "GET $_->{path}?$_->{query}" =~ s/cursor=[\w-]+$/cursor=.../r } @requests ], [ $list, "$list&cursor=...", "$list&cursor=..." ], 'page by page');
 isnt($requests[1]{query}, $requests[2]{query}, 'each page is requested with the cursor of the previous page');

@@ -36,7 +36,7 @@ foreach my $call (@calls)
 {
 	$sandbox->faults;
 	is($session->error($call)->{sqlstate}, '25006', "$call in a read-only session");
-	is(scalar $sandbox->log, 0, 'sends nothing');
+	is(scalar $sandbox->log, 0, "$call sends nothing");
 }
 
 $session->finish;

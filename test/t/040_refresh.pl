@@ -399,7 +399,7 @@ $session->start($refresh);
 Manager::wait_until(sub { scalar $sandbox->log });
 Manager::set_accounts($node, { lease => undef, leased_until => undef, refresh_token => '\x00', access_expires => '2 hours' });
 is(Manager::counts($session->result), '0|0|0', 'a refusal that arrives after newer tokens were stored');
-is(Manager::rows($node, 'account', 'status, attempts'), 'active|0', 'changes nothing');
+is(Manager::rows($node, 'account', 'status, attempts'), 'active|0', 'a refusal that arrives late changes nothing');
 start_over(1);
 $sandbox->faults({ match => $token, delay_ms => 2000, times => 0 });
 $session->start($refresh);

@@ -119,7 +119,7 @@ $session->start($refresh);
 	my $result = $session->result;
 	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): \d\d of 60 accounts in [5-6]\.\d s, \d+\.\d per second$/m, 'a notice after five seconds');
 	like($result, qr/^NOTICE:  (00000: )?smartcar_refresh\(\): 60 of 60 accounts in \d\.\d s, \d+\.\d per second$/m, 'a notice at the end');
-	is(Manager::counts($result), '60|0|0', 'the result');
+	is(Manager::counts($result), '60|0|0', 'all accounts are refreshed');
 }
 sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
 

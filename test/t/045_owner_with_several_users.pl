@@ -58,7 +58,7 @@ like($session->query(finish('carla', 'household')), qr/^finished\|household\|$ca
 like($session->query(finish('northwind', 'household')), qr/^finished\|household\|$northwind_id/m, 'the owner connects with the same external_id');
 is(accounts(), "$northwind_id $carla_id", 'both accounts are kept');
 is(Manager::aggregate($node, 'connection', 'count(*), count(DISTINCT vehicle_id)', status => 'connected'), '3|2', 'the connections of both are kept');
-like($session->query('CALL smartcar_sync()'), qr/^2\|0\|\d+\|\d+$/m, 'a sync');
+like($session->query('CALL smartcar_sync()'), qr/^2\|0\|\d+\|\d+$/m, 'a sync lists both users');
 is(accounts(), "$northwind_id $carla_id", 'a sync keeps both accounts');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');
 

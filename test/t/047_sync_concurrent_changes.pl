@@ -184,7 +184,7 @@ $sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
 receive(%login, state => 'ERROR');
 is(status('error_code', 'true'), 'AUTHENTICATION_FAILED', 'a stored time in the future does not hide an error');
-like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a sync');
+like($session->query("CALL smartcar_sync(user_id => '$ada_id')"), qr/^1\|0\|\d+\|\d+$/m, 'a sync of one user succeeds');
 is(status('virtual_key_paired, error_code, action', 'true'), 't||update_access', 'updates the whole row');
 is(sql('SELECT count(*) FROM smartcar_tesla.connection WHERE GREATEST(synced_at, access_type_known_at, tesla_scopes_known_at, virtual_key_known_at, errors_known_at) > now()'), 0, 'a sync updates the times of the row');
 
@@ -224,7 +224,7 @@ Manager::start_over($node, $sandbox);
 connect_owner('ada', 'owner-7');
 connect_owner('ben', 'owner-8');
 $sandbox->ask('fleet', { owners => 3 });
-like($session->query("CALL smartcar_sync(details => false, server => 'v3')"), qr/^6\|0\|\d+\|\d+$/m, 'a list');
+like($session->query("CALL smartcar_sync(details => false, server => 'v3')"), qr/^6\|0\|\d+\|\d+$/m, 'a sync lists all connections');
 sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF NEW.user_id IN ('$ben_id', 'user-000002') THEN RAISE 'not this one'; END IF; RETURN NEW; END \$\$;"
 	  . ' CREATE TRIGGER refuse BEFORE UPDATE ON smartcar_tesla.connection FOR EACH ROW EXECUTE FUNCTION refuse()');
 {
@@ -315,7 +315,7 @@ Manager::add_fleet($node, $sandbox, 'smartcar', 3);
 	Manager::wait_until(sub { sql('SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ' . $reseal->backend) });
 	$refresh->query("SET statement_timeout = '20s'");
 	is(Manager::counts($refresh->query('CALL smartcar_refresh()')), '3|0|0', 'a refresh does not wait behind reseal');
-	is(sql("SELECT state FROM pg_stat_activity WHERE pid = " . $reseal->backend), 'active', 'reseal waits');
+	is(sql("SELECT state FROM pg_stat_activity WHERE pid = " . $reseal->backend), 'active', 'reseal waits meanwhile');
 	$vacuum->query('COMMIT');
 	unlike($reseal->result, qr/ERROR/, 'reseal continues when the lock is released');
 	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'nothing is lost');

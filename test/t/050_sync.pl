@@ -180,7 +180,7 @@ Manager::delete_rows($node, 'connection', server => 'v3');
 $sandbox->faults({ match => { path => '^/v3/connections$' }, status => 401, times => 1 },
 	{ match => { path => '^/v3/connections$', nth => 8 }, status => 401 });
 is(counts("CALL smartcar_sync(details => false, server => 'v3')"), '1052|0', 'tokens that are revoked during a sync are replaced');
-is(requests(qr{^/oauth2/token}), 2, 'each once');
+is(requests(qr{^/oauth2/token}), 2, 'each revoked token is replaced once');
 $sandbox->faults({ match => { path => '^/v3/connections$' }, body => { data => [ map { { id => "c$_" } } 1 .. 100 ] }, times => 0 });
 is($session->error("SET statement_timeout = '20s'; CALL smartcar_sync(details => false, server => 'v3')")->{sqlstate},
 	'SC004', 'a server that repeats a page is an error');
@@ -203,8 +203,8 @@ $sandbox->ask('vehicle', { id => 'vehicle-000010', paired => JSON::PP::true });
 my $owner = Manager::rows($session, 'connection', 'external_id', vehicle_id => 'vehicle-000010');
 $sandbox->faults();
 is(counts("CALL smartcar_sync('$owner', server => 'v3')"), '1|0', 'a sync of one owner in v3');
-is(status('action', "server = 'v3' AND vehicle_id = 'vehicle-000010'"), 'none', 'updates the owner');
-is(scalar(grep { $_->{query} !~ /userId/ } $sandbox->log(path => '/v3/connections$')), 0, 'and requests only the owner\'s list');
+is(status('action', "server = 'v3' AND vehicle_id = 'vehicle-000010'"), 'none', 'a sync of one owner updates the owner');
+is(scalar(grep { $_->{query} !~ /userId/ } $sandbox->log(path => '/v3/connections$')), 0, 'a sync of one owner requests only the owner\'s list');
 
 # a connection that is on no page, because the list changed while it was read
 sub page
@@ -347,14 +347,14 @@ sub heard_of
 
 my %of_ada = (user_id => $user{ada}, vehicle_id => $model_3);
 my $ada = "$user{ada}|$model_3|id of ada";
-like(receive(type => 'VERIFY', challenge => 'c-1'), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, 'a challenge');
+like(receive(type => 'VERIFY', challenge => 'c-1'), qr/^\{"challenge":"[0-9a-f]{64}"\}$/, 'a challenge is signed');
 is_deeply(heard(), [], 'a challenge is not notified');
 is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'event-1', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'an error begins');
 is(status('error_code, action', "user_id = '$user{ada}' AND server = 'smartcar'"), 'AUTHENTICATION_FAILED|reauthenticate', 'the error is stored');
 is_deeply(heard(), ["smartcar|VEHICLE_ERROR|$ada|reauthenticate"], 'the notification has the vehicle and the action');
 is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'event-1', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'the same event again');
 is_deeply(heard(), [], 'a repeated event is heard once');
-is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'RESOLVED', event_id => 'event-2', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'it ends');
+is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'RESOLVED', event_id => 'event-2', error => { type => 'CONNECTED_SERVICES_ACCOUNT', code => 'AUTHENTICATION_FAILED' }), '', 'an event that resolves the error');
 is_deeply(heard(), ["smartcar|VEHICLE_ERROR|$ada|none"], 'the action is none');
 $node->safe_psql('postgres', "UPDATE smartcar_tesla.webhook_event SET received_at = received_at - interval '2 hours' WHERE event_id = 'event-1'");
 like($session->query('CALL smartcar_sync()'), qr/^\d+\|0\|\d+\|\d+$/m, 'a sync deletes old events');
@@ -362,7 +362,7 @@ is(receive(%of_ada, type => 'VEHICLE_ERROR', state => 'ERROR', event_id => 'even
 is_deeply(heard(), [], 'the old event is not heard');
 is(status('error_code, action', "user_id = '$user{ada}' AND server = 'smartcar'"), '|none', 'the old event is not applied');
 $sandbox->ask('revoke', { owner => 'ada', tesla_permissions => ['vehicle_location'] });
-is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-3', signals => ['vehicleuseraccount-permissions']), '', 'signals');
+is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-3', signals => ['vehicleuseraccount-permissions']), '', 'an event with signals');
 is_deeply(heard(), ["smartcar|VEHICLE_STATE|$ada|update_access"], 'the withdrawn scope is notified');
 is(receive(%of_ada, type => 'VEHICLE_STATE', event_id => 'event-4', management_token => 'another'), 'NULL', 'a forged one');
 is_deeply(heard(), [], 'a forged event is not heard');

@@ -73,7 +73,7 @@ is($session->query('SELECT DISTINCT left(try(set_bit(access_token, bit, 1 - get_
 is($session->query("SELECT count(*) FROM sealed, generate_series(0, octet_length(access_token) * 8 - 1) AS bit WHERE try(set_bit(access_token, bit, 1 - get_bit(access_token, bit))) LIKE '% is no text'"),
 	'0', 'the messages are valid text');
 is($session->query('SELECT DISTINCT try(substring(access_token FOR length)) FROM sealed, generate_series(0, octet_length(access_token) - 1) AS length'), 'XX001', 'each shorter value');
-is($session->query("SELECT DISTINCT try(access_token || byte) FROM sealed, unnest(ARRAY['\\x00', '\\xff', access_token]) AS byte"), 'XX001', 'longer values');
+is($session->query("SELECT DISTINCT try(access_token || byte) FROM sealed, unnest(ARRAY['\\x00', '\\xff', access_token]) AS byte"), 'XX001', 'each longer value');
 is($session->query(q{SELECT DISTINCT try(bytes) FROM unnest(ARRAY['\x', '\x01', '\x0100', '\x01ff', '\x0104', decode(repeat('00', 100), 'hex'), decode(repeat('ff', 100), 'hex'), decode('01ff' || repeat('41', 300), 'hex')]::bytea[]) AS bytes WHERE try(bytes) <> '55000'}), 'XX001', 'values that were never tokens');
 is($session->query('SELECT try(access_token) FROM sealed'), 'access-000001', 'the unchanged token can be opened again');
 
@@ -218,7 +218,7 @@ $node->safe_psql('postgres', 'CHECKPOINT');
 my $heap = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$Manager::table{account}')");
 my $toast = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = '$Manager::table{account}'::regclass");
 my $dump = $node->basedir . '/dump.sql';
-$node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $dump ], 'pg_dump');
+$node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $dump ], 'the database is dumped');
 my $log = $node->logfile;
 my @cases = ([ 'the table', $heap, $toast ], [ 'the write-ahead log', glob($node->data_dir . '/pg_wal/0*') ], [ 'the dump', $dump ]);
 

@@ -75,7 +75,7 @@ $given = $sandbox->connect(owner => 'ada');
 like($restored->query("CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$waiting&user_id=$given->{user_id}')"), qr/^finished\|id of ada\|/m, 'a link that was not used before');
 like($restored->query("CALL smartcar_finish_connect('https://example.com/callback?code=$given->{code}&state=$state&user_id=$given->{user_id}')"), qr/SCUSD/, 'a link that was used before is refused');
 Manager::make_due($restored, user_id => 'user-000001');
-like($restored->query('CALL smartcar_refresh()'), qr/^1\|0\|0\|\d+$/m, 'a refresh');
+like($restored->query('CALL smartcar_refresh()'), qr/^1\|0\|0\|\d+$/m, 'a restored account is refreshed');
 is($restored->query(q{SELECT smartcar_receive_webhook(body, smartcar_hash_challenge(convert_from(body, 'UTF8'))) FROM convert_to('{"eventId":"event-1","eventType":"VEHICLE_STATE","data":{}}', 'UTF8') AS body}), '', 'a repeated event');
 is(Manager::count($restored, 'webhook_event'), '1', 'a repeated event is recognized');
 
@@ -102,7 +102,7 @@ like($error, qr/permission denied to create extension "smartcar_tesla"/, 'it can
 # the rows of the manager are refused
 $node->safe_psql('of_plain', 'CREATE EXTENSION smartcar_tesla');
 ($result, $output, $error) = $node->psql('of_plain', '', extra_params => [ '-U', 'plain', '-f', "$directory/data" ], on_error_stop => 0);
-like($error, qr/permission denied for schema smartcar_tesla/, 'nor rows of the extension\'s tables');
+like($error, qr/permission denied for schema smartcar_tesla/, 'it cannot restore rows of the extension\'s tables');
 is(Manager::count([ $node, 'of_plain' ], 'account'), '0', 'the tables stay empty');
 
 # A server with only_in does not work in a copy: nothing is sent from it

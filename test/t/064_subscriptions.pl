@@ -133,7 +133,7 @@ is(subscriptions(), $ada_car, 'smartcar_sync() subscribes connected vehicles');
 is(posts(), 1, 'one request is made');
 $session->query("CALL smartcar_sync(server => 'v3')");
 $session->query("CALL smartcar_sync('owner-7', server => 'v3')");
-is(posts(), 1, 'each once');
+is(posts(), 1, 'each vehicle is subscribed once');
 connect_owner('v3', 'ben', 'owner-8');
 is(scalar(split ' ', subscriptions()), 3, 'smartcar_finish_connect() subscribes the vehicles of the owner');
 is(posts(), 3, 'no other vehicles are subscribed');

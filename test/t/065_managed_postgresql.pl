@@ -43,7 +43,7 @@ $setup =~ s{/run/secrets/}{$small->basedir . '/'}ge;
 $setup =~ s/client_8d1f3a6e/$Sandbox::mapping{api_client_id}/;
 $small->safe_psql('postgres', 'CREATE DATABASE smartcar');
 append_to_file($small->basedir . '/setup.sql', $setup);
-$small->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'smartcar', '-f', $small->basedir . '/setup.sql' ], 'setup.sql runs');
+$small->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'smartcar', '-f', $small->basedir . '/setup.sql' ], 'setup.sql runs without errors');
 $small->safe_psql('smartcar', 'ALTER SERVER smartcar OPTIONS ('
 	  . join(', ', map { "ADD ${_}_origin '${\$sandbox->url}'" } qw(connect iam vehicle management)) . ')');
 
@@ -84,7 +84,7 @@ is(as('garage', q{CREATE TABLE customer (id text PRIMARY KEY, mail text); INSERT
 
 my $ask = q{SELECT link_for('owner''s 7')};
 my $address = as('garage', $ask);
-like($address, qr/^\Q${\$sandbox->url}\E.*[?&]state=/, 'a link');
+like($address, qr/^\Q${\$sandbox->url}\E.*[?&]state=/, 'the application gets a link');
 my $callback = $browser->post_form($address, { owner => 'ada', tesla_permission => 'vehicle_device_data' })->{headers}{location};
 
 is(as('garage', $query), '', 'nobody is connected yet');

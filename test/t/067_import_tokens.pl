@@ -150,7 +150,7 @@ $sandbox->ask('fleet', { owners => 20 });
 
 	my $before = Manager::checksum($session, 'account');
 	is(import_again(), '0 0 3', 'the same list again');
-	is(Manager::checksum($session, 'account'), $before, 'changes nothing');
+	is(Manager::checksum($session, 'account'), $before, 'the same list again changes nothing');
 
 	is(refresh(), '1|0|0', 'a refresh refreshes the one whose access token has expired');
 	is(refresh(users => [ user(1), user(2) ]), '2|0|0', 'the others are refreshed when they are due');
@@ -161,14 +161,14 @@ $sandbox->ask('fleet', { owners => 20 });
 	is(import_again(), '0 0 3', 'the old list afterwards');
 	$session->query(q(UPDATE kept_token SET external_id = 'somebody', expires_at = now() + interval '124 minutes'));
 	is(import_again(), '0 0 3', 'the old list with later times');
-	is(Manager::checksum($session, 'account', 'connection'), $before, 'changes nothing');
+	is(Manager::checksum($session, 'account', 'connection'), $before, 'the old list with later times changes nothing');
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 	is(refresh(users => [ map { user($_) } 1 .. 3 ]), '3|0|0', 'nothing is lost after the old lists');
 }
 
 # A rehearsal: the previous application continues to use the tokens.
 {
-	is(import_list(entry(4, '30 minutes')), '1 0 0', 'a rehearsal');
+	is(import_list(entry(4, '30 minutes')), '1 0 0', 'a rehearsal imports the token');
 	my ($access, $refresh) = refresh_elsewhere('refresh-000004');
 	my @newer = (user(4), 'owner-4', $access, $refresh, '100 minutes');
 
@@ -181,7 +181,7 @@ $sandbox->ask('fleet', { owners => 20 });
 
 	my $before = Manager::checksum($session, 'account');
 	is(import_list([ @newer[ 0 .. 3 ], '115 minutes' ]), '0 0 1', 'the same token with another time');
-	is(Manager::checksum($session, 'account'), $before, 'changes nothing');
+	is(Manager::checksum($session, 'account'), $before, 'the same token with another time changes nothing');
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 	is(refresh(users => [ user(4) ]), '1|0|0', 'the stored token works');
 }
@@ -237,7 +237,7 @@ $sandbox->ask('fleet', { owners => 20 });
 	is(refresh(users => [ user(8) ]), '0|0|1', 'the token is refused again');
 	my $before = Manager::checksum($session, 'account', 'connection');
 	is(import_again(), '0 0 1', 'a list with the refused token');
-	is(Manager::checksum($session, 'account', 'connection'), $before, 'changes nothing');
+	is(Manager::checksum($session, 'account', 'connection'), $before, 'a list with the refused token changes nothing');
 }
 
 # Accounts without tokens, and owners
@@ -449,6 +449,6 @@ cmp_ok(length $log, '>', 100_000, 'the log is verbose');
 like($log, qr/CALL smartcar_import_tokens\(user_ids, external_ids/, 'the log has the statement');
 my $pattern = join '|', map { quotemeta } @hidden, 'kanarie', 'x' x 100;
 my @found = grep { !/'access-' \|\| '000001'|'access-0000-'/ } ("$log\n$activity") =~ /^(.*(?:$pattern).*)$/gm;
-is(scalar @found, 0, 'but no token') or diag(map { substr($_, 0, 300) . "\n" } @found[ 0 .. ($#found > 4 ? 4 : $#found) ]);
+is(scalar @found, 0, 'no token is in the log or in pg_stat_activity') or diag(map { substr($_, 0, 300) . "\n" } @found[ 0 .. ($#found > 4 ? 4 : $#found) ]);
 unlike($log, qr/TRAP|terminated by signal (6|11)/, 'no backend has crashed');
 done_testing();

@@ -1,6 +1,7 @@
 # smartcar_forget(): an owner is disconnected at Smartcar, and nothing about them is left
 # here.  What cannot be disconnected stays, what belongs to another owner stays, and
-# nothing that was running brings the owner back.
+# nothing that was running brings the owner back.  The server "smartcar" has version 3
+# of the API, "v2" and "token_only" have version 2.0.
 
 use strict;
 use warnings;
@@ -107,13 +108,15 @@ connect_owner('ada', 'owner-8');
 Manager::receive($node, $sandbox, 'smartcar', type => 'VEHICLE_ERROR', user_id => $user{ben}, vehicle_id => $ben_s);
 is(stored('owner-7'), '1|2|2', 'an owner with two vehicles, a finished session and an open one');
 $sandbox->faults;
+
+# columns: disconnected, accounts, connections, sessions, requests
 is($session->query("CALL smartcar_forget('owner-7')"), '2|1|2|2|3', 'the owner is forgotten');
 is(scalar(() = sent() =~ m{^DELETE /v3/connections/}mg), 2, 'each connection is deleted at Smartcar');
 is(at_smartcar('ben'), '', 'Smartcar lists none of them');
 is(stored('owner-7'), '0|0|0', 'nothing is stored');
 is(stored('owner-8') . ' ' . at_smartcar('ada'), "1|1|1 $ada_car", 'the other owner is unchanged');
 is($session->error("CALL smartcar_finish_connect('https://example.com/callback?state=$open&user_id=$user{ben}')")->{sqlstate}, 'SCUNK', 'an open link is refused');
-$node->command_ok([ 'pg_dump', '-f', $node->basedir . '/dump', '-d', $node->connstr('postgres') ], 'a dump');
+$node->command_ok([ 'pg_dump', '-f', $node->basedir . '/dump', '-d', $node->connstr('postgres') ], 'pg_dump succeeds');
 unlike(slurp_file($node->basedir . '/dump'), qr/owner-7|$user{ben}|$ben_s|$ben_x/, 'a dump has no id of the owner');
 is($session->query("CALL smartcar_forget('owner-7')"), '0|0|0|0|1', 'a second time is no error');
 is($session->query("CALL smartcar_forget('nobody')"), '0|0|0|0|1', 'an unknown owner is no error');
@@ -170,7 +173,7 @@ start_over();
 connect_owner('ben', 'husband');
 $session->query("CALL smartcar_adopt('{$user{ben}}', '{wife}')");
 is($session->query("CALL smartcar_forget('husband')"), '0|0|0|1|1', 'what the tables give to another owner');
-is(stored('wife') . ' ' . at_smartcar('ben'), "1|2|0 $ben_s $ben_x", 'stays');
+is(stored('wife') . ' ' . at_smartcar('ben'), "1|2|0 $ben_s $ben_x", 'what the tables give to another owner stays');
 
 # Smartcar has the new owner, and the tables do not yet
 start_over();
@@ -245,7 +248,7 @@ $sandbox->faults({ match => { query => 'userId' }, times => 0, status => 400 }, 
 is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate} . ' ' . stored('owner-7'), 'SC400 1|2|0', 'a list of a user that fails keeps the user');
 $sandbox->faults({ match => { query => 'externalId' }, times => 0, status => 400 });
 is($session->error("CALL smartcar_forget('owner-7')")->{sqlstate}, 'SC400', 'a list of the owner that fails is an error');
-is(stored('owner-7'), '0|0|0', 'but the known vehicles are deleted');
+is(stored('owner-7'), '0|0|0', 'the known vehicles are deleted although the list fails');
 $sandbox->faults;
 connect_owner('ben', 'owner-7');
 $sandbox->faults({ match => { query => 'user' }, times => 0, body => { data => [] } });
@@ -342,14 +345,14 @@ start_over();
 like($session->query(connect_with_code('ben', 'owner-7', 'v2')), qr/^finished\|/m, 'an owner connects in v2.0');
 $sandbox->faults;
 is($session->query("CALL smartcar_forget('owner-7', server => 'v2')"), '2|1|2|1|1', 'with the management token, the owner is forgotten');
-is(sent(), 'DELETE /v2.0/management/connections', 'with one request');
+is(sent(), 'DELETE /v2.0/management/connections', 'the management token needs one request');
 is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'nothing is left after the request with the management token');
 
 $session->query(connect_with_code('ben', 'owner-7', 'token_only'));
 $sandbox->faults;
 is($session->query("CALL smartcar_forget('owner-7', server => 'token_only')"), '2|1|2|1|3', 'without it, the owner\'s token is used');
 like(sent(), qr{^GET /v2.0/vehicles\nDELETE /v2.0/vehicles/[^/]+/application\nDELETE /v2.0/vehicles/[^/]+/application$}, 'with a request for each vehicle');
-is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'and nothing is left with the owner\'s token');
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'nothing is left after the requests with the owner\'s token');
 
 $session->query(connect_with_code('ben', 'owner-7', 'token_only'));
 Manager::set_accounts($node, { access_expires => '-1 minute' });
@@ -423,7 +426,7 @@ $error = Session::parts_of_error($other->result);
 is("$error->{sqlstate} $error->{message}", '55006 could not forget owner "owner-7": data of the owner was stored in the meantime', 'something that was stored meanwhile is an error');
 is(stored('owner-7'), '1|0|0', 'it is still there');
 $session->query("CALL smartcar_forget('owner-7', server => 'v2')");
-is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'until the next call');
+is(stored('owner-7') . at_smartcar('ben'), '0|0|0', 'the next call deletes what was stored meanwhile');
 
 # a refresh at the same time
 start_over();
@@ -474,23 +477,23 @@ my @personal = (@user{qw(ada ben)}, qw(husband wife garage-8 garage-9 event-7), 
 	split(/\n/, Manager::rows($node, 'session', "encode(state_hash, 'hex')")));
 my $of_status = "SELECT string_agg(concat(status, action, error_type, make, model, granted_scopes), ' ' ORDER BY concat(status, action, error_type, make, model, granted_scopes)) FROM smartcar_status";
 my $file = $node->basedir . '/production';
-$node->command_ok([ 'pg_dump', '-F', 'c', '-f', $file, '-d', $node->connstr('postgres') ], 'a dump');
+$node->command_ok([ 'pg_dump', '-F', 'c', '-f', $file, '-d', $node->connstr('postgres') ], 'production is dumped');
 my ($list) = run_command([ 'pg_restore', '-l', $file ]);
 append_to_file("$file.list", join("\n", grep { !/USER MAPPING/ } split /\n/, $list) . "\n");
 $node->safe_psql('postgres', 'CREATE DATABASE staging TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-L', "$file.list", '-d', $node->connstr('staging'), $file ], 'the dump is restored without user mappings');
 my ($content) = run_command([ 'pg_dump', '-d', $node->connstr('staging') ]);
 is(join(' ', grep { index($content, $_) < 0 } @personal), '', 'all personal data is in the copy');
-unlike($content, qr/sandbox-api-secret/, 'but no secret');
+unlike($content, qr/sandbox-api-secret/, 'no secret is in the copy');
 my ($recipe) = slurp_file("$FindBin::RealBin/../../doc/how-to/personal-data.md") =~ /^```sql\n(BEGIN;\n.*?)^```$/ms;
 append_to_file("$file.sql", $recipe);
 my $same = $node->safe_psql('staging', $of_status);
-$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('staging'), '-f', "$file.sql" ], 'the statements of the manual');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('staging'), '-f', "$file.sql" ], 'the statements of the manual run');
 ($content) = run_command([ 'pg_dump', '-d', $node->connstr('staging') ]);
-is(join(' ', grep { index($content, $_) >= 0 } @personal), '', 'removes all personal data');
+is(join(' ', grep { index($content, $_) >= 0 } @personal), '', 'the statements of the manual remove all personal data');
 is($node->safe_psql('staging', $of_status), $same, 'smartcar_status is the same');
-is($node->safe_psql('staging', "SELECT count(*), count(DISTINCT user_id), count(DISTINCT external_id), count(DISTINCT vehicle_id), count(DISTINCT previous_external_id) FROM smartcar_tesla.connection"), '3|2|2|3|1', 'rows that belonged together still do');
-is($node->safe_psql('staging', "SELECT count(*) FROM smartcar_tesla.account JOIN smartcar_tesla.connection USING (server, user_id, external_id)"), 3, 'in all tables');
+is($node->safe_psql('staging', "SELECT count(*), count(DISTINCT user_id), count(DISTINCT external_id), count(DISTINCT vehicle_id), count(DISTINCT previous_external_id) FROM smartcar_tesla.connection"), '3|2|2|3|1', 'connections that belonged together still do');
+is($node->safe_psql('staging', "SELECT count(*) FROM smartcar_tesla.account JOIN smartcar_tesla.connection USING (server, user_id, external_id)"), 3, 'the accounts still match their connections');
 
 $other->finish;
 $session->finish;

@@ -122,7 +122,7 @@ my @mails = split /\n/, $session->query(<<'SQL');
 SELECT external_id, array_to_string(missing_tesla_permissions, ', '), action_url FROM smartcar_status
 WHERE action = 'update_access' ORDER BY user_id
 SQL
-is(scalar @mails, 20, 'twenty mails');
+is(scalar @mails, 20, 'twenty owners get a mail');
 foreach my $mail (@mails[0 .. 4])
 {
 	my ($customer, $missing, $link) = split /\|/, $mail;
@@ -131,7 +131,7 @@ foreach my $mail (@mails[0 .. 4])
 	is($missing, 'Vehicle Location', "$customer gets the missing permission");
 	like(consent($link, sprintf('owner-%06d', $number)), qr/<title>Done/, "$customer grants the missing permission");
 }
-like(row('CALL smartcar_sync()'), qr/^500\|0\|0\|\d+$/, 'a sync');
+like(row('CALL smartcar_sync()'), qr/^500\|0\|0\|\d+$/, 'a sync lists all vehicles');
 is(actions(), 'none|443 update_access|15', 'five have granted it, and two of them need a key');
 
 day('Thursday: charge states, and a charge that is started');
@@ -154,13 +154,13 @@ like(row("CALL smartcar_forget('customer-9')"), qr/^1\|1\|1\|\d+\|\d+$/, 'the ow
 is($session->query("SELECT count(*) FROM smartcar_status WHERE external_id = 'customer-9' OR user_id = 'user-000009'"), 0, 'nothing is stored here');
 is($session->query("SELECT count(*) FROM smartcar_get_connections(user_id => 'user-000009')"), 0, 'nothing is left at Smartcar');
 like(row("CALL smartcar_forget('customer-9')"), qr/^0\|0\|0\|0\|\d+$/, 'the request can be repeated');
-unlike($session->query('CALL smartcar_sync()'), qr/ERROR|WARNING/, 'a sync');
+unlike($session->query('CALL smartcar_sync()'), qr/ERROR|WARNING/, 'a sync after forgetting succeeds');
 is($session->query("SELECT count(*) FROM smartcar_status WHERE user_id = 'user-000009'"), 0, 'the sync does not bring the owner back');
 
 day('Sunday: production is restored into staging');
 my $dump = $node->basedir . '/production.dump';
 $session->query("DO \$\$BEGIN EXECUTE format('ALTER SERVER smartcar OPTIONS (ADD only_in %L)', (SELECT setting FROM smartcar_info() WHERE name = 'here')); END\$\$");
-$node->command_ok([ 'pg_dump', '-F', 'c', '-f', $dump, '-d', $node->connstr('postgres') ], 'a dump');
+$node->command_ok([ 'pg_dump', '-F', 'c', '-f', $dump, '-d', $node->connstr('postgres') ], 'production is dumped');
 $node->safe_psql('postgres', 'CREATE DATABASE staging TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('staging'), $dump ], 'the dump is restored in staging');
 {
@@ -175,7 +175,7 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('stagi
 	$staging->finish;
 }
 is(scalar $sandbox->log, 0, 'nothing is sent');
-like(row('CALL smartcar_sync()'), qr/^499\|0\|0\|\d+$/, 'production continues');
+like(row('CALL smartcar_sync()'), qr/^499\|0\|0\|\d+$/, 'a sync of production succeeds');
 is($session->query("SELECT count(*) FROM smartcar_status WHERE status = 'connected'"), $owners - 1, 'with all vehicles');
 is($session->query('SELECT count(*) FROM smartcar_job_run WHERE error_sqlstate IS NOT NULL'), 0, 'no run of the week has failed');
 
