@@ -210,7 +210,7 @@ wait_for_locks(Refresh *refresh)
 	smartcar_results_store(&refresh->results);
 
 	/*
-	 * A run refreshes no account twice, but a lock may last until its new
+	 * A run refreshes an account once, but a lock may last until the new
 	 * tokens are due.  An hour is half of the life of an access token.
 	 */
 	refresh->claims.due.began = Max(refresh->claims.due.began, now - USECS_PER_HOUR);
