@@ -372,7 +372,7 @@ $$),
 The views smartcar_status and smartcar_todo call it with the columns of smartcar_tesla.connection.
 status, error_action, granted_scopes, tesla_scopes, access_type, make, model, year, virtual_key_paired: what is known about the connection; NULL for what is not.
 server: the server whose option `scope` says what is needed; NULL means the setting.
-Result: the first that applies: `connect` if the vehicle is disconnected; error_action, unless that is `retry`; `update_access` if Tesla permissions are missing; `connect` if only Smartcar permissions are missing; `add_virtual_key`, or `ask_owner` for a driver's account, if a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is assumed to need; `retry` if that is error_action; `none`. If the server does not exist, the result is NULL, unless one of the first two applies.
+Result: the first that applies: `connect` if the vehicle is disconnected; error_action, unless that is `retry`; `update_access` if Tesla permissions are missing; `connect` if only Smartcar permissions are missing; `add_virtual_key`, or `ask_owner` for a driver's account, if a key is not paired that the vehicle needs or, for an unknown model from 2021 on, is assumed to need; `retry` if that is error_action; `none`. If the server does not exist, the result is `connect` for a disconnected vehicle, else error_action, which may be NULL.
 $$),
 ('Internal functions', 'smartcar_tesla.action_url', $$
 For update_access and, with the vehicle, for reauthenticate, it is a link without a callback, so existing tokens stay valid and no session is needed. For add_virtual_key it is that of Smartcar's response or of the server.

@@ -161,10 +161,9 @@ smartcar_connections_read(int count)
 SmartcarConnectionRow *
 smartcar_connections_lock(const SmartcarServer *server, const char *user_id, int *count)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	*count = (int) smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
 										 "FROM smartcar_tesla.connection "
 										 "WHERE server = $1 AND user_id = $2 "
@@ -261,12 +260,11 @@ void
 smartcar_connections_clear_refusal(const SmartcarServer *server, const char *user_id)
 {
 	SmartcarKnownTime time = smartcar_arrival_time();
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	SmartcarConnectionRow *rows;
 	int			count;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, user_id);
+	smartcar_parameters_begin(&parameters, server, user_id);
 	count = (int) smartcar_spi_run_kept("SELECT " SMARTCAR_CONNECTION_COLUMNS
 										"FROM smartcar_tesla.connection "
 										"WHERE server = $1 AND user_id = $2 AND error_action = 'connect' "
@@ -309,12 +307,11 @@ smartcar_connections_clear_login_error(const SmartcarServer *server, const char 
 	static const SmartcarSpan type = SMARTCAR_SPAN("CONNECTED_SERVICES_ACCOUNT");
 	static const SmartcarSpan code = SMARTCAR_SPAN("AUTHENTICATION_FAILED");
 	SmartcarKnownTime time = smartcar_arrival_time();
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	uint64		count;
 	char	  **user_ids;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, vehicle_id);
+	smartcar_parameters_begin(&parameters, server, vehicle_id);
 	smartcar_parameter_string(&parameters, external_id);
 	user_ids = read_users(&parameters,
 						  "SELECT user_id FROM smartcar_tesla.connection "

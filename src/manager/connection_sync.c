@@ -152,10 +152,9 @@ smartcar_connection_store(const SmartcarServer *server, const SmartcarUser *user
 						  SmartcarSpan vehicle_id, const SmartcarItem *responses,
 						  const SmartcarConnectionErrors *errors, TimestampTz requested_at)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_parameters_begin(&parameters, server, user->user_id);
 	smartcar_parameter_text(&parameters, vehicle_id);
 	smartcar_parameter_string(&parameters, user->external_id);
 	bind_responses(&parameters, responses);
@@ -212,10 +211,9 @@ int64
 smartcar_connections_mark_disconnected(const SmartcarServer *server, const SmartcarUser *user,
 									   TimestampTz requested_at)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_parameters_begin(&parameters, server, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
 	smartcar_parameter_time(&parameters, requested_at);
 	return (int64) smartcar_spi_run("UPDATE smartcar_tesla.connection SET "
@@ -276,11 +274,10 @@ smartcar_connections_find_others(const SmartcarServer *server, const SmartcarUse
 								 TimestampTz requested_at, int *count)
 {
 	bool		by_account = smartcar_server_api_version(server) == SMARTCAR_API_V2;
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	SmartcarOtherConnection *others;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, user->user_id);
+	smartcar_parameters_begin(&parameters, server, user->user_id);
 	smartcar_parameter(&parameters, TEXTARRAYOID, PointerGetDatum(user->vehicle_ids), false);
 	smartcar_parameter_string(&parameters, user->external_id);
 	smartcar_parameter_time(&parameters, requested_at);
@@ -320,10 +317,9 @@ void
 smartcar_connection_remove_other(const SmartcarServer *server, const SmartcarUser *user,
 								 const SmartcarOtherConnection *other, TimestampTz requested_at)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_parameter_string(&parameters, other->user_id);
+	smartcar_parameters_begin(&parameters, server, other->user_id);
 	smartcar_spi_run("SELECT FROM smartcar_tesla.account "
 					 "WHERE server = $1 AND user_id = $2 "
 					 "FOR UPDATE",

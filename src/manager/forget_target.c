@@ -346,10 +346,7 @@ unseal_token(SmartcarForget *forget, const SmartcarKeyRing *ring, SmartcarOwnerU
 {
 	SmartcarSealedIdentity identity = {forget->run.server->name, user->user_id, "access"};
 	SmartcarFailure failure = {
-		.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		.message = "the access token has expired",
-		.hint = psprintf("Run CALL smartcar_refresh(server => %s) first, or add a management_token to the user mapping.",
-						 quote_literal_cstr(forget->run.server->name))
+		.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
 	};
 	const char *token;
 
@@ -359,13 +356,18 @@ unseal_token(SmartcarForget *forget, const SmartcarKeyRing *ring, SmartcarOwnerU
 		if (token != NULL)
 			return token;
 		failure.message = "a stored token cannot be opened";
-		failure.hint = NULL;
 	}
 	else if (user->is_refused || !user->has_account)
 	{
 		failure.message = user->has_account ? "Smartcar has refused the refresh token" :
 			"no token is stored";
 		failure.hint = "A management_token in the user mapping disconnects a user without a token.";
+	}
+	else
+	{
+		failure.message = "the access token has expired";
+		failure.hint = psprintf("Run CALL smartcar_refresh(server => %s) first, or add a management_token to the user mapping.",
+								quote_literal_cstr(forget->run.server->name));
 	}
 	smartcar_forget_fail(forget, user, NULL, &failure);
 	return NULL;

@@ -115,12 +115,11 @@ static void
 insert_row(void *argument)
 {
 	SmartcarJobRun *run = (SmartcarJobRun *) argument;
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 	MemoryContext old_context;
 	bool		is_null;
 
-	smartcar_parameter_string(&parameters, run->server->name);
-	smartcar_parameter_string(&parameters, run->procedure);
+	smartcar_parameters_begin(&parameters, run->server, run->procedure);
 	smartcar_parameter_time(&parameters, run->began);
 	smartcar_spi_run("INSERT INTO smartcar_tesla.job_run (server, procedure, began_at) "
 					 "VALUES ($1, $2, $3) RETURNING run_id",
@@ -203,10 +202,9 @@ delete_row(const SmartcarJobRun *run)
 static void
 delete_expired(const SmartcarJobRun *run)
 {
-	SmartcarParameters parameters = {0};
+	SmartcarParameters parameters;
 
-	smartcar_parameter_string(&parameters, run->server->name);
-	smartcar_parameter_string(&parameters, run->procedure);
+	smartcar_parameters_begin(&parameters, run->server, run->procedure);
 	smartcar_spi_run("DELETE FROM smartcar_tesla.job_run "
 					 "WHERE server = $1 AND procedure = $2 "
 					 "AND began_at < @now - interval '30 days'",
