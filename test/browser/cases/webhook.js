@@ -43,22 +43,30 @@ const undisturbed = {
     await connected(all);
     await page.focus('.card summary');
     await page.keyboard.press('Enter');
+    await page.evaluate(() => {
+      document.body.style.minHeight = '5000px';
+      window.scrollTo(0, 3000);
+    });
     await send(sandbox, garage, asleep);
     await waitForBadge(page, 'One moment');
     assert.equal(await page.locator('.card details[open]').count(), 1);
     assert.equal(await page.evaluate(() => document.activeElement.tagName), 'SUMMARY');
+    assert.equal(await page.evaluate(() => window.scrollY), 3000);
   },
 };
 
 // Every link and button that a card can have can be found again by its id.
 const found = {
-  title: 'what has the focus in a card has an id',
+  title: 'what has the focus in a card has an id of its own, also if two users have the vehicle',
   async run(all) {
     const {garage, page} = all;
 
     await signIn(page, garage, 'Ben');
     await connect(page, garage, {owner: 'ben', ticked: ['Vehicle Information']});
     await connect(page, garage, {owner: 'ada'});
+    await garage.sql(`INSERT INTO smartcar_tesla.connection (server, user_id, vehicle_id, external_id, make, model, granted_scopes)
+      SELECT server, 'another-user', vehicle_id, external_id, make, model, granted_scopes FROM smartcar_tesla.connection`);
+    await page.reload();
     await page.locator('.key').first().waitFor();
 
     const ids = await page.locator('#vehicles :is(a, button, summary)').evaluateAll((elements) => elements.map(({id}) => id));
