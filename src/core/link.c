@@ -116,7 +116,10 @@ write_words(SmartcarWriter *writer, SmartcarWords words)
 	{
 		if (i > 0)
 			smartcar_write(writer, SPACE);
-		smartcar_write_encoded(writer, words.words[i]);
+		if (words.is_encoded)
+			smartcar_write(writer, words.words[i]);
+		else
+			smartcar_write_encoded(writer, words.words[i]);
 	}
 }
 
@@ -198,7 +201,7 @@ smartcar_link_bound(const SmartcarCompiledLink *compiled, const SmartcarLink *li
 		words = link->values[piece->parameter];
 		length += piece->length;
 		for (size_t j = 0; j < words.count; j++)
-			length += 3 * words.words[j].length + SPACE.length;
+			length += (words.is_encoded ? 1 : 3) * words.words[j].length + SPACE.length;
 	}
 	return length;
 }

@@ -66,6 +66,7 @@ typedef struct SmartcarWords
 {
 	const SmartcarSpan *words;
 	size_t		count;
+	bool		is_encoded;		/* the words are percent-encoded */
 } SmartcarWords;
 
 typedef struct SmartcarLink

@@ -16,36 +16,37 @@
 #include "core/permission.h"
 
 #define TEXT(literal)	{(literal), sizeof(literal) - 1}
+#define PERMISSION(name, tesla)	{TEXT(name), TEXT("required%3A" name), tesla}
 
 const SmartcarPermission smartcar_permission_table[SMARTCAR_PERMISSION_COUNT] = {
-	{TEXT("control_charge"), SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT},
-	{TEXT("control_climate"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
-	{TEXT("control_navigation"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
-	{TEXT("control_pin"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
-	{TEXT("control_security"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
-	{TEXT("control_trunk"), SMARTCAR_TESLA_VEHICLE_COMMANDS},
-	{TEXT("read_battery"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_charge_records"), SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT},
-	{TEXT("read_charge"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_climate"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_compass"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_engine_oil"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_extended_vehicle_info"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_fuel"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_location"), SMARTCAR_TESLA_VEHICLE_LOCATION},
-	{TEXT("read_odometer"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_security"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_speedometer"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_thermometer"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_tires"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_user_profile"), SMARTCAR_TESLA_PROFILE_INFORMATION},
-	{TEXT("read_vehicle_info"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_vin"), SMARTCAR_TESLA_VEHICLE_INFORMATION},
-	{TEXT("read_alerts"), SMARTCAR_TESLA_NONE},
-	{TEXT("read_charge_events"), SMARTCAR_TESLA_NONE},
-	{TEXT("read_charge_locations"), SMARTCAR_TESLA_NONE},
-	{TEXT("read_diagnostics"), SMARTCAR_TESLA_NONE},
-	{TEXT("read_service_history"), SMARTCAR_TESLA_NONE}
+	PERMISSION("control_charge", SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT),
+	PERMISSION("control_climate", SMARTCAR_TESLA_VEHICLE_COMMANDS),
+	PERMISSION("control_navigation", SMARTCAR_TESLA_VEHICLE_COMMANDS),
+	PERMISSION("control_pin", SMARTCAR_TESLA_VEHICLE_COMMANDS),
+	PERMISSION("control_security", SMARTCAR_TESLA_VEHICLE_COMMANDS),
+	PERMISSION("control_trunk", SMARTCAR_TESLA_VEHICLE_COMMANDS),
+	PERMISSION("read_battery", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_charge_records", SMARTCAR_TESLA_VEHICLE_CHARGE_MANAGEMENT),
+	PERMISSION("read_charge", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_climate", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_compass", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_engine_oil", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_extended_vehicle_info", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_fuel", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_location", SMARTCAR_TESLA_VEHICLE_LOCATION),
+	PERMISSION("read_odometer", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_security", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_speedometer", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_thermometer", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_tires", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_user_profile", SMARTCAR_TESLA_PROFILE_INFORMATION),
+	PERMISSION("read_vehicle_info", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_vin", SMARTCAR_TESLA_VEHICLE_INFORMATION),
+	PERMISSION("read_alerts", SMARTCAR_TESLA_NONE),
+	PERMISSION("read_charge_events", SMARTCAR_TESLA_NONE),
+	PERMISSION("read_charge_locations", SMARTCAR_TESLA_NONE),
+	PERMISSION("read_diagnostics", SMARTCAR_TESLA_NONE),
+	PERMISSION("read_service_history", SMARTCAR_TESLA_NONE)
 };
 
 static const struct
@@ -80,8 +81,8 @@ static const struct
 
 /*
  * A perfect hash of the names.  Every element of every array of scopes is looked
- * up: a link whose ten scopes come from a column takes 0.9 microseconds, and 1.2
- * with a binary search.  The hash uses the length of a name and three of its
+ * up: with a binary search, a link whose ten scopes come from a column takes 0.3
+ * microseconds longer.  The hash uses the length of a name and three of its
  * characters (the sixth, the last but one and the last).  The multipliers were
  * found by trial: no two names have the same slot.  If a new name collides,
  * compilers warn that an element is initialized twice, and tests miss a

@@ -34,7 +34,8 @@ typedef enum SmartcarTeslaPermission
 
 typedef struct SmartcarPermission
 {
-	SmartcarSpan name;
+	SmartcarSpan name;			/* percent-encoding would not change it */
+	SmartcarSpan encoded_required;	/* "required:" and the name, for a link */
 	SmartcarTeslaPermission tesla;
 } SmartcarPermission;
 

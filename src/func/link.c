@@ -22,6 +22,7 @@
 
 #include "core/completion.h"
 #include "core/link.h"
+#include "core/percent.h"
 #include "core/permission.h"
 #include "pg/check.h"
 #include "pg/flags.h"
@@ -277,15 +278,39 @@ has_bare_scope(const LinkState *state)
 	return state->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY;
 }
 
+static SmartcarSpan
+encode(SmartcarSpan value)
+{
+	char	   *target = palloc(smartcar_percent_encoded_length(value));
+
+	return smartcar_span(target, smartcar_percent_encode(target, value) - target);
+}
+
+/*
+ * A permission as a link contains it.  Known ones are not encoded for each row.
+ */
+static SmartcarSpan
+scope_word(const LinkState *state, SmartcarSpan written,
+		   const SmartcarScopeList *extra_scopes)
+{
+	SmartcarSpan name = written;
+	int			index = smartcar_resolve_link_permission(&name, extra_scopes);
+	bool		is_required = name.length < written.length && !has_bare_scope(state);
+
+	if (index < 0)
+		return encode(is_required ? written : name);
+	return is_required ? smartcar_permission_table[index].encoded_required : name;
+}
+
 static SmartcarWords
 scope_from_array(const LinkState *state, ArrayType *array)
 {
 	const SmartcarScopeList *extra_scopes =
 		smartcar_server_scope(&state->fn.server, SMARTCAR_OPTION_EXTRA_SCOPES);
 	SmartcarTextArray reader;
-	SmartcarWords words = {NULL, 0};
-	SmartcarSpan *names;
-	SmartcarSpan name;
+	SmartcarWords words = {.is_encoded = true};
+	SmartcarSpan *encoded;
+	SmartcarSpan written;
 
 	smartcar_text_array_begin(&reader, array, "scope");
 	if (reader.count == 0)
@@ -293,14 +318,11 @@ scope_from_array(const LinkState *state, ArrayType *array)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("scope must not be empty"),
 				 errhint("Pass NULL to use the option \"scope\" of the server.")));
-	words.words = names = (SmartcarSpan *) palloc(reader.count * sizeof(SmartcarSpan));
-	while (smartcar_text_array_next(&reader, &name))
+	words.words = encoded = (SmartcarSpan *) palloc(reader.count * sizeof(SmartcarSpan));
+	while (smartcar_text_array_next(&reader, &written))
 	{
 		CHECK_FOR_INTERRUPTS();
-		smartcar_check_link_permission(name, extra_scopes);
-		if (has_bare_scope(state))
-			smartcar_permission_strip_required(&name);
-		names[words.count++] = name;
+		encoded[words.count++] = scope_word(state, written, extra_scopes);
 	}
 	return words;
 }

@@ -72,8 +72,12 @@ check_combination(const SmartcarOptionValue *values)
 	const SmartcarScopeList *scope = &values[SMARTCAR_OPTION_SCOPE].scope;
 
 	for (int i = 0; i < scope->count; i++)
-		smartcar_check_link_permission(scope->written[i],
-									   &values[SMARTCAR_OPTION_EXTRA_SCOPES].scope);
+	{
+		SmartcarSpan name = scope->written[i];
+
+		(void) smartcar_resolve_link_permission(&name,
+												&values[SMARTCAR_OPTION_EXTRA_SCOPES].scope);
+	}
 
 	for (int i = 0; i < SMARTCAR_OPTION_COUNT; i++)
 	{

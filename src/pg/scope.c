@@ -122,31 +122,36 @@ guess_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
 	return closest.match;
 }
 
-/*
- * Raises an error if a link must not request a permission.  extra_scopes may be
- * NULL.
- */
-void
-smartcar_check_link_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
+static pg_noreturn void
+refuse_link_permission(SmartcarSpan name, const SmartcarScopeList *extra_scopes)
 {
-	SmartcarSpan guess;
-	int			extra_count = extra_scopes ? extra_scopes->count : 0;
+	SmartcarSpan guess = guess_permission(name, extra_scopes);
 
-	if (smartcar_resolve_permission(&name) >= 0)
-		return;
-	for (int i = 0; i < extra_count; i++)
-	{
-		if (smartcar_span_equal(extra_scopes->names[i], name))
-			return;
-	}
-
-	guess = guess_permission(name, extra_scopes);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unrecognized Smartcar permission \"%s\"", smartcar_excerpt(name)),
 			 guess.data ?
 			 errhint("Perhaps you meant \"%.*s\".", (int) guess.length, guess.data) :
 			 errhint("If Smartcar has added this permission, add it to the option \"extra_scopes\" of the server.")));
+}
+
+/*
+ * Like smartcar_resolve_permission(), but a link must not request an unknown
+ * permission that is not one of extra_scopes, which may be NULL.
+ */
+int
+smartcar_resolve_link_permission(SmartcarSpan *name, const SmartcarScopeList *extra_scopes)
+{
+	int			index = smartcar_resolve_permission(name);
+
+	if (index >= 0)
+		return index;
+	for (int i = 0; extra_scopes != NULL && i < extra_scopes->count; i++)
+	{
+		if (smartcar_span_equal(extra_scopes->names[i], *name))
+			return index;
+	}
+	refuse_link_permission(*name, extra_scopes);
 }
 
 static void

@@ -40,8 +40,8 @@ StaticAssertDecl(SMARTCAR_PERMISSION_COUNT <= 32,
 				 "a known permission must be a bit of SmartcarScopeSet.known");
 
 extern int	smartcar_resolve_permission(SmartcarSpan *name);
-extern void smartcar_check_link_permission(SmartcarSpan name,
-										   const SmartcarScopeList *extra_scopes);
+extern int	smartcar_resolve_link_permission(SmartcarSpan *name,
+											 const SmartcarScopeList *extra_scopes);
 
 extern bool smartcar_scope_list_parse(SmartcarSpan words, SmartcarScopeList *list);
 extern void smartcar_scope_list_check(SmartcarSpan words);

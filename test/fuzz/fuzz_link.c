@@ -112,13 +112,13 @@ one_word(SmartcarSpan text)
 	SmartcarSpan *words = block_new(sizeof(*words));
 
 	words[0] = text;
-	return (SmartcarWords) {words, 1};
+	return (SmartcarWords) {.words = words, .count = 1};
 }
 
 static SmartcarWords
 words_at_spaces(SmartcarSpan text)
 {
-	SmartcarWords words = {NULL, 1};
+	SmartcarWords words = {.count = 1};
 	SmartcarSpan *list;
 
 	for (size_t i = 0; i < text.length; i++)
@@ -136,6 +136,23 @@ words_at_spaces(SmartcarSpan text)
 	}
 	words.words = list;
 	return words;
+}
+
+static SmartcarWords
+encoded_words(SmartcarWords words)
+{
+	SmartcarWords encoded = {.count = words.count, .is_encoded = true};
+	SmartcarSpan *list = block_new(words.count * sizeof(*list));
+
+	for (size_t i = 0; i < words.count; i++)
+	{
+		char	   *target = block_new(smartcar_percent_encoded_length(words.words[i]));
+		char	   *end = smartcar_percent_encode(target, words.words[i]);
+
+		list[i] = smartcar_span(target, (size_t) (end - target));
+	}
+	encoded.words = list;
+	return encoded;
 }
 
 /* Compiles and writes a link whose varying values are not known at first. */
@@ -280,14 +297,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.api_version = (SmartcarApiVersion) ((choice >> 2) % VERSION_COUNT)
 	};
 	SmartcarLink joined;
+	SmartcarLink encoded;
 	SmartcarSpan texts[SMARTCAR_LINK_PARAMETER_COUNT];
-	SmartcarWords nothing = {NULL, 0};
+	SmartcarWords nothing = {.count = 0};
 	SmartcarWords something = one_word(SMARTCAR_SPAN("not yet & known"));
 	SmartcarSpan url;
 
 	varying |= (uint32_t) input_byte(&input) << 8;
 	link.origin = block_copy(smartcar_span_from_string(origin->text));
-	joined = link;
+	encoded = joined = link;
 	for (int i = 0; i < SMARTCAR_LINK_PARAMETER_COUNT; i++)
 	{
 		SmartcarSpan slice = input_slice(&input);
@@ -302,6 +320,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		joined.values[i] = one_word(texts[i]);
 		link.values[i] = form == '+' ? words_at_spaces(texts[i]) : joined.values[i];
+		encoded.values[i] = encoded_words(link.values[i]);
 	}
 
 	url = build(&link, 0, &nothing);
@@ -310,6 +329,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	PROPERTY(smartcar_span_equal(build(&joined, 0, &nothing), url), url,
 			 "words and the text that they make up are written alike");
+	PROPERTY(smartcar_span_equal(build(&encoded, varying, &nothing), url), url,
+			 "words that are encoded already are written alike");
 	PROPERTY(smartcar_span_equal(build(&link, varying, &nothing), url), url,
 			 "a link does not depend on which parameters vary");
 	PROPERTY(smartcar_span_equal(build(&link, varying, &something), url), url,
