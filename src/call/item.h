@@ -120,6 +120,8 @@ typedef struct SmartcarCall
 	void	   *arguments;		/* of the operation, for all items */
 	SmartcarHttpSettings settings;
 	MemoryContext context;		/* of the results */
+	MemoryContext response_context; /* freed after each response */
+	Size		kept_memory;	/* but for a block of this size */
 
 	/* for the items without an access token */
 	SmartcarAuthorization authorization;
