@@ -13,28 +13,22 @@
 
 #include "manager/spi.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/latch.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "manager/home.h"
 #include "pg/compat.h"
 #include "pg/holdoff.h"
 
@@ -42,13 +36,6 @@
 
 static volatile sig_atomic_t *const end_flags[] = {SMARTCAR_END_FLAGS};
 static const TimeoutId end_timers[] = {SMARTCAR_END_TIMERS};
-
-/* The role and the schema of the extension. */
-typedef struct ExtensionHome
-{
-	Oid			owner;
-	const char *schema;			/* quoted */
-} ExtensionHome;
 
 typedef enum Planning
 {
@@ -70,35 +57,6 @@ typedef struct KeptPlan
 	bool		is_generic;
 	SPIPlanPtr	plan;
 } KeptPlan;
-
-static ExtensionHome
-find_home(void)
-{
-	ExtensionHome home = {InvalidOid, NULL};
-	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-				CStringGetDatum("smartcar_tesla"));
-	scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
-
-		home.owner = form->extowner;
-		home.schema = quote_identifier(get_namespace_name(form->extnamespace));
-	}
-	systable_endscan(scan);
-	table_close(relation, AccessShareLock);
-	if (home.schema == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"%s\" does not exist", "smartcar_tesla")));
-	return home;
-}
 
 /*
  * Begins work that the transaction of the caller commits or rolls back.
@@ -478,7 +436,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 static uint64
 run_as_owner(const char *statement, const SmartcarParameters *parameters, Planning planning)
 {
-	ExtensionHome home = find_home();
+	SmartcarHome home = smartcar_home();
 	Oid			caller;
 	int			security_context;
 	uint64		rows;
@@ -521,7 +479,7 @@ smartcar_spi_run_kept(const char *statement, const SmartcarParameters *parameter
 uint64
 smartcar_spi_run_as_caller(const char *statement, const SmartcarParameters *parameters)
 {
-	ExtensionHome home = find_home();
+	SmartcarHome home = smartcar_home();
 
 	return run(statement, home.schema, parameters, PLAN_AS_USUAL);
 }

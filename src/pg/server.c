@@ -49,10 +49,14 @@ static char *server_setting = NULL;
 /* See smartcar_server_generation(). */
 static uint64 current_generation = 1;
 
+/* A wrapper of this extension, or InvalidOid, see is_own_wrapper(). */
+static Oid	own_wrapper = InvalidOid;
+
 static void
 invalidate_servers(Datum arg, int cacheid, uint32 hashvalue)
 {
 	current_generation++;
+	own_wrapper = InvalidOid;
 }
 
 static void
@@ -141,6 +145,19 @@ set_v3_defaults(SmartcarServer *server)
 	}
 }
 
+/*
+ * Remembered, because it takes four scans of catalogs.
+ */
+static bool
+is_own_wrapper(Oid wrapper)
+{
+	if (wrapper != own_wrapper &&
+		getExtensionOfObject(ForeignDataWrapperRelationId, wrapper) ==
+		get_extension_oid("smartcar_tesla", false))
+		own_wrapper = wrapper;
+	return wrapper == own_wrapper;
+}
+
 static ServerUse
 server_use(const ForeignServer *server)
 {
@@ -153,8 +170,7 @@ server_use(const ForeignServer *server)
 	 * Our validator has not checked the options of another wrapper's server,
 	 * so anybody may have set options for superusers.
 	 */
-	if (getExtensionOfObject(ForeignDataWrapperRelationId, server->fdwid) !=
-		get_extension_oid("smartcar_tesla", false))
+	if (!is_own_wrapper(server->fdwid))
 		return SERVER_OF_OTHER_WRAPPER;
 	return SERVER_USABLE;
 }
