@@ -13,6 +13,7 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "manager/spi.h"
@@ -103,6 +104,23 @@ smartcar_due_accounts_count(const SmartcarDueFilter *filter)
 }
 
 /*
+ * The statement of smartcar_due_accounts_read(), at one address, because its plan is
+ * kept.
+ */
+static const char *
+read_statement(void)
+{
+	static const char *statement = NULL;
+
+	if (statement == NULL)
+		statement = MemoryContextStrdup(TopMemoryContext,
+										psprintf("SELECT user_id, lease, refreshed_at FROM %s "
+												 "ORDER BY urgency, due_at LIMIT $5",
+												 due_accounts(true)));
+	return statement;
+}
+
+/*
  * Reads the most urgent accounts that are due, but for some users.
  */
 SmartcarDueAccount *
@@ -115,11 +133,7 @@ smartcar_due_accounts_read(const SmartcarDueFilter *filter, Datum *skipped_ids,
 	bind_filter(&parameters, filter);
 	smartcar_parameter_int32(&parameters, limit);
 	smartcar_parameter_text_array(&parameters, skipped_ids, skipped_count);
-	*count = (int) smartcar_spi_run_in_order(psprintf("SELECT user_id, lease, refreshed_at "
-													  "FROM %s "
-													  "ORDER BY urgency, due_at LIMIT $5",
-													  due_accounts(true)),
-											 &parameters);
+	*count = (int) smartcar_spi_run_kept_in_order(read_statement(), &parameters);
 	accounts = palloc(Max(*count, 1) * sizeof(SmartcarDueAccount));
 	for (int i = 0; i < *count; i++)
 	{

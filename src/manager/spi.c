@@ -41,10 +41,8 @@ typedef enum Planning
 {
 	PLAN_AS_USUAL,
 	PLAN_BY_INDEX,				/* without a scan of a whole table */
-	PLAN_IN_ORDER,				/* without such a scan, and in the order of an
+	PLAN_IN_ORDER				/* without such a scan, and in the order of an
 								 * index */
-	PLAN_KEPT					/* without such a scan, once for all
-								 * parameters */
 } Planning;
 
 /* There are fewer statements whose plans are kept. */
@@ -370,12 +368,12 @@ kept_plan(const char *statement, const char *schema, const SmartcarParameters *p
 }
 
 static int
-execute(const char *statement, const char *schema, SmartcarParameters *parameters, Planning planning)
+execute(const char *statement, const char *schema, SmartcarParameters *parameters, bool is_kept)
 {
 	char	   *expanded;
 	int			result;
 
-	if (planning == PLAN_KEPT)
+	if (is_kept)
 		return SPI_execute_plan(kept_plan(statement, schema, parameters), parameters->values,
 								parameters->nulls, false, 0);
 	expanded = expand_placeholders(statement, schema, parameters->count);
@@ -397,7 +395,8 @@ turn_off(const char *setting)
  * create nothing.
  */
 static uint64
-run(const char *statement, const char *schema, const SmartcarParameters *given, Planning planning)
+run(const char *statement, const char *schema, const SmartcarParameters *given, Planning planning,
+	bool is_kept)
 {
 	SmartcarParameters parameters = *given;
 	MemoryContext context = CurrentMemoryContext;
@@ -423,7 +422,7 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 	}
 	if (planning == PLAN_IN_ORDER)
 		turn_off("enable_sort");
-	result = execute(statement, schema, &parameters, planning);
+	result = execute(statement, schema, &parameters, is_kept);
 	if (result < 0)
 		elog(ERROR, "a statement returned %d", result);
 
@@ -434,7 +433,8 @@ run(const char *statement, const char *schema, const SmartcarParameters *given, 
 }
 
 static uint64
-run_as_owner(const char *statement, const SmartcarParameters *parameters, Planning planning)
+run_as_owner(const char *statement, const SmartcarParameters *parameters, Planning planning,
+			 bool is_kept)
 {
 	SmartcarHome home = smartcar_home();
 	Oid			caller;
@@ -443,7 +443,7 @@ run_as_owner(const char *statement, const SmartcarParameters *parameters, Planni
 
 	GetUserIdAndSecContext(&caller, &security_context);
 	SetUserIdAndSecContext(home.owner, security_context | SECURITY_LOCAL_USERID_CHANGE);
-	rows = run(statement, home.schema, parameters, planning);
+	rows = run(statement, home.schema, parameters, planning, is_kept);
 	SetUserIdAndSecContext(caller, security_context);
 	return rows;
 }
@@ -455,25 +455,31 @@ run_as_owner(const char *statement, const SmartcarParameters *parameters, Planni
 uint64
 smartcar_spi_run(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, PLAN_BY_INDEX);
+	return run_as_owner(statement, parameters, PLAN_BY_INDEX, false);
 }
 
 uint64
 smartcar_spi_run_in_order(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, PLAN_IN_ORDER);
+	return run_as_owner(statement, parameters, PLAN_IN_ORDER, false);
 }
 
 uint64
 smartcar_spi_run_on_all(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, PLAN_AS_USUAL);
+	return run_as_owner(statement, parameters, PLAN_AS_USUAL, false);
 }
 
 uint64
 smartcar_spi_run_kept(const char *statement, const SmartcarParameters *parameters)
 {
-	return run_as_owner(statement, parameters, PLAN_KEPT);
+	return run_as_owner(statement, parameters, PLAN_BY_INDEX, true);
+}
+
+uint64
+smartcar_spi_run_kept_in_order(const char *statement, const SmartcarParameters *parameters)
+{
+	return run_as_owner(statement, parameters, PLAN_IN_ORDER, true);
 }
 
 uint64
@@ -481,5 +487,5 @@ smartcar_spi_run_as_caller(const char *statement, const SmartcarParameters *para
 {
 	SmartcarHome home = smartcar_home();
 
-	return run(statement, home.schema, parameters, PLAN_AS_USUAL);
+	return run(statement, home.schema, parameters, PLAN_AS_USUAL, false);
 }

@@ -99,6 +99,8 @@ extern uint64 smartcar_spi_run_on_all(const char *statement, const SmartcarParam
  * statement must be a constant, because its address identifies the plan.
  */
 extern uint64 smartcar_spi_run_kept(const char *statement, const SmartcarParameters *parameters);
+extern uint64 smartcar_spi_run_kept_in_order(const char *statement,
+											 const SmartcarParameters *parameters);
 
 /* Like smartcar_spi_run(), with the privileges of the caller. */
 extern uint64 smartcar_spi_run_as_caller(const char *statement,
