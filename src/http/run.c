@@ -744,25 +744,35 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 												  "smartcar_tesla requests",
 												  ALLOCSET_SMALL_SIZES);
 	Run		   *run = create_run(settings, source, context);
+	bool		is_after_response = false;
 
 	for (;;)
 	{
-		after_responses(run);
+		bool		any_ended;
+
 		start_pending(run);
 		if (run->in_use == 0)
 			break;
-
-		/*
-		 * Not directly after end_tries(), because after_responses() comes
-		 * first: it may store the responses that have arrived.
-		 */
-		CHECK_FOR_INTERRUPTS();
-		exit_if_orphaned();
 		record_connections(run);
 		perform(run);
 		record_hosts(run);
-		if (!end_tries(run))
+		any_ended = end_tries(run);
+
+		/* after_responses() may take long, so send the next requests first */
+		if (any_ended && !is_after_response)
+		{
+			is_after_response = true;
+			continue;
+		}
+		is_after_response = false;
+
+		/* interrupts come after it, because it may store the responses */
+		after_responses(run);
+		CHECK_FOR_INTERRUPTS();
+		exit_if_orphaned();
+		if (!any_ended)
 			wait_for_network(run, idle_time(run));
 	}
+	after_responses(run);
 	MemoryContextDelete(context);
 }

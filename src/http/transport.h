@@ -106,7 +106,8 @@ typedef struct SmartcarResponse
  * change the request and return true, to have it sent as a new request.
  *
  * after_responses(), which may be NULL, is called after done() was called for all
- * responses that have arrived, before interrupts are served, and at least every 100 ms.
+ * responses that have arrived and the next requests were sent, before interrupts are
+ * served, and at least every 100 ms.
  *
  * All three are called while other requests are running.  They may run SQL,
  * commit, start another run, take long, and raise errors.  An error ends the

@@ -463,6 +463,25 @@ release_queue(SmartcarClaims *claims)
 }
 
 /*
+ * Whether the next claim needs a new batch.
+ */
+bool
+smartcar_claims_are_used_up(const SmartcarClaims *claims)
+{
+	return claims->next == claims->length;
+}
+
+/*
+ * Claims the next batch, if the previous one is used up and was not empty.
+ */
+void
+smartcar_claims_fill_ahead(SmartcarClaims *claims)
+{
+	if (claims->length > 0 && smartcar_claims_are_used_up(claims))
+		(void) fill_queue(claims);
+}
+
+/*
  * Returns the next claim, or NULL if there is none.  Its lease lasts longer than a
  * request with this timeout, in milliseconds.  The claim is valid until the next call.
  * *is_first: it is the first of a batch.
@@ -472,7 +491,7 @@ smartcar_claims_next(SmartcarClaims *claims, int timeout, bool *is_first)
 {
 	for (int fills = 0;;)
 	{
-		if (claims->next == claims->length)
+		if (smartcar_claims_are_used_up(claims))
 		{
 			if (fills++ == MAX_FILLS || !fill_queue(claims) || claims->error != NULL)
 				return NULL;

@@ -52,6 +52,8 @@ typedef struct SmartcarClaims
 
 extern void smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server,
 								  int batch);
+extern bool smartcar_claims_are_used_up(const SmartcarClaims *claims);
+extern void smartcar_claims_fill_ahead(SmartcarClaims *claims);
 extern const SmartcarClaim *smartcar_claims_next(SmartcarClaims *claims, int timeout,
 												 bool *is_first);
 extern TimestampTz smartcar_claims_next_attempt(const SmartcarClaims *claims, int within);

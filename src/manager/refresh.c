@@ -122,15 +122,6 @@ finish_item(SmartcarCall *call, SmartcarItem *item)
 }
 
 /*
- * Called by the loop of src/http, at least every 100 ms.
- */
-static void
-store_results(SmartcarRequestSource *source)
-{
-	smartcar_results_store(&((Refresh *) source)->results);
-}
-
-/*
  * Whether the run must claim no more accounts.  It still waits for the requests that it
  * has sent.
  */
@@ -145,6 +136,20 @@ must_stop(const Refresh *refresh)
 }
 
 /*
+ * Called by the loop of src/http, at least every 100 ms, while requests are on their
+ * way.
+ */
+static void
+store_results(SmartcarRequestSource *source)
+{
+	Refresh    *refresh = (Refresh *) source;
+
+	smartcar_results_store(&refresh->results);
+	if (!must_stop(refresh))
+		smartcar_claims_fill_ahead(&refresh->claims);
+}
+
+/*
  * Gives an item the next account.
  */
 static bool
@@ -155,14 +160,17 @@ refill(SmartcarCall *call, SmartcarItem *item)
 	while (!must_stop(refresh))
 	{
 		bool		is_first;
-		const SmartcarClaim *claim = smartcar_claims_next(&refresh->claims,
-														  call->settings.timeout, &is_first);
+		const SmartcarClaim *claim;
 		SmartcarRefreshResult *result;
 		SmartcarSealedIdentity identity;
 		MemoryContext old_context;
 		char	   *token;
 		int			sqlstate;
 
+		/* the session may end while it claims */
+		if (smartcar_claims_are_used_up(&refresh->claims))
+			smartcar_results_store(&refresh->results);
+		claim = smartcar_claims_next(&refresh->claims, call->settings.timeout, &is_first);
 		if (claim == NULL)
 			return false;
 
