@@ -123,6 +123,20 @@ $session->start($refresh);
 }
 sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
 
+# The next request does not wait until a response is stored.
+
+start_over(2);
+sql("ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')");
+sql(q(CREATE FUNCTION store_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
+	CREATE TRIGGER store_slowly BEFORE UPDATE ON smartcar_tesla.account FOR EACH ROW
+		WHEN (NEW.refresh_token <> OLD.refresh_token) EXECUTE FUNCTION store_slowly()));
+$session->start($refresh);
+ok(Manager::wait_until(sub { $sandbox->log == 2 }), 'both requests are made');
+is(sql('SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval \'1 hour\''), 0, 'the second one before the first response is stored');
+is(Manager::counts($session->result), '2|0|0', 'both accounts are refreshed');
+sql('DROP TRIGGER store_slowly ON smartcar_tesla.account');
+sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
+
 # Memory
 
 start_over(3000);
