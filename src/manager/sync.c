@@ -42,9 +42,6 @@
 
 PG_FUNCTION_INFO_V1(smartcar_sync);
 
-/* How many users a batch has for each concurrent request. */
-#define USERS_PER_REQUEST	4
-
 enum
 {
 	EXTERNAL_ID, USER_ID, DETAILS, MAX_REQUESTS, MAX_DISCONNECTS, SERVER
@@ -184,7 +181,7 @@ static void
 sync_selected_users(Sync *sync)
 {
 	SmartcarServer *server = sync->run.server;
-	int			limit = USERS_PER_REQUEST *
+	int			limit = SMARTCAR_USERS_PER_REQUEST *
 		smartcar_server_number(server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	bool		by_token = smartcar_server_api_version(server) == SMARTCAR_API_V2;
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",

@@ -193,7 +193,8 @@ list_missing(SmartcarSyncRun *run, TimestampTz list_began_at)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla users",
 												ALLOCSET_DEFAULT_SIZES);
-	int			limit = 4 * smartcar_server_number(run->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
+	int			limit = SMARTCAR_USERS_PER_REQUEST *
+		smartcar_server_number(run->server, SMARTCAR_OPTION_MAX_CONCURRENCY);
 	char	   *last = pstrdup("");
 	int			count;
 

@@ -18,6 +18,9 @@
 /* How often to try to store a row that stays locked: for 10 seconds in total. */
 #define SMARTCAR_SYNC_ATTEMPTS	50
 
+/* How many users a batch has for each concurrent request. */
+#define SMARTCAR_USERS_PER_REQUEST	4
+
 /* max_disconnects: the limit depends on the number of connections. */
 #define SMARTCAR_DISCONNECTS_BY_SHARE	(-1)
 
