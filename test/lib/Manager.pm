@@ -22,7 +22,6 @@ use Encode ();
 use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Time::HiRes qw(sleep time);
 
 use Sandbox;
 
@@ -219,19 +218,6 @@ sub counts
 	my ($result) = @_;
 
 	return ($result // '') =~ /^(\d+\|\d+\|\d+)\|\d+$/m ? $1 : 'no counts but: ' . ($result // 'nothing');
-}
-
-sub wait_until
-{
-	my ($condition, $seconds) = @_;
-	my $end = time() + ($seconds // 10);
-
-	while (time() < $end)
-	{
-		return 1 if $condition->();
-		sleep 0.02;
-	}
-	return 0;
 }
 
 #

@@ -101,6 +101,26 @@ sub query
 	return $self->result // croak "no result: $sql";
 }
 
+# Sets the server of calls that name none.  Returns the session.
+sub use_server
+{
+	my ($self, $server) = @_;
+
+	$self->query("SET smartcar_tesla.server = $server");
+	return $self;
+}
+
+# Connects an owner in the sandbox, and stores their tokens and code in the table "token".
+sub connect_owner
+{
+	my ($self, $sandbox, $owner) = @_;
+	my $given = $sandbox->connect(owner => $owner);
+
+	$self->query("DROP TABLE IF EXISTS token; CREATE TABLE token AS SELECT '$given->{access_token}' AS access_token, "
+		  . "'$given->{refresh_token}' AS refresh_token, '$given->{code}' AS code");
+	return $given;
+}
+
 # The parts of the error in a result: sqlstate, message, detail, hint; empty without an
 # error.
 sub parts_of_error
@@ -137,6 +157,30 @@ sub error_is
 	is($error->{sqlstate}, $sqlstate, $name);
 	like("$error->{message}; $error->{detail}; $error->{hint}", $pattern, "message of: $name");
 	return;
+}
+
+# Tests that a statement has this result.
+sub result_is
+{
+	my ($self, $sql, $expected, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($self->query($sql), $expected, $name);
+	return;
+}
+
+# Waits until a condition is true, for 10 seconds by default.  Returns whether it is.
+sub wait_until
+{
+	my ($condition, $seconds) = @_;
+	my $end = time() + ($seconds // 10);
+
+	while (time() < $end)
+	{
+		return 1 if $condition->();
+		sleep 0.01;
+	}
+	return 0;
 }
 
 sub finish

@@ -36,26 +36,12 @@ Sandbox::create_server($node, 'deaf', $deaf, connect_timeout => '30s') if $deaf;
 Sandbox::create_server($node, 'crowd', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'), max_concurrency => '256');
 Sandbox::create_server($node, 'hasty', $sandbox->url, timeout => '200ms');
 
-my $ada = $sandbox->connect(owner => 'ada');
-$node->safe_psql('postgres', "CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
-my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
-
 my $control = Session->new($node);
 my $session = Session->new($node);
+my $ada = $control->connect_owner($sandbox, 'ada');
+my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
 
 $names = undef if $names && !HostNames::in_use($session, 'slow_name');
-
-sub wait_until
-{
-	my ($condition) = @_;
-
-	for (1 .. 1000)
-	{
-		return 1 if $condition->();
-		sleep 0.005;
-	}
-	return 0;
-}
 
 my $event = $node->pg_version->major >= 17 ? 'Extension|SmartcarCall' : 'Extension|Extension';
 
@@ -116,8 +102,8 @@ sub interrupt
 	$session->start($ask);
 	if ($before eq '')
 	{
-		wait_until(\&is_waiting);
-		wait_until($condition) if $condition;
+		Session::wait_until(\&is_waiting);
+		Session::wait_until($condition) if $condition;
 		sleep 0.05;
 	}
 	$sent = $send->($begun);
@@ -168,7 +154,7 @@ SKIP:
 
 	$session->query('SET smartcar_tesla.server = slow_name');
 	$session->start($ask);
-	wait_until(\&is_waiting);
+	Session::wait_until(\&is_waiting);
 	foreach my $task (grep { !m{/$backend$} } glob "/proc/$backend/task/*")
 	{
 		push @masks, slurp_file("$task/status") =~ /^SigBlk:\s*([0-9a-f]+)/m;
@@ -186,7 +172,7 @@ SKIP:
 # The wait is visible in pg_stat_activity.
 $sandbox->faults({ delay_ms => 30000 });
 $session->start($ask);
-ok(wait_until(\&is_waiting), "pg_stat_activity shows $event");
+ok(Session::wait_until(\&is_waiting), "pg_stat_activity shows $event");
 
 # DROP DATABASE while the call waits: every backend has to process a barrier before the
 # files are deleted.
@@ -216,7 +202,7 @@ sub left_behind
 	my @sockets = grep { (readlink($_) // '') =~ /^socket/ } glob "/proc/$backend/fd/*";
 	my $contexts =
 	  $session->query("SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'smartcar_tesla %'");
-	my $in_flight = wait_until(sub { $sandbox->ask('log?limit=1')->{in_flight} == 0 }) ? 0 : 'some';
+	my $in_flight = Session::wait_until(sub { $sandbox->ask('log?limit=1')->{in_flight} == 0 }) ? 0 : 'some';
 
 	return sprintf '%d sockets, %s contexts, %s requests', scalar @sockets, $contexts, $in_flight;
 }
@@ -230,7 +216,7 @@ sub left_behind
 		# half of the requests get a response, and the others wait
 		$sandbox->faults({ after => 10, times => 0, delay_ms => 30000 });
 		$session->start($bulk);
-		wait_until(sub { (grep { defined $_->{status} } $sandbox->log) == 10 && $sandbox->max_in_flight == 8 });
+		Session::wait_until(sub { (grep { defined $_->{status} } $sandbox->log) == 10 && $sandbox->max_in_flight == 8 });
 		interrupt_by('pg_cancel_backend');
 		my $result = $session->result(5) // 'nothing';
 		like($result, qr/57014: canceling statement due to user request/, 'a bulk call is canceled in its middle')
@@ -259,7 +245,7 @@ sub left_behind
 
 			$sandbox->faults({ delay_ms => 30000, times => 0 });
 			$session->start($crowd);
-			wait_until($is_active);
+			Session::wait_until($is_active);
 			sleep $moment;
 			$sent = interrupt_by('pg_cancel_backend');
 			$result = $session->result(10) // 'nothing';
@@ -290,7 +276,7 @@ sub caught
 }
 $sandbox->faults({ delay_ms => 30000 });
 $session->start(caught('query_canceled', 'smartcar'));
-wait_until(sub { scalar $sandbox->log });
+Session::wait_until(sub { scalar $sandbox->log });
 interrupt_by('pg_cancel_backend');
 like($session->result(5), qr/caught 57014, then got \Q$ada->{user_id}\E/, 'a block that catches query_canceled goes on');
 
@@ -307,7 +293,7 @@ $session->query('COMMIT');
 
 # A session that waits for nothing and keeps connections can be terminated.
 interrupt_by('pg_terminate_backend');
-ok(wait_until(sub { !kill 0, $session->backend }), 'a session that keeps connections ends');
+ok(Session::wait_until(sub { !kill 0, $session->backend }), 'a session that keeps connections ends');
 
 $session->finish;
 $control->finish;

@@ -34,28 +34,19 @@ Sandbox::create_server($node, 'hasty_tls', $sandbox->url('https'), @ca, timeout 
 Sandbox::create_server($node, 'quick_to_connect', $sandbox->url('https'), @ca, connect_timeout => '250ms');
 Sandbox::create_server($node, 'one_second', $sandbox->url, timeout => '1s');
 
-my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
+my $ada = $session->connect_owner($sandbox, 'ada');
 
 $names = undef if $names && !HostNames::in_use($session, 'slow_name');
-$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 
 # A request that may be repeated, and one that may not.
 my $get = 'SELECT smartcar_get_user(access_token) FROM token';
 my $post = q(SELECT (smartcar_request('POST', '/vehicles', access_token)).status FROM token);
 
-sub on
-{
-	my ($server) = @_;
-
-	$session->query("SET smartcar_tesla.server = $server");
-	return $session;
-}
-
 # A refused connection.
 {
 	my $origin = $sandbox->url('closed_port');
-	my $error = on('closed')->error($post);
+	my $error = $session->use_server('closed')->error($post);
 
 	is($error->{sqlstate}, 'SC001', 'a refused connection is SC001');
 	is($error->{message}, qq(could not connect to "$origin"), 'the message names the origin');
@@ -63,15 +54,15 @@ sub on
 		'the detail has the phase, the time and the reason');
 	like($error->{hint}, qr/can reach that host\. The option "api_origin" sets where requests go\.$/, 'the hint names the option');
 
-	$error = on('closed')->error($get);
+	$error = $session->use_server('closed')->error($get);
 	is($error->{sqlstate}, 'SC001', 'a request that was repeated fails with SC001, too');
 	like($error->{detail}, qr/after [5-9]\d\d ms/, 'after the pauses of its repeats');
 
-	like(on('closed')->error(q(SELECT smartcar_request('POST', '/connections', origin => 'management')))->{hint},
+	like($session->use_server('closed')->error(q(SELECT smartcar_request('POST', '/connections', origin => 'management')))->{hint},
 		qr/The option "management_origin" sets/, 'the hint names the option of the management origin');
 }
 {
-	my $error = on('unknown')->error($post);
+	my $error = $session->use_server('unknown')->error($post);
 
 	is($error->{sqlstate}, 'SC001', 'an unknown host name is SC001');
 	is($error->{message}, 'could not connect to "https://smartcar.invalid"', 'the message names the origin with the unknown host');
@@ -91,7 +82,7 @@ foreach my $case (
 
 	# a POST: nobody knows whether Smartcar has received it
 	$sandbox->faults({ %$fault, times => 0 });
-	my $error = on('smartcar')->error($post);
+	my $error = $session->use_server('smartcar')->error($post);
 	is($error->{sqlstate}, 'SC001', "a connection that is lost $when is SC001");
 	is($error->{message}, $lost, 'the message says that the connection was lost');
 	like($error->{detail}, qr{^POST /v2\.0/vehicles failed after \d+ ms, while $phase: \S.*\.$}, "the detail has the phase: $phase");
@@ -103,7 +94,7 @@ foreach my $case (
 }
 {
 	$sandbox->faults({ drop => 'after', times => 0 });
-	my $error = on('smartcar')->error($get);
+	my $error = $session->use_server('smartcar')->error($get);
 	is("$error->{sqlstate}$error->{hint}", 'SC001', 'a GET needs no hint');
 }
 
@@ -136,7 +127,7 @@ foreach my $case (@timeouts)
 		skip 'a full queue of connections does not stop another one here', 4 if $server eq 'deaf' && !$deaf;
 
 		$sandbox->faults($fault ? { %$fault, times => 0 } : ());
-		my $error = on($server)->error($get);
+		my $error = $session->use_server($server)->error($get);
 		my ($milliseconds) = $error->{detail} =~ qr{^GET /v2\.0/user was given up after (\d+) ms, while $phase\.$};
 
 		is($error->{sqlstate}, 'SC003', "a timeout while $phase ($server)");
@@ -153,7 +144,7 @@ foreach my $case (@timeouts)
 # Of many requests one makes a connection and the others wait for it, but no longer
 # than for a connection of their own.
 {
-	my @results = split /\n/, on('silent_tls')->query(
+	my @results = split /\n/, $session->use_server('silent_tls')->query(
 		q(SELECT sqlstate, (error).description FROM token,
 			smartcar_request_many('GET', array_fill('/user'::text, ARRAY[6]), ARRAY[access_token])));
 	my %phases;
@@ -174,7 +165,7 @@ foreach my $case (@timeouts)
 {
 	$session->query('ALTER SERVER hasty OPTIONS (DROP timeout, ADD connect_timeout \'100ms\')');
 	$sandbox->faults({ delay_ms => 400 });
-	is(on('hasty')->query($get), $ada->{user_id}, 'connect_timeout does not limit the time after the connection was made');
+	is($session->use_server('hasty')->query($get), $ada->{user_id}, 'connect_timeout does not limit the time after the connection was made');
 	$session->query('ALTER SERVER hasty OPTIONS (SET connect_timeout \'5s\', ADD timeout \'300ms\')');
 	$sandbox->faults({ delay_ms => 1000 });
 	my ($statement) = $session->error($get)->{hint} =~ /(ALTER SERVER .*)\.$/;
@@ -188,17 +179,17 @@ foreach my $case (@timeouts)
   SKIP:
 	{
 		skip 'a full queue of connections does not stop another one here', 1 if !$deaf;
-		like(on('deaf')->error($get)->{hint}, qr/"timeout" is 200ms/, 'the shorter of the two timeouts limits the connection');
+		like($session->use_server('deaf')->error($get)->{hint}, qr/"timeout" is 200ms/, 'the shorter of the two timeouts limits the connection');
 	}
 }
 
 # A command that timed out may have been carried out, unless it was not sent.
 {
 	$sandbox->faults({ delay_ms => 20000 });
-	my $error = on('one_second')->error($post);
+	my $error = $session->use_server('one_second')->error($post);
 	is($error->{sqlstate}, 'SC003', 'a command that takes too long is SC003');
 	like($error->{hint}, qr/^Smartcar may have carried out the request\. .* The option "timeout" is 1s; /, 'the hint says that it may have been carried out');
-	$error = on('silent_tls')->error($post);
+	$error = $session->use_server('silent_tls')->error($post);
 	is($error->{sqlstate}, 'SC003', 'a command that was not sent is SC003');
 	like($error->{hint}, qr/^The option "connect_timeout" is 200ms; /, 'the hint does not say that it may have been carried out');
 }
@@ -206,7 +197,7 @@ foreach my $case (@timeouts)
 # The timeout covers a request with its repeats and pauses.
 {
 	$sandbox->faults({ status => 503, delay_ms => 600 }, { delay_ms => 20000 });
-	my $error = on('one_second')->error($get);
+	my $error = $session->use_server('one_second')->error($get);
 	is($error->{sqlstate}, 'SC003', 'a timeout in the second attempt is SC003');
 	my ($milliseconds) = $error->{detail} =~ /after (\d+) ms/;
 	ok(about($milliseconds, 1000), "it comes after the time of both attempts ($milliseconds ms)");
@@ -220,7 +211,7 @@ foreach my $case (@timeouts)
 	$sandbox->faults(
 		{ match => { path => '/vehicles$' }, delay_ms => 20000, times => 0 },
 		{ match => { path => '/vehicles/' }, drop => 'after', times => 0 });
-	is( on('one_second')->query(
+	is( $session->use_server('one_second')->query(
 			qq(SELECT path, status, sqlstate, (error).status, (error).action,
 				regexp_replace((error).description, '\\d+ ms', 'N ms')
 			FROM token, smartcar_request_many('GET', $paths, ARRAY[access_token]))),
@@ -233,14 +224,14 @@ foreach my $case (@timeouts)
 			  . 'while waiting for the response: Empty reply from server.',
 			'/user|200||||'),
 		'each of many requests has its own result');
-	is(on('closed')->query(
+	is($session->use_server('closed')->query(
 			qq(SELECT string_agg(sqlstate, ',') FROM token, smartcar_request_many('POST', $paths, ARRAY[access_token]))),
 		'SC001,SC001,SC001,SC001', 'SC001 for all requests if nobody listens');
 }
 
 # No SQLSTATE ends in 000, so that PL/pgSQL can catch them all with the class.
 like(
-	on('closed')->query(
+	$session->use_server('closed')->query(
 		q(DO $$ BEGIN
 			PERFORM smartcar_request('POST', '/user', 'x');
 		EXCEPTION WHEN SQLSTATE 'SC000' THEN

@@ -35,19 +35,9 @@ Sandbox::create_server($node, 'http1', $sandbox->url('https_http1'), @ca);
 Sandbox::create_server($node, 'stranger', $sandbox->url('https'));
 Sandbox::create_server($node, $_, $sandbox->url("https_$_"), @ca) foreach qw(wrong_host expired untrusted);
 
-my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
+my $ada = $session->connect_owner($sandbox, 'ada');
 my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
-
-$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
-
-sub on
-{
-	my ($server) = @_;
-
-	$session->query("SET smartcar_tesla.server = $server");
-	return $session;
-}
 
 # Trusted servers.
 foreach my $case ([ 'plain', '1.1', 0 ], [ 'http2', '2', 1 ], [ 'http1', '1.1', 1 ])
@@ -55,7 +45,7 @@ foreach my $case ([ 'plain', '1.1', 0 ], [ 'http2', '2', 1 ], [ 'http1', '1.1', 
 	my ($server, $protocol, $secure) = @$case;
 
 	$sandbox->faults;
-	is(on($server)->query($ask), $ada->{user_id}, "$server: a call works, in spite of the proxy in the environment");
+	is($session->use_server($server)->query($ask), $ada->{user_id}, "$server: a call works, in spite of the proxy in the environment");
 	my ($entry) = $sandbox->log;
 	is($entry->{protocol}, $protocol, "$server: HTTP/$protocol");
 	is(!!$entry->{secure}, !!$secure, $secure ? 'over TLS' : 'without TLS');
@@ -71,7 +61,7 @@ my %reasons = (
 foreach my $server (sort keys %reasons)
 {
 	$sandbox->faults;
-	my $error = on($server)->error($ask);
+	my $error = $session->use_server($server)->error($ask);
 
 	is($error->{sqlstate}, 'SC002', "$server: a certificate that must not be trusted is SC002");
 	like($error->{message}, qr{^could not establish a trusted connection to "https://localhost:\d+"$}, "$server: the message names the origin");
@@ -80,8 +70,8 @@ foreach my $server (sort keys %reasons)
 	like($error->{hint}, qr/have a superuser run ALTER SERVER \w+ OPTIONS \((?:ADD|SET) ca_file '\/etc\/smartcar\/ca\.crt'\)\.$/, "$server: the hint names the option ca_file");
 	is(scalar $sandbox->log, 0, "$server: nothing was sent");
 }
-is(on('http2')->query($ask), $ada->{user_id}, 'the session still works');
-is(on('stranger')->error($ask)->{sqlstate}, 'SC002',
+is($session->use_server('http2')->query($ask), $ada->{user_id}, 'the session still works');
+is($session->use_server('stranger')->error($ask)->{sqlstate}, 'SC002',
 	'a server without ca_file does not use the connection of one that has it');
 
 # A failed TLS handshake is no question of trust: the server hangs up, or does not
@@ -94,7 +84,7 @@ foreach my $server ('rude', 'not_tls')
 	foreach my $sql ($ask, $command)
 	{
 		my $before = $sandbox->ask('statistics')->{connections}{tls_hangup}{opened};
-		my $error = on($server)->error($sql);
+		my $error = $session->use_server($server)->error($sql);
 		my $tries = $sql eq $ask ? 3 : 1;
 
 		is($error->{sqlstate}, 'SC001', "$server: a failed TLS handshake is SC001");
@@ -112,7 +102,7 @@ append_to_file($empty, '');
 foreach my $file ($empty, '/nonexistent/ca.pem')
 {
 	$session->query("ALTER SERVER stranger OPTIONS (ADD ca_file '$file')");
-	my $error = on('stranger')->error($ask);
+	my $error = $session->use_server('stranger')->error($ask);
 	is($error->{sqlstate}, 'SC002', "no certificate in $file") or diag($error->{message});
 	$session->query('ALTER SERVER stranger OPTIONS (DROP ca_file)');
 }
@@ -121,10 +111,10 @@ foreach my $file ($empty, '/nonexistent/ca.pem')
 my $changing = PostgreSQL::Test::Utils::tempdir() . '/changing.pem';
 append_to_file($changing, slurp_file($sandbox->url('ca_file')));
 Sandbox::create_server($node, 'changing', $sandbox->url('https'), ca_file => $changing);
-is(on('changing')->query($ask), $ada->{user_id}, 'the authority in ca_file is trusted');
+is($session->use_server('changing')->query($ask), $ada->{user_id}, 'the authority in ca_file is trusted');
 unlink $changing;
 append_to_file($changing, '');
-is(on('changing')->error($command)->{sqlstate}, 'SC002', 'an authority that was removed from ca_file is no longer trusted');
+is($session->use_server('changing')->error($command)->{sqlstate}, 'SC002', 'an authority that was removed from ca_file is no longer trusted');
 
 # Only https is allowed beyond the loopback interface.
 foreach my $origin (
@@ -143,7 +133,7 @@ foreach my $origin ('http://192.0.2.1', 'ftp://127.0.0.1', 'http://localhost.exa
 	$session->query(
 		qq(UPDATE pg_foreign_server SET srvoptions = (SELECT array_agg(regexp_replace(o, '^api_origin=.*', 'api_origin=$origin'))
 			FROM unnest(srvoptions) AS o) WHERE srvname = 'stranger'));
-	my $error = on('stranger')->error($ask);
+	my $error = $session->use_server('stranger')->error($ask);
 	is("$error->{sqlstate}: $error->{message}", qq(22023: invalid value for option "api_origin": "$origin"), "nothing is sent to $origin");
 }
 
@@ -157,7 +147,7 @@ sub bulk_on
 	my (%ports, %streams);
 
 	$sandbox->faults({ delay_ms => 100, times => 0 });
-	is(on($server)->query($bulk), 16, "$server: a bulk call");
+	is($session->use_server($server)->query($bulk), 16, "$server: a bulk call");
 	foreach my $entry ($sandbox->log)
 	{
 		$ports{ $entry->{port} }++;
@@ -173,7 +163,7 @@ sub bulk_on
 	# the open connection is used again
 	my ($before) = $sandbox->log;
 	$sandbox->faults;
-	on('http2')->query($ask);
+	$session->use_server('http2')->query($ask);
 	my ($entry) = $sandbox->log;
 	is($entry->{port}, $before->{port}, 'HTTP/2: a later statement uses the connection again');
 
@@ -187,7 +177,7 @@ foreach my $fault ({ goaway => 1 }, { reset => 1 }, { drop => 'before' })
 	my ($name) = keys %$fault;
 
 	$sandbox->faults($fault);
-	is(on('http2')->query($bulk), 16, "HTTP/2: no request of a bulk call is lost after $name");
+	is($session->use_server('http2')->query($bulk), 16, "HTTP/2: no request of a bulk call is lost after $name");
 }
 
 $session->finish;

@@ -27,19 +27,9 @@ Sandbox::create_server($node, 'http2', $sandbox->url('https'), ca_file => $sandb
 Sandbox::create_server($node, 'roomy', $sandbox->url, max_response_size => '4MB');
 Sandbox::create_server($node, 'huge', $sandbox->url, max_response_size => '64MB', timeout => '60s');
 
-my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
+my $ada = $session->connect_owner($sandbox, 'ada');
 my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
-
-$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
-
-sub on
-{
-	my ($server) = @_;
-
-	$session->query("SET smartcar_tesla.server = $server");
-	return $session;
-}
 
 # The peak memory of a backend, in kB.
 sub peak_memory
@@ -84,7 +74,7 @@ foreach my $server ('smartcar', 'http2')
 {
 	my $peak;
 
-	on($server)->query($ask);
+	$session->use_server($server)->query($ask);
 	$peak = peak_memory($session) if -d '/proc/self';
 	foreach my $case (@unusable)
 	{
@@ -155,7 +145,7 @@ SKIP:
 # A response that is refused halfway may make its HTTP/2 connection unusable for the
 # other requests, which then get another one.
 $sandbox->faults({ match => { nth => 3 }, oversize => 64 * $megabyte });
-is( on('http2')->query(
+is( $session->use_server('http2')->query(
 		q(SELECT count(*) FILTER (WHERE sqlstate IS NULL), string_agg(sqlstate, ' ')
 		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[20]), ARRAY[access_token]))),
 	'19|SC004', 'of many responses, only the one that is too large is lost');
@@ -208,7 +198,7 @@ foreach my $method ('GET', 'POST')
 			FROM token, smartcar_request_many('$method', '{/user}', ARRAY[access_token]));
 
 		$sandbox->faults({ %$fault, times => 0 });
-		my ($state, $type, $interim, $description) = split /\|/, on('smartcar')->query($request);
+		my ($state, $type, $interim, $description) = split /\|/, $session->use_server('smartcar')->query($request);
 		like($state, $expected, "$method: $what") or diag($description);
 		is("$type $interim", 'application/json f', "$method: $what: the header is that of the final response") if $state eq 'right';
 		is(scalar $sandbox->log, 1, "$method: $what: the request is not repeated");
@@ -224,7 +214,7 @@ foreach my $pause (0, 1)
 	my $good = raw("content-length: 13\r\n", '{"id":"good"}')->{raw}[0];
 
 	$sandbox->faults({ raw => $pause ? [ $good, $evil ] : "$good$evil" });
-	is(on('smartcar')->query($ask), 'good', 'a response with a second one behind it' . ($pause ? ', which arrives later' : ''));
+	is($session->use_server('smartcar')->query($ask), 'good', 'a response with a second one behind it' . ($pause ? ', which arrives later' : ''));
 	sleep 0.1;
 	is($session->query($ask), $ada->{user_id}, 'the next request gets its own response');
 }
@@ -234,26 +224,26 @@ foreach my $pause (0, 1)
 	my $exact = q(SELECT length((smartcar_request('GET', '/user', access_token)).body) FROM token);
 
 	$sandbox->faults({ oversize => $megabyte });
-	is(on('smartcar')->query($exact), $megabyte, 'a body as large as the limit is accepted');
+	is($session->use_server('smartcar')->query($exact), $megabyte, 'a body as large as the limit is accepted');
 	$sandbox->faults({ bomb => $megabyte });
-	is(on('smartcar')->query($exact), $megabyte, 'a compressed body as large as the limit is accepted');
+	is($session->use_server('smartcar')->query($exact), $megabyte, 'a compressed body as large as the limit is accepted');
 	$sandbox->faults({ oversize => $megabyte + 1 });
-	my $error = on('smartcar')->error($exact);
+	my $error = $session->use_server('smartcar')->error($exact);
 	is($error->{sqlstate}, 'SC004', 'a body of one byte more is refused');
 	is($error->{hint},
 		q(The option "max_response_size" is 1MB; change it with ALTER SERVER smartcar OPTIONS (ADD max_response_size '16MB').),
 		'the hint has the statement that raises the limit');
 	$sandbox->faults({ oversize => $megabyte + 1 });
-	is(on('roomy')->query($exact), $megabyte + 1, 'a server can have another limit');
+	is($session->use_server('roomy')->query($exact), $megabyte + 1, 'a server can have another limit');
 
 	# JSON that takes so long to parse that a cancel would have to wait
 	$sandbox->faults({ oversize => 17 * $megabyte });
-	is(on('huge')->query($exact), 17 * $megabyte, 'smartcar_request() returns a text of 17 MB');
+	is($session->use_server('huge')->query($exact), 17 * $megabyte, 'smartcar_request() returns a text of 17 MB');
 	$sandbox->faults({ oversize => 17 * $megabyte });
-	like(on('huge')->error($ask)->{detail}, qr/GET \/v2.0\/user: It is too large\.$/, 'a typed call refuses JSON of that size');
+	like($session->use_server('huge')->error($ask)->{detail}, qr/GET \/v2.0\/user: It is too large\.$/, 'a typed call refuses JSON of that size');
 
 	$sandbox->faults({ big_headers => 80000 });
-	unlike(on('smartcar')->error($exact)->{hint}, qr/max_response_size/, 'max_response_size does not limit headers');
+	unlike($session->use_server('smartcar')->error($exact)->{hint}, qr/max_response_size/, 'max_response_size does not limit headers');
 }
 
 # Redirects are not followed: the next host would get the token.
@@ -262,7 +252,7 @@ foreach my $status (301, 302, 303, 307, 308)
 	foreach my $target ('/v2.0/elsewhere', $sandbox->url('https') . '/v2.0/elsewhere', $sandbox->url('https_http1') . '/v2.0/user')
 	{
 		$sandbox->faults({ status => $status, redirect => $target });
-		is(on('smartcar')->error($ask)->{sqlstate}, "SC$status", "a redirect ($status) is an error");
+		is($session->use_server('smartcar')->error($ask)->{sqlstate}, "SC$status", "a redirect ($status) is an error");
 		is(scalar $sandbox->log, 1, "a redirect ($status) is not followed");
 	}
 }
@@ -288,7 +278,7 @@ foreach my $case (@errors)
 	my ($what, $fault, $sqlstate, $message, $detail) = @$case;
 
 	$sandbox->faults($fault);
-	my $error = on('smartcar')->error($ask);
+	my $error = $session->use_server('smartcar')->error($ask);
 	is("$error->{sqlstate}: $error->{message}", "$sqlstate: $message", "an error whose body is $what");
 	like($error->{detail}, $detail, 'the detail has what could be read of it');
 	cmp_ok(length $error->{detail}, '<', 700, 'the detail is short');
@@ -300,7 +290,7 @@ foreach my $case (@errors)
 	my $any = q(SELECT (smartcar_request('GET', '/user', access_token)).body FROM token);
 
 	$sandbox->faults({ body => '<html>', content_type => 'text/html' }, { invalid_utf8 => 1 }, { nul => 1 });
-	is(on('smartcar')->query($any), '<html>', 'smartcar_request() accepts a body that is not JSON');
+	is($session->use_server('smartcar')->query($any), '<html>', 'smartcar_request() accepts a body that is not JSON');
 	is($session->error($any)->{sqlstate}, 'SC004', 'smartcar_request() refuses a body that is not UTF-8');
 	is($session->error($any)->{sqlstate}, 'SC004', 'smartcar_request() refuses a body with a zero byte');
 }

@@ -27,32 +27,13 @@ Sandbox::create_server($node, 'by_name', $by_name, connect_timeout => '500ms');
 Sandbox::create_server($node, 'three', $sandbox->url, max_concurrency => '3');
 
 my $session = Session->new($node);
-$session->query('CREATE TABLE token (access_token text, refresh_token text, code text)');
-
-# Connects again, because the code and the refresh token are used up.
-sub connect_owner
-{
-	my $owner = $sandbox->connect(owner => 'ada');
-
-	$session->query('TRUNCATE token');
-	$session->query("INSERT INTO token VALUES ('$owner->{access_token}', '$owner->{refresh_token}', '$owner->{code}')");
-	return $owner;
-}
-my $ada = connect_owner();
-
+# Ada connects again when the code or the refresh token is used up.
+my $ada = $session->connect_owner($sandbox, 'ada');
 my $get = 'SELECT smartcar_get_user(access_token) FROM token';
 my $post = q(SELECT (smartcar_request('POST', '/user', access_token)).status FROM token);
 my $exchange = 'SELECT (smartcar_exchange_code(code)).token_type FROM token';
 my $refresh = 'INSERT INTO refreshed SELECT r.refresh_token FROM token, smartcar_refresh_token(refresh_token) r';
 $session->query('CREATE TABLE refreshed (refresh_token text)');
-
-sub on
-{
-	my ($server) = @_;
-
-	$session->query("SET smartcar_tesla.server = $server");
-	return $session;
-}
 
 # A lasting fault, and how often the request is then made.  The cases of a method run
 # in one bulk call, so that their pauses overlap; but where a connection is cut, no kept
@@ -103,7 +84,7 @@ foreach my $group (sort keys %groups)
 	$session = Session->new($node);
 
 	$sandbox->faults(map { { %{ $mine[$_][1] }, match => { path => "/case/$_\$" }, times => 0 } } 0 .. $#mine);
-	on('smartcar')->query(
+	$session->use_server('smartcar')->query(
 		"SELECT count(*) FROM token, smartcar_request_many('$method', '{" . join(',', @paths) . "}', ARRAY[access_token])");
 	push @{ $times{ $_->{path} } }, $_->{time} foreach $sandbox->log;
 	foreach my $index (0 .. $#mine)
@@ -147,12 +128,12 @@ foreach my $fault ({ status => 500 }, { status => 502 }, { status => 503 }, { st
 	my ($name) = %$fault;
 
 	$sandbox->faults({ %$fault, times => 1 });
-	is(on('smartcar')->query($get), $ada->{user_id}, "a transient fault ($name) is not visible");
+	is($session->use_server('smartcar')->query($get), $ada->{user_id}, "a transient fault ($name) is not visible");
 }
 
 # A timeout leaves no time for a repeat.
 $sandbox->faults({ delay_ms => 5000, times => 0 });
-is(on('hasty')->error($get)->{sqlstate}, 'SC003', 'a request that takes too long is SC003');
+is($session->use_server('hasty')->error($get)->{sqlstate}, 'SC003', 'a request that takes too long is SC003');
 is(scalar $sandbox->log, 1, 'a request that takes too long is not repeated');
 
 # Smartcar says when to try again.
@@ -161,14 +142,14 @@ foreach my $case ([ 'GET', $get, $ada->{user_id} ], [ 'POST', $post, '204' ])
 	my ($method, $sql, $expected) = @$case;
 
 	$sandbox->faults({ retry_after => 1 }, $method eq 'POST' ? { status => 204 } : ());
-	is(on('smartcar')->query($sql), $expected, "$method: a rate limit that ends within the timeout is waited for");
+	is($session->use_server('smartcar')->query($sql), $expected, "$method: a rate limit that ends within the timeout is waited for");
 	my @entries = $sandbox->log;
 	is(join(' ', map { $_->{status} } @entries), $method eq 'POST' ? '429 204' : '429 200', "$method: the request is repeated");
 	cmp_ok($entries[1]{time} - $entries[0]{time}, '>=', 1000, "$method: not before Smartcar allows it");
 }
 {
 	$sandbox->faults({ retry_after => 1, times => 0 });
-	my $error = on('hasty')->error($get);
+	my $error = $session->use_server('hasty')->error($get);
 
 	is($error->{sqlstate}, 'SC429', 'a rate limit that ends after the timeout is an error');
 	is($error->{hint}, 'Try again in 1 seconds.', 'the hint says when to try again');
@@ -188,21 +169,21 @@ foreach my $fault (
 	my ($name) = join ' ', %$fault;
 
 	$sandbox->faults;
-	connect_owner();
-	on('smartcar')->query($get);
+	$session->connect_owner($sandbox, 'ada');
+	$session->use_server('smartcar')->query($get);
 	$sandbox->faults({ %$fault, do_work => 1, times => 0 });
 	like($session->error($exchange)->{sqlstate}, qr/^SC(001|50[03])$/, "an exchange that fails ($name)");
 	is(scalar $sandbox->log(path => '/oauth/token$'), 1, "the code is sent once ($name)");
 }
 {
 	$sandbox->faults;
-	connect_owner();
-	on('smartcar')->query($get);
+	$session->connect_owner($sandbox, 'ada');
+	$session->use_server('smartcar')->query($get);
 	$sandbox->faults({ drop => 'after' });
 	like($session->error($exchange)->{hint}, qr/may have carried out/, 'the hint says that the code may be used up');
 	like($session->error($exchange)->{sqlstate}, qr/^SC400$/, 'the code is used up');
 
-	connect_owner();
+	$session->connect_owner($sandbox, 'ada');
 	$sandbox->faults({ retry_after => 0 });
 	is($session->error($exchange)->{sqlstate}, 'SC429', 'an exchange that meets the rate limit is not repeated');
 	is($session->query($exchange), 'Bearer', 'the caller can repeat the exchange');
@@ -214,20 +195,20 @@ foreach my $fault ({ drop => 'after' }, { drop => 'before' }, { truncate => 30 }
 {
 	my ($name) = join ' ', %$fault;
 
-	connect_owner();
+	$session->connect_owner($sandbox, 'ada');
 	$session->query('TRUNCATE refreshed');
 	$sandbox->faults($fault);
-	is(on('smartcar')->query($refresh), '', "a refresh whose response is lost ($name)");
+	is($session->use_server('smartcar')->query($refresh), '', "a refresh whose response is lost ($name)");
 	is(scalar $sandbox->log(path => '/oauth/token$'), 2, "a refresh whose response is lost is repeated ($name)");
 	my $token = $session->query('SELECT refresh_token FROM refreshed');
 	ok($sandbox->ask("account?refresh_token=$token")->{token_live}, 'the token that it returns works');
 }
 {
-	connect_owner();
+	$session->connect_owner($sandbox, 'ada');
 	$session->finish;
 	$session = Session->new($node);
 	$sandbox->faults({ drop => 'after', times => 0 });
-	is(on('smartcar')->error($refresh)->{sqlstate}, 'SC001', 'a refresh whose responses are all lost is an error');
+	is($session->use_server('smartcar')->error($refresh)->{sqlstate}, 'SC001', 'a refresh whose responses are all lost is an error');
 	is(scalar $sandbox->log(path => '/oauth/token$'), 3, 'after the third request');
 }
 
@@ -259,7 +240,7 @@ is(ports(), 3, 'each over a connection of its own');
 # A kept connection that breaks under a request which has taken longer than
 # connect_timeout: libcurl makes another one, with the full connect_timeout.
 {
-	on('by_name')->query($get);
+	$session->use_server('by_name')->query($get);
 	$sandbox->faults({ delay_ms => 1500, drop => 'after' });
 	is($session->query($get), $ada->{user_id}, 'a kept connection that breaks late is replaced');
 	is(scalar $sandbox->log, 2, 'the request is repeated');
@@ -272,7 +253,7 @@ foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 	my ($server, $limit) = @$case;
 
 	$sandbox->faults({ delay_ms => 50, times => 0 });
-	is( on($server)->query(
+	is( $session->use_server($server)->query(
 			q(SELECT count(*) FROM token,
 			smartcar_request_many('GET', array_fill('/user'::text, ARRAY[30]), ARRAY[access_token]) r WHERE r.status = 200)),
 		'30', "$server: a bulk call");
@@ -283,7 +264,7 @@ foreach my $case ([ 'smartcar', 8 ], [ 'three', 3 ])
 # A pause delays only the request that needs it.
 {
 	$sandbox->faults({ match => { path => '/case' }, retry_after => 1 });
-	on('three')->query(
+	$session->use_server('three')->query(
 		q(SELECT count(*) FROM token, smartcar_request_many('GET', '{/case,/user,/user,/user,/user}', ARRAY[access_token])));
 	my @paths = map { $_->{path} } $sandbox->log;
 	is($paths[-1], '/v2.0/case', 'other requests go on while one pauses');

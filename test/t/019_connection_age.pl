@@ -87,9 +87,8 @@ $node->init;
 }
 Sandbox::create_server($node, 'http1', $sandbox->url);
 Sandbox::create_server($node, 'http2', $sandbox->url('https'), ca_file => $sandbox->url('ca_file'));
-my $ada = $sandbox->connect(owner => 'ada');
-$node->safe_psql('postgres', "CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 my $session = Session->new($node);
+my $ada = $session->connect_owner($sandbox, 'ada');
 
 # The client port of each request, numbered from 1.
 sub ports

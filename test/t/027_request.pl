@@ -23,14 +23,6 @@ $sandbox->ask('fleet', { owners => 2, vehicles => 2 });
 
 my $session = Session->new($node);
 
-sub is_result
-{
-	my ($sql, $expected, $name) = @_;
-
-	is($session->query($sql), $expected, $name);
-	return;
-}
-
 # The only request of a call to /x, which always gets a 200.
 sub request_of
 {
@@ -123,7 +115,7 @@ $session->query("ALTER SERVER smartcar OPTIONS (SET ${_}_origin '" . $sandbox->u
 # The list of models
 
 $sandbox->faults();
-is_result(q(SELECT body::jsonb -> 'data' -> 1 -> 'id' FROM smartcar_request('GET', '/compatible-vehicles', query => '{"filter[make]": "TESLA", "filter[region]": "US"}', origin => 'compatibility')),
+$session->result_is(q(SELECT body::jsonb -> 'data' -> 1 -> 'id' FROM smartcar_request('GET', '/compatible-vehicles', query => '{"filter[make]": "TESLA", "filter[region]": "US"}', origin => 'compatibility')),
 	'"TESLA-Model 3-2016-2026-BEV-US"', 'the list of models that v3 supports');
 is(($sandbox->log)[0]->{query}, 'filter%5Bmake%5D=TESLA&filter%5Bregion%5D=US', 'the filters of the list of models are sent');
 
@@ -137,8 +129,8 @@ is(($sandbox->log)[0]->{query}, 'filter%5Bmake%5D=TESLA&filter%5Bregion%5D=US', 
 	my $error = $session->error("SELECT smartcar_request($lock)");
 	is($error->{sqlstate}, 'SC003', 'a command that takes longer than the timeout of the server is SC003');
 	like($error->{hint}, qr/^Smartcar may have carried out the request\..*The option "timeout" is 500ms/, 'the hint says that it may have been carried out');
-	is_result("SELECT status FROM smartcar_request($lock, timeout => '310 s')", '202', 'a command with a longer timeout as an argument');
-	is_result("SELECT status FROM smartcar_request_many('POST', '{/vehicles/v/commands/security/lock}', '{t}', body => '{}', timeout => '310 s')", '202', 'a timeout as an argument of smartcar_request_many()');
+	$session->result_is("SELECT status FROM smartcar_request($lock, timeout => '310 s')", '202', 'a command with a longer timeout as an argument');
+	$session->result_is("SELECT status FROM smartcar_request_many('POST', '{/vehicles/v/commands/security/lock}', '{t}', body => '{}', timeout => '310 s')", '202', 'a timeout as an argument of smartcar_request_many()');
 	is($session->error("SELECT smartcar_request($lock, timeout => '300 ms')")->{hint},
 		'Smartcar may have carried out the request. Find out before you repeat it. The timeout of this call was 300 ms.', 'a shorter timeout as an argument');
 	$session->query('ALTER SERVER smartcar OPTIONS (DROP timeout)');
@@ -176,7 +168,7 @@ $sandbox->faults(
 			'X-Empty' => ''
 		}
 	});
-is_result(
+$session->result_is(
 	q(SELECT status, body, content_type, request_id, data_age AT TIME ZONE 'UTC', fetched_at AT TIME ZONE 'UTC', unit_system, retry_after,
 	  headers ->> 'set-cookie', headers ->> 'x-empty', headers ->> 'retry-after', headers ? 'SC-Request-Id', headers ->> 'sc-request-id'
 	  FROM smartcar_request('POST', '/x', 't')),
@@ -184,41 +176,41 @@ is_result(
 	'status, body and headers');
 $sandbox->faults(
 	{ match => { path => '/x' }, body => '', headers => { 'SC-Data-Age' => 'yesterday', 'SC-Fetched-At' => '', 'Retry-After' => 'soon' } });
-is_result("SELECT status, body = '', request_id IS NULL, data_age IS NULL, fetched_at IS NULL, unit_system IS NULL, retry_after IS NULL FROM smartcar_request('GET', '/x', 't')",
+$session->result_is("SELECT status, body = '', request_id IS NULL, data_age IS NULL, fetched_at IS NULL, unit_system IS NULL, retry_after IS NULL FROM smartcar_request('GET', '/x', 't')",
 	'200|t|t|t|t|t|t', 'values that cannot be read are NULL');
 $sandbox->faults({ match => { path => '/x' }, status => 503, times => 0, body => '', headers => { 'Retry-After' => 'Wed, 21 Oct 2015 07:28:00 GMT' } });
-is_result("SELECT retry_after FROM smartcar_request('POST', '/x', 't')", '0', 'a Retry-After with a date in the past');
-$sandbox->faults({ match => { path => '/x' }, status => $_, body => {} }) , is_result("SELECT status FROM smartcar_request('POST', '/x', 't')", $_, "status $_")
+$session->result_is("SELECT retry_after FROM smartcar_request('POST', '/x', 't')", '0', 'a Retry-After with a date in the past');
+$sandbox->faults({ match => { path => '/x' }, status => $_, body => {} }) , $session->result_is("SELECT status FROM smartcar_request('POST', '/x', 't')", $_, "status $_")
   foreach 201, 301, 404, 418, 500;
 $sandbox->faults({ match => { path => '/x' }, redirect => 'http://127.0.0.1:1/' });
-is_result("SELECT status, headers ->> 'location' FROM smartcar_request('GET', '/x', 't')", '302|http://127.0.0.1:1/', 'a redirect is not followed');
+$session->result_is("SELECT status, headers ->> 'location' FROM smartcar_request('GET', '/x', 't')", '302|http://127.0.0.1:1/', 'a redirect is not followed');
 is(scalar $sandbox->log(path => '/x'), 1, 'its location is returned');
 $sandbox->faults({ match => { path => '/x' }, status => 401, times => 0 });
-is_result("SELECT status FROM smartcar_request('GET', '/x', 't', server => 'v3')", '401', 'a token that is not accepted');
-is_result("SELECT status FROM smartcar_request('GET', '/x', server => 'v3')", '401', 'an application token that is not accepted');
+$session->result_is("SELECT status FROM smartcar_request('GET', '/x', 't', server => 'v3')", '401', 'a token that is not accepted');
+$session->result_is("SELECT status FROM smartcar_request('GET', '/x', server => 'v3')", '401', 'an application token that is not accepted');
 $sandbox->faults({ match => { path => '/x' }, nul => JSON::PP::true }, { match => { path => '/x' }, invalid_utf8 => JSON::PP::true });
 is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It contains a zero byte.', 'a body with a zero byte');
 is($session->error("SELECT smartcar_request('GET', '/x', 't')")->{detail}, 'This is the response to GET /v2.0/x: It is not valid UTF-8.', 'a body that is not UTF-8');
 
 # Existing endpoints
 
-is_result(
+$session->result_is(
 	q(SELECT status, body::jsonb ->> 'distance' IS NOT NULL, unit_system, data_age < fetched_at FROM smartcar_request('GET', '/vehicles/vehicle-000001/odometer', 'access-000001', unit_system => 'imperial')),
 	'200|t|imperial|t', 'a reading in v2.0');
-is_result(
+$session->result_is(
 	q(SELECT status, fetched_at - data_age, fetched_at > now() - interval '1 minute' FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals/odometer-traveleddistance', user_id => 'user-000001', server => 'v3')),
 	'200|00:01:30|t', 'a signal in v3, with the times of the body');
-is_result(
+$session->result_is(
 	q(SELECT status, fetched_at IS NULL, data_age IS NULL FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals', user_id => 'user-000001', server => 'v3')),
 	'200|t|t', 'the signals of a batch differ from each other');
-is_result(
+$session->result_is(
 	q(SELECT status, jsonb_array_length(body::jsonb -> 'responses') FROM smartcar_request('POST', '/vehicles/vehicle-000001/batch', 'access-000001',
 	  body => '{"requests": [{"path": "/odometer"}, {"path": "/fuel"}]}')),
 	'200|2', 'a batch');
-is_result(
+$session->result_is(
 	q(SELECT (smartcar_parse_error(body, status, retry_after::text, request_id)).type, (smartcar_parse_error(body, status)).action FROM smartcar_request('GET', '/vehicles/nowhere/odometer', 'access-000001')),
 	'PERMISSION|update_access', 'an error for smartcar_parse_error()');
-is_result(
+$session->result_is(
 	q(SELECT status, jsonb_array_length(body::jsonb -> 'data') > 5 FROM smartcar_request('GET', '/vehicles/vehicle-000001/signals', user_id => 'user-000001', server => 'v3')),
 	'200|t', 'all signals of a vehicle');
 

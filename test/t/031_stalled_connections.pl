@@ -25,31 +25,9 @@ Sandbox::create_server($node, 'http1', $sandbox->url, timeout => '1s');
 Sandbox::create_server($node, 'roomy', $sandbox->url('https'), @ca, timeout => '1s', max_response_size => '64MB');
 Sandbox::create_server($node, 'v3', $sandbox->url('https'), @ca, timeout => '1s', api_version => '3', max_concurrency => '4');
 
-my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
+my $ada = $session->connect_owner($sandbox, 'ada');
 my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
-
-$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
-
-sub on
-{
-	my ($server) = @_;
-
-	$session->query("SET smartcar_tesla.server = $server");
-	return $session;
-}
-
-sub wait_until
-{
-	my ($condition) = @_;
-
-	for (1 .. 1000)
-	{
-		return 1 if $condition->();
-		sleep 0.005;
-	}
-	return 0;
-}
 
 # A connection of HTTP/2 that stalls, and how the call on it ends.
 my %ends = (
@@ -64,7 +42,7 @@ my %ends = (
 	},
 	'a cancel' => sub {
 		$session->start($ask);
-		wait_until(sub { $sandbox->log == 2 });
+		Session::wait_until(sub { $sandbox->log == 2 });
 		kill 'INT', $session->backend;
 		return $session->result;
 	},
@@ -78,7 +56,7 @@ foreach my $server ('http2', 'http1')
 	foreach my $end (sort keys %ends)
 	{
 		$sandbox->faults({ silent => 1 });
-		is(on($server)->query($ask), $ada->{user_id}, "$server: the last response of a connection");
+		is($session->use_server($server)->query($ask), $ada->{user_id}, "$server: the last response of a connection");
 		like($ends{$end}->(), qr/SC003|57014/, "$end ends a call on a stalled connection");
 		is($session->query('SET statement_timeout = 0;' . $ask), $ada->{user_id}, 'the next call has another connection');
 	}
@@ -90,7 +68,7 @@ foreach my $server ('http2', 'http1')
 		FROM token, smartcar_request_many('GET', array_fill('/user'::text, ARRAY[60]), ARRAY[access_token]));
 
 	$sandbox->faults({ match => { nth => 20 }, silent => 1 }, { delay_ms => 10, times => 0 });
-	my ($right, $wrong) = split /\|/, on('http2')->query($bulk);
+	my ($right, $wrong) = split /\|/, $session->use_server('http2')->query($bulk);
 	cmp_ok($wrong, '<=', 8, 'only requests on the stalled connection are lost');
 	cmp_ok($wrong, '>', 0, 'some are lost');
 	$sandbox->faults({ delay_ms => 100, times => 0 });
@@ -105,8 +83,8 @@ foreach my $server ('http2', 'http1', 'roomy')
 	my $expected = $server eq 'roomy' ? 20_000_000 : $ada->{user_id};
 
 	$sandbox->faults($server eq 'roomy' ? { oversize => $expected, delay_ms => 200 } : { delay_ms => 200 });
-	on($server)->start($server eq 'roomy' ? q(SELECT length((smartcar_request('GET', '/user', access_token)).body) FROM token) : $ask);
-	wait_until(sub { scalar $sandbox->log });
+	$session->use_server($server)->start($server eq 'roomy' ? q(SELECT length((smartcar_request('GET', '/user', access_token)).body) FROM token) : $ask);
+	Session::wait_until(sub { scalar $sandbox->log });
 	sleep 0.05;
 	kill 'STOP', $session->backend;
 	sleep 2;
@@ -117,8 +95,8 @@ foreach my $server ('http2', 'http1', 'roomy')
 
 # The timeout counts again afterwards.
 $sandbox->faults({ delay_ms => 30000 });
-on('http2')->start($ask);
-wait_until(sub { scalar $sandbox->log });
+$session->use_server('http2')->start($ask);
+Session::wait_until(sub { scalar $sandbox->log });
 kill 'STOP', $session->backend;
 sleep 2;
 kill 'CONT', $session->backend;
@@ -131,7 +109,7 @@ $session->query(q(
 	CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
 	CREATE TRIGGER dawdle AFTER INSERT ON smartcar_connection EXECUTE FUNCTION dawdle()));
 $sandbox->faults({ match => { path => '^/v3/connections' }, delay_ms => 200, times => 0 });
-like(on('v3')->query('CALL smartcar_sync(details => false)'), qr/^351\|0\|\d+\|\d+$/m, 'pages that arrived while another one was stored are not lost');
+like($session->use_server('v3')->query('CALL smartcar_sync(details => false)'), qr/^351\|0\|\d+\|\d+$/m, 'pages that arrived while another one was stored are not lost');
 my %pages;
 $pages{ $_->{query} }++ foreach $sandbox->log(path => '^/v3/connections');
 is_deeply([ grep { $pages{$_} > 1 } keys %pages ], [], 'each page was requested once');

@@ -13,7 +13,6 @@ use PostgreSQL::Test::Utils;
 use Sandbox;
 use Session;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $sandbox = Sandbox->start('--tls');
 my $names = HostNames::library();
@@ -31,16 +30,6 @@ sub move_to
 	return;
 }
 
-sub wait_until_asked
-{
-	for (1 .. 1000)
-	{
-		return if -e "$address.asked";
-		sleep 0.005;
-	}
-	die 'nobody has asked for the name';
-}
-
 $node->init;
 {
 	local $ENV{MOVING_TEST} = $address;
@@ -51,11 +40,10 @@ Sandbox::create_server($node, 'smartcar', $sandbox->url('https'), @ca);
 Sandbox::create_server($node, 'slow_name', 'https://slow.test');
 Sandbox::create_server($node, $_, $sandbox->url('https') =~ s/localhost/$_.test/r, @ca, max_concurrency => '64') foreach qw(late moving);
 
-my $ada = $sandbox->connect(owner => 'ada');
 my $session = Session->new($node);
+my $ada = $session->connect_owner($sandbox, 'ada');
 my $ask = 'SELECT smartcar_get_user(access_token) FROM token';
 
-$session->query("CREATE TABLE token AS SELECT '$ada->{access_token}' AS access_token");
 $names = undef if $names && !HostNames::in_use($session, 'slow_name');
 
 # The largest number of threads of a session while a statement runs.
@@ -99,7 +87,7 @@ SKIP:
 	move_to('127.0.0.3');
 	$session->query('SET smartcar_tesla.server = moving');
 	$session->start($ask);
-	wait_until_asked();
+	Session::wait_until(sub { -e "$address.asked" }) or die 'nobody has asked for the name';
 	move_to('127.0.0.1');
 	is($session->result, $ada->{user_id}, 'a repeat resolves the name again');
 

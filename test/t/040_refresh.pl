@@ -295,7 +295,7 @@ sub fail_once
 
 	Manager::set_accounts($node, { next_attempt => undef, error => undef, attempts => $attempts });
 	$session->start($refresh);
-	Manager::wait_until(sub { Manager::count($node, 'account', error_at => undef) == 0 });
+	Session::wait_until(sub { Manager::count($node, 'account', error_at => undef) == 0 });
 	sql('SELECT pg_cancel_backend(' . $session->backend . ')');
 	$session->result;
 	return;
@@ -396,14 +396,14 @@ is(counts(), '0|0|2', 'expired tokens are refused');
 start_over(1);
 $sandbox->faults({ match => $token, error => { error => 'invalid_grant' }, status => 400, delay_ms => 2000, times => 0 });
 $session->start($refresh);
-Manager::wait_until(sub { scalar $sandbox->log });
+Session::wait_until(sub { scalar $sandbox->log });
 Manager::set_accounts($node, { lease => undef, leased_until => undef, refresh_token => '\x00', access_expires => '2 hours' });
 is(Manager::counts($session->result), '0|0|0', 'a refusal that arrives after newer tokens were stored');
 is(Manager::rows($node, 'account', 'status, attempts'), 'active|0', 'a refusal that arrives late changes nothing');
 start_over(1);
 $sandbox->faults({ match => $token, delay_ms => 2000, times => 0 });
 $session->start($refresh);
-Manager::wait_until(sub { scalar $sandbox->log });
+Session::wait_until(sub { scalar $sandbox->log });
 Manager::set_accounts($node, { lease => undef, leased_until => undef, refresh_token => '\x00', access_expires => '2 hours' });
 is(Manager::counts($session->result), '0|0|0', 'a response that arrives after the owner has connected again');
 is(Manager::rows($node, 'account', 'refresh_token'), '\x00', 'the newer tokens are not replaced');

@@ -45,7 +45,7 @@ sub refresh_and_hold
 	$sandbox->faults({ match => $token, times => 0, after => $given{after} // 20, delay_ms => 8000 });
 	$session->query($given{set}) if $given{set};
 	$session->start($refresh);
-	Manager::wait_until(sub { $sandbox->ask('statistics')->{in_flight} >= 8 }) or die 'no requests are held';
+	Session::wait_until(sub { $sandbox->ask('statistics')->{in_flight} >= 8 }) or die 'no requests are held';
 	return $session;
 }
 
@@ -87,7 +87,7 @@ sub is_gone
 {
 	my ($pid, $seconds) = @_;
 
-	return Manager::wait_until(sub { !-d "/proc/$pid" || slurp_file("/proc/$pid/stat") =~ /^\d+ \(.*\) Z/ }, $seconds);
+	return Session::wait_until(sub { !-d "/proc/$pid" || slurp_file("/proc/$pid/stat") =~ /^\d+ \(.*\) Z/ }, $seconds);
 }
 
 sub kill_postmaster
@@ -97,7 +97,7 @@ sub kill_postmaster
 
 	$on->kill9;
 	# its process id is free once somebody has waited for it
-	Manager::wait_until(sub { !kill 0, $pid });
+	Session::wait_until(sub { !kill 0, $pid });
 	return;
 }
 
@@ -107,7 +107,7 @@ sub start_again
 {
 	my ($on) = @_;
 
-	Manager::wait_until(sub { $on->start(fail_ok => 1) }, 20) or die 'the server does not start';
+	Session::wait_until(sub { $on->start(fail_ok => 1) }, 20) or die 'the server does not start';
 	return;
 }
 
@@ -119,7 +119,7 @@ sub kill_backend
 	my $offset = -s $on->logfile;
 
 	kill 'KILL', $pid;
-	return Manager::wait_until(
+	return Session::wait_until(
 		sub { slurp_file($on->logfile, $offset) =~ /ready to accept connections/ && $on->psql('postgres', 'SELECT 1') == 0 }, 60);
 }
 
@@ -140,7 +140,7 @@ sub kill_backend
 
 	kill_backend($node, $session->backend);
 	$sandbox->faults;
-	Manager::wait_until(
+	Session::wait_until(
 		sub {
 			sleep 0.5;
 			Session->new($node)->query($refresh);
@@ -182,7 +182,7 @@ sub kill_backend
 	my $session = refresh_and_hold($node, set => 'SET synchronous_commit = off', after => 60);
 	my $used = used();
 
-	Manager::wait_until(sub { used() >= 68 });
+	Session::wait_until(sub { used() >= 68 });
 	kill_postmaster($node);
 	kill 'KILL', $session->backend;
 	is_gone($session->backend);
@@ -236,7 +236,7 @@ foreach my $mode (qw(immediate fast))
 		{ match => $token, times => 0, drop => 'before' });
 	my $session = Session->new($node);
 	$session->start($refresh);
-	ok(Manager::wait_until(sub { Manager::count($node, 'account', 'attempts >' => 0) == 80 }, 20),
+	ok(Session::wait_until(sub { Manager::count($node, 'account', 'attempts >' => 0) == 80 }, 20),
 		'Smartcar goes away: earlier responses are stored, the others fail');
 	$sandbox->faults;
 	is(Manager::counts($session->result) =~ s/\|.*//r, $accounts, 'Smartcar comes back: the same call refreshes all accounts');

@@ -292,12 +292,12 @@ $sandbox->faults({ match => $token, times => 0, delay_ms => 8000 });
 $session->finish;
 $session = Session->new($node);
 $session->start(finish($callback));
-Manager::wait_until(sub { scalar $sandbox->log });
+Session::wait_until(sub { scalar $sandbox->log });
 {
 	my $offset = -s $node->logfile;
 
 	kill 'KILL', $session->backend;
-	ok( Manager::wait_until(
+	ok( Session::wait_until(
 			sub { slurp_file($node->logfile, $offset) =~ /ready to accept connections/ && $node->psql('postgres', 'SELECT 1') == 0 }, 60),
 		'kill -9 while the code is exchanged');
 }
@@ -318,7 +318,7 @@ sub while_locked
 	$session->query($set);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 300 });
 	$session->start(finish($callback));
-	Manager::wait_until(sub { scalar $sandbox->log });
+	Session::wait_until(sub { scalar $sandbox->log });
 	$locker->query("BEGIN; LOCK TABLE $Manager::table{account}");
 	sleep 1;
 	is(sql('SELECT state FROM pg_stat_activity WHERE pid = ' . $session->backend), 'active', "$name: tokens wait for a lock");

@@ -112,7 +112,7 @@ $session->start($refresh);
 	my $backend = $session->backend;
 	my $seen = '';
 
-	ok( Manager::wait_until(
+	ok( Session::wait_until(
 			sub { $seen = sql("SELECT query FROM pg_stat_activity WHERE pid = $backend"); $seen =~ / -- \d+ of 60 accounts/ }, 20),
 		'pg_stat_activity shows the progress') or diag($seen);
 	is(sql("SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = $backend"), 't', 'no transaction is open while requests run');
@@ -142,13 +142,13 @@ sql('ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
 start_over(3000);
 $sandbox->faults({ match => $token, times => 0, after => 2900, delay_ms => 3000 });
 $session->start($refresh);
-Manager::wait_until(sub { $sandbox->ask('statistics')->{in_flight} >= 8 }, 60);
+Session::wait_until(sub { $sandbox->ask('statistics')->{in_flight} >= 8 }, 60);
 {
 	my $offset = -s $node->logfile;
 	my $largest = 0;
 
 	sql('SELECT pg_log_backend_memory_contexts(' . $session->backend . ')');
-	Manager::wait_until(sub { slurp_file($node->logfile, $offset) =~ /Grand total/ });
+	Session::wait_until(sub { slurp_file($node->logfile, $offset) =~ /Grand total/ });
 	foreach my $line (split /\n/, slurp_file($node->logfile, $offset))
 	{
 		next if $line !~ /level: \d+; ([^:]+): (\d+) total in/ || $2 <= $largest || $1 =~ /^(CacheMemoryContext|Top)/;
@@ -169,7 +169,7 @@ sub while_refreshing
 	start_over($count);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 1000 });
 	$session->start($refresh);
-	Manager::wait_until(sub { scalar($sandbox->log) >= ($count < 8 ? $count : 8) });
+	Session::wait_until(sub { scalar($sandbox->log) >= ($count < 8 ? $count : 8) });
 	$what->();
 	my $result = $session->result;
 	$sandbox->faults;
@@ -250,7 +250,7 @@ no_losses('another session claims the accounts');
 start_over(20);
 $sandbox->faults({ match => $token, times => 0, delay_ms => 1000, status => 401 });
 $session->start($refresh);
-Manager::wait_until(sub { scalar($sandbox->log) == 8 });
+Session::wait_until(sub { scalar($sandbox->log) == 8 });
 {
 	my $claimed = sql("WITH c AS ($claim_for_other RETURNING 1) SELECT count(*) FROM c");
 
@@ -297,7 +297,7 @@ start_over(0);
 	Manager::make_due($node);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 1500 });
 	$session->start($refresh);
-	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
+	Session::wait_until(sub { scalar $sandbox->log(path => '/oauth/token$') });
 	$sync->start('CALL smartcar_sync()');
 	is(Manager::counts($session->result), '1|0|0', 'its token is refreshed');
 	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'the account gets the id of its user');

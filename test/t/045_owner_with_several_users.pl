@@ -30,13 +30,6 @@ Manager::create_server($node, 'smartcar', $sandbox->url, timeout => '5s');
 
 my $session = Session->new($node);
 
-sub sql
-{
-	my ($sql) = @_;
-
-	return $node->safe_psql('postgres', $sql);
-}
-
 # The statement that finishes the connection of an owner who has consented.
 sub finish
 {
@@ -112,7 +105,7 @@ Manager::make_due($node);
 	my $refresh = Session->new($node);
 
 	$refresh->start('CALL smartcar_refresh()');
-	Manager::wait_until(sub { scalar $sandbox->log(path => '/oauth/token') });
+	Session::wait_until(sub { scalar $sandbox->log(path => '/oauth/token') });
 	$session->query('CALL smartcar_sync()');
 	is(Manager::counts($refresh->result), '1|0|0', 'tokens that are refreshed meanwhile are stored');
 	is(Manager::refreshes($sandbox)->{repeated}, 0, 'tokens that are refreshed meanwhile are not refreshed again');
@@ -130,8 +123,8 @@ $sandbox->faults($no_user);
 $session->query(finish('ben', 'owner-8'));
 $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, delay_ms => 1000 });
 $session->start('CALL smartcar_sync()');
-Manager::wait_until(sub { scalar $sandbox->log(path => '^/v2.0/vehicles$') });
-is(sql('SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = ' . $session->backend), 't',
+Session::wait_until(sub { scalar $sandbox->log(path => '^/v2.0/vehicles$') });
+is(Manager::sql($node, 'SELECT backend_xid IS NULL FROM pg_stat_activity WHERE pid = ' . $session->backend), 't',
 	'no transaction is open while vehicles are listed');
 $session->result;
 
@@ -141,7 +134,7 @@ Manager::start_over($node, $sandbox);
 $session->query(finish('ben', 'owner-8', vehicles => [ $ben_cars[0] ]));
 $sandbox->faults({ match => { path => '^/v2.0/vehicles$' }, times => 1, delay_ms => 2500, body => { vehicles => [ $ben_cars[0] ], paging => { count => 1, offset => 0 } } });
 $session->start('CALL smartcar_sync()');
-Manager::wait_until(sub { scalar $sandbox->log(path => '^/v2.0/vehicles$') });
+Session::wait_until(sub { scalar $sandbox->log(path => '^/v2.0/vehicles$') });
 {
 	my $second = Session->new($node);
 

@@ -51,7 +51,7 @@ sub begin_sync
 
 	$sandbox->faults({ match => { path => $path }, times => 1, delay_ms => $milliseconds // 2000 });
 	$sync->start($call);
-	Manager::wait_until(sub { scalar $sandbox->log(path => $path) }) or die "nothing was asked of $path";
+	Session::wait_until(sub { scalar $sandbox->log(path => $path) }) or die "nothing was asked of $path";
 	return $sync;
 }
 
@@ -104,7 +104,7 @@ is(status('action', 'true'), 'add_virtual_key', 'a key is missing');
 {
 	my $sync = begin_sync("CALL smartcar_sync(user_id => '$ada_id')", '/permissions$');
 
-	Manager::wait_until(sub { scalar $sandbox->log(path => '/tesla/virtual_key$') }) or die 'the key was not asked about';
+	Session::wait_until(sub { scalar $sandbox->log(path => '/tesla/virtual_key$') }) or die 'the key was not asked about';
 	$sandbox->ask('vehicle', { id => $model_3, paired => JSON::PP::true });
 	receive(%of_ada, type => 'VEHICLE_STATE', signals => ['connectivitystatus-isdigitalkeypaired']);
 	receive(%asleep);
@@ -151,7 +151,7 @@ is(status('action', 'true'), 'update_access', 'the permission is missing');
 	# vehicles are stored first, while their details are still on their way
 	$sandbox->faults(map { { match => { path => '/permissions$' }, times => 1, delay_ms => $_ } } 2000, 3000);
 	$sync->start("CALL smartcar_sync(user_id => '$ada_id')");
-	Manager::wait_until(sub { scalar $sandbox->log(path => '/tesla/user/access$') }) or die 'the access was not asked about';
+	Session::wait_until(sub { scalar $sandbox->log(path => '/tesla/user/access$') }) or die 'the access was not asked about';
 	like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7/m, 'the owner grants it again during the sync');
 	like($sync->result, qr/^1\|0\|\d+\|\d+$/m, 'an older response');
 	is(status('action', 'true'), 'add_virtual_key', 'an older response does not replace the newer one');
@@ -166,7 +166,7 @@ $sandbox->faults({ match => { path => '^/v3/connections$' }, times => 1, delay_m
 	my $sync = Session->new($node);
 
 	$sync->start("CALL smartcar_sync(details => false, server => 'v3')");
-	Manager::wait_until(sub { scalar $sandbox->log(path => '^/v3/connections$') }) or die 'nothing was asked';
+	Session::wait_until(sub { scalar $sandbox->log(path => '^/v3/connections$') }) or die 'nothing was asked';
 	my $asked = sql('SELECT clock_timestamp()');
 	$sync->result;
 	is(sql("SELECT synced_at < '$asked', updated_at > '$asked' FROM smartcar_tesla.connection"), 't|t', 'a page is as of the time when it was requested');
@@ -312,7 +312,7 @@ Manager::add_fleet($node, $sandbox, 'smartcar', 3);
 
 	$vacuum->query("BEGIN; LOCK TABLE $Manager::table{account} IN SHARE UPDATE EXCLUSIVE MODE");
 	$reseal->start('CALL smartcar_reseal_tokens()');
-	Manager::wait_until(sub { sql('SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ' . $reseal->backend) });
+	Session::wait_until(sub { sql('SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ' . $reseal->backend) });
 	$refresh->query("SET statement_timeout = '20s'");
 	is(Manager::counts($refresh->query('CALL smartcar_refresh()')), '3|0|0', 'a refresh does not wait behind reseal');
 	is(sql("SELECT state FROM pg_stat_activity WHERE pid = " . $reseal->backend), 'active', 'reseal waits meanwhile');

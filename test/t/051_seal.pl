@@ -197,7 +197,7 @@ $sandbox->faults({ match => { path => '/oauth/token' }, times => 0, delay_ms => 
 
 	keys_in_file("key2 $key[1]");
 	$refresh->start('CALL smartcar_refresh()');
-	Manager::wait_until(sub { scalar($sandbox->log(path => '/oauth/token')) == 3 });
+	Session::wait_until(sub { scalar($sandbox->log(path => '/oauth/token')) == 3 });
 	keys_in_file("key3 $key[2]", "key2 $key[1]");
 	# those three may be stored with the new key at once, because a refresh reads the keys again
 	like($session->query('CALL smartcar_reseal_tokens()'), qr/smartcar_reseal_tokens\(\): (24[7-9]|250) accounts in/, 'a new key while tokens are refreshed');

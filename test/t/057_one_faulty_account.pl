@@ -55,7 +55,7 @@ sub wait_for_requests
 {
 	my ($count) = @_;
 
-	return Manager::wait_until(sub { scalar($sandbox->log) >= $count });
+	return Session::wait_until(sub { scalar($sandbox->log) >= $count });
 }
 
 # Accounts that were refreshed since they became due.
@@ -92,10 +92,10 @@ foreach my $sessions (1, 2, 4)
 	wait_for_requests(32);
 	lock_account('user-000010');
 	$_->start($refresh) foreach @others;
-	ok(Manager::wait_until(sub { refreshed() == 31 }, 5), "$name: the others are stored") or diag(refreshed());
+	ok(Session::wait_until(sub { refreshed() == 31 }, 5), "$name: the others are stored") or diag(refreshed());
 	Manager::add_fleet($node, $sandbox, 'smartcar', 32);
 	Manager::set_accounts($node, { refreshed => '-1 hour' }, user_id => Manager::fleet(33, 64));
-	ok(Manager::wait_until(sub { refreshed() == 63 }, 5), "$name: accounts that become due meanwhile are refreshed") or diag(refreshed());
+	ok(Session::wait_until(sub { refreshed() == 63 }, 5), "$name: accounts that become due meanwhile are refreshed") or diag(refreshed());
 	# for the account whose row is locked, the table has tokens of an hour ago
 	$sandbox->ask('advance', { seconds => $Manager::grace + 1 });
 	$locker->query('ROLLBACK');
@@ -113,7 +113,7 @@ $sandbox->faults;
 $locker->query('BEGIN');
 Manager::lock_rows($locker, 'account', 'user_id', user_id => Manager::fleet(1, 150));
 $session->start($refresh);
-ok(Manager::wait_until(sub { refreshed() == 10 }, 10), 'locked rows are skipped') or diag(refreshed());
+ok(Session::wait_until(sub { refreshed() == 10 }, 10), 'locked rows are skipped') or diag(refreshed());
 $locker->query('ROLLBACK');
 is(Manager::counts($session->result(30)), '160|0|0', 'locked rows are claimed when the lock is released');
 
@@ -133,7 +133,7 @@ $sandbox->faults(
 $locker->query('BEGIN');
 Manager::lock_rows($locker, 'connection', 'user_id');
 $session->start($refresh);
-ok(Manager::wait_until(sub { refreshed() == 7 }, 5), 'locked connections: tokens are stored') or diag(refreshed());
+ok(Session::wait_until(sub { refreshed() == 7 }, 5), 'locked connections: tokens are stored') or diag(refreshed());
 is(Manager::count($node, 'account', status => 'reauthenticate'), 1, 'locked connections: a refusal is stored');
 $locker->query('ROLLBACK');
 is(Manager::counts($session->result(30)), '7|0|1', 'afterwards, the connections are updated');
@@ -145,7 +145,7 @@ $sandbox->faults({ match => $token, times => 1, error => { error => 'invalid_gra
 $locker->query('BEGIN');
 Manager::lock_rows($locker, 'connection', 'user_id');
 $session->start($refresh);
-ok(Manager::wait_until(sub { Manager::count($node, 'account', status => 'reauthenticate') == 1 }, 5), 'a locked connection: a refusal is stored');
+ok(Session::wait_until(sub { Manager::count($node, 'account', status => 'reauthenticate') == 1 }, 5), 'a locked connection: a refusal is stored');
 Manager::set_accounts($node, { status => 'active', access_expires => '2 hours' });
 $locker->query('ROLLBACK');
 is(Manager::counts($session->result(30)), '0|0|1', 'the owner connects again before the lock is released');
@@ -197,7 +197,7 @@ $session->query(q(SET lock_timeout = '50ms'));
 $session->start($refresh);
 wait_for_requests(32);
 lock_account('user-000010');
-ok(Manager::wait_until(sub { refreshed() == 31 }, 5), 'lock_timeout does not end the run') or diag(refreshed());
+ok(Session::wait_until(sub { refreshed() == 31 }, 5), 'lock_timeout does not end the run') or diag(refreshed());
 $locker->query('ROLLBACK');
 is(Manager::counts($session->result(30)), '32|0|0', 'no account fails because of lock_timeout');
 $session->query('RESET lock_timeout');
@@ -229,7 +229,7 @@ foreach my $end ([ 'a cancel', 'pg_cancel_backend', 'ERROR:  57014' ], [ 'a term
 	$session->start($refresh);
 	wait_for_requests(32);
 	lock_account('user-000010');
-	Manager::wait_until(sub { refreshed() == 31 }, 5);
+	Session::wait_until(sub { refreshed() == 31 }, 5);
 	my $begun = time;
 	sql("SELECT $function(" . $session->backend . ')');
 	like($session->result(30), qr/$error/, "$name ends the run");
@@ -251,7 +251,7 @@ Manager::pass_time($node, $sandbox, $Manager::grace + 1);
 
 	$second->start($refresh);
 	wait_for_requests(16);
-	ok(Manager::wait_until(sub { Manager::count($node, 'account', 'error_sqlstate IS NOT' => undef) == 8 }), 'another run is refused');
+	ok(Session::wait_until(sub { Manager::count($node, 'account', 'error_sqlstate IS NOT' => undef) == 8 }), 'another run is refused');
 	is(Manager::count($node, 'account', 'status <>' => 'active'), 0, 'no owner has to connect again after the refusal of another run');
 	kill 'CONT', $session->backend;
 	$session->result(30);
@@ -267,7 +267,7 @@ start_over(32);
 $session->start($refresh);
 wait_for_requests(32);
 lock_account('user-000010');
-Manager::wait_until(sub { refreshed() == 31 }, 5);
+Session::wait_until(sub { refreshed() == 31 }, 5);
 sleep 2;
 $locker->query('ROLLBACK');
 sql('SELECT pg_cancel_backend(' . $session->backend . ')');
@@ -286,7 +286,7 @@ sql(q(CREATE OR REPLACE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
 	END $$));
 sql("CREATE TRIGGER take_time BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION take_time()");
 $session->start($refresh);
-Manager::wait_until(sub { sql(q(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep')) == 1 });
+Session::wait_until(sub { sql(q(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep')) == 1 });
 sql('SELECT pg_terminate_backend(' . $session->backend . ')');
 like($session->result(30), qr/FATAL:  57P01/, 'a termination while tokens are stored');
 is(refreshed(), 1, 'takes effect afterwards');

@@ -16,6 +16,7 @@ use Test::More;
 
 use Manager;
 use Sandbox;
+use Session;
 
 my $accounts = 20;
 
@@ -93,7 +94,7 @@ sub check_round
 {
 	my ($when) = @_;
 
-	Manager::wait_until(sub { runs() }, 20);
+	Session::wait_until(sub { runs() }, 20);
 	is(runs(), "keep alive: succeeded\nrefresh: succeeded\nsync: succeeded\ntwo: failed", "jobs end as expected, $when");
 
 	my $refreshes = Manager::refreshes($sandbox);
@@ -157,7 +158,7 @@ SKIP:
 	Manager::make_due($node);
 	$rounds++;
 	schedule('refresh', $has_seconds ? '2 seconds' : '* * * * *', 'CALL smartcar_refresh()', 'postgres');
-	Manager::wait_until(sub { Manager::refreshes($sandbox)->{least} == $rounds }, 65);
+	Session::wait_until(sub { Manager::refreshes($sandbox)->{least} == $rounds }, 65);
 	my $refreshes = Manager::refreshes($sandbox);
 	is("$refreshes->{least}, $refreshes->{most}", "$rounds, $rounds", 'each account is refreshed once, at its time');
 }

@@ -30,14 +30,6 @@ sub commands
 	return grep { $_->{method} eq 'POST' } $sandbox->log(path => '/commands/');
 }
 
-sub is_result
-{
-	my ($sql, $expected, $name) = @_;
-
-	is($session->query($sql), $expected, $name);
-	return;
-}
-
 # The response to every command
 sub respond
 {
@@ -48,13 +40,13 @@ sub respond
 # Requests
 
 $sandbox->faults();
-is_result("SELECT smartcar_send_command($of_ada, 'charge/start')", 't', 'a command that was carried out');
+$session->result_is("SELECT smartcar_send_command($of_ada, 'charge/start')", 't', 'a command that was carried out');
 my ($request) = commands();
 is("$request->{path} $request->{body}", "$commands/charge/start ", 'its path, and no body');
 is($request->{headers}{'content-length'}, '0', 'its length is 0');
 is($request->{headers}{'sc-user-id'}, $ada->{user_id}, 'the request is for the owner');
-is_result("SELECT value FROM smartcar_get_signals($of_ada, '{charge-ischarging}')", 'true', 'the vehicle has carried it out');
-is_result("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 80}}}')", 't', 'a command with a body');
+$session->result_is("SELECT value FROM smartcar_get_signals($of_ada, '{charge-ischarging}')", 'true', 'the vehicle has carried it out');
+$session->result_is("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 80}}}')", 't', 'a command with a body');
 is((commands())[-1]{headers}{'content-type'}, 'application/json', 'its content type is JSON');
 $session->error_is("SELECT smartcar_send_command($of_ada, 'charge/set-limit', '{\"data\": {\"attributes\": {\"percent\": 10}}}')", 'SC400', qr/VALIDATION/, 'a body that Smartcar refuses');
 $sandbox->ask('vehicle', { id => $ada->{vehicles}[0], paired => JSON::PP::false });
@@ -64,10 +56,10 @@ $sandbox->ask('vehicle', { id => $ada->{vehicles}[0], paired => JSON::PP::true }
 # A command that takes long
 
 $sandbox->ask('settings', { long_command => { after => 100, takes => 900 } });
-is_result("SELECT smartcar_send_command($of_ada, 'charge/stop')", 't', 'a result after a 202, later than the timeout of the server');
+$session->result_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 't', 'a result after a 202, later than the timeout of the server');
 $sandbox->ask('settings', { long_command => { after => 100, takes => 300, error => { type => 'VEHICLE_STATE', code => 'NOT_CHARGING' } } });
 $session->error_is("SELECT smartcar_send_command($of_ada, 'charge/stop')", 'SC409', qr/VEHICLE_STATE:NOT_CHARGING.*HTTP status 202/, 'an error after a 202');
-is_result("SELECT status, sqlstate, (error).type, (error).status FROM smartcar_request_many('POST', '{/vehicles/$ada->{vehicles}[0]/commands/charge/stop}', user_ids => '{$ada->{user_id}}', timeout => '5 s')",
+$session->result_is("SELECT status, sqlstate, (error).type, (error).status FROM smartcar_request_many('POST', '{/vehicles/$ada->{vehicles}[0]/commands/charge/stop}', user_ids => '{$ada->{user_id}}', timeout => '5 s')",
 	'202||VEHICLE_STATE|409', 'the same of smartcar_request_many()');
 $sandbox->ask('settings', { long_command => { after => 0, takes => 5000 } });
 $sandbox->faults();
@@ -94,7 +86,7 @@ foreach my $response (sort keys %outcomes)
 	my ($status, $body) = split / /, $response, 2;
 
 	respond(status => 0 + $status, body => $body, content_type => 'application/json');
-	is_result("SELECT smartcar_send_command('v', 'u', 'charge/start')", $outcomes{$response}, "status $response");
+	$session->result_is("SELECT smartcar_send_command('v', 'u', 'charge/start')", $outcomes{$response}, "status $response");
 }
 my %errors = (
 	'{"errors": [{"type": "UPSTREAM", "code": "NO_RESPONSE"}]}' => 'SC502',
@@ -120,7 +112,7 @@ foreach my $fault ({ status => 503, headers => { 'Retry-After' => '0' } }, { sta
 # Arguments
 
 $sandbox->faults();
-is_result("SELECT smartcar_send_command(NULL, 'u', 'charge/start') IS NULL", 't', 'NULL in, NULL out');
+$session->result_is("SELECT smartcar_send_command(NULL, 'u', 'charge/start') IS NULL", 't', 'NULL in, NULL out');
 $session->error_is("SELECT smartcar_send_command('v', NULL, 'charge/start')", '22004', qr/user_id must not be null/, 'user_id is required');
 $session->error_is("SELECT smartcar_send_command('v', 'u', NULL)", '22004', qr/command must not be null/, 'command is required');
 $session->error_is("SELECT smartcar_send_command('v', 'u', '$_')", '22023', qr/invalid command: .*An example is "charge\/start"/, "the command \"$_\"") foreach '', '/charge/start', 'charge/start/', '../../x', 'charge start', 'charge?x', 'charge/%2e%2e';

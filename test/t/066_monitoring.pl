@@ -120,7 +120,7 @@ start_over();
 Manager::add_fleet($node, $sandbox, 'smartcar', 12);
 $sandbox->faults({ match => \%token, times => 0, after => 6, delay_ms => 2500 });
 $session->start('CALL smartcar_refresh()');
-ok(Manager::wait_until(sub { Manager::count_refreshed($node) >= 6 }), 'a run that takes long');
+ok(Session::wait_until(sub { Manager::count_refreshed($node) >= 6 }), 'a run that takes long');
 is(runs(), 'smartcar|smartcar_refresh|1|f||||||', 'a run is visible while it runs');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($session->{backend})");
 like($session->result, qr/^ERROR:  57014/m, 'the run is canceled');
@@ -138,7 +138,7 @@ $sandbox->faults({ match => \%token, times => 0, delay_ms => 2500 });
 my $ended = Session->new($node);
 $ended->query("SET smartcar_tesla.server = 'smartcar'");
 $ended->start('CALL smartcar_refresh()');
-ok(Manager::wait_until(sub { runs() ne '' }), 'a run whose session is terminated');
+ok(Session::wait_until(sub { runs() ne '' }), 'a run whose session is terminated');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($ended->{backend}, 10000)");
 is(runs(), 'smartcar|smartcar_refresh|1|f||||||', 'a run whose session is terminated has no end');
 start_over();
@@ -221,7 +221,7 @@ my ($state) = $session->query("SELECT smartcar_begin_connect('ada')") =~ /[?&]st
 my $callback = 'https://example.com/callback?code=' . $sandbox->connect(owner => 'ada')->{code} . "&state=$state";
 $sandbox->faults({ match => \%token, times => 0, delay_ms => 1500 });
 $session->start("CALL smartcar_finish_connect('$callback')");
-ok(Manager::wait_until(sub { Manager::count($node, 'session', status => 'exchanging') }), 'a session is being finished');
+ok(Session::wait_until(sub { Manager::count($node, 'session', status => 'exchanging') }), 'a session is being finished');
 is(sees('SELECT count(*) FROM smartcar_trouble'), '0', 'it is no trouble');
 like($session->result, qr/^finished\|ada\|/m, 'the session is finished');
 Manager::set_rows($node, 'session', { status => 'exchanging' });
@@ -271,7 +271,7 @@ SKIP:
 	}
 	my $metrics = '';
 	my $browser = HTTP::Tiny->new(proxy => undef, http_proxy => undef, timeout => 10);
-	Manager::wait_until(sub { ($metrics = $browser->get("http://127.0.0.1:$port/metrics")->{content}) =~ /^pg_up/m }, 30);
+	Session::wait_until(sub { ($metrics = $browser->get("http://127.0.0.1:$port/metrics")->{content}) =~ /^pg_up/m }, 30);
 	kill 'TERM', $pid;
 	waitpid $pid, 0;
 	my %value = $metrics =~ /^(smartcar_\w+\{.*\}) (\S+)$/mg;

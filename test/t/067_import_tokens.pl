@@ -367,7 +367,7 @@ is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(1
 	$session->query('BEGIN');
 	is(import_again(), '1 0 0', 'while a list is imported');
 	$control->start(q(CALL smartcar_forget('owner-18')));
-	Manager::wait_until(sub { $session->query(q(SELECT count(*) FROM pg_locks WHERE NOT granted)) > 0 }, 10);
+	Session::wait_until(sub { $session->query(q(SELECT count(*) FROM pg_locks WHERE NOT granted)) > 0 }, 10);
 	$session->query('COMMIT');
 	like($control->result, qr/^\d+\|1\|0\|0\|\d+$/m, 'its owner is forgotten afterwards');
 	is(Manager::count($session, 'account', user_id => user(18)), 0, 'the forgotten owner is not stored');
@@ -422,7 +422,7 @@ is(import_list([ @{ entry(12) }[ 0, 1 ], undef, 'refresh-000012' ], [ @{ entry(1
 		my $size = $control->query(q(SELECT pg_relation_size('smartcar_tesla.account')));
 
 		$session->start($import);
-		Manager::wait_until(sub { $control->query(q(SELECT pg_relation_size('smartcar_tesla.account'))) > $size + 100_000 }, 60);
+		Session::wait_until(sub { $control->query(q(SELECT pg_relation_size('smartcar_tesla.account'))) > $size + 100_000 }, 60);
 		my $begun = time;
 		$control->query('SELECT pg_cancel_backend(' . $session->backend . ')');
 		like($session->result(60), qr/ERROR:  57014/, 'a long list can be canceled');
