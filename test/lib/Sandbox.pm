@@ -58,7 +58,7 @@ sub start
 	# Proxies of the environment must not be used for the loopback interface.  Over a kept
 	# connection, a request with a body would take 40 ms, because HTTP::Tiny
 	# sends the body separately and the system then waits for an acknowledgement.
-	my $client = HTTP::Tiny->new(timeout => 60, keep_alive => 0, proxy => undef,
+	my $client = HTTP::Tiny->new(timeout => 60, keep_alive => 0, max_redirect => 0, proxy => undef,
 		http_proxy => undef, https_proxy => undef);
 	my $self = bless {
 		pid => $pid, input => $input, client => $client, addresses => decode_json($line)
@@ -99,6 +99,23 @@ sub connect
 	return $self->ask('connect', \%given);
 }
 
+# Submits the consent form of a link.  Returns the response.
+sub consent
+{
+	my ($self, $link, %form) = @_;
+
+	return $self->{client}->post_form($link, \%form);
+}
+
+# The callback of an owner who consents, with all Tesla permissions by default.
+sub callback
+{
+	my ($self, $link, %form) = @_;
+	my $response = $self->consent($link, tesla_permission => 'all', %form);
+
+	return $response->{headers}{location} // croak "no callback: $response->{status} $response->{content}";
+}
+
 # Replaces all faults, by none if there are no arguments.  Empties the log.
 sub faults
 {
@@ -119,6 +136,17 @@ sub log
 	my @entries = @{ $self->ask("log?$query")->{entries} };
 
 	return @entries;
+}
+
+# The requests since then, as texts like "GET /v2.0/user".  Removes the faults, and empties
+# the log.
+sub requests
+{
+	my ($self, %query) = @_;
+	my @requests = map { "$_->{method} $_->{path}" . ($_->{query} eq '' ? '' : "?$_->{query}") } $self->log(%query);
+
+	$self->faults;
+	return @requests;
 }
 
 # The largest number of requests at the same time since the log was emptied.

@@ -30,17 +30,9 @@ sub is_result
 	my ($sql, $expected, $name, @requests) = @_;
 
 	is($session->query($sql), $expected, $name);
-	is_deeply([ requests() ], \@requests, "requests of: $name")
+	is_deeply([ $sandbox->requests ], \@requests, "requests of: $name")
 		if @requests;
 	return;
-}
-
-sub requests
-{
-	my @requests = map { "$_->{method} $_->{path}" . ($_->{query} eq '' ? '' : "?$_->{query}") } $sandbox->log;
-
-	$sandbox->faults();
-	return @requests;
 }
 
 # The owner
@@ -91,12 +83,12 @@ $sandbox->faults(page([ 'a' ], 100), page([], 100));
 is_result("SELECT string_agg(v, ' ') FROM smartcar_get_vehicles('x') v", 'a', 'an empty page is the last');
 $sandbox->faults({ %{ page([ 'a', 'b' ], 5) }, times => 0 });
 $session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It repeats an earlier page/, 'a page that repeats is an error');
-is(scalar requests(), 2, 'after two requests');
+is(scalar $sandbox->requests, 2, 'after two requests');
 foreach my $element ('', undef, 7, {})
 {
 	$sandbox->faults({ %{ page([ $element, 'b' ], 1_000_000_000) }, times => 0 });
 	$session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/Its list "vehicles" has an element that is not text/, 'an element that is not text is an error');
-	is(scalar requests(), 1, 'after one request');
+	is(scalar $sandbox->requests, 1, 'after one request');
 }
 $sandbox->faults({ body => {} });
 $session->error_is("SELECT smartcar_get_vehicles('x')", 'SC004', qr/It has no list "vehicles"/, 'a page without a list is an error');

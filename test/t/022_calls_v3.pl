@@ -28,10 +28,7 @@ my $signals = "GET /v3/vehicles/$vehicle/signals";
 # The requests since the faults were set, without the first one, for the token.
 sub requests
 {
-	my @requests = map { "$_->{method} $_->{path}" . ($_->{query} eq '' ? '' : "?$_->{query}") } $sandbox->log(path => '^/v');
-
-	$sandbox->faults();
-	return @requests;
+	return $sandbox->requests(path => '^/v');
 }
 
 sub is_result

@@ -27,10 +27,7 @@ my $management = 'Basic ZGVmYXVsdDpzYW5kYm94LW1hbmFnZW1lbnQtdG9rZW4=';
 
 sub requests
 {
-	my @requests = map { "$_->{method} $_->{path}" . ($_->{query} eq '' ? '' : "?$_->{query}") } $sandbox->log(path => '^/v');
-
-	$sandbox->faults();
-	return @requests;
+	return $sandbox->requests(path => '^/v');
 }
 
 sub is_result

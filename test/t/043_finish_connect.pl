@@ -35,7 +35,6 @@ Manager::create_server($node, 'other', $sandbox->url, %options);
 Manager::create_server($node, 'v3', $sandbox->url, %options, api_version => '3');
 
 my $session = Session->new($node);
-my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
 
 sub sql
 {
@@ -48,16 +47,6 @@ sub start_over
 {
 	Manager::start_over($node, $sandbox);
 	return;
-}
-
-# The owner follows a link and consents; returns the callback from their browser.
-sub consent
-{
-	my ($link, %form) = @_;
-
-	$form{tesla_permission} //= 'all';
-	my $response = $browser->post_form($link, \%form);
-	return $response->{headers}{location} // die "no callback: $response->{status} $response->{content}";
 }
 
 sub link_for
@@ -80,7 +69,7 @@ sub connect_owner
 	my $server = delete $given{server} // 'smartcar';
 	my $link = link_for('external_id => ' . Sandbox::quoted($external_id) . ", server => '$server'");
 
-	return $session->query(finish(consent($link, owner => $owner, %given), $server));
+	return $session->query(finish($sandbox->callback($link, owner => $owner, %given), $server));
 }
 
 sub state_of
@@ -106,7 +95,7 @@ unlike(Manager::rows($node, 'session', '*'), qr/\Q${\state_of($link)}\E/, 'the s
 is(session_of($link, 'status, external_id, link, server'), 'open|owner-7|connect|smartcar', 'its SHA-256 is stored');
 cmp_ok(length(state_of($link)) * 4, '>=', 256, 'the state has 256 bits');
 $sandbox->faults;
-my $callback = consent($link, owner => 'ada');
+my $callback = $sandbox->callback($link, owner => 'ada');
 is($session->query(finish($callback)), "finished|owner-7|$ada_id|{$ada_car}||||7", 'a valid callback');
 is(session_of($link, 'status, user_id, error, ended_at IS NOT NULL'), "finished|$ada_id||t", 'ends its session');
 my ($exchange) = $sandbox->log(path => '/oauth/token$');
@@ -158,10 +147,10 @@ refused('an empty state', 'https://example.com/callback?code=x&state=', 'SCUNK')
 refused('no state', 'https://example.com/callback?code=x', 'SCUNK');
 refused('a forged error', 'https://example.com/callback?error=access_denied&state=guess', 'SCUNK');
 $link = link_for("lifetime => '0.3 seconds'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 sleep 0.4;
 refused('a callback that comes too late', $callback, 'SCEXP');
-$callback = consent(link_for("external_id => 'owner-8'"), owner => 'ben');
+$callback = $sandbox->callback(link_for("external_id => 'owner-8'"), owner => 'ben');
 refused('a callback for another server', $callback, 'SCUNK', 'other');
 like($session->query(finish($callback)), qr/^finished\|owner-8/, 'the callback works for its own server');
 refused('a state with another case', $callback =~ s/(state=)(\w+)/$1\U$2/r, 'SCUNK');
@@ -172,7 +161,7 @@ $session->query('ROLLBACK');
 
 # A link that was sent to another owner: the callback comes from their browser.
 {
-	my $callback = consent(link_for("external_id => 'mallory'"), owner => 'ben');
+	my $callback = $sandbox->callback(link_for("external_id => 'mallory'"), owner => 'ben');
 
 	$sandbox->faults;
 	my $error = $session->error("CALL smartcar_finish_connect('$callback', 'owner-8')");
@@ -180,7 +169,7 @@ $session->query('ROLLBACK');
 	is(scalar $sandbox->log, 0, 'nothing is sent');
 	is(Manager::rows($node, 'session', 'status', external_id => 'mallory'), 'open', 'the session is unchanged');
 	like($session->query("CALL smartcar_finish_connect('$callback', 'mallory')"), qr/^finished\|mallory/m, 'its own owner can finish it');
-	$callback = consent(link_for(''), owner => 'ben');
+	$callback = $sandbox->callback(link_for(''), owner => 'ben');
 	is($session->error("CALL smartcar_finish_connect('$callback', 'owner-8')")->{sqlstate}, 'SCOWN', 'a session without an external_id is refused for a logged-in owner');
 	like($session->query(finish($callback)), qr/^finished/, 'it can be finished without an owner');
 }
@@ -188,7 +177,7 @@ $session->query('ROLLBACK');
 # Two sessions receive the same callback at once: one of them succeeds.
 {
 	my $second = Session->new($node);
-	$callback = consent(link_for("external_id => 'owner-9'"), owner => 'carla');
+	$callback = $sandbox->callback(link_for("external_id => 'owner-9'"), owner => 'carla');
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 500 });
 	$session->start(finish($callback));
 	$second->start(finish($callback));
@@ -215,7 +204,7 @@ foreach my $case (
 
 	start_over();
 	$link = link_for("external_id => 'owner-7'");
-	$callback = consent($link, decision => 'error', error => $error, error_description => decode_utf8($description));
+	$callback = $sandbox->callback($link, decision => 'error', error => $error, error_description => decode_utf8($description));
 	$sandbox->faults;
 	is($session->query(finish($callback)), "failed|owner-7|||$error|$action||0", "$error ends the session");
 	is(session_of($link, 'status, error, error_description, action'), "failed|$error|$description|$action", "$error is kept");
@@ -243,7 +232,7 @@ foreach my $name (sort keys %exchange_faults)
 
 	start_over();
 	$link = link_for("external_id => 'owner-7'");
-	$callback = consent($link, owner => 'ada');
+	$callback = $sandbox->callback($link, owner => 'ada');
 	$session->query("SELECT smartcar_get_user('warm')");    # keeps a connection
 	$sandbox->faults({ match => $token, times => 0, %$fault });
 	like($session->error(finish($callback))->{sqlstate}, $sqlstate, "$name: an error");
@@ -260,7 +249,7 @@ start_over();
 my $key_file = Manager::key_file($node);
 rename $key_file, "$key_file.gone";
 $link = link_for("external_id => 'owner-7'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 $sandbox->faults;
 like($session->error(finish($callback))->{sqlstate}, qr/^(55000|58P01)$/, 'no key file');
 is(scalar $sandbox->log, 0, 'nothing was sent');
@@ -270,7 +259,7 @@ like($session->query(finish($callback)), qr/^finished/, 'with the key the same c
 
 start_over();
 $link = link_for("external_id => 'owner-7'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 sql('ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (DROP client_secret)');
 $sandbox->faults;
 is($session->error(finish($callback))->{sqlstate}, '55000', 'no client secret');
@@ -285,7 +274,7 @@ sql(q(ALTER USER MAPPING FOR PUBLIC SERVER smartcar OPTIONS (SET client_secret '
 
 start_over();
 $link = link_for("external_id => 'owner-7'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 $sandbox->faults({ match => $token, times => 0, delay_ms => 8000 });
 
 # tools/coverage.sh does not count what a killed session has executed
@@ -314,7 +303,7 @@ sub while_locked
 
 	start_over();
 	$link = link_for("external_id => 'owner-7'");
-	$callback = consent($link, owner => 'ada');
+	$callback = $sandbox->callback($link, owner => 'ada');
 	$session->query($set);
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 300 });
 	$session->start(finish($callback));
@@ -342,7 +331,7 @@ while_locked('the end of the session', 'SET statement_timeout = 0', sub { sql('S
 # Tokens that cannot be stored end the session.
 start_over();
 $link = link_for("external_id => 'owner-7'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 sql(q(CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full USING MESSAGE = 'the disk is full'; END $$));
 sql("CREATE TRIGGER full_disk BEFORE INSERT ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION full_disk()");
 is($session->error(finish($callback))->{sqlstate}, '53100', 'tokens that cannot be stored are an error');
@@ -354,7 +343,7 @@ like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|$ada_id/, 'the owne
 # A failure after the tokens were stored does not undo that.
 start_over();
 $link = link_for("external_id => 'owner-7'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 $sandbox->faults({ match => { path => '/vehicles' }, times => 0, status => 500 });
 like($session->query(finish($callback)), qr/^WARNING:  SC500: owner is connected, but could not list the vehicles.*^finished\|owner-7\|$ada_id\|/ms,
 	'a list of vehicles that fails is a warning');
@@ -369,7 +358,7 @@ is(Manager::rows($node, 'connection', 'vehicle_id, status'), "$ada_car|connected
 start_over();
 connect_owner('ben', 'owner-8');
 $link = link_for("external_id => 'mallory'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 my $ben_id = '4f1c9a52-7b36-4d0e-8a7c-91e2d5b3f622';
 like($callback =~ s/\Q$ada_id\E/$ben_id/r, qr/user_id=$ben_id/, 'a callback that names another user');
 like($session->query(finish($callback =~ s/\Q$ada_id\E/$ben_id/r)), qr/^finished\|mallory\|$ada_id\|/m, 'tokens are stored for their own user');
@@ -377,13 +366,13 @@ is(Manager::rows($node, 'account', 'external_id', user_id => $ben_id), 'owner-8'
 is($session->query("SELECT smartcar_get_user(smartcar_access_token('owner-8'))"), $ben_id, 'the other user keeps their token');
 connect_owner('ben', 'owner-8', server => 'v3');
 $link = link_for("external_id => 'mallory', server => 'v3'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 like($session->query(finish($callback =~ s/\Q$ada_id\E/$ben_id/r, 'v3')), qr/^failed\|mallory\|\|.*\|connect\|\|\d+$/m, 'v3: a callback that names another user is refused');
 is(Manager::rows($node, 'account', 'user_id, external_id', server => 'v3'), "$ben_id|owner-8", 'v3: nothing is stored');
 
 # A response about another user or owner is no proof, if Smartcar ignored the filter.
 $link = link_for("external_id => 'mallory', server => 'v3'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 sub says
 {
 	my ($user_id, $external_id) = @_;
@@ -395,7 +384,7 @@ sub says
 foreach my $listed ([ $ada_id, 'owner-7' ], [ $ben_id, 'mallory' ], [ $ada_id, undef ])
 {
 	$link = link_for("external_id => 'mallory', server => 'v3'");
-	$callback = consent($link, owner => 'ada');
+	$callback = $sandbox->callback($link, owner => 'ada');
 	$sandbox->faults(says(@$listed));
 	like($session->query(finish($callback, 'v3')), qr/^failed\|mallory\|\|.*\|connect\|\|\d+$/m, 'v3: connections of somebody else are no proof');
 }
@@ -404,7 +393,7 @@ $sandbox->faults;
 # Nor are any connections, if the link was made for v2.0 without an external_id.
 start_over();
 $link = link_for();
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 sql("ALTER SERVER smartcar OPTIONS (SET api_version '3')");
 like($session->query(finish($callback)), qr/^failed\|\|\|.*\|connect\|\|\d+$/m, 'a link without an external_id, made before the server was switched to v3');
 sql("ALTER SERVER smartcar OPTIONS (SET api_version '2.0')");
@@ -412,7 +401,7 @@ sql("ALTER SERVER smartcar OPTIONS (SET api_version '2.0')");
 # In v3, a callback that could not be checked can be used again.
 start_over();
 $link = link_for("external_id => 'owner-7', server => 'v3'");
-$callback = consent($link, owner => 'ada');
+$callback = $sandbox->callback($link, owner => 'ada');
 $sandbox->faults({ match => { path => '/v3/connections' }, times => 0, status => 500 });
 is($session->error(finish($callback, 'v3'))->{sqlstate}, 'SC500', 'v3: the request for the user fails');
 is(session_of($link, 'status'), 'open', 'v3: the session stays open');
@@ -422,7 +411,7 @@ like($session->query(finish($callback, 'v3')), qr/^finished\|owner-7\|$ada_id\|\
 	my $second = Session->new($node);
 
 	$link = link_for("external_id => 'owner-7', server => 'v3'");
-	$callback = consent($link, owner => 'ada');
+	$callback = $sandbox->callback($link, owner => 'ada');
 	$sandbox->faults({ match => { path => '/v3/connections' }, times => 0, delay_ms => 500 });
 	$session->start(finish($callback, 'v3'));
 	$second->start(finish($callback, 'v3'));
@@ -437,7 +426,7 @@ like(connect_owner('ada', 'owner-7'), qr/^finished\|owner-7\|$ada_id\|\{$ada_car
 is(Manager::rows($node, 'account', 'user_id, external_id'), "$ada_id|owner-7", 'the account has the user_id');
 is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, 'the tokens are stored');
 $link = link_for("external_id => 'owner-8'");
-$callback = consent($link, owner => 'ben');
+$callback = $sandbox->callback($link, owner => 'ben');
 $sandbox->faults({ match => { path => '/user$' }, times => 0, status => 500 });
 like($session->query(finish($callback)), qr/^WARNING:  SC500: owner is connected, but could not get the user id.*^finished\|owner-8\|\|\|\|\|\|\d+$/ms,
 	'a user who cannot be looked up is a warning');

@@ -29,13 +29,12 @@ Manager::create_server($node, 'smartcar', $sandbox->url, %options);
 Manager::create_server($node, 'v3', $sandbox->url, %options, api_version => '3');
 
 my $session = Session->new($node);
-my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
 
 # Follows a link with the consent of the owner, and finishes the callback.
 sub follow
 {
 	my ($server, $link, %form) = @_;
-	my $response = $browser->post_form($link, \%form);
+	my $response = $sandbox->consent($link, %form);
 	my $callback = $response->{headers}{location} // return "no callback: $response->{status} $response->{content}";
 
 	return $session->query('CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ", server => '$server')");
@@ -93,7 +92,7 @@ foreach my $server (qw(smartcar v3))
 
 	# the link of smartcar_status has no callback
 	my $sent = $session->query("SELECT action_url FROM smartcar_status WHERE server = '$server' AND user_id = '$northwind_id' AND vehicle_id = '$shared_car'");
-	my $page = $browser->post_form($sent, { owner => 'northwind' });
+	my $page = $sandbox->consent($sent, owner => 'northwind');
 	is($page->{status}, 200, "$server: the link of smartcar_status ends on a page of Connect");
 	like($page->{content}, qr/logged in again/, "$server: the page says that the owner is logged in");
 	$session->query("CALL smartcar_sync($of_server)");
@@ -103,14 +102,14 @@ foreach my $server (qw(smartcar v3))
 # In v3, a link that updates access has the external_id, too.
 Manager::start_over($node, $sandbox);
 my $link = link_of("smartcar_connect_url(scope => ARRAY['read_vehicle_info'], server => 'v3')");
-is($browser->post_form($link, { owner => 'ada', tesla_permission => 'vehicle_device_data,user_data' })->{status}, 302, 'v3: an owner connects without an external_id');
+is($sandbox->consent($link, owner => 'ada', tesla_permission => 'vehicle_device_data,user_data')->{status}, 302, 'v3: an owner connects without an external_id');
 $session->query("CALL smartcar_sync(server => 'v3')");
 is($session->query("CALL smartcar_adopt('{$ada_id}', '{owner-7}', 'v3')"), '1|0|0', 'v3: the user is adopted');
 like(follow('v3', link_of("smartcar_begin_reauth('owner-7', server => 'v3')"), owner => 'ada', tesla_permission => 'all'),
 	qr/^finished\|owner-7\|$ada_id\|\{$ada_car\}/m, 'v3: the owner finishes a link that updates access');
 is($session->query("SELECT external_id FROM smartcar_get_connections(user_id => '$ada_id', server => 'v3')"), 'owner-7', 'v3: Smartcar then knows the external_id');
 $link = link_of("smartcar_reauth_url(ARRAY['read_vehicle_info'], flow => 'reauthenticate', external_id => 'owner-8', server => 'v3')");
-is($browser->post_form($link, { owner => 'ada', tesla_permission => 'all' })->{status}, 200, 'v3: the other flow of the link');
+is($sandbox->consent($link, owner => 'ada', tesla_permission => 'all')->{status}, 200, 'v3: the other flow of the link');
 is($session->query("SELECT external_id FROM smartcar_get_connections(user_id => '$ada_id', server => 'v3')"), 'owner-8', 'v3: has the external_id, too');
 
 $session->finish;

@@ -26,15 +26,6 @@ my %options = (connect_origin => $sandbox->url, timeout => '3s', scope => 'read_
 Manager::create_server($node, 'smartcar', $sandbox->url, %options, api_version => '3');
 my $session = Session->new($node);
 my $listener = Session->new($node);
-my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
-
-sub consent
-{
-	my ($link, %form) = @_;
-	my $response = $browser->post_form($link, \%form);
-
-	return $response->{headers}{location} // die "no callback: $response->{status} $response->{content}";
-}
 
 sub finish
 {
@@ -70,12 +61,12 @@ is($session->query("SELECT external_id FROM smartcar_status WHERE user_id = '$ad
 
 # The callback is accepted although Smartcar has not learned the external_id from the link.
 my $link = $session->query("SELECT smartcar_begin_reauth('owner-7')");
-my $callback = consent($link, owner => 'ada', tesla_permission => 'all');
+my $callback = $sandbox->callback($link, owner => 'ada');
 like(finish($callback =~ s/\Q$ada_id\E/$ben_id/r), qr/^failed\|owner-7\|\|.*\|connect\|\|\d+$/m, 'another user is still refused');
 is(Manager::rows($node, 'account', 'user_id, external_id'), "$ada_id|owner-7", 'another user is not stored');
 
 $link = $session->query("SELECT smartcar_begin_reauth('owner-7')");
-consent($link, owner => 'ada', tesla_permission => 'all');
+$sandbox->callback($link, owner => 'ada');
 my ($state) = $link =~ /[?&]state=([^&]+)/;
 # the response of a Smartcar that has not learned the external_id from the link
 $sandbox->faults({ match => { query => 'user.externalId' }, times => 0, body => { data => [], links => {} } });

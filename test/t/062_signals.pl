@@ -30,10 +30,7 @@ my ($odometer, $charge) = ('odometer-traveleddistance', 'tractionbattery-stateof
 
 sub requests
 {
-	my @requests = map { "$_->{method} $_->{path}?$_->{query}" } $sandbox->log(path => '^/v3/vehicles');
-
-	$sandbox->faults();
-	return @requests;
+	return $sandbox->requests(path => '^/v3/vehicles');
 }
 
 sub page

@@ -55,8 +55,7 @@ sub connect_owner
 {
 	my ($server, $owner, $external_id) = @_;
 	my $link = $session->query("SELECT smartcar_begin_connect('$external_id', server => '$server')");
-	my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
-	my $callback = $browser->post_form($link, { owner => $owner, tesla_permission => 'all' })->{headers}{location};
+	my $callback = $sandbox->callback($link, owner => $owner);
 
 	return $session->query('CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ", server => '$server')");
 }

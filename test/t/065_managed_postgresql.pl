@@ -6,7 +6,6 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use HTTP::Tiny;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -20,7 +19,6 @@ foreach my $extension (qw(postgres_fdw dblink))
 }
 
 my $sandbox = Sandbox->start;
-my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
 my $project = "$FindBin::RealBin/../..";
 
 # The small server, whose secrets are elsewhere, with the local Smartcar
@@ -85,7 +83,7 @@ is(as('garage', q{CREATE TABLE customer (id text PRIMARY KEY, mail text); INSERT
 my $ask = q{SELECT link_for('owner''s 7')};
 my $address = as('garage', $ask);
 like($address, qr/^\Q${\$sandbox->url}\E.*[?&]state=/, 'the application gets a link');
-my $callback = $browser->post_form($address, { owner => 'ada', tesla_permission => 'vehicle_device_data' })->{headers}{location};
+my $callback = $sandbox->callback($address, owner => 'ada', tesla_permission => 'vehicle_device_data');
 
 is(as('garage', $query), '', 'nobody is connected yet');
 like(

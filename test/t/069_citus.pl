@@ -7,7 +7,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use HTTP::Tiny;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -88,14 +87,13 @@ unlike($servers, qr/secret/, 'no secret is on a worker');
 
 # Owners connect, and every procedure runs
 
-my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
 my $session = Session->new($node);
 
 sub connect_owner
 {
 	my ($server, $owner, $external_id) = @_;
 	my $link = $session->query("SELECT smartcar_begin_connect('$external_id', server => '$server')");
-	my $callback = $browser->post_form($link, { owner => $owner, tesla_permission => 'all' })->{headers}{location};
+	my $callback = $sandbox->callback($link, owner => $owner);
 
 	return $session->query('CALL smartcar_finish_connect(' . Sandbox::quoted($callback) . ", server => '$server')");
 }

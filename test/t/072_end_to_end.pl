@@ -6,7 +6,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use HTTP::Tiny;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -30,7 +29,6 @@ Manager::create_server($node, 'smartcar', $sandbox->url, connect_origin => $sand
 
 my $session = Session->new($node);
 my $listener = Session->new($node);
-my $browser = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0, proxy => undef, http_proxy => undef);
 
 sub day
 {
@@ -52,14 +50,6 @@ sub row
 	my $result = $session->query($sql);
 
 	return $result =~ /^(\S*\|.*)$/m ? $1 : $result;
-}
-
-sub consent
-{
-	my ($link, $owner) = @_;
-	my $response = $browser->post_form($link, { owner => $owner, tesla_permission => 'all' });
-
-	return $response->{headers}{location} // $response->{content};
 }
 
 sub actions
@@ -129,7 +119,7 @@ foreach my $mail (@mails[0 .. 4])
 	my ($number) = $customer =~ /(\d+)$/;
 
 	is($missing, 'Vehicle Location', "$customer gets the missing permission");
-	like(consent($link, sprintf('owner-%06d', $number)), qr/<title>Done/, "$customer grants the missing permission");
+	like($sandbox->consent($link, owner => sprintf('owner-%06d', $number), tesla_permission => 'all')->{content}, qr/<title>Done/, "$customer grants the missing permission");
 }
 like(row('CALL smartcar_sync()'), qr/^500\|0\|0\|\d+$/, 'a sync lists all vehicles');
 is(actions(), 'none|443 update_access|15', 'five have granted it, and two of them need a key');
@@ -144,7 +134,7 @@ is($session->query("SELECT smartcar_send_command('vehicle-000001', 'user-000001'
 
 day('Friday: one login at Tesla for two customers');
 $listener->query('LISTEN smartcar_tesla');
-my $callback = consent($session->query("SELECT smartcar_begin_connect('customer-501')"), 'owner-000007');
+my $callback = $sandbox->callback($session->query("SELECT smartcar_begin_connect('customer-501')"), owner => 'owner-000007');
 like(row("CALL smartcar_finish_connect('$callback', 'customer-501')"), qr/^finished\|customer-501\|user-000007\|\{vehicle-000007\}\|\|\|customer-7\|\d+$/, 'the result names the previous customer');
 like($listener->query('SELECT 1'), qr/OWNER_CHANGED.*"previous_external_id" : "customer-7"/, 'so does the notification');
 is($session->query("SELECT external_id, kind, vehicle_id FROM smartcar_trouble WHERE external_id = 'customer-7'"), 'customer-7|owner_changed|vehicle-000007', 'smartcar_trouble shows the previous customer');
