@@ -156,10 +156,13 @@ foreach my $entry (7, {}, { id => 7 }, { id => '' }, { id => 'c' x 129 })
 $sandbox->faults({ match => { path => '^/v3' }, body => {} });
 $session->error_is("SELECT smartcar_get_connections($v3)", 'SC004', qr/It has no list "data"/, 'a page without a list');
 my $external = { externalId => 'E' };
-foreach my $place ({ attributes => $external }, { attributes => { user => $external } }, { relationships => { user => { meta => $external } } }, { relationships => { user => { data => $external } } })
+foreach my $place ([qw(attributes)], [qw(attributes user)], [qw(relationships user meta)], [qw(relationships user data)])
 {
-	$sandbox->faults({ match => { path => '^/v3' }, body => { data => [ { id => 'c', %$place } ] } });
-	is_result("SELECT external_id FROM smartcar_get_connections($v3)", 'E', 'an external id in ' . join '.', %$place);
+	my $connection = $external;
+
+	$connection = { $_ => $connection } foreach reverse @$place;
+	$sandbox->faults({ match => { path => '^/v3' }, body => { data => [ { id => 'c', %$connection } ] } });
+	is_result("SELECT external_id FROM smartcar_get_connections($v3)", 'E', 'an external id in ' . join '.', @$place);
 }
 
 # Deletion in v2.0

@@ -131,7 +131,7 @@ sql(q(CREATE FUNCTION store_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGI
 	CREATE TRIGGER store_slowly BEFORE UPDATE ON smartcar_tesla.account FOR EACH ROW
 		WHEN (NEW.refresh_token <> OLD.refresh_token) EXECUTE FUNCTION store_slowly()));
 $session->start($refresh);
-ok(Manager::wait_until(sub { $sandbox->log == 2 }), 'both requests are made');
+ok(Session::wait_until(sub { $sandbox->log == 2 }), 'both requests are made');
 is(sql('SELECT count(*) FROM smartcar_tesla.account WHERE access_expires_at > now() + interval \'1 hour\''), 0, 'the second one before the first response is stored');
 is(Manager::counts($session->result), '2|0|0', 'both accounts are refreshed');
 sql('DROP TRIGGER store_slowly ON smartcar_tesla.account');

@@ -5,7 +5,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use HTTP::Tiny;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
