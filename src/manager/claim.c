@@ -462,13 +462,22 @@ release_queue(SmartcarClaims *claims)
 	claims->next = claims->length;
 }
 
-/*
- * Whether the next claim needs a new batch.
- */
-bool
-smartcar_claims_are_used_up(const SmartcarClaims *claims)
+static bool
+is_used_up(const SmartcarClaims *claims)
 {
 	return claims->next == claims->length;
+}
+
+/*
+ * Whether there is a next claim whose lease lasts longer than a request with this
+ * timeout, in milliseconds.  If not, smartcar_claims_next() commits.
+ */
+bool
+smartcar_claims_any_ready(const SmartcarClaims *claims, int timeout)
+{
+	return !is_used_up(claims) &&
+		claims->queue[claims->next].until >=
+		GetCurrentTimestamp() + timeout * INT64CONST(1000);
 }
 
 /*
@@ -477,7 +486,7 @@ smartcar_claims_are_used_up(const SmartcarClaims *claims)
 void
 smartcar_claims_fill_ahead(SmartcarClaims *claims)
 {
-	if (claims->length > 0 && smartcar_claims_are_used_up(claims))
+	if (claims->length > 0 && is_used_up(claims))
 		(void) fill_queue(claims);
 }
 
@@ -489,22 +498,15 @@ smartcar_claims_fill_ahead(SmartcarClaims *claims)
 const SmartcarClaim *
 smartcar_claims_next(SmartcarClaims *claims, int timeout, bool *is_first)
 {
-	for (int fills = 0;;)
+	for (int fills = 0; !smartcar_claims_any_ready(claims, timeout);)
 	{
-		if (smartcar_claims_are_used_up(claims))
-		{
-			if (fills++ == MAX_FILLS || !fill_queue(claims) || claims->error != NULL)
-				return NULL;
-			continue;
-		}
-		if (claims->queue[claims->next].until >=
-			GetCurrentTimestamp() + timeout * INT64CONST(1000))
-		{
-			*is_first = claims->next == 0;
-			return &claims->queue[claims->next++];
-		}
-		release_queue(claims);
+		if (!is_used_up(claims))
+			release_queue(claims);
+		else if (fills++ == MAX_FILLS || !fill_queue(claims) || claims->error != NULL)
+			return NULL;
 	}
+	*is_first = claims->next == 0;
+	return &claims->queue[claims->next++];
 }
 
 typedef struct NextAttempt

@@ -52,7 +52,7 @@ typedef struct SmartcarClaims
 
 extern void smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server,
 								  int batch);
-extern bool smartcar_claims_are_used_up(const SmartcarClaims *claims);
+extern bool smartcar_claims_any_ready(const SmartcarClaims *claims, int timeout);
 extern void smartcar_claims_fill_ahead(SmartcarClaims *claims);
 extern const SmartcarClaim *smartcar_claims_next(SmartcarClaims *claims, int timeout,
 												 bool *is_first);

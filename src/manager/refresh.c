@@ -167,8 +167,8 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		char	   *token;
 		int			sqlstate;
 
-		/* the session may end while it claims */
-		if (smartcar_claims_are_used_up(&refresh->claims))
+		/* the session may end while it claims, or while it gives back a claim */
+		if (!smartcar_claims_any_ready(&refresh->claims, call->settings.timeout))
 			smartcar_results_store(&refresh->results);
 		claim = smartcar_claims_next(&refresh->claims, call->settings.timeout, &is_first);
 		if (claim == NULL)

@@ -164,6 +164,35 @@ sub kill_backend
 	recover($node, 'pg_terminate_backend');
 }
 
+# The server crashes while a session gives back an account, whose lease has become too
+# short for a request: the response that has just arrived is stored before.  The session
+# is held by its commit, which waits for a standby.
+{
+	my $session = Session->new($node);
+	my $name = 'a crash while an account is given back';
+
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', 2);
+	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1', SET timeout '12s')");
+	# a lease of 20 s is long enough for a request of 12 s only for 8 s
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 8500 });
+	$session->start($refresh);
+	Session::wait_until(sub { $sandbox->ask('statistics')->{in_flight} == 1 });
+	is(Manager::count_claimed($node), 2, "$name: one account is refreshed, and another one has to wait");
+	$node->safe_psql('postgres', q(ALTER SYSTEM SET synchronous_standby_names = 'absent'));
+	$node->reload;
+	ok( Session::wait_until(
+			sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'SyncRep' }, 20),
+		"$name: the session waits for a standby");
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
+	$node->stop('immediate');
+	$node->start;
+	is(Manager::count_refreshed($node), 1, "$name: the response is stored");
+	$sandbox->ask('advance', { seconds => 61 });
+	is_deeply(Manager::losses($node, $sandbox), $Manager::no_losses, "$name: nothing is lost");
+	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (DROP max_concurrency, SET timeout '10s')");
+}
+
 # The postmaster is killed
 
 {
