@@ -753,6 +753,13 @@ smartcar_http_run(const SmartcarHttpSettings *settings, SmartcarRequestSource *s
 		start_pending(run);
 		if (run->in_use == 0)
 			break;
+
+		/* send nothing if the statement ends before the response */
+		if (InterruptPending)
+		{
+			after_responses(run);
+			CHECK_FOR_INTERRUPTS();
+		}
 		record_connections(run);
 		perform(run);
 		record_hosts(run);

@@ -145,7 +145,9 @@ store_results(SmartcarRequestSource *source)
 	Refresh    *refresh = (Refresh *) source;
 
 	smartcar_results_store(&refresh->results);
-	if (!must_stop(refresh))
+
+	/* a session that is about to end would leave its claims */
+	if (!InterruptPending && !must_stop(refresh))
 		smartcar_claims_fill_ahead(&refresh->claims);
 }
 

@@ -164,6 +164,49 @@ sub kill_backend
 	recover($node, 'pg_terminate_backend');
 }
 
+# The session is ended while it claims: the claim is committed, but nothing is sent, since
+# the session could not store the response.
+{
+	my $session = Session->new($node);
+
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', 1);
+	# over a connection that was kept, a request is sent without a pause
+	is(Manager::counts($session->query($refresh)), '1|0|0', 'a refresh');
+	Manager::make_due($node);
+	$node->safe_psql('postgres', "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END'");
+	$node->safe_psql('postgres', "CREATE TRIGGER wait BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION wait()");
+	$sandbox->faults({ match => $token, times => 0, delay_ms => 1000 });
+	$session->start($refresh);
+	Session::wait_until(sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'PgSleep' });
+	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $session->backend . ')');
+	like($session->result, qr/^FATAL:  57P01/m, 'the session is ended while it claims');
+	is(Manager::count_claimed($node), 1, 'the session is ended while it claims: the account is claimed');
+	is(scalar $sandbox->log(path => '/oauth/token$'), 0, 'the session is ended while it claims: nothing is sent');
+	$node->safe_psql('postgres', 'DROP FUNCTION wait() CASCADE');
+}
+
+# It is ended while it stores a response: no more accounts are claimed, which others would
+# have to leave alone until the leases expire.
+{
+	my $session = Session->new($node);
+
+	Manager::start_over($node, $sandbox);
+	Manager::add_fleet($node, $sandbox, 'smartcar', 4);
+	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')");
+	$node->safe_psql('postgres', "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END'");
+	$node->safe_psql('postgres', "CREATE TRIGGER wait BEFORE UPDATE OF refreshed_at ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION wait()");
+	$sandbox->faults({ match => $token, times => 0, after => 1, delay_ms => 5000 });
+	$session->start($refresh);
+	Session::wait_until(sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'PgSleep' });
+	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $session->backend . ')');
+	like($session->result, qr/^FATAL:  57P01/m, 'the session is ended while it stores');
+	is(Manager::count_refreshed($node), 1, 'the session is ended while it stores: the response is stored');
+	is(Manager::count_claimed($node), 1, 'the session is ended while it stores: only the next account is claimed');
+	$node->safe_psql('postgres', 'DROP FUNCTION wait() CASCADE');
+	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (DROP max_concurrency)");
+}
+
 # The server crashes while a session gives back an account, whose lease has become too
 # short for a request: the response that has just arrived is stored before.  The session
 # is held by its commit, which waits for a standby.
