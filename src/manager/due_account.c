@@ -104,6 +104,12 @@ smartcar_due_accounts_count(const SmartcarDueFilter *filter)
 }
 
 /*
+ * How many skipped accounts a kept plan may have.  It compares each row with all of
+ * them; a list that the planner knows is hashed.
+ */
+#define MAX_SKIPPED_BY_KEPT_PLAN	100
+
+/*
  * The statement of smartcar_due_accounts_read(), at one address, because its plan is
  * kept.
  */
@@ -133,7 +139,9 @@ smartcar_due_accounts_read(const SmartcarDueFilter *filter, Datum *skipped_ids,
 	bind_filter(&parameters, filter);
 	smartcar_parameter_int32(&parameters, limit);
 	smartcar_parameter_text_array(&parameters, skipped_ids, skipped_count);
-	*count = (int) smartcar_spi_run_kept_in_order(read_statement(), &parameters);
+	*count = (int) (skipped_count <= MAX_SKIPPED_BY_KEPT_PLAN ?
+					smartcar_spi_run_kept_in_order(read_statement(), &parameters) :
+					smartcar_spi_run_in_order(read_statement(), &parameters));
 	accounts = palloc(Max(*count, 1) * sizeof(SmartcarDueAccount));
 	for (int i = 0; i < *count; i++)
 	{

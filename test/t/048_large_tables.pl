@@ -84,6 +84,42 @@ Manager::shift_access_expiry($session, '1 day');
 sql("VACUUM (INDEX_CLEANUP on) $account");
 check_reads('statistics of another time', qr/100\|0\|0\|\d+$/, 5000);
 
+# Thousands of accounts are locked by another session and skipped: a row is looked up in
+# the list of them, which is hashed only if the planner knows it.
+start_over(3000);
+{
+	my $locker = Session->new($node);
+	my $log = -s $node->logfile;
+	my $most = 0;
+	my $most_compared = 0;
+
+	Manager::sql($node, "ALTER SERVER smartcar OPTIONS (ADD max_concurrency '64')");
+	$locker->query('BEGIN');
+	Manager::lock_rows($locker, 'account', 'user_id', user_id => Manager::fleet(1, 3000));
+	$session->query("LOAD 'auto_explain'");
+	$session->query("SET $_") foreach 'auto_explain.log_min_duration = 0', 'auto_explain.log_nested_statements = on',
+	  'auto_explain.log_analyze = on', 'auto_explain.log_timing = off';
+	$session->start('CALL smartcar_refresh()');
+	sleep 3;
+	Manager::sql($node, 'SELECT pg_cancel_backend(' . $session->backend . ')');
+	like($session->result, qr/^ERROR:  57014/m, 'thousands of locked accounts: the run waits for them');
+	$session->query('SET auto_explain.log_min_duration = -1');
+	$locker->query('ROLLBACK');
+	foreach my $plan (grep { /urgency/ } split /^(?=\d{4}-)/m, substr slurp_file($node->logfile), $log)
+	{
+		while ($plan =~ /^\s*Filter: (.*)\n\s*Rows Removed by Filter: (\d+)/mg)
+		{
+			my ($filter, $removed) = ($1, $2);
+
+			$most = $removed if $removed > $most;
+			$most_compared = $removed if $removed > $most_compared && $filter =~ /ALL \(\$6\)/;
+		}
+	}
+	cmp_ok($most, '>', 500, 'thousands of locked accounts: hundreds are skipped');
+	cmp_ok($most_compared, '<', 200, 'thousands of locked accounts: no long list is compared with each row');
+	Manager::sql($node, 'ALTER SERVER smartcar OPTIONS (DROP max_concurrency)');
+}
+
 # Each reason for which an account is due
 start_over(40);
 Manager::set_accounts($session, { access_expires => '1 hour' }, user_id => Manager::fleet(11, 40));
