@@ -29,15 +29,20 @@
  */
 static SmartcarHome home = {InvalidOid};
 
+/* how often the home may have changed */
+static uint64 changes = 0;
+
 static void
 forget_home(Datum arg, int cacheid, uint32 hashvalue)
 {
 	home.owner = InvalidOid;
+	changes++;
 }
 
-static void
+static SmartcarHome
 look_up_home(void)
 {
+	SmartcarHome found = {InvalidOid};
 	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -51,12 +56,17 @@ look_up_home(void)
 	{
 		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
 
-		strlcpy(home.schema, quote_identifier(get_namespace_name(form->extnamespace)),
-				sizeof(home.schema));
-		home.owner = form->extowner;
+		strlcpy(found.schema, quote_identifier(get_namespace_name(form->extnamespace)),
+				sizeof(found.schema));
+		found.owner = form->extowner;
 	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
+	if (!OidIsValid(found.owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"%s\" does not exist", "smartcar_tesla")));
+	return found;
 }
 
 /*
@@ -66,6 +76,8 @@ SmartcarHome
 smartcar_home(void)
 {
 	static bool is_registered = false;
+	SmartcarHome found;
+	uint64		changes_before;
 
 	if (!is_registered)
 	{
@@ -73,11 +85,13 @@ smartcar_home(void)
 		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_home, (Datum) 0);
 		is_registered = true;
 	}
-	if (!OidIsValid(home.owner))
-		look_up_home();
-	if (!OidIsValid(home.owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"%s\" does not exist", "smartcar_tesla")));
-	return home;
+	if (OidIsValid(home.owner))
+		return home;
+
+	/* do not keep what another session has changed during the lookup */
+	changes_before = changes;
+	found = look_up_home();
+	if (changes == changes_before)
+		home = found;
+	return found;
 }
