@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/percent.h"
 #include "core/permission.h"
 #include "reference.h"
 
@@ -83,7 +84,14 @@ check_tables(void)
 	{
 		SmartcarSpan name = smartcar_permission_table[i].name;
 		SmartcarSpan required = block_join(REQUIRED, name, NOTHING);
+		SmartcarSpan encoded = smartcar_permission_table[i].encoded_required;
+		char	   *target = block_new(smartcar_percent_encoded_length(required));
+		char	   *end = smartcar_percent_encode(target, required);
 
+		PROPERTY(smartcar_percent_encoded_length(name) == name.length, name,
+				 "a known name need not be encoded");
+		PROPERTY(smartcar_span_equal(smartcar_span(target, (size_t) (end - target)), encoded),
+				 name, "a required name is encoded in the table");
 		PROPERTY(smartcar_permission_find(name) == i, name, "every known name is found");
 		PROPERTY(smartcar_permission_well_formed(name), name, "every known name is well-formed");
 		check_neighbours(name);
