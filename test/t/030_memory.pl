@@ -14,6 +14,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use JSON::PP;
+use List::Util qw(min);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -154,24 +155,38 @@ sub usage
 	return \%usage;
 }
 
-# The growth that is allowed.  In many runs, also on a busy machine, VmData did not
-# change, the contexts stayed or fell, RssAnon grew by up to 220 kB, because pages of
+# The growth that is allowed.  In many runs, also on a busy machine, VmData grew once or
+# not at all, the contexts stayed or fell, RssAnon grew by up to 300 kB, because pages of
 # the heap were used for the first time, and files changed by a few kept connections.
 # This finds a leak of 100 bytes per call; smaller pieces fit between those that are in
 # use for a long time, and are for Valgrind to find (test/lib/memory.sh).
 my %allowed = (VmData => 256, RssAnon => 400, contexts => 64, files => 10);
 
+sub growths
+{
+	my $before = usage();
+	my %growths;
+
+	make_rounds(80);
+	my $after = usage();
+
+	foreach my $name (keys %allowed)
+	{
+		note("$name: $before->{$name}, then $after->{$name}");
+		$growths{$name} = $after->{$name} - $before->{$name};
+	}
+	return \%growths;
+}
+
 make_rounds(20);
-my $before = usage();
-make_rounds(80);
-my $after = usage();
+my $first = growths();
+
+# A leak grows each time; the heap may need another block once.
+my $second = (grep { $first->{$_} > $allowed{$_} } keys %allowed) ? growths() : $first;
 
 foreach my $name (sort keys %allowed)
 {
-	my $growth = $after->{$name} - $before->{$name};
-
-	note("$name: $before->{$name}, then $after->{$name}");
-	cmp_ok($growth, '<=', $allowed{$name}, "$name does not grow");
+	cmp_ok(min($first->{$name}, $second->{$name}), '<=', $allowed{$name}, "$name does not grow");
 }
 
 $session->finish;
