@@ -164,6 +164,30 @@ sub kill_backend
 	recover($node, 'pg_terminate_backend');
 }
 
+# Waits until a session waits for an event.
+sub wait_for_event
+{
+	my ($session, $event) = @_;
+
+	return Session::wait_until(
+		sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $session->backend) eq $event }, 20);
+}
+
+# Ends a session while an update of an account waits in a trigger.
+sub end_during_update
+{
+	my ($session, $update) = @_;
+
+	$node->safe_psql('postgres', "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END'");
+	$node->safe_psql('postgres', "CREATE TRIGGER wait BEFORE $update ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION wait()");
+	$session->start($refresh);
+	wait_for_event($session, 'PgSleep');
+	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $session->backend . ')');
+	my $result = $session->result;
+	$node->safe_psql('postgres', 'DROP FUNCTION wait() CASCADE');
+	return $result;
+}
+
 # The session is ended while it claims: the claim is committed, but nothing is sent, since
 # the session could not store the response.
 {
@@ -174,16 +198,10 @@ sub kill_backend
 	# over a connection that was kept, a request is sent without a pause
 	is(Manager::counts($session->query($refresh)), '1|0|0', 'a refresh');
 	Manager::make_due($node);
-	$node->safe_psql('postgres', "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END'");
-	$node->safe_psql('postgres', "CREATE TRIGGER wait BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION wait()");
 	$sandbox->faults({ match => $token, times => 0, delay_ms => 1000 });
-	$session->start($refresh);
-	Session::wait_until(sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'PgSleep' });
-	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $session->backend . ')');
-	like($session->result, qr/^FATAL:  57P01/m, 'the session is ended while it claims');
+	like(end_during_update($session, 'UPDATE'), qr/^FATAL:  57P01/m, 'the session is ended while it claims');
 	is(Manager::count_claimed($node), 1, 'the session is ended while it claims: the account is claimed');
 	is(scalar $sandbox->log(path => '/oauth/token$'), 0, 'the session is ended while it claims: nothing is sent');
-	$node->safe_psql('postgres', 'DROP FUNCTION wait() CASCADE');
 }
 
 # It is ended while it stores a response: no more accounts are claimed, which others would
@@ -194,16 +212,10 @@ sub kill_backend
 	Manager::start_over($node, $sandbox);
 	Manager::add_fleet($node, $sandbox, 'smartcar', 4);
 	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (ADD max_concurrency '1')");
-	$node->safe_psql('postgres', "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END'");
-	$node->safe_psql('postgres', "CREATE TRIGGER wait BEFORE UPDATE OF refreshed_at ON $Manager::table{account} FOR EACH ROW EXECUTE FUNCTION wait()");
 	$sandbox->faults({ match => $token, times => 0, after => 1, delay_ms => 5000 });
-	$session->start($refresh);
-	Session::wait_until(sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'PgSleep' });
-	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $session->backend . ')');
-	like($session->result, qr/^FATAL:  57P01/m, 'the session is ended while it stores');
+	like(end_during_update($session, 'UPDATE OF refreshed_at'), qr/^FATAL:  57P01/m, 'the session is ended while it stores');
 	is(Manager::count_refreshed($node), 1, 'the session is ended while it stores: the response is stored');
 	is(Manager::count_claimed($node), 1, 'the session is ended while it stores: only the next account is claimed');
-	$node->safe_psql('postgres', 'DROP FUNCTION wait() CASCADE');
 	$node->safe_psql('postgres', "ALTER SERVER smartcar OPTIONS (DROP max_concurrency)");
 }
 
@@ -224,9 +236,7 @@ sub kill_backend
 	is(Manager::count_claimed($node), 2, "$name: one account is refreshed, and another one has to wait");
 	$node->safe_psql('postgres', q(ALTER SYSTEM SET synchronous_standby_names = 'absent'));
 	$node->reload;
-	ok( Session::wait_until(
-			sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $session->backend) eq 'SyncRep' }, 20),
-		"$name: the session waits for a standby");
+	ok(wait_for_event($session, 'SyncRep'), "$name: the session waits for a standby");
 	$node->safe_psql('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
 	$node->stop('immediate');
 	$node->start;
