@@ -278,14 +278,6 @@ has_bare_scope(const LinkState *state)
 	return state->link.kind == SMARTCAR_LINK_UPDATE_ACCESS_ONLY;
 }
 
-static SmartcarSpan
-encode(SmartcarSpan value)
-{
-	char	   *target = palloc(smartcar_percent_encoded_length(value));
-
-	return smartcar_span(target, smartcar_percent_encode(target, value) - target);
-}
-
 /*
  * A permission as a link contains it.  Known ones are not encoded for each row.
  */
@@ -296,10 +288,13 @@ scope_word(const LinkState *state, SmartcarSpan written,
 	SmartcarSpan name = written;
 	int			index = smartcar_resolve_link_permission(&name, extra_scopes);
 	bool		is_required = name.length < written.length && !has_bare_scope(state);
+	SmartcarSpan word = is_required ? written : name;
+	char	   *target;
 
-	if (index < 0)
-		return encode(is_required ? written : name);
-	return is_required ? smartcar_permission_table[index].encoded_required : name;
+	if (index >= 0)
+		return is_required ? smartcar_permission_table[index].encoded_required : name;
+	target = palloc(smartcar_percent_encoded_length(word));
+	return smartcar_span(target, smartcar_percent_encode(target, word) - target);
 }
 
 static SmartcarWords

@@ -70,7 +70,8 @@ look_up_home(void)
 }
 
 /*
- * Whatever changes the owner changes that of a function, too.
+ * A command that changes the owner of the extension also changes that of its functions,
+ * and the schema can only be renamed.
  */
 SmartcarHome
 smartcar_home(void)

@@ -39,7 +39,8 @@ typedef struct SmartcarParameters
 } SmartcarParameters;
 
 /*
- * Begins with $1, the name of the server, and $2, the id of a user or an owner.
+ * Begins with $1, the name of the server, and $2, what the statement is about: the id of
+ * a user, an owner or a vehicle, or the name of a procedure.
  */
 extern void smartcar_parameters_begin(SmartcarParameters *parameters,
 									  const SmartcarServer *server, const char *id);

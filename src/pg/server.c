@@ -146,7 +146,8 @@ set_v3_defaults(SmartcarServer *server)
 }
 
 /*
- * Remembered, because it takes four scans of catalogs.
+ * Whether a wrapper is that of this extension.  Remembered, because it takes four
+ * scans of catalogs to find out.
  */
 static bool
 is_own_wrapper(Oid wrapper)
