@@ -268,6 +268,22 @@ claim_unlocked(void *argument)
 }
 
 /*
+ * Like smartcar_spi_try(), but keeps a cancel, which ends the run when it may end.
+ */
+static bool
+try_work(SmartcarClaims *claims, void (*work) (void *argument), void *argument,
+		 int lock_timeout, ErrorData **error)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(claims->context);
+	bool		is_done = smartcar_spi_try(work, argument, lock_timeout, error);
+
+	if (!is_done && (*error)->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		claims->error = *error;
+	MemoryContextSwitchTo(old_context);
+	return is_done;
+}
+
+/*
  * Claims the accounts of a batch one by one.  A locked account is tried again later;
  * one that cannot be updated for another reason has failed.
  */
@@ -284,14 +300,11 @@ claim_one_by_one(SmartcarClaims *claims, const Batch *batch)
 		int			length = claims->length;
 		ErrorData  *error;
 
-		if (smartcar_spi_try(claim_batch, &one, ROW_LOCK_TIMEOUT, &error))
+		if (try_work(claims, claim_batch, &one, ROW_LOCK_TIMEOUT, &error))
 			continue;
 		claims->length = length;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		{
-			claims->error = error;
+		if (claims->error != NULL)
 			return;
-		}
 		if (smartcar_error_is_transient(error))
 		{
 			skip(claims, user_id, GetCurrentTimestamp() + LOCKED_PAUSE);
@@ -333,18 +346,16 @@ claim_accounts(SmartcarClaims *claims, Batch *batch)
 {
 	ErrorData  *error;
 
-	if (smartcar_spi_try(claim_batch, batch, ROW_LOCK_TIMEOUT, &error))
+	if (try_work(claims, claim_batch, batch, ROW_LOCK_TIMEOUT, &error))
 		return;
 	claims->length = 0;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-	{
-		claims->error = error;
+	if (claims->error != NULL)
 		return;
-	}
-	if (!smartcar_spi_try(claim_unlocked, batch, ROW_LOCK_TIMEOUT, &error))
+	if (!try_work(claims, claim_unlocked, batch, ROW_LOCK_TIMEOUT, &error))
 	{
 		claims->length = 0;
-		claim_one_by_one(claims, batch);
+		if (claims->error == NULL)
+			claim_one_by_one(claims, batch);
 		return;
 	}
 	for (int i = 0; i < batch->count; i++)
@@ -431,7 +442,7 @@ smartcar_claims_release(SmartcarClaims *claims)
 	ErrorData  *error;
 
 	if (hash_get_num_entries(claims->held) > 0)
-		(void) smartcar_spi_try(release_leases, &release, BATCH_LOCK_TIMEOUT, &error);
+		(void) try_work(claims, release_leases, &release, BATCH_LOCK_TIMEOUT, &error);
 	smartcar_spi_commit();
 
 	hash_seq_init(&scan, claims->held);
@@ -455,7 +466,7 @@ release_queue(SmartcarClaims *claims)
 		set_entry(claims->held, claims->queue[i].user_id, HASH_REMOVE);
 		set_entry(release.accounts, claims->queue[i].user_id, HASH_ENTER);
 	}
-	(void) smartcar_spi_try(release_leases, &release, BATCH_LOCK_TIMEOUT, &error);
+	(void) try_work(claims, release_leases, &release, BATCH_LOCK_TIMEOUT, &error);
 	smartcar_spi_commit();
 	hash_destroy(release.accounts);
 	claims->claimed -= claims->length - claims->next;
@@ -502,7 +513,9 @@ smartcar_claims_next(SmartcarClaims *claims, int timeout, bool *is_first)
 	{
 		if (!is_used_up(claims))
 			release_queue(claims);
-		else if (fills++ == MAX_FILLS || !fill_queue(claims) || claims->error != NULL)
+		else if (fills++ == MAX_FILLS || !fill_queue(claims))
+			return NULL;
+		if (claims->error != NULL)
 			return NULL;
 	}
 	*is_first = claims->next == 0;

@@ -276,6 +276,7 @@ static void
 run(Refresh *refresh)
 {
 	MemoryContext context = CurrentMemoryContext;
+	ErrorData  *cancel;
 
 	PG_TRY();
 	{
@@ -292,13 +293,15 @@ run(Refresh *refresh)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		smartcar_results_store_last(&refresh->results);
+		(void) smartcar_results_store_last(&refresh->results);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
-	smartcar_results_store_last(&refresh->results);
+	cancel = smartcar_results_store_last(&refresh->results);
 	smartcar_results_give_up(&refresh->results);
 	smartcar_claims_give_up_locked(&refresh->claims);
+	if (cancel != NULL)
+		ReThrowError(cancel);
 }
 
 /*

@@ -248,8 +248,8 @@ update_connections(void *argument)
 }
 
 /*
- * Keeps a result that could not be stored.  No warning is given for a lock, for which
- * error may be NULL: it will be released.
+ * Keeps a result that could not be stored.  No warning is given if it may be stored
+ * later; error may then be NULL, and is for a cancel.
  */
 static void
 keep_result(SmartcarRefreshResult *result, const ErrorData *error, const char *what)
@@ -267,9 +267,22 @@ keep_result(SmartcarRefreshResult *result, const ErrorData *error, const char *w
 }
 
 /*
+ * Like smartcar_spi_try(), but returns a cancel in *cancel, too, which is raised at the
+ * end of the round.
+ */
+static bool
+try_work(void (*work) (void *argument), Batch *batch, ErrorData **error, ErrorData **cancel)
+{
+	bool		is_done = smartcar_spi_try(work, batch, LOCK_TIMEOUT, error);
+
+	if (!is_done && (*error)->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		*cancel = *error;
+	return is_done;
+}
+
+/*
  * Does some work for each result of a batch by itself, so that none prevents another.  A
- * cancel hits one result, which is tried again; the cancel is returned in *cancel, and
- * raised at the end of the round.
+ * cancel hits one result, which is tried again.
  */
 static void
 store_one_by_one(Batch *batch, void (*work) (void *argument), const char *what,
@@ -289,14 +302,11 @@ store_one_by_one(Batch *batch, void (*work) (void *argument), const char *what,
 			.recorded = &batch->recorded[i]
 		};
 
-		batch->done[i] = smartcar_spi_try(work, &one, LOCK_TIMEOUT, &error);
-		if (!batch->done[i] && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		{
-			*cancel = error;
-			batch->done[i] = smartcar_spi_try(work, &one, LOCK_TIMEOUT, &error);
-		}
+		batch->done[i] = try_work(work, &one, &error, cancel);
+		if (!batch->done[i] && error == *cancel)
+			batch->done[i] = try_work(work, &one, &error, cancel);
 		if (!batch->done[i])
-			keep_result(batch->items[i], error, what);
+			keep_result(batch->items[i], error == *cancel ? NULL : error, what);
 	}
 }
 
@@ -310,14 +320,12 @@ store_batch(Batch *batch, ErrorData **cancel)
 {
 	ErrorData  *error;
 
-	if (batch->count > 1 && smartcar_spi_try(store_accounts, batch, LOCK_TIMEOUT, &error))
+	if (batch->count > 1 && try_work(store_accounts, batch, &error, cancel))
 	{
 		memset(batch->done, true, batch->count * sizeof(bool));
 		return;
 	}
-	if (batch->count > 1 && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		*cancel = error;
-	if (batch->count > 1 && smartcar_spi_try(store_unlocked, batch, LOCK_TIMEOUT, &error))
+	if (batch->count > 1 && try_work(store_unlocked, batch, &error, cancel))
 	{
 		for (int i = 0; i < batch->count; i++)
 		{
@@ -336,14 +344,10 @@ update_connections_of_batch(Batch *batch, ErrorData **cancel)
 {
 	ErrorData  *error;
 
-	if (batch->count > 1 && smartcar_spi_try(update_connections, batch, LOCK_TIMEOUT, &error))
+	if (batch->count > 1 && try_work(update_connections, batch, &error, cancel))
 		memset(batch->done, true, batch->count * sizeof(bool));
 	else
-	{
-		if (batch->count > 1 && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			*cancel = error;
 		store_one_by_one(batch, update_connections, "connections", cancel);
-	}
 }
 
 static int
@@ -456,10 +460,10 @@ smartcar_results_store(SmartcarRefreshResults *results)
 		ReThrowError(cancel);
 }
 
-void
+ErrorData *
 smartcar_results_store_last(SmartcarRefreshResults *results)
 {
-	(void) store_round(results, true);
+	return store_round(results, true);
 }
 
 /*

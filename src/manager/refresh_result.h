@@ -71,8 +71,8 @@ extern void smartcar_result_add_unseal_failure(SmartcarRefreshResults *results,
 /* Stores the results whose rows are not locked, and commits. */
 extern void smartcar_results_store(SmartcarRefreshResults *results);
 
-/* Stores what it can before the run ends, and raises no error for a cancel. */
-extern void smartcar_results_store_last(SmartcarRefreshResults *results);
+/* Stores what it can before the run ends.  Returns the error of a cancel, or NULL. */
+extern ErrorData *smartcar_results_store_last(SmartcarRefreshResults *results);
 
 /* Whether results wait for a lock. */
 extern bool smartcar_results_any_locked(const SmartcarRefreshResults *results);

@@ -546,9 +546,9 @@ sub aggregate
 # Accounts whose access token expires in more than an hour, as after a refresh.
 sub count_refreshed
 {
-	my ($on) = @_;
+	my ($on, %where) = @_;
 
-	return sql($on, "SELECT count(*) FROM $table{account} WHERE access_expires_at > now() + interval '1 hour'");
+	return sql($on, "SELECT count(*) FROM $table{account} WHERE access_expires_at > now() + interval '1 hour' AND " . condition(%where));
 }
 
 # Accounts with traces of a claim.

@@ -61,7 +61,7 @@ sub wait_for_requests
 # Accounts that were refreshed since they became due.
 sub refreshed
 {
-	return Manager::count_refreshed($node);
+	return Manager::count_refreshed($node, @_);
 }
 
 sub losses_after_the_minute
@@ -273,6 +273,35 @@ $locker->query('ROLLBACK');
 sql('SELECT pg_cancel_backend(' . $session->backend . ')');
 like($session->result(30), qr/ERROR:  57014/, 'a cancel just after a lock was released');
 is(refreshed(), 32, 'ends the run when all accounts are stored');
+
+# A cancel while accounts are claimed, and while tokens are stored, that are not locked
+# like another one.  A sequence keeps its value when a subtransaction is rolled back.
+
+sql(q(CREATE SEQUENCE cancel_count));
+sql(q(CREATE FUNCTION cancel_once() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF nextval('public.cancel_count') = 1 THEN
+			PERFORM pg_cancel_backend(pg_backend_pid());
+			PERFORM pg_sleep(1);
+		END IF;
+		RETURN NEW;
+	END $$));
+foreach my $work ([ 'claimed', 'NEW.lease IS NOT NULL', 0 ], [ 'stored', 'NEW.refreshed_at > OLD.refreshed_at', 8 ])
+{
+	my ($name, $condition, $requests) = @$work;
+
+	start_over(8);
+	sql("ALTER SEQUENCE cancel_count RESTART");
+	sql("CREATE TRIGGER cancel_once BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW WHEN (NEW.user_id = 'user-000002' AND $condition) EXECUTE FUNCTION cancel_once()");
+	lock_account('user-000001') if !$requests;
+	$session->start($refresh);
+	wait_for_requests($requests);
+	lock_account('user-000001') if $requests;
+	like($session->result(10) // 'no result', qr/ERROR:  57014/, "a cancel while other accounts are $name ends the run");
+	is(refreshed(user_id => 'user-000002'), $requests ? 1 : 0, $requests ? 'when the account is stored' : 'before a request');
+	$locker->query('ROLLBACK');
+	sql("DROP TRIGGER cancel_once ON $Manager::table{account}");
+}
 
 # The end of the session while tokens are stored
 
