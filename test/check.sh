@@ -160,6 +160,7 @@ fi
 
 run_steps "${steps[@]}"
 
+repeat_failures
 say "# total time: ${SECONDS}s"
 say "$count_passed passed, $count_failed failed, $count_skipped skipped"
 if [ "$count_failed" != 0 ]; then

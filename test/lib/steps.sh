@@ -116,6 +116,25 @@ end_step_beyond_limit()
 	end_steps "$name"
 }
 
+# explain_failure TITLE LOG
+explain_failure()
+{
+	say "# failed: $1"
+	{
+		awk '/^(ok|not ok|skipped|note) - / { failed = /^not/ } failed && /^(not ok - |# )/' "$2"
+		sed -E '/^((ok|not ok|skipped|note) - |# )/d' "$2" | tail -n 60
+	} | sed 's/^/  | /'
+}
+
+# At the end, where they are found.
+repeat_failures()
+{
+	if [ -e "$workspace/steps/failures" ]; then
+		say "# what failed, once more:"
+		cat "$workspace/steps/failures"
+	fi
+}
+
 report_step()
 {
 	local name=$1 title=$2 log result seconds passed failed skipped
@@ -132,7 +151,7 @@ report_step()
 		return
 	fi
 	if [ $((passed + failed + skipped)) -gt 0 ]; then
-		awk '/^(ok|not ok|skipped|note) - / { failed = /^not/; print } /^# / && failed' "$log"
+		grep -E '^(ok|not ok|skipped|note) - ' "$log"
 	elif [ "$result" = 0 ]; then
 		passed=1
 		say "ok - $title (${seconds}s)"
@@ -143,7 +162,7 @@ report_step()
 		say "not ok - $title (${seconds}s)"
 	fi
 	if [ "$failed" != 0 ]; then
-		sed -E '/^((ok|not ok|skipped) - |# )/d' "$log" | tail -n 60 | sed 's/^/  | /'
+		explain_failure "$title" "$log" | tee -a "$workspace/steps/failures"
 	fi
 	count_passed=$((count_passed + passed))
 	count_failed=$((count_failed + failed))
