@@ -22,7 +22,7 @@ INSERT INTO common_argument (name, meaning) VALUES
 	('mode', '`live`, `simulated` or `test`; NULL means the option of the server, and without one Smartcar''s default'),
 	('vehicle_id', 'Smartcar''s id of the vehicle; NULL gives NULL'),
 	('access_token', 'the owner''s access token; version 2.0 needs one, version 3 uses the application''s own if it is NULL'),
-	('user_id', 'Smartcar''s id of the owner, for version 3 (`sc-user-id`); version 2.0 ignores it'),
+	('user_id', 'Smartcar''s id of the owner (`sc-user-id`), which version 3 needs for signals and commands; version 2.0 ignores it'),
 	('vehicle_ids', 'Smartcar''s ids of the vehicles; NULL gives no rows'),
 	('access_tokens', 'one for each vehicle or path, or one for all, or NULL'),
 	('user_ids', 'one for each vehicle or path, or one for all, or NULL'),
@@ -40,7 +40,7 @@ INSERT INTO common_error (applies_to, errors) VALUES
 	('a function that is marked (v2.0) or (v3)', '0A000 if `api_version` of the server is the other one, unless the text of the function says otherwise.'),
 	('a link', '54000 if it is longer than 32768 bytes.'),
 	('a function that sends requests', 'SC001 without a connection, SC002 for a certificate that is not trusted, SC003 after a timeout, SC004 for a response that cannot be used, and SC with the HTTP status if Smartcar refused, for example SC403.'),
-	('a function `..._many`', 'An error of one element is in its row: `sqlstate` is what the function for one raises, and `error` the rest; both are NULL if there is no error. 2202E for arrays of different lengths.'),
+	('a function `..._many`', 'An error of one element is in its row: `sqlstate` is what the function for one raises, and `error` the rest; both are NULL if there is no error. An id or path that no request can contain is an error of the whole call, 22023. 2202E for arrays of different lengths.'),
 	('a procedure, except smartcar_adopt and smartcar_import_tokens', '25001 inside a transaction block, because it commits.');
 
 CREATE TEMP TABLE function_text (place serial, subject text, name text PRIMARY KEY, text text);
@@ -224,7 +224,7 @@ $$),
 ('Calls to Smartcar', 'smartcar_get_connections', $$
 Version 3 sends GET /connections, version 2.0 GET /management/connections with the management token, for as many pages as there are.
 vehicle_id, user_id, external_id: only connections with it; NULL does not restrict.
-Errors: 0A000 for an external_id in version 2.0.
+Errors: 0A000 for an external_id in version 2.0, 22023 for an empty one.
 $$),
 ('Calls to Smartcar', 'smartcar_delete_connections', $$
 Version 3 sends DELETE /connections/{id} for each connection that GET /connections lists, version 2.0 DELETE /management/connections with the management token. `smartcar_disconnect_vehicle` also updates what is stored here.
@@ -257,7 +257,7 @@ $$),
 It returns the response whatever its status; smartcar_parse_error parses an error response. data_age and fetched_at come from the headers in version 2.0, and from a single signal in version 3; they are NULL for a list of signals, whose times differ.
 method: GET, HEAD, POST, PUT, PATCH or DELETE.
 path: below the version, such as `/vehicles/.../odometer`; NULL gives NULL.
-query: parameters of the URL, an object of texts, numbers and booleans.
+query: parameters of the URL, an object of texts, numbers and booleans; null leaves one out.
 body: sent as JSON.
 unit_system: `metric` or `imperial`.
 origin: which of the server's origins, `api` (v2.0), `vehicle` (v3), `management` (that of the server's api_version: v2.0 with the management token, v3 with the application's access token) or `compatibility` (v3, without credentials); NULL means the one of the server's api_version.
@@ -284,7 +284,7 @@ $$),
 It checks the state of the callback, verifies the user (version 3) or exchanges the code (version 2.0), stores the result, and requests what Smartcar knows about the vehicles. With the option `webhook_id` it subscribes them in version 3, with a request for each; a failure is a WARNING. If the callback is passed again, the procedure returns the first result and sends nothing.
 In version 3 a user is accepted if they belong to the owner of the link here, from an earlier session, smartcar_sync or smartcar_adopt, or if Smartcar lists them with the external_id of the link.
 callback: as it was received, see smartcar_parse_callback; not NULL.
-expected_external_id: the owner who is logged in. The callback of another owner's session is refused before anything is sent. This is the defence against CSRF: the state alone does not tell in whose browser the callback arrived. NULL does not check.
+expected_external_id: the owner who is logged in. The callback of another owner's session is refused before anything is sent. This is the defence against CSRF: the state alone does not tell in whose browser the callback arrived. NULL does not check. external_id is a result and not this argument: 22023 if only that is passed.
 status, external_id, user_id, vehicle_ids, error, action: the result. status is `finished` or `failed`; if failed, error is that of the callback, and action what to do about it.
 previous_external_id: the owner who had vehicles of this Tesla login before, if it was another one. Each change of owner is also a WARNING and an `OWNER_CHANGED` on [the channel](#the-notification-channel).
 Errors: SCUNK for a state that was never issued, SCUSD for one that another callback has used, SCEXP for one that has expired, SCOWN for one of another owner, SCBSY for a callback that another session is finishing, SCCUT for one whose result was not stored, 22P02 for a malformed callback, SC400 for a code that is refused, 55000 for a callback or credentials of the other version of the API, or in version 2.0 without a key to seal tokens with (then nothing was sent, and the session stays open). After a failed exchange (version 2.0), the session has the error. After a failed request for the user (version 3), the session stays open.

@@ -29,7 +29,7 @@ INSERT INTO sqlstate (code, condition, meaning, remedy) VALUES
 	('38000', 'external_routine_exception', 'OpenSSL could not compute a signature', 'check the installation of OpenSSL'),
 	('40001', 'serialization_failure', 'an event that another session has just received, in a transaction that is repeatable read or serializable', 'respond with 503, so that Smartcar repeats it; use read committed'),
 	('42501', 'insufficient_privilege', 'no USAGE on a server, no EXECUTE on a function, an option for superusers, a secret file that others may read', 'grant it, or change the mode of the file'),
-	('42704', 'undefined_object', 'a server or role that does not exist', 'HINT has the statement that creates a server'),
+	('42704', 'undefined_object', 'a server or role that does not exist', 'correct the name; for the server of the setting, HINT has the statement that creates it'),
 	('42804', 'datatype_mismatch', 'the declaration of a function differs from that in the extension', 'ALTER EXTENSION smartcar_tesla UPDATE'),
 	('42809', 'wrong_object_type', 'a server of another wrapper, or a secret file that is not a regular file', 'name the right one'),
 	('53200', 'out_of_memory', 'out of memory', 'call again'),

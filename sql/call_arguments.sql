@@ -152,6 +152,7 @@ SELECT smartcar_exchange_code('c', flags => '[]');
 SELECT smartcar_refresh_token('r', flags => '{"a": []}');
 SELECT smartcar_get_connections(mode => 'dead');
 SELECT smartcar_get_connections(external_id => 'e');
+SELECT smartcar_get_connections(external_id => '');
 SELECT smartcar_get_compatibility('v', mode => 'dead');
 SELECT smartcar_get_compatibility('v', '{}');
 SELECT smartcar_get_compatibility('v', ARRAY[NULL]::text[]);

@@ -54,6 +54,7 @@ SELECT smartcar_connect_url(ARRAY['read_new_thin'], server => 'third');
 SELECT smartcar_connect_url(ARRAY['completely_unknown']);
 SELECT smartcar_connect_url(ARRAY['Read_Vin']);
 SELECT smartcar_connect_url(ARRAY['read_vin ']);
+SELECT smartcar_connect_url(ARRAY['read_vin,read_location']);
 SELECT smartcar_connect_url(ARRAY['']);
 SELECT smartcar_connect_url(ARRAY[repeat('x', 1000000)]);
 SELECT smartcar_connect_url(ARRAY['required:required:read_vin']);

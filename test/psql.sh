@@ -42,4 +42,4 @@ psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$sandbox_url" -v key_file="$token_key_
 	-f "$here/lib/psql.sql"
 # an interrupt is for psql: it cancels a query or a line
 trap : INT
-psql -v sandbox="$sandbox_url" "$@"
+SMARTCAR_KEY_FILE=$token_key_file psql -v sandbox="$sandbox_url" -v key_file="$token_key_file" "$@"

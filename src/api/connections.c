@@ -299,6 +299,10 @@ begin_connections(FunctionCallInfo fcinfo, SmartcarCall *call)
 	ConnectionArguments *arguments = new_arguments(fcinfo);
 
 	arguments->external_id = smartcar_argument_utf8(fcinfo, LIST_EXTERNAL_ID);
+	if (arguments->external_id.data != NULL && arguments->external_id.length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("external_id must not be empty")));
 	arguments->mode = mode_argument(fcinfo);
 	if (call->version == SMARTCAR_API_V2 && arguments->external_id.data != NULL)
 		ereport(ERROR,

@@ -277,6 +277,8 @@ set_items(FunctionCallInfo fcinfo, const SmartcarTypedCall *typed, SmartcarCall 
 	if (reader.count != call->item_count && reader.count != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 call->item_count == 1 ?
+				 errmsg("array \"%s\" has %d elements, expected 1", name, reader.count) :
 				 errmsg("array \"%s\" has %d elements, expected 1 or %d", name, reader.count,
 						call->item_count)));
 	for (int i = 0; i < call->item_count; i++)

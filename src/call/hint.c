@@ -102,11 +102,12 @@ smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
 			return retry_hint(api_error);
 		case SMARTCAR_ACTION_REFRESH_TOKEN:
 			return smartcar_server_api_version(server) == SMARTCAR_API_V3 ?
-				"Check the options \"api_client_id\" and \"api_client_secret\" of the user mapping." :
+				"If an access token was passed, it is not valid; otherwise, check the options \"api_client_id\" and \"api_client_secret\" of the user mapping." :
 				"Get a new access token with smartcar_refresh_token().";
 		case SMARTCAR_ACTION_UPDATE_ACCESS:
-			return with_link("The owner can grant what is missing",
-							 smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS, none, none),
+			return with_link("The owner can grant the permissions of the option \"scope\"",
+							 smartcar_server_link(server, SMARTCAR_LINK_UPDATE_ACCESS_ONLY, none,
+												  none),
 							 "smartcar_reauth_url()");
 		case SMARTCAR_ACTION_REAUTHENTICATE:
 			return with_link("The owner has to log in again",

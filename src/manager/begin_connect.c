@@ -90,7 +90,7 @@ external_id_argument(FunctionCallInfo fcinfo, int argument, const SmartcarServer
 	if (external_id.length == 0 && smartcar_server_api_version(server) == SMARTCAR_API_V3)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("external_id must not be null"),
+				 errmsg("external_id must not be null or empty"),
 				 errdetail("In version 3 of Smartcar's API it is needed to verify the user of the callback.")));
 	return string_argument(fcinfo, argument);
 }

@@ -334,7 +334,7 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 {
 	enum
 	{
-		ARG_CALLBACK, ARG_EXPECTED_EXTERNAL_ID, ARG_SERVER
+		ARG_CALLBACK, ARG_EXPECTED_EXTERNAL_ID, ARG_SERVER, ARG_STATUS, ARG_EXTERNAL_ID
 	};
 	MemoryContext result_context = CurrentMemoryContext;
 	SmartcarServer *server;
@@ -351,6 +351,14 @@ smartcar_finish_connect(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("callback must not be null")));
+
+	/* smartcar_begin_connect() has an argument of this name */
+	if (!PG_ARGISNULL(ARG_EXTERNAL_ID) && PG_ARGISNULL(ARG_EXPECTED_EXTERNAL_ID))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("external_id is a result of smartcar_finish_connect()"),
+				 errdetail("Nothing was checked, and nothing was sent."),
+				 errhint("Pass the owner who is logged in as expected_external_id. Without one, external_id must be NULL.")));
 	smartcar_parse_callback_text(input, palloc(Max(input.length, 1)), &callback);
 
 	smartcar_session_lock(&callback, &session);

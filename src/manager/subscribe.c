@@ -39,6 +39,8 @@ warn(const SmartcarServer *server, const SmartcarSubscriber *subscriber,
 			 errmsg("could not subscribe vehicle \"%s\" of user \"%s\": %s",
 					subscriber->vehicle_id, subscriber->user_id, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 smartcar_span_equal(error->api_error.code, SMARTCAR_SPAN("WEBHOOK_NOT_FOUND")) ?
+			 errhint("Check the option \"webhook_id\"; smartcar_get_webhooks() lists the ids.") :
 			 errhint("Run CALL smartcar_sync(server => %s) to try again.",
 					 quote_literal_cstr(server->name))));
 }

@@ -182,6 +182,7 @@ finish(SmartcarCall *call, SmartcarItem *item)
 {
 	DetailsCall *details = (DetailsCall *) call;
 	DetailsReport report = {call->server, details_request(item), item->error};
+	SmartcarProgress *progress = &details->run->progress;
 	ErrorData  *error;
 	bool		is_missing;
 	bool		is_stored;
@@ -204,7 +205,10 @@ finish(SmartcarCall *call, SmartcarItem *item)
 		details->failed++;
 	else
 		details->synced++;
-	smartcar_progress_add(&details->run->progress, 0);
+
+	/* a run that continues has not counted them when it listed them */
+	smartcar_progress_add(progress, details->filter.user_id != NULL ? 0 :
+						  Max(details->synced - progress->done, 0));
 }
 
 /*

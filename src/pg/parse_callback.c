@@ -68,7 +68,7 @@ smartcar_parse_callback_text(SmartcarSpan input, char *scratch, SmartcarCallback
 
 	if (callback->virtual_key_url_refused)
 		ereport(WARNING,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				(errcode(ERRCODE_WARNING),
 				 errmsg("virtual_key_url of the callback was dropped"),
 				 errdetail("It is not an https link to the /_ak/ page of tesla.com or tesla.cn.")));
 }

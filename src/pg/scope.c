@@ -73,7 +73,9 @@ refuse_name(SmartcarSpan name)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid Smartcar permission name: \"%s\"", smartcar_excerpt(name)),
 			 errdetail("A permission name begins with a letter, consists of letters, digits, \"_\", \"-\", \".\" and \":\", and has at most %d characters; \"required:\" may stand in front of it.",
-					   SMARTCAR_PERMISSION_MAX_LENGTH)));
+					   SMARTCAR_PERMISSION_MAX_LENGTH),
+			 memchr(name.data, ',', name.length) ?
+			 errhint("In a string, spaces separate the names.") : 0));
 }
 
 /*

@@ -136,18 +136,20 @@ cp "$scratch/garage.js" "$scratch/garage.mjs"
 
 # As on the page.  A secret file need not exist.
 psql -X -q -v ON_ERROR_STOP=1 -d postgres -c 'CREATE ROLE garage_app LOGIN CREATEDB' -c 'CREATE DATABASE garage' \
-	-c 'CREATE DATABASE garage_own' -c 'CREATE DATABASE garage_template'
+	-c 'CREATE DATABASE garage_own' -c 'CREATE DATABASE garage_django' -c 'CREATE DATABASE garage_template'
 made=yes
-for database in garage garage_template; do
+for database in garage garage_django garage_template; do
 	psql -X -q -v ON_ERROR_STOP=1 -v sandbox="$SMARTCAR_SANDBOX" -d $database -o /dev/null \
 		-f "$scratch/smartcar.sql" -f "$scratch/test_template.sql"
 done
-psql -X -q -d garage -c 'GRANT EXECUTE ON FUNCTION smartcar.smartcar_get_virtual_key_many TO garage_app'
 psql -X -q -d postgres -c 'ALTER DATABASE garage_template IS_TEMPLATE true'
 export PYTHONPATH="$scratch" PYTHONDONTWRITEBYTECODE=1
 
 if has_python_modules django; then
 	report 'Django: a superuser migrates' env DJANGO_DATABASE=garage_own DJANGO_USER=postgres \
+		"$python" -m django migrate --settings=garage.test_settings
+	psql -X -q -d garage_django -c 'GRANT CREATE ON SCHEMA public TO garage_app'
+	report 'Django: the application migrates' env DJANGO_DATABASE=garage_django DJANGO_USER=garage_app \
 		"$python" -m django migrate --settings=garage.test_settings
 	report 'Django: its tests' "$python" -m django test fleet --settings=garage.test_settings --noinput
 else

@@ -63,7 +63,7 @@ sub expected
 
 # With a link
 
-my $update = 'The owner can grant what is missing: ' . $session->query('SELECT smartcar_reauth_url()');
+my $update = 'The owner can grant the permissions of the option "scope": ' . $session->query(q(SELECT smartcar_reauth_url(flow => 'reauthenticate')));
 is_refusal('a permission that the application lacks', refusal('PERMISSION'), expected(403, 'PERMISSION', $update));
 is_refusal('one that was taken back at Tesla', refusal('CONNECTED_SERVICES_ACCOUNT', 'PERMISSION'), expected(400, 'CONNECTED_SERVICES_ACCOUNT:PERMISSION', $update));
 
@@ -83,7 +83,7 @@ $key->{error}{resolution}{url} = 'https://tesla.example/_ak/smartcar.com';
 is_refusal('the same, and the link leads somewhere else', $key, expected(400, 'CONNECTED_SERVICES_ACCOUNT:VIRTUAL_KEY_REQUIRED', 'The owner has to add the virtual key: ' . $session->query('SELECT smartcar_virtual_key_url()')));
 
 # if options of a link are missing, the hint names the function that makes it
-is_refusal('no link, for lack of options', refusal('PERMISSION'), expected(403, 'PERMISSION', 'The owner can grant what is missing. smartcar_reauth_url() makes the link.'), 'bare');
+is_refusal('no link, for lack of options', refusal('PERMISSION'), expected(403, 'PERMISSION', 'The owner can grant the permissions of the option "scope". smartcar_reauth_url() makes the link.'), 'bare');
 
 # Without a link
 
@@ -133,7 +133,7 @@ is_refusal('the shape of version 3', { status => 403, body => { errors => [ { ty
 		sqlstate => 'SC403',
 		message => 'Smartcar refused the request: PERMISSION:NONE',
 		detail => "GET /v3/vehicles/$vehicle returned HTTP status 403: Not yours.",
-		hint => 'The owner can grant what is missing: ' . $session->query(q(SELECT smartcar_reauth_url(server => 'v3')))
+		hint => 'The owner can grant the permissions of the option "scope": ' . $session->query(q(SELECT smartcar_reauth_url(flow => 'reauthenticate', server => 'v3')))
 	}, 'v3');
 
 # The request id

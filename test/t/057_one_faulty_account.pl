@@ -269,8 +269,8 @@ wait_for_requests(32);
 lock_account('user-000010');
 Session::wait_until(sub { refreshed() == 31 }, 5);
 sleep 2;
-$locker->query('ROLLBACK');
-sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+# in one message: the account is stored within a second
+$locker->query('ROLLBACK \; SELECT pg_cancel_backend(' . $session->backend . ')');
 like($session->result(30), qr/ERROR:  57014/, 'a cancel just after a lock was released');
 is(refreshed(), 32, 'ends the run when all accounts are stored');
 

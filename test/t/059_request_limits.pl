@@ -138,6 +138,7 @@ foreach my $run (1 .. 9)
 	push @runs, Manager::aggregate($session, 'connection', 'count(details_at)', server => 'v3');
 	like($output, qr/^WARNING:  SC429: synchronization stopped after \d+ requests because of Smartcar's rate limit$/m, "run $run says why it stopped") if $run < 9;
 	unlike($output, qr/synchronization stopped/, 'the last run does not stop early') if $run == 9;
+	like($output, qr/^NOTICE:  00000: smartcar_sync\(\): 50 connections in/m, 'a run that continues reports what it has done') if $run == 9;
 }
 is("@runs", '110 230 350 470 590 710 830 950 1000', '1,000 vehicles: each run continues where the previous one stopped');
 is(Manager::count($session, 'sync_round', server => 'v3'), 0, 'the round ends when all are done');

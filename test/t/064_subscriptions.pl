@@ -162,6 +162,10 @@ is(subscriptions(), '', 'the vehicle is not subscribed');
 $session->query("CALL smartcar_sync('owner-7', server => 'v3')");
 is(subscriptions(), $ada_car, 'the next sync subscribes it');
 
+start_over();
+$sandbox->faults({ match => { path => '^/v3/subscriptions$' }, status => 404, error => { type => 'RESOURCE_NOT_FOUND', code => 'WEBHOOK_NOT_FOUND' } });
+like(connect_owner('v3', 'ada', 'owner-7'), qr/^HINT:  Check the option "webhook_id"; smartcar_get_webhooks\(\) lists the ids\.$/m, 'a webhook that does not exist');
+
 # an error of the whole application ends the subscriptions of a run, and the next one continues
 start_over();
 $sandbox->ask('fleet', { owners => 100 });
