@@ -194,6 +194,7 @@ CALL smartcar_disconnect_vehicle(NULL);
 CALL smartcar_forget(NULL);
 CALL smartcar_forget('');
 CALL smartcar_forget(repeat('x', 513));
+CALL smartcar_refresh(max_accounts => -1);
 CALL smartcar_refresh(server => 'no_such_server');
 CALL smartcar_sync(server => 'no_such_server');
 -- no session was ended
@@ -202,6 +203,9 @@ SELECT status, count(*) FROM smartcar_tesla.session GROUP BY 1;
 -- callbacks with an invalid state; v3 has no tokens to seal, so no key is needed
 CALL smartcar_finish_connect('code=c', server => 'manager_v3');
 CALL smartcar_finish_connect('code=c&state=' || repeat('0', 64), server => 'manager_v3');
+-- the name of a result, which begin_connect has as an argument
+CALL smartcar_finish_connect('code=c&state=' || repeat('0', 64), server => 'manager_v3', external_id => 'owner-1');
+CALL smartcar_finish_connect('code=c&state=' || repeat('0', 64), 'owner-1', 'manager_v3', external_id => 'owner-1');
 
 SELECT 'https://example.com/callback?error=access_denied&error_description=User+denied+access&state=' || state AS callback FROM begun WHERE name = 'connect' \gset
 CALL smartcar_finish_connect(:'callback', server => 'manager_v3');

@@ -127,7 +127,6 @@ smartcar_claims_begin(SmartcarClaims *claims, const SmartcarServer *server, int 
 	memset(claims, 0, sizeof(*claims));
 	claims->due.server = server;
 	claims->due.began = GetCurrentTimestamp();
-	claims->max_accounts = -1;
 	claims->batch = batch;
 	claims->lease = new_lease();
 	claims->context = AllocSetContextCreate(CurrentMemoryContext, "smartcar_tesla claims",
@@ -375,8 +374,7 @@ fill_queue(SmartcarClaims *claims)
 	MemoryContext old_context;
 	ErrorData  *error;
 
-	if (claims->max_accounts >= 0)
-		batch.count = (int) Min(batch.count, claims->max_accounts - claims->claimed);
+	batch.count = (int) Min(batch.count, claims->max_accounts - claims->claimed);
 	MemoryContextReset(claims->context);
 	claims->length = claims->next = 0;
 	claims->error = NULL;
@@ -429,6 +427,19 @@ release_leases(void *argument)
 }
 
 /*
+ * Tries again after a cancel: the accounts are due.
+ */
+static void
+try_to_release(Release *release)
+{
+	ErrorData  *error;
+
+	if (!try_work(release->claims, release_leases, release, BATCH_LOCK_TIMEOUT, &error) &&
+		error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		(void) try_work(release->claims, release_leases, release, BATCH_LOCK_TIMEOUT, &error);
+}
+
+/*
  * Gives back the leases of the accounts that were claimed and not refreshed, and
  * commits.  A lease that cannot be given back, for instance because its row is locked,
  * expires.
@@ -439,10 +450,9 @@ smartcar_claims_release(SmartcarClaims *claims)
 	Release		release = {claims, claims->held};
 	HASH_SEQ_STATUS scan;
 	Member	   *member;
-	ErrorData  *error;
 
 	if (hash_get_num_entries(claims->held) > 0)
-		(void) try_work(claims, release_leases, &release, BATCH_LOCK_TIMEOUT, &error);
+		try_to_release(&release);
 	smartcar_spi_commit();
 
 	hash_seq_init(&scan, claims->held);
@@ -459,14 +469,13 @@ static void
 release_queue(SmartcarClaims *claims)
 {
 	Release		release = {claims, create_set("smartcar_tesla accounts to release")};
-	ErrorData  *error;
 
 	for (int i = claims->next; i < claims->length; i++)
 	{
 		set_entry(claims->held, claims->queue[i].user_id, HASH_REMOVE);
 		set_entry(release.accounts, claims->queue[i].user_id, HASH_ENTER);
 	}
-	(void) try_work(claims, release_leases, &release, BATCH_LOCK_TIMEOUT, &error);
+	try_to_release(&release);
 	smartcar_spi_commit();
 	hash_destroy(release.accounts);
 	claims->claimed -= claims->length - claims->next;
@@ -547,7 +556,7 @@ smartcar_claims_next_attempt(const SmartcarClaims *claims, int within)
 	NextAttempt next = {claims, within, DT_NOEND};
 	ErrorData  *error;
 
-	if (claims->max_accounts >= 0 && claims->claimed >= claims->max_accounts)
+	if (claims->claimed >= claims->max_accounts)
 		return DT_NOEND;
 	if (!smartcar_spi_try(read_next_attempt, &next, TABLE_LOCK_TIMEOUT, &error))
 		ReThrowError(error);

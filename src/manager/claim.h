@@ -32,7 +32,7 @@ typedef struct SmartcarClaim
 typedef struct SmartcarClaims
 {
 	SmartcarDueFilter due;
-	int64		max_accounts;	/* negative: no limit */
+	int64		max_accounts;
 	int			batch;			/* accounts that are claimed together */
 
 	Datum		lease;			/* of this run */

@@ -60,7 +60,7 @@ store_tokens(void *argument)
 
 	smartcar_account_insert(exchange->server, exchange->ring, exchange->provisional_id,
 							exchange->session->external_id, &exchange->request);
-	smartcar_session_record_tokens(exchange->server, exchange->session);
+	smartcar_session_record_success(exchange->server, exchange->session);
 }
 
 /*
@@ -86,22 +86,51 @@ store_when_possible(Exchange *exchange, ErrorData **cancel)
 	return NULL;
 }
 
+typedef struct Closing
+{
+	const Exchange *exchange;
+	const SmartcarSessionResult *result;
+	const char *detail;
+} Closing;
+
+static void
+close_session(void *argument)
+{
+	const Closing *closing = (const Closing *) argument;
+
+	smartcar_session_close(closing->exchange->server, closing->exchange->session,
+						   closing->result, closing->detail);
+}
+
 /*
  * Closes the session as failed.  The code is used up, so the owner has to connect again,
- * whatever else must be fixed first.
+ * whatever else must be fixed first.  A cancel ends an attempt, and the wait for a lock,
+ * but does not leave the session without a result otherwise.
  */
 static void
 fail_session(const Exchange *exchange, SmartcarSessionResult *result, const char *message,
 			 const char *detail, SmartcarAction action)
 {
+	Closing		closing = {exchange, result, detail};
+	ErrorData  *error;
+	ErrorData  *cancel = NULL;
+
 	result->status = "failed";
 	result->error = message;
 	result->action = action == SMARTCAR_ACTION_FIX_SETUP ? action : SMARTCAR_ACTION_CONNECT;
 
-	/* a pending cancel must not leave the session without a result */
-	HOLD_CANCEL_INTERRUPTS();
-	smartcar_session_close(exchange->server, exchange->session, result, detail);
-	RESUME_CANCEL_INTERRUPTS();
+	while (!smartcar_spi_try(close_session, &closing, STORE_LOCK_TIMEOUT, &error))
+	{
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && cancel == NULL)
+			cancel = error;
+		else if (!smartcar_error_is_transient(error))
+			ReThrowError(error);
+		else if (cancel != NULL)
+			ReThrowError(cancel);
+		else
+			CHECK_FOR_INTERRUPTS();
+	}
+	smartcar_spi_commit();
 }
 
 /*

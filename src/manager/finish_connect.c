@@ -193,6 +193,7 @@ connect_by_user_id(SmartcarServer *server, const SmartcarCallback *callback,
 	}
 	result->user_id = user_id;
 	smartcar_account_record_user(server, user_id, session->external_id);
+	smartcar_session_record_success(server, session);
 	smartcar_spi_commit();
 }
 
@@ -281,7 +282,10 @@ finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 	if (kind != CALLBACK_USER)
 	{
 		smartcar_session_claim(server, session);
-		smartcar_spi_commit();
+
+		/* the others use nothing up, so they can be repeated after an error */
+		if (kind == CALLBACK_CODE)
+			smartcar_spi_commit();
 	}
 
 	result->status = "finished";
@@ -297,7 +301,6 @@ finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 		case CALLBACK_LOGIN:
 			smartcar_connections_clear_login_error(server, session->vehicle_id,
 												   session->external_id);
-			smartcar_spi_commit();
 			break;
 		case CALLBACK_CODE:
 			access_token = connect_by_code(server, &ring, callback, session, result);
@@ -327,6 +330,7 @@ finish_session(SmartcarServer *server, const SmartcarCallback *callback,
 	}
 	smartcar_key_ring_wipe(&ring);
 	smartcar_session_close(server, session, result, error_description);
+	smartcar_spi_commit();
 }
 
 Datum

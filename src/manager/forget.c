@@ -20,6 +20,7 @@
 
 #include "call/authorization.h"
 #include "manager/forget_target.h"
+#include "manager/expired.h"
 #include "manager/forgotten_user.h"
 #include "manager/owner.h"
 #include "manager/session.h"
@@ -285,8 +286,8 @@ smartcar_forget(PG_FUNCTION_ARGS)
 	delete_rows(forget);
 	check_nothing_left(forget);
 	smartcar_owner_clear_previous(server, forget->external_id);
-	smartcar_forgotten_users_delete_expired(server);
 	smartcar_spi_commit();
+	smartcar_expired_rows_delete(server);
 	raise_failure(forget);
 
 	MemoryContextSwitchTo(result_context);

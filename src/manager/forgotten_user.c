@@ -80,17 +80,3 @@ smartcar_forgotten_users_wait(void)
 	WaitForLockers(table, ShareLock, false);
 	smartcar_spi_commit();
 }
-
-/*
- * Deletes users who were forgotten before any event that is still accepted.
- */
-void
-smartcar_forgotten_users_delete_expired(const SmartcarServer *server)
-{
-	SmartcarParameters parameters = {0};
-
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_spi_run("DELETE FROM smartcar_tesla.forgotten_user "
-					 "WHERE server = $1 AND forgotten_at < @now - interval '25 hours'",
-					 &parameters);
-}

@@ -38,6 +38,5 @@ extern void smartcar_forgotten_users_lock(void);
 extern bool smartcar_user_is_forgotten(const SmartcarServer *server, const char *user_id,
 									   TimestampTz since);
 extern void smartcar_forgotten_users_wait(void);
-extern void smartcar_forgotten_users_delete_expired(const SmartcarServer *server);
 
 #endif							/* SMARTCAR_FORGOTTEN_USER_H */

@@ -77,23 +77,27 @@ bind_outcome(SmartcarParameters *parameters, const Outcome *outcome)
 
 /*
  * Stores something about a run in a subtransaction, and commits.  A failure is a
- * WARNING; a cancel is returned in *cancel.  Returns whether it was stored.
+ * WARNING.  A cancel is returned in *cancel, and leads to a second attempt.  Returns
+ * whether it was stored.
  */
 static bool
 store(const SmartcarJobRun *run, void (*work) (void *argument), void *argument,
 	  ErrorData **cancel)
 {
-	ErrorData  *error;
+	ErrorData  *error = NULL;
 
 	*cancel = NULL;
-	if (smartcar_spi_try(work, argument, LOCK_TIMEOUT, &error))
+	for (int i = 0; i < 2 && error == *cancel; i++)
 	{
-		smartcar_spi_commit();
-		return true;
+		if (smartcar_spi_try(work, argument, LOCK_TIMEOUT, &error))
+		{
+			smartcar_spi_commit();
+			return true;
+		}
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			*cancel = error;
 	}
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		*cancel = error;
-	else
+	if (error != *cancel)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("could not record the run of %s(): %s", run->procedure,

@@ -30,15 +30,14 @@
 
 #include "call/authorization.h"
 #include "manager/claim.h"
-#include "manager/forgotten_user.h"
+#include "manager/expired.h"
 #include "manager/job_run.h"
 #include "manager/progress.h"
 #include "manager/refresh_result.h"
 #include "manager/seal.h"
-#include "manager/session.h"
 #include "manager/settle.h"
 #include "manager/spi.h"
-#include "manager/webhook_event.h"
+#include "pg/check.h"
 #include "pg/datum.h"
 #include "pg/fn_state.h"
 
@@ -171,7 +170,10 @@ refill(SmartcarCall *call, SmartcarItem *item)
 
 		/* the session may end while it claims, or while it gives back a claim */
 		if (!smartcar_claims_any_ready(&refresh->claims, call->settings.timeout))
+		{
 			smartcar_results_store(&refresh->results);
+			CHECK_FOR_INTERRUPTS();
+		}
 		claim = smartcar_claims_next(&refresh->claims, call->settings.timeout, &is_first);
 		if (claim == NULL)
 			return false;
@@ -188,7 +190,11 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		identity.server = call->server->name;
 		identity.user_id = result->claim.user_id;
 		identity.kind = "refresh";
+
+		/* its WARNING could end the session before results are stored */
+		HOLD_INTERRUPTS();
 		token = smartcar_try_unseal(&refresh->ring, claim->refresh_token, &identity, &sqlstate);
+		RESUME_INTERRUPTS();
 		if (token == NULL)
 		{
 			smartcar_result_add_unseal_failure(&refresh->results, result, sqlstate);
@@ -242,8 +248,8 @@ wait_for_locked_claims(Refresh *refresh)
 }
 
 /*
- * Called when there is nothing to send.  Waits for results whose rows are locked,
- * without a limit, because Smartcar does not return these tokens again.  Waits up to
+ * Called when there is nothing to send.  Waits for results whose rows are locked, until
+ * a cancel, because Smartcar does not return these tokens again.  Waits up to
  * MAX_WAIT for locked accounts, and for the next attempt at a failed account: a refresh
  * whose response was lost must be sent again within a minute, and the next CALL may be
  * later.  Returns whether to go on.
@@ -251,8 +257,12 @@ wait_for_locked_claims(Refresh *refresh)
 static bool
 wait_for_more(Refresh *refresh)
 {
+	const ErrorData *error = refresh->claims.error;
 	TimestampTz next_attempt;
 
+	/* a cancel does not wait for locks */
+	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return false;
 	if (smartcar_results_any_locked(&refresh->results) ||
 		(!must_stop(refresh) && wait_for_locked_claims(refresh)))
 	{
@@ -352,19 +362,16 @@ refresh_accounts(Refresh *refresh)
 		smartcar_job_run_insert(&refresh->job);
 	refresh->statement_end = hold_statement_timeout();
 	run(refresh);
-	if (!must_stop(refresh))
-		smartcar_settle_accounts(server, &refresh->ring);
-	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_progress_end(&refresh->progress);
-	smartcar_sessions_delete_expired(server);
-	smartcar_webhook_events_delete_expired(server);
-	smartcar_forgotten_users_delete_expired(server);
-	smartcar_spi_commit();
 	if (refresh->setup_error != NULL)
 		smartcar_failure_raise(refresh->setup_error);
 	if (refresh->claims.error != NULL)	/* for instance a lock on the table */
 		ReThrowError(refresh->claims.error);
 	resume_statement_timeout(refresh->statement_end);
+
+	smartcar_settle_accounts(server, &refresh->ring);
+	smartcar_key_ring_wipe(&refresh->ring);
+	smartcar_expired_rows_delete(server);
 }
 
 static SmartcarJobCounts
@@ -402,11 +409,13 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	Refresh    *refresh;
 	SmartcarCall *call;
 	SmartcarJobCounts counts = {0};
+	int64		max_accounts;
 	Datum		result;
 
 	smartcar_spi_begin_procedure(fcinfo, "smartcar_refresh()");
 	server = smartcar_required_server(fcinfo, SERVER);
 	server->requests = 0;
+	max_accounts = smartcar_limit_argument(fcinfo, MAX_ACCOUNTS, "max_accounts", PG_INT64_MAX);
 	if (smartcar_server_api_version(server) == SMARTCAR_API_V3)
 	{
 		smartcar_account_report_no_tokens(server);
@@ -426,8 +435,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 		refresh->claims.due.access_within = PG_GETARG_INTERVAL_P(ACCESS_WITHIN);
 	if (!PG_ARGISNULL(REFRESH_WITHIN))
 		refresh->claims.due.refresh_within = PG_GETARG_INTERVAL_P(REFRESH_WITHIN);
-	if (!PG_ARGISNULL(MAX_ACCOUNTS))
-		refresh->claims.max_accounts = Max(PG_GETARG_INT64(MAX_ACCOUNTS), 0);
+	refresh->claims.max_accounts = max_accounts;
 	smartcar_results_begin(&refresh->results, server, &refresh->ring, &refresh->claims,
 						   &refresh->progress);
 

@@ -48,6 +48,7 @@ typedef struct Batch
 	bool	   *locked;			/* leave these out */
 	bool	   *recorded;		/* whether the statement found the account */
 	bool	   *done;
+	bool		is_last;		/* there is no later round */
 } Batch;
 
 /*
@@ -252,18 +253,14 @@ update_connections(void *argument)
  * later; error may then be NULL, and is for a cancel.
  */
 static void
-keep_result(SmartcarRefreshResult *result, const ErrorData *error, const char *what)
+keep_result(SmartcarRefreshResult *result, ErrorData *error)
 {
 	result->next_try = GetCurrentTimestamp() + result->pause * INT64CONST(1000);
 	result->pause = Min(result->pause * 2, MAX_PAUSE);
 	if (error == NULL || smartcar_error_is_transient(error) || result->has_permanent_error)
 		return;
 	result->has_permanent_error = true;
-	ereport(WARNING,
-			(errcode(error->sqlerrcode),
-			 errmsg("could not store the %s of user \"%s\": %s", what, result->claim.user_id,
-					error->message),
-			 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	result->warning = error;
 }
 
 /*
@@ -285,10 +282,10 @@ try_work(void (*work) (void *argument), Batch *batch, ErrorData **error, ErrorDa
  * cancel hits one result, which is tried again.
  */
 static void
-store_one_by_one(Batch *batch, void (*work) (void *argument), const char *what,
-				 ErrorData **cancel)
+store_one_by_one(Batch *batch, void (*work) (void *argument), ErrorData **cancel)
 {
-	TimestampTz end = GetCurrentTimestamp() + ROUND_LOCK_TIMEOUT * INT64CONST(1000);
+	TimestampTz end = batch->is_last ? DT_NOEND :
+		GetCurrentTimestamp() + ROUND_LOCK_TIMEOUT * INT64CONST(1000);
 	ErrorData  *error;
 
 	for (int i = 0; i < batch->count && GetCurrentTimestamp() < end; i++)
@@ -306,7 +303,7 @@ store_one_by_one(Batch *batch, void (*work) (void *argument), const char *what,
 		if (!batch->done[i] && error == *cancel)
 			batch->done[i] = try_work(work, &one, &error, cancel);
 		if (!batch->done[i])
-			keep_result(batch->items[i], error == *cancel ? NULL : error, what);
+			keep_result(batch->items[i], error == *cancel ? NULL : error);
 	}
 }
 
@@ -331,12 +328,12 @@ store_batch(Batch *batch, ErrorData **cancel)
 		{
 			batch->done[i] = !batch->locked[i];
 			if (batch->locked[i])
-				keep_result(batch->items[i], NULL, "tokens");
+				keep_result(batch->items[i], NULL);
 		}
 		return;
 	}
 	memset(batch->locked, 0, batch->count * sizeof(bool));
-	store_one_by_one(batch, store_accounts, "tokens", cancel);
+	store_one_by_one(batch, store_accounts, cancel);
 }
 
 static void
@@ -347,7 +344,7 @@ update_connections_of_batch(Batch *batch, ErrorData **cancel)
 	if (batch->count > 1 && try_work(update_connections, batch, &error, cancel))
 		memset(batch->done, true, batch->count * sizeof(bool));
 	else
-		store_one_by_one(batch, update_connections, "connections", cancel);
+		store_one_by_one(batch, update_connections, cancel);
 }
 
 static int
@@ -361,10 +358,10 @@ compare_results(const void *a, const void *b)
  * The results that are to be stored now, in the order of their user_id.
  */
 static Batch
-find_due(SmartcarRefreshResults *results, bool are_accounts_stored, bool at_once)
+find_due(SmartcarRefreshResults *results, bool are_accounts_stored, bool is_last)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Batch		batch = {results};
+	Batch		batch = {.results = results, .is_last = is_last};
 	dlist_iter	iterator;
 
 	dlist_foreach(iterator, &results->list)
@@ -380,7 +377,7 @@ find_due(SmartcarRefreshResults *results, bool are_accounts_stored, bool at_once
 
 		/* a time further away than a pause comes from a clock that was ahead */
 		if (result->is_account_stored == are_accounts_stored &&
-			(at_once || result->next_try <= now ||
+			(is_last || result->next_try <= now ||
 			 result->next_try > now + MAX_PAUSE * INT64CONST(1000)))
 			batch.items[batch.count++] = result;
 	}
@@ -414,18 +411,17 @@ finish_account(SmartcarRefreshResults *results, SmartcarRefreshResult *result, b
 		finish_result(result);
 }
 
+/*
+ * Stores the results that are due, or all in the last round.  Returns the error of a
+ * cancel, or NULL.
+ */
 static ErrorData *
-store_round(SmartcarRefreshResults *results, bool at_once)
+store_round(SmartcarRefreshResults *results, bool is_last)
 {
-	MemoryContext old_context;
+	MemoryContext old_context = MemoryContextSwitchTo(results->work);
 	ErrorData  *cancel = NULL;
-	Batch		batch;
+	Batch		batch = find_due(results, false, is_last);
 
-	if (dlist_is_empty(&results->list))
-		return NULL;
-	MemoryContextReset(results->work);
-	old_context = MemoryContextSwitchTo(results->work);
-	batch = find_due(results, false, at_once);
 	if (batch.count > 0)
 	{
 		store_batch(&batch, &cancel);
@@ -436,7 +432,7 @@ store_round(SmartcarRefreshResults *results, bool at_once)
 				finish_account(results, batch.items[i], batch.recorded[i]);
 		}
 	}
-	batch = find_due(results, true, at_once);
+	batch = find_due(results, true, is_last);
 	if (batch.count > 0)
 	{
 		update_connections_of_batch(&batch, &cancel);
@@ -451,10 +447,71 @@ store_round(SmartcarRefreshResults *results, bool at_once)
 	return cancel;
 }
 
+/*
+ * Whether the session may end at the next check for interrupts, or at a WARNING, which
+ * is one, and finds out whether the client is lost.
+ */
+static bool
+may_end(const SmartcarRefreshResults *results)
+{
+	dlist_iter	iterator;
+
+	dlist_foreach(iterator, unconstify(dlist_head *, &results->list))
+	{
+		if (dlist_container(SmartcarRefreshResult, node, iterator.cur)->warning != NULL)
+			return true;
+	}
+	return ProcDiePending || ClientConnectionLost;
+}
+
+static void
+warn(SmartcarRefreshResults *results)
+{
+	dlist_iter	iterator;
+
+	dlist_foreach(iterator, &results->list)
+	{
+		SmartcarRefreshResult *result = dlist_container(SmartcarRefreshResult, node, iterator.cur);
+		const ErrorData *error = result->warning;
+
+		result->warning = NULL;
+		if (error != NULL)
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("could not store the %s of user \"%s\": %s",
+							result->is_account_stored ? "connections" : "tokens",
+							result->claim.user_id, error->message),
+					 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	}
+}
+
+static ErrorData *
+store(SmartcarRefreshResults *results, bool is_last)
+{
+	ErrorData  *cancel;
+
+	if (dlist_is_empty(&results->list))
+		return NULL;
+	MemoryContextReset(results->work);
+	cancel = store_round(results, is_last);
+	if (!is_last && may_end(results))
+	{
+		ErrorData  *later = store_round(results, true);
+
+		if (cancel == NULL)
+			cancel = later;
+	}
+	warn(results);
+	return cancel;
+}
+
+/*
+ * Stores the results whose pause is over.
+ */
 void
 smartcar_results_store(SmartcarRefreshResults *results)
 {
-	ErrorData  *cancel = store_round(results, false);
+	ErrorData  *cancel = store(results, false);
 
 	if (cancel != NULL)
 		ReThrowError(cancel);
@@ -463,7 +520,7 @@ smartcar_results_store(SmartcarRefreshResults *results)
 ErrorData *
 smartcar_results_store_last(SmartcarRefreshResults *results)
 {
-	return store_round(results, true);
+	return store(results, true);
 }
 
 /*

@@ -35,6 +35,7 @@ typedef struct SmartcarRefreshResult
 	/* the progress of storing it */
 	bool		is_account_stored;
 	bool		has_permanent_error;	/* an error other than a lock */
+	ErrorData  *warning;		/* to be reported after the commit, or NULL */
 	TimestampTz next_try;
 	int			pause;			/* before the next try, in milliseconds */
 } SmartcarRefreshResult;

@@ -38,6 +38,9 @@ PG_FUNCTION_INFO_V1(smartcar_is_being_finished);
 #define FINISH_TIMEOUT	(10 * USECS_PER_SEC)
 #define FINISH_POLL		(100 * INT64CONST(1000))
 
+#define MAKE_LINK \
+	"Links for smartcar_finish_connect() are made by smartcar_begin_connect() or smartcar_begin_reauth(), in a transaction that is committed."
+
 #define THIS_SESSION	"WHERE server = $1 AND state_hash = $2 "
 
 bytea *
@@ -135,7 +138,8 @@ smartcar_session_lock(const SmartcarCallback *callback, SmartcarSession *session
 	if ((callback->present & SMARTCAR_CALLBACK_BIT(SMARTCAR_CALLBACK_STATE)) == 0)
 		ereport(ERROR,
 				(errcode(SMARTCAR_SQLSTATE_STATE_UNKNOWN),
-				 errmsg("callback has no state")));
+				 errmsg("callback has no state"),
+				 errhint(MAKE_LINK)));
 	session->state_hash = smartcar_state_hash(callback->fields[SMARTCAR_CALLBACK_STATE]);
 	session->callback_hash = hash_callback(callback);
 	if (!try_lock(session))
@@ -227,7 +231,8 @@ smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 		ereport(ERROR,
 				(errcode(SMARTCAR_SQLSTATE_STATE_UNKNOWN),
 				 errmsg("state of the callback was never issued for server \"%s\"", server->name),
-				 errdetail("Nothing was sent, and nothing was changed.")));
+				 errdetail("Nothing was sent, and nothing was changed."),
+				 errhint(MAKE_LINK)));
 	session->link = smartcar_row_string(0, "link");
 	session->external_id = smartcar_row_string(0, "external_id");
 	session->vehicle_id = smartcar_row_string(0, "vehicle_id");
@@ -275,11 +280,11 @@ smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *sess
 }
 
 /*
- * Records that the tokens are stored.  The session has succeeded then, whatever fails
- * later.
+ * Records that the tokens or the user are stored.  The session has succeeded then,
+ * whatever fails later.
  */
 void
-smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSession *session)
+smartcar_session_record_success(const SmartcarServer *server, const SmartcarSession *session)
 {
 	SmartcarParameters parameters = {0};
 
@@ -291,7 +296,7 @@ smartcar_session_record_tokens(const SmartcarServer *server, const SmartcarSessi
 }
 
 /*
- * Closes the session with its result, and commits.
+ * Closes the session with its result.
  */
 void
 smartcar_session_close(const SmartcarServer *server, const SmartcarSession *session,
@@ -315,7 +320,6 @@ smartcar_session_close(const SmartcarServer *server, const SmartcarSession *sess
 					 "vehicle_ids = $8, previous_external_id = $9 "
 					 THIS_SESSION,
 					 &parameters);
-	smartcar_spi_commit();
 }
 
 /*
@@ -385,17 +389,6 @@ smartcar_sessions_delete_of_owner(const SmartcarServer *server, const char *exte
 					 errhint("Call the procedure again in a few seconds.")));
 		smartcar_spi_wait_until(GetCurrentTimestamp() + FINISH_POLL);
 	}
-}
-
-void
-smartcar_sessions_delete_expired(const SmartcarServer *server)
-{
-	SmartcarParameters parameters = {0};
-
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_spi_run("DELETE FROM smartcar_tesla.session "
-					 "WHERE server = $1 AND expires_at < @now - interval '30 days'",
-					 &parameters);
 }
 
 /*

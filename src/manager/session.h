@@ -61,12 +61,11 @@ extern void smartcar_session_unlock(const SmartcarSession *session);
 extern bool smartcar_session_find(const SmartcarServer *server, SmartcarSession *session,
 								  SmartcarSpan external_id, SmartcarSessionResult *result);
 extern void smartcar_session_claim(const SmartcarServer *server, const SmartcarSession *session);
-extern void smartcar_session_record_tokens(const SmartcarServer *server,
-										   const SmartcarSession *session);
+extern void smartcar_session_record_success(const SmartcarServer *server,
+											const SmartcarSession *session);
 extern void smartcar_session_close(const SmartcarServer *server, const SmartcarSession *session,
 								   const SmartcarSessionResult *result, const char *description);
 extern int64 smartcar_sessions_delete_of_owner(const SmartcarServer *server,
 											   const char *external_id);
-extern void smartcar_sessions_delete_expired(const SmartcarServer *server);
 
 #endif							/* SMARTCAR_SESSION_H */

@@ -338,11 +338,12 @@ read_provisional(const SmartcarServer *server, ProvisionalAccount *accounts, int
 }
 
 static void
-record_unsettled(const SmartcarServer *server, const char *provisional_id)
+record_unsettled(void *argument)
 {
+	const Move *move = (const Move *) argument;
 	SmartcarParameters parameters;
 
-	smartcar_parameters_begin(&parameters, server, provisional_id);
+	smartcar_parameters_begin(&parameters, move->server, move->provisional_id);
 	smartcar_spi_run("UPDATE smartcar_tesla.account "
 					 "SET updated_at = @now "
 					 "WHERE server = $1 AND user_id = $2",
@@ -398,7 +399,13 @@ smartcar_settle_accounts(SmartcarServer *server, SmartcarKeyRing *ring)
 						   &has_no_response))
 			settled++;
 		else
-			record_unsettled(server, accounts[i].user_id);
+		{
+			Move		unsettled = {.server = server, .provisional_id = accounts[i].user_id};
+			ErrorData  *error;
+
+			/* if it is locked, the next run tries again */
+			(void) smartcar_sync_store(record_unsettled, &unsettled, 1, &error);
+		}
 		smartcar_spi_commit();
 	}
 	if (settled == 0)

@@ -21,21 +21,20 @@
 #include "utils/memutils.h"
 
 #include "manager/account.h"
-#include "manager/forgotten_user.h"
+#include "manager/expired.h"
 #include "manager/job_run.h"
-#include "manager/sync_list.h"
 #include "manager/key_ring.h"
-#include "manager/spi.h"
 #include "manager/progress.h"
 #include "manager/seal.h"
-#include "manager/session.h"
 #include "manager/settle.h"
+#include "manager/spi.h"
 #include "manager/subscribe.h"
+#include "manager/sync_list.h"
 #include "manager/sync_round.h"
 #include "manager/sync_users.h"
 #include "manager/usable_id.h"
 #include "manager/user_outcome.h"
-#include "manager/webhook_event.h"
+#include "pg/check.h"
 #include "pg/datum.h"
 #include "pg/fn_state.h"
 #include "pg/text.h"
@@ -283,21 +282,6 @@ form_counts(FunctionCallInfo fcinfo, const SmartcarSyncRun *run)
 	return smartcar_form_single_row(fcinfo, lengthof(values), values, nulls);
 }
 
-static int64
-limit_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 default_limit)
-{
-	int64		limit;
-
-	if (PG_ARGISNULL(argument))
-		return default_limit;
-	limit = PG_GETARG_INT64(argument);
-	if (limit < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be negative", name)));
-	return limit;
-}
-
 /*
  * Synchronizes all connections of the server, and deletes expired rows.
  */
@@ -313,10 +297,7 @@ sync_all(Sync *sync, bool with_details)
 		smartcar_progress_begin(&sync->run.progress, "smartcar_sync()", "connections", 0);
 		smartcar_sync_connections(&sync->run, with_details);
 	}
-	smartcar_sessions_delete_expired(server);
-	smartcar_webhook_events_delete_expired(server);
-	smartcar_forgotten_users_delete_expired(server);
-	smartcar_spi_commit();
+	smartcar_expired_rows_delete(server);
 }
 
 static SmartcarJobCounts
@@ -367,7 +348,8 @@ smartcar_sync(PG_FUNCTION_ARGS)
 	server = smartcar_required_server(fcinfo, SERVER);
 	server->requests = 0;
 	smartcar_sync_run_begin(run, server);
-	run->max_requests = limit_argument(fcinfo, MAX_REQUESTS, "max_requests", PG_INT64_MAX);
+	run->max_requests = smartcar_limit_argument(fcinfo, MAX_REQUESTS, "max_requests",
+												PG_INT64_MAX);
 	if (smartcar_server_api_version(server) == SMARTCAR_API_V2 && run->max_requests > 0 &&
 		run->max_requests < SMARTCAR_REQUESTS_PER_USER)
 		ereport(ERROR,
@@ -375,8 +357,8 @@ smartcar_sync(PG_FUNCTION_ARGS)
 				 errmsg("max_requests must be at least %d for api_version \"2.0\"",
 						SMARTCAR_REQUESTS_PER_USER),
 				 errdetail("A user with one vehicle needs that many requests.")));
-	run->max_disconnects = limit_argument(fcinfo, MAX_DISCONNECTS, "max_disconnects",
-										  SMARTCAR_DISCONNECTS_BY_SHARE);
+	run->max_disconnects = smartcar_limit_argument(fcinfo, MAX_DISCONNECTS, "max_disconnects",
+												   SMARTCAR_DISCONNECTS_BY_SHARE);
 	sync.filter.server = server;
 	sync.filter.external_id = argument_string(fcinfo, EXTERNAL_ID);
 	sync.filter.user_id = argument_string(fcinfo, USER_ID);

@@ -58,17 +58,3 @@ smartcar_webhook_event_insert(const SmartcarServer *server, SmartcarSpan event_i
 	}
 	return rows;
 }
-
-/*
- * Deletes the ids of events that are too old to be accepted again.
- */
-void
-smartcar_webhook_events_delete_expired(const SmartcarServer *server)
-{
-	SmartcarParameters parameters = {0};
-
-	smartcar_parameter_string(&parameters, server->name);
-	smartcar_spi_run("DELETE FROM smartcar_tesla.webhook_event "
-					 "WHERE server = $1 AND received_at < @now - interval '25 hours'",
-					 &parameters);
-}

@@ -29,6 +29,5 @@ extern SmartcarConnectionRow *smartcar_webhook_event_insert(const SmartcarServer
 															SmartcarSpan vehicle_id,
 															SmartcarSpan user_id, bool *is_new,
 															int *count);
-extern void smartcar_webhook_events_delete_expired(const SmartcarServer *server);
 
 #endif							/* SMARTCAR_WEBHOOK_EVENT_H */

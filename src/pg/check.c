@@ -72,3 +72,19 @@ smartcar_check_mode(SmartcarSpan mode)
 				 errmsg("invalid mode: \"%s\"", smartcar_excerpt(mode)),
 				 errdetail("Valid modes are \"live\", \"simulated\" and \"test\".")));
 }
+
+int64
+smartcar_limit_argument(FunctionCallInfo fcinfo, int argument, const char *name,
+						int64 default_limit)
+{
+	int64		limit;
+
+	if (PG_ARGISNULL(argument))
+		return default_limit;
+	limit = PG_GETARG_INT64(argument);
+	if (limit < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be negative", name)));
+	return limit;
+}

@@ -12,6 +12,8 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "core/span.h"
 
 /* Browsers and servers do not accept longer links. */
@@ -21,5 +23,7 @@ extern text *smartcar_allocate_link(size_t length);
 extern void smartcar_check_client_id(SmartcarSpan id);
 extern void smartcar_check_mode(SmartcarSpan mode);
 extern void smartcar_check_redirect_uri(SmartcarSpan uri);
+extern int64 smartcar_limit_argument(FunctionCallInfo fcinfo, int argument, const char *name,
+									 int64 default_limit);
 
 #endif							/* SMARTCAR_CHECK_H */

@@ -145,19 +145,19 @@ start_over();
 
 # An error in the middle of a statement, and one in a function that the statement calls
 
-$other->query("BEGIN; LOCK TABLE $Manager::table{session}");
+$other->query("BEGIN; LOCK TABLE $Manager::table{sync_round}");
 like($session->query("SET lock_timeout = '100ms'; CALL smartcar_sync(server => 'v3')"), qr/^ERROR:  55P03/m, 'a statement that waits too long');
 is(runs(), 'v3|smartcar_sync|1|t|0|0||0|55P03|canceling statement due to lock timeout', 'a statement that waits too long is recorded');
 $other->query('ROLLBACK');
 $session->query('RESET lock_timeout');
 $node->safe_psql('postgres', <<SQL);
 	CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''refused''; END';
-	CREATE TRIGGER refuse BEFORE DELETE ON $Manager::table{session} EXECUTE FUNCTION refuse();
+	CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OR DELETE ON $Manager::table{sync_round} EXECUTE FUNCTION refuse();
 SQL
 like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^ERROR:  P0001: refused/m, 'an error in a trigger function');
 like(runs(), qr/^v3\|smartcar_sync\|1\|f\|\|\|\|\|\|\z/m, 'an error in a trigger function leaves a run without an end');
 like($session->query("CALL smartcar_sync(server => 'v3')"), qr/^ERROR:  P0001: refused/m, 'the session can be used afterwards');
-$node->safe_psql('postgres', "DROP TRIGGER refuse ON $Manager::table{session}");
+$node->safe_psql('postgres', "DROP TRIGGER refuse ON $Manager::table{sync_round}");
 
 # a procedure with a loop and no exception handler
 $node->safe_psql('postgres', <<'SQL');
@@ -174,7 +174,7 @@ SQL
 start_over();
 unlike($session->query('CALL each_server()'), qr/ERROR/, 'a procedure calls smartcar_sync() in a loop');
 is(runs('server, procedure, runs, error_sqlstate'), "smartcar|smartcar_sync|1|\nv3|smartcar_sync|1|", 'each server has a run');
-$other->query("BEGIN; LOCK TABLE $Manager::table{session}");
+$other->query("BEGIN; LOCK TABLE $Manager::table{sync_round}");
 like($session->query("SET lock_timeout = '100ms'; CALL each_server()"), qr/^ERROR:  55P03/m, 'the procedure fails');
 like(runs('server, procedure, runs, error_sqlstate'), qr/^smartcar\|smartcar_sync\|1\|55P03\z/m, 'the error is recorded');
 $other->query('ROLLBACK');
