@@ -236,6 +236,7 @@ It sends GET /compatibility of version 2.0, with client_id and client_secret, wh
 vin: NULL gives NULL.
 scope: scopes, also ones that the extension does not know; `required:` is ignored. NULL means the option of the server.
 country: two letters by ISO 3166-1; NULL leaves it to Smartcar, which uses US.
+Errors: 0A000 for a user mapping with credentials of version 3 only.
 Result: reason is Smartcar's word if the vehicle is not compatible; capabilities is a list with an object for each permission.
 $$),
 ('Calls to Smartcar', 'smartcar_get_webhooks', $$
@@ -311,7 +312,7 @@ $$),
 ('The connection manager', 'smartcar_access_token', $$
 The token is for requests of your own. Keep it out of statements that are logged.
 external_id, user_id: the owner; both NULL give NULL.
-Errors: P0002 for an owner who does not exist, 21000 for one with more than one account, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved.
+Errors: 0A000 in version 3, which has no tokens of owners, P0002 for an owner who does not exist, 21000 for one with more than one account, 55000 for a token that has expired or an owner who has to connect again, XX001 for a stored token that was changed or moved.
 $$),
 ('The connection manager', 'smartcar_adopt', $$
 It is for users who connected without an external_id, as in version 2.0 or outside of this extension, and sets it in their accounts and connections. Nothing is sent, and everything is part of the caller's transaction. smartcar_sync keeps the ids if Smartcar has none; a different id at Smartcar replaces them.

@@ -76,8 +76,12 @@ retry_hint(const SmartcarApiError *api_error)
 }
 
 static const char *
-setup_hint(const SmartcarApiError *api_error)
+setup_hint(const SmartcarServer *server, const SmartcarApiError *api_error)
 {
+	if (smartcar_span_equal(api_error->type, SMARTCAR_SPAN("invalid_client")))
+		return smartcar_server_api_version(server) == SMARTCAR_API_V3 ?
+			"Check the options \"api_client_id\" and \"api_client_secret\" of the user mapping." :
+			"Check the options \"client_id\" of the server and \"client_secret\" of the user mapping.";
 	if (api_error->doc_url.length <= MAX_MESSAGE &&
 		smartcar_span_starts_with(api_error->doc_url, SMARTCAR_SPAN("https://")) &&
 		smartcar_span_is_visible(api_error->doc_url))
@@ -126,7 +130,7 @@ smartcar_hint(const SmartcarServer *server, SmartcarSpan vehicle_id,
 												   MAX_MESSAGE));
 			return "The owner has to act at the car or in Tesla's app.";
 		case SMARTCAR_ACTION_FIX_SETUP:
-			return setup_hint(api_error);
+			return setup_hint(server, api_error);
 		case SMARTCAR_ACTION_NONE:
 		case SMARTCAR_ACTION_UNKNOWN:
 			break;

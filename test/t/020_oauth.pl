@@ -276,7 +276,7 @@ is_deeply(
 		sqlstate => 'SC401',
 		message => 'Smartcar refused the request: invalid_client',
 		detail => 'POST /oauth/token returned HTTP status 401.',
-		hint => 'Check the options of the server, those of its user mapping, and the application\'s settings at Smartcar.'
+		hint => 'Check the options "client_id" of the server and "client_secret" of the user mapping.'
 	},
 	'a wrong client secret');
 is(scalar $sandbox->log, 1, 'a wrong client secret is not retried');

@@ -147,7 +147,7 @@ is_deeply(
 		sqlstate => 'SC401',
 		message => 'Smartcar refused the request: invalid_client',
 		detail => 'POST /oauth2/token returned HTTP status 401: Client authentication failed.',
-		hint => 'Check the options of the server, those of its user mapping, and the application\'s settings at Smartcar.'
+		hint => 'Check the options "api_client_id" and "api_client_secret" of the user mapping.'
 	},
 	'changed credentials count at once, and wrong ones are an error');
 is($session->error($bulk)->{sqlstate}, 'SC401', 'a call for many cannot begin, either');
