@@ -287,8 +287,8 @@ smartcar_forget(PG_FUNCTION_ARGS)
 	check_nothing_left(forget);
 	smartcar_owner_clear_previous(server, forget->external_id);
 	smartcar_spi_commit();
-	smartcar_expired_rows_delete(server);
 	raise_failure(forget);
+	smartcar_expired_rows_delete(server);
 
 	MemoryContextSwitchTo(result_context);
 	result = form_result(fcinfo, forget);

@@ -81,9 +81,9 @@ bind_outcome(SmartcarParameters *parameters, const Outcome *outcome)
  * whether it was stored.
  */
 static bool
-store(const SmartcarJobRun *run, void (*work) (void *argument), void *argument,
-	  ErrorData **cancel)
+store(SmartcarJobRun *run, void (*work) (void *argument), void *argument, ErrorData **cancel)
 {
+	Datum		id = run->id;
 	ErrorData  *error = NULL;
 
 	*cancel = NULL;
@@ -94,6 +94,7 @@ store(const SmartcarJobRun *run, void (*work) (void *argument), void *argument,
 			smartcar_spi_commit();
 			return true;
 		}
+		run->id = id;			/* a row that it has inserted is gone */
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			*cancel = error;
 	}
@@ -141,8 +142,7 @@ smartcar_job_run_insert(SmartcarJobRun *run)
 {
 	ErrorData  *cancel;
 
-	if (!store(run, insert_row, run, &cancel))
-		run->id = (Datum) 0;
+	(void) store(run, insert_row, run, &cancel);
 	if (cancel != NULL)
 		ReThrowError(cancel);
 }

@@ -166,7 +166,7 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		SmartcarSealedIdentity identity;
 		MemoryContext old_context;
 		char	   *token;
-		int			sqlstate;
+		ErrorData  *error;
 
 		/* the session may end while it claims, or while it gives back a claim */
 		if (!smartcar_claims_any_ready(&refresh->claims, call->settings.timeout))
@@ -190,15 +190,19 @@ refill(SmartcarCall *call, SmartcarItem *item)
 		identity.server = call->server->name;
 		identity.user_id = result->claim.user_id;
 		identity.kind = "refresh";
-
-		/* its WARNING could end the session before results are stored */
-		HOLD_INTERRUPTS();
-		token = smartcar_try_unseal(&refresh->ring, claim->refresh_token, &identity, &sqlstate);
-		RESUME_INTERRUPTS();
+		token = smartcar_unseal_or_error(&refresh->ring, claim->refresh_token, &identity, &error);
 		if (token == NULL)
 		{
-			smartcar_result_add_unseal_failure(&refresh->results, result, sqlstate);
-			smartcar_results_store(&refresh->results);
+			ErrorData  *cancel;
+
+			smartcar_result_add_unseal_failure(&refresh->results, result, error->sqlerrcode);
+
+			/* the session may end at the WARNING */
+			cancel = smartcar_results_store_last(&refresh->results);
+			smartcar_warn_of_sealed(error);
+			FreeErrorData(error);
+			if (cancel != NULL)
+				ReThrowError(cancel);
 			continue;
 		}
 		old_context = MemoryContextSwitchTo(result->context);
@@ -363,15 +367,18 @@ refresh_accounts(Refresh *refresh)
 	refresh->statement_end = hold_statement_timeout();
 	run(refresh);
 	smartcar_progress_end(&refresh->progress);
-	if (refresh->setup_error != NULL)
-		smartcar_failure_raise(refresh->setup_error);
-	if (refresh->claims.error != NULL)	/* for instance a lock on the table */
-		ReThrowError(refresh->claims.error);
-	resume_statement_timeout(refresh->statement_end);
-
-	smartcar_settle_accounts(server, &refresh->ring);
+	if (refresh->setup_error == NULL)
+	{
+		/* for instance a lock on the table */
+		if (refresh->claims.error != NULL)
+			ReThrowError(refresh->claims.error);
+		resume_statement_timeout(refresh->statement_end);
+		smartcar_settle_accounts(server, &refresh->ring);
+	}
 	smartcar_key_ring_wipe(&refresh->ring);
 	smartcar_expired_rows_delete(server);
+	if (refresh->setup_error != NULL)
+		smartcar_failure_raise(refresh->setup_error);
 }
 
 static SmartcarJobCounts
@@ -446,6 +453,7 @@ smartcar_refresh(PG_FUNCTION_ARGS)
 	}
 	PG_CATCH();
 	{
+		smartcar_key_ring_wipe(&refresh->ring);
 		counts = count_accounts(refresh);
 		smartcar_job_run_fail(&refresh->job, &counts);
 	}

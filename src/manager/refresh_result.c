@@ -253,14 +253,21 @@ update_connections(void *argument)
  * later; error may then be NULL, and is for a cancel.
  */
 static void
-keep_result(SmartcarRefreshResult *result, ErrorData *error)
+keep_result(SmartcarRefreshResult *result, const ErrorData *error)
 {
+	MemoryContext old_context;
+
 	result->next_try = GetCurrentTimestamp() + result->pause * INT64CONST(1000);
 	result->pause = Min(result->pause * 2, MAX_PAUSE);
 	if (error == NULL || smartcar_error_is_transient(error) || result->has_permanent_error)
 		return;
 	result->has_permanent_error = true;
-	result->warning = error;
+	old_context = MemoryContextSwitchTo(result->context);
+	result->warning = palloc0(sizeof(SmartcarFailure));
+	result->warning->sqlstate = error->sqlerrcode;
+	result->warning->message = pstrdup(error->message);
+	result->warning->detail = error->detail ? pstrdup(error->detail) : NULL;
+	MemoryContextSwitchTo(old_context);
 }
 
 /*
@@ -279,12 +286,13 @@ try_work(void (*work) (void *argument), Batch *batch, ErrorData **error, ErrorDa
 
 /*
  * Does some work for each result of a batch by itself, so that none prevents another.  A
- * cancel hits one result, which is tried again.
+ * cancel hits one result, which is tried again.  The last round has no time limit for
+ * tokens, which Smartcar does not return again.
  */
 static void
 store_one_by_one(Batch *batch, void (*work) (void *argument), ErrorData **cancel)
 {
-	TimestampTz end = batch->is_last ? DT_NOEND :
+	TimestampTz end = batch->is_last && work == store_accounts ? DT_NOEND :
 		GetCurrentTimestamp() + ROUND_LOCK_TIMEOUT * INT64CONST(1000);
 	ErrorData  *error;
 
@@ -404,6 +412,7 @@ finish_account(SmartcarRefreshResults *results, SmartcarRefreshResult *result, b
 	{
 		result->is_account_stored = true;
 		result->has_permanent_error = false;
+		result->warning = NULL;
 		result->next_try = 0;
 		result->pause = MIN_PAUSE;
 	}
@@ -472,16 +481,16 @@ warn(SmartcarRefreshResults *results)
 	dlist_foreach(iterator, &results->list)
 	{
 		SmartcarRefreshResult *result = dlist_container(SmartcarRefreshResult, node, iterator.cur);
-		const ErrorData *error = result->warning;
+		const SmartcarFailure *warning = result->warning;
 
 		result->warning = NULL;
-		if (error != NULL)
+		if (warning != NULL)
 			ereport(WARNING,
-					(errcode(error->sqlerrcode),
+					(errcode(warning->sqlstate),
 					 errmsg("could not store the %s of user \"%s\": %s",
 							result->is_account_stored ? "connections" : "tokens",
-							result->claim.user_id, error->message),
-					 error->detail ? errdetail_internal("%s", error->detail) : 0));
+							result->claim.user_id, warning->message),
+					 warning->detail ? errdetail_internal("%s", warning->detail) : 0));
 	}
 }
 

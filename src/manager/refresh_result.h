@@ -35,7 +35,7 @@ typedef struct SmartcarRefreshResult
 	/* the progress of storing it */
 	bool		is_account_stored;
 	bool		has_permanent_error;	/* an error other than a lock */
-	ErrorData  *warning;		/* to be reported after the commit, or NULL */
+	SmartcarFailure *warning;	/* to be reported after the commit, or NULL */
 	TimestampTz next_try;
 	int			pause;			/* before the next try, in milliseconds */
 } SmartcarRefreshResult;
@@ -48,7 +48,7 @@ typedef struct SmartcarRefreshResults
 	SmartcarClaims *claims;
 	SmartcarProgress *progress;
 	MemoryContext context;
-	MemoryContext work;			/* reset after each round of storing */
+	MemoryContext work;			/* reset when results are stored */
 	dlist_head	list;
 	int64		refreshed;
 	int64		refused;

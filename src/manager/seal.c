@@ -216,14 +216,25 @@ smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 }
 
 /*
- * Like smartcar_unseal(), but a token that cannot be unsealed is a WARNING and NULL, and
- * *sqlstate says why, so that the caller can go on with other tokens.  The error can be
- * caught without a subtransaction, because nothing but memory is in use where it is
- * raised.
+ * Gives the WARNING of a token that could not be opened.
+ */
+void
+smartcar_warn_of_sealed(const ErrorData *error)
+{
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg_internal("%s", error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0));
+}
+
+/*
+ * Like smartcar_unseal(), but returns NULL and the error if the token cannot be opened,
+ * so that the caller can go on with other tokens.  The error can be caught without a
+ * subtransaction, because nothing but memory is in use where it is raised.
  */
 char *
-smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
-					const SmartcarSealedIdentity *identity, int *sqlstate)
+smartcar_unseal_or_error(const SmartcarKeyRing *ring, const bytea *sealed,
+						 const SmartcarSealedIdentity *identity, ErrorData **error)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SmartcarHoldoff holdoff = smartcar_save_holdoff();
@@ -235,22 +246,35 @@ smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		int			sqlstate = geterrcode();
 
-		*sqlstate = geterrcode();
-		if (*sqlstate != ERRCODE_DATA_CORRUPTED &&
-			*sqlstate != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+		if (sqlstate != ERRCODE_DATA_CORRUPTED &&
+			sqlstate != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
+		*error = CopyErrorData();
 		FlushErrorState();
 		smartcar_restore_holdoff(holdoff);
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg_internal("%s", error->message),
-				 error->detail ? errdetail_internal("%s", error->detail) : 0));
 	}
 	PG_END_TRY();
+	return token;
+}
+
+/*
+ * Like smartcar_unseal_or_error(), but gives a WARNING, and returns only the SQLSTATE.
+ */
+char *
+smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
+					const SmartcarSealedIdentity *identity, int *sqlstate)
+{
+	ErrorData  *error;
+	char	   *token = smartcar_unseal_or_error(ring, sealed, identity, &error);
+
+	if (token == NULL)
+	{
+		*sqlstate = error->sqlerrcode;
+		smartcar_warn_of_sealed(error);
+	}
 	return token;
 }
 

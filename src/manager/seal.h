@@ -29,6 +29,9 @@ extern bytea *smartcar_seal(const SmartcarKeyRing *ring, SmartcarSpan token,
 							const SmartcarSealedIdentity *identity);
 extern char *smartcar_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 							 const SmartcarSealedIdentity *identity);
+extern void smartcar_warn_of_sealed(const ErrorData *error);
+extern char *smartcar_unseal_or_error(const SmartcarKeyRing *ring, const bytea *sealed,
+									  const SmartcarSealedIdentity *identity, ErrorData **error);
 extern char *smartcar_try_unseal(const SmartcarKeyRing *ring, const bytea *sealed,
 								 const SmartcarSealedIdentity *identity, int *sqlstate);
 extern bool smartcar_sealed_with_first_key(const SmartcarKeyRing *ring, const bytea *sealed);

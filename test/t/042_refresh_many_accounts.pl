@@ -52,7 +52,7 @@ my %sum = (refreshed => 0, failed => 0, refused => 0);
 my @running = map { Session->new($node) } 1 .. $sessions;
 my ($killed, $restarts, $errors) = (0, 0, 0);
 my $next_kill = $begun + 1.5;
-my $end = $begun + 30 + $accounts / 100;
+my $end = $begun + 300;
 
 sub count_left
 {

@@ -41,7 +41,8 @@ sub set_concurrency
 	return;
 }
 
-# A new session without connections to Smartcar, and accounts that are due.
+# A new session and accounts that are due.  With a delay, the session has open connections,
+# so that responses arrive together.
 sub start_over
 {
 	my ($count, $delay) = @_;
@@ -50,8 +51,13 @@ sub start_over
 	$session = Session->new($node);
 	Manager::start_over($node, $sandbox);
 	Manager::add_fleet($node, $sandbox, 'smartcar', $count) if $count;
+	if ($delay)
+	{
+		$session->query($refresh);
+		Manager::make_due($node);
+		$sandbox->faults({ match => $token, times => 0, delay_ms => $delay });
+	}
 	sql('ALTER SEQUENCE turn RESTART');
-	$sandbox->faults({ match => $token, times => 0, delay_ms => $delay }) if $delay;
 	return;
 }
 
@@ -131,7 +137,7 @@ $locker->query('BEGIN');
 Manager::set_accounts($locker, { external_id => 'locked' },
 	user_id => (split /\n/, Manager::rows($node, 'account', 'user_id', 'lease IS NOT' => undef))[0]);
 like(ends_soon('a cancel of a claim while a result is locked'), qr/ERROR:  57014/, 'and is reported');
-is(Manager::rows($node, 'job_run', 'ended_at IS NOT NULL, error_sqlstate'), 't|57014', 'the run is recorded');
+is(Manager::rows($node, 'job_run', 'ended_at IS NOT NULL, error_sqlstate', 'error_sqlstate IS NOT' => undef), 't|57014', 'the run is recorded');
 drop_trigger('account');
 
 # A cancel while leases are given back
@@ -168,10 +174,7 @@ foreach my $case ([ 'one account cannot be stored', 'user-000016', 32 ], [ 'one 
 # A cancel while many results are stored one by one, for which one round has no time
 
 set_concurrency(32);
-start_over(32);
-$session->query($refresh);
-Manager::make_due($node);
-$sandbox->faults({ match => $token, times => 0, delay_ms => 500 });
+start_over(32, 500);
 add_trigger('account', 'NEW.refreshed_at > OLD.refreshed_at', 1, 'user-000016');
 $session->start($refresh);
 wait_for_requests(32);
@@ -182,13 +185,66 @@ like(ends_soon('a cancel while results are stored one by one'), qr/ERROR:  57014
 is(Manager::count_refreshed($node), 31, 'when all that can be stored are');
 drop_trigger('account');
 
-# A cancel while the end of a run is recorded
+# A cancel that is pending at the first of several WARNINGs
 
-start_over(2);
-add_trigger('job_run', 'true', 1);
-like($session->query($refresh), qr/ERROR:  57014/, 'a cancel while the end of a run is recorded');
-is(Manager::rows($node, 'job_run', 'ended_at IS NOT NULL, done'), 't|2', 'does not prevent that');
-drop_trigger('job_run');
+sql(q(CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF NEW.user_id = 'user-000008' AND nextval('public.turn') = 2 THEN
+			PERFORM 1 / (pg_cancel_backend(pg_backend_pid())::int - 1);
+		END IF;
+		RAISE 'not this one';
+	END $$));
+start_over(8, 700);
+sql("CREATE TRIGGER interrupt BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW WHEN (NEW.refreshed_at > OLD.refreshed_at AND right(NEW.user_id, 1)::int % 2 = 0) EXECUTE FUNCTION refuse()");
+$session->start($refresh);
+wait_for_requests(8);
+kill 'STOP', $session->backend;
+sleep 1.5;
+kill 'CONT', $session->backend;
+{
+	my $result = ends_soon('a cancel between WARNINGs');
+
+	like($result, qr/ERROR:  57014/, 'and is reported');
+	is(scalar(() = $result =~ /could not store the tokens of user "user-00000[2468]": (?:not this one|division by zero)/g), 4, 'after each WARNING');
+	is($session->query('SELECT 1'), '1', 'the server is alive');
+}
+drop_trigger('account');
+
+# A cancel while many updates of connections wait for a lock
+
+start_over(600);
+$locker->query("BEGIN; LOCK TABLE $Manager::table{connection} IN ACCESS EXCLUSIVE MODE");
+$session->start($refresh);
+ok(Session::wait_until(sub { Manager::count_refreshed($node) == 600 }, 60), 'the table of connections is locked: all accounts are refreshed');
+sql('SELECT pg_cancel_backend(' . $session->backend . ')');
+like(ends_soon('a cancel while connections are locked'), qr/ERROR:  57014/, 'and is reported');
+
+# A session whose client does not read the WARNINGs about many tokens
+
+start_over(3000);
+sql("UPDATE $Manager::table{account} SET refresh_token = set_byte(refresh_token, 30, get_byte(refresh_token, 30) # 1)");
+$session->start($refresh);
+{
+	my $backend = 'FROM pg_stat_activity WHERE pid = ' . $session->backend;
+
+	Session::wait_until(sub { sql("SELECT state $backend") eq 'active' });
+	kill 'STOP', $session->{pid};
+	ok(Session::wait_until(sub { sql("SELECT wait_event $backend") eq 'ClientWrite' }, 60), 'the client does not read');
+	sql('SELECT pg_terminate_backend(' . $session->backend . ')');
+	ok(Session::wait_until(sub { sql("SELECT count(*) $backend") eq '0' }, 10), 'its session can be terminated');
+}
+kill 'CONT', $session->{pid};
+
+# A cancel while the end of a run is recorded, which has a row, or none
+
+foreach my $count (2, 0)
+{
+	start_over($count);
+	add_trigger('job_run', 'true', 1);
+	like($session->query($refresh), qr/ERROR:  57014/, 'a cancel while the end of a run is recorded');
+	is(Manager::rows($node, 'job_run', 'ended_at IS NOT NULL, done'), "t|$count", 'does not prevent that');
+	drop_trigger('job_run');
+}
 
 # statement_timeout applies to what comes after the refreshes; rows that are locked are
 # left to the next run
