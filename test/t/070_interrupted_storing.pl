@@ -68,6 +68,15 @@ sub wait_for_requests
 	return Session::wait_until(sub { scalar($sandbox->log) >= $count });
 }
 
+# Stops the session until all responses have arrived, so that it reads them at once.
+sub let_responses_arrive
+{
+	kill 'STOP', $session->backend;
+	sleep 4;
+	kill 'CONT', $session->backend;
+	return;
+}
+
 # Interrupts the session at the first row for which a condition is true, or at a later one;
 # fails for one account if its id is given.
 sub add_trigger
@@ -157,15 +166,13 @@ foreach my $case ([ 'one account cannot be stored', 'user-000016', 32 ], [ 'one 
 	my ($name, $fails, $requests) = @$case;
 
 	set_concurrency($requests);
-	start_over($fails ? 32 : 8, 700);
+	start_over($fails ? 32 : 8, 1500);
 	add_trigger('account', 'NEW.refreshed_at > OLD.refreshed_at', 0, $fails) if $fails;
 	Manager::damage_token($node, 'refresh', 'user-000005') if !$fails;
 	$session->start($refresh);
 	wait_for_requests($requests);
 	kill 'KILL', $session->{pid};
-	kill 'STOP', $session->backend;
-	sleep 1;
-	kill 'CONT', $session->backend;
+	let_responses_arrive();
 	ok(Session::wait_until(sub { sql('SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $session->backend) eq '0' }), "$name, and the client is lost: the session ends");
 	drop_trigger('account') if $fails;
 	is(losses_after_the_minute()->{dead}, 1, 'and no token of another one is lost');
@@ -174,13 +181,11 @@ foreach my $case ([ 'one account cannot be stored', 'user-000016', 32 ], [ 'one 
 # A cancel while many results are stored one by one, for which one round has no time
 
 set_concurrency(32);
-start_over(32, 500);
+start_over(32, 1500);
 add_trigger('account', 'NEW.refreshed_at > OLD.refreshed_at', 1, 'user-000016');
 $session->start($refresh);
 wait_for_requests(32);
-kill 'STOP', $session->backend;
-sleep 1.2;
-kill 'CONT', $session->backend;
+let_responses_arrive();
 like(ends_soon('a cancel while results are stored one by one'), qr/ERROR:  57014/, 'and is reported');
 is(Manager::count_refreshed($node), 31, 'when all that can be stored are');
 drop_trigger('account');
@@ -194,13 +199,11 @@ sql(q(CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 		END IF;
 		RAISE 'not this one';
 	END $$));
-start_over(8, 700);
+start_over(8, 1500);
 sql("CREATE TRIGGER interrupt BEFORE UPDATE ON $Manager::table{account} FOR EACH ROW WHEN (NEW.refreshed_at > OLD.refreshed_at AND right(NEW.user_id, 1)::int % 2 = 0) EXECUTE FUNCTION refuse()");
 $session->start($refresh);
 wait_for_requests(8);
-kill 'STOP', $session->backend;
-sleep 1.5;
-kill 'CONT', $session->backend;
+let_responses_arrive();
 {
 	my $result = ends_soon('a cancel between WARNINGs');
 
