@@ -6,8 +6,8 @@
 # Usage: test/psql.sh [ARGUMENTS OF psql]
 #
 # The database is gone when psql ends.  The variable "sandbox" is the address of the local
-# Smartcar; test/sandbox/README.md describes its control requests, and test/lib/psql.sql is
-# the setup.  Missing packages are installed on a Debian machine with apt-get, as root or
+# Smartcar, and "key_file" a key file; test/sandbox/README.md describes the control requests,
+# and test/lib/psql.sql is the setup.  Missing packages are installed on a Debian machine with apt-get, as root or
 # through sudo.
 #
 # Environment:

@@ -311,6 +311,21 @@ smartcar_failure_copy(const SmartcarFailure *failure)
 	return copy;
 }
 
+/*
+ * A copy of an error in the current memory context.
+ */
+SmartcarFailure *
+smartcar_failure_from_error(const ErrorData *error)
+{
+	SmartcarFailure failure = {
+		.sqlstate = error->sqlerrcode,
+		.message = error->message,
+		.detail = error->detail
+	};
+
+	return smartcar_failure_copy(&failure);
+}
+
 void
 smartcar_failure_raise(const SmartcarFailure *failure)
 {

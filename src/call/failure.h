@@ -45,6 +45,7 @@ extern SmartcarFailure *smartcar_failure_unusable(struct SmartcarCall *call,
 												  struct SmartcarItem *item,
 												  const char *reason);
 extern SmartcarFailure *smartcar_failure_copy(const SmartcarFailure *failure);
+extern SmartcarFailure *smartcar_failure_from_error(const ErrorData *error);
 extern void smartcar_failure_add_detail(SmartcarFailure *failure, const char *sentence);
 pg_noreturn extern void smartcar_failure_raise(const SmartcarFailure *failure);
 

@@ -104,8 +104,8 @@ close_session(void *argument)
 
 /*
  * Closes the session as failed.  The code is used up, so the owner has to connect again,
- * whatever else must be fixed first.  A cancel ends an attempt, and the wait for a lock,
- * but does not leave the session without a result otherwise.
+ * whatever else must be fixed first.  It waits for locks without a limit; after a cancel,
+ * it tries only once more.
  */
 static void
 fail_session(const Exchange *exchange, SmartcarSessionResult *result, const char *message,

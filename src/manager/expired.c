@@ -19,7 +19,7 @@
  */
 #define LOCK_TIMEOUT	200
 
-/* Events that are too old to be accepted again, and users who were forgotten before. */
+/* Events are not accepted after 25 hours, and until then not for a forgotten user. */
 static const char *const deletions[] = {
 	"DELETE FROM smartcar_tesla.session "
 	"WHERE server = $1 AND expires_at < @now - interval '30 days'",

@@ -77,10 +77,9 @@ bind_outcome(SmartcarParameters *parameters, const Outcome *outcome)
 
 /*
  * Stores something about a run in a subtransaction, and commits.  A failure is a
- * WARNING.  A cancel is returned in *cancel, and leads to a second attempt.  Returns
- * whether it was stored.
+ * WARNING.  A cancel is returned in *cancel, and leads to a second attempt.
  */
-static bool
+static void
 store(SmartcarJobRun *run, void (*work) (void *argument), void *argument, ErrorData **cancel)
 {
 	Datum		id = run->id;
@@ -92,7 +91,7 @@ store(SmartcarJobRun *run, void (*work) (void *argument), void *argument, ErrorD
 		if (smartcar_spi_try(work, argument, LOCK_TIMEOUT, &error))
 		{
 			smartcar_spi_commit();
-			return true;
+			return;
 		}
 		run->id = id;			/* a row that it has inserted is gone */
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
@@ -103,7 +102,6 @@ store(SmartcarJobRun *run, void (*work) (void *argument), void *argument, ErrorD
 				(errcode(error->sqlerrcode),
 				 errmsg("could not record the run of %s(): %s", run->procedure,
 						error->message)));
-	return false;
 }
 
 void
@@ -142,7 +140,7 @@ smartcar_job_run_insert(SmartcarJobRun *run)
 {
 	ErrorData  *cancel;
 
-	(void) store(run, insert_row, run, &cancel);
+	store(run, insert_row, run, &cancel);
 	if (cancel != NULL)
 		ReThrowError(cancel);
 }
@@ -264,7 +262,7 @@ smartcar_job_run_end(SmartcarJobRun *run, const SmartcarJobCounts *counts)
 	Outcome		outcome = {run, counts};
 	ErrorData  *cancel;
 
-	(void) store(run, store_outcome, &outcome, &cancel);
+	store(run, store_outcome, &outcome, &cancel);
 	if (cancel != NULL)
 		ReThrowError(cancel);
 }
@@ -287,7 +285,7 @@ smartcar_job_run_fail(SmartcarJobRun *run, const SmartcarJobCounts *counts)
 		Outcome		outcome = {run, counts};
 
 		smartcar_job_run_stop(run, failure->sqlerrcode, failure->message);
-		(void) store(run, store_outcome, &outcome, &cancel);
+		store(run, store_outcome, &outcome, &cancel);
 	}
 	ReThrowError(failure);
 }

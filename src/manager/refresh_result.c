@@ -263,10 +263,7 @@ keep_result(SmartcarRefreshResult *result, const ErrorData *error)
 		return;
 	result->has_permanent_error = true;
 	old_context = MemoryContextSwitchTo(result->context);
-	result->warning = palloc0(sizeof(SmartcarFailure));
-	result->warning->sqlstate = error->sqlerrcode;
-	result->warning->message = pstrdup(error->message);
-	result->warning->detail = error->detail ? pstrdup(error->detail) : NULL;
+	result->warning = smartcar_failure_from_error(error);
 	MemoryContextSwitchTo(old_context);
 }
 

@@ -253,17 +253,6 @@ try_move(SmartcarServer *server, SmartcarKeyRing *ring, const char *provisional_
 	return SETTLE_FAILED;
 }
 
-static const SmartcarFailure *
-failure_from_error(const ErrorData *error)
-{
-	SmartcarFailure *failure = palloc0(sizeof(SmartcarFailure));
-
-	failure->sqlstate = error->sqlerrcode;
-	failure->message = error->message;
-	failure->detail = error->detail;
-	return failure;
-}
-
 /*
  * Settles a provisional account.  is_latest: its code was exchanged last, so its tokens
  * replace those that the user has.  Returns NULL, or the reason why nothing was changed.
@@ -295,7 +284,7 @@ smartcar_account_settle(SmartcarServer *server, SmartcarKeyRing *ring,
 				break;
 			case SETTLE_FAILED:
 				if (!smartcar_error_is_transient(error) || GetCurrentTimestamp() > deadline)
-					failure = failure_from_error(error);
+					failure = smartcar_failure_from_error(error);
 				break;
 			case SETTLE_LEASED:
 				smartcar_spi_commit();

@@ -67,7 +67,7 @@ smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
 	LinkWords	words = {0};
 	SmartcarCompiledLink compiled;
 	bool		for_vehicle = kind == SMARTCAR_LINK_REAUTHENTICATE;
-	bool		has_code = kind == SMARTCAR_LINK_CONNECT || kind == SMARTCAR_LINK_UPDATE_ACCESS;
+	bool		has_code = kind == SMARTCAR_LINK_CONNECT;
 	SmartcarSpan other_type = for_vehicle ? SMARTCAR_SPAN("none") : SMARTCAR_SPAN("vehicle_id");
 	char	   *link;
 	char	   *bytes;
@@ -99,7 +99,7 @@ smartcar_server_link(const SmartcarServer *server, SmartcarLinkKind kind,
 			return NULL;
 		set_word(&words, SMARTCAR_LINK_MAKE, SMARTCAR_SPAN("TESLA"));
 	}
-	if (kind == SMARTCAR_LINK_CONNECT)
+	if (has_code)
 	{
 		set_word(&words, SMARTCAR_LINK_APPROVAL_PROMPT, SMARTCAR_SPAN("auto"));
 		(void) set_option(&words, SMARTCAR_LINK_MODE, server, SMARTCAR_OPTION_MODE);

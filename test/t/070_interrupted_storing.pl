@@ -116,11 +116,6 @@ sub losses_after_the_minute
 	return Manager::losses($node, $sandbox);
 }
 
-sub session_status
-{
-	return Manager::rows($node, 'session', 'status');
-}
-
 sql(q(CREATE SEQUENCE turn));
 sql(q(ALTER SERVER smartcar OPTIONS (ADD max_concurrency '4')));
 sql(q(CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -307,7 +302,7 @@ foreach my $timeout ('statement_timeout', 'lock_timeout', undef)
 		sleep 5;
 		$locker->query('ROLLBACK');
 		like(ends_soon($name), qr/ERROR:  SC400/, 'the refusal is reported');
-		is(session_status(), 'failed', 'and recorded');
+		is(Manager::rows($node, 'session', 'status'), 'failed', 'and recorded');
 		next;
 	}
 	sleep 1.5;
